@@ -1,0 +1,64 @@
+/**
+ * Bindings: rules that say which agent answers which conversations. How they are applied is Routing.ts.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { AgentId, AgentNotFound } from "./Agent.ts"
+import { ID_CHARS, text } from "./Bounds.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized } from "./Refusal.ts"
+import { StorageUnavailable } from "./Storage.ts"
+
+export const MatchKey = Schema.Literals(["peer_id", "guild_id", "account_id", "channel", "default"])
+
+export const Tier = Schema.Literals([1, 2, 3, 4, 5])
+
+export const Binding = Schema.Struct({
+  agentId: Schema.String,
+  /** 1 peer, 2 guild, 3 account, 4 channel, 5 default: a binding matches only if tier and key agree. */
+  tier: Tier,
+  matchKey: MatchKey,
+  matchValue: text(ID_CHARS),
+  /** Among bindings of one tier the higher goes first. */
+  priority: Schema.Int,
+})
+export type Binding = typeof Binding.Type
+
+/** One line for people, e.g. `[peer] peer_id=telegram:42 -> agent:luna (pri=0)`. */
+export const describe = (binding: Binding): string =>
+  `[${["peer", "guild", "account", "channel", "default"][binding.tier - 1]}] ${binding.matchKey}=${binding.matchValue} -> agent:${binding.agentId} (pri=${binding.priority})`
+
+/** The tier and the key contradict each other, so that the binding could never match. */
+export class BindingUnreachable extends Schema.TaggedError<BindingUnreachable>()("BindingUnreachable", {
+  tier: Schema.Int,
+  matchKey: MatchKey,
+}) {}
+
+const list = Rpc.make("bindings.list", {
+  payload: {},
+  /** In the order in which they are asked. */
+  success: Schema.Struct({ bindings: Schema.Array(Binding) }),
+}).annotate(RequiredScope, "operator.read")
+
+const set = Rpc.make("bindings.set", {
+  payload: {
+    agentId: AgentId,
+    /** Left out: the tier of the key. */
+    tier: Schema.optionalKey(Tier),
+    matchKey: Schema.optionalKey(MatchKey),
+    matchValue: Schema.optionalKey(text(ID_CHARS)),
+    priority: Schema.optionalKey(Schema.Int),
+  },
+  /** A binding with the same agent, key and value is replaced. */
+  success: Binding,
+  error: Schema.Union([AgentNotFound, BindingUnreachable, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.admin")
+
+const remove = Rpc.make("bindings.remove", {
+  payload: { agentId: AgentId, matchKey: MatchKey, matchValue: text(ID_CHARS) },
+  success: Schema.Struct({ removed: Schema.Boolean }),
+  error: StorageUnavailable,
+}).annotate(RequiredScope, "operator.admin")
+
+export const BindingRpcs = RpcGroup.make(list, set, remove).middleware(Authorized)

@@ -1,0 +1,112 @@
+/**
+ * Chat: sending to agents. What a send promises is in `Acceptance`; what an agent says comes as events.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { AgentId, AgentNotFound } from "./Agent.ts"
+import { Id } from "./Bounds.ts"
+import { Positioned, RunText } from "./Event.ts"
+import { Message, MessageText } from "./Message.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized, ShuttingDown } from "./Refusal.ts"
+import { Run } from "./Run.ts"
+import { routeFields } from "./Session.ts"
+import { StorageUnavailable } from "./Storage.ts"
+
+/**
+ * A send is on disk: it survives a crash, runs at least once in its place in the session, and is in the transcript
+ * exactly once. `duplicate`: a send with this key was accepted before, and this one did nothing.
+ */
+export const Acceptance = Schema.Struct({
+  runId: Schema.String,
+  sessionKey: Schema.String,
+  agentId: Schema.String,
+  duplicate: Schema.Boolean,
+})
+export type Acceptance = typeof Acceptance.Type
+
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {}
+
+/** The idempotency key belongs to a send in another session. */
+export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
+  idempotencyKey: Schema.String,
+  sessionKey: Schema.String,
+}) {}
+
+/** As many turns wait in this session as may. Nothing was accepted. */
+export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", {
+  sessionKey: Schema.String,
+  waiting: Schema.Int,
+}) {}
+
+export const SendError = Schema.Union([
+  AgentNotFound,
+  IdempotencyConflict,
+  SessionBusy,
+  ShuttingDown,
+  StorageUnavailable,
+])
+export type SendError = typeof SendError.Type
+
+export const SendPayload = Schema.Struct({
+  text: MessageText,
+  /** The session to send to. Left out: found by `agentId` and the route, see Routing.ts. */
+  sessionKey: Schema.optionalKey(Id),
+  /** The agent to answer. Left out: of the session, or found by the bindings. */
+  agentId: Schema.optionalKey(AgentId),
+  ...routeFields,
+  /** Makes the send safe to repeat; becomes the run's id. Left out: the gateway makes one. */
+  idempotencyKey: Schema.optionalKey(Id),
+})
+export type SendPayload = typeof SendPayload.Type
+
+const send = Rpc.make("chat.send", {
+  payload: SendPayload,
+  success: Acceptance,
+  error: SendError,
+}).annotate(RequiredScope, "operator.write")
+
+/** What a streamed send gives: the acceptance first, then the events of its run, to `RunEnded`. */
+export const StreamItem = Schema.Union([Schema.TaggedStruct("Accepted", Acceptance.fields), Positioned, RunText])
+export type StreamItem = typeof StreamItem.Type
+
+/** Sends and follows the run to its end. Repeated with the same key it joins the run, or tells how it ended. */
+const stream = Rpc.make("chat.stream", {
+  payload: SendPayload,
+  success: StreamItem,
+  error: SendError,
+  stream: true,
+}).annotate(RequiredScope, "operator.write")
+
+/** Ends the named run, or all that run and wait in the session. Also catches a send that has not begun. */
+const abort = Rpc.make("chat.abort", {
+  payload: { sessionKey: Id, runId: Schema.optionalKey(Id) },
+  success: Schema.Struct({ aborted: Schema.Array(Schema.String) }),
+  error: StorageUnavailable,
+}).annotate(RequiredScope, "operator.write")
+
+/** Adds a message to a transcript without a run. The session is made if it does not exist. */
+const inject = Rpc.make("chat.inject", {
+  payload: {
+    sessionKey: Id,
+    text: MessageText,
+    role: Schema.optionalKey(Schema.Literals(["assistant", "system", "user"])),
+    idempotencyKey: Schema.optionalKey(Id),
+  },
+  success: Message,
+  error: Schema.Union([AgentNotFound, IdempotencyConflict, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.admin")
+
+/** Waits for the end of a run, or until the time is up; either way tells how the run stands. */
+const wait = Rpc.make("runs.wait", {
+  payload: {
+    runId: Id,
+    /** 30,000 by default, 600,000 at most. */
+    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
+  },
+  success: Run,
+  error: RunNotFound,
+}).annotate(RequiredScope, "operator.read")
+
+export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, wait).middleware(Authorized)

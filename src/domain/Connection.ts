@@ -1,0 +1,67 @@
+/**
+ * Connections: who is here, on which wire, and the methods to see, name and close them.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { EpochMillis, Id, text } from "./Bounds.ts"
+import { Principal, RequiredScope, Role } from "./Principal.ts"
+import { Authorized, Unauthenticated } from "./Refusal.ts"
+
+/** One authenticated connection, as everybody may see it. */
+export const PresenceEntry = Schema.Struct({
+  connectionId: Schema.String,
+  dialect: Schema.String,
+  role: Role,
+  /** What the client calls itself, where its wire has a place for it. */
+  client: Schema.NullOr(Schema.String),
+  connectedAt: EpochMillis,
+})
+export type PresenceEntry = typeof PresenceEntry.Type
+
+/** One connection, as its operator sees it. */
+export const ConnectionInfo = Schema.Struct({
+  id: Schema.String,
+  dialect: Schema.String,
+  remoteAddress: Schema.String,
+  principal: Schema.NullOr(Principal),
+  client: Schema.NullOr(Schema.String),
+  connectedAt: EpochMillis,
+  lastInboundAt: EpochMillis,
+  callsInFlight: Schema.Int,
+  /** Bytes accepted for this client and not yet taken by its socket. */
+  outboxBytes: Schema.Int,
+})
+export type ConnectionInfo = typeof ConnectionInfo.Type
+
+export class ConnectionNotFound extends Schema.TaggedError<ConnectionNotFound>()("ConnectionNotFound", {
+  connectionId: Schema.String,
+}) {}
+
+const presence = Rpc.make("presence.list", {
+  payload: {},
+  success: Schema.Struct({ presence: Schema.Array(PresenceEntry) }),
+}).annotate(RequiredScope, "operator.read")
+
+const list = Rpc.make("connections.list", {
+  payload: {},
+  success: Schema.Struct({ connections: Schema.Array(ConnectionInfo) }),
+}).annotate(RequiredScope, "operator.admin")
+
+const close = Rpc.make("connections.close", {
+  payload: { connectionId: Id, reason: Schema.optionalKey(text(100)) },
+  success: Schema.Struct({ closed: Schema.Boolean }),
+  error: ConnectionNotFound,
+}).annotate(RequiredScope, "operator.admin")
+
+/**
+ * The first message of a client that can set neither a header nor a query: it proves who it is.
+ * The wire itself answers it; the only method that an unauthenticated connection may call.
+ */
+const authenticate = Rpc.make("authenticate", {
+  payload: { token: text(4_096) },
+  success: Schema.Struct({ connectionId: Schema.String, principal: Principal }),
+  error: Unauthenticated,
+})
+
+export const ConnectionRpcs = RpcGroup.make(presence, list, close).middleware(Authorized).add(authenticate)

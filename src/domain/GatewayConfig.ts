@@ -1,0 +1,119 @@
+/**
+ * The one configuration of a gateway: every option with its default and its trade. Pure: where the values come from
+ * (flags, environment, a YAML file) is cli/LoadConfig.ts; an embedding program builds it with `GatewayConfig.layer`.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Limits } from "./Limits.ts"
+
+const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
+  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema).annotateKey({ description, default: value })
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+export const GatewaySettings = Schema.Struct({
+  enabled: option(Schema.Boolean, true, "Off: the process says so and ends with code 0."),
+  host: option(
+    Schema.NonEmptyString,
+    "127.0.0.1",
+    "The address to listen on. Anything but a loopback address needs a token.",
+  ),
+  port: option(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
+    18_789,
+    "The one port. 0 takes any free one and prints it.",
+  ),
+  path: option(
+    Schema.String.check(Schema.isPattern(/^\/[^\s?#]*$/)),
+    "/ws",
+    "Where dashboards and JSON-RPC clients connect.",
+  ),
+  auth: option(
+    Schema.Literals(["token", "none"]),
+    "token",
+    "How a client proves itself. `none` trusts everybody who can reach the port, so it is allowed on loopback only.",
+  ),
+  token: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString, { label: "gateway token" })).annotateKey({
+    description: "The shared secret. Left out: made at the first start and kept in the state folder, mode 0600.",
+  }),
+  allowedOrigins: option(
+    Schema.Array(Schema.String),
+    [],
+    "Browser origins that may connect besides the gateway's own, e.g. https://dash.example.org.",
+  ),
+  stateDir: option(
+    Schema.NonEmptyString,
+    "~/.causeway",
+    "Where the database, the token and the lock are. One gateway to a folder.",
+  ),
+  memoryDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description: "The folder of Markdown files that agents share. Left out: memory/ in the state folder.",
+  }),
+  runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that name none."),
+  durability: option(
+    Schema.Literals(["power", "process"]),
+    "power",
+    "What an acknowledgement survives: a power cut (every commit reaches the disk), or a crash of the process only (faster on slow disks).",
+  ),
+  runs: option(
+    Schema.Struct({
+      concurrent: option(Count, 4, "Runs at once over all agents. More wait in order."),
+      concurrentPerAgent: option(Count, 4, "Runs at once of one agent."),
+      waitingPerSession: option(
+        Count,
+        100,
+        "Turns that may wait in one session. One more answers SessionBusy instead of growing the queue.",
+      ),
+      attempts: option(
+        Count,
+        3,
+        "How often a run is begun if restarts cut it off. Then it fails, so that a poisonous turn does not kill the gateway for ever.",
+      ),
+      deadlineMs: option(
+        Millis,
+        600_000,
+        "How long a run may take. Longer suits slow tools, shorter frees a place in the limits above. 0: no deadline.",
+      ),
+    }),
+    {},
+    "Limits on the work of agents.",
+  ),
+  events: option(
+    Schema.Struct({
+      retainRows: option(Count, 1_000_000, "Kept events. A client that was away for more takes a snapshot."),
+      retainDays: option(Count, 30, "Age of the oldest kept event."),
+    }),
+    {},
+    "How far back a client can resume.",
+  ),
+  monitorIntervalMs: option(
+    Count,
+    5_000,
+    "How often what is stored is compared with what was told. Local changes are told at once; this catches the rest.",
+  ),
+  drainMs: option(
+    Millis,
+    4_000,
+    "Time that running work gets when the gateway stops. What is not done by then is begun again by the next start.",
+  ),
+  logLevel: option(
+    Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"]),
+    "info",
+    "The least level that is logged.",
+  ),
+  logFormat: option(Schema.Literals(["pretty", "json"]), "pretty", "How the log is written to standard error."),
+  limits: option(Limits, {}, "Limits of connections and frames."),
+})
+export type GatewaySettings = typeof GatewaySettings.Type
+
+/** What may be given: every option may be left out. */
+export type GatewayOptions = typeof GatewaySettings.Encoded
+
+export class GatewayConfig extends Context.Service<GatewayConfig, GatewaySettings>()("causeway/domain/GatewayConfig") {
+  /** Options that do not fit their schema end the program: they are its text, not input. */
+  static readonly layer = (options: GatewayOptions): Layer.Layer<GatewayConfig> =>
+    Layer.effect(GatewayConfig, Effect.orDie(Schema.decodeEffect(GatewaySettings)(options)))
+}

@@ -1,0 +1,47 @@
+/**
+ * The table of limits: what one client, one address or one gateway may use. Configuration, with these defaults.
+ * Sizes that are part of the protocol are in Bounds.ts.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const limit = (value: number, description: string) =>
+  Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+    .annotateKey({ description, default: value })
+
+export const Limits = Schema.Struct({
+  connections: limit(10_000, "Sockets at once. One more is refused with 503: room is kept for those who are here."),
+  unauthenticatedPerAddress: limit(
+    32,
+    "Sockets at once that have not proved who they are, per remote address. More are refused with 429.",
+  ),
+  handshakeTimeoutMs: limit(10_000, "Time to prove who one is. Longer helps slow networks, shorter frees sockets."),
+  preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger one closes the connection (1009)."),
+  frameBytes: limit(4_194_304, "Largest frame after authentication. A larger one closes the connection (1009)."),
+  frameDepth: limit(64, "Deepest nesting of a frame's JSON."),
+  inboundFrames: limit(
+    64,
+    "Frames of one connection that wait to be handled. When nearly full its socket is not read: TCP holds the rest.",
+  ),
+  messagesPerSecond: limit(
+    100_000,
+    "Messages a second from one connection, with as many as a burst; above, calls answer RateLimited. A backstop: sharing the processor fairly is the work of the inbound queue. Lower it where clients are strangers.",
+  ),
+  callsInFlight: limit(1_024, "Calls of one connection that have not been answered; one more answers RateLimited."),
+  outboxBytes: limit(
+    4_194_304,
+    "Bytes accepted for a client and not yet taken by its socket. Above, it is closed as a slow consumer (4008) with the position to resume from.",
+  ),
+  outboxFrames: limit(16_384, "Frames accepted for a client and not yet taken by its socket; as outboxBytes."),
+  heartbeatMs: limit(30_000, "How often a silent client is pinged; silent for two such times it is closed (4009)."),
+  authFailures: limit(10, "Wrong tokens from one address before it is locked out."),
+  lockoutMs: limit(60_000, "How long an address is locked out, and how long a wrong token is remembered."),
+  authFailureDelayMs: limit(
+    250,
+    "How long the answer to a wrong token is held back, times the failures so far, 2 s at most.",
+  ),
+})
+export type Limits = typeof Limits.Type
+
+export const defaultLimits: Limits = Schema.decodeSync(Limits)({})

@@ -1,0 +1,53 @@
+/**
+ * Who is speaking and what they may do, the same on every wire.
+ * It does not know how a principal proves itself: that is services/Authenticator.ts.
+ */
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+
+/** OpenClaw's operator scopes. Admin implies write, write implies read; the other two stand alone under admin. */
+export const Scope = Schema.Literals([
+  "operator.read",
+  "operator.write",
+  "operator.admin",
+  "operator.approvals",
+  "operator.pairing",
+])
+export type Scope = typeof Scope.Type
+
+export const Role = Schema.Literals(["operator", "node"])
+export type Role = typeof Role.Type
+
+export const Principal = Schema.Struct({
+  id: Schema.String,
+  /** How the principal proved itself: the shared token, nothing (auth off), or the embedding program. */
+  kind: Schema.Literals(["token", "none", "local"]),
+  role: Role,
+  scopes: Schema.Array(Scope),
+})
+export type Principal = typeof Principal.Type
+
+export const everyScope: ReadonlyArray<Scope> = Scope.literals
+
+const implied: Record<Scope, ReadonlyArray<Scope>> = {
+  "operator.read": ["operator.read", "operator.write", "operator.admin"],
+  "operator.write": ["operator.write", "operator.admin"],
+  "operator.admin": ["operator.admin"],
+  "operator.approvals": ["operator.approvals", "operator.admin"],
+  "operator.pairing": ["operator.pairing", "operator.admin"],
+}
+
+/** Whether any of the held scopes grants the needed one. */
+export const grants = (held: ReadonlyArray<Scope>, needed: Scope): boolean =>
+  implied[needed].some((scope) => held.includes(scope))
+
+/** What an Rpc asks of its caller. `undefined`: any authenticated connection. */
+export const RequiredScope = Context.Reference<Scope | undefined>("causeway/domain/RequiredScope", {
+  defaultValue: () => undefined,
+})
+
+/** The connection on which the current request came. Not carried across a cluster entity: stamp the principal there. */
+export class CurrentConnection extends Context.Service<
+  CurrentConnection,
+  { readonly id: string; readonly dialect: string; readonly principal: Principal }
+>()("causeway/domain/CurrentConnection") {}

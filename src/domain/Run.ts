@@ -1,0 +1,54 @@
+/**
+ * Runs: one turn of an agent, from its acceptance to its end.
+ */
+import * as Schema from "effect/Schema"
+import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
+import { Usage } from "./Message.ts"
+
+export const RunOutcome = Schema.Literals(["done", "aborted", "failed"])
+export type RunOutcome = typeof RunOutcome.Type
+
+export const RunState = Schema.Literals(["queued", "running", "done", "aborted", "failed"])
+export type RunState = typeof RunState.Type
+
+/** Why a run failed, for people and for programs. */
+export const RunError = Schema.Struct({
+  /** A short code: `runtime` (the model or tool failed), `interrupted` (given up after too many restarts), `bug`. */
+  reason: Schema.Literals(["runtime", "interrupted", "bug"]),
+  message: Schema.String,
+})
+export type RunError = typeof RunError.Type
+
+export const Run = Schema.Struct({
+  /** The idempotency key of the send, or one that the gateway made. */
+  runId: Schema.String,
+  sessionKey: Schema.String,
+  agentId: Schema.String,
+  state: RunState,
+  /** How often the run was begun: more than once where a restart cut it off. */
+  attempt: Schema.Int,
+  error: Schema.optionalKey(RunError),
+  /** The agent's reply once the run is done. */
+  reply: Schema.optionalKey(Schema.String),
+  usage: Schema.optionalKey(Usage),
+  acceptedAt: EpochMillis,
+  endedAt: Schema.optionalKey(EpochMillis),
+})
+export type Run = typeof Run.Type
+
+/** What an agent's runtime says while it thinks. The end of its stream is the end of the run. */
+export const RuntimeEvent = Schema.TaggedUnion({
+  Thinking: { text: Schema.String },
+  Text: { text: Schema.String },
+  ToolStarted: { callId: Schema.String, name: text(NAME_CHARS), input: Schema.String },
+  ToolUpdated: { callId: Schema.String, text: Schema.String },
+  ToolEnded: { callId: Schema.String, output: Schema.String, isError: Schema.Boolean },
+  Usage: { usage: Usage },
+})
+export type RuntimeEvent = typeof RuntimeEvent.Type
+
+/** The runtime gave up: the run fails and its user turn is taken back. */
+export class RuntimeFailed extends Schema.TaggedError<RuntimeFailed>()("RuntimeFailed", {
+  runtime: Schema.String,
+  detail: Schema.String,
+}) {}

@@ -1,0 +1,192 @@
+/**
+ * Sessions: the conversations, as lists show them, and the methods that find, change and remove them.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { AgentId, AgentNotFound } from "./Agent.ts"
+import { Binding } from "./Binding.ts"
+import { EpochMillis, Id, ID_CHARS, Name, NAME_CHARS, PageSize, text } from "./Bounds.ts"
+import { Message, MessageRole } from "./Message.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized } from "./Refusal.ts"
+import { StorageUnavailable } from "./Storage.ts"
+
+/** What the session does now: nothing, turns wait, or a run is in progress. */
+export const Activity = Schema.Literals(["idle", "queued", "running"])
+export type Activity = typeof Activity.Type
+
+export const Session = Schema.Struct({
+  key: Schema.String,
+  agentId: Schema.String,
+  kind: text(NAME_CHARS),
+  displayName: text(NAME_CHARS),
+  label: Schema.NullOr(text(NAME_CHARS)),
+  channel: Schema.NullOr(text(ID_CHARS)),
+  peerId: Schema.NullOr(text(ID_CHARS)),
+  /** A model id that overrides the agent's; null: the agent's. */
+  model: Schema.NullOr(text(NAME_CHARS)),
+  activity: Activity,
+  messageCount: Schema.Int,
+  /** The beginning of the newest message, 200 characters at most. */
+  lastMessage: Schema.NullOr(Schema.String),
+  inputTokens: Schema.Int,
+  outputTokens: Schema.Int,
+  totalTokens: Schema.Int,
+  contextTokens: Schema.Int,
+  createdAt: EpochMillis,
+  updatedAt: EpochMillis,
+})
+export type Session = typeof Session.Type
+
+/** Where a message comes from, as a client states it. See Routing.ts. */
+export const routeFields = {
+  channel: Schema.optionalKey(text(ID_CHARS)),
+  peerId: Schema.optionalKey(text(ID_CHARS)),
+  guildId: Schema.optionalKey(text(ID_CHARS)),
+  accountId: Schema.optionalKey(text(ID_CHARS)),
+}
+
+export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {
+  sessionKey: Schema.String,
+}) {}
+
+export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
+  sessionKey: Schema.String,
+}) {}
+
+/** The cursor is not one that `sessions.list` gave for this sort. */
+export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorInvalid", { cursor: Schema.String }) {}
+
+export const SessionSort = Schema.Literals(["updatedAt", "createdAt", "key", "messageCount"])
+export type SessionSort = typeof SessionSort.Type
+
+export const SessionQuery = Schema.Struct({
+  agentId: Schema.optionalKey(AgentId),
+  kind: Schema.optionalKey(text(NAME_CHARS)),
+  channel: Schema.optionalKey(text(ID_CHARS)),
+  activity: Schema.optionalKey(Activity),
+  /** Part of the key, the display name, the label or the newest message; case does not count. */
+  search: Schema.optionalKey(text(NAME_CHARS)),
+  /** Only sessions updated at or after this moment. */
+  updatedSince: Schema.optionalKey(EpochMillis),
+  sortBy: Schema.optionalKey(SessionSort),
+  order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
+  /** Rows of the page, 50 by default. */
+  limit: Schema.optionalKey(PageSize),
+  cursor: Schema.optionalKey(text(1_024)),
+})
+export type SessionQuery = typeof SessionQuery.Type
+
+export const SessionPage = Schema.Struct({
+  sessions: Schema.Array(Session),
+  /** How many sessions match, on all pages. */
+  total: Schema.Int,
+  nextCursor: Schema.NullOr(Schema.String),
+})
+export type SessionPage = typeof SessionPage.Type
+
+const list = Rpc.make("sessions.list", {
+  payload: SessionQuery,
+  success: SessionPage,
+  error: CursorInvalid,
+}).annotate(RequiredScope, "operator.read")
+
+const get = Rpc.make("sessions.get", {
+  payload: { key: Id },
+  success: Session,
+  error: SessionNotFound,
+}).annotate(RequiredScope, "operator.read")
+
+/** Which session a key, a label or a route means. Creates nothing. */
+const resolve = Rpc.make("sessions.resolve", {
+  payload: {
+    key: Schema.optionalKey(Id),
+    label: Schema.optionalKey(Name),
+    agentId: Schema.optionalKey(AgentId),
+    ...routeFields,
+  },
+  success: Schema.Struct({
+    sessionKey: Schema.String,
+    agentId: Schema.String,
+    exists: Schema.Boolean,
+    /** The binding that chose the agent, if one did. */
+    binding: Schema.NullOr(Binding),
+  }),
+  error: Schema.Union([SessionNotFound, AgentNotFound]),
+}).annotate(RequiredScope, "operator.read")
+
+const settings = {
+  kind: Schema.optionalKey(text(NAME_CHARS)),
+  displayName: Schema.optionalKey(text(NAME_CHARS)),
+  label: Schema.optionalKey(Schema.NullOr(text(NAME_CHARS))),
+  model: Schema.optionalKey(Schema.NullOr(text(NAME_CHARS))),
+}
+
+const create = Rpc.make("sessions.create", {
+  payload: {
+    /** Left out: a new key under the agent. */
+    key: Schema.optionalKey(Id),
+    agentId: Schema.optionalKey(AgentId),
+    ...settings,
+  },
+  success: Session,
+  error: Schema.Union([SessionExists, AgentNotFound, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.write")
+
+const patch = Rpc.make("sessions.patch", {
+  payload: { key: Id, ...settings },
+  success: Session,
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.write")
+
+/** Aborts what runs or waits and empties the transcript. */
+const reset = Rpc.make("sessions.reset", {
+  payload: { key: Id },
+  success: Schema.Struct({ removedMessages: Schema.Int }),
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.admin")
+
+/** Aborts what runs or waits and removes the session with its transcript. */
+const remove = Rpc.make("sessions.delete", {
+  payload: { key: Id },
+  success: Schema.Struct({ removedMessages: Schema.Int }),
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+}).annotate(RequiredScope, "operator.admin")
+
+const history = Rpc.make("sessions.history", {
+  payload: {
+    key: Id,
+    /** Messages of the page, 50 by default. */
+    limit: Schema.optionalKey(PageSize),
+    /** Only messages with a smaller id: the way back through a long transcript. */
+    before: Schema.optionalKey(Schema.Int),
+  },
+  success: Schema.Struct({
+    /** Oldest first. */
+    messages: Schema.Array(Message),
+    /** Give this as `before` for the page before; null: the transcript begins here. */
+    nextBefore: Schema.NullOr(Schema.Int),
+  }),
+  error: SessionNotFound,
+}).annotate(RequiredScope, "operator.read")
+
+/** The newest messages of several sessions, each cut to 200 characters. Unknown keys are left out. */
+const preview = Rpc.make("sessions.preview", {
+  payload: {
+    keys: Schema.Array(Id).check(Schema.isMaxLength(50)),
+    limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 }))),
+  },
+  success: Schema.Struct({
+    previews: Schema.Array(
+      Schema.Struct({
+        key: Schema.String,
+        messages: Schema.Array(Schema.Struct({ role: MessageRole, text: Schema.String })),
+      }),
+    ),
+  }),
+}).annotate(RequiredScope, "operator.read")
+
+export const SessionRpcs = RpcGroup.make(list, get, resolve, create, patch, reset, remove, history, preview).middleware(
+  Authorized,
+)

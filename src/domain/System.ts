@@ -1,0 +1,62 @@
+/**
+ * The gateway itself: is it there, is it well, what does it hold, which models can its agents use.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { EpochMillis } from "./Bounds.ts"
+import { Position } from "./Event.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized } from "./Refusal.ts"
+
+/** `degraded`: up, but a check failed. `stopping`: draining, takes no new work. */
+export const HealthState = Schema.Literals(["healthy", "degraded", "stopping"])
+export type HealthState = typeof HealthState.Type
+
+export const Health = Schema.Struct({
+  state: HealthState,
+  version: Schema.String,
+  uptimeMs: Schema.Finite,
+  /** What was looked at, and what is wrong with it; null: nothing. */
+  checks: Schema.Array(Schema.Struct({ name: Schema.String, problem: Schema.NullOr(Schema.String) })),
+})
+export type Health = typeof Health.Type
+
+export const Status = Schema.Struct({
+  version: Schema.String,
+  startedAt: EpochMillis,
+  uptimeMs: Schema.Finite,
+  position: Position,
+  connections: Schema.Int,
+  agents: Schema.Int,
+  bindings: Schema.Int,
+  sessions: Schema.Int,
+  runs: Schema.Struct({ running: Schema.Int, waiting: Schema.Int, limit: Schema.Int }),
+  /** Resident memory of the process in bytes. */
+  rssBytes: Schema.Finite,
+})
+export type Status = typeof Status.Type
+
+export const Model = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  /** The runtime that offers it. */
+  runtime: Schema.String,
+  /** Tokens; null where the runtime does not tell. */
+  contextWindow: Schema.NullOr(Schema.Int),
+})
+export type Model = typeof Model.Type
+
+const health = Rpc.make("health", { payload: {}, success: Health })
+
+const status = Rpc.make("status", { payload: {}, success: Status }).annotate(RequiredScope, "operator.read")
+
+/** The cheapest round trip there is: measures the wire. */
+const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) })
+
+const models = Rpc.make("models.list", {
+  payload: {},
+  success: Schema.Struct({ models: Schema.Array(Model) }),
+}).annotate(RequiredScope, "operator.read")
+
+export const SystemRpcs = RpcGroup.make(health, status, ping, models).middleware(Authorized)
