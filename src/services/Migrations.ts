@@ -1,0 +1,49 @@
+/**
+ * Migrations: the schema of the database, as numbered steps that run once, in order, in one transaction. Which table
+ * is whose is the steps' matter. A step that has been released is never edited: add a new one.
+ */
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import { StartupError } from "../domain/StartupError.ts"
+import events from "./migrations/0001_events.ts"
+import agents from "./migrations/0002_agents.ts"
+import sessions from "./migrations/0003_sessions.ts"
+
+const TABLE = "causeway_migrations"
+
+const steps = { "0001_events": events, "0002_agents": agents, "0003_sessions": sessions }
+
+/** The newest version that this program knows. */
+const known = Object.keys(steps).length
+
+const run = Migrator.make({})({ table: TABLE, loader: Migrator.fromRecord(steps) })
+
+/** A newer program may keep what this one would break, so a database is never taken back. */
+const refuseNewer = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ version: number | null }>`SELECT max(migration_id) AS version FROM ${sql(TABLE)}`
+  const version = rows[0]?.version ?? 0
+  if (version > known) {
+    return yield* new StartupError({
+      problem: `the database has schema version ${version}, this program knows ${known}`,
+      remedy: "install the newer version again, or use another state folder",
+    })
+  }
+})
+
+/** Brings the database to this program's schema; does nothing where it already is. */
+export const migrate: Effect.Effect<void, StartupError, SqlClient.SqlClient> = run.pipe(
+  Effect.andThen(refuseNewer),
+  Effect.catchTags({
+    SqlError: (error) => Effect.fail(notMigrated(error.message)),
+    MigrationError: (error) => Effect.fail(notMigrated(error.message)),
+  }),
+  Effect.withSpan("Migrations.migrate"),
+)
+
+const notMigrated = (detail: string) =>
+  new StartupError({
+    problem: `the database could not be brought to schema version ${known} (${detail})`,
+    remedy: "free disk space if it is full; else restore a backup, or use another state folder",
+  })
