@@ -1,6 +1,32 @@
 /**
- * Agents and the bindings that give them conversations.
+ * Agents, the bindings that give them conversations, and what was last told of the memory folder.
  */
 import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
 
-export default Effect.void
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE agents (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    personality TEXT NOT NULL,
+    model TEXT NOT NULL,
+    runtime TEXT NOT NULL,
+    dm_scope TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT`
+  yield* sql`CREATE TABLE bindings (
+    agent_id TEXT NOT NULL,
+    tier INTEGER NOT NULL,
+    match_key TEXT NOT NULL,
+    match_value TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, match_key, match_value)
+  ) STRICT`
+  yield* sql`CREATE TABLE documents (
+    id TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    modified_at REAL NOT NULL
+  ) STRICT`
+})
