@@ -6,7 +6,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
 import { Id } from "./Bounds.ts"
-import { Positioned, RunText } from "./Event.ts"
+import { Position, Positioned, RunText } from "./Event.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, ShuttingDown } from "./Refusal.ts"
@@ -23,6 +23,8 @@ export const Acceptance = Schema.Struct({
   sessionKey: Schema.String,
   agentId: Schema.String,
   duplicate: Schema.Boolean,
+  /** All that happens in this run comes after this position: subscribe from here and miss nothing of it. */
+  position: Position,
 })
 export type Acceptance = typeof Acceptance.Type
 

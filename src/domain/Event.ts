@@ -105,6 +105,10 @@ export const topicOf = (event: GatewayEvent): Topic => topics[event._tag]
 export const sessionOf = (event: GatewayEvent): string | undefined =>
   "sessionKey" in event ? event.sessionKey : "session" in event ? event.session.key : undefined
 
+/** The run that an event is part of, if it is part of one. */
+export const runOf = (event: GatewayEvent): string | undefined =>
+  "runId" in event ? event.runId : event._tag === "MessageAdded" ? (event.message.runId ?? undefined) : undefined
+
 /** Which events a subscriber wants. */
 export const EventFilter = Schema.Struct({
   /** Left out: every topic but `logs`, which must be asked for. */

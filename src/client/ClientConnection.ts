@@ -1,0 +1,205 @@
+/**
+ * ClientConnection: one WebSocket to a gateway that is kept open: it proves who it is, answers for every frame, comes
+ * back after a drop with backoff and jitter, and says at any time how it stands. It knows no method: RpcClient does.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as RpcClient from "effect/rpc/RpcClient"
+import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
+import type { FromServerEncoded } from "effect/rpc/RpcMessage"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as Socket from "effect/socket/Socket"
+
+export type ConnectionState =
+  | { readonly _tag: "Connecting"; readonly attempt: number }
+  | { readonly _tag: "Connected" }
+  /** Between two attempts. `reason`: why the last connection ended. */
+  | { readonly _tag: "Waiting"; readonly attempt: number; readonly retryInMs: number; readonly reason: string }
+  /** The gateway refused the token: there is no point in trying again. */
+  | { readonly _tag: "Refused"; readonly reason: string }
+
+export interface ConnectionOptions {
+  /** Where the gateway's contract is served, e.g. `ws://127.0.0.1:18789/rpc`. */
+  readonly url: string
+  readonly token?: Redacted.Redacted<string> | string | undefined
+  /** The longest wait between two attempts. 30 seconds by default. */
+  readonly maxBackoff?: Duration.Input | undefined
+  /** How often the gateway is asked for a sign of life; none within as long again counts as a drop. 10 seconds. */
+  readonly pingInterval?: Duration.Input | undefined
+}
+
+/** Full jitter: anywhere up to 250 ms x 2^attempt, so that clients of a restarted gateway do not come back at once. */
+export const backoff = (attempt: number, maxMs: number, random: number): number =>
+  Math.ceil(random * Math.min(maxMs, 250 * 2 ** Math.min(attempt, 20)))
+
+const AUTHENTICATE = "authenticate"
+
+class Refused {
+  readonly reason: string
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
+
+const isConnected = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
+
+/** An error of the connection, in the form in which RpcClient fails its calls. */
+const protocolError = (reason: string) =>
+  new RpcClientError({ reason: new RpcClientDefect({ message: reason, cause: reason }) })
+
+const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof Refused) return error.reason
+  if (!Socket.isSocketError(error)) return "the connection failed"
+  const reason = error.reason
+  if (reason._tag === "SocketCloseError")
+    return `closed ${reason.code}${reason.closeReason ? ` ${reason.closeReason}` : ""}`
+  return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : error.message
+}
+
+export interface ClientConnection {
+  readonly state: SubscriptionRef.SubscriptionRef<ConnectionState>
+  /** Returns once connected; fails if the gateway refused the token. */
+  readonly connected: Effect.Effect<void, RpcClientError>
+  readonly protocol: RpcClient.Protocol["Service"]
+}
+
+export const make = Effect.fnUntraced(function* (
+  options: ConnectionOptions,
+): Effect.fn.Return<ClientConnection, never, Scope.Scope | Socket.WebSocketConstructor> {
+  const token =
+    options.token === undefined || Redacted.isRedacted(options.token) ? options.token : Redacted.make(options.token)
+  const maxBackoffMs = Duration.toMillis(options.maxBackoff ?? "30 seconds")
+  const pingIntervalMs = Duration.toMillis(options.pingInterval ?? "10 seconds")
+  const state = yield* SubscriptionRef.make<ConnectionState>({ _tag: "Connecting", attempt: 0 })
+  const socket = yield* Socket.makeWebSocket(options.url)
+  const parser = RpcSerialization.json.makeUnsafe()
+  let write: ((frame: string) => Effect.Effect<void, Socket.SocketError>) | undefined
+
+  const protocol = yield* RpcClient.Protocol.make(
+    Effect.fnUntraced(function* (deliver, clientIds) {
+      const callers = new Map<string | number, number>()
+
+      const dispatch = (message: FromServerEncoded): Effect.Effect<void> => {
+        if (message._tag === "Pong") return Effect.void
+        if ("requestId" in message) {
+          const caller = callers.get(message.requestId)
+          if (message._tag === "Exit") callers.delete(message.requestId)
+          return caller === undefined ? Effect.void : deliver(caller, message)
+        }
+        return Effect.forEach(Array.from(clientIds), (caller) => deliver(caller, message), { discard: true })
+      }
+
+      const parse = (frame: string | Uint8Array): ReadonlyArray<FromServerEncoded> =>
+        parser.decode(frame) as ReadonlyArray<FromServerEncoded>
+
+      /** The first exchange: nothing else is sent before the gateway knows who we are. */
+      const authenticate = Effect.fnUntraced(function* (writer: Socket.Writer, reader: Socket.Reader) {
+        if (token === undefined) return
+        yield* writer.write(
+          JSON.stringify({
+            _tag: "Request",
+            id: AUTHENTICATE,
+            tag: AUTHENTICATE,
+            payload: { token: Redacted.value(token) },
+            headers: [],
+          }),
+        )
+        for (const frame of yield* reader.pull) {
+          for (const message of parse(frame)) {
+            if (message._tag === "Exit" && message.requestId === AUTHENTICATE) {
+              if (message.exit._tag === "Failure")
+                return yield* Effect.fail(new Refused("the gateway refused the token"))
+            } else yield* dispatch(message)
+          }
+        }
+      })
+
+      /** One connection, from dialling to its end. It never succeeds. */
+      const session = Effect.gen(function* () {
+        const reader = yield* socket.reader
+        const writer = yield* socket.writer
+        yield* authenticate(writer, reader)
+        let lastInbound = yield* Clock.currentTimeMillis
+        write = writer.write
+        yield* SubscriptionRef.set(state, { _tag: "Connected" })
+        const read = Effect.forever(
+          Effect.flatMap(reader.pull, (frames) =>
+            Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              lastInbound = now
+              return Effect.forEach(frames.flatMap(parse), dispatch, { discard: true })
+            }),
+          ),
+        )
+        const watch = Effect.gen(function* () {
+          while (true) {
+            yield* writer.write('{"_tag":"Ping"}')
+            yield* Effect.sleep(pingIntervalMs)
+            if ((yield* Clock.currentTimeMillis) - lastInbound > 2 * pingIntervalMs) {
+              return yield* new Socket.SocketError({
+                reason: new Socket.SocketCloseError({ code: 4009, closeReason: "no sign of life" }),
+              })
+            }
+          }
+        })
+        return yield* Effect.raceFirst(read, watch)
+      }).pipe(Effect.scoped)
+
+      const run = Effect.gen(function* () {
+        let attempt = 0
+        while (true) {
+          yield* SubscriptionRef.set(state, { _tag: "Connecting", attempt })
+          const exit = yield* Effect.exit(session)
+          const wasConnected = write !== undefined
+          write = undefined
+          callers.clear()
+          const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
+          const reason = describe(cause)
+          const error = { _tag: "ClientProtocolError", error: protocolError(reason) } as const
+          const refused = Cause.squash(cause) instanceof Refused
+          attempt = wasConnected ? 0 : attempt + 1
+          const retryInMs = backoff(attempt, maxBackoffMs, yield* Random.next)
+          yield* SubscriptionRef.set(
+            state,
+            refused ? { _tag: "Refused", reason } : { _tag: "Waiting", attempt, retryInMs, reason },
+          )
+          yield* dispatch(error)
+          if (refused) return
+          yield* Effect.sleep(retryInMs)
+        }
+      })
+      yield* Effect.forkScoped(run)
+
+      return {
+        send: (clientId, request) => {
+          if (write === undefined) return Effect.fail(protocolError("not connected"))
+          if (request._tag === "Request") callers.set(request.id, clientId)
+          if (request._tag === "Interrupt") callers.delete(request.requestId)
+          return Effect.mapError(write(JSON.stringify(request)), (error) => protocolError(error.message))
+        },
+        supportsAck: true,
+        supportsTransferables: false,
+        codecFor: RpcSerialization.json.codecFor,
+      }
+    }),
+  )
+
+  const connected = Effect.suspend(() =>
+    isConnected(SubscriptionRef.getUnsafe(state))
+      ? Effect.succeed(SubscriptionRef.getUnsafe(state))
+      : SubscriptionRef.changes(state).pipe(
+          Stream.filter(isConnected),
+          Stream.runHead,
+          Effect.map((head) => head.valueOrUndefined),
+        ),
+  ).pipe(Effect.flatMap((now) => (now?._tag === "Refused" ? Effect.fail(protocolError(now.reason)) : Effect.void)))
+
+  return { state, connected, protocol }
+})
