@@ -67,7 +67,7 @@ describe("the house", () => {
 
   it("erases no type outside the listed places", () => {
     /** Each place says beside the cast why it is needed. */
-    const listed: ReadonlyArray<string> = []
+    const listed: ReadonlyArray<string> = ["src/client/Gateway.ts"]
     const erased = sources.filter((file) =>
       /\bas (any|unknown as)\b|@ts-(ignore|expect-error|nocheck)/.test(text(file)),
     )
