@@ -9,6 +9,7 @@ import { EpochMillis, INSTRUCTION_CHARS, Name, NAME_CHARS, text } from "./Bounds
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
+import { Summary } from "./Summary.ts"
 
 /** The agent that always exists and answers what no binding claims. */
 export const MAIN_AGENT = "main"
@@ -76,13 +77,17 @@ const settings = {
 const list = Rpc.make("agents.list", {
   payload: {},
   success: Schema.Struct({ agents: Schema.Array(Agent), defaultId: Schema.String }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "All agents, `main` first, and the id of the one that answers what no binding claims.")
 
 const get = Rpc.make("agents.get", {
   payload: { id: AgentId },
   success: Agent,
   error: AgentNotFound,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "One agent.")
 
 const create = Rpc.make("agents.create", {
   payload: {
@@ -93,19 +98,28 @@ const create = Rpc.make("agents.create", {
   },
   success: Agent,
   error: Schema.Union([AgentExists, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Makes an agent. Without an id, one is made from the name.")
 
 const update = Rpc.make("agents.update", {
   payload: { id: AgentId, name: Schema.optionalKey(Name), ...settings },
   success: Agent,
   error: Schema.Union([AgentNotFound, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Changes the given settings of an agent; what is left out stays.")
 
 const remove = Rpc.make("agents.delete", {
   payload: { id: AgentId },
   /** Bindings to the agent go with it; its sessions stay and can be read. */
   success: Schema.Struct({ removedBindings: Schema.Int }),
   error: Schema.Union([AgentNotFound, AgentProtected, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(
+    Summary,
+    "Removes an agent and the bindings to it. Its sessions stay and can be read. `main` cannot be removed.",
+  )
 
 export const AgentRpcs = RpcGroup.make(list, get, create, update, remove).middleware(Authorized)

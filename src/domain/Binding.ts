@@ -9,6 +9,7 @@ import { ID_CHARS, text } from "./Bounds.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
+import { Summary } from "./Summary.ts"
 
 export const MatchKey = Schema.Literals(["peer_id", "guild_id", "account_id", "channel", "default"])
 
@@ -39,7 +40,9 @@ const list = Rpc.make("bindings.list", {
   payload: {},
   /** In the order in which they are asked. */
   success: Schema.Struct({ bindings: Schema.Array(Binding) }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "All bindings, in the order in which they are asked.")
 
 const set = Rpc.make("bindings.set", {
   payload: {
@@ -53,12 +56,19 @@ const set = Rpc.make("bindings.set", {
   /** A binding with the same agent, key and value is replaced. */
   success: Binding,
   error: Schema.Union([AgentNotFound, BindingUnreachable, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(
+    Summary,
+    "Makes a binding, or replaces the one with the same agent, key and value. Alone, an agent becomes the default.",
+  )
 
 const remove = Rpc.make("bindings.remove", {
   payload: { agentId: AgentId, matchKey: MatchKey, matchValue: text(ID_CHARS) },
   success: Schema.Struct({ removed: Schema.Boolean }),
   error: StorageUnavailable,
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Removes a binding.")
 
 export const BindingRpcs = RpcGroup.make(list, set, remove).middleware(Authorized)

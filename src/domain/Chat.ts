@@ -13,6 +13,7 @@ import { Authorized, ShuttingDown } from "./Refusal.ts"
 import { Run } from "./Run.ts"
 import { routeFields } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
+import { Summary } from "./Summary.ts"
 
 /**
  * A send is on disk: it survives a crash, runs at least once in its place in the session, and is in the transcript
@@ -67,28 +68,34 @@ const send = Rpc.make("chat.send", {
   payload: SendPayload,
   success: Acceptance,
   error: SendError,
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Sends a message to an agent. Returns when the send is on disk; the reply comes as events.")
 
 /** What a streamed send gives: the acceptance first, then the events of its run, to `RunEnded`. */
 export const StreamItem = Schema.Union([Schema.TaggedStruct("Accepted", Acceptance.fields), Positioned, RunText])
 export type StreamItem = typeof StreamItem.Type
 
-/** Sends and follows the run to its end. Repeated with the same key it joins the run, or tells how it ended. */
 const stream = Rpc.make("chat.stream", {
   payload: SendPayload,
   success: StreamItem,
   error: SendError,
   stream: true,
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(
+    Summary,
+    "Sends a message and streams its run to the end. Repeated with the same key it joins the run, or tells how it ended.",
+  )
 
-/** Ends the named run, or all that run and wait in the session. Also catches a send that has not begun. */
 const abort = Rpc.make("chat.abort", {
   payload: { sessionKey: Id, runId: Schema.optionalKey(Id) },
   success: Schema.Struct({ aborted: Schema.Array(Schema.String) }),
   error: StorageUnavailable,
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Ends the named run, or all that run and wait in the session; also a send that has not begun.")
 
-/** Adds a message to a transcript without a run. The session is made if it does not exist. */
 const inject = Rpc.make("chat.inject", {
   payload: {
     sessionKey: Id,
@@ -98,9 +105,10 @@ const inject = Rpc.make("chat.inject", {
   },
   success: Message,
   error: Schema.Union([AgentNotFound, IdempotencyConflict, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Adds a message to a transcript without a run. The session is made if it does not exist.")
 
-/** Waits for the end of a run, or until the time is up; either way tells how the run stands. */
 const wait = Rpc.make("runs.wait", {
   payload: {
     runId: Id,
@@ -109,6 +117,8 @@ const wait = Rpc.make("runs.wait", {
   },
   success: Run,
   error: RunNotFound,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Waits for the end of a run, or until the time is up; either way tells how the run stands.")
 
 export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, wait).middleware(Authorized)

@@ -7,6 +7,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, Id, text } from "./Bounds.ts"
 import { Principal, RequiredScope, Role } from "./Principal.ts"
 import { Authorized, Unauthenticated } from "./Refusal.ts"
+import { Summary } from "./Summary.ts"
 
 /** One authenticated connection, as everybody may see it. */
 export const PresenceEntry = Schema.Struct({
@@ -41,18 +42,24 @@ export class ConnectionNotFound extends Schema.TaggedError<ConnectionNotFound>()
 const presence = Rpc.make("presence.list", {
   payload: {},
   success: Schema.Struct({ presence: Schema.Array(PresenceEntry) }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Who is connected.")
 
 const list = Rpc.make("connections.list", {
   payload: {},
   success: Schema.Struct({ connections: Schema.Array(ConnectionInfo) }),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Every connection with its wire, principal and load.")
 
 const close = Rpc.make("connections.close", {
   payload: { connectionId: Id, reason: Schema.optionalKey(text(100)) },
   success: Schema.Struct({ closed: Schema.Boolean }),
   error: ConnectionNotFound,
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Closes a connection. Its client is told the reason and may come back.")
 
 /**
  * The first message of a client that can set neither a header nor a query: it proves who it is.
@@ -62,6 +69,9 @@ const authenticate = Rpc.make("authenticate", {
   payload: { token: text(4_096) },
   success: Schema.Struct({ connectionId: Schema.String, principal: Principal }),
   error: Unauthenticated,
-})
+}).annotate(
+  Summary,
+  "Proves who the client is, as the first message on a connection that could set neither a header nor a query. The one method that an unauthenticated connection may call.",
+)
 
 export const ConnectionRpcs = RpcGroup.make(presence, list, close).middleware(Authorized).add(authenticate)

@@ -17,6 +17,7 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { RunError, RunOutcome } from "./Run.ts"
 import { Session } from "./Session.ts"
+import { Summary } from "./Summary.ts"
 
 /** A place in the order of events. The epoch names the log; it survives restarts and changes only with the database. */
 export const Position = Schema.Struct({
@@ -171,6 +172,8 @@ const subscribe = Rpc.make("events.subscribe", {
   },
   success: EventItem,
   stream: true,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Everything that happens, from now or from a position on, without a gap.")
 
 export const EventRpcs = RpcGroup.make(subscribe).middleware(Authorized)

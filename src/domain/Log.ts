@@ -7,6 +7,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, PageSize } from "./Bounds.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { Summary } from "./Summary.ts"
 
 export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"])
 export type LogLevel = typeof LogLevel.Type
@@ -39,6 +40,8 @@ const tail = Rpc.make("logs.tail", {
     /** Entries between `after` and the first one here have been forgotten. */
     truncated: Schema.Boolean,
   }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The newest log entries, or those after the last one seen.")
 
 export const LogRpcs = RpcGroup.make(tail).middleware(Authorized)

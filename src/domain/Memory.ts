@@ -7,6 +7,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { DOCUMENT_CHARS, EpochMillis, text } from "./Bounds.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { Summary } from "./Summary.ts"
 
 /** One path segment that stays in its folder: no separators, no leading dot. */
 export const DocumentId = Schema.String.check(Schema.isPattern(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,126}$/u))
@@ -46,13 +47,17 @@ const list = Rpc.make("memory.list", {
   /** Newest first. */
   success: Schema.Struct({ documents: Schema.Array(Document) }),
   error: MemoryUnavailable,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The documents of the memory folder, newest first.")
 
 const read = Rpc.make("memory.read", {
   payload: { id: DocumentId },
   success: DocumentContent,
   error: Schema.Union([DocumentNotFound, DocumentTooLarge, MemoryUnavailable]),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "One document of the memory folder.")
 
 const write = Rpc.make("memory.write", {
   payload: {
@@ -63,6 +68,8 @@ const write = Rpc.make("memory.write", {
   },
   success: Document,
   error: Schema.Union([DocumentExists, MemoryUnavailable]),
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Writes a document of the memory folder as a whole.")
 
 export const MemoryRpcs = RpcGroup.make(list, read, write).middleware(Authorized)

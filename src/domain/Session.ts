@@ -11,6 +11,7 @@ import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
+import { Summary } from "./Summary.ts"
 
 /** What the session does now: nothing, turns wait, or a run is in progress. */
 export const Activity = Schema.Literals(["idle", "queued", "running"])
@@ -90,15 +91,18 @@ const list = Rpc.make("sessions.list", {
   payload: SessionQuery,
   success: SessionPage,
   error: CursorInvalid,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "A page of the sessions that match, sorted. Follow `nextCursor` for the next page.")
 
 const get = Rpc.make("sessions.get", {
   payload: { key: Id },
   success: Session,
   error: SessionNotFound,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "One session.")
 
-/** Which session a key, a label or a route means. Creates nothing. */
 const resolve = Rpc.make("sessions.resolve", {
   payload: {
     key: Schema.optionalKey(Id),
@@ -114,7 +118,9 @@ const resolve = Rpc.make("sessions.resolve", {
     binding: Schema.NullOr(Binding),
   }),
   error: Schema.Union([SessionNotFound, AgentNotFound]),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Which session a key, a label or a route means, and which agent answers there. Creates nothing.")
 
 const settings = {
   kind: Schema.optionalKey(text(NAME_CHARS)),
@@ -132,27 +138,33 @@ const create = Rpc.make("sessions.create", {
   },
   success: Session,
   error: Schema.Union([SessionExists, AgentNotFound, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Makes a session. Not needed before sending: a send makes the session that it goes to.")
 
 const patch = Rpc.make("sessions.patch", {
   payload: { key: Id, ...settings },
   success: Session,
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.write")
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Changes the given settings of a session; what is left out stays.")
 
-/** Aborts what runs or waits and empties the transcript. */
 const reset = Rpc.make("sessions.reset", {
   payload: { key: Id },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Aborts what runs or waits and empties the transcript.")
 
-/** Aborts what runs or waits and removes the session with its transcript. */
 const remove = Rpc.make("sessions.delete", {
   payload: { key: Id },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
-}).annotate(RequiredScope, "operator.admin")
+})
+  .annotate(RequiredScope, "operator.admin")
+  .annotate(Summary, "Aborts what runs or waits and removes the session with its transcript.")
 
 const history = Rpc.make("sessions.history", {
   payload: {
@@ -169,9 +181,10 @@ const history = Rpc.make("sessions.history", {
     nextBefore: Schema.NullOr(Schema.Int),
   }),
   error: SessionNotFound,
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "A page of a transcript, from its end backwards.")
 
-/** The newest messages of several sessions, each cut to 200 characters. Unknown keys are left out. */
 const preview = Rpc.make("sessions.preview", {
   payload: {
     keys: Schema.Array(Id).check(Schema.isMaxLength(50)),
@@ -185,7 +198,9 @@ const preview = Rpc.make("sessions.preview", {
       }),
     ),
   }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The newest messages of several sessions, each cut to 200 characters. Unknown keys are left out.")
 
 export const SessionRpcs = RpcGroup.make(list, get, resolve, create, patch, reset, remove, history, preview).middleware(
   Authorized,

@@ -8,6 +8,7 @@ import { EpochMillis } from "./Bounds.ts"
 import { Position } from "./Event.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { Summary } from "./Summary.ts"
 
 /** `degraded`: up, but a check failed. `stopping`: draining, takes no new work. */
 export const HealthState = Schema.Literals(["healthy", "degraded", "stopping"])
@@ -47,16 +48,22 @@ export const Model = Schema.Struct({
 })
 export type Model = typeof Model.Type
 
-const health = Rpc.make("health", { payload: {}, success: Health })
+const health = Rpc.make("health", { payload: {}, success: Health }).annotate(Summary, "Whether the gateway is well.")
 
-const status = Rpc.make("status", { payload: {}, success: Status }).annotate(RequiredScope, "operator.read")
+const status = Rpc.make("status", { payload: {}, success: Status })
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "What the gateway holds and does.")
 
-/** The cheapest round trip there is: measures the wire. */
-const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) })
+const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) }).annotate(
+  Summary,
+  "The cheapest round trip there is: measures the wire.",
+)
 
 const models = Rpc.make("models.list", {
   payload: {},
   success: Schema.Struct({ models: Schema.Array(Model) }),
-}).annotate(RequiredScope, "operator.read")
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The models that agents can use.")
 
 export const SystemRpcs = RpcGroup.make(health, status, ping, models).middleware(Authorized)
