@@ -27,6 +27,6 @@ export default Effect.gen(function* () {
   yield* sql`CREATE TABLE documents (
     id TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
-    modified_at REAL NOT NULL
+    modified_at INTEGER NOT NULL
   ) STRICT`
 })
