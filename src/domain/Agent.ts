@@ -51,7 +51,7 @@ export const Agent = Schema.Struct({
   dmScope: DmScope,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
-})
+}).annotate({ identifier: "Agent" })
 export type Agent = typeof Agent.Type
 
 /** The instruction that an agent's runtime gets before the conversation. */

@@ -23,7 +23,7 @@ export const Binding = Schema.Struct({
   matchValue: text(ID_CHARS),
   /** Among bindings of one tier the higher goes first. */
   priority: Schema.Int,
-})
+}).annotate({ identifier: "Binding" })
 export type Binding = typeof Binding.Type
 
 /** One line for people, e.g. `[peer] peer_id=telegram:42 -> agent:luna (pri=0)`. */

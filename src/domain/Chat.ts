@@ -26,7 +26,7 @@ export const Acceptance = Schema.Struct({
   duplicate: Schema.Boolean,
   /** All that happens in this run comes after this position: subscribe from here and miss nothing of it. */
   position: Position,
-})
+}).annotate({ identifier: "Acceptance" })
 export type Acceptance = typeof Acceptance.Type
 
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {}
@@ -73,7 +73,11 @@ const send = Rpc.make("chat.send", {
   .annotate(Summary, "Sends a message to an agent. Returns when the send is on disk; the reply comes as events.")
 
 /** What a streamed send gives: the acceptance first, then the events of its run, to `RunEnded`. */
-export const StreamItem = Schema.Union([Schema.TaggedStruct("Accepted", Acceptance.fields), Positioned, RunText])
+export const StreamItem = Schema.Union([
+  Schema.TaggedStruct("Accepted", Acceptance.fields),
+  Positioned,
+  RunText,
+]).annotate({ identifier: "StreamItem" })
 export type StreamItem = typeof StreamItem.Type
 
 const stream = Rpc.make("chat.stream", {

@@ -17,7 +17,7 @@ export const PresenceEntry = Schema.Struct({
   /** What the client calls itself, where its wire has a place for it. */
   client: Schema.NullOr(Schema.String),
   connectedAt: EpochMillis,
-})
+}).annotate({ identifier: "PresenceEntry" })
 export type PresenceEntry = typeof PresenceEntry.Type
 
 /** One connection, as its operator sees it. */
@@ -32,7 +32,7 @@ export const ConnectionInfo = Schema.Struct({
   callsInFlight: Schema.Int,
   /** Bytes accepted for this client and not yet taken by its socket. */
   outboxBytes: Schema.Int,
-})
+}).annotate({ identifier: "ConnectionInfo" })
 export type ConnectionInfo = typeof ConnectionInfo.Type
 
 export class ConnectionNotFound extends Schema.TaggedError<ConnectionNotFound>()("ConnectionNotFound", {

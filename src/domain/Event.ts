@@ -23,7 +23,7 @@ import { Summary } from "./Summary.ts"
 export const Position = Schema.Struct({
   epoch: Schema.String,
   seq: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
-})
+}).annotate({ identifier: "Position" })
 export type Position = typeof Position.Type
 
 const ofRun = { sessionKey: Schema.String, runId: Schema.String, agentId: Schema.String }
@@ -70,7 +70,7 @@ export const LiveEvent = Schema.TaggedUnion({
 })
 export type LiveEvent = typeof LiveEvent.Type
 
-export const GatewayEvent = Schema.Union([KeptEvent, LiveEvent])
+export const GatewayEvent = Schema.Union([KeptEvent, LiveEvent]).annotate({ identifier: "GatewayEvent" })
 export type GatewayEvent = typeof GatewayEvent.Type
 
 export const Topic = Schema.Literals(["sessions", "chat", "agents", "memory", "presence", "logs", "system"])
@@ -134,7 +134,7 @@ export const Positioned = Schema.TaggedStruct("Event", {
   seq: Schema.Int,
   at: EpochMillis,
   event: GatewayEvent,
-})
+}).annotate({ identifier: "Positioned" })
 export type Positioned = typeof Positioned.Type
 
 /** All that an open run has said so far: replaces what the subscriber had of it, deltas go on from here. */
@@ -143,7 +143,7 @@ export const RunText = Schema.TaggedStruct("RunText", {
   ...ofRun,
   text: Schema.String,
   thinking: Schema.String,
-})
+}).annotate({ identifier: "RunText" })
 export type RunText = typeof RunText.Type
 
 /**
@@ -161,7 +161,7 @@ export const EventItem = Schema.Union([
   Positioned,
   RunText,
   Schema.TaggedStruct("CaughtUp", { seq: Schema.Int }),
-])
+]).annotate({ identifier: "EventItem" })
 export type EventItem = typeof EventItem.Type
 
 const subscribe = Rpc.make("events.subscribe", {

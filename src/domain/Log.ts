@@ -20,7 +20,7 @@ export const LogEntry = Schema.Struct({
   /** The part of the gateway that speaks. */
   source: Schema.String,
   message: Schema.String,
-})
+}).annotate({ identifier: "LogEntry" })
 export type LogEntry = typeof LogEntry.Type
 
 const tail = Rpc.make("logs.tail", {

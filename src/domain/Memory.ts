@@ -17,10 +17,12 @@ export const Document = Schema.Struct({
   /** Bytes. */
   size: Schema.Int,
   modifiedAt: EpochMillis,
-})
+}).annotate({ identifier: "Document" })
 export type Document = typeof Document.Type
 
-export const DocumentContent = Schema.Struct({ ...Document.fields, content: Schema.String })
+export const DocumentContent = Schema.Struct({ ...Document.fields, content: Schema.String }).annotate({
+  identifier: "DocumentContent",
+})
 export type DocumentContent = typeof DocumentContent.Type
 
 export class DocumentNotFound extends Schema.TaggedError<DocumentNotFound>()("DocumentNotFound", {

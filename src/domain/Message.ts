@@ -13,7 +13,7 @@ export const Usage = Schema.Struct({
   outputTokens: Schema.Int,
   /** Tokens of the model's context in use after the run, where the provider tells. */
   contextTokens: Schema.optionalKey(Schema.Int),
-})
+}).annotate({ identifier: "Usage" })
 export type Usage = typeof Usage.Type
 
 /** A tool call of an agent with its result. Input and output are text, as the runtime gave them (often JSON). */
@@ -23,7 +23,7 @@ export const ToolCall = Schema.Struct({
   input: Schema.String,
   output: Schema.String,
   isError: Schema.Boolean,
-})
+}).annotate({ identifier: "ToolCall" })
 export type ToolCall = typeof ToolCall.Type
 
 export const Message = Schema.Struct({
@@ -40,7 +40,7 @@ export const Message = Schema.Struct({
   /** True where an abort cut the text off. */
   aborted: Schema.optionalKey(Schema.Boolean),
   at: EpochMillis,
-})
+}).annotate({ identifier: "Message" })
 export type Message = typeof Message.Type
 
 /** The text of a message that a client sends. */

@@ -24,7 +24,7 @@ export const Principal = Schema.Struct({
   kind: Schema.Literals(["token", "none", "local"]),
   role: Role,
   scopes: Schema.Array(Scope),
-})
+}).annotate({ identifier: "Principal" })
 export type Principal = typeof Principal.Type
 
 export const everyScope: ReadonlyArray<Scope> = Scope.literals

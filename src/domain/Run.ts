@@ -16,7 +16,7 @@ export const RunError = Schema.Struct({
   /** A short code: `runtime` (the model or tool failed), `interrupted` (given up after too many restarts), `bug`. */
   reason: Schema.Literals(["runtime", "interrupted", "bug"]),
   message: Schema.String,
-})
+}).annotate({ identifier: "RunError" })
 export type RunError = typeof RunError.Type
 
 export const Run = Schema.Struct({
@@ -33,7 +33,7 @@ export const Run = Schema.Struct({
   usage: Schema.optionalKey(Usage),
   acceptedAt: EpochMillis,
   endedAt: Schema.optionalKey(EpochMillis),
-})
+}).annotate({ identifier: "Run" })
 export type Run = typeof Run.Type
 
 /** What an agent's runtime says while it thinks. The end of its stream is the end of the run. */

@@ -37,7 +37,7 @@ export const Session = Schema.Struct({
   contextTokens: Schema.Int,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
-})
+}).annotate({ identifier: "Session" })
 export type Session = typeof Session.Type
 
 /** Where a message comes from, as a client states it. See Routing.ts. */
@@ -84,7 +84,7 @@ export const SessionPage = Schema.Struct({
   /** How many sessions match, on all pages. */
   total: Schema.Int,
   nextCursor: Schema.NullOr(Schema.String),
-})
+}).annotate({ identifier: "SessionPage" })
 export type SessionPage = typeof SessionPage.Type
 
 const list = Rpc.make("sessions.list", {

@@ -20,7 +20,7 @@ export const Health = Schema.Struct({
   uptimeMs: Schema.Finite,
   /** What was looked at, and what is wrong with it; null: nothing. */
   checks: Schema.Array(Schema.Struct({ name: Schema.String, problem: Schema.NullOr(Schema.String) })),
-})
+}).annotate({ identifier: "Health" })
 export type Health = typeof Health.Type
 
 export const Status = Schema.Struct({
@@ -35,7 +35,7 @@ export const Status = Schema.Struct({
   runs: Schema.Struct({ running: Schema.Int, waiting: Schema.Int, limit: Schema.Int }),
   /** Resident memory of the process in bytes. */
   rssBytes: Schema.Finite,
-})
+}).annotate({ identifier: "Status" })
 export type Status = typeof Status.Type
 
 export const Model = Schema.Struct({
@@ -45,7 +45,7 @@ export const Model = Schema.Struct({
   runtime: Schema.String,
   /** Tokens; null where the runtime does not tell. */
   contextWindow: Schema.NullOr(Schema.Int),
-})
+}).annotate({ identifier: "Model" })
 export type Model = typeof Model.Type
 
 const health = Rpc.make("health", { payload: {}, success: Health }).annotate(Summary, "Whether the gateway is well.")

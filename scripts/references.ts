@@ -1,0 +1,282 @@
+/**
+ * The references of docs/protocol, made from the contract: a table of methods for people, JSON Schema and AsyncAPI for
+ * programs. `node scripts/references.ts` writes them; a test compares them with what is committed.
+ */
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as RpcSchema from "effect/rpc/RpcSchema"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { GatewayRpcs } from "../src/domain/GatewayRpcs.ts"
+import { RequiredScope } from "../src/domain/Principal.ts"
+import { Refusal } from "../src/domain/Refusal.ts"
+import { Summary } from "../src/domain/Summary.ts"
+import manifest from "../package.json" with { type: "json" }
+
+type Json = { readonly [key: string]: unknown }
+
+/** Definitions shared by all schemas of the references, filled as schemas are rendered. */
+const definitions = new Map<string, Json>()
+
+const render = (schema: Schema.Top, root: string): Json => {
+  const document = Schema.toJsonSchemaDocument(schema)
+  const relocate = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value)
+        .replaceAll('"#/$defs/', `"${root}`)
+        .replaceAll(/Encoded"/g, '"'),
+    ) as unknown
+  for (const [name, definition] of Object.entries(document.definitions)) {
+    definitions.set(name.replace(/Encoded$/, ""), relocate(definition) as Json)
+  }
+  return relocate(document.schema) as Json
+}
+
+interface Method {
+  readonly name: string
+  readonly summary: string
+  readonly scope: string | undefined
+  readonly stream: boolean
+  readonly payload: Json
+  readonly result: Json
+  readonly errors: ReadonlyArray<string>
+}
+
+const errorsOf = (schema: Json): ReadonlyArray<string> => {
+  const refs = "anyOf" in schema ? (schema["anyOf"] as ReadonlyArray<Json>) : [schema]
+  return refs.flatMap((ref) => (typeof ref["$ref"] === "string" ? [ref["$ref"].split("/").at(-1)!] : []))
+}
+
+const methods = (root: string): ReadonlyArray<Method> =>
+  Array.from(GatewayRpcs.requests.values(), (request) => {
+    const rpc: Rpc.AnyWithProps = request
+    const stream = RpcSchema.isStreamSchema(rpc.successSchema)
+    return {
+      name: rpc._tag,
+      summary: Context.get(rpc.annotations, Summary),
+      scope: Context.get(rpc.annotations, RequiredScope),
+      stream,
+      payload: render(rpc.payloadSchema, root),
+      result: render(RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema.success : rpc.successSchema, root),
+      errors: [
+        ...errorsOf(render(rpc.errorSchema, root)),
+        ...(RpcSchema.isStreamSchema(rpc.successSchema) ? errorsOf(render(rpc.successSchema.error, root)) : []),
+      ],
+    }
+  }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+
+/** A schema as people read it: `{ key: string, limit?: integer }`. */
+const brief = (schema: Json): string => {
+  if (typeof schema["$ref"] === "string") return schema["$ref"].split("/").at(-1)!
+  if (Array.isArray(schema["enum"])) return schema["enum"].map((value) => JSON.stringify(value)).join(" | ")
+  if (Array.isArray(schema["anyOf"])) return (schema["anyOf"] as ReadonlyArray<Json>).map(brief).join(" | ")
+  if (Array.isArray(schema["allOf"]) && schema["type"] === undefined) {
+    return (schema["allOf"] as ReadonlyArray<Json>).map(brief).join(" & ")
+  }
+  if (schema["type"] === "array") {
+    const items = brief(schema["items"] as Json)
+    return items.includes("|") ? `(${items})[]` : `${items}[]`
+  }
+  if (schema["type"] === "object") {
+    const required = (schema["required"] ?? []) as ReadonlyArray<string>
+    const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Json>)
+    if (fields.length === 0) return "{}"
+    return `{ ${fields.map(([name, field]) => `${name}${required.includes(name) ? "" : "?"}: ${brief(field)}`).join(", ")} }`
+  }
+  return schema["type"] === undefined ? "{}" : String(schema["type"])
+}
+
+const isTagged = (schema: Json): boolean => "_tag" in ((schema["properties"] ?? {}) as Json)
+
+/** One row for a type; a union of tagged objects gets one for each of its members. */
+const typeRows = ([name, schema]: readonly [string, Json]): ReadonlyArray<string> => {
+  const row = (title: string, type: Json) => `| \`${title}\` | \`${brief(type).replaceAll("|", "\\|")}\` |`
+  const members = (schema["anyOf"] ?? []) as ReadonlyArray<Json>
+  const tagged = members.filter(isTagged)
+  if (tagged.length === 0) return [row(name, schema)]
+  const others = members.filter((member) => !isTagged(member))
+  return [
+    `| \`${name}\` | one of ${[...others.map((member) => `\`${brief(member)}\``), "the following"].join(", ")} |`,
+    ...tagged.map((member) =>
+      row(`— ${brief(((member["properties"] ?? {}) as Record<string, Json>)["_tag"]!)}`, member),
+    ),
+  ]
+}
+
+const methodsPage = (): string => {
+  const all = methods("#/$defs/")
+  const refusals = errorsOf(render(Refusal, "#/$defs/"))
+  const section = (method: Method) =>
+    [
+      `## ${method.name}`,
+      "",
+      method.summary,
+      "",
+      `- scope: ${method.scope === undefined ? "none" : `\`${method.scope}\``}`,
+      `- payload: \`${brief(method.payload)}\``,
+      `- ${method.stream ? "streams" : "result"}: \`${brief(method.result)}\``,
+      ...(method.errors.length > 0 ? [`- errors: ${method.errors.map((error) => `\`${error}\``).join(", ")}`] : []),
+      "",
+    ].join("\n")
+  const types = Array.from(definitions)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(typeRows)
+  return [
+    "# Methods",
+    "",
+    "Made from the contract (`src/domain`) by `npm run references`; do not edit.",
+    "",
+    `Any method may also answer ${refusals.map((error) => `\`${error}\``).join(", ")}: nothing was done then.`,
+    "Sizes and patterns of the fields are in [schema.json](schema.json).",
+    "",
+    "| method | scope | |",
+    "|---|---|---|",
+    ...all.map((method) => {
+      const anchor = method.name.replaceAll(".", "").toLowerCase()
+      return `| [${method.name}](#${anchor}) | ${method.scope ?? ""} | ${method.summary} |`
+    }),
+    "",
+    ...all.map(section),
+    "# Types",
+    "",
+    "| type | |",
+    "|---|---|",
+    ...types,
+    "",
+  ].join("\n")
+}
+
+const schemaDocument = (): Json => {
+  const all = methods("#/$defs/")
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Causeway gateway contract",
+    methods: Object.fromEntries(
+      all.map(({ errors, name, payload, result, scope, stream, summary }) => [
+        name,
+        {
+          summary,
+          scope: scope ?? null,
+          stream,
+          payload,
+          result,
+          errors: errors.map((error) => ({ $ref: `#/$defs/${error}` })),
+        },
+      ]),
+    ),
+    $defs: Object.fromEntries(Array.from(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  }
+}
+
+/** AsyncAPI 3.0: the frames of `/rpc` (effect/rpc's JSON serialization) with the contract's payloads in them. */
+const asyncApi = (): Json => {
+  const all = methods("#/components/schemas/")
+  const key = (name: string) => name.replaceAll(".", "_")
+  const id = { anyOf: [{ type: "string" }, { type: "integer" }] }
+  const message = (name: string, title: string, payload: Json) => [name, { name, title, payload }] as const
+  const request = (method: Method) =>
+    message(`${key(method.name)}_request`, method.summary, {
+      type: "object",
+      required: ["_tag", "id", "tag", "payload", "headers"],
+      properties: {
+        _tag: { const: "Request" },
+        id,
+        tag: { const: method.name },
+        payload: method.payload,
+        headers: {
+          type: "array",
+          items: { type: "array", items: { type: "string" }, minItems: 2, maxItems: 2 },
+        },
+      },
+    })
+  const answer = (method: Method) =>
+    message(
+      `${key(method.name)}_answer`,
+      method.stream ? `Items of ${method.name}` : `The answer to ${method.name}`,
+      method.stream
+        ? {
+            type: "object",
+            required: ["_tag", "requestId", "values"],
+            properties: {
+              _tag: { const: "Chunk" },
+              requestId: id,
+              values: { type: "array", minItems: 1, items: method.result },
+            },
+          }
+        : {
+            type: "object",
+            required: ["_tag", "requestId", "exit"],
+            properties: {
+              _tag: { const: "Exit" },
+              requestId: id,
+              exit: {
+                type: "object",
+                required: ["_tag"],
+                properties: { _tag: { enum: ["Success", "Failure"] }, value: method.result },
+              },
+            },
+          },
+    )
+  const messages = Object.fromEntries(all.flatMap((method) => [request(method), answer(method)]))
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: "Causeway gateway",
+      version: manifest.version,
+      description: "The contract over WebSocket at /rpc.",
+      license: { name: "MIT" },
+    },
+    defaultContentType: "application/json",
+    servers: { local: { host: "127.0.0.1:18789", protocol: "ws", pathname: "/rpc" } },
+    channels: {
+      rpc: {
+        address: "/rpc",
+        messages: Object.fromEntries(
+          Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
+        ),
+      },
+    },
+    operations: Object.fromEntries(
+      all.map((method) => [
+        key(method.name),
+        {
+          action: "receive",
+          channel: { $ref: "#/channels/rpc" },
+          summary: method.summary,
+          messages: [{ $ref: `#/channels/rpc/messages/${key(method.name)}_request` }],
+          reply: {
+            channel: { $ref: "#/channels/rpc" },
+            messages: [{ $ref: `#/channels/rpc/messages/${key(method.name)}_answer` }],
+          },
+        },
+      ]),
+    ),
+    components: {
+      messages,
+      schemas: Object.fromEntries(Array.from(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    },
+  }
+}
+
+const pretty = (document: Json): string => `${JSON.stringify(document, null, 2)}\n`
+
+const fresh = <A>(make: () => A): A => {
+  definitions.clear()
+  return make()
+}
+
+/** Every generated file, by its path in the repository. */
+export const references = (): Readonly<Record<string, string>> => ({
+  "docs/protocol/methods.md": fresh(methodsPage),
+  "docs/protocol/schema.json": pretty(fresh(schemaDocument)),
+  "docs/protocol/asyncapi.json": pretty(fresh(asyncApi)),
+})
+
+if (import.meta.main) {
+  for (const [path, content] of Object.entries(references())) {
+    const file = join(import.meta.dirname, "..", path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+  }
+}
