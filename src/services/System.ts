@@ -1,10 +1,21 @@
 /**
- * System: whether the gateway is well and what it holds. Readiness touches the database's tables, because storage that
- * fails would otherwise only be retried in silence.
+ * System: whether the gateway is well and what it holds. Readiness writes to the database's tables, because storage
+ * that fails would otherwise only be retried in silence. It knows no wire.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { Health, Model, Status } from "../domain/System.ts"
+import { VERSION } from "../domain/Version.ts"
+import { AgentRuntime } from "./AgentRuntime.ts"
+import { Agents } from "./Agents.ts"
+import { Bindings } from "./Bindings.ts"
+import { Connections } from "./Connections.ts"
+import { Events } from "./Events.ts"
+import { Runs } from "./Runs.ts"
+import { Sessions } from "./Sessions.ts"
+import { Sqlite } from "./Sqlite.ts"
 
 export class System extends Context.Service<
   System,
@@ -15,4 +26,89 @@ export class System extends Context.Service<
     /** From now on health says `stopping`. */
     readonly stopping: () => void
   }
->()("causeway/services/System") {}
+>()("causeway/services/System") {
+  static readonly layer = Layer.effect(
+    System,
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      const events = yield* Events
+      const agents = yield* Agents
+      const bindings = yield* Bindings
+      const sessions = yield* Sessions
+      const connections = yield* Connections
+      const runs = yield* Runs
+      const runtimes = yield* AgentRuntime
+      const startedAt = yield* Clock.currentTimeMillis
+      let stopping = false
+
+      /** Through the same door as every change, so that what it finds is what a send would meet. */
+      const touched = events.commit((db) => {
+        db.exec("UPDATE agents SET updated_at = updated_at WHERE id = 'main'")
+        return [undefined, []]
+      })
+      const storage = touched.pipe(
+        Effect.as(null),
+        Effect.timeout(STORAGE_PATIENCE),
+        Effect.catchTag("TimeoutError", () => Effect.succeed("storage does not answer")),
+        Effect.catchTag("StorageUnavailable", (error) => Effect.succeed(error.detail)),
+        Effect.catchDefect((defect) => Effect.succeed(String(defect))),
+      )
+      // However often health is asked, the disk is asked once a second.
+      const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
+
+      const newestEvent = db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+      const clockProblem = Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        return clockSetBack(Number(newestEvent.get()?.["at"] ?? 0), now)
+      }).pipe(Effect.catchDefect(() => Effect.succeed("the newest event cannot be read")))
+
+      const uptimeMs = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
+
+      const health = Effect.gen(function* () {
+        const checks = [
+          { name: "storage", problem: yield* storageProblem },
+          { name: "clock", problem: yield* clockProblem },
+        ]
+        const degraded = checks.some(({ problem }) => problem !== null)
+        const state = stopping ? "stopping" : degraded ? "degraded" : "healthy"
+        return { state, version: VERSION, uptimeMs: yield* uptimeMs, checks } as const
+      }).pipe(Effect.withSpan("System.health"))
+
+      const status = Effect.gen(function* () {
+        return {
+          version: VERSION,
+          startedAt,
+          uptimeMs: yield* uptimeMs,
+          position: events.head(),
+          connections: connections.size(),
+          agents: agents.all().length,
+          bindings: bindings.all().length,
+          sessions: sessions.count(),
+          runs: runs.counts(),
+          rssBytes: process.memoryUsage.rss(),
+        }
+      }).pipe(Effect.withSpan("System.status"))
+
+      return System.of({
+        health,
+        status,
+        models: Effect.sync(() => [...runtimes.values()].flatMap(({ models }) => models)),
+        stopping: () => {
+          stopping = true
+        },
+      })
+    }),
+  )
+}
+
+/** Longer than a commit takes on a slow disk, shorter than a probe waits. */
+const STORAGE_PATIENCE = "2 seconds"
+
+/** What the clock of a machine may be corrected by without anybody noticing. */
+const TOLERATED_MS = 2_000
+
+/** A clock behind the newest event gives new events times before old ones. Positions still ascend: nothing is lost. */
+export const clockSetBack = (newestEventAt: number, now: number): string | null =>
+  now + TOLERATED_MS >= newestEventAt
+    ? null
+    : `the clock is ${Math.ceil((newestEventAt - now) / 1_000)} s behind the newest event; times will be out of order`
