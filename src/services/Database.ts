@@ -1,0 +1,29 @@
+/**
+ * The gateway's database: the connection, its file in the state folder, its tables brought up to date. What stands in
+ * the tables their owners know.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as SqlClient from "effect/sql/SqlClient"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import type { StartupError } from "../domain/StartupError.ts"
+import { migrate } from "./Migrations.ts"
+import { Sqlite } from "./Sqlite.ts"
+import { StateFolder } from "./StateFolder.ts"
+
+const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
+  Layer.effectDiscard(migrate).pipe(Layer.provideMerge(connection))
+
+export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
+  Effect.gen(function* () {
+    const { durability } = yield* GatewayConfig
+    const { databaseFile } = yield* StateFolder
+    return migrated(Sqlite.layer({ filename: databaseFile, durability }))
+  }),
+)
+
+/** A database at a path of the caller's choosing. */
+export const layerFile = (filename: string) => migrated(Sqlite.layer({ filename, durability: "process" }))
+
+/** Gone with its scope. For tests. */
+export const layerMemory: Layer.Layer<Sqlite | SqlClient.SqlClient> = Layer.orDie(migrated(Sqlite.layerMemory))

@@ -1,0 +1,96 @@
+/**
+ * The state folder: where the gateway keeps what survives it, held by one process at a time. It knows the names of the
+ * files in it, not what they hold.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { StartupError } from "../domain/StartupError.ts"
+import { toStartupError } from "./FileError.ts"
+import { isBusy } from "./SqliteError.ts"
+import { keepToken } from "./TokenFile.ts"
+
+export interface StatePaths {
+  readonly folder: string
+  readonly databaseFile: string
+  readonly tokenFile: string
+  readonly lockFile: string
+  /** The default of `memoryDir`. */
+  readonly memoryDir: string
+}
+
+/** `~` is the home of the user who runs the program. Touches nothing: for clients, too. */
+export const statePaths = (stateDir: string): StatePaths => {
+  const folder = Path.resolve(stateDir.replace(/^~(?=$|[/\\])/, () => Os.homedir()))
+  return {
+    folder,
+    databaseFile: Path.join(folder, "causeway.db"),
+    tokenFile: Path.join(folder, "token"),
+    lockFile: Path.join(folder, "lock"),
+    memoryDir: Path.join(folder, "memory"),
+  }
+}
+
+export class StateFolder extends Context.Service<
+  StateFolder,
+  StatePaths & {
+    /** The token kept here; made at the first use. */
+    readonly token: Effect.Effect<Redacted.Redacted<string>, StartupError>
+  }
+>()("causeway/services/StateFolder") {
+  /** Holds the folder until its scope closes, or the process ends, however it ends. */
+  static readonly layer: Layer.Layer<StateFolder, StartupError, GatewayConfig> = Layer.effect(
+    StateFolder,
+    Effect.gen(function* () {
+      const paths = statePaths((yield* GatewayConfig).stateDir)
+      yield* prepare(paths)
+      yield* hold(paths)
+      return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile) })
+    }),
+  )
+}
+
+/**
+ * A folder that is there already keeps its mode: it may be one that others use, too. So the files are closed to
+ * others one by one, and those that SQLite adds to a database take over its mode.
+ */
+const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
+  Effect.try({
+    try: () => {
+      Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+      for (const file of [databaseFile, lockFile]) Fs.closeSync(Fs.openSync(file, "a", 0o600))
+    },
+    catch: (error) => toStartupError(error, `the state folder ${folder}`),
+  })
+
+/**
+ * A transaction held open on a database of nothing: SQLite's file lock goes with the process, so a crash leaves no
+ * stale lock and nobody needs to guess whether a process id still means the same program.
+ */
+const hold = ({ folder, lockFile }: StatePaths) =>
+  Effect.acquireRelease(
+    Effect.suspend(() => {
+      let lock: DatabaseSync | undefined
+      try {
+        lock = new DatabaseSync(lockFile)
+        lock.exec("BEGIN EXCLUSIVE")
+        return Effect.succeed(lock)
+      } catch (error) {
+        lock?.close()
+        return Effect.fail(isBusy(error) ? taken(folder) : toStartupError(error, `the lock file ${lockFile}`))
+      }
+    }),
+    (lock) => Effect.sync(() => lock.close()),
+  )
+
+const taken = (folder: string) =>
+  new StartupError({
+    problem: `another gateway uses the state folder ${folder}`,
+    remedy: "stop it, or give this one another state folder",
+  })
