@@ -1,0 +1,50 @@
+/**
+ * ConfigurationPage: docs/configuration.md, written from the schema of the options. A test holds the committed page
+ * equal to this, so an option cannot be added without its line.
+ */
+import { type ConfigOption, configOptions } from "./ConfigOptions.ts"
+
+const cell = (text: string) => text.replaceAll("|", "\\|")
+
+const code = (text: string) => `\`${text}\``
+
+const defaultOf = (option: ConfigOption): string =>
+  option.default === undefined
+    ? ""
+    : code(typeof option.default === "string" ? option.default : JSON.stringify(option.default))
+
+const row = (option: ConfigOption): string =>
+  [
+    code(option.path.join(".")),
+    option.environment.map(code).join(" "),
+    option.flag === undefined ? "" : code(`--${option.flag}`),
+    defaultOf(option),
+    option.description,
+  ]
+    .map(cell)
+    .join(" | ")
+
+export const configurationPage = (): string => `# Configuration
+
+Every option may be given in a YAML file, in the environment or as a flag of \`causeway start\`; a flag wins over the
+environment, the environment over the file, the file over the default. A variable that is set to nothing counts as not
+set. An option that does not exist, or a value that does not fit, ends the start with a line that names it.
+
+The file is the one that \`--config\` or \`GATEWAY_CONFIG\` names. Its options stand at the top or under \`gateway\`:
+
+\`\`\`yaml
+gateway:
+  enabled: true
+  path: /ws
+  port: 18789
+  runs:
+    concurrent: 8
+\`\`\`
+
+Variables and flags of lists take their parts separated by commas. \`~\` is the home folder. Secrets have no flag,
+because every user of a machine sees its command lines.
+
+| option | variable | flag | default | what it does, and its trade |
+|---|---|---|---|---|
+${configOptions.map((option) => `| ${row(option)} |`).join("\n")}
+`
