@@ -24,3 +24,6 @@ export const difference = <A>(
   }
   return { added, changed, removed: [...told.keys()].filter((key) => !found.has(key)) }
 }
+
+export const isNothing = ({ added, changed, removed }: Difference<unknown>): boolean =>
+  added.length + changed.length + removed.length === 0

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { DatabaseSync } from "node:sqlite"
-import { difference, type Difference } from "../domain/Difference.ts"
+import { difference, type Difference, isNothing } from "../domain/Difference.ts"
 import type { KeptEvent } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import {
@@ -53,7 +53,7 @@ export class Memory extends Context.Service<
 
         const tell = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>) {
           const news = difference(told, found, same)
-          if (news.added.length + news.changed.length + news.removed.length === 0) return
+          if (isNothing(news)) return
           yield* events.commit((db) => [undefined, remember(db, news)])
           told = found
         })

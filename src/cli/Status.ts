@@ -1,0 +1,48 @@
+/**
+ * `causeway status`: how a running gateway is and what it holds, as lines for people or as JSON.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { GatewayClient } from "../client/GatewayClient.ts"
+import type { Health, Status } from "../domain/System.ts"
+import { CommandFailed, ExitCode } from "./ExitCode.ts"
+
+export const status = Effect.fn("causeway status")(function* (asJson: boolean) {
+  const { calls } = yield* GatewayClient
+  const [health, facts] = yield* Effect.all([calls.health({}), calls.status({})], { concurrency: 2 })
+  yield* Console.log(asJson ? JSON.stringify({ ...facts, health }) : page(health, facts))
+  const problems = health.checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
+  if (problems.length > 0) {
+    return yield* new CommandFailed({
+      problem: "the gateway is not well",
+      remedy: problems.join("; "),
+      exitCode: ExitCode.failed,
+    })
+  }
+})
+
+const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...counts }: Status): string =>
+  [
+    `state        ${health.state}`,
+    `version      ${version}`,
+    `up           ${duration(uptimeMs)}`,
+    `connections  ${counts.connections}`,
+    `agents       ${counts.agents}`,
+    `bindings     ${counts.bindings}`,
+    `sessions     ${counts.sessions}`,
+    `runs         ${runs.running} running, ${runs.waiting} waiting, ${runs.limit} at once`,
+    `position     ${position.seq}`,
+    `memory       ${Math.round(rssBytes / 1_000_000)} MB`,
+  ].join("\n")
+
+export const duration = (ms: number): string => {
+  const seconds = Math.floor(ms / 1_000)
+  const parts: ReadonlyArray<readonly [number, string]> = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ]
+  const first = parts.findIndex(([amount]) => amount > 0)
+  return (first === -1 ? parts.slice(-1) : parts.slice(first)).map(([amount, unit]) => `${amount}${unit}`).join(" ")
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/**
+ * The binary: takes the command line to cli/Causeway.ts and its exit code back to the shell. Everything is loaded after
+ * the compile cache is on, which halves the time to start.
+ */
+import { enableCompileCache } from "node:module"
+
+enableCompileCache()
+
+await import("effect/schema/SchemaJITCompiler/enable")
+const [Effect, NodeRuntime, NodeServices, Causeway] = await Promise.all([
+  import("effect/Effect"),
+  import("@effect/platform-node/NodeRuntime"),
+  import("@effect/platform-node/NodeServices"),
+  import("./cli/Causeway.ts"),
+])
+
+Causeway.run(process.argv.slice(2)).pipe(
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    teardown: (_, end) => end(Number(process.exitCode)),
+  }),
+)
