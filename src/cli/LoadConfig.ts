@@ -88,7 +88,7 @@ const fromFlag = (flag: string | undefined, flags: Sources["flags"]) => {
 const fromEnvironment = (names: ReadonlyArray<string>, environment: Environment) =>
   names.map((name) => ({ name, text: environment[name] ?? "" })).find(({ text }) => text !== "")
 
-/** YAML is loaded only where a file is configured: it is a fifth of the start-up time. */
+/** YAML is loaded only where a file is configured: most gateways start without one. */
 const readYaml = Effect.fnUntraced(function* (name: string) {
   const failed = (problem: string, remedy: string) => new StartupError({ problem: `${name} ${problem}`, remedy })
   const text = yield* Effect.tryPromise({

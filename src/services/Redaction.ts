@@ -7,7 +7,7 @@ const HIDDEN = "<redacted>"
 const NAMES = "(?:[a-z_-]*(?:token|secret|password|api[_-]?key))"
 
 const byPlace: ReadonlyArray<readonly [RegExp, string]> = [
-  [/\b(bearer|basic)\s+[\w.~+/-]+=*/gi, `$1 ${HIDDEN}`],
+  [/\b(bearer|basic)\s+[\w.~+/-]{8,}=*/gi, `$1 ${HIDDEN}`],
   [new RegExp(`\\b(${NAMES})=[^\\s&"'<>,;]+`, "gi"), `$1=${HIDDEN}`],
   [new RegExp(`(["']${NAMES}["']\\s*:\\s*)(["'])(?:(?!\\2).)*\\2`, "gi"), `$1$2${HIDDEN}$2`],
 ]

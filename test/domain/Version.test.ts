@@ -1,0 +1,8 @@
+import { expect, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { VERSION } from "../../src/domain/Version.ts"
+
+it("the version that clients are told is the one of the package", () => {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
+  expect(VERSION).toBe(version)
+})
