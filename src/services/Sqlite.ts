@@ -42,7 +42,9 @@ export class Sqlite extends Context.Service<
     Layer.effectContext(make(options)).pipe(Layer.provide(Reactivity.layer))
 
   /** Gone with its scope. For tests. */
-  static readonly layerMemory = Layer.orDie(Sqlite.layer({ filename: IN_MEMORY, durability: "process" }))
+  static readonly layerMemory = Layer.suspend(() =>
+    Layer.orDie(Sqlite.layer({ filename: IN_MEMORY, durability: "process" })),
+  )
 }
 
 const make = Effect.fnUntraced(function* (options: SqliteOptions) {

@@ -1,6 +1,7 @@
 /**
  * The event log. `event_log` has one row: which log it is, up to where positions are reserved, and up to where rows
- * have been dropped. Positions ascend with gaps: live events take some and leave no row.
+ * have been dropped. Positions ascend with gaps, as live events take some and leave no row; `nth` has none, so that the
+ * rows can be counted without reading them.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -15,6 +16,7 @@ export default Effect.gen(function* () {
   ) STRICT`
   yield* sql`CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
+    nth INTEGER NOT NULL,
     at INTEGER NOT NULL,
     session_key TEXT,
     event TEXT NOT NULL
