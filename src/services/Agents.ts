@@ -31,7 +31,7 @@ export class Agents extends Context.Service<
     remove(id: string): Effect.Effect<number, AgentNotFound | AgentProtected | StorageUnavailable>
   }
 >()("causeway/services/Agents") {
-  static readonly layer = Layer.effect(
+  static readonly layer: Layer.Layer<Agents, StorageUnavailable, Events | Sqlite> = Layer.effect(
     Agents,
     Effect.gen(function* () {
       const { db } = yield* Sqlite

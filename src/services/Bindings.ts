@@ -27,7 +27,7 @@ export class Bindings extends Context.Service<
     remove(binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">): Effect.Effect<boolean, StorageUnavailable>
   }
 >()("causeway/services/Bindings") {
-  static readonly layer = Layer.effect(
+  static readonly layer: Layer.Layer<Bindings, never, Events | Sqlite> = Layer.effect(
     Bindings,
     Effect.gen(function* () {
       const { db } = yield* Sqlite

@@ -43,7 +43,7 @@ export class Logs extends Context.Service<
   }
 >()("causeway/services/Logs") {
   /** Also makes it the logger of everything that is built upon this layer. */
-  static readonly layer = Layer.effectContext(
+  static readonly layer: Layer.Layer<Logs, never, GatewayConfig> = Layer.effectContext(
     Effect.gen(function* () {
       const config = yield* GatewayConfig
       const secrets = new Set<string>()
@@ -99,7 +99,7 @@ export class Logs extends Context.Service<
   )
 
   /** Tells each entry as a live event. Apart from `layer`, because what keeps events logs too. */
-  static readonly live = Layer.effectDiscard(
+  static readonly live: Layer.Layer<never, never, Logs | Events> = Layer.effectDiscard(
     Effect.gen(function* () {
       const logs = yield* Logs
       const events = yield* Events

@@ -4,7 +4,9 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import type * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
@@ -20,9 +22,11 @@ import {
   type DocumentTooLarge,
   type MemoryUnavailable,
 } from "../domain/Memory.ts"
+import type { StartupError } from "../domain/StartupError.ts"
 import { Events } from "./Events.ts"
 import * as MemoryFolder from "./MemoryFolder.ts"
 import { Sqlite } from "./Sqlite.ts"
+import { resolvePath, StateFolder } from "./StateFolder.ts"
 
 export class Memory extends Context.Service<
   Memory,
@@ -39,7 +43,9 @@ export class Memory extends Context.Service<
   }
 >()("causeway/services/Memory") {
   /** The documents of `folder`, which is made if it is missing. */
-  static readonly layer = (folder: string) =>
+  static readonly layerFolder = (
+    folder: string,
+  ): Layer.Layer<Memory, StartupError, FileSystem.FileSystem | Path.Path | Events | GatewayConfig | Sqlite> =>
     Layer.effect(
       Memory,
       Effect.gen(function* () {
@@ -92,6 +98,14 @@ export class Memory extends Context.Service<
         })
       }),
     )
+
+  static readonly layer = Layer.unwrap(
+    Effect.gen(function* () {
+      const { memoryDir } = yield* GatewayConfig
+      const state = yield* StateFolder
+      return Memory.layerFolder(memoryDir === undefined ? state.memoryDir : resolvePath(memoryDir))
+    }),
+  )
 }
 
 const same = Schema.toEquivalence(Document)

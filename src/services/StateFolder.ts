@@ -25,9 +25,12 @@ export interface StatePaths {
   readonly memoryDir: string
 }
 
-/** `~` is the home of the user who runs the program. Touches nothing: for clients, too. */
+/** A path as a person writes it; `~` is the home of the user who runs the program. */
+export const resolvePath = (path: string): string => Path.resolve(path.replace(/^~(?=$|[/\\])/, () => Os.homedir()))
+
+/** Touches nothing: for clients, too. */
 export const statePaths = (stateDir: string): StatePaths => {
-  const folder = Path.resolve(stateDir.replace(/^~(?=$|[/\\])/, () => Os.homedir()))
+  const folder = resolvePath(stateDir)
   return {
     folder,
     databaseFile: Path.join(folder, "causeway.db"),
