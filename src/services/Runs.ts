@@ -2,22 +2,46 @@
  * Runs: accepting what is sent to agents, following it, waiting for it, ending it. The turns themselves are run by
  * the session's actor (SessionActor.ts).
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type { AgentNotFound } from "../domain/Agent.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type {
-  Acceptance,
+  AlreadyProcessingMessage,
+  EntityNotAssignedToRunner,
+  MailboxFull,
+  PersistenceError,
+} from "effect/cluster/ClusterError"
+import type * as Sharding from "effect/cluster/Sharding"
+import { randomUUID } from "node:crypto"
+import type { AgentNotFound } from "../domain/Agent.ts"
+import {
+  type Acceptance,
   IdempotencyConflict,
   RunNotFound,
-  SendError,
-  SendPayload,
-  StreamItem,
+  type SendError,
+  type SendPayload,
+  SessionBusy,
+  type StreamItem,
 } from "../domain/Chat.ts"
+import type { Positioned } from "../domain/Event.ts"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Message } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
+import { ShuttingDown } from "../domain/Refusal.ts"
 import type { Run } from "../domain/Run.ts"
-import type { StorageUnavailable } from "../domain/Storage.ts"
+import { StorageUnavailable } from "../domain/Storage.ts"
+import { type Change, Events } from "./Events.ts"
+import { OpenRuns } from "./OpenRuns.ts"
+import { RunLimits } from "./RunLimits.ts"
+import { SessionEntity } from "./SessionEntity.ts"
+import type { NewSession } from "./SessionRows.ts"
+import { defaultSettings, Sessions } from "./Sessions.ts"
+import { Sqlite } from "./Sqlite.ts"
+import { Transcript } from "./Transcript.ts"
+import type { TurnRow } from "./TurnRows.ts"
 
 export class Runs extends Context.Service<
   Runs,
@@ -41,4 +65,183 @@ export class Runs extends Context.Service<
     /** Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. */
     readonly drain: Effect.Effect<void>
   }
->()("causeway/services/Runs") {}
+>()("causeway/services/Runs") {
+  /** Needs the actors to be there already (SessionActor.layer): what is accepted is handed to them at once. */
+  static readonly layer: Layer.Layer<
+    Runs,
+    never,
+    Events | GatewayConfig | OpenRuns | RunLimits | Sessions | Sharding.Sharding | Sqlite | Transcript
+  > = Layer.effect(
+    Runs,
+    Effect.suspend(() => make),
+  )
+}
+
+const newSession = (key: string, agentId: string, send: SendPayload, createdAt: number): NewSession => ({
+  key,
+  agentId,
+  channel: send.channel ?? null,
+  peerId: send.peerId ?? null,
+  createdAt,
+  ...defaultSettings(key, send.peerId),
+})
+
+/** Sending to an actor of this process fails for want of storage; anything else would be a mistake of the gateway. */
+type ActorError = MailboxFull | AlreadyProcessingMessage | EntityNotAssignedToRunner | PersistenceError
+
+const actorFailed = {
+  AlreadyProcessingMessage: (error: AlreadyProcessingMessage) => Effect.die(error),
+  EntityNotAssignedToRunner: (error: EntityNotAssignedToRunner) => Effect.die(error),
+  MailboxFull: (error: MailboxFull) => Effect.die(error),
+  PersistenceError: ({ cause }: PersistenceError) => Effect.fail(new StorageUnavailable({ detail: String(cause) })),
+}
+
+const make = Effect.gen(function* () {
+  const { runs: limit } = yield* GatewayConfig
+  const events = yield* Events
+  const limits = yield* RunLimits
+  const open = yield* OpenRuns
+  const sessions = yield* Sessions
+  const sqlite = yield* Sqlite
+  const transcript = yield* Transcript
+  const actorOf = yield* SessionEntity.client
+  let draining = false
+
+  const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
+
+  /** The transaction of an acceptance: the turn and the doorbell are saved together, or neither is. */
+  const take = Effect.fnUntraced(function* (
+    runId: string,
+    session: NewSession,
+    { principal, text }: Pick<TurnRow, "principal" | "text">,
+  ): Effect.fn.Return<Change<Acceptance>, IdempotencyConflict | SessionBusy | ActorError> {
+    const { agentId, createdAt: acceptedAt, key: sessionKey } = session
+    const head = events.head()
+    const known = transcript.turns.get(runId)
+    if (known !== undefined) {
+      const position = { epoch: head.epoch, seq: known.acceptedAfter }
+      if (known.sessionKey === sessionKey) {
+        return [{ runId, sessionKey, agentId: known.agentId, duplicate: true, position }, []]
+      }
+      return yield* new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey })
+    }
+    const waiting = transcript.turns.waiting(sessionKey)
+    if (waiting >= limit.waitingPerSession) return yield* new SessionBusy({ sessionKey, waiting })
+    const turn = { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: head.seq }
+    const happened = transcript.accept(session, turn)
+    yield* actorOf(sessionKey).turn({ runId }, { discard: true })
+    return [{ runId, sessionKey, agentId, duplicate: false, position: head }, happened]
+  })
+
+  const accept = Effect.fn("Runs.accept")(function* (send: SendPayload, principal: Principal) {
+    if (draining) return yield* new ShuttingDown()
+    const { agentId, sessionKey } = yield* sessions
+      .resolve({ ...send, key: send.sessionKey })
+      .pipe(Effect.catchTag("SessionNotFound", Effect.die))
+    const runId = send.idempotencyKey ?? randomUUID()
+    const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
+    return yield* events
+      .transact(take(runId, session, { principal, text: send.text }))
+      .pipe(Effect.catchTags(actorFailed))
+  })
+
+  const toRun = (turn: TurnRow): Run => {
+    const { acceptedAt, agentId, attempt, endedAt, error, runId, sessionKey, state, usage } = turn
+    const reply =
+      state === "done"
+        ? transcript.messages.ofRun(sessionKey, runId).findLast(({ role }) => role === "assistant")
+        : undefined
+    return {
+      runId,
+      sessionKey,
+      agentId,
+      state,
+      attempt,
+      acceptedAt,
+      ...(error !== undefined && { error }),
+      ...(reply !== undefined && { reply: reply.text }),
+      ...(usage !== undefined && { usage }),
+      ...(endedAt !== undefined && { endedAt }),
+    }
+  }
+
+  const get = Effect.fn("Runs.get")(function* (runId: string) {
+    const turn = yield* read(() => transcript.turns.get(runId))
+    return turn === undefined ? yield* new RunNotFound({ runId }) : yield* read(() => toRun(turn))
+  })
+
+  /** How a run went that was over before anybody followed it. Its position is now: there is nothing more to come. */
+  const retold = (runId: string): Effect.Effect<ReadonlyArray<Positioned>> =>
+    read(() => {
+      const { seq } = events.head()
+      const turn = transcript.turns.get(runId)
+      if (turn === undefined || turn.state === "queued" || turn.state === "running") return []
+      const { agentId, endedAt = turn.acceptedAt, error, sessionKey, state: outcome, usage } = turn
+      const messages = transcript.messages.ofRun(sessionKey, runId).map((message): Positioned => ({
+        _tag: "Event",
+        seq,
+        at: message.at,
+        event: { _tag: "MessageAdded", sessionKey, message },
+      }))
+      const facts = { ...(error !== undefined && { error }), ...(usage !== undefined && { usage }) }
+      const event = { _tag: "RunEnded" as const, sessionKey, runId, agentId, outcome, ...facts }
+      return [...messages, { _tag: "Event", seq, at: endedAt, event }]
+    })
+
+  const stream = (send: SendPayload, principal: Principal): Stream.Stream<StreamItem, SendError> =>
+    Stream.unwrap(
+      Effect.gen(function* (): Effect.fn.Return<Stream.Stream<StreamItem>, SendError, Scope.Scope> {
+        const runId = send.idempotencyKey ?? randomUUID()
+        // Before the acceptance, so that nothing of the run is missed.
+        const follower = yield* open.follow(runId)
+        const accepted = yield* accept({ ...send, idempotencyKey: runId }, principal)
+        const first = Stream.succeed<StreamItem>({ _tag: "Accepted", ...accepted })
+        const over = accepted.duplicate && follower.isEmpty && !open.has(runId)
+        return Stream.concat(first, over ? Stream.fromIterable(yield* retold(runId)) : follower.items)
+      }),
+    )
+
+  const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
+    const some = yield* read(() => transcript.turns.open(sessionKey).length > 0)
+    if (!some) return []
+    const named = runId === undefined ? {} : { runId }
+    return yield* actorOf(sessionKey).abort(named).pipe(Effect.catchTags(actorFailed))
+  })
+
+  const inject: Runs["Service"]["inject"] = Effect.fn("Runs.inject")(function* (message) {
+    const { idempotencyKey, role, sessionKey, text } = message
+    const { agentId } = yield* sessions
+      .resolve({ key: sessionKey })
+      .pipe(Effect.catchTag("SessionNotFound", Effect.die))
+    const at = yield* Clock.currentTimeMillis
+    const added = yield* events.commit((): Change<Message> => {
+      const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
+      if (known !== undefined) return [known, []]
+      const session = newSession(sessionKey, agentId, { text }, at)
+      return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
+    })
+    if (added.sessionKey === sessionKey || idempotencyKey === undefined) return added
+    return yield* new IdempotencyConflict({ idempotencyKey, sessionKey: added.sessionKey })
+  })
+
+  return Runs.of({
+    accept,
+    stream,
+    abort,
+    get,
+    wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
+      yield* get(runId)
+      yield* Effect.timeoutOption(open.ended(runId), timeoutMs)
+      return yield* get(runId)
+    }),
+    inject,
+    counts: () => {
+      const running = limits.running()
+      return { running, waiting: open.size() - running, limit: limit.concurrent }
+    },
+    drain: Effect.suspend(() => {
+      draining = true
+      return limits.drain
+    }),
+  })
+})

@@ -2,26 +2,36 @@
  * Sessions: finding, changing and removing conversations. Lists are answered from an index in memory, transcripts
  * from the database; what happens inside a session is its actor's (SessionActor.ts).
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type { AgentNotFound } from "../domain/Agent.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { randomUUID } from "node:crypto"
+import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../domain/Agent.ts"
 import type { Binding } from "../domain/Binding.ts"
 import type { Message, MessageRole } from "../domain/Message.ts"
-import type { Route } from "../domain/Routing.ts"
-import type {
-  CursorInvalid,
-  Session,
+import * as Routing from "../domain/Routing.ts"
+import {
+  type CursorInvalid,
+  type Session,
   SessionExists,
   SessionNotFound,
-  SessionPage,
-  SessionQuery,
+  type SessionPage,
+  type SessionQuery,
 } from "../domain/Session.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { Agents } from "./Agents.ts"
+import { Bindings } from "./Bindings.ts"
+import { type Change, Events } from "./Events.ts"
+import { SessionIndex } from "./SessionIndex.ts"
+import { beginning, type SessionSettings } from "./SessionRows.ts"
+import { Sqlite } from "./Sqlite.ts"
+import { Transcript } from "./Transcript.ts"
 
-export type SessionChanges = Partial<Pick<Session, "kind" | "displayName" | "label" | "model">>
+export type SessionChanges = Partial<SessionSettings>
 
 /** How a client names a session: by key, by label, or by where a message comes from. */
-export interface SessionAddress extends Route {
+export interface SessionAddress extends Routing.Route {
   readonly key?: string | undefined
   readonly label?: string | undefined
   readonly agentId?: string | undefined
@@ -66,4 +76,149 @@ export class Sessions extends Context.Service<
       }>
     >
   }
->()("causeway/services/Sessions") {}
+>()("causeway/services/Sessions") {
+  static readonly layer: Layer.Layer<Sessions, never, Agents | Bindings | Events | SessionIndex | Sqlite | Transcript> =
+    Layer.effect(
+      Sessions,
+      Effect.suspend(() => make),
+    )
+}
+
+/** How a session begins whose kind and name nobody has chosen. */
+export const defaultSettings = (key: string, peerId: string | undefined): SessionSettings => ({
+  kind: peerId === undefined ? "session" : "direct",
+  displayName: beginning(peerId ?? key),
+  label: null,
+  model: null,
+})
+
+const make = Effect.gen(function* () {
+  const agents = yield* Agents
+  const bindings = yield* Bindings
+  const events = yield* Events
+  const index = yield* SessionIndex
+  const sqlite = yield* Sqlite
+  const transcript = yield* Transcript
+
+  const find = (key: string) => index.get(key)
+
+  const get = (key: string) =>
+    Effect.suspend(() => {
+      const session = find(key)
+      return session === undefined ? Effect.fail(new SessionNotFound({ sessionKey: key })) : Effect.succeed(session)
+    })
+
+  const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
+
+  /** A change to a session that must be there when it is made. */
+  const change = <A>(key: string, work: (session: Session, at: number) => Change<A>) =>
+    Effect.gen(function* () {
+      const at = yield* Clock.currentTimeMillis
+      const answer = yield* events.commit((): Change<{ readonly value: A } | undefined> => {
+        const session = transcript.sessions.get(key)
+        if (session === undefined) return [undefined, []]
+        const [value, happened] = work(session, at)
+        return [{ value }, happened]
+      })
+      return answer === undefined ? yield* new SessionNotFound({ sessionKey: key }) : answer.value
+    })
+
+  const resolveKey = Effect.fnUntraced(function* (sessionKey: string, address: SessionAddress) {
+    const session = find(sessionKey)
+    const named = address.agentId ?? session?.agentId ?? Routing.agentOfSessionKey(sessionKey)
+    if (named !== undefined) {
+      const agent = yield* agents.get(normalizeAgentId(named))
+      return { sessionKey, agentId: agent.id, exists: session !== undefined, binding: null }
+    }
+    const { agentId, binding = null } = Routing.resolve(bindings.all(), address)
+    const agent = yield* agents.get(agentId)
+    return { sessionKey, agentId: agent.id, exists: false, binding }
+  })
+
+  const resolveLabel = Effect.fnUntraced(function* (label: string, address: SessionAddress) {
+    let newest: Session | undefined
+    for (const session of index.values()) {
+      if (session.label !== label || (address.agentId !== undefined && session.agentId !== address.agentId)) continue
+      if (newest === undefined || session.updatedAt > newest.updatedAt) newest = session
+    }
+    if (newest === undefined) return yield* new SessionNotFound({ sessionKey: label })
+    return { sessionKey: newest.key, agentId: newest.agentId, exists: true, binding: null }
+  })
+
+  const resolveRoute = Effect.fnUntraced(function* (address: SessionAddress) {
+    const { agentId, binding = null } =
+      address.agentId === undefined
+        ? Routing.resolve(bindings.all(), address)
+        : { agentId: address.agentId, binding: null }
+    const agent = yield* agents.get(agentId)
+    const sessionKey = Routing.sessionKey(agent.id, agent.dmScope, address)
+    return { sessionKey, agentId: agent.id, exists: find(sessionKey) !== undefined, binding }
+  })
+
+  const create = Effect.fn("Sessions.create")(function* (
+    session: SessionChanges & { readonly key?: string; readonly agentId?: string },
+  ) {
+    const { agentId, key, ...settings } = session
+    const named = agentId ?? (key === undefined ? undefined : Routing.agentOfSessionKey(key)) ?? MAIN_AGENT
+    const agent = yield* agents.get(normalizeAgentId(named))
+    const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
+    const createdAt = yield* Clock.currentTimeMillis
+    const created = yield* events.commit((): Change<Session | undefined> => {
+      if (transcript.sessions.get(newKey) !== undefined) return [undefined, []]
+      return transcript.open({
+        key: newKey,
+        agentId: agent.id,
+        channel: null,
+        peerId: null,
+        createdAt,
+        ...defaultSettings(newKey, undefined),
+        ...settings,
+      })
+    })
+    return created ?? (yield* new SessionExists({ sessionKey: newKey }))
+  })
+
+  return Sessions.of({
+    count: () => index.size,
+    find,
+    list: (query) => Effect.suspend(() => Effect.fromResult(index.page(query))),
+    get,
+    resolve: Effect.fn("Sessions.resolve")(function* (address: SessionAddress) {
+      if (address.key !== undefined) return yield* resolveKey(address.key, address)
+      if (address.label !== undefined) return yield* resolveLabel(address.label, address)
+      return yield* resolveRoute(address)
+    }),
+    create,
+    patch: Effect.fn("Sessions.patch")((key: string, { displayName, kind, label, model }: SessionChanges) =>
+      change(key, (session, at) => {
+        const settings: SessionSettings = {
+          kind: kind ?? session.kind,
+          displayName: displayName ?? session.displayName,
+          label: label === undefined ? session.label : label,
+          model: model === undefined ? session.model : model,
+        }
+        return transcript.set(key, settings, at)
+      }),
+    ),
+    reset: Effect.fn("Sessions.reset")((key: string) => change(key, (_, at) => transcript.clear(key, at))),
+    remove: Effect.fn("Sessions.remove")((key: string) => change(key, (_, at) => transcript.remove(key, at))),
+    history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
+      yield* get(key)
+      const found = yield* read(() => transcript.messages.page(key, before ?? Number.MAX_SAFE_INTEGER, limit + 1))
+      const messages = found.slice(-limit)
+      return { messages, nextBefore: found.length > limit ? messages[0]!.id : null }
+    }),
+    preview: Effect.fn("Sessions.preview")((keys: ReadonlyArray<string>, limit: number) =>
+      read(() =>
+        keys
+          .filter((key) => find(key) !== undefined)
+          .map((key) => ({
+            key,
+            messages: transcript.messages
+              .page(key, Number.MAX_SAFE_INTEGER, limit)
+              .map(({ role, text }) => ({ role, text: beginning(text) })),
+          })),
+      ),
+    ),
+  })
+})

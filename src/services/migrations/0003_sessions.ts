@@ -1,6 +1,60 @@
 /**
- * Sessions, their turns and their messages.
+ * Sessions, their turns and their messages. A turn is one accepted send: its row is the promise that it will be run, in
+ * the order of `pos`, and stays as the memory of its idempotency key.
  */
 import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
 
-export default Effect.void
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE sessions (
+    key TEXT PRIMARY KEY,
+    agent_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    label TEXT,
+    channel TEXT,
+    peer_id TEXT,
+    model TEXT,
+    message_count INTEGER NOT NULL,
+    last_message TEXT,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    context_tokens INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT`
+  yield* sql`CREATE TABLE turns (
+    pos INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL UNIQUE,
+    session_key TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    text TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'aborted', 'failed')),
+    attempt INTEGER NOT NULL,
+    error TEXT,
+    usage TEXT,
+    accepted_at INTEGER NOT NULL,
+    accepted_after INTEGER NOT NULL,
+    ended_at INTEGER
+  ) STRICT`
+  yield* sql`CREATE INDEX turns_open ON turns (session_key, pos) WHERE ended_at IS NULL`
+  yield* sql`CREATE INDEX turns_ended ON turns (ended_at) WHERE ended_at IS NOT NULL`
+  yield* sql`CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_key TEXT NOT NULL,
+    run_id TEXT,
+    step INTEGER NOT NULL,
+    injection_key TEXT UNIQUE,
+    role TEXT NOT NULL,
+    text TEXT NOT NULL,
+    thinking TEXT,
+    tool TEXT,
+    usage TEXT,
+    aborted INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (session_key, run_id, step)
+  ) STRICT`
+  yield* sql`CREATE INDEX messages_of_session ON messages (session_key, id)`
+})

@@ -1,0 +1,98 @@
+/**
+ * Rows of the messages table: the transcripts. Synchronous, on the raw handle: for use inside a commit, or with the
+ * connection's lock held. A message of a run is written once, whatever happens to the run: (session, run, step) is unique.
+ */
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import type { Message, MessageRole, ToolCall } from "../domain/Message.ts"
+
+export interface NewMessage extends Omit<Message, "id"> {
+  /** The place among the messages of its run; 0 is the user's. */
+  readonly step: number
+  /** Makes an injected message safe to repeat. */
+  readonly injectionKey?: string | undefined
+}
+
+type Row = {
+  readonly id: number
+  readonly session_key: string
+  readonly run_id: string | null
+  readonly role: MessageRole
+  readonly text: string
+  readonly thinking: string | null
+  readonly tool: string | null
+  readonly usage: string | null
+  readonly aborted: number
+  readonly at: number
+}
+
+/** A tool's output is the text of its message: it is kept once. */
+type KeptTool = Omit<ToolCall, "output">
+
+const toolOf = (kept: KeptTool, output: string): ToolCall => ({ ...kept, output })
+
+const toMessage = (row: Row): Message => ({
+  id: row.id,
+  sessionKey: row.session_key,
+  runId: row.run_id,
+  role: row.role,
+  text: row.text,
+  ...(row.thinking !== null && { thinking: row.thinking }),
+  ...(row.tool !== null && { tool: toolOf(JSON.parse(row.tool), row.text) }),
+  ...(row.usage !== null && { usage: JSON.parse(row.usage) }),
+  ...(row.aborted !== 0 && { aborted: true }),
+  at: row.at,
+})
+
+const keptTool = ({ callId, isError, input, name }: ToolCall): KeptTool => ({ callId, name, input, isError })
+
+export const messageRows = (db: DatabaseSync) => {
+  const insert = db.prepare(`INSERT INTO messages
+    (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
+  const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
+  const selectOfRun = db.prepare("SELECT * FROM messages WHERE session_key = ? AND run_id = ? ORDER BY step")
+  const selectInjected = db.prepare("SELECT * FROM messages WHERE injection_key = ?")
+  const selectNewestText = db.prepare(
+    "SELECT text FROM messages WHERE session_key = ? AND role <> 'tool' ORDER BY id DESC LIMIT 1",
+  )
+  const takeBack = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
+  const removeAll = db.prepare("DELETE FROM messages WHERE session_key = ?")
+
+  const messages = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<Message> =>
+    rows.map((row) => toMessage(row as Row))
+
+  return {
+    /** The message with its id; undefined if this step of its run has been written before. */
+    insert: (message: NewMessage): Message | undefined => {
+      const { injectionKey, step, ...rest } = message
+      const { changes, lastInsertRowid } = insert.run(
+        rest.sessionKey,
+        rest.runId,
+        step,
+        injectionKey ?? null,
+        rest.role,
+        rest.text,
+        rest.thinking ?? null,
+        rest.tool === undefined ? null : JSON.stringify(keptTool(rest.tool)),
+        rest.usage === undefined ? null : JSON.stringify(rest.usage),
+        rest.aborted === true ? 1 : 0,
+        rest.at,
+      )
+      return changes === 0 ? undefined : { id: Number(lastInsertRowid), ...rest }
+    },
+    /** The newest messages older than `before`, oldest first. */
+    page: (sessionKey: string, before: number, limit: number): ReadonlyArray<Message> =>
+      messages(selectPage.all(sessionKey, before, limit)).toReversed(),
+    ofRun: (sessionKey: string, runId: string): ReadonlyArray<Message> => messages(selectOfRun.all(sessionKey, runId)),
+    injected: (key: string): Message | undefined => messages(selectInjected.all(key))[0],
+    newestText: (sessionKey: string): string | null => {
+      const row = selectNewestText.get(sessionKey) as Pick<Row, "text"> | undefined
+      return row?.text ?? null
+    },
+    /** Removes what a run has written from a step on; answers the ids. */
+    takeBack: (sessionKey: string, runId: string, fromStep: number): ReadonlyArray<number> =>
+      takeBack.all(sessionKey, runId, fromStep).map((row) => Number(row["id"])),
+    /** Removes the whole transcript of a session; answers how many messages went. */
+    removeAll: (sessionKey: string): number => Number(removeAll.run(sessionKey).changes),
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * OpenRuns: the runs that have been accepted and have not ended, what each has said so far, and who follows it. Fed by
+ * one observer of the events, so that what it says is exactly what subscribers have been told. It starts and ends none.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { type GatewayEvent, type Positioned, runOf, type RunText } from "../domain/Event.ts"
+import { Events } from "./Events.ts"
+import { RunFollower } from "./RunFollower.ts"
+import { Sqlite } from "./Sqlite.ts"
+import { Transcript } from "./Transcript.ts"
+import type { TurnRow } from "./TurnRows.ts"
+
+export class OpenRuns extends Context.Service<
+  OpenRuns,
+  {
+    readonly has: (runId: string) => boolean
+    readonly size: () => number
+    /** Returns when the run has ended; at once if it is not open. */
+    ended(runId: string): Effect.Effect<void>
+    /** All events of a run from now on, also of one that will be accepted later; first what an open run has said. */
+    follow(runId: string): Effect.Effect<RunFollower, never, Scope.Scope>
+  }
+>()("causeway/services/OpenRuns") {
+  static readonly layer: Layer.Layer<OpenRuns, never, Events | Sqlite | Transcript> = Layer.effect(
+    OpenRuns,
+    Effect.gen(function* () {
+      const events = yield* Events
+      const sqlite = yield* Sqlite
+      const { turns } = yield* Transcript
+      const runs = new Runs()
+      yield* sqlite.withLock(
+        Effect.gen(function* () {
+          turns.requeue()
+          for (const turn of turns.everyOpen()) runs.accepted(turn)
+          yield* events.observe((event) => runs.apply(event))
+        }),
+      )
+      return OpenRuns.of({
+        has: (runId) => runs.has(runId),
+        size: () => runs.size,
+        ended: (runId) => runs.ended(runId),
+        follow: (runId) =>
+          Effect.acquireRelease(
+            Effect.sync(() => runs.follow(runId, events.head().seq)),
+            (follower) => Effect.sync(() => runs.unfollow(runId, follower)),
+          ),
+      })
+    }),
+  )
+}
+
+type OfRun = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
+
+interface OpenRun extends OfRun {
+  text: string
+  thinking: string
+  readonly ended: Deferred.Deferred<void>
+}
+
+class Runs {
+  readonly #open = new Map<string, OpenRun>()
+  readonly #followers = new Map<string, Set<RunFollower>>()
+
+  has(runId: string): boolean {
+    return this.#open.has(runId)
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  ended(runId: string): Effect.Effect<void> {
+    const run = this.#open.get(runId)
+    return run === undefined ? Effect.void : Deferred.await(run.ended)
+  }
+
+  accepted({ agentId, runId, sessionKey }: OfRun): void {
+    this.#open.set(runId, { runId, sessionKey, agentId, text: "", thinking: "", ended: Deferred.makeUnsafe() })
+  }
+
+  apply(item: Positioned): void {
+    const runId = runOf(item.event)
+    if (runId === undefined) return
+    this.#update(runId, item.event)
+    const followers = this.#followers.get(runId)
+    if (followers === undefined) return
+    for (const follower of followers) follower.tell(item, () => this.#soFar(runId, item.seq))
+  }
+
+  follow(runId: string, head: number): RunFollower {
+    const follower = new RunFollower(this.#soFar(runId, head))
+    const followers = this.#followers.get(runId)
+    if (followers === undefined) this.#followers.set(runId, new Set([follower]))
+    else followers.add(follower)
+    return follower
+  }
+
+  unfollow(runId: string, follower: RunFollower): void {
+    const followers = this.#followers.get(runId)
+    followers?.delete(follower)
+    if (followers?.size === 0) this.#followers.delete(runId)
+  }
+
+  #update(runId: string, event: GatewayEvent): void {
+    if (event._tag === "RunAccepted") return this.accepted(event)
+    const run = this.#open.get(runId)
+    if (run === undefined) return
+    switch (event._tag) {
+      case "RunStarted":
+        run.text = ""
+        run.thinking = ""
+        return
+      case "TextDelta":
+        run.text += event.text
+        return
+      case "ThinkingDelta":
+        run.thinking += event.text
+        return
+      case "RunEnded":
+        this.#open.delete(runId)
+        Deferred.doneUnsafe(run.ended, Effect.void)
+    }
+  }
+
+  #soFar(runId: string, seq: number): RunText | undefined {
+    const run = this.#open.get(runId)
+    if (run === undefined) return undefined
+    const { agentId, sessionKey, text, thinking } = run
+    return { _tag: "RunText", seq, sessionKey, runId, agentId, text, thinking }
+  }
+}

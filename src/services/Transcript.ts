@@ -1,0 +1,244 @@
+/**
+ * Transcript: what can happen to a session, each as one change: the rows that it writes and the events that tell of it.
+ * Synchronous, for use inside Events.commit or transact. It knows neither runtimes nor actors, and it is where a turn
+ * ends exactly once: whoever comes second finds it ended and changes nothing.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { DatabaseSync } from "node:sqlite"
+import type { KeptEvent } from "../domain/Event.ts"
+import type { Message, ToolCall } from "../domain/Message.ts"
+import type { Session } from "../domain/Session.ts"
+import type { Change } from "./Events.ts"
+import { messageRows, type NewMessage } from "./MessageRows.ts"
+import { beginning, type NewSession, sessionRows, type SessionSettings } from "./SessionRows.ts"
+import { Sqlite } from "./Sqlite.ts"
+import { type Ending, type NewTurn, type TurnRow, turnRows } from "./TurnRows.ts"
+
+/** How many messages of its conversation a run is told. */
+const HISTORY = 200
+
+/** What a run has said when it ends. */
+export interface LastWords {
+  readonly text: string
+  readonly thinking: string
+  /** The step after the last one written. */
+  readonly step: number
+}
+
+const nothing: LastWords = { text: "", thinking: "", step: 0 }
+
+/** A turn at its beginning, with what was said before it. */
+export interface Begun {
+  readonly turn: TurnRow
+  /** The session's own choice; null: the agent's. */
+  readonly model: string | null
+  readonly history: ReadonlyArray<Message>
+}
+
+export class Transcript extends Context.Service<Transcript, ReturnType<typeof make>>()("causeway/services/Transcript") {
+  static readonly layer: Layer.Layer<Transcript, never, Sqlite> = Layer.effect(
+    Transcript,
+    Effect.map(Sqlite, ({ db }) => Transcript.of(make(db))),
+  )
+}
+
+const make = (db: DatabaseSync) => {
+  const sessions = sessionRows(db)
+  const turns = turnRows(db)
+  const messages = messageRows(db)
+
+  const ofRun = ({ agentId, runId, sessionKey }: Pick<TurnRow, "runId" | "sessionKey" | "agentId">) => ({
+    sessionKey,
+    runId,
+    agentId,
+  })
+
+  const changed = (key: string): ReadonlyArray<KeptEvent> => {
+    const session = sessions.get(key)
+    return session === undefined ? [] : [{ _tag: "SessionChanged", session }]
+  }
+
+  /** Opened if it was not there: the event of that must come first, but tell what the session is after the change. */
+  const withSession = (session: NewSession, change: () => ReadonlyArray<KeptEvent>): ReadonlyArray<KeptEvent> => {
+    if (sessions.get(session.key) !== undefined) return [...change(), ...changed(session.key)]
+    sessions.insert(session)
+    const events = change()
+    return [{ _tag: "SessionOpened", session: sessions.get(session.key)! }, ...events]
+  }
+
+  /** Undefined if the step was written before. */
+  const add = (message: NewMessage): Message | undefined => {
+    const added = messages.insert(message)
+    if (added !== undefined) {
+      const lastMessage = added.role === "tool" ? undefined : beginning(added.text)
+      sessions.grow(added.sessionKey, { messages: 1, lastMessage, usage: added.usage }, added.at)
+    }
+    return added
+  }
+
+  const told = (message: Message | undefined): ReadonlyArray<KeptEvent> =>
+    message === undefined ? [] : [{ _tag: "MessageAdded", sessionKey: message.sessionKey, message }]
+
+  const takeBack = (turn: TurnRow, fromStep: number, at: number): ReadonlyArray<KeptEvent> => {
+    const ids = messages.takeBack(turn.sessionKey, turn.runId, fromStep)
+    if (ids.length === 0) return []
+    const newest = messages.newestText(turn.sessionKey)
+    const lastMessage = newest === null ? null : beginning(newest)
+    sessions.grow(turn.sessionKey, { messages: -ids.length, lastMessage }, at)
+    return [{ _tag: "MessagesRemoved", sessionKey: turn.sessionKey, ids, reason: "run-failed" }]
+  }
+
+  const lastMessage = (turn: TurnRow, ending: Ending, { step, text, thinking }: LastWords, at: number) =>
+    text === "" && thinking === ""
+      ? undefined
+      : add({
+          sessionKey: turn.sessionKey,
+          runId: turn.runId,
+          step,
+          role: "assistant",
+          text,
+          ...(thinking !== "" && { thinking }),
+          ...(ending.usage !== undefined && { usage: ending.usage }),
+          ...(ending.outcome === "aborted" && { aborted: true }),
+          at,
+        })
+
+  /** Without the SessionChanged that belongs after it. What a run says after its session was removed goes nowhere. */
+  const finish = (turn: TurnRow, ending: Ending, words: LastWords, at: number): ReadonlyArray<KeptEvent> => {
+    turns.end(turn.runId, ending, at)
+    const { error, outcome, usage } = ending
+    const events: Array<KeptEvent> = []
+    if (sessions.get(turn.sessionKey) !== undefined) {
+      const message = outcome === "failed" ? undefined : lastMessage(turn, ending, words, at)
+      events.push(...(outcome === "failed" ? takeBack(turn, 0, at) : told(message)))
+      sessions.grow(turn.sessionKey, { messages: 0, usage: message === undefined ? usage : undefined }, at)
+    }
+    events.push({
+      _tag: "RunEnded",
+      ...ofRun(turn),
+      outcome,
+      ...(error !== undefined && { error }),
+      ...(usage !== undefined && { usage }),
+    })
+    return events
+  }
+
+  const stillOpen = (runId: string): TurnRow | undefined => {
+    const turn = turns.get(runId)
+    return turn === undefined || turn.endedAt !== undefined ? undefined : turn
+  }
+
+  const finishAll = (sessionKey: string, at: number): ReadonlyArray<KeptEvent> =>
+    turns.open(sessionKey).flatMap((turn) => finish(turn, { outcome: "aborted" }, nothing, at))
+
+  return {
+    sessions,
+    turns,
+    messages,
+    stillOpen,
+
+    open: (session: NewSession): Change<Session> => {
+      const events = withSession(session, () => [])
+      return [sessions.get(session.key)!, events]
+    },
+
+    set: (key: string, settings: SessionSettings, at: number): Change<Session> => {
+      sessions.set(key, settings, at)
+      return [sessions.get(key)!, changed(key)]
+    },
+
+    accept: (session: NewSession, turn: NewTurn): ReadonlyArray<KeptEvent> =>
+      withSession(session, () => {
+        turns.insert(turn)
+        sessions.grow(turn.sessionKey, { messages: 0 }, turn.acceptedAt)
+        return [{ _tag: "RunAccepted", ...ofRun(turn) }]
+      }),
+
+    /** Undefined: it has ended, by an abort or because it was begun too often. */
+    begin: (runId: string, attempts: number, at: number): Change<Begun | undefined> => {
+      const before = stillOpen(runId)
+      if (before === undefined) return [undefined, []]
+      if (before.attempt >= attempts) {
+        const message = `begun ${before.attempt} times and always cut off by a restart`
+        const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
+        return [undefined, [...finish(before, ending, nothing, at), ...changed(before.sessionKey)]]
+      }
+      turns.begin(runId)
+      const turn = turns.get(runId)!
+      // What an attempt wrote that was cut off is not what this one will say; what it did stays in the event log.
+      const undone = turn.attempt > 1 ? takeBack(turn, 1, at) : []
+      const { sessionKey, text } = turn
+      const written = add({ sessionKey, runId, step: 0, role: "user", text, at })
+      const own = messages.ofRun(sessionKey, runId)[0]
+      const history = messages.page(sessionKey, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY)
+      const events: ReadonlyArray<KeptEvent> = [
+        ...undone,
+        ...told(written),
+        { _tag: "RunStarted", ...ofRun(turn), attempt: turn.attempt },
+        ...changed(sessionKey),
+      ]
+      return [{ turn, model: sessions.get(sessionKey)?.model ?? null, history }, events]
+    },
+
+    /** False: the run is over, so it should stop. */
+    toolStarted: (runId: string, call: Pick<ToolCall, "callId" | "name" | "input">): Change<boolean> => {
+      const turn = stillOpen(runId)
+      if (turn === undefined) return [false, []]
+      return [true, [{ _tag: "ToolStarted", ...ofRun(turn), ...call }]]
+    },
+
+    toolEnded: (runId: string, step: number, tool: ToolCall, at: number): Change<boolean> => {
+      const turn = stillOpen(runId)
+      if (turn === undefined) return [false, []]
+      const { sessionKey } = turn
+      const message = add({ sessionKey, runId, step, role: "tool", text: tool.output, tool, at })
+      return [true, [{ _tag: "ToolEnded", ...ofRun(turn), ...tool }, ...told(message), ...changed(sessionKey)]]
+    },
+
+    end: (runId: string, ending: Ending, words: LastWords, at: number): Change<boolean> => {
+      const turn = stillOpen(runId)
+      if (turn === undefined) return [false, []]
+      return [true, [...finish(turn, ending, words, at), ...changed(turn.sessionKey)]]
+    },
+
+    /** Ends one open turn, or all of the session. `wordsOf` tells what a running one has said so far. */
+    abort: (
+      sessionKey: string,
+      runId: string | undefined,
+      wordsOf: (runId: string) => (LastWords & Pick<Ending, "usage">) | undefined,
+      at: number,
+    ): Change<ReadonlyArray<string>> => {
+      const aborted = turns.open(sessionKey).filter((turn) => runId === undefined || turn.runId === runId)
+      const events = aborted.flatMap((turn) => {
+        const words = wordsOf(turn.runId)
+        return finish(turn, { outcome: "aborted", usage: words?.usage }, words ?? nothing, at)
+      })
+      return [aborted.map((turn) => turn.runId), events.length === 0 ? [] : [...events, ...changed(sessionKey)]]
+    },
+
+    inject: (session: NewSession, message: Omit<NewMessage, "step">): Change<Message> => {
+      let added: Message | undefined
+      const events = withSession(session, () => told((added = add({ ...message, step: 0 }))))
+      return [added!, events]
+    },
+
+    /** Empties the transcript. Turns that are still open end as aborted, and what they say from now on is lost. */
+    clear: (key: string, at: number): Change<number> => {
+      const ended = finishAll(key, at)
+      const removed = messages.removeAll(key)
+      sessions.empty(key, at)
+      const emptied: KeptEvent = { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }
+      return [removed, [...ended, emptied, ...changed(key)]]
+    },
+
+    /** As `clear`, and the session is gone. */
+    remove: (key: string, at: number): Change<number> => {
+      const ended = finishAll(key, at)
+      const removed = messages.removeAll(key)
+      sessions.remove(key)
+      return [removed, [...ended, { _tag: "SessionClosed", sessionKey: key }]]
+    },
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Rows of the turns table: what was accepted, in which order, and how it ended. Synchronous, on the raw handle: for use
+ * inside a commit, or with the connection's lock held. A turn is open until `endedAt` is set, and that happens once.
+ */
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import type { Usage } from "../domain/Message.ts"
+import type { Principal } from "../domain/Principal.ts"
+import type { RunError, RunOutcome, RunState } from "../domain/Run.ts"
+
+export interface TurnRow {
+  readonly runId: string
+  readonly sessionKey: string
+  readonly agentId: string
+  readonly principal: Principal
+  readonly text: string
+  readonly state: RunState
+  readonly attempt: number
+  readonly error: RunError | undefined
+  readonly usage: Usage | undefined
+  readonly acceptedAt: number
+  /** The position after which everything about the run was told. */
+  readonly acceptedAfter: number
+  readonly endedAt: number | undefined
+}
+
+export type NewTurn = Pick<
+  TurnRow,
+  "runId" | "sessionKey" | "agentId" | "principal" | "text" | "acceptedAt" | "acceptedAfter"
+>
+
+export interface Ending {
+  readonly outcome: RunOutcome
+  readonly error?: RunError | undefined
+  readonly usage?: Usage | undefined
+}
+
+type Row = {
+  readonly run_id: string
+  readonly session_key: string
+  readonly agent_id: string
+  readonly principal: string
+  readonly text: string
+  readonly state: RunState
+  readonly attempt: number
+  readonly error: string | null
+  readonly usage: string | null
+  readonly accepted_at: number
+  readonly accepted_after: number
+  readonly ended_at: number | null
+}
+
+// JSON columns are written below from typed values, so reading them back needs no check.
+const toTurn = (row: Row): TurnRow => ({
+  runId: row.run_id,
+  sessionKey: row.session_key,
+  agentId: row.agent_id,
+  principal: JSON.parse(row.principal),
+  text: row.text,
+  state: row.state,
+  attempt: row.attempt,
+  error: row.error === null ? undefined : JSON.parse(row.error),
+  usage: row.usage === null ? undefined : JSON.parse(row.usage),
+  acceptedAt: row.accepted_at,
+  acceptedAfter: row.accepted_after,
+  endedAt: row.ended_at ?? undefined,
+})
+
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
+
+export const turnRows = (db: DatabaseSync) => {
+  const selectByRun = db.prepare("SELECT * FROM turns WHERE run_id = ?")
+  const selectOpen = db.prepare("SELECT * FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos")
+  const selectFirst = db.prepare(
+    "SELECT run_id, agent_id FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos LIMIT 1",
+  )
+  const selectEveryOpen = db.prepare("SELECT * FROM turns WHERE ended_at IS NULL ORDER BY pos")
+  const countWaiting = db.prepare(
+    "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
+  )
+  const insert = db.prepare(`INSERT INTO turns
+    (run_id, session_key, agent_id, principal, text, state, attempt, accepted_at, accepted_after)
+    VALUES (?, ?, ?, ?, ?, 'queued', 0, ?, ?)`)
+  const begin = db.prepare("UPDATE turns SET state = 'running', attempt = attempt + 1 WHERE run_id = ?")
+  // The text of an ended turn is in the transcript, or was taken back.
+  const end = db.prepare(
+    "UPDATE turns SET state = ?, error = ?, usage = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
+  )
+  const requeue = db.prepare("UPDATE turns SET state = 'queued' WHERE ended_at IS NULL AND state = 'running'")
+
+  const turns = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<TurnRow> =>
+    rows.map((row) => toTurn(row as Row))
+
+  return {
+    get: (runId: string): TurnRow | undefined => {
+      const row = selectByRun.get(runId)
+      return row === undefined ? undefined : toTurn(row as Row)
+    },
+    /** The turn of a session whose time it is: accepted first of those that have not ended. */
+    first: (sessionKey: string): Pick<TurnRow, "runId" | "agentId"> | undefined => {
+      const row = selectFirst.get(sessionKey) as Pick<Row, "run_id" | "agent_id"> | undefined
+      return row === undefined ? undefined : { runId: row.run_id, agentId: row.agent_id }
+    },
+    open: (sessionKey: string): ReadonlyArray<TurnRow> => turns(selectOpen.all(sessionKey)),
+    everyOpen: (): ReadonlyArray<TurnRow> => turns(selectEveryOpen.all()),
+    waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
+    insert: (turn: NewTurn): void => {
+      const { acceptedAfter, acceptedAt, agentId, principal, runId, sessionKey, text } = turn
+      insert.run(runId, sessionKey, agentId, JSON.stringify(principal), text, acceptedAt, acceptedAfter)
+    },
+    begin: (runId: string): void => {
+      begin.run(runId)
+    },
+    end: (runId: string, { error, outcome, usage }: Ending, at: number): void => {
+      end.run(outcome, json(error), json(usage), at, runId)
+    },
+    /** After a crash: what was running waits again. */
+    requeue: (): void => {
+      requeue.run()
+    },
+  }
+}

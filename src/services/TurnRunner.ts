@@ -1,0 +1,176 @@
+/**
+ * TurnRunner: one turn, from its beginning to its end: asks the agent's runtime, tells what it says, writes down what it
+ * did. However the runtime ends (done, failed, out of time, dead), the turn has an end and everybody is told why.
+ * It knows neither queues nor actors.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { type RunError, type RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
+import { AgentRuntime } from "./AgentRuntime.ts"
+import { Agents } from "./Agents.ts"
+import { type Change, Events } from "./Events.ts"
+import { RunningTurn } from "./RunningTurn.ts"
+import { type Begun, Transcript } from "./Transcript.ts"
+
+/** Characters of a runtime's complaint that are passed on. */
+const COMPLAINT_CHARS = 2_000
+
+export class TurnRunner extends Context.Service<
+  TurnRunner,
+  {
+    /** Returns when the turn has ended, or at once if it had. Interrupted, it leaves the turn open for the next start. */
+    run(turn: RunningTurn): Effect.Effect<void>
+  }
+>()("causeway/services/TurnRunner") {
+  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntime | Events | GatewayConfig | Transcript> =
+    Layer.effect(
+      TurnRunner,
+      Effect.suspend(() => make),
+    )
+}
+
+/** A disk that is full or gone comes back or not; a turn that was promised waits for it. */
+const untilStorageIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+const make = Effect.gen(function* () {
+  const agents = yield* Agents
+  const events = yield* Events
+  const runtimes = yield* AgentRuntime
+  const transcript = yield* Transcript
+  const config = yield* GatewayConfig
+
+  const write = <A>(work: (at: number) => Change<A>): Effect.Effect<A> =>
+    Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => work(at))).pipe(
+      Effect.tapError(({ detail }) => Effect.logWarning("A turn waits for storage", detail)),
+      Effect.retry(untilStorageIsBack),
+      Effect.orDie,
+    )
+
+  const fail = (turn: RunningTurn, error: RunError) =>
+    write((at) => transcript.end(turn.runId, { outcome: "failed", error, usage: turn.usage }, turn.lastWords, at))
+
+  const runtimeFor = Effect.fnUntraced(function* ({ turn: { agentId } }: Begun) {
+    const agent = yield* agents
+      .get(agentId)
+      .pipe(
+        Effect.catchTag("AgentNotFound", () =>
+          Effect.fail(new RuntimeFailed({ runtime: "", detail: `There is no agent "${agentId}".` })),
+        ),
+      )
+    const name = agent.runtime === "" ? config.runtime : agent.runtime
+    const runtime = runtimes.get(name)
+    if (runtime === undefined) {
+      return yield* new RuntimeFailed({ runtime: name, detail: `There is no runtime "${name}".` })
+    }
+    return { agent, runtime }
+  })
+
+  /** A session that was emptied or removed takes its turns with it; a tool call is where such a turn finds out. */
+  const orStop = (turn: RunningTurn, told: Effect.Effect<boolean>) =>
+    Effect.map(told, (open) => {
+      if (!open) turn.stop()
+    })
+
+  const say = (turn: RunningTurn, { agentId, runId, sessionKey }: Begun["turn"], event: RuntimeEvent) => {
+    const ofRun = { sessionKey, runId, agentId }
+    switch (event._tag) {
+      case "Text":
+        turn.text += event.text
+        return Effect.sync(() => events.live({ _tag: "TextDelta", ...ofRun, text: event.text }))
+      case "Thinking":
+        turn.thinking += event.text
+        return Effect.sync(() => events.live({ _tag: "ThinkingDelta", ...ofRun, text: event.text }))
+      case "ToolUpdated":
+        return Effect.sync(() => events.live({ _tag: "ToolUpdated", ...ofRun, callId: event.callId, text: event.text }))
+      case "Usage":
+        return Effect.sync(() => turn.count(event.usage))
+      case "ToolStarted": {
+        const { callId, input, name } = event
+        turn.calls.set(callId, { name, input })
+        return orStop(
+          turn,
+          write(() => transcript.toolStarted(runId, { callId, name, input })),
+        )
+      }
+      case "ToolEnded": {
+        const { callId, isError, output } = event
+        const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
+        const step = turn.nextStep++
+        const call = { callId, name, input, output, isError }
+        return orStop(
+          turn,
+          write((at) => transcript.toolEnded(runId, step, call, at)),
+        )
+      }
+    }
+  }
+
+  const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun) {
+    const { agent, runtime } = yield* runtimeFor(begun)
+    const { attempt, principal, runId, sessionKey, text } = begun.turn
+    const model = begun.model ?? agent.model
+    const saying = runtime.run({
+      agent,
+      sessionKey,
+      runId,
+      attempt,
+      principal,
+      model,
+      history: begun.history,
+      text,
+    })
+    const { deadlineMs } = config.runs
+    const whole = Stream.runForEach(saying, (event) => say(turn, begun.turn, event))
+    if (deadlineMs === 0) return yield* whole
+    const late = new RuntimeFailed({ runtime: runtime.name, detail: `Took longer than ${deadlineMs} ms.` })
+    return yield* Effect.timeoutOrElse(whole, { duration: deadlineMs, orElse: () => Effect.fail(late) })
+  })
+
+  const end = Effect.fnUntraced(function* (turn: RunningTurn, exit: Exit.Exit<void, RuntimeFailed>) {
+    // An abort has ended the turn already, in the commit that tells of it.
+    if (turn.stopped) return
+    if (Exit.isSuccess(exit)) {
+      yield* write((at) => transcript.end(turn.runId, { outcome: "done", usage: turn.usage }, turn.lastWords, at))
+      return
+    }
+    const error = errorOf(exit.cause)
+    if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
+    yield* fail(turn, error)
+  })
+
+  const run = Effect.fn("TurnRunner.run")(
+    function* (turn: RunningTurn) {
+      const begun = yield* Effect.uninterruptible(write((at) => transcript.begin(turn.runId, config.runs.attempts, at)))
+      if (begun === undefined || turn.stopped) return
+      const fiber = yield* Effect.forkChild(ask(turn, begun))
+      turn.onStop(() => fiber.interruptUnsafe())
+      yield* end(turn, yield* Fiber.await(fiber))
+    },
+    (effect, turn) =>
+      Effect.catchDefect(effect, (defect) =>
+        Effect.andThen(
+          Effect.logError("A turn died", defect),
+          fail(turn, { reason: "bug", message: "The gateway made a mistake; its log says more." }),
+        ),
+      ),
+    (effect, turn) => Effect.annotateLogs(effect, { runId: turn.runId }),
+  )
+
+  return TurnRunner.of({ run })
+})
+
+/** What everybody may know of a failure. What a dead runtime leaves behind may hold secrets, so it goes to the log only. */
+const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
+  if (Cause.hasDies(cause)) return { reason: "bug", message: "The agent's runtime died; the gateway's log says more." }
+  const failure = Cause.findErrorOption(cause)
+  const detail = failure._tag === "Some" ? failure.value.detail : "The agent's runtime stopped by itself."
+  return { reason: "runtime", message: detail.slice(0, COMPLAINT_CHARS) }
+}

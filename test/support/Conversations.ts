@@ -1,0 +1,50 @@
+/**
+ * The services that hold conversations, over a database in memory or in a file, with runtimes of the test's choosing.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import type { Principal } from "../../src/domain/Principal.ts"
+import { AgentRuntime, type Runtime } from "../../src/services/AgentRuntime.ts"
+import { Agents } from "../../src/services/Agents.ts"
+import { Bindings } from "../../src/services/Bindings.ts"
+import * as Cluster from "../../src/services/Cluster.ts"
+import * as Database from "../../src/services/Database.ts"
+import { echo } from "../../src/services/EchoRuntime.ts"
+import { Events } from "../../src/services/Events.ts"
+import { OpenRuns } from "../../src/services/OpenRuns.ts"
+import { RunLimits } from "../../src/services/RunLimits.ts"
+import { Runs } from "../../src/services/Runs.ts"
+import * as SessionActor from "../../src/services/SessionActor.ts"
+import { SessionIndex } from "../../src/services/SessionIndex.ts"
+import { Sessions } from "../../src/services/Sessions.ts"
+import { Transcript } from "../../src/services/Transcript.ts"
+import { TurnRunner } from "../../src/services/TurnRunner.ts"
+
+export interface ConversationOptions {
+  readonly config?: GatewayOptions
+  readonly filename?: string
+  readonly runtimes?: ReadonlyArray<Runtime>
+}
+
+export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOptions = {}) =>
+  Runs.layer.pipe(
+    Layer.provideMerge(SessionActor.layer),
+    Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
+    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunLimits.layer, Cluster.layer)),
+    Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
+    Layer.provideMerge(Layer.mergeAll(Transcript.layer, Events.layer)),
+    Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
+    Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntime.layer(echo, ...runtimes))),
+    Layer.orDie,
+  )
+
+export const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] }
+
+/** Sends and waits for the end of the run. */
+export const ask = Effect.fnUntraced(function* (text: string, sessionKey: string, idempotencyKey?: string) {
+  const runs = yield* Runs
+  const send = { text, sessionKey, ...(idempotencyKey !== undefined && { idempotencyKey }) }
+  const { runId } = yield* runs.accept(send, principal)
+  return yield* runs.wait(runId, 10_000)
+})
