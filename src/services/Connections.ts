@@ -1,11 +1,16 @@
 /**
- * Connections: the registry of who is connected, on whichever wire. The transport fills it; services read it.
+ * Connections: the registry of who is connected, on whichever wire. The transport fills it; services read it. Who is
+ * present is told as a live event.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { ConnectionInfo, ConnectionNotFound, PresenceEntry } from "../domain/Connection.ts"
+import { type ConnectionInfo, ConnectionNotFound, type PresenceEntry } from "../domain/Connection.ts"
 import type { Principal } from "../domain/Principal.ts"
+import { Events } from "./Events.ts"
 
 /** What a wire tells of one of its connections. The getters are read when somebody asks. */
 export interface Connection {
@@ -15,7 +20,7 @@ export interface Connection {
   readonly callsInFlight: () => number
   readonly outboxBytes: () => number
   /** Asks the wire to close it, as the operator's wish. */
-  readonly close: (reason: string) => void
+  readonly closeByOperator: (reason: string | undefined) => void
 }
 
 export interface Registered {
@@ -27,17 +32,120 @@ export interface Registered {
   readonly identify: (principal: Principal, client?: string) => void
 }
 
+/** As whom a connection acts. */
+export interface Identity {
+  readonly id: string
+  readonly dialect: string
+  readonly principal: Principal
+  readonly remoteAddress: string
+}
+
 export class Connections extends Context.Service<
   Connections,
   {
     /** Registered until the scope closes. */
     register(connection: Connection): Effect.Effect<Registered, never, Scope.Scope>
     readonly size: () => number
-    readonly principalOf: (
-      clientId: number,
-    ) => { readonly id: string; readonly dialect: string; readonly principal: Principal } | undefined
+    readonly principalOf: (clientId: number) => Identity | undefined
     readonly list: () => ReadonlyArray<ConnectionInfo>
     readonly presence: () => ReadonlyArray<PresenceEntry>
-    close(id: string, reason: string): Effect.Effect<void, ConnectionNotFound>
+    close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
   }
->()("causeway/services/Connections") {}
+>()("causeway/services/Connections") {
+  static readonly layer: Layer.Layer<Connections, never, Events> = Layer.effect(
+    Connections,
+    Effect.gen(function* () {
+      const events = yield* Events
+      const clock = yield* Clock.Clock
+      const entries = new Map<number, Entry>()
+      const changed = yield* Queue.sliding<void>(1)
+      let lastClientId = 0
+
+      const presence = (): ReadonlyArray<PresenceEntry> =>
+        [...entries.values()].flatMap((entry) => entry.presence ?? [])
+
+      const tell = Effect.sync(() => events.live({ _tag: "PresenceChanged", presence: presence() }))
+      yield* Effect.forkScoped(
+        Effect.forever(Queue.take(changed).pipe(Effect.andThen(tell), Effect.andThen(Effect.sleep(PRESENCE_PAUSE_MS)))),
+      )
+
+      const remove = (entry: Entry) => {
+        entries.delete(entry.clientId)
+        if (entry.presence !== undefined) Queue.offerUnsafe(changed, undefined)
+      }
+
+      return Connections.of({
+        register: (connection) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const entry = new Entry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
+              entries.set(entry.clientId, entry)
+              return entry
+            }),
+            (entry) => Effect.sync(() => remove(entry)),
+          ),
+        size: () => entries.size,
+        principalOf: (clientId) => entries.get(clientId)?.identity,
+        list: () => Array.from(entries.values(), (entry) => entry.info()),
+        presence,
+        close: Effect.fn("Connections.close")(function* (id: string, reason: string | undefined) {
+          const entry = entries.get(Number(id.slice(1)))
+          if (entry?.id !== id) return yield* new ConnectionNotFound({ connectionId: id })
+          entry.connection.closeByOperator(reason)
+        }),
+      })
+    }),
+  )
+}
+
+/** A change is told in the turn after it; a storm of clients that come back makes a few lists, not one for each. */
+const PRESENCE_PAUSE_MS = 100
+
+class Entry implements Registered {
+  readonly clientId: number
+  readonly connection: Connection
+  identity: Identity | undefined = undefined
+  presence: PresenceEntry | undefined = undefined
+  readonly #connectedAt: number
+  readonly #changed: Queue.Enqueue<void>
+
+  constructor(clientId: number, connection: Connection, connectedAt: number, changed: Queue.Enqueue<void>) {
+    this.clientId = clientId
+    this.connection = connection
+    this.#connectedAt = connectedAt
+    this.#changed = changed
+  }
+
+  get id(): string {
+    return `c${this.clientId}`
+  }
+
+  identify(principal: Principal, client?: string): void {
+    const { dialect, remoteAddress } = this.connection
+    const { id } = this
+    this.identity = { id, dialect, principal, remoteAddress }
+    this.presence = {
+      connectionId: id,
+      dialect,
+      role: principal.role,
+      client: client ?? null,
+      connectedAt: this.#connectedAt,
+    }
+    Queue.offerUnsafe(this.#changed, undefined)
+  }
+
+  info(): ConnectionInfo {
+    const { connection } = this
+    return {
+      id: this.id,
+      dialect: connection.dialect,
+      remoteAddress: connection.remoteAddress,
+      principal: this.identity?.principal ?? null,
+      client: this.presence?.client ?? null,
+      connectedAt: this.#connectedAt,
+      lastInboundAt: connection.lastInboundAt(),
+      callsInFlight: connection.callsInFlight(),
+      outboxBytes: connection.outboxBytes(),
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Who has presented wrong tokens, by address, for as long as it matters. Pure: the caller brings the time. Bounded: of
+ * very many addresses, those that failed longest ago are forgotten first.
+ */
+
+const MAX_ADDRESSES = 10_000
+
+interface Record {
+  failures: number
+  lastAt: number
+}
+
+export class Guesses {
+  readonly #limit: number
+  readonly #memoryMs: number
+  /** In the order of the newest failure. */
+  readonly #records = new Map<string, Record>()
+
+  /** `limit` failures lock an address out for `memoryMs`, which is also how long a failure is remembered. */
+  constructor(limit: number, memoryMs: number) {
+    this.#limit = limit
+    this.#memoryMs = memoryMs
+  }
+
+  isLockedOut(address: string, now: number): boolean {
+    const record = this.#records.get(address)
+    return record !== undefined && record.failures >= this.#limit && now - record.lastAt < this.#memoryMs
+  }
+
+  /** Counts one more and tells how many that makes. */
+  fail(address: string, now: number): number {
+    const record = this.#records.get(address)
+    const failures = record !== undefined && now - record.lastAt < this.#memoryMs ? record.failures + 1 : 1
+    this.#records.delete(address)
+    this.#records.set(address, { failures, lastAt: now })
+    if (this.#records.size > MAX_ADDRESSES) this.#records.delete(this.#records.keys().next().value!)
+    return failures
+  }
+
+  forget(address: string): void {
+    this.#records.delete(address)
+  }
+
+  get size(): number {
+    return this.#records.size
+  }
+}

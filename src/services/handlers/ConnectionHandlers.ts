@@ -1,0 +1,29 @@
+/**
+ * The connections' methods, by the registry of connections.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { ConnectionRpcs } from "../../domain/Connection.ts"
+import { Unauthenticated } from "../../domain/Refusal.ts"
+import { Authenticator } from "../Authenticator.ts"
+import { Connections } from "../Connections.ts"
+
+export const ConnectionHandlers = ConnectionRpcs.toLayer(
+  Effect.gen(function* () {
+    const authenticator = yield* Authenticator
+    const connections = yield* Connections
+    return ConnectionRpcs.of({
+      "presence.list": () => Effect.sync(() => ({ presence: connections.presence() })),
+      "connections.list": () => Effect.sync(() => ({ connections: connections.list() })),
+      "connections.close": ({ connectionId, reason }) =>
+        Effect.as(connections.close(connectionId, reason), { closed: true }),
+      /** Once more, on a connection that is known: the token is checked all the same, and nothing changes. */
+      authenticate: Effect.fnUntraced(function* ({ token }, { client }) {
+        const identity = connections.principalOf(client.id)
+        if (identity === undefined) return yield* new Unauthenticated({ reason: "missing" })
+        yield* authenticator.authenticate(Redacted.make(token), identity.remoteAddress)
+        return { connectionId: identity.id, principal: identity.principal }
+      }),
+    })
+  }),
+)

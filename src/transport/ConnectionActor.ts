@@ -1,0 +1,292 @@
+/**
+ * The connection actor: one client's socket as a scoped fiber that holds a queue. What came in waits in the queue,
+ * bounded: beyond it the socket is not read, so a flood is held by TCP. What goes out waits in the outbox, bounded:
+ * beyond it the client is too slow and is closed with the position to resume from. It knows no dialect.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import type * as Redacted from "effect/Redacted"
+import type { Socket } from "node:net"
+import type { Position } from "../domain/Event.ts"
+import type { Limits } from "../domain/Limits.ts"
+import type { Principal } from "../domain/Principal.ts"
+import type { Unauthenticated } from "../domain/Refusal.ts"
+import type { Authenticator } from "../services/Authenticator.ts"
+import type { Connection, Connections, Registered } from "../services/Connections.ts"
+import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
+import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
+import { Heartbeat } from "./Heartbeat.ts"
+import type { Merge } from "./Outbox.ts"
+import { type FlushTurn, SocketWriter } from "./SocketWriter.ts"
+import { TokenBucket } from "./TokenBucket.ts"
+import type { FrameHandler, Peer, Wire } from "./Wires.ts"
+
+/** What all connections of a gateway share. */
+export interface ActorHost {
+  readonly limits: Limits
+  readonly clock: Clock.Clock
+  readonly turn: FlushTurn
+  readonly connections: Connections["Service"]
+  readonly authenticator: Authenticator["Service"]
+  /** The newest event position. */
+  readonly head: () => Position
+  readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** Told once: the client has proved who it is, or is gone without. */
+  readonly onSettled: (actor: ConnectionActor) => void
+  /** Told once: the socket is gone. */
+  readonly onGone: (actor: ConnectionActor) => void
+}
+
+/** Frames handled between two looks at the queue. */
+const BATCH_FRAMES = 64
+
+/**
+ * A paused socket still gives what it has read: 64 KiB, in frames of 6 bytes at least. The queue has room for them
+ * beyond its limit.
+ */
+const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
+
+export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+export class ConnectionActor implements Peer, Connection, SocketReceiver {
+  readonly dialect: string
+  readonly remoteAddress: string
+  principal: Principal | undefined = undefined
+  readonly #host: ActorHost
+  readonly #socket: GatewaySocket
+  readonly #stream: Socket
+  readonly #wire: Wire
+  readonly #writer: SocketWriter
+  readonly #bucket: TokenBucket
+  readonly #heartbeat: Heartbeat
+  #lastInboundAt: number
+  #registered: Registered | undefined = undefined
+  #inbox: Queue.Queue<Buffer> | undefined = undefined
+  #handler: FrameHandler | undefined = undefined
+  #fiber: Fiber.Fiber<void> | undefined = undefined
+  #deadline: Fiber.Fiber<void> | undefined = undefined
+  #paused = false
+  #closing = false
+
+  constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, remoteAddress: string) {
+    const now = monotonicMs(host.clock)
+    this.dialect = wire.dialect
+    this.remoteAddress = remoteAddress
+    this.#host = host
+    this.#socket = socket
+    this.#stream = stream
+    this.#wire = wire
+    this.#writer = new SocketWriter(stream, host.turn, host.limits.outboxBytes / 2)
+    this.#bucket = new TokenBucket(host.limits.messagesPerSecond, now)
+    this.#heartbeat = new Heartbeat(host.limits.heartbeatMs, now)
+    this.#lastInboundAt = host.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Begins the actor's life. `principal`: who the client is, where its HTTP request has proved it. */
+  start(principal: Principal | undefined): void {
+    this.#fiber = this.#host.fork(
+      Effect.onExit(Effect.scoped(ConnectionActor.#live(this, principal)), (exit) => this.#ended(exit)),
+    )
+    if (this.#closing) this.#fiber.interruptUnsafe()
+  }
+
+  static readonly #live = Effect.fnUntraced(function* (self: ConnectionActor, principal: Principal | undefined) {
+    const { connections, limits } = self.#host
+    const inbox = (self.#inbox = yield* Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES))
+    self.#registered = yield* connections.register(self)
+    self.#socket.listen(self)
+    if (principal === undefined) {
+      self.#deadline = yield* Effect.forkScoped(
+        Effect.delay(
+          Effect.sync(() => self.close(CloseCodes.handshakeTimeout)),
+          limits.handshakeTimeoutMs,
+        ),
+      )
+    } else {
+      self.#identify(principal)
+    }
+    self.#handler = yield* self.#wire.open(self)
+    return yield* Effect.forever(
+      Effect.flatMap(Queue.takeBetween(inbox, 1, BATCH_FRAMES), (frames) => self.#handle(frames)),
+      { disableYield: true },
+    )
+  })
+
+  get clientId(): number {
+    return this.#registered?.clientId ?? -1
+  }
+
+  get id(): string {
+    return this.#registered?.id ?? ""
+  }
+
+  // The socket's side
+
+  onFrame(data: Buffer, isBinary: boolean): void {
+    if (this.#closing || this.#inbox === undefined) return
+    if (isBinary) return this.close(CloseCodes.unsupported)
+    if (!Queue.offerUnsafe(this.#inbox, data)) return this.close(CloseCodes.policy, "too many frames at once")
+    if (!this.#paused && Queue.sizeUnsafe(this.#inbox) >= this.#host.limits.inboundFrames) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+  }
+
+  onClose(): void {
+    this.#closing = true
+    this.#fiber?.interruptUnsafe()
+    if (this.principal === undefined) this.#host.onSettled(this)
+    this.#host.onGone(this)
+  }
+
+  /** Called every now and then: asks a silent client for a sign of life, gives up one that is gone. */
+  checkHeartbeat(nowMs: number): void {
+    // What a paused client has sent waits in the kernel, unseen.
+    if (this.#closing || this.#paused) return
+    switch (this.#heartbeat.look(this.#stream.bytesRead, nowMs)) {
+      case "alive":
+        this.#lastInboundAt = this.#host.clock.currentTimeMillisUnsafe()
+        return
+      case "ask":
+        return this.#socket.ping()
+      case "lost":
+        return this.close(CloseCodes.heartbeatLost)
+    }
+  }
+
+  /** Ends the socket without asking. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  #handle(frames: ReadonlyArray<Buffer>): Effect.Effect<void> {
+    if (this.#paused && Queue.sizeUnsafe(this.#inbox!) <= this.#host.limits.inboundFrames / 4) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+    this.#lastInboundAt = this.#host.clock.currentTimeMillisUnsafe()
+    this.#bucket.refill(monotonicMs(this.#host.clock))
+    return this.#handler!.onFrames(frames.map(String))
+  }
+
+  #ended(exit: Exit.Exit<void>): Effect.Effect<void> {
+    if (exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)) {
+      return Effect.sync(() => this.close(CloseCodes.restart))
+    }
+    this.close(CloseCodes.internal)
+    return Effect.logError("a connection failed", exit.cause).pipe(
+      Effect.annotateLogs({ connection: this.id, dialect: this.dialect }),
+    )
+  }
+
+  // The registry's side
+
+  lastInboundAt(): number {
+    return this.#lastInboundAt
+  }
+
+  callsInFlight(): number {
+    return this.#handler?.callsInFlight() ?? 0
+  }
+
+  outboxBytes(): number {
+    return this.#writer.bytes
+  }
+
+  closeByOperator(reason: string | undefined): void {
+    this.close(CloseCodes.operator, reason)
+  }
+
+  // The wire's side
+
+  authenticate(
+    token: Redacted.Redacted<string> | undefined,
+    client?: string,
+  ): Effect.Effect<Principal, Unauthenticated> {
+    return Effect.tap(this.#host.authenticator.authenticate(token, this.remoteAddress), (principal) =>
+      Effect.sync(() => this.#identify(principal, client)),
+    )
+  }
+
+  #identify(principal: Principal, client?: string): void {
+    const known = this.principal !== undefined
+    this.principal = principal
+    this.#registered?.identify(principal, client)
+    if (known) return
+    this.#socket.raiseFrameLimit(this.#host.limits.frameBytes)
+    this.#deadline?.interruptUnsafe()
+    this.#deadline = undefined
+    this.#host.onSettled(this)
+  }
+
+  admit(): number {
+    return this.#bucket.take() ? 0 : this.#bucket.retryAfterMs
+  }
+
+  send(text: string, seq?: number): void {
+    if (!this.#accepts()) return
+    this.#writer.outbox.must(text, seq)
+    this.#writer.wake()
+  }
+
+  sendShared(frames: Buffer, count: number, seq?: number): void {
+    if (!this.#accepts()) return
+    this.#writer.outbox.shared(frames, count, seq)
+    this.#writer.wake()
+  }
+
+  sendLatest(key: string, text: string, seq?: number): void {
+    if (!this.#accepts()) return
+    this.#writer.outbox.latest(key, text, seq)
+    this.#writer.wake()
+  }
+
+  sendAppended<A>(key: string, value: A, by: Merge<A>, seq?: number): void {
+    if (!this.#accepts()) return
+    this.#writer.outbox.append(key, value, by, seq)
+    this.#writer.wake()
+  }
+
+  sendUrgent(frame: Buffer): void {
+    if (!this.#accepts()) return
+    this.#writer.outbox.urgent(frame)
+    this.#writer.wake()
+  }
+
+  room(): Effect.Effect<void> {
+    return this.#writer.room()
+  }
+
+  close(close: CloseCode, detail?: string): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.#writer.flushAll()
+    this.#socket.close(close.code, reasonOf(close, detail))
+    this.#fiber?.interruptUnsafe()
+  }
+
+  /** The bound is checked before a frame is added: a client that keeps up gets any frame, whatever its size. */
+  #accepts(): boolean {
+    if (this.#closing) return false
+    const { outbox } = this.#writer
+    const { outboxBytes, outboxFrames } = this.#host.limits
+    if (outbox.frames < outboxFrames && this.#writer.bytes < outboxBytes) return true
+    const position = this.#position()
+    outbox.clear()
+    this.close(CloseCodes.slowConsumer, `resume from ${position}`)
+    return false
+  }
+
+  /** Everything up to it is on its way to the client, before the close frame. */
+  #position(): string {
+    const { epoch, seq: head } = this.#host.head()
+    const { outbox } = this.#writer
+    const waiting = outbox.firstSeq()
+    const sent = this.#handler?.sentSeq() ?? outbox.takenSeq ?? head
+    return `${epoch}:${waiting === undefined ? sent : Math.min(sent, waiting - 1)}`
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * WebSocket frames as a server sends them (RFC 6455 5.2): text, unfragmented, unmasked. Several frames become one
+ * Buffer, so that all that is pending costs one write. It knows no socket and no queue.
+ */
+
+const TEXT = 0x81
+
+const headerBytes = (payloadBytes: number): number => (payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10)
+
+export const frameBytes = (payloadBytes: number): number => headerBytes(payloadBytes) + payloadBytes
+
+/** The length of the payload in a frame of this length. */
+export const payloadBytes = (frameBytes: number): number =>
+  frameBytes - (frameBytes < 128 ? 2 : frameBytes < 65_540 ? 4 : 10)
+
+/** Writes one text frame and returns where the next begins. `length` is the text's in UTF-8. */
+export const writeTextFrame = (target: Buffer, offset: number, text: string, length: number): number => {
+  target[offset] = TEXT
+  let at = offset + 2
+  if (length < 126) {
+    target[offset + 1] = length
+  } else if (length < 65_536) {
+    target[offset + 1] = 126
+    at = target.writeUInt16BE(length, at)
+  } else {
+    target[offset + 1] = 127
+    at = target.writeUInt32BE(Math.floor(length / 0x1_0000_0000), at)
+    at = target.writeUInt32BE(length >>> 0, at)
+  }
+  // Equal lengths mean ASCII, which latin1 copies without looking at it.
+  return at + target.write(text, at, length === text.length ? "latin1" : "utf8")
+}
+
+/** One frame by itself: to be built once and shared by many outboxes. */
+export const textFrame = (text: string): Buffer => {
+  const length = Buffer.byteLength(text)
+  const frame = Buffer.allocUnsafe(frameBytes(length))
+  writeTextFrame(frame, 0, text, length)
+  return frame
+}

@@ -1,0 +1,205 @@
+/**
+ * The native wire: GatewayRpcs by effect/rpc, JSON over a WebSocket at `/rpc`, as any RpcClient speaks it. A Protocol of
+ * our own on the connection actor: what RpcServer would answer by ending the connection or not at all is answered here.
+ *
+ * Streams are acknowledged (`supportsAck`): of each, one chunk is under way, so that a reader that takes its time holds
+ * back its own stream and not the other calls of its connection.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
+import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
+import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
+import { CloseCodes } from "./CloseCodes.ts"
+import * as RpcFrames from "./RpcFrames.ts"
+import { type FrameHandler, type Peer, Wires } from "./Wires.ts"
+
+const PATH = "/rpc"
+
+/** Characters of a chunk from which on it is sent in parts, each when there is room. */
+const CHUNK_CHARS = 262_144
+
+/** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
+const BUSY_RETRY_MS = 100
+
+type Id = string | number
+type Run = (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
+
+/** One connection's conversation. */
+class RpcConversation implements FrameHandler {
+  readonly #peer: Peer
+  readonly #run: Run
+  readonly #callLimit: number
+  readonly #depthLimit: number
+  /** Requests without an answer; of streams, the newest position sent. */
+  readonly #calls = new Map<Id, number | undefined>()
+
+  constructor(peer: Peer, run: Run, callLimit: number, depthLimit: number) {
+    this.#peer = peer
+    this.#run = run
+    this.#callLimit = callLimit
+    this.#depthLimit = depthLimit
+  }
+
+  callsInFlight(): number {
+    return this.#calls.size
+  }
+
+  sentSeq(): number | undefined {
+    let least: number | undefined
+    for (const seq of this.#calls.values()) {
+      if (seq !== undefined && (least === undefined || seq < least)) least = seq
+    }
+    return least
+  }
+
+  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
+    const inbound = frames.flatMap((frame) => RpcFrames.readFrame(frame, this.#depthLimit))
+    let next = 0
+    return Effect.whileLoop({
+      while: () => next < inbound.length,
+      body: () => this.#handle(inbound[next++]!),
+      step: () => {},
+    })
+  }
+
+  #handle(message: RpcFrames.Inbound): Effect.Effect<void> {
+    const retryAfterMs = this.#peer.admit()
+    switch (message._tag) {
+      case "Request":
+        if (retryAfterMs > 0) {
+          this.#refuse(message.id, new RateLimited({ limit: "messages-per-second", retryAfterMs }))
+          return Effect.void
+        }
+        return this.#peer.principal === undefined ? this.#authenticate(message) : this.#call(message)
+      case "Ping":
+        this.#peer.sendUrgent(RpcFrames.pong)
+        return Effect.void
+      case "Problem":
+        this.#peer.send(RpcFrames.complaint(message))
+        if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
+        return Effect.void
+      case "Eof":
+        this.#peer.close(CloseCodes.normal)
+        return Effect.void
+      default:
+        return this.#calls.has(message.requestId) ? this.#run(this.#peer.clientId, message) : Effect.void
+    }
+  }
+
+  #call(request: RequestEncoded): Effect.Effect<void> {
+    const { id } = request
+    if (this.#calls.has(id)) {
+      // An answer with this id would be taken for the answer to the request that has it.
+      this.#peer.send(
+        RpcFrames.complaint({ _tag: "Problem", requestId: undefined, problem: `request ${id} is in flight` }),
+      )
+      return Effect.void
+    }
+    if (this.#calls.size >= this.#callLimit) {
+      this.#refuse(id, new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
+      return Effect.void
+    }
+    this.#calls.set(id, undefined)
+    return this.#run(this.#peer.clientId, request)
+  }
+
+  /** Until the client is known, the wire itself answers. */
+  #authenticate(request: RequestEncoded): Effect.Effect<void> {
+    const { id, payload, tag } = request
+    if (tag !== "authenticate") {
+      this.#refuse(id, new Unauthenticated({ reason: "missing" }))
+      return Effect.void
+    }
+    const token = typeof payload === "object" && payload !== null && "token" in payload ? payload.token : undefined
+    return Effect.match(this.#peer.authenticate(typeof token === "string" ? Redacted.make(token) : undefined), {
+      onSuccess: (principal) => this.#peer.send(RpcFrames.success(id, { connectionId: this.#peer.id, principal })),
+      onFailure: (error) => {
+        this.#refuse(id, error)
+        this.#peer.close(CloseCodes.unauthenticated, error.reason)
+      },
+    })
+  }
+
+  #refuse(id: Id, error: RateLimited | Unauthenticated): void {
+    this.#peer.send(RpcFrames.refusal(id, error))
+  }
+
+  /** What the server says to this client. */
+  send(response: FromServerEncoded): Effect.Effect<void> {
+    if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
+    if (response._tag === "Exit") this.#calls.delete(response.requestId)
+    this.#peer.send(JSON.stringify(RpcFrames.withoutDefects(response)))
+    return Effect.void
+  }
+
+  #sendChunk(requestId: Id, values: ReadonlyArray<unknown>): Effect.Effect<void> {
+    const text = JSON.stringify({ _tag: "Chunk", requestId, values })
+    if (text.length > CHUNK_CHARS && values.length > 1) {
+      const half = values.length >> 1
+      return Effect.andThen(
+        this.#sendChunk(requestId, values.slice(0, half)),
+        Effect.suspend(() => this.#sendChunk(requestId, values.slice(half))),
+      )
+    }
+    return Effect.map(this.#peer.room(), () => {
+      if (!this.#calls.has(requestId)) return
+      const seq = RpcFrames.seqOf(values)
+      if (seq !== undefined) this.#calls.set(requestId, seq)
+      this.#peer.send(text, seq)
+    })
+  }
+}
+
+const protocol = Effect.gen(function* () {
+  const { limits } = yield* GatewayConfig
+  const wires = yield* Wires
+  const disconnects = yield* Queue.unbounded<number>()
+  const conversations = new Map<number, RpcConversation>()
+  const clientIds = new Set<number>()
+
+  return yield* RpcServer.Protocol.make((run) =>
+    Effect.as(
+      wires.mount(PATH, {
+        dialect: "rpc",
+        open: (peer) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const conversation = new RpcConversation(peer, run, limits.callsInFlight, limits.frameDepth)
+              conversations.set(peer.clientId, conversation)
+              clientIds.add(peer.clientId)
+              return conversation
+            }),
+            () => {
+              conversations.delete(peer.clientId)
+              clientIds.delete(peer.clientId)
+              return Queue.offer(disconnects, peer.clientId)
+            },
+          ),
+      }),
+      {
+        disconnects,
+        send: (clientId: number, response: FromServerEncoded) =>
+          conversations.get(clientId)?.send(response) ?? Effect.void,
+        end: () => Effect.void,
+        clientIds: Effect.succeed<ReadonlySet<number>>(clientIds),
+        initialMessage: Effect.succeedNone,
+        supportsAck: true,
+        supportsTransferables: false,
+        supportsSpanPropagation: false,
+        supportsNotifications: false,
+        codecFor: RpcSerialization.json.codecFor,
+      },
+    ),
+  )
+})
+
+/** `disableFatalDefects`: a bug in one call is the end of that call. */
+export const layer = RpcServer.layer(GatewayRpcs, { disableTracing: true, disableFatalDefects: true }).pipe(
+  Layer.provide(Layer.effect(RpcServer.Protocol, protocol)),
+)

@@ -1,0 +1,131 @@
+/**
+ * Writes an outbox to its socket: all that waits goes out in one write per event-loop turn, in slices so that urgent
+ * frames still overtake, and only while the socket takes it. It knows no dialect and no close code.
+ */
+import * as Effect from "effect/Effect"
+import type { Socket } from "node:net"
+import { payloadBytes, writeTextFrame } from "./Frames.ts"
+import { Outbox, type Pending } from "./Outbox.ts"
+
+/** The most that is given to a socket at once. What is still in the outbox can be merged, replaced and overtaken. */
+const SLICE_BYTES = 131_072
+
+/** Shared frames from this size on are written as they are, not copied together with their neighbours. */
+const COPY_BYTES = 4_096
+
+/** The writers that have something to write at the end of this turn. */
+export class FlushTurn {
+  #dirty: Array<SocketWriter> = []
+  readonly #run = () => {
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const writer of dirty) writer.flush()
+  }
+
+  add(writer: SocketWriter): void {
+    if (this.#dirty.push(writer) === 1) process.nextTick(this.#run)
+  }
+}
+
+export class SocketWriter {
+  readonly outbox = new Outbox()
+  readonly #socket: Socket
+  readonly #turn: FlushTurn
+  /** Producers that can wait do so while more bytes than this are pending. */
+  readonly #roomBytes: number
+  #scheduled = false
+  #blocked = false
+  #waiting: Set<() => void> | undefined = undefined
+
+  constructor(socket: Socket, turn: FlushTurn, roomBytes: number) {
+    this.#socket = socket
+    this.#turn = turn
+    this.#roomBytes = roomBytes
+  }
+
+  /** Bytes accepted and not yet taken by the kernel. */
+  get bytes(): number {
+    return this.outbox.bytes + this.#socket.writableLength
+  }
+
+  /** Returns at once while the client keeps up, else when it does again: how a stream is held back by its reader. */
+  room(): Effect.Effect<void> {
+    if (this.bytes <= this.#roomBytes) return Effect.void
+    return Effect.callback<void>((resume) => {
+      const waiting = (this.#waiting ??= new Set())
+      const go = () => resume(Effect.void)
+      waiting.add(go)
+      return Effect.sync(() => waiting.delete(go))
+    })
+  }
+
+  /** To be called after something was put into the outbox. */
+  wake(): void {
+    if (this.#scheduled || this.#blocked) return
+    this.#scheduled = true
+    this.#turn.add(this)
+  }
+
+  flush(): void {
+    this.#scheduled = false
+    if (!this.#blocked && this.outbox.frames > 0 && this.#socket.writable) {
+      if (this.#write(SLICE_BYTES)) {
+        if (this.outbox.frames > 0) this.wake()
+      } else {
+        this.#blocked = true
+        this.#socket.once("drain", () => {
+          this.#blocked = false
+          this.flush()
+        })
+      }
+    }
+    if (this.#waiting !== undefined && this.bytes <= this.#roomBytes) {
+      const waiting = this.#waiting
+      this.#waiting = undefined
+      for (const go of waiting) go()
+    }
+  }
+
+  /** Gives everything to the socket, whether it wants it or not: the last thing before a close frame. */
+  flushAll(): void {
+    if (this.outbox.frames > 0 && this.#socket.writable) this.#write(Number.POSITIVE_INFINITY)
+  }
+
+  #write(maxBytes: number): boolean {
+    const buffers = encode(this.outbox.take(maxBytes))
+    if (buffers.length === 1) return this.#socket.write(buffers[0]!)
+    this.#socket.cork()
+    let wants = true
+    for (const buffer of buffers) wants = this.#socket.write(buffer)
+    this.#socket.uncork()
+    return wants
+  }
+}
+
+/** Neighbouring texts and small frames become one Buffer; big shared frames stay themselves. */
+const encode = (pending: ReadonlyArray<Pending>): ReadonlyArray<Buffer> => {
+  const buffers: Array<Buffer> = []
+  let from = 0
+  for (let i = 0; i < pending.length; i++) {
+    const { body } = pending[i]!
+    if (!Buffer.isBuffer(body) || (body.length < COPY_BYTES && pending.length > 1)) continue
+    if (from < i) buffers.push(join(pending, from, i))
+    buffers.push(body)
+    from = i + 1
+  }
+  if (from < pending.length) buffers.push(join(pending, from, pending.length))
+  return buffers
+}
+
+const join = (pending: ReadonlyArray<Pending>, from: number, to: number): Buffer => {
+  let bytes = 0
+  for (let i = from; i < to; i++) bytes += pending[i]!.bytes
+  const target = Buffer.allocUnsafe(bytes)
+  let offset = 0
+  for (let i = from; i < to; i++) {
+    const { body, bytes } = pending[i]!
+    if (typeof body === "string") offset = writeTextFrame(target, offset, body, payloadBytes(bytes))
+    else if (Buffer.isBuffer(body)) offset += body.copy(target, offset)
+  }
+  return target
+}

@@ -1,0 +1,137 @@
+/**
+ * Sockets: every connection of every wire, from its upgrade to the end of its socket: how many there may be, the
+ * heartbeat over all of them, and how they all end. It knows no dialect and no HTTP.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Socket } from "node:net"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { Authenticator } from "../services/Authenticator.ts"
+import { Connections } from "../services/Connections.ts"
+import { Events } from "../services/Events.ts"
+import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
+import { type ActorHost, ConnectionActor, monotonicMs } from "./ConnectionActor.ts"
+import type { GatewaySocket } from "./GatewaySocket.ts"
+import { FlushTurn } from "./SocketWriter.ts"
+import type { Wire } from "./Wires.ts"
+
+/** How long clients get to answer the close frame before their sockets are cut. */
+const CLOSE_DEADLINE_MS = 2_000
+
+export type Admission = "admitted" | "stopping" | "full" | "too-many-unauthenticated"
+
+export class Sockets extends Context.Service<
+  Sockets,
+  {
+    /**
+     * Takes a place for a client who has not proved who it is yet. What is admitted must be given to `open`, or back
+     * by `withdraw`.
+     */
+    readonly admit: (remoteAddress: string) => Admission
+    readonly withdraw: (remoteAddress: string) => void
+    /** Begins the connection's life. `principal`: who it is, where its HTTP request has proved it. */
+    readonly open: (
+      socket: GatewaySocket,
+      stream: Socket,
+      wire: Wire,
+      remoteAddress: string,
+      principal: Principal | undefined,
+    ) => void
+    readonly size: () => number
+    /** No new connections from now on, and clients are told that the gateway is going down. */
+    stopAccepting(reason: string, drainMs: number): Effect.Effect<void>
+    /** Flushes every outbox, closes every connection, and cuts those that have not answered in time. */
+    closeAll(close: CloseCode, detail?: string): Effect.Effect<void>
+  }
+>()("causeway/transport/Sockets") {
+  static readonly layer: Layer.Layer<Sockets, never, GatewayConfig | Connections | Authenticator | Events> =
+    Layer.effect(
+      Sockets,
+      Effect.gen(function* () {
+        const { limits } = yield* GatewayConfig
+        const connections = yield* Connections
+        const authenticator = yield* Authenticator
+        const events = yield* Events
+        const clock = yield* Clock.Clock
+        const fork = Effect.runForkWith(yield* Effect.context())
+        const actors = new Set<ConnectionActor>()
+        const unauthenticated = new Map<string, number>()
+        let accepting = true
+        let onEmpty: (() => void) | undefined
+
+        const withdraw = (remoteAddress: string) => {
+          const count = (unauthenticated.get(remoteAddress) ?? 0) - 1
+          if (count > 0) unauthenticated.set(remoteAddress, count)
+          else unauthenticated.delete(remoteAddress)
+        }
+
+        const host: ActorHost = {
+          limits,
+          clock,
+          turn: new FlushTurn(),
+          connections,
+          authenticator,
+          head: events.head,
+          fork,
+          onSettled: (actor) => withdraw(actor.remoteAddress),
+          onGone: (actor) => {
+            actors.delete(actor)
+            if (actors.size === 0) onEmpty?.()
+          },
+        }
+
+        const allGone = Effect.callback<void>((resume) => {
+          if (actors.size === 0) return resume(Effect.void)
+          onEmpty = () => resume(Effect.void)
+        })
+
+        const closeAll = Effect.fn("Sockets.closeAll")(function* (close: CloseCode, detail?: string) {
+          accepting = false
+          for (const actor of actors) actor.close(close, detail)
+          yield* Effect.timeoutOrElse(allGone, {
+            duration: CLOSE_DEADLINE_MS,
+            orElse: () => Effect.sync(() => actors.forEach((actor) => actor.terminate())),
+          })
+        })
+
+        yield* Effect.addFinalizer(() => closeAll(CloseCodes.restart))
+        yield* Effect.forkScoped(
+          Effect.forever(
+            Effect.delay(
+              Effect.sync(() => {
+                const now = monotonicMs(clock)
+                for (const actor of actors) actor.checkHeartbeat(now)
+              }),
+              Math.max(1, limits.heartbeatMs / 4),
+            ),
+          ),
+        )
+
+        return Sockets.of({
+          admit: (remoteAddress) => {
+            if (!accepting) return "stopping"
+            if (actors.size >= limits.connections) return "full"
+            const count = unauthenticated.get(remoteAddress) ?? 0
+            if (count >= limits.unauthenticatedPerAddress) return "too-many-unauthenticated"
+            unauthenticated.set(remoteAddress, count + 1)
+            return "admitted"
+          },
+          withdraw,
+          open: (socket, stream, wire, remoteAddress, principal) => {
+            const actor = new ConnectionActor(host, socket, stream, wire, remoteAddress)
+            actors.add(actor)
+            actor.start(principal)
+          },
+          size: () => actors.size,
+          stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (reason: string, drainMs: number) {
+            accepting = false
+            yield* Effect.sync(() => events.live({ _tag: "GatewayStopping", reason, drainMs }))
+          }),
+          closeAll,
+        })
+      }),
+    )
+}

@@ -1,0 +1,134 @@
+/**
+ * Upgrades: from an HTTP request that wants a WebSocket to a connection, or to a refusal while it is still HTTP: unknown
+ * path 404, foreign page 403, no room 503 or 429, wrong token 401. It knows paths and headers, no frames.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type { IncomingMessage } from "node:http"
+import { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { WebSocketServer } from "ws"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { Authenticator } from "../services/Authenticator.ts"
+import { GatewaySocket } from "./GatewaySocket.ts"
+import { isOriginAllowed } from "./Origin.ts"
+import { type Admission, Sockets } from "./Sockets.ts"
+import { Wires } from "./Wires.ts"
+
+/** How long a closed socket may take to say goodbye before ws cuts it. */
+const CLOSE_TIMEOUT_MS = 5_000
+
+const refusals = {
+  404: "Not Found",
+  403: "Forbidden",
+  401: "Unauthorized",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+} as const
+
+const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string): void => {
+  const body = JSON.stringify({ error: problem })
+  stream.end(
+    `HTTP/1.1 ${status} ${refusals[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
+const noRoom = {
+  stopping: [503, "the gateway is going down"],
+  full: [503, "the gateway has as many connections as it may"],
+  "too-many-unauthenticated": [429, "too many unauthenticated connections from this address"],
+} as const satisfies Record<Exclude<Admission, "admitted">, readonly [keyof typeof refusals, string]>
+
+/** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
+const normalizeAddress = (address: string | undefined): string =>
+  address === undefined ? "" : address.startsWith("::ffff:") ? address.slice(7) : address
+
+const pathOf = (url: string): string => {
+  const end = url.indexOf("?")
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/** `Authorization: Bearer`, or `?token=` for browsers, which can set no header. */
+export const presentedToken = (request: IncomingMessage): Redacted.Redacted<string> | undefined => {
+  const bearer = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1]
+  if (bearer !== undefined) return Redacted.make(bearer)
+  const url = request.url ?? ""
+  if (!url.includes("token=")) return undefined
+  const token = new URLSearchParams(url.slice(pathOf(url).length)).get("token")
+  return token === null ? undefined : Redacted.make(token)
+}
+
+export class Upgrades extends Context.Service<
+  Upgrades,
+  {
+    /** Listener of a Node HTTP server's `upgrade` event. */
+    readonly handle: (request: IncomingMessage, stream: Duplex, head: Buffer) => void
+  }
+>()("causeway/transport/Upgrades") {
+  static readonly layer: Layer.Layer<Upgrades, never, GatewayConfig | Authenticator | Sockets | Wires> = Layer.effect(
+    Upgrades,
+    Effect.gen(function* () {
+      const { allowedOrigins, auth, limits } = yield* GatewayConfig
+      const authenticator = yield* Authenticator
+      const sockets = yield* Sockets
+      const wires = yield* Wires
+      const runFork = Effect.runForkWith(yield* Effect.context())
+      const origins = { allowed: allowedOrigins, open: auth === "none" }
+      const options = {
+        noServer: true,
+        clientTracking: false,
+        perMessageDeflate: false,
+        maxPayload: limits.preAuthFrameBytes,
+        closeTimeout: CLOSE_TIMEOUT_MS,
+        WebSocket: GatewaySocket,
+      }
+      const server = new WebSocketServer(options)
+
+      const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+        stream.on("error", () => stream.destroy())
+        if (!(stream instanceof Socket)) {
+          stream.destroy()
+          return
+        }
+        const { headers, url = "/" } = request
+        const wire = wires.at(pathOf(url))
+        if (wire === undefined) return refuse(stream, 404, "nothing is spoken here")
+        if (!isOriginAllowed(origins, headers.origin, headers.host)) {
+          return refuse(stream, 403, "this page's origin is not allowed")
+        }
+        const remoteAddress = normalizeAddress(stream.remoteAddress)
+        const admission = sockets.admit(remoteAddress)
+        if (admission !== "admitted") {
+          const [status, problem] = noRoom[admission]
+          return refuse(stream, status, problem)
+        }
+        const withdraw = () => sockets.withdraw(remoteAddress)
+
+        const upgrade = (principal: Principal | undefined): void => {
+          // ws answers by itself what is no proper handshake; then nobody takes the place.
+          stream.once("close", withdraw)
+          server.handleUpgrade(request, stream, head, (socket) => {
+            stream.off("close", withdraw)
+            sockets.open(socket, stream, wire, remoteAddress, principal)
+          })
+        }
+
+        const token = presentedToken(request)
+        if (token === undefined && !authenticator.open) return upgrade(undefined)
+        const fiber = runFork(authenticator.authenticate(token, remoteAddress))
+        fiber.addObserver((exit) => {
+          if (Exit.isSuccess(exit)) return upgrade(exit.value)
+          withdraw()
+          refuse(stream, 401, "the token is not right")
+        })
+      }
+
+      return Upgrades.of({ handle })
+    }),
+  )
+}

@@ -1,0 +1,79 @@
+/**
+ * Wires: the table of what is spoken at which path, and what a wire and a connection know of each other. A wire reads
+ * and writes frames; sockets, queues, deadlines and limits are the connection's.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Principal } from "../domain/Principal.ts"
+import type { Unauthenticated } from "../domain/Refusal.ts"
+import type { CloseCode } from "./CloseCodes.ts"
+import type { Merge } from "./Outbox.ts"
+
+/** What a wire sees of one connection. Sending never waits: what is over the bound closes the connection. */
+export interface Peer {
+  /** Unique over all wires and the life of the process. */
+  readonly clientId: number
+  readonly id: string
+  readonly remoteAddress: string
+  /** Undefined until the client has proved who it is. */
+  readonly principal: Principal | undefined
+  /** Checks the token; from then on the connection acts as its principal, under the limits of those who are known. */
+  authenticate(token: Redacted.Redacted<string> | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
+  /** Asks for one of the connection's messages per second: 0, or in how many milliseconds to try again. */
+  admit(): number
+  /** `must`: never dropped. `seq`: the newest event position in it. */
+  send(text: string, seq?: number): void
+  /** As `send`, for whole frames that are built once for many connections. */
+  sendShared(frames: Buffer, count: number, seq?: number): void
+  /** Replaces what still waits under the key. */
+  sendLatest(key: string, text: string, seq?: number): void
+  /** Joins what still waits under the key. */
+  sendAppended<A>(key: string, value: A, by: Merge<A>, seq?: number): void
+  /** Overtakes everything that waits: pongs, heartbeats. A whole frame. */
+  sendUrgent(frame: Buffer): void
+  /** Waits while the client is behind. For streams, before they send. */
+  room(): Effect.Effect<void>
+  close(close: CloseCode, detail?: string): void
+}
+
+/** What a connection sees of its wire. */
+export interface FrameHandler {
+  /** The text frames that came since the last time, in order; the next ones wait until it is done. */
+  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void>
+  callsInFlight(): number
+  /** The position that the client has of all that it follows, as far as the wire has sent it. */
+  sentSeq(): number | undefined
+}
+
+export interface Wire {
+  /** As it stands in the list of connections: `rpc`, ... */
+  readonly dialect: string
+  /** Opens the conversation; what it acquires is released with the connection. */
+  open(peer: Peer): Effect.Effect<FrameHandler, never, Scope.Scope>
+}
+
+export class Wires extends Context.Service<
+  Wires,
+  {
+    /** Spoken at the path until the scope closes. */
+    mount(path: string, wire: Wire): Effect.Effect<void, never, Scope.Scope>
+    readonly at: (path: string) => Wire | undefined
+  }
+>()("causeway/transport/Wires") {
+  static readonly layer: Layer.Layer<Wires> = Layer.sync(Wires, () => {
+    const table = new Map<string, Wire>()
+    return Wires.of({
+      mount: (path, wire) =>
+        Effect.acquireRelease(
+          Effect.suspend(() =>
+            table.has(path) ? Effect.die(new Error(`two wires at ${path}`)) : Effect.sync(() => table.set(path, wire)),
+          ),
+          () => Effect.sync(() => table.delete(path)),
+        ),
+      at: (path) => table.get(path),
+    })
+  })
+}

@@ -1,0 +1,161 @@
+/**
+ * A gateway of which only the port is real: wires, connections and authentication, over handlers that answer by rote.
+ * For tests and measurements of the transport.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import type { GatewayEvent, Positioned } from "../../src/domain/Event.ts"
+import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import { GatewayRpcs } from "../../src/domain/GatewayRpcs.ts"
+import { RunNotFound } from "../../src/domain/Chat.ts"
+import type { Health } from "../../src/domain/System.ts"
+import { Authenticator } from "../../src/services/Authenticator.ts"
+import * as Authorized from "../../src/services/Authorized.ts"
+import { Connections } from "../../src/services/Connections.ts"
+import { Events } from "../../src/services/Events.ts"
+import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
+import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
+import { System } from "../../src/services/System.ts"
+import * as GatewayServer from "../../src/transport/GatewayServer.ts"
+import * as HealthRoutes from "../../src/transport/HealthRoutes.ts"
+import * as RpcWire from "../../src/transport/RpcWire.ts"
+
+export const TOKEN = "a-token-that-is-not-secret-at-all"
+
+/** What a test sees and steers behind the wires. */
+export class Stub extends Context.Service<
+  Stub,
+  {
+    readonly told: Array<GatewayEvent>
+    readonly live: PubSub.PubSub<Positioned>
+    /** Calls of `runs.wait` that have begun and not ended: they end by being interrupted. */
+    readonly waiting: Set<string>
+    health: Health
+    seq: number
+  }
+>()("test/Stub") {
+  static readonly layer = Layer.effect(
+    Stub,
+    Effect.gen(function* () {
+      return {
+        told: [],
+        live: yield* PubSub.unbounded<Positioned>(),
+        waiting: new Set<string>(),
+        health: { state: "healthy" as const, version: "0", uptimeMs: 1, checks: [] },
+        seq: 0,
+      }
+    }),
+  )
+}
+
+const StubEvents = Layer.effect(
+  Events,
+  Effect.map(Stub, (stub) =>
+    Events.of({
+      head: () => ({ epoch: "e1", seq: stub.seq }),
+      live: (event) => {
+        stub.told.push(event)
+        PubSub.publishUnsafe(stub.live, { _tag: "Event", seq: ++stub.seq, at: 0, event })
+      },
+      commit: () => Effect.die("not in this test"),
+      transact: () => Effect.die("not in this test"),
+      observe: () => Effect.die("not in this test"),
+      listen: Effect.die("not in this test"),
+      past: () => Effect.die("not in this test"),
+      subscribe: () => Stream.die("not in this test"),
+    }),
+  ),
+)
+
+const StubSystem = Layer.effect(
+  System,
+  Effect.map(Stub, (stub) =>
+    System.of({
+      health: Effect.sync(() => stub.health),
+      status: Effect.die("not in this test"),
+      models: Effect.die("not in this test"),
+      stopping: () => {},
+    }),
+  ),
+)
+
+const StubStateFolder = Layer.succeed(StateFolder, {
+  ...statePaths("/nowhere"),
+  token: Effect.succeed(Redacted.make(TOKEN)),
+})
+
+const idle = () => Effect.die(new Error("a secret of this handler"))
+
+/** All but the connections' own methods, which are the transport's. */
+const StubRpcs = GatewayRpcs.omit("authenticate", "presence.list", "connections.list", "connections.close")
+
+const StubHandlers = StubRpcs.toLayer(
+  Effect.gen(function* () {
+    const stub = yield* Stub
+    return StubRpcs.of({
+      ping: () => Effect.map(Clock.currentTimeMillis, (at) => ({ at })),
+      health: () => Effect.sync(() => stub.health),
+      /** Waits for ever; with a timeout of 0 it does not. */
+      "runs.wait": ({ runId, timeoutMs }) =>
+        timeoutMs === 0
+          ? Effect.fail(new RunNotFound({ runId }))
+          : Effect.acquireUseRelease(
+              Effect.sync(() => stub.waiting.add(runId)),
+              () => Effect.never,
+              () => Effect.sync(() => stub.waiting.delete(runId)),
+            ),
+      "events.subscribe": () =>
+        Stream.fromPubSub(stub.live).pipe(
+          Stream.onStart(Effect.sync(() => stub.waiting.add("subscription"))),
+          Stream.ensuring(Effect.sync(() => stub.waiting.delete("subscription"))),
+        ),
+      /** As long as the key says. */
+      "memory.read": ({ id }) => Effect.succeed({ id, size: 0, modifiedAt: 0, content: "x".repeat(Number(id)) }),
+      "agents.list": idle,
+      "agents.get": idle,
+      "agents.create": idle,
+      "agents.update": idle,
+      "agents.delete": idle,
+      "bindings.list": idle,
+      "bindings.set": idle,
+      "bindings.remove": idle,
+      "logs.tail": idle,
+      status: idle,
+      "models.list": idle,
+      "chat.send": idle,
+      "chat.stream": idle,
+      "chat.abort": idle,
+      "chat.inject": idle,
+      "memory.list": idle,
+      "memory.write": idle,
+      "sessions.list": idle,
+      "sessions.get": idle,
+      "sessions.resolve": idle,
+      "sessions.create": idle,
+      "sessions.patch": idle,
+      "sessions.reset": idle,
+      "sessions.delete": idle,
+      "sessions.history": idle,
+      "sessions.preview": idle,
+    })
+  }),
+)
+
+/** On a free port of 127.0.0.1, with `TOKEN`, unless the options say otherwise. */
+export const stubGateway = (options: GatewayOptions = {}) =>
+  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(
+    Layer.provide(ConnectionHandlers),
+    Layer.provide(StubHandlers),
+    Layer.provide(Authorized.layer),
+    Layer.provide(StubSystem),
+    Layer.provideMerge(Layer.mergeAll(Connections.layer, Authenticator.layer)),
+    Layer.provide(StubEvents),
+    Layer.provideMerge(Stub.layer),
+    Layer.provide(StubStateFolder),
+    Layer.provide(GatewayConfig.layer({ port: 0, ...options })),
+  )
