@@ -1,0 +1,19 @@
+/** Holds a state folder until it is killed: what a second gateway runs into. Says `held`, or why it does not. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
+import { StateFolder } from "../../src/services/StateFolder.ts"
+
+const layer = StateFolder.layer.pipe(Layer.provide(GatewayConfig.layer({ stateDir: process.argv[2] ?? "" })))
+
+const hold = Effect.andThen(
+  Effect.sync(() => console.log("held")),
+  Effect.never,
+).pipe(
+  Effect.provide(layer),
+  Effect.catch((error) => Effect.sync(() => console.log(error.message))),
+)
+
+// Keeps the process alive while the effect only waits.
+setInterval(() => undefined, 60_000)
+Effect.runFork(hold)
