@@ -257,6 +257,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#writer.wake()
   }
 
+  get behind(): boolean {
+    return this.#writer.blocked
+  }
+
   room(): Effect.Effect<void> {
     return this.#writer.room()
   }

@@ -7,7 +7,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { System } from "../services/System.ts"
 
-const alive = HttpServerResponse.jsonUnsafe({ ok: true, status: "live" })
+const alive = Effect.succeed(HttpServerResponse.jsonUnsafe({ ok: true, status: "live" }))
 
 const ready = Effect.gen(function* () {
   const system = yield* System

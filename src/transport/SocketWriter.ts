@@ -48,6 +48,11 @@ export class SocketWriter {
     return this.outbox.bytes + this.#socket.writableLength
   }
 
+  /** The socket takes no more for now. */
+  get blocked(): boolean {
+    return this.#blocked
+  }
+
   /** Returns at once while the client keeps up, else when it does again: how a stream is held back by its reader. */
   room(): Effect.Effect<void> {
     if (this.bytes <= this.#roomBytes) return Effect.void
