@@ -8,17 +8,22 @@ import { enableCompileCache } from "node:module"
 enableCompileCache()
 
 await import("effect/schema/SchemaJITCompiler/enable")
-const [Effect, NodeRuntime, NodeServices, Causeway] = await Promise.all([
+const [Effect, NodeRuntime, NodeServices, Causeway, { ExitCode }] = await Promise.all([
   import("effect/Effect"),
   import("@effect/platform-node/NodeRuntime"),
   import("@effect/platform-node/NodeServices"),
   import("./cli/Causeway.ts"),
+  import("./cli/ExitCode.ts"),
 ])
 
 Causeway.run(process.argv.slice(2)).pipe(
+  Effect.map((exitCode) => {
+    process.exitCode = exitCode
+  }),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({
     disableErrorReporting: true,
-    teardown: (_, end) => end(Number(process.exitCode)),
+    // A signal interrupts the command before it has a code, unless it counts that as its proper end.
+    teardown: (_, end) => end(Number(process.exitCode ?? ExitCode.interrupted)),
   }),
 )

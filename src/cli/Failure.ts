@@ -62,5 +62,7 @@ export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   if (isConnectionError(error)) {
     return { line: `the connection to the gateway broke: ${error.message}`, exitCode: ExitCode.unreachable }
   }
+  // Whoever read our output has left: `causeway send … | head -1`.
+  if (Predicate.isTagged(error, "PlatformError")) return { line: "", exitCode: ExitCode.ok }
   return failed(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -22,14 +22,23 @@ export const send = Effect.fn("causeway send")(function* (message: SendPayload, 
       }),
     ),
   )
+  let lineIsOpen = false
   const output = asJson
     ? Stream.map(items, (item) => `${JSON.stringify(item)}\n`)
-    : Stream.concat(pieces(items), Stream.make("\n"))
+    : Stream.tap(pieces(items), () =>
+        Effect.sync(() => {
+          lineIsOpen = true
+        }),
+      )
   const abort = Effect.suspend(() =>
     accepted === undefined
       ? Effect.void
       : client.calls["chat.abort"]({ sessionKey: accepted.sessionKey, runId: accepted.runId }),
   ).pipe(Effect.timeout(ABORT_PATIENCE), Effect.ignore)
 
-  yield* Stream.run(output, stdio.stdout()).pipe(Effect.onInterrupt(() => abort))
+  const write = (text: Stream.Stream<string>) => Effect.ignore(Stream.run(text, stdio.stdout()))
+  yield* Stream.run(output, stdio.stdout()).pipe(
+    Effect.onInterrupt(() => abort),
+    Effect.ensuring(Effect.suspend(() => (lineIsOpen ? write(Stream.succeed("\n")) : Effect.void))),
+  )
 })

@@ -1,0 +1,100 @@
+/**
+ * Gateway: the whole of it as one Layer. Read from the bottom of `layerWith` upwards: what is kept, who acts upon it,
+ * which methods that makes, and the port where they are spoken. `layer` is the gateway that the binary starts; an
+ * embedding program replaces parts of it.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as SqlClient from "effect/sql/SqlClient"
+import { GatewayConfig } from "./domain/GatewayConfig.ts"
+import type { AgentRuntime } from "./services/AgentRuntime.ts"
+import { Agents } from "./services/Agents.ts"
+import { Authenticator } from "./services/Authenticator.ts"
+import { Bindings } from "./services/Bindings.ts"
+import * as Cluster from "./services/Cluster.ts"
+import { Connections } from "./services/Connections.ts"
+import * as Database from "./services/Database.ts"
+import * as EchoRuntime from "./services/EchoRuntime.ts"
+import { Events } from "./services/Events.ts"
+import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
+import { Logs } from "./services/Logs.ts"
+import { Memory } from "./services/Memory.ts"
+import { OpenRuns } from "./services/OpenRuns.ts"
+import { RunLimits } from "./services/RunLimits.ts"
+import { Runs } from "./services/Runs.ts"
+import * as SessionActor from "./services/SessionActor.ts"
+import { SessionIndex } from "./services/SessionIndex.ts"
+import * as SessionMonitor from "./services/SessionMonitor.ts"
+import { Sessions } from "./services/Sessions.ts"
+import type { Sqlite } from "./services/Sqlite.ts"
+import { StateFolder } from "./services/StateFolder.ts"
+import { System } from "./services/System.ts"
+import { Transcript } from "./services/Transcript.ts"
+import { TurnRunner } from "./services/TurnRunner.ts"
+import * as Drain from "./transport/Drain.ts"
+import * as GatewayServer from "./transport/GatewayServer.ts"
+import * as HealthRoutes from "./transport/HealthRoutes.ts"
+import * as RpcWire from "./transport/RpcWire.ts"
+
+/** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
+const conversations = Runs.layer.pipe(
+  Layer.provideMerge(SessionActor.layer),
+  Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
+  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunLimits.layer, SessionIndex.layer, Cluster.layer)),
+  Layer.provideMerge(Transcript.layer),
+)
+
+/** Who is known: agents and what claims conversations for them, documents, connections and how they prove themselves. */
+const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, Authenticator.layer)
+
+/** A token that the state folder keeps is as secret in the log as one that was configured. */
+const hiddenToken = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { auth, token } = yield* GatewayConfig
+    const { hide } = yield* Logs
+    const state = yield* StateFolder
+    if (auth === "token" && token === undefined) hide(yield* state.token)
+  }),
+)
+
+const monitors = Layer.mergeAll(SessionMonitor.layer, Logs.live, hiddenToken)
+
+const services = Layer.mergeAll(System.layer, monitors).pipe(
+  Layer.provideMerge(conversations),
+  Layer.provideMerge(registry),
+  Layer.provideMerge(Events.layer),
+)
+
+/** The parts of a gateway that an embedding program may want of its own. */
+export const parts = {
+  /** What survives a restart: a state folder, held by one process, and a database. */
+  storage: Database.layer.pipe(Layer.provideMerge(StateFolder.layer)),
+  /** How agents think. */
+  runtimes: EchoRuntime.layer,
+  /** The routes and wires of the port. */
+  routes: Layer.mergeAll(RpcWire.layer, HealthRoutes.layer),
+}
+
+/** E.g. `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Closing its scope drains it: see Drain.ts. */
+export const layerWith = <E1, R1, E2, R2, A3, E3, R3>({
+  storage,
+  runtimes,
+  routes,
+}: {
+  readonly storage: Layer.Layer<StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
+  readonly runtimes: Layer.Layer<AgentRuntime, E2, R2>
+  readonly routes: Layer.Layer<A3, E3, R3>
+}) =>
+  Drain.layer.pipe(
+    Layer.provideMerge(GatewayServer.layer(routes)),
+    Layer.provideMerge(GatewayHandlers.layer),
+    Layer.provideMerge(services),
+    Layer.provideMerge(Layer.mergeAll(storage, runtimes)),
+    Layer.provideMerge(Logs.layer),
+    Layer.provide([NodeFileSystem.layer, NodePath.layer]),
+  )
+
+/** Given a GatewayConfig, needs nothing else. */
+export const layer = layerWith(parts)

@@ -1,0 +1,30 @@
+/**
+ * Drain: how the gateway goes down. Closing its scope is enough: health says stopping, clients are told, nothing new is
+ * taken, and what runs gets its time. Only then do sockets, actors and storage close, each by its own finalizer. What
+ * was accepted and not finished is begun again by the next start.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { Runs } from "../services/Runs.ts"
+import { System } from "../services/System.ts"
+import { Sockets } from "./Sockets.ts"
+
+/** Build it last: what is built last is closed first. */
+export const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { drainMs } = yield* GatewayConfig
+    const system = yield* System
+    const sockets = yield* Sockets
+    const runs = yield* Runs
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        system.stopping()
+        yield* sockets.stopAccepting("the gateway is stopping", drainMs)
+        const { running } = runs.counts()
+        if (running > 0) yield* Effect.logInfo(`stopping: ${running} runs get ${drainMs} ms to finish`)
+        yield* Effect.timeoutOption(runs.drain, drainMs)
+      }),
+    )
+  }),
+)
