@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
 import { AgentRuntime, type Runtime } from "../../src/services/AgentRuntime.ts"
@@ -36,6 +37,7 @@ export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOpti
     Layer.provideMerge(Layer.mergeAll(Transcript.layer, Events.layer)),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
     Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntime.layer(echo, ...runtimes))),
+    Layer.provide(Logger.layer([])),
     Layer.orDie,
   )
 

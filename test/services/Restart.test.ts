@@ -1,0 +1,138 @@
+/**
+ * What a gateway finds that comes back: after a stop in good order, and with its messages in another order.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { Runs } from "../../src/services/Runs.ts"
+import { Sessions } from "../../src/services/Sessions.ts"
+import { layer, principal } from "../support/Conversations.ts"
+import { staged } from "../support/StagedRuntime.ts"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-restart-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
+)
+
+const start = Effect.fnUntraced(function* (filename: string, attempts = 3) {
+  const stage = staged()
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const config = { runtime: "staged", runs: { attempts, concurrent: 10 } }
+  const services = yield* Layer.buildWithScope(layer({ filename, config, runtimes: [stage.runtime] }), scope)
+  const runs = yield* Effect.provide(Runs, services)
+  const sessions = yield* Effect.provide(Sessions, services)
+  const send = (text: string, sessionKey = "s") => runs.accept({ text, sessionKey }, principal)
+  return { ...stage, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
+})
+
+const database = <A>(filename: string, use: (db: DatabaseSync) => A): A => {
+  const db = new DatabaseSync(filename)
+  try {
+    return use(db)
+  } finally {
+    db.close()
+  }
+}
+
+describe("after a restart", () => {
+  it.live("what was cut off begins anew, what waited waits, and the transcript has everything once", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const before = yield* start(filename)
+      const { runId } = yield* before.send("cut off")
+      const cut = yield* before.next
+      yield* cut.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
+      yield* cut.emit({ _tag: "ToolEnded", callId: "1", output: "first attempt", isError: false })
+      yield* cut.say("never told to the end")
+      while (before.sessions.find("s")?.messageCount !== 2) yield* Effect.yieldNow
+      yield* before.send("waits")
+      yield* before.stop
+
+      const after = yield* start(filename)
+      expect(after.sessions.find("s")).toMatchObject({ key: "s" })
+      const again = yield* after.next
+      expect(again.turn).toMatchObject({ text: "cut off", runId, attempt: 2, history: [], principal })
+      yield* again.say("told")
+      yield* again.end
+      const waited = yield* after.next
+      expect(waited.turn).toMatchObject({ text: "waits", attempt: 1 })
+      expect(waited.turn.history.map(({ text }) => text)).toEqual(["cut off", "told"])
+      yield* waited.end
+      expect(yield* after.runs.wait(waited.turn.runId, 5_000)).toMatchObject({ state: "done" })
+      const { messages } = yield* after.sessions.history("s", { limit: 10 })
+      expect(messages.map(({ text }) => text)).toEqual(["cut off", "told", "waits"])
+      expect(after.sessions.find("s")).toMatchObject({ messageCount: 3, activity: "idle" })
+    }),
+  )
+
+  it.live("turns run in the order of their acceptance, although their doorbells ring in the opposite one", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const texts = ["1", "2", "3", "4"]
+      const before = yield* start(filename)
+      for (const text of texts) yield* before.send(text)
+      yield* before.next
+      yield* before.stop
+      // A clock that was set back gives later messages smaller ids, and messages are read in the order of their ids.
+      database(filename, (db) => {
+        db.exec("UPDATE actor_messages SET id = -id, request_id = -request_id")
+        expect(db.prepare("SELECT count(*) AS n FROM actor_messages WHERE processed = 0").get()).toMatchObject({ n: 4 })
+      })
+      const after = yield* start(filename)
+      for (const text of texts) {
+        const run = yield* after.next
+        expect(run.turn.text).toBe(text)
+        yield* run.end
+      }
+    }),
+  )
+
+  it.live("a turn that is cut off again and again is given up", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      for (let attempt = 1; attempt <= 2; attempt++) {
+        const gateway = yield* start(filename, 2)
+        if (attempt === 1) yield* gateway.send("poison")
+        expect((yield* gateway.next).turn.attempt).toBe(attempt)
+        yield* gateway.stop
+      }
+      const last = yield* start(filename, 2)
+      const { runId } = yield* last.send("after")
+      const run = yield* last.next
+      expect(run.turn).toMatchObject({ text: "after", history: [] })
+      yield* run.end
+      yield* last.runs.wait(runId, 5_000)
+      const states = database(filename, (db) =>
+        db.prepare("SELECT state, attempt, error FROM turns ORDER BY pos").all(),
+      )
+      expect(states).toMatchObject([
+        { state: "failed", attempt: 2, error: expect.stringContaining("interrupted") },
+        { state: "done", attempt: 1 },
+      ])
+    }),
+  )
+
+  it.live("an abort of what waits for its second attempt holds, and it never begins", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const before = yield* start(filename)
+      const { runId } = yield* before.send("x")
+      yield* before.next
+      yield* before.stop
+      // As if the abort had been written and the gateway killed before the actor heard of it.
+      database(filename, (db) => db.exec("UPDATE turns SET state = 'aborted', ended_at = 1"))
+      const after = yield* start(filename)
+      expect((yield* after.runs.get(runId)).state).toBe("aborted")
+      yield* after.send("y")
+      expect((yield* after.next).turn.text).toBe("y")
+      expect(after.runs.counts()).toMatchObject({ running: 1, waiting: 0 })
+    }),
+  )
+})
