@@ -4,12 +4,13 @@
  */
 const HIDDEN = "<redacted>"
 
-const NAMES = "(?:[a-z_-]*(?:token|secret|password|api[_-]?key))"
+/** Ends of names: `access_token` and `clientSecret` are meant, too. */
+const NAMES = "token|secret|password|api[_-]?key"
 
 const byPlace: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b(bearer|basic)\s+[\w.~+/-]{8,}=*/gi, `$1 ${HIDDEN}`],
-  [new RegExp(`\\b(${NAMES})=[^\\s&"'<>,;]+`, "gi"), `$1=${HIDDEN}`],
-  [new RegExp(`(["']${NAMES}["']\\s*:\\s*)(["'])(?:(?!\\2).)*\\2`, "gi"), `$1$2${HIDDEN}$2`],
+  [new RegExp(`(${NAMES})=[^\\s&"'<>,;]+`, "gi"), `$1=${HIDDEN}`],
+  [new RegExp(`((?:${NAMES})["']\\s*:\\s*)(["'])(?:(?!\\2).)*\\2`, "gi"), `$1$2${HIDDEN}$2`],
 ]
 
 /** Shorter values are too common in plain text: hiding them would make the log unreadable and give them away. */

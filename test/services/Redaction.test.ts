@@ -22,6 +22,7 @@ describe("redaction", () => {
     ["wss://h/?access_token=abc", "wss://h/?access_token=<redacted>"],
     ['{"auth":{"token":"abc","password": "d e f"}}', '{"auth":{"token":"<redacted>","password": "<redacted>"}}'],
     ["api_key=abc, name=x", "api_key=<redacted>, name=x"],
+    ['{"clientSecret":"abc"}', '{"clientSecret":"<redacted>"}'],
   ])("takes what stands in the place of a credential out of %s", (text, clean) => {
     expect(redact(text, [])).toBe(clean)
   })
@@ -30,6 +31,21 @@ describe("redaction", () => {
     "leaves %s as it is",
     (text) => {
       expect(redact(text, [])).toBe(text)
+    },
+  )
+
+  it.each(["a-b_", "token ", 'token":"', "bearer ", "token=", '"', "secret : "])(
+    "takes no longer for a long text of %j than for its length",
+    (part) => {
+      const ops = (length: number) => {
+        const text = part.repeat(Math.ceil(length / part.length))
+        const began = performance.now()
+        redact(text, [secret])
+        return performance.now() - began
+      }
+      ops(1_000)
+      // Quadratic would be tens of seconds.
+      expect(ops(1_000_000)).toBeLessThan(2_000)
     },
   )
 
