@@ -1,0 +1,31 @@
+/**
+ * A gateway that is made to be killed: sends to a few sessions as fast as they take it, and writes a line for each send
+ * that was acknowledged, before anything else happens. Run as `node CrashingGateway.ts <database>`.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { Runs } from "../../src/services/Runs.ts"
+import { layer, principal } from "./Conversations.ts"
+
+const SESSIONS = 6
+const [, , filename = "", round = "0"] = process.argv
+
+const sendFor = (sessionKey: string) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs
+    for (let n = 0; ; n++) {
+      const send = { text: `/slow 15 /tool ${sessionKey} ${round}.${n}`, sessionKey }
+      yield* runs.accept(send, principal).pipe(
+        // Straight to the pipe: a line that is kept back would be an acknowledgement that nobody has heard.
+        Effect.map(({ runId }) => Fs.writeSync(1, `${sessionKey} ${runId}\n`)),
+        Effect.catchTag("SessionBusy", () => Effect.sleep("5 millis")),
+      )
+    }
+  })
+
+const sessions = Array.from({ length: SESSIONS }, (_, n) => `session-${n}`)
+
+void Effect.forEach(sessions, sendFor, { concurrency: "unbounded" }).pipe(
+  Effect.provide(layer({ filename, config: { runs: { waitingPerSession: 4, attempts: 1_000 } } })),
+  Effect.runPromise,
+)
