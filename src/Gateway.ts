@@ -32,6 +32,7 @@ import type { Sqlite } from "./services/Sqlite.ts"
 import { StateFolder } from "./services/StateFolder.ts"
 import { System } from "./services/System.ts"
 import { Transcript } from "./services/Transcript.ts"
+import * as TurnRetention from "./services/TurnRetention.ts"
 import { TurnRunner } from "./services/TurnRunner.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as GatewayServer from "./transport/GatewayServer.ts"
@@ -59,7 +60,7 @@ const hiddenToken = Layer.effectDiscard(
   }),
 )
 
-const monitors = Layer.mergeAll(SessionMonitor.layer, Logs.live, hiddenToken)
+const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, Logs.live, hiddenToken)
 
 const services = Layer.mergeAll(System.layer, monitors).pipe(
   Layer.provideMerge(conversations),

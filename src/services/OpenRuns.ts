@@ -18,7 +18,8 @@ export class OpenRuns extends Context.Service<
   OpenRuns,
   {
     readonly has: (runId: string) => boolean
-    readonly size: () => number
+    /** How many of them have not begun. */
+    readonly waiting: () => number
     /** Returns when the run has ended; at once if it is not open. */
     ended(runId: string): Effect.Effect<void>
     /** All events of a run from now on, also of one that will be accepted later; first what an open run has said. */
@@ -34,14 +35,13 @@ export class OpenRuns extends Context.Service<
       const runs = new Runs()
       yield* sqlite.withLock(
         Effect.gen(function* () {
-          turns.requeue()
           for (const turn of turns.everyOpen()) runs.accepted(turn)
           yield* events.observe((event) => runs.apply(event))
         }),
       )
       return OpenRuns.of({
         has: (runId) => runs.has(runId),
-        size: () => runs.size,
+        waiting: () => runs.waiting,
         ended: (runId) => runs.ended(runId),
         follow: (runId) =>
           Effect.acquireRelease(
@@ -56,6 +56,7 @@ export class OpenRuns extends Context.Service<
 type OfRun = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 
 interface OpenRun extends OfRun {
+  begun: boolean
   text: string
   thinking: string
   readonly ended: Deferred.Deferred<void>
@@ -69,8 +70,10 @@ class Runs {
     return this.#open.has(runId)
   }
 
-  get size(): number {
-    return this.#open.size
+  get waiting(): number {
+    let waiting = 0
+    for (const { begun } of this.#open.values()) if (!begun) waiting++
+    return waiting
   }
 
   ended(runId: string): Effect.Effect<void> {
@@ -79,7 +82,8 @@ class Runs {
   }
 
   accepted({ agentId, runId, sessionKey }: OfRun): void {
-    this.#open.set(runId, { runId, sessionKey, agentId, text: "", thinking: "", ended: Deferred.makeUnsafe() })
+    const ended = Deferred.makeUnsafe<void>()
+    this.#open.set(runId, { runId, sessionKey, agentId, begun: false, text: "", thinking: "", ended })
   }
 
   apply(item: Positioned): void {
@@ -111,6 +115,7 @@ class Runs {
     if (run === undefined) return
     switch (event._tag) {
       case "RunStarted":
+        run.begun = true
         run.text = ""
         run.thinking = ""
         return

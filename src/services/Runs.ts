@@ -38,7 +38,7 @@ import { OpenRuns } from "./OpenRuns.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import type { NewSession } from "./SessionRows.ts"
-import { defaultSettings, Sessions } from "./Sessions.ts"
+import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { Transcript } from "./Transcript.ts"
 import type { TurnRow } from "./TurnRows.ts"
@@ -133,11 +133,13 @@ const make = Effect.gen(function* () {
     return [{ runId, sessionKey, agentId, duplicate: false, position: head }, happened]
   })
 
+  /** Only a label can be that of no session. */
+  const agentFor = (address: Omit<SessionAddress, "label">) =>
+    Effect.catchTag(sessions.resolve(address), "SessionNotFound", Effect.die)
+
   const accept = Effect.fn("Runs.accept")(function* (send: SendPayload, principal: Principal) {
     if (draining) return yield* new ShuttingDown()
-    const { agentId, sessionKey } = yield* sessions
-      .resolve({ ...send, key: send.sessionKey })
-      .pipe(Effect.catchTag("SessionNotFound", Effect.die))
+    const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
     const runId = send.idempotencyKey ?? randomUUID()
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
     return yield* events
@@ -210,9 +212,7 @@ const make = Effect.gen(function* () {
 
   const inject: Runs["Service"]["inject"] = Effect.fn("Runs.inject")(function* (message) {
     const { idempotencyKey, role, sessionKey, text } = message
-    const { agentId } = yield* sessions
-      .resolve({ key: sessionKey })
-      .pipe(Effect.catchTag("SessionNotFound", Effect.die))
+    const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor({ key: sessionKey })).agentId
     const at = yield* Clock.currentTimeMillis
     const added = yield* events.commit((): Change<Message> => {
       const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
@@ -236,8 +236,7 @@ const make = Effect.gen(function* () {
     }),
     inject,
     counts: () => {
-      const running = limits.running()
-      return { running, waiting: open.size() - running, limit: limit.concurrent }
+      return { running: limits.running(), waiting: open.waiting(), limit: limit.concurrent }
     },
     drain: Effect.suspend(() => {
       draining = true

@@ -40,7 +40,11 @@ export interface Begun {
 export class Transcript extends Context.Service<Transcript, ReturnType<typeof make>>()("causeway/services/Transcript") {
   static readonly layer: Layer.Layer<Transcript, never, Sqlite> = Layer.effect(
     Transcript,
-    Effect.map(Sqlite, ({ db }) => Transcript.of(make(db))),
+    Effect.map(Sqlite, ({ db }) => {
+      const transcript = make(db)
+      transcript.turns.requeue()
+      return transcript
+    }),
   )
 }
 

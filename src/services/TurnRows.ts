@@ -85,6 +85,9 @@ export const turnRows = (db: DatabaseSync) => {
   const end = db.prepare(
     "UPDATE turns SET state = ?, error = ?, usage = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
   )
+  const forget = db.prepare(
+    "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
+  )
   const requeue = db.prepare("UPDATE turns SET state = 'queued' WHERE ended_at IS NULL AND state = 'running'")
 
   const turns = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<TurnRow> =>
@@ -113,6 +116,8 @@ export const turnRows = (db: DatabaseSync) => {
     end: (runId: string, { error, outcome, usage }: Ending, at: number): void => {
       end.run(outcome, json(error), json(usage), at, runId)
     },
+    /** Removes turns that ended before this moment; answers how many. With them their keys are free again. */
+    forget: (before: number, limit: number): number => Number(forget.run(before, limit).changes),
     /** After a crash: what was running waits again. */
     requeue: (): void => {
       requeue.run()
