@@ -1,0 +1,176 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { run, start, temporaryFolder } from "../support/GatewayProcess.ts"
+
+/** One line for the person at the terminal, and no stack. */
+const oneLine = (stderr: string) => {
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1)
+  expect(stderr).toMatch(/^causeway: .+: .+\n$/)
+  return stderr
+}
+
+const startWith = (args: ReadonlyArray<string>, env?: Record<string, string>) =>
+  run(["start", "--port", "0", ...args], env === undefined ? {} : { env })
+
+describe("causeway start", () => {
+  it.live("says where it listens, where the token is, and commands that work as they are printed", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start()
+      expect(gateway.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+      expect(gateway.stdout()).toContain(join(gateway.stateDir, "token"))
+      const [, printed = ""] = /talk +node \S+ (.+)/.exec(gateway.stdout()) ?? []
+      const args = [...printed.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? "")
+      expect(yield* run(args)).toMatchObject({ code: 0, stdout: "echo: hello\n", stderr: "" })
+    }),
+  )
+
+  it.live("writes its log to standard error, and no token to either", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start()
+      expect(gateway.stderr()).toMatch(/INFO +\w+: .*listening on/)
+      expect(gateway.stdout()).not.toContain("INFO")
+      expect(gateway.token).toMatch(/^\S{32,}$/)
+      expect(gateway.stdout() + gateway.stderr()).not.toContain(gateway.token)
+    }),
+  )
+
+  it.live("writes its log as JSON where it is asked to", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start({ args: ["--log-format", "json"] })
+      for (const line of gateway.stderr().trimEnd().split("\n")) {
+        expect(JSON.parse(line)).toMatchObject({ level: "info" })
+      }
+    }),
+  )
+
+  it.live("keeps what it keeps to the user who started it", () =>
+    Effect.gen(function* () {
+      const { stateDir } = yield* start()
+      expect(Fs.statSync(stateDir).mode & 0o777).toBe(0o700)
+      expect(Fs.statSync(join(stateDir, "token")).mode & 0o777).toBe(0o600)
+      expect(Fs.statSync(join(stateDir, "causeway.db")).mode & 0o777).toBe(0o600)
+    }),
+  )
+
+  it.live("ends with 0 where it is not enabled, and says so", () =>
+    Effect.gen(function* () {
+      const exit = yield* startWith([], { GATEWAY_ENABLED: "false" })
+      expect(exit).toMatchObject({ code: 0, stderr: "" })
+      expect(exit.stdout).toContain("not enabled")
+    }),
+  )
+})
+
+describe("a gateway that cannot start says why in one line, and ends with 1", () => {
+  it.live("another gateway has the state folder", () =>
+    Effect.gen(function* () {
+      const { stateDir } = yield* start()
+      const exit = yield* startWith(["--state-dir", stateDir])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toContain(stateDir)
+    }),
+  )
+
+  it.live("another program has the port", () =>
+    Effect.gen(function* () {
+      const other = yield* Effect.acquireRelease(
+        Effect.callback<{ port: number; close: () => void }>((resume) => {
+          const server = createServer().listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            const port = typeof address === "object" ? (address?.port ?? 0) : 0
+            resume(Effect.succeed({ port, close: () => server.close() }))
+          })
+        }),
+        ({ close }) => Effect.sync(close),
+      )
+      const exit = yield* run(["start", "--port", String(other.port), "--state-dir", yield* temporaryFolder])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr.replace(/^.* INFO .*\n/gm, ""))).toContain(`port ${other.port}`)
+    }),
+  )
+
+  it.live("the state folder cannot be made", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "file")
+      Fs.writeFileSync(file, "")
+      const exit = yield* startWith(["--state-dir", join(file, "state")])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toContain(join(file, "state"))
+    }),
+  )
+
+  it.live("the database is not one", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* temporaryFolder
+      Fs.writeFileSync(join(stateDir, "causeway.db"), "this is not a database".repeat(100))
+      const exit = yield* startWith(["--state-dir", stateDir])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toContain("causeway.db")
+    }),
+  )
+
+  it.live("the configuration file is not YAML, or has what does not fit", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const file = join(folder, "gateway.yaml")
+      Fs.writeFileSync(file, "port: [")
+      const broken = yield* startWith(["--state-dir", folder, "--config", file])
+      expect(broken.code).toBe(1)
+      expect(oneLine(broken.stderr)).toContain(file)
+      Fs.writeFileSync(file, "gateway:\n  runs:\n    concurent: 4\n")
+      const misspelt = yield* startWith(["--state-dir", folder], { GATEWAY_CONFIG: file })
+      expect(misspelt.code).toBe(1)
+      expect(oneLine(misspelt.stderr)).toContain(`runs.concurent in ${file} is no option`)
+    }),
+  )
+
+  it.live("everybody on the network could use it", () =>
+    Effect.gen(function* () {
+      const exit = yield* startWith(["--state-dir", yield* temporaryFolder, "--host", "0.0.0.0", "--auth", "none"])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toContain("0.0.0.0")
+    }),
+  )
+})
+
+describe("the command line", () => {
+  it.live("ends with 2 where it is not understood, and says where to look", () =>
+    Effect.gen(function* () {
+      for (const args of [["bogus"], ["send"], ["send", "hello", "--bogus", "1"], ["status", "--url", "no url"]]) {
+        const { code, stderr, stdout } = yield* run(args)
+        expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" })
+        expect(stderr.trimEnd().split("\n")).toHaveLength(1)
+      }
+    }),
+  )
+
+  it.live("explains itself, every command and every exit code", () =>
+    Effect.gen(function* () {
+      const help = yield* run(["--help"])
+      expect(help.code).toBe(0)
+      for (const word of ["start", "send", "status", "69", "77"]) expect(help.stdout).toContain(word)
+      const startHelp = yield* run(["start", "--help"])
+      expect(startHelp.stdout).toContain("--state-dir")
+    }),
+  )
+
+  it.live("ends with 69 where no gateway answers", () =>
+    Effect.gen(function* () {
+      const { code, stderr } = yield* run(["send", "hello", "--url", "127.0.0.1:9"])
+      expect(code).toBe(69)
+      expect(oneLine(stderr)).toContain("127.0.0.1:9")
+    }),
+  )
+
+  it.live("ends with 77 where the token is refused, and does not show it", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start()
+      const { code, stderr } = yield* gateway.cli("status", "--token", "not-the-token")
+      expect(code).toBe(77)
+      expect(oneLine(stderr)).not.toContain("not-the-token")
+    }),
+  )
+})

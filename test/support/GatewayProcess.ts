@@ -1,0 +1,139 @@
+/**
+ * The real binary as a child process: started on any free port in a state folder of the test's, waited for by its own
+ * words, and gone with the scope.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import * as Fs from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const MAIN = join(import.meta.dirname, "../../src/main.ts")
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Command {
+  readonly pid: number
+  readonly stdout: () => string
+  readonly stderr: () => string
+  readonly signal: (signal: NodeJS.Signals) => void
+  /** Returns when the text, or what the pattern means, has been written to standard output. */
+  readonly prints: (expected: string | RegExp) => Effect.Effect<void>
+  readonly exit: Effect.Effect<Exit>
+}
+
+export interface CommandOptions {
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A folder that is gone with the scope. */
+export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "causeway-test-"))),
+  (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true })),
+)
+
+/** `causeway ...args`, killed when the scope closes. Of the test's environment it sees nothing but the path. */
+export const command = Effect.fnUntraced(function* (args: ReadonlyArray<string>, { env = {} }: CommandOptions = {}) {
+  const exit = yield* Deferred.make<Exit>()
+  const child = yield* Effect.acquireRelease(
+    Effect.sync((): ChildProcessWithoutNullStreams =>
+      spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env["PATH"], HOME: "/nowhere", ...env } }),
+    ),
+    (child) =>
+      Effect.suspend(() => {
+        child.kill("SIGKILL")
+        return Deferred.await(exit)
+      }),
+  )
+  let stdout = ""
+  let stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+  child.on("close", (code, signal) => {
+    Deferred.doneUnsafe(exit, Effect.succeed({ code, signal, stdout, stderr }))
+  })
+  const isPrinted = (expected: string | RegExp) =>
+    typeof expected === "string" ? stdout.includes(expected) : expected.test(stdout)
+  const prints = (expected: string | RegExp) =>
+    Effect.callback<void>((resume) => {
+      const look = () => {
+        if (!isPrinted(expected)) return
+        child.stdout.off("data", look)
+        resume(Effect.void)
+      }
+      child.stdout.on("data", look)
+      look()
+      return Effect.sync(() => child.stdout.off("data", look))
+    }).pipe(
+      Effect.raceFirst(
+        Effect.flatMap(Deferred.await(exit), ({ code }) =>
+          isPrinted(expected)
+            ? Effect.void
+            : Effect.die(new Error(`ended with ${code} and never printed ${expected}:\n${stdout}\n${stderr}`)),
+        ),
+      ),
+    )
+  return {
+    pid: child.pid ?? -1,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    signal: (signal) => void child.kill(signal),
+    prints,
+    exit: Deferred.await(exit),
+  } satisfies Command
+})
+
+/** Runs a command to its end. */
+export const run = (args: ReadonlyArray<string>, options?: CommandOptions): Effect.Effect<Exit> =>
+  Effect.scoped(Effect.flatMap(command(args, options), ({ exit }) => exit))
+
+export interface GatewayProcess extends Command {
+  readonly stateDir: string
+  /** E.g. `http://127.0.0.1:40209`. */
+  readonly url: string
+  readonly port: number
+  readonly token: string
+  /** `causeway {verb} ...args` against this gateway, to its end. */
+  readonly cli: (verb: "send" | "status", ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
+  /** As `cli`, for as long as the scope is open. */
+  readonly open: (verb: "send" | "status", ...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
+}
+
+export interface GatewayProcessOptions extends CommandOptions {
+  /** A new one by default. */
+  readonly stateDir?: string
+  /** Any free one by default. */
+  readonly port?: number
+  readonly args?: ReadonlyArray<string>
+}
+
+/** A gateway that is ready. */
+export const start = Effect.fnUntraced(function* ({
+  args = [],
+  port = 0,
+  stateDir,
+  ...options
+}: GatewayProcessOptions = {}) {
+  const folder = stateDir ?? join(yield* temporaryFolder, "state")
+  const child = yield* command(["start", "--port", String(port), "--state-dir", folder, ...args], options)
+  yield* child.prints("listens on http")
+  const url = /listens on (\S+)/.exec(child.stdout())?.[1] ?? ""
+  const target = ["--url", url, "--state-dir", folder]
+  const tokenFile = join(folder, "token")
+  return {
+    ...child,
+    stateDir: folder,
+    url,
+    port: Number(new URL(url).port),
+    token: Fs.existsSync(tokenFile) ? Fs.readFileSync(tokenFile, "utf8").trim() : "",
+    cli: (verb, ...args) => run([verb, ...target, ...args]),
+    open: (verb, ...args) => command([verb, ...target, ...args]),
+  } satisfies GatewayProcess
+})

@@ -1,0 +1,56 @@
+/**
+ * The whole gateway in this process, on any free port, in a folder of its own, and a typed client that is connected to
+ * it. Both are gone with the scope.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayClient } from "../../src/client/GatewayClient.ts"
+import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import type { AgentRuntime } from "../../src/services/AgentRuntime.ts"
+import { ListeningAddress } from "../../src/transport/GatewayServer.ts"
+import { temporaryFolder } from "./GatewayProcess.ts"
+
+export const TOKEN = "token-of-the-tests"
+
+export class TestGateway extends Context.Service<
+  TestGateway,
+  {
+    readonly port: number
+    /** E.g. `http://127.0.0.1:40209`. */
+    readonly url: string
+    /** E.g. `ws://127.0.0.1:40209`. */
+    readonly wsUrl: string
+    readonly token: string
+    readonly stateDir: string
+  }
+>()("causeway/test/TestGateway") {}
+
+export interface TestGatewayOptions extends GatewayOptions {
+  readonly runtimes?: Layer.Layer<AgentRuntime>
+}
+
+/** The gateway with all its services, for tests that look inside. */
+export const layer = ({ runtimes = Gateway.parts.runtimes, ...options }: TestGatewayOptions = {}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const stateDir = options.stateDir ?? (yield* temporaryFolder)
+      const settings = { port: 0, token: TOKEN, logLevel: "error" as const, drainMs: 0, ...options, stateDir }
+      const address = Layer.effect(
+        TestGateway,
+        Effect.map(ListeningAddress, ({ authority, port }) =>
+          TestGateway.of({ port, url: `http://${authority}`, wsUrl: `ws://${authority}`, token: TOKEN, stateDir }),
+        ),
+      )
+      return address.pipe(
+        Layer.provideMerge(Gateway.layerWith({ ...Gateway.parts, runtimes })),
+        Layer.provideMerge(GatewayConfig.layer(settings)),
+      )
+    }),
+  )
+
+/** A client of it, by the wire that every TypeScript user has. */
+export const client: Layer.Layer<GatewayClient, never, TestGateway> = Layer.unwrap(
+  Effect.map(TestGateway, ({ token, wsUrl }) => GatewayClient.layer({ url: `${wsUrl}/rpc`, token })),
+)
