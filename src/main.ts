@@ -4,8 +4,10 @@
  * the compile cache is on, which halves the time to start.
  */
 import { enableCompileCache } from "node:module"
+import * as YoungGeneration from "./cli/YoungGeneration.ts"
 
 enableCompileCache()
+YoungGeneration.hold()
 
 await import("effect/schema/SchemaJITCompiler/enable")
 const [Effect, NodeRuntime, NodeServices, Causeway, { ExitCode }] = await Promise.all([

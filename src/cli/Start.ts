@@ -6,15 +6,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { basename, relative } from "node:path"
 import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { VERSION } from "../domain/Version.ts"
 import * as Gateway from "../Gateway.ts"
 import { StateFolder } from "../services/StateFolder.ts"
 import { ListeningAddress } from "../transport/GatewayServer.ts"
 import { ExitCode } from "./ExitCode.ts"
-import { loadConfig, settingsFrom, type Sources } from "./LoadConfig.ts"
-import { localUrl } from "./Target.ts"
+import { loadConfig, processEnvironment, settingsFrom, type Sources } from "./LoadConfig.ts"
+import { localUrl } from "./LocalUrl.ts"
+import * as YoungGeneration from "./YoungGeneration.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
@@ -23,7 +23,7 @@ const announce = Effect.gen(function* () {
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
   const url = localUrl({ host, port })
-  const command = (words: string) => [thisCommand(), words, ...targetFlags(settings, url)].join(" ")
+  const command = (words: string) => [thisCommand, words, ...targetFlags(settings, url)].join(" ")
   yield* Console.log(`Causeway ${VERSION} listens on ${url}
 
   token   ${whereTokenIs(settings, tokenFile)}
@@ -31,13 +31,11 @@ const announce = Effect.gen(function* () {
   look    ${command("status")}
   stop    Ctrl-C
 `)
+  YoungGeneration.release()
 })
 
-/** How this program was called, so that what it prints can be typed. */
-const thisCommand = (): string => {
-  const script = process.argv[1] ?? "causeway"
-  return script.endsWith(".ts") ? `node ${relative(process.cwd(), script)}` : basename(script)
-}
+/** How a person calls this program. npm puts it in no path, and says in the environment that it is the one who runs it. */
+const thisCommand = processEnvironment["npm_command"] === undefined ? "causeway" : "npx causeway"
 
 /** The flags by which a client finds this gateway and its token, if it is not where clients look. */
 const targetFlags = ({ port, stateDir }: GatewaySettings, url: string): ReadonlyArray<string> => [

@@ -8,20 +8,12 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { GatewayClient } from "../client/GatewayClient.ts"
-import type { GatewaySettings } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import { statePaths } from "../services/StateFolder.ts"
 import { readToken } from "../services/TokenFile.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import { loadConfig, type Sources } from "./LoadConfig.ts"
-
-const ANY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
-
-/** How to reach a gateway that listens as these settings say, from its own machine. */
-export const localUrl = ({ host, port }: Pick<GatewaySettings, "host" | "port">): string => {
-  const address = ANY_ADDRESS[host] ?? host
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`
-}
+import { localUrl } from "./LocalUrl.ts"
 
 /** From what a person types (`host:port`, `https://…`) to where the contract is served; undefined: it is no address. */
 export const rpcUrl = (typed: string): URL | undefined => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { localUrl, rpcUrl } from "../../src/cli/Target.ts"
+import { localUrl } from "../../src/cli/LocalUrl.ts"
+import { rpcUrl } from "../../src/cli/Target.ts"
 
 describe("the address that a person types", () => {
   it.each([
