@@ -83,6 +83,14 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
     }
   }
 
+  const rollBack = () => {
+    try {
+      if (db.isTransaction) db.exec("ROLLBACK")
+    } catch {
+      // The next BEGIN will fail and say so; who waits now must not wait for ever.
+    }
+  }
+
   const writeGroup = (group: ReadonlyArray<Entry>, draft: Draft): Map<Commit, Failure> => {
     const failures = new Map<Commit, Failure>()
     const { state } = log.table
@@ -99,7 +107,7 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
       log.table.drop(draft.at, draft.events.length)
       commitGroup.run()
     } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK")
+      rollBack()
       log.table.restore(state)
       draft.truncate(0)
       const failure = failureOf(error)
@@ -155,7 +163,7 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
     outsideTransaction(
       Effect.callback<A, StorageUnavailable>((resume) => {
         if (closed) return resume(stopped)
-        let answer: Exit.Exit<A> = Exit.die(new Error("the work has not run"))
+        let answer: Exit.Exit<A> | undefined
         const entry: Commit = {
           _tag: "Commit",
           run: () => {
@@ -163,7 +171,10 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
             answer = Exit.succeed(value)
             return events
           },
-          settle: (failure) => resume(failure ?? answer),
+          settle: (failure) => {
+            const outcome = failure ?? answer
+            if (outcome !== undefined) resume(outcome)
+          },
           cancelled: false,
         }
         enqueue(entry)

@@ -67,10 +67,15 @@ const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
   Effect.try({
     try: () => {
       Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
-      for (const file of [databaseFile, lockFile]) Fs.closeSync(Fs.openSync(file, "a", 0o600))
+      for (const file of [databaseFile, lockFile]) create(file)
     },
     catch: (error) => toStartupError(error, `the state folder ${folder}`),
   })
+
+/** Never opens a file that is there: closing it again would let go of every lock that this process has on it. */
+const create = (file: string) => {
+  if (!Fs.existsSync(file)) Fs.closeSync(Fs.openSync(file, "a", 0o600))
+}
 
 /**
  * A transaction held open on a database of nothing: SQLite's file lock goes with the process, so a crash leaves no

@@ -140,7 +140,11 @@ const stored = (file: string) => {
 
 /** What a kill leaves: the files as they are at this moment. What is not on disk never was. */
 const copyAsCrashed = (file: string, to: string) => {
+  // A reader keeps the checkpoint thread from truncating what is being copied.
+  const reader = new DatabaseSync(file)
+  reader.exec("BEGIN; SELECT * FROM event_log")
   for (const suffix of ["", "-wal"]) if (Fs.existsSync(file + suffix)) Fs.copyFileSync(file + suffix, to + suffix)
+  reader.close()
 }
 
 const trial = Effect.fnUntraced(function* (

@@ -17,7 +17,7 @@ const temporaryFolder = Effect.acquireRelease(
 )
 
 /** What holds the folder does, within the folder. */
-const within = <A, E>(stateDir: string, use: Effect.Effect<A, E, StateFolder>) =>
+const within = <A, E, R>(stateDir: string, use: Effect.Effect<A, E, R | StateFolder>) =>
   Effect.provide(use, Layer.fresh(StateFolder.layer).pipe(Layer.provide(GatewayConfig.layer({ stateDir }))))
 
 const start = (stateDir: string) => within(stateDir, StateFolder)
@@ -78,11 +78,12 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("is refused to a second gateway in the same process", () =>
+  it.live("is refused to a second gateway in the same process, which does not open it to others", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const error = yield* within(folder, Effect.flip(start(folder)))
+      const [error, other] = yield* within(folder, Effect.all([Effect.flip(start(folder)), holder(folder)]))
       expect(error.problem).toContain(folder)
+      expect(other.said).toContain(folder)
     }).pipe(Effect.scoped),
   )
 
