@@ -53,7 +53,8 @@ export const KeptEvent = Schema.TaggedUnion({
   AgentChanged: { agent: Agent },
   AgentRemoved: { agentId: Schema.String },
   BindingsChanged: { bindings: Schema.Array(Binding) },
-  MemoryChanged: { document: Document },
+  /** `isNew`: the document was not there before. */
+  MemoryChanged: { document: Document, isNew: Schema.Boolean },
   MemoryRemoved: { id: Schema.String },
 })
 export type KeptEvent = typeof KeptEvent.Type

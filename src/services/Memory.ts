@@ -124,11 +124,11 @@ const lastTold = (db: DatabaseSync): ReadonlyMap<string, Document> =>
 const remember = (db: DatabaseSync, { added, changed, removed }: Difference<Document>): ReadonlyArray<KeptEvent> => {
   const put = db.prepare("INSERT OR REPLACE INTO documents (id, size, modified_at) VALUES (?, ?, ?)")
   const forget = db.prepare("DELETE FROM documents WHERE id = ?")
-  const present = [...added, ...changed]
-  for (const { id, size, modifiedAt } of present) put.run(id, size, modifiedAt)
+  for (const { id, size, modifiedAt } of [...added, ...changed]) put.run(id, size, modifiedAt)
   for (const id of removed) forget.run(id)
   return [
-    ...present.map((document): KeptEvent => ({ _tag: "MemoryChanged", document })),
+    ...added.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: true })),
+    ...changed.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: false })),
     ...removed.map((id): KeptEvent => ({ _tag: "MemoryRemoved", id })),
   ]
 }

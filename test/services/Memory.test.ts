@@ -200,10 +200,12 @@ describe("a change of a document", () => {
         const subscription = yield* (yield* Events).listen
         const first = yield* memory.write("a", "1")
         expect(yield* PubSub.remaining(subscription)).toBe(1)
-        expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: first })
+        expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: first, isNew: true })
         // Whatever the file system reports of the first write comes before what it reports of the second.
         const second = yield* memory.write("b", "22")
-        expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: second })
+        expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: second, isNew: true })
+        const again = yield* memory.write("b", "333")
+        expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: again, isNew: false })
       }),
     ),
   )
