@@ -40,6 +40,7 @@ import { SessionEntity } from "./SessionEntity.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
+import { toStorageUnavailable } from "./SqliteError.ts"
 import { Transcript } from "./Transcript.ts"
 import type { TurnRow } from "./TurnRows.ts"
 
@@ -96,6 +97,12 @@ const actorFailed = {
   PersistenceError: ({ cause }: PersistenceError) => Effect.fail(new StorageUnavailable({ detail: String(cause) })),
 }
 
+/** The rows of an acceptance are written on the raw handle, which throws. */
+const storageFailed = (defect: unknown): Effect.Effect<never, StorageUnavailable> => {
+  const unavailable = toStorageUnavailable(defect)
+  return unavailable === undefined ? Effect.die(defect) : Effect.fail(unavailable)
+}
+
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
   const events = yield* Events
@@ -144,7 +151,7 @@ const make = Effect.gen(function* () {
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
     return yield* events
       .transact(take(runId, session, { principal, text: send.text }))
-      .pipe(Effect.catchTags(actorFailed))
+      .pipe(Effect.catchTags(actorFailed), Effect.catchDefect(storageFailed))
   })
 
   const toRun = (turn: TurnRow): Run => {
@@ -168,8 +175,11 @@ const make = Effect.gen(function* () {
   }
 
   const get = Effect.fn("Runs.get")(function* (runId: string) {
-    const turn = yield* read(() => transcript.turns.get(runId))
-    return turn === undefined ? yield* new RunNotFound({ runId }) : yield* read(() => toRun(turn))
+    const run = yield* read(() => {
+      const turn = transcript.turns.get(runId)
+      return turn === undefined ? undefined : toRun(turn)
+    })
+    return run ?? (yield* new RunNotFound({ runId }))
   })
 
   /** How a run went that was over before anybody followed it. Its position is now: there is nothing more to come. */
@@ -235,9 +245,7 @@ const make = Effect.gen(function* () {
       return yield* get(runId)
     }),
     inject,
-    counts: () => {
-      return { running: limits.running(), waiting: open.waiting(), limit: limit.concurrent }
-    },
+    counts: () => ({ running: limits.running(), waiting: open.waiting(), limit: limit.concurrent }),
     drain: Effect.suspend(() => {
       draining = true
       return limits.drain

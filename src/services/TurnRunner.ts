@@ -149,7 +149,7 @@ const make = Effect.gen(function* () {
   const run = Effect.fn("TurnRunner.run")(
     function* (turn: RunningTurn) {
       const begun = yield* write((at) => transcript.begin(turn.runId, config.runs.attempts, at))
-      if (begun === undefined || turn.stopped) return
+      if (begun === undefined) return
       const fiber = yield* Effect.forkChild(ask(turn, begun))
       turn.onStop(() => fiber.interruptUnsafe())
       yield* end(turn, yield* Fiber.await(fiber))

@@ -383,6 +383,45 @@ describe("a run that fails", () => {
   })
 })
 
+describe("a disk that is full", () => {
+  /** No page more than there are. */
+  const full = Effect.map(Sqlite, ({ db }) => {
+    const pages = Number(db.prepare("PRAGMA page_count").get()?.["page_count"])
+    db.exec(`PRAGMA max_page_count = ${pages}`)
+  })
+  const emptied = Effect.map(Sqlite, ({ db }) => db.exec("PRAGMA max_page_count = 1000000"))
+
+  it.live("refuses a send, and nothing of it is left", () =>
+    Effect.gen(function* () {
+      yield* ask("before", "s")
+      yield* full
+      const refused = yield* Effect.flip(send("x".repeat(200_000), "s", "key"))
+      expect(refused._tag).toBe("StorageUnavailable")
+      yield* emptied
+      const runs = yield* Runs
+      expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
+      expect(yield* send("x", "s", "key")).toMatchObject({ duplicate: false })
+      expect((yield* ended("key")).state).toBe("done")
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("holds the end of a run back until there is room, and loses nothing of it", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const { runId } = yield* send("x")
+      const run = yield* next
+      yield* full
+      const reply = "y".repeat(200_000)
+      yield* run.say(reply)
+      yield* run.end
+      const runs = yield* Runs
+      expect((yield* runs.wait(runId, 150)).state).toBe("running")
+      yield* emptied
+      expect(yield* ended(runId)).toMatchObject({ state: "done", reply, attempt: 1 })
+    }).pipe(Effect.provide(gateway))
+  })
+})
+
 describe("the drain", () => {
   it.live("takes no new sends, lets what runs end, and leaves what waits for the next start", () => {
     const { gateway, next, runs: begun } = onStage({ config: { runs: { concurrent: 1 } } })
