@@ -10,7 +10,7 @@ import { Runs } from "../services/Runs.ts"
 import { System } from "../services/System.ts"
 import { Sockets } from "./Sockets.ts"
 
-/** What a run said last is committed when it ends, and some event-loop turns from the sockets of its clients. */
+/** What was told last, that the gateway stops or how a run ended, is some event-loop turns away from the sockets. */
 const LAST_WORDS = "100 millis"
 
 /** Build it last: what is built last is closed first. */
@@ -25,10 +25,9 @@ export const layer = Layer.effectDiscard(
         system.stopping()
         yield* sockets.stopAccepting("the gateway is stopping", drainMs)
         const { running } = runs.counts()
-        if (running === 0) return yield* runs.drain
-        yield* Effect.logInfo(`stopping: ${running} runs get ${drainMs} ms to finish`)
+        if (running > 0) yield* Effect.logInfo(`stopping: ${running} runs get ${drainMs} ms to finish`)
         yield* Effect.timeoutOption(runs.drain, drainMs)
-        yield* Effect.sleep(LAST_WORDS)
+        if (sockets.size() > 0) yield* Effect.sleep(LAST_WORDS)
       }),
     )
   }),

@@ -50,7 +50,10 @@ export const layer = ({ runtimes = Gateway.parts.runtimes, ...options }: TestGat
     }),
   )
 
-/** A client of it, by the wire that every TypeScript user has. */
+/** A client of it, connected, by the wire that every TypeScript user has. */
 export const client: Layer.Layer<GatewayClient, never, TestGateway> = Layer.unwrap(
-  Effect.map(TestGateway, ({ token, wsUrl }) => GatewayClient.layer({ url: `${wsUrl}/rpc`, token })),
+  Effect.map(TestGateway, ({ token, wsUrl }) => {
+    const connected = Layer.effectDiscard(Effect.flatMap(GatewayClient, (client) => Effect.orDie(client.connected)))
+    return connected.pipe(Layer.provideMerge(GatewayClient.layer({ url: `${wsUrl}/rpc`, token })))
+  }),
 )
