@@ -149,7 +149,8 @@ export type RunText = typeof RunText.Type
 
 /**
  * What a subscriber gets, in this order: `Joined`, the kept events since `from`, a `RunText` for each open run,
- * `CaughtUp`, then what happens. Every item's `seq` is a position to resume from.
+ * `CaughtUp`, then what happens. Every item's `seq` is a position to resume from. One that falls far behind is joined
+ * anew from where it stands, in the same order; it misses only what was live.
  */
 export const EventItem = Schema.Union([
   Schema.TaggedStruct("Joined", {

@@ -30,11 +30,19 @@ export class EventLog {
   readonly ring: EventRing
   readonly texts = new RunTexts()
   readonly chunk: number
+  readonly #publish: (events: ReadonlyArray<Positioned>) => void
   readonly #observers = new Set<(event: Positioned) => void>()
   readonly #sleepers = new Set<Sleeper>()
   #head: number
 
-  constructor(db: DatabaseSync, retention: Retention, tuning: EventTuning) {
+  /** `publish` is given all events that become live in one step, after the observers. */
+  constructor(
+    db: DatabaseSync,
+    retention: Retention,
+    tuning: EventTuning,
+    publish: (events: ReadonlyArray<Positioned>) => void,
+  ) {
+    this.#publish = publish
     this.table = new EventTable(db, retention)
     this.ring = new EventRing(this.table.start, tuning.ringEvents, tuning.ringWeight)
     this.chunk = tuning.chunk
@@ -62,12 +70,14 @@ export class EventLog {
 
   /** From here on these have happened. They are on disk, if they are kept, and go on where the head is. */
   tell(events: ReadonlyArray<Positioned>): void {
+    if (events.length === 0) return
     for (const positioned of events) {
       this.#head = positioned.seq
       this.ring.push(positioned)
       this.texts.apply(positioned.event)
       for (const observer of this.#observers) observer(positioned)
     }
+    this.#publish(events)
     // Filtered for the sleeper, so that nobody is woken for nothing; woken last, as who wakes may sleep again at once.
     const woken: Array<Sleeper> = []
     for (const sleeper of this.#sleepers) {

@@ -20,7 +20,6 @@ import type { StartupError } from "../domain/StartupError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { past, subscribe } from "./EventJoin.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
-import type { Retention } from "./EventTable.ts"
 import { type Change, makeWriter } from "./EventWriter.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { toStartupError } from "./SqliteError.ts"
@@ -85,9 +84,17 @@ export class Events extends Context.Service<
 
 const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   const { retainDays, retainRows } = (yield* GatewayConfig).events
-  const log = yield* open({ rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }, tuning)
+  const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
+  const { db, withLock } = yield* Sqlite
   const told = yield* Effect.acquireRelease(PubSub.unbounded<Positioned>(), PubSub.shutdown)
-  log.observe((positioned) => PubSub.publishUnsafe(told, positioned))
+  // At once, so that a listener wakes once and takes all of them.
+  const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(told, events))
+  const log = yield* withLock(
+    Effect.try({
+      try: () => new EventLog(db, retention, tuning, publish),
+      catch: (error) => toStartupError(error, db.location() ?? "in memory"),
+    }),
+  )
   const writer = yield* makeWriter(log)
   yield* Effect.addFinalizer(() => writer.close)
   yield* Effect.forkScoped(sweep(log, writer.commit))
@@ -118,16 +125,6 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
     past: (filter, from) => Effect.sync(() => past(log, filter, from)),
     subscribe: (filter, from) => subscribe(log, filter, from),
   })
-})
-
-const open = Effect.fnUntraced(function* (retention: Retention, tuning: EventTuning) {
-  const { db, withLock } = yield* Sqlite
-  return yield* withLock(
-    Effect.try({
-      try: () => new EventLog(db, retention, tuning),
-      catch: (error) => toStartupError(error, db.location() ?? "in memory"),
-    }),
-  )
 })
 
 /** Every group that is written drops a step of what is too much. A quiet gateway writes none, but its rows get old. */

@@ -101,9 +101,10 @@ describe("a commit", () => {
       const events = yield* Events
       const seen = yield* observed
       const listener = yield* events.listen
+      const batch = yield* Effect.forkChild(PubSub.takeAll(listener), { startImmediately: true })
       yield* tell("a", "b")
       expect(seen.map(name)).toEqual(["a", "b"])
-      expect((yield* PubSub.takeAll(listener)).map(name)).toEqual(["a", "b"])
+      expect((yield* Fiber.join(batch)).map(name)).toEqual(["a", "b"])
     }).pipe(Effect.provide(layer), Effect.scoped),
   )
 
@@ -247,13 +248,13 @@ describe("a full disk", () => {
   )
 })
 
-describe("a COMMIT that fails", () => {
-  const withDeferredKeys = Effect.map(Sqlite, ({ db }) =>
-    db.exec(`CREATE TABLE parents (id INTEGER PRIMARY KEY);
-      CREATE TABLE children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`),
-  )
-  const orphan = "INSERT INTO children VALUES (1)"
+const withDeferredKeys = Effect.map(Sqlite, ({ db }) =>
+  db.exec(`CREATE TABLE parents (id INTEGER PRIMARY KEY);
+    CREATE TABLE children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`),
+)
+const orphan = "INSERT INTO children VALUES (1)"
 
+describe("a COMMIT that fails", () => {
   it.live("tells nobody and leaves nothing", () =>
     Effect.gen(function* () {
       const events = yield* Events
@@ -274,6 +275,23 @@ describe("a COMMIT that fails", () => {
       expect(yield* missed(start)).toEqual(["Joined", "after", "CaughtUp"])
       expect(yield* sql`SELECT * FROM children`).toEqual([])
     }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+})
+
+describe("a COMMIT that fails while rows are dropped", () => {
+  it.live("keeps them, and who reads them is not reset", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const start = events.head()
+      yield* withDeferredKeys
+      yield* Effect.forEach(ids(1, 33), (id) => tell(id))
+      const failing = events.commit((db) => {
+        db.exec(orphan)
+        return [undefined, [removed("one more than is kept")]]
+      })
+      expect(isDefect(yield* Effect.exit(failing))).toBe(true)
+      expect(yield* missed(start)).toEqual(["Joined", ...ids(1, 33), "CaughtUp"])
+    }).pipe(Effect.provide(layerWith({ ringEvents: 4, chunk: 8 }, { retainRows: 30 }))),
   )
 })
 
