@@ -10,6 +10,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { readFile } from "node:fs/promises"
 import { GatewaySettings } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
+import { resolvePath } from "../services/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -92,7 +93,7 @@ const fromEnvironment = (names: ReadonlyArray<string>, environment: Environment)
 const readYaml = Effect.fnUntraced(function* (name: string) {
   const failed = (problem: string, remedy: string) => new StartupError({ problem: `${name} ${problem}`, remedy })
   const text = yield* Effect.tryPromise({
-    try: () => readFile(name, "utf8"),
+    try: () => readFile(resolvePath(name), "utf8"),
     catch: (error) =>
       failed(
         `cannot be read (${Predicate.hasProperty(error, "code") ? String(error.code) : "unknown"})`,

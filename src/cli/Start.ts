@@ -34,13 +34,17 @@ const announce = Effect.gen(function* () {
   YoungGeneration.release()
 })
 
-/** How a person calls this program. npm puts it in no path, and says in the environment that it is the one who runs it. */
-const thisCommand = processEnvironment["npm_command"] === undefined ? "causeway" : "npx causeway"
+/** How a person calls this program. Run by npm, or from its source, it is in no path, and npx finds it. */
+const thisCommand =
+  processEnvironment["npm_command"] !== undefined || process.argv[1]?.endsWith(".ts") ? "npx causeway" : "causeway"
+
+/** As a shell reads it. */
+const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** The flags by which a client finds this gateway and its token, if it is not where clients look. */
 const targetFlags = ({ port, stateDir }: GatewaySettings, url: string): ReadonlyArray<string> => [
   ...(port === DEFAULTS.port ? [] : ["--url", url]),
-  ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", stateDir]),
+  ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", quoted(stateDir)]),
 ]
 
 const whereTokenIs = ({ auth, token }: GatewaySettings, file: string): string => {
@@ -48,23 +52,32 @@ const whereTokenIs = ({ auth, token }: GatewaySettings, file: string): string =>
   return token === undefined ? `kept in ${file}` : "the one that was configured"
 }
 
-/** What runMain makes of the second signal, an interruption of what is already interrupted, would change nothing. */
-const endAtSecondSignal = Effect.acquireRelease(
-  Effect.sync(() => {
-    let signals = 0
-    const onSignal = () => {
-      if (++signals > 1) process.exit(ExitCode.failed)
-    }
-    process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
-    return onSignal
-  }),
-  (onSignal) => Effect.sync(() => process.off("SIGINT", onSignal).off("SIGTERM", onSignal)),
-)
+/** What closing everything may take beyond the drain, before the process ends without it. */
+const CLOSE_GRACE_MS = 500
+
+/**
+ * runMain interrupts at every signal, which ends nothing that is already ending. So the second signal ends the process,
+ * and so does time, should a client or a disk hold up the end: what was acknowledged is on disk, as after a crash.
+ */
+const boundedEnd = (drainMs: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      let asked = false
+      const onSignal = () => {
+        if (asked) process.exit(ExitCode.failed)
+        asked = true
+        setTimeout(() => process.exit(ExitCode.ok), drainMs + CLOSE_GRACE_MS).unref()
+      }
+      process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
+      return onSignal
+    }),
+    (onSignal) => Effect.sync(() => process.off("SIGINT", onSignal).off("SIGTERM", onSignal)),
+  )
 
 export const start = Effect.fn("causeway start")(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
   if (!settings.enabled) return yield* Console.log("The gateway is not enabled (option `enabled`).")
-  yield* endAtSecondSignal
+  yield* boundedEnd(settings.drainMs)
   return yield* Layer.launch(
     Layer.effectDiscard(announce).pipe(
       Layer.provide(Gateway.layer),
