@@ -47,30 +47,32 @@ export const past = (
   return { head, items }
 }
 
+type Page = readonly [items: ReadonlyArray<EventItem>, next: Option.Option<number>]
+
 /** The kept events after `start` and up to `head`, a page at a time: from memory where they are there. */
-const kept = (log: EventLog, filter: EventFilter, start: number, head: number): Stream.Stream<EventItem> =>
-  Stream.paginate(start, (cursor) =>
-    Effect.sync((): readonly [ReadonlyArray<EventItem>, Option.Option<number>] => {
-      // The old end has come closer while the subscriber was reading, and has taken rows that it has not seen.
-      if (cursor < log.table.dropped) {
-        const lost: EventItem = { _tag: "Joined", epoch: log.epoch, seq: head, reset: "retention" }
-        return [[lost], Option.none()]
-      }
-      const wanted = ({ event }: Positioned) => wants(filter, event)
-      if (cursor >= log.ring.after) {
-        const page = log.ring.read(
-          (positioned) => isKept(positioned.event) && wanted(positioned),
-          cursor,
-          head,
-          log.chunk,
-        )
-        return [page.events, next(page)]
-      }
-      // Rows of a transaction that is not committed yet lie above the head, so that no lock is needed to read.
-      const page = log.table.read(filter.sessionKey, cursor, head, log.chunk)
-      return [page.events.filter(wanted), next(page)]
-    }),
-  )
+const kept = (log: EventLog, filter: EventFilter, start: number, head: number): Stream.Stream<EventItem> => {
+  const wanted = ({ event }: Positioned) => wants(filter, event)
+  const keptAndWanted = (positioned: Positioned) => isKept(positioned.event) && wanted(positioned)
+
+  const fromMemory = (cursor: number): Page => {
+    const page = log.ring.read(keptAndWanted, cursor, head, log.chunk)
+    return [page.events, next(page)]
+  }
+  // Rows of a transaction that is not committed yet lie above the head, so that no lock is needed to read.
+  const fromTable = (cursor: number): Page => {
+    const page = log.table.read(filter.sessionKey, cursor, head, log.chunk)
+    return [page.events.filter(wanted), next(page)]
+  }
+  // The old end has come closer while the subscriber was reading, and has taken rows that it has not seen.
+  const lost: Page = [[{ _tag: "Joined", epoch: log.epoch, seq: head, reset: "retention" }], Option.none()]
+
+  return Stream.paginate(start, (cursor) => {
+    if (cursor < log.table.dropped) return Effect.succeed(lost)
+    if (cursor >= log.ring.after) return Effect.succeed(fromMemory(cursor))
+    // Pages that hold nothing wanted would otherwise follow each other in one turn of the event loop.
+    return Effect.as(Effect.yieldNow, fromTable(cursor))
+  })
+}
 
 const next = (page: { readonly events: ReadonlyArray<Positioned>; readonly more: boolean }): Option.Option<number> =>
   page.more ? Option.map(Arr.last(page.events), ({ seq }) => seq) : Option.none()

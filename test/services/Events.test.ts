@@ -489,6 +489,26 @@ describe("a restart", () => {
   )
 })
 
+describe("a long replay", () => {
+  it.live("leaves the event loop to others, also where it finds nothing", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const start = events.head()
+      yield* tell(...ids(1, 1_000))
+      let turns = 0
+      const count = () => {
+        turns++
+        immediate = setImmediate(count)
+      }
+      let immediate = setImmediate(count)
+      const { items } = yield* events.past({ topics: ["agents"] }, start)
+      expect((yield* Stream.runCollect(items)).map(name)).toEqual(["Joined", "CaughtUp"])
+      clearImmediate(immediate)
+      expect(turns).toBeGreaterThan(10)
+    }).pipe(Effect.provide(layerWith({ ringEvents: 4, chunk: 20 }))),
+  )
+})
+
 describe("a slow subscriber", () => {
   it.live("that the ring has gone past is joined anew and misses nothing that is kept", () =>
     Effect.gen(function* () {
