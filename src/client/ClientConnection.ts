@@ -61,7 +61,7 @@ const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
   const reason = error.reason
   if (reason._tag === "SocketCloseError")
     return `closed ${reason.code}${reason.closeReason ? ` ${reason.closeReason}` : ""}`
-  return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : error.message
+  return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : "the connection broke"
 }
 
 export interface ClientConnection {

@@ -1,0 +1,23 @@
+/**
+ * The public door to the contract: its schemas, errors and methods. `import { GatewayRpcs } from "@causeway/gateway/domain"`.
+ */
+export * from "./domain/Agent.ts"
+export * from "./domain/Binding.ts"
+export * from "./domain/Chat.ts"
+export * from "./domain/Connection.ts"
+export * from "./domain/Event.ts"
+export * from "./domain/GatewayConfig.ts"
+export * from "./domain/GatewayRpcs.ts"
+export * from "./domain/Limits.ts"
+export * from "./domain/Log.ts"
+export * from "./domain/Memory.ts"
+export * from "./domain/Message.ts"
+export * from "./domain/Principal.ts"
+export * from "./domain/Refusal.ts"
+export * as Routing from "./domain/Routing.ts"
+export * from "./domain/Run.ts"
+export * from "./domain/Session.ts"
+export * from "./domain/StartupError.ts"
+export * from "./domain/Storage.ts"
+export * from "./domain/Summary.ts"
+export * from "./domain/System.ts"

@@ -1,0 +1,62 @@
+/**
+ * A TCP proxy that cuts connections when told to, or after a number of bytes: a bad network in one file.
+ */
+import * as Effect from "effect/Effect"
+import { connect, createServer, type Socket } from "node:net"
+
+export interface CuttingProxy {
+  readonly port: number
+  /** Cuts every connection there is; answers how many. */
+  readonly cut: () => number
+  /** From now on a connection is cut after it has brought so many bytes from the gateway. */
+  readonly cutAfter: (bytes: () => number) => void
+  /** Connections accepted so far. */
+  readonly connections: () => number
+}
+
+export const make = (target: number) =>
+  Effect.acquireRelease(
+    Effect.callback<CuttingProxy & { readonly close: () => void }>((resume) => {
+      const open = new Set<Socket>()
+      let budget: () => number = () => Number.POSITIVE_INFINITY
+      let connections = 0
+      const server = createServer((client) => {
+        connections++
+        const gateway = connect(target, "127.0.0.1")
+        let left = budget()
+        const end = () => {
+          open.delete(client)
+          client.destroy()
+          gateway.destroy()
+        }
+        open.add(client)
+        for (const socket of [client, gateway]) socket.on("close", end).on("error", end)
+        client.on("data", (data) => gateway.write(data))
+        gateway.on("data", (data) => {
+          left -= data.length
+          // what is cut off in the middle of a frame is lost, as on a real network
+          if (left < 0) client.write(data.subarray(0, data.length >> 1), end)
+          else client.write(data)
+        })
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const proxy = {
+          port: typeof address === "object" && address !== null ? address.port : 0,
+          cut: () => {
+            const count = open.size
+            for (const socket of open) socket.destroy()
+            return count
+          },
+          cutAfter: (bytes: () => number) => void (budget = bytes),
+          connections: () => connections,
+          close: () => {
+            for (const socket of open) socket.destroy()
+            server.close()
+          },
+        }
+        resume(Effect.succeed(proxy))
+      })
+    }),
+    ({ close }) => Effect.sync(close),
+  )
