@@ -5,10 +5,8 @@
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
-import { GatewayConfig } from "./domain/GatewayConfig.ts"
 import type { AgentRuntime } from "./services/AgentRuntime.ts"
 import { Agents } from "./services/Agents.ts"
 import { Authenticator } from "./services/Authenticator.ts"
@@ -22,6 +20,7 @@ import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/Logs.ts"
 import { Memory } from "./services/Memory.ts"
 import { OpenRuns } from "./services/OpenRuns.ts"
+import * as Preflight from "./services/Preflight.ts"
 import { RunLimits } from "./services/RunLimits.ts"
 import { Runs } from "./services/Runs.ts"
 import * as SessionActor from "./services/SessionActor.ts"
@@ -50,19 +49,9 @@ const conversations = Runs.layer.pipe(
 /** Who is known: agents and what claims conversations for them, documents, connections and how they prove themselves. */
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, Authenticator.layer)
 
-/** A token that the state folder keeps is as secret in the log as one that was configured. */
-const hiddenToken = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const { auth, token } = yield* GatewayConfig
-    const { hide } = yield* Logs
-    const state = yield* StateFolder
-    if (auth === "token" && token === undefined) hide(yield* state.token)
-  }),
-)
+const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, Logs.live)
 
-const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, Logs.live, hiddenToken)
-
-const services = Layer.mergeAll(System.layer, monitors).pipe(
+const services = Layer.mergeAll(System.layer, monitors, Preflight.layer).pipe(
   Layer.provideMerge(conversations),
   Layer.provideMerge(registry),
   Layer.provideMerge(Events.layer),

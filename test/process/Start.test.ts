@@ -127,6 +127,14 @@ describe("a gateway that cannot start says why in one line, and ends with 1", ()
     }),
   )
 
+  it.live("the runtime is not there", () =>
+    Effect.gen(function* () {
+      const exit = yield* startWith(["--state-dir", yield* temporaryFolder, "--runtime", "oracle"])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toMatch(/no runtime oracle.*echo/)
+    }),
+  )
+
   it.live("everybody on the network could use it", () =>
     Effect.gen(function* () {
       const exit = yield* startWith(["--state-dir", yield* temporaryFolder, "--host", "0.0.0.0", "--auth", "none"])
