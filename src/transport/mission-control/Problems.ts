@@ -1,0 +1,41 @@
+/**
+ * Problems: why something was not done, in the words that Mission Control clients show to people.
+ */
+import type { Fault } from "../Dialect.ts"
+
+const ofDocument = (tag: string): string => {
+  switch (tag) {
+    case "DocumentExists":
+      return "File already exists"
+    default:
+      return "File could not be written"
+  }
+}
+
+/** What a method fails with that was allowed to try. */
+const ofMethod = (method: string, fault: Fault): string => {
+  switch (method) {
+    case "session_history":
+      return "Failed to get session history"
+    case "write_file":
+    case "create_file":
+      return ofDocument(fault._tag === "Domain" ? fault.error._tag : "")
+    default:
+      return `Failed to get ${method}`
+  }
+}
+
+export const problemOf = (method: string, fault: Fault): string => {
+  switch (fault._tag) {
+    case "Denied":
+      return fault.refusal._tag === "Unauthenticated"
+        ? "Not authenticated"
+        : `Not allowed without ${String(fault.refusal["missingScope"])}`
+    case "Limited":
+      return `Too many messages, try again in ${fault.retryAfterMs} ms`
+    case "Internal":
+      return "Internal error"
+    default:
+      return ofMethod(method, fault)
+  }
+}

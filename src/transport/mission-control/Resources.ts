@@ -1,0 +1,142 @@
+/**
+ * Resources: what a dashboard can ask for, each an inquiry into the contract, answered in Mission Control's shapes. The
+ * same for requests, snapshots, lists that are told again, and HTTP routes. Pure; it knows no frame.
+ */
+import type { Document, DocumentContent } from "../../domain/Memory.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { Session } from "../../domain/Session.ts"
+import type { Fault } from "../Dialect.ts"
+import { ask, failed, type Inquiry, known, map } from "../Inquiry.ts"
+import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
+import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Rows.ts"
+
+const PAGE = 200
+const LOG_ENTRIES = 100
+const MEMORIES = 10
+/** Bytes of documents in one list. Older ones than fit are left out of it; each can be had by itself. */
+const FILES_BYTES = 8_388_608
+
+/** Set where not all is there. */
+interface List {
+  readonly truncated?: true
+}
+
+/**
+ * All of them, newest first. Asked for from the least recently updated on: what changes meanwhile moves ahead of the
+ * cursor, so that some are seen twice and none is missed.
+ */
+export const sessions = (): Inquiry<{ readonly sessions: ReadonlyArray<SessionRow> }> => {
+  const found = new Map<string, Session>()
+  const page = (cursor: string | undefined): Inquiry<void> =>
+    ask(
+      "sessions.list",
+      { sortBy: "updatedAt", order: "asc", limit: PAGE, ...(cursor !== undefined && { cursor }) },
+      ({ nextCursor, sessions }) => {
+        for (const session of sessions) found.set(session.key, session)
+        return nextCursor === null ? known(undefined) : page(nextCursor)
+      },
+    )
+  return map(page(undefined), () => ({
+    sessions: [...found.values()]
+      .toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
+      .map(sessionRow),
+  }))
+}
+
+/** The newest `limit` messages, oldest first. */
+export const history = (sessionKey: string, limit: number) => {
+  const page = (later: ReadonlyArray<Message>, before: number | undefined): Inquiry<ReadonlyArray<Message>> =>
+    ask(
+      "sessions.history",
+      { key: sessionKey, limit: Math.min(PAGE, limit - later.length), ...(before !== undefined && { before }) },
+      ({ messages, nextBefore }) => {
+        const found = [...messages, ...later]
+        return nextBefore === null || found.length >= limit ? known(found) : page(found, nextBefore)
+      },
+    )
+  return map(page([], undefined), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
+}
+
+export const logs = () =>
+  ask("logs.tail", { limit: LOG_ENTRIES }, ({ entries }) => known({ logs: entries.toReversed().map(logRow) }))
+
+export const status = () =>
+  ask("health", {}, ({ state, uptimeMs, version }) =>
+    ask("status", {}, ({ connections }) =>
+      known({ status: state, uptime: Math.floor(uptimeMs / 1_000), connectedClients: connections, version }),
+    ),
+  )
+
+/** A document that has gone meanwhile, or is too large to be one, is nobody's failure. */
+const unlessGone = (fault: Fault): Inquiry<undefined> =>
+  fault._tag === "Domain" && (fault.error._tag === "DocumentNotFound" || fault.error._tag === "DocumentTooLarge")
+    ? known(undefined)
+    : failed(fault)
+
+export const document = (id: string): Inquiry<DocumentContent | undefined> =>
+  ask("memory.read", { id }, (found) => known(found), unlessGone)
+
+/** As many of the newest as fit the budget, given newest first. */
+export const fitting = (documents: ReadonlyArray<Document>, budget: number): ReadonlyArray<Document> => {
+  let bytes = 0
+  return documents.filter(({ size }) => {
+    if (bytes + size > budget) return false
+    bytes += size
+    return true
+  })
+}
+
+type Choose = (documents: ReadonlyArray<Document>) => ReadonlyArray<Document>
+
+/** What `make` makes of each document that is chosen from the list, newest first. */
+const eachDocument = <A>(choose: Choose, make: (document: DocumentContent) => A) =>
+  ask("memory.list", {}, ({ documents }): Inquiry<List & { readonly found: ReadonlyArray<A> }> => {
+    const chosen = choose(documents)
+    const found: Array<A> = []
+    const read = (index: number): Inquiry<void> => {
+      const next = chosen[index]
+      if (next === undefined) return known(undefined)
+      return ask(
+        "memory.read",
+        { id: next.id },
+        (content) => {
+          found.push(make(content))
+          return read(index + 1)
+        },
+        (fault) => (unlessGone(fault)._tag === "Known" ? read(index + 1) : failed(fault)),
+      )
+    }
+    return map(read(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
+  })
+
+export const memory = () =>
+  map(
+    eachDocument((documents) => documents.slice(0, MEMORIES), memoryRow),
+    ({ found }) => ({ memories: found }),
+  )
+
+export const memoryOf = (id: string) => map(document(id), (found) => found && memoryRow(found))
+
+const allFiles = (): Inquiry<List & { readonly found: ReadonlyArray<MemoryFile> }> =>
+  eachDocument((documents) => fitting(documents, FILES_BYTES), fileOf)
+
+export const files = () => map(allFiles(), ({ found, ...list }) => ({ files: found, ...list }))
+
+export const tasks = () =>
+  map(allFiles(), ({ found, ...list }) => ({ tasks: found.flatMap(({ tasks }) => tasks), ...list }))
+
+export const memories = () =>
+  map(allFiles(), ({ found, ...list }) => ({ memories: found.flatMap(({ memories }) => memories), ...list }))
+
+export const fileOn = (date: string) => map(document(date), (found) => found && fileOf(found))
+
+/** `file` is null where there is none. */
+export const file = (date: string) => map(fileOn(date), (found) => ({ date, file: found ?? null }))
+
+export const writeFile = (date: string, content: string) =>
+  ask("memory.write", { id: date, content }, () => known({ date, success: true }))
+
+export const createFile = (date: string, template: string) => {
+  const content = template === "" ? defaultTemplate(date) : template
+  return ask("memory.write", { id: date, content, create: true }, () => known({ date, success: true }))
+}

@@ -1,0 +1,54 @@
+/**
+ * What dashboards show of sessions, messages, log entries and documents: the contract's values in Mission Control's
+ * names. Pure.
+ */
+import type { LogEntry } from "../../domain/Log.ts"
+import type { DocumentContent } from "../../domain/Memory.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { Session } from "../../domain/Session.ts"
+
+/** Everything that a row shows, and null where there is nothing: clients merge rows by key, field by field. */
+export const sessionRow = (session: Session) => ({
+  key: session.key,
+  kind: session.kind === "" ? "session" : session.kind,
+  displayName: session.displayName === "" ? "Unknown" : session.displayName,
+  label: session.label,
+  updatedAt: session.updatedAt,
+  model: session.model,
+  contextTokens: session.contextTokens,
+  totalTokens: session.totalTokens,
+})
+export type SessionRow = ReturnType<typeof sessionRow>
+
+export const messageRow = ({ at, id, role, text, thinking, tool }: Message) => ({
+  id,
+  role,
+  content: text,
+  timestamp: at,
+  ...(thinking !== undefined && { thinking }),
+  ...(tool !== undefined && { tool }),
+})
+
+/** Entries are counted anew when the gateway starts; with its time the id is an entry's own. */
+export const logRow = ({ at, id, level, message, source }: LogEntry) => ({
+  id: `log-${at}-${id}`,
+  timestamp: at,
+  level,
+  message,
+  source,
+})
+
+const MEMORY_CHARS = 5_000
+
+/** The beginning of a document, cut between characters. */
+const beginning = (content: string): string => {
+  const end = /[\uD800-\uDBFF]/.test(content[MEMORY_CHARS - 1] ?? "") ? MEMORY_CHARS - 1 : MEMORY_CHARS
+  return content.slice(0, end)
+}
+
+export const memoryRow = ({ content, id, modifiedAt }: DocumentContent) => ({
+  id,
+  date: id,
+  content: beginning(content),
+  lastModified: modifiedAt,
+})

@@ -1,0 +1,50 @@
+/**
+ * Tasks: the check boxes of a Markdown document, `- [ ] title [HIGH]` or `- [x] title`. Pure and total.
+ */
+
+export interface Task {
+  /** Unique among all documents, and stable while no box is added above it. */
+  readonly id: string
+  readonly title: string
+  readonly status: "todo" | "done"
+  readonly priority: "critical" | "high" | "medium" | "low"
+  readonly description: string
+  readonly assignee: string
+  readonly workflow: string
+  readonly tags: ReadonlyArray<string>
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** The document that has it. */
+  readonly source: string
+}
+
+const BOX = /^\s*[-*] \[([ xX])\]\s*(\S.*)$/
+const TAG = /\s*\[(CRITICAL|HIGH|MEDIUM|LOW)\]\s*/i
+
+/** A word of its own, in capitals: `LOW`, not `FLOW` or `low`. */
+const priorityOf = (title: string): Task["priority"] => {
+  if (/\bCRITICAL\b/.test(title)) return "critical"
+  if (/\bHIGH\b/.test(title)) return "high"
+  return /\bLOW\b/.test(title) ? "low" : "medium"
+}
+
+export const parseTasks = (content: string, source: string, modifiedAt: number): ReadonlyArray<Task> =>
+  content
+    .split(/\r?\n/)
+    .flatMap((line) => {
+      const box = BOX.exec(line)
+      return box === null ? [] : [{ done: box[1] !== " ", title: box[2]!.replaceAll("**", "").trim() }]
+    })
+    .map(({ done, title }, index) => ({
+      id: `task-${source}-${index}`,
+      title: title.replace(TAG, " ").trim(),
+      status: done ? "done" : "todo",
+      priority: priorityOf(title.replace(TAG, (tag) => tag.toUpperCase())),
+      description: "",
+      assignee: "",
+      workflow: "personal",
+      tags: [],
+      createdAt: modifiedAt,
+      updatedAt: modifiedAt,
+      source,
+    }))
