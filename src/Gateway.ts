@@ -33,9 +33,11 @@ import { System } from "./services/System.ts"
 import { Transcript } from "./services/Transcript.ts"
 import * as TurnRetention from "./services/TurnRetention.ts"
 import { TurnRunner } from "./services/TurnRunner.ts"
+import * as DialectWires from "./transport/DialectWires.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as GatewayServer from "./transport/GatewayServer.ts"
 import * as HealthRoutes from "./transport/HealthRoutes.ts"
+import { LocalCalls } from "./transport/LocalCalls.ts"
 import * as RpcWire from "./transport/RpcWire.ts"
 
 /** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
@@ -64,7 +66,7 @@ export const parts = {
   /** How agents think. */
   runtimes: EchoRuntime.layer,
   /** The routes and wires of the port. */
-  routes: Layer.mergeAll(RpcWire.layer, HealthRoutes.layer),
+  routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(Layer.provide(LocalCalls.layer)),
 }
 
 /** E.g. `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Closing its scope drains it: see Drain.ts. */

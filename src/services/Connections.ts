@@ -30,6 +30,8 @@ export interface Registered {
   readonly id: string
   /** From now on the connection acts as this principal and is present. */
   readonly identify: (principal: Principal, client?: string) => void
+  /** As `identify`, without being present: a request is not there to be seen. */
+  readonly actAs: (principal: Principal) => void
 }
 
 /** As whom a connection acts. */
@@ -120,13 +122,16 @@ class Entry implements Registered {
     return `c${this.clientId}`
   }
 
-  identify(principal: Principal, client?: string): void {
+  actAs(principal: Principal): void {
     const { dialect, remoteAddress } = this.connection
-    const { id } = this
-    this.identity = { id, dialect, principal, remoteAddress }
+    this.identity = { id: this.id, dialect, principal, remoteAddress }
+  }
+
+  identify(principal: Principal, client?: string): void {
+    this.actAs(principal)
     this.presence = {
-      connectionId: id,
-      dialect,
+      connectionId: this.id,
+      dialect: this.connection.dialect,
       role: principal.role,
       client: client ?? null,
       connectedAt: this.#connectedAt,

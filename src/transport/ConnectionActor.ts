@@ -53,7 +53,7 @@ const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 export class ConnectionActor implements Peer, Connection, SocketReceiver {
-  readonly dialect: string
+  dialect: string
   readonly remoteAddress: string
   principal: Principal | undefined = undefined
   readonly #host: ActorHost
@@ -210,6 +210,11 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     return Effect.tap(this.#host.authenticator.authenticate(token, this.remoteAddress), (principal) =>
       Effect.sync(() => this.#identify(principal, client)),
     )
+  }
+
+  speaks(dialect: string): void {
+    this.dialect = dialect
+    if (this.principal !== undefined) this.#registered?.identify(this.principal)
   }
 
   #identify(principal: Principal, client?: string): void {

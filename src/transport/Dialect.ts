@@ -2,20 +2,23 @@
  * Dialect: a wire language as pure functions between frames and what they mean. A dialect reads and writes text; it
  * knows no socket, no service and no other connection. What frames mean is carried out by DialectServer.ts.
  */
-import type { EventFilter, EventItem, Position } from "../domain/Event.ts"
+import type { EventFilter, EventItem, Position, ResetReason } from "../domain/Event.ts"
 import type { Principal } from "../domain/Principal.ts"
 import type { CloseCode } from "./CloseCodes.ts"
+import type { Method } from "./DialectMethods.ts"
+import type { Inquiry } from "./Inquiry.ts"
 import type { Merge } from "./Outbox.ts"
 
 /** How a dialect refers to a call while it is in flight: what it needs to word the answer. */
 export interface Ref {
-  /** The client's own id of the call, unique among those in flight. Undefined: nobody waits for an answer. */
+  /** By which the client can cancel the call; no two in flight have the same. Undefined: it cannot be referred to. */
   readonly id: string | number | undefined
 }
 
 /** What a frame means. */
 export type Inbound<R extends Ref = Ref> =
   | { readonly _tag: "Call"; readonly ref: R; readonly method: string; readonly params: unknown }
+  /** The call in flight with this id is answered `Interrupted`; one that is not in flight is left alone. */
   | { readonly _tag: "Cancel"; readonly id: string | number }
   | {
       readonly _tag: "Identify"
@@ -23,10 +26,15 @@ export type Inbound<R extends Ref = Ref> =
       readonly token: string | undefined
       readonly client?: string | undefined
     }
-  /** Events from now on (or from a position), worded by `Dialect.event` under this key; replaces what had the key. */
+  /**
+   * Events from now on or from a position, worded by `Dialect.event` under this key. What had the key before ends, and
+   * this goes on where it stood. Without effect for who may not read events.
+   */
   | {
       readonly _tag: "Follow"
       readonly key: string
+      /** What `Dialect.event` is given instead of the key, where one key has several wordings in turn. */
+      readonly wording?: string | undefined
       readonly filter: EventFilter
       readonly from?: Position | undefined
     }
@@ -53,8 +61,16 @@ export interface Tagged {
   readonly [field: string]: unknown
 }
 
-/** The frame of an event, and what may become of it while it waits for a slow client. */
+/** What an event tells: a frame, and what may become of it while it waits for a slow client. */
 export type Told =
+  | Frame
+  /**
+   * A list that is told as a whole after events that change it: asked for once for all who follow, at once, then at most
+   * once in `monitorIntervalMs`, so that a storm of events makes few lists. It has no place among the events.
+   */
+  | { readonly policy: "digest"; readonly key: string; readonly inquiry: Inquiry<string> }
+
+export type Frame =
   | { readonly policy: "must"; readonly text: string }
   | { readonly policy: "latest"; readonly key: string; readonly text: string }
   /** `text`: the frame where nothing waits under the key; `value` is joined `by` where something does. */
@@ -66,38 +82,52 @@ export type Told =
       readonly by: Merge<unknown>
     }
 
-/** Why a frame is not handed to `read`. */
-export type Unreadable = "too-deep"
+/** What is said to a call: a frame, nothing, or what follows from its end. Calls among it are not the client's. */
+export type Reply<R extends Ref> = string | undefined | ReadonlyArray<Inbound<R>>
+
+/** Why a frame is not handed to `read`, or what came of it. `bug`: `read` itself threw. */
+export type Unreadable = "too-deep" | "bug"
 
 /** One connection's side of a dialect. It may remember what was said, and nothing else. */
 export interface Conversation<R extends Ref = Ref> {
-  /** Said when the connection opens. */
-  greet(): ReadonlyArray<Inbound<R>>
+  /** Said when the connection opens. `principal`: who the client is, where its HTTP request has proved it. */
+  greet(principal: Principal | undefined): ReadonlyArray<Inbound<R>>
   /** Total: a frame that means nothing becomes a Say or a Close. */
   read(frame: string, principal: Principal | undefined): ReadonlyArray<Inbound<R>>
   unreadable(why: Unreadable): ReadonlyArray<Inbound<R>>
   /** The answer to an Identify that succeeded, and what follows from it. */
   identified(ref: R, principal: Principal): ReadonlyArray<Inbound<R>>
-  /** The answer to a call; `value` is JSON of the method's result. Undefined: this dialect says nothing. */
-  success(ref: R, method: string, value: unknown): string | undefined
-  failure(ref: R, method: string, fault: Fault): string | undefined
+  /** The answer to a call; `value` is JSON of the method's result. */
+  success(ref: R, method: string, value: unknown): Reply<R>
+  failure(ref: R, method: string, fault: Fault): Reply<R>
   /** One value of a call that streams. Its end is a `success` without a value. */
-  item(ref: R, method: string, value: unknown): string | undefined
+  item(ref: R, method: string, value: unknown): Reply<R>
+  /** What follows once all that was missed under the key has been told, up to the position; or, reset, could not be. */
+  joined?(key: string, position: Position, reset: ResetReason | null): ReadonlyArray<Inbound<R>>
 }
 
 export interface Dialect<R extends Ref = Ref> {
   readonly name: string
+  /** What can be called, by the dialect's names. Left out: the contract, by its own (`contractMethods`). */
+  readonly methods?: ReadonlyMap<string, Method>
   readonly converse: (facts: ConnectionFacts) => Conversation<R>
   /**
-   * The frame for an event under a key, made once for all connections that follow it so. `json` is the item's own
-   * JSON, made once for all keys. Undefined: the dialect does not tell this.
+   * What an event tells under a key, worded once for all connections that follow it so. `json` is the item's own JSON,
+   * made once for all keys; with the epoch, the item's seq is a position. Undefined: the dialect does not tell this.
    */
-  readonly event: (key: string, item: EventItem, json: () => string) => Told | undefined
+  readonly event: (key: string, item: EventItem, json: () => string, epoch: string) => Telling | undefined
 }
+
+/** An inquiry where frames say more than the event: asked once for all, and what happened since is told after it. */
+export type Telling = Told | ReadonlyArray<Told> | Inquiry<ReadonlyArray<Told>>
 
 export interface ConnectionFacts {
+  /** E.g. `c42`. */
   readonly connectionId: string
+  /** Whether the client can be told what it did not ask for. Over HTTP it gets its answer and nothing else. */
+  readonly pushes: boolean
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** The newest event position. */
+  readonly head: () => Position
 }
-
-/** The key under which `events.subscribe` as a call follows: made from its id, so that equal ids share frames. */
-export const subscriptionKey = (ref: Ref): string => JSON.stringify(ref.id ?? null)

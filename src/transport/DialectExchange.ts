@@ -1,108 +1,139 @@
 /**
  * One connection's conversation in a foreign dialect, carried out: calls are looked up, limited, decoded and run, and
- * how they end is worded by the dialect. It knows no wire and no method.
+ * how they end is worded by the dialect. It knows no wire and no method. A dialect that throws loses the one answer.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Headers from "effect/http/Headers"
-import { type FromClient, type FromServer, RequestId } from "effect/rpc/RpcMessage"
+import type { FromServer } from "effect/rpc/RpcMessage"
 import type * as RpcServer from "effect/rpc/RpcServer"
 import type { EventFilter, Position } from "../domain/Event.ts"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Limits } from "../domain/Limits.ts"
-import { grants, RequiredScope } from "../domain/Principal.ts"
+import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
 import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
-import { type Conversation, type Fault, type Inbound, type Ref, subscriptionKey, type Tagged } from "./Dialect.ts"
+import { CloseCodes } from "./CloseCodes.ts"
+import type { Conversation, Fault, Inbound, Ref, Reply } from "./Dialect.ts"
+import type { Method } from "./DialectMethods.ts"
 import type { Fanout } from "./Fanout.ts"
 import * as Faults from "./Faults.ts"
+import { Following } from "./Following.ts"
+import * as Inquiry from "./Inquiry.ts"
 import { isDeeperThan } from "./JsonDepth.ts"
-import { decodeSubscription, type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
+import { decodeSubscription, decodeUnsubscription, type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
+import { Requests } from "./Requests.ts"
 import type { FrameHandler, Peer } from "./Wires.ts"
 
 /** What every exchange of a dialect shares. */
 export interface ExchangeHost {
   readonly server: RpcServer.RpcServer<GatewayRpcs>
-  readonly fanout: Fanout
+  readonly methods: ReadonlyMap<string, Method>
   readonly limits: Limits
+  /** Undefined: nothing can be told here that was not asked for, so that nothing can be followed. */
+  readonly fanout: Fanout | undefined
 }
-
-interface Call<R extends Ref> {
-  readonly ref: R
-  readonly method: string
-  readonly codec: MethodCodec
-}
-
-/** What the client's id of a call in flight stands for. */
-type InFlight =
-  | { readonly _tag: "Request"; readonly id: RequestId }
-  | { readonly _tag: "Subscription"; readonly ref: Ref; readonly key: string }
-
-const SUBSCRIBE = "events.subscribe"
 
 /** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
 const BUSY_RETRY_MS = 100
 
 const Done = Effect.void
 
+const SUBSCRIBE = "events.subscribe"
+
+/** The scope that events ask for, however they are asked for, if the principal lacks it. */
+const missingScope = (principal: Principal | undefined): PrincipalScope | undefined => {
+  const scope = Context.get(methodCodecs.get(SUBSCRIBE)!.rpc.annotations, RequiredScope)
+  return scope === undefined || grants(principal?.scopes ?? [], scope) ? undefined : scope
+}
+
 export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #host: ExchangeHost
   readonly #peer: Peer
   readonly #conversation: Conversation<R>
-  /** What follows events or runs calls for this connection ends with it. */
   readonly #scope: Scope.Scope
-  readonly #calls = new Map<RequestId, Call<R>>()
-  readonly #ids = new Map<string | number, InFlight>()
-  readonly #following = new Map<string, Fiber.Fiber<void>>()
-  #lastRequest = 0
+  readonly #following: Following | undefined
+  readonly #requests: Requests
+  /** How the calls in flight are ended that the client can refer to. */
+  readonly #ids = new Map<string | number, Effect.Effect<void>>()
+  #inFlight = 0
+  #lastSubscription = 0
+  #onIdle: (() => void) | undefined = undefined
 
+  /** `scope`: what follows events or runs calls for this connection ends with it. */
   constructor(host: ExchangeHost, peer: Peer, conversation: Conversation<R>, scope: Scope.Scope) {
     this.#host = host
     this.#peer = peer
     this.#conversation = conversation
     this.#scope = scope
+    this.#requests = new Requests(host.server, peer)
+    this.#following =
+      host.fanout &&
+      new Following(peer, host.fanout, scope, (key, at, reset) =>
+        this.#obeyAll(conversation.joined?.(key, at, reset) ?? []),
+      )
   }
 
   callsInFlight(): number {
-    return this.#calls.size
+    return this.#inFlight
   }
 
   sentSeq(): number | undefined {
-    return undefined
+    return this.#following?.sentSeq()
   }
 
+  /** Waits until no call is in flight. */
+  idle(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.#inFlight === 0) return resume(Done)
+      this.#onIdle = () => resume(Done)
+    })
+  }
+
+  /** What the server says to this connection. */
+  answer(message: FromServer<GatewayRpcs>): Effect.Effect<void> {
+    return this.#requests.answer(message)
+  }
+
+  // What is heard
+
   greet(): Effect.Effect<void> {
-    return this.#obeyAll(this.#conversation.greet())
+    return this.#obeyAll(this.#conversation.greet(this.#peer.principal))
   }
 
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    return Effect.forEach(frames, (frame) => this.#obeyAll(this.#read(frame)), { discard: true })
+    return Effect.forEach(frames, (frame) => this.#onFrame(frame), { discard: true })
   }
 
-  #read(frame: string): ReadonlyArray<Inbound<R>> {
-    return isDeeperThan(this.#host.limits.frameDepth, frame)
-      ? this.#conversation.unreadable("too-deep")
-      : this.#conversation.read(frame, this.#peer.principal)
+  #onFrame(frame: string): Effect.Effect<void> {
+    try {
+      if (isDeeperThan(this.#host.limits.frameDepth, frame)) {
+        return this.#obeyAll(this.#conversation.unreadable("too-deep"))
+      }
+      return this.#obeyAll(this.#conversation.read(frame, this.#peer.principal), true)
+    } catch (bug) {
+      return Effect.andThen(this.#log("a frame was not read", bug), this.#obeyAll(this.#conversation.unreadable("bug")))
+    }
   }
 
-  #obeyAll(inbound: ReadonlyArray<Inbound<R>>): Effect.Effect<void> {
-    return Effect.forEach(inbound, (one) => this.#obey(one), { discard: true })
+  /** `asked`: the client itself has sent this, so that it counts towards its rate. */
+  #obeyAll(inbound: ReadonlyArray<Inbound<R>>, asked = false): Effect.Effect<void> {
+    return Effect.forEach(inbound, (one) => this.#obey(one, asked), { discard: true })
   }
 
-  #obey(inbound: Inbound<R>): Effect.Effect<void> {
+  #obey(inbound: Inbound<R>, asked: boolean): Effect.Effect<void> {
     switch (inbound._tag) {
       case "Call":
-        return this.#call(inbound.ref, inbound.method, inbound.params)
+        return this.#call(inbound.ref, inbound.method, inbound.params, asked)
       case "Cancel":
-        return this.#cancel(inbound.id)
+        return this.#ids.get(inbound.id) ?? Done
       case "Identify":
         return this.#identify(inbound.ref, inbound.token, inbound.client)
       case "Follow":
-        return this.#follow(inbound.key, inbound.filter, inbound.from)
+        return this.#follow(inbound.key, inbound.filter, inbound.from, inbound.wording)
       case "Unfollow":
-        return this.#unfollow(inbound.key)
+        return this.#following === undefined ? Done : Effect.asVoid(this.#following.unfollow(inbound.key))
       case "Say":
         this.#peer.send(inbound.text)
         return Done
@@ -112,144 +143,164 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     }
   }
 
-  // Calls
-
-  #call(ref: R, method: string, params: unknown): Effect.Effect<void> {
-    const codec = methodCodecs.get(method)
-    const fault = this.#refusal(ref, method, codec)
-    if (fault !== undefined) return this.#fail(ref, method, fault)
-    if (method === SUBSCRIBE) return this.#subscribe(ref, codec!, params)
-    return Effect.matchEffect(codec!.decode(params ?? {}), {
-      onFailure: (error) => this.#fail(ref, method, { _tag: "InvalidParams", issue: error.message }),
-      onSuccess: (payload) => this.#request({ ref, method, codec: codec! }, payload),
-    })
-  }
-
-  /** Why the call is not even looked at, if so. */
-  #refusal(ref: R, method: string, codec: MethodCodec | undefined): Fault | undefined {
-    const { callsInFlight } = this.#host.limits
-    const retryAfterMs = this.#peer.admit()
-    if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
-    if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
-    if (codec === undefined) return { _tag: "UnknownMethod", method }
-    if (ref.id !== undefined && this.#ids.has(ref.id)) return { _tag: "DuplicateId" }
-    if (this.#calls.size + this.#following.size < callsInFlight) return undefined
-    return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
-  }
-
-  #request(call: Call<R>, payload: unknown): Effect.Effect<void> {
-    const id = RequestId(++this.#lastRequest)
-    this.#calls.set(id, call)
-    if (call.ref.id !== undefined) this.#ids.set(call.ref.id, { _tag: "Request", id })
-    // The method's own schema has decoded the payload, which the union of all methods does not show.
-    const request = {
-      _tag: "Request",
-      id,
-      tag: call.method,
-      payload,
-      headers: Headers.empty,
-    } as FromClient<GatewayRpcs>
-    return this.#host.server.write(this.#peer.clientId, request)
-  }
-
-  #cancel(id: string | number): Effect.Effect<void> {
-    const call = this.#ids.get(id)
-    if (call === undefined) return Done
-    if (call._tag === "Request") {
-      return this.#host.server.write(this.#peer.clientId, { _tag: "Interrupt", requestId: call.id, interruptors: [] })
-    }
-    this.#ids.delete(id)
-    return this.#unfollow(call.key)
-  }
-
-  /** What the server says of a call of this connection. */
-  answer(message: FromServer<GatewayRpcs>): Effect.Effect<void> {
-    if (message._tag !== "Chunk" && message._tag !== "Exit") return Done
-    const call = this.#calls.get(message.requestId)
-    if (call === undefined) return Done
-    const { codec, method, ref } = call
-    if (message._tag === "Chunk") {
-      return Effect.andThen(
-        this.#peer.room(),
-        Effect.forEach(
-          message.values,
-          (value) =>
-            Effect.map(Effect.orDie(codec.encodeValue(value)), (json) =>
-              this.#say(this.#conversation.item(ref, method, json)),
-            ),
-          { discard: true },
-        ),
-      )
-    }
-    this.#calls.delete(message.requestId)
-    if (ref.id !== undefined) this.#ids.delete(ref.id)
-    if (message.exit._tag === "Failure") return this.#failed(call, Faults.ofCause(message.exit.cause))
-    const { value } = message.exit
-    if (codec.streams) return Effect.sync(() => this.#say(this.#conversation.success(ref, method, undefined)))
-    return Effect.matchEffect(codec.encodeValue(value), {
-      onFailure: () => this.#fail(ref, method, Faults.internal),
-      onSuccess: (json) => Effect.sync(() => this.#say(this.#conversation.success(ref, method, json))),
-    })
-  }
-
-  #failed({ codec, method, ref }: Call<R>, ended: Fault | { readonly error: unknown }): Effect.Effect<void> {
-    if ("_tag" in ended) return this.#fail(ref, method, ended)
-    return Effect.matchEffect(codec.encodeError(ended.error), {
-      onFailure: () => this.#fail(ref, method, Faults.internal),
-      onSuccess: (json) => this.#fail(ref, method, Faults.ofError(json as Tagged)),
-    })
-  }
-
-  // Who is speaking
-
   #identify(ref: R, token: string | undefined, client: string | undefined): Effect.Effect<void> {
     return Effect.matchEffect(this.#peer.authenticate(token === undefined ? undefined : Redacted.make(token), client), {
       onFailure: (refusal) => this.#fail(ref, "authenticate", Faults.refused(refusal)),
-      onSuccess: (principal) => this.#obeyAll(this.#conversation.identified(ref, principal)),
+      onSuccess: (principal) => this.#say(ref, "authenticate", () => this.#conversation.identified(ref, principal)),
+    })
+  }
+
+  // Calls
+
+  #call(ref: R, name: string, params: unknown, asked: boolean): Effect.Effect<void> {
+    const method = this.#host.methods.get(name)
+    const fault = this.#refusal(ref, asked)
+    if (fault !== undefined) return this.#fail(ref, name, fault)
+    switch (method?._tag) {
+      case "Contract":
+        return this.#ask(ref, name, method.codec, params ?? {})
+      case "Own":
+        return this.#inquire(ref, name, () => method.inquire(params ?? {}))
+      case "Subscribe":
+        return this.#subscribe(ref, name, params ?? {})
+      case "Unsubscribe":
+        return this.#unsubscribe(ref, name, params ?? {})
+      case undefined:
+        return this.#fail(ref, name, { _tag: "UnknownMethod", method: name })
+    }
+  }
+
+  /** Why the call is not even looked at, if so. */
+  #refusal(ref: R, asked: boolean): Fault | undefined {
+    const retryAfterMs = asked ? this.#peer.admit() : 0
+    if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
+    if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
+    if (ref.id !== undefined && this.#ids.has(ref.id)) return { _tag: "DuplicateId" }
+    if (this.#inFlight + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) return undefined
+    return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
+  }
+
+  #begin(ref: R, cancel: Effect.Effect<void>): void {
+    this.#inFlight++
+    if (ref.id !== undefined) this.#ids.set(ref.id, cancel)
+  }
+
+  #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
+    this.#inFlight--
+    if (ref.id !== undefined) this.#ids.delete(ref.id)
+    const answered = this.#answer(ref, name, exit)
+    return Effect.tap(answered, () => {
+      if (this.#inFlight === 0) this.#onIdle?.()
+      return Done
+    })
+  }
+
+  #answer(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
+    if (Exit.isSuccess(exit)) return this.#say(ref, name, () => this.#conversation.success(ref, name, exit.value))
+    const fault = Exit.findErrorOption(exit)
+    if (fault._tag === "Some") return this.#fail(ref, name, fault.value)
+    if (Exit.hasInterrupts(exit)) return this.#fail(ref, name, { _tag: "Interrupted" })
+    return Effect.andThen(this.#log(`${name} failed`, exit.cause), this.#fail(ref, name, Faults.internal))
+  }
+
+  /** A method of the contract, as it is. */
+  #ask(ref: R, name: string, codec: MethodCodec, params: unknown): Effect.Effect<void> {
+    return Effect.matchEffect(codec.decode(params), {
+      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
+      onSuccess: (payload) => {
+        const { interrupt, send } = this.#requests.make(codec, payload, {
+          item: (json, seq) => this.#say(ref, name, () => this.#conversation.item(ref, name, json), seq),
+          end: (exit) => this.#end(ref, name, exit),
+        })
+        this.#begin(ref, interrupt)
+        return send
+      },
+    })
+  }
+
+  /** A method of the dialect's own. */
+  #inquire(ref: R, name: string, inquire: () => Inquiry.Inquiry<unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      let interrupt: (() => void) | undefined
+      this.#begin(
+        ref,
+        Effect.sync(() => interrupt?.()),
+      )
+      const calls = Effect.suspend(() =>
+        Inquiry.run(inquire(), (method, params) => this.#requests.call(method, params)),
+      )
+      const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
+      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
+        interrupt = () => fiber.interruptUnsafe()
+      })
     })
   }
 
   // Events
 
-  /** A subscription as a call: in flight until it is cancelled; its items come by the fan-out. */
-  #subscribe(ref: R, { rpc }: MethodCodec, params: unknown): Effect.Effect<void> {
-    const missingScope = Context.get(rpc.annotations, RequiredScope)
-    if (missingScope !== undefined && !grants(this.#peer.principal?.scopes ?? [], missingScope)) {
-      return this.#fail(ref, SUBSCRIBE, Faults.refused(new Forbidden({ method: SUBSCRIBE, missingScope })))
+  #follow(key: string, filter: EventFilter, from: Position | undefined, wording?: string): Effect.Effect<void> {
+    if (this.#following === undefined || missingScope(this.#peer.principal) !== undefined) return Done
+    return this.#following.follow(key, filter, from, wording)
+  }
+
+  #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
+    const following = this.#following
+    if (following === undefined) return this.#fail(ref, name, { _tag: "UnknownMethod", method: name })
+    const missing = missingScope(this.#peer.principal)
+    if (missing !== undefined) {
+      return this.#fail(ref, name, Faults.refused(new Forbidden({ method: SUBSCRIBE, missingScope: missing })))
     }
-    return Effect.matchEffect(decodeSubscription(params ?? {}), {
-      onFailure: (error) => this.#fail(ref, SUBSCRIBE, { _tag: "InvalidParams", issue: error.message }),
+    return Effect.matchEffect(decodeSubscription(params), {
+      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {
-        const key = subscriptionKey(ref)
-        if (ref.id !== undefined) this.#ids.set(ref.id, { _tag: "Subscription", ref, key })
-        return this.#follow(key, filter, from)
+        // Not the call's id, which is free again once the call is answered.
+        const subscription = `s${++this.#lastSubscription}`
+        const answered = this.#say(ref, name, () => this.#conversation.success(ref, name, { subscription }))
+        return Effect.andThen(answered, following.follow(subscription, filter, from))
       },
     })
   }
 
-  #follow(key: string, filter: EventFilter, from: Position | undefined): Effect.Effect<void> {
-    return Effect.andThen(
-      this.#unfollow(key),
-      Effect.map(
-        Effect.forkIn(this.#host.fanout.follow(this.#peer, key, filter, from), this.#scope),
-        (fiber) => void this.#following.set(key, fiber),
-      ),
-    )
-  }
-
-  #unfollow(key: string): Effect.Effect<void> {
-    const fiber = this.#following.get(key)
-    this.#following.delete(key)
-    return fiber === undefined ? Done : Fiber.interrupt(fiber)
+  #unsubscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
+    return Effect.matchEffect(decodeUnsubscription(params), {
+      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
+      onSuccess: ({ subscription }) =>
+        Effect.flatMap(this.#following?.unfollow(subscription) ?? Effect.succeed(false), (unsubscribed) =>
+          this.#say(ref, name, () => this.#conversation.success(ref, name, { unsubscribed })),
+        ),
+    })
   }
 
   // What is said
 
-  #fail(ref: R, method: string, fault: Fault): Effect.Effect<void> {
-    return Effect.sync(() => this.#say(this.#conversation.failure(ref, method, fault)))
+  #fail(ref: R, name: string, fault: Fault): Effect.Effect<void> {
+    return this.#say(ref, name, () => this.#conversation.failure(ref, name, fault))
   }
 
-  #say(text: string | undefined): void {
-    if (text !== undefined) this.#peer.send(text)
+  #say(ref: R, name: string, word: () => Reply<R>, seq?: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      try {
+        return this.#reply(word(), seq)
+      } catch (bug) {
+        return Effect.andThen(
+          this.#log(`an answer to ${name} was not said`, bug),
+          Effect.catchDefect(
+            Effect.suspend(() => this.#reply(this.#conversation.failure(ref, name, Faults.internal))),
+            () => Effect.sync(() => this.#peer.close(CloseCodes.internal)),
+          ),
+        )
+      }
+    })
+  }
+
+  #reply(reply: Reply<R>, seq?: number): Effect.Effect<void> {
+    if (typeof reply === "object") return this.#obeyAll(reply)
+    if (reply !== undefined) this.#peer.send(reply, seq)
+    return Done
+  }
+
+  #log(message: string, bug: unknown): Effect.Effect<void> {
+    const { dialect, id: connection } = this.#peer
+    return Effect.annotateLogs(Effect.logError(message, bug), { dialect, connection })
   }
 }

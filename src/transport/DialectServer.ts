@@ -3,66 +3,97 @@
  * and exits come out as values, so that an unknown method, bad parameters, a refusal, an error and a bug stay apart.
  * It knows no wire; each is a pure Dialect, mounted in one line.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Rpc from "effect/rpc/Rpc"
+import type { FromServer } from "effect/rpc/RpcMessage"
 import * as RpcServer from "effect/rpc/RpcServer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
+import type { Principal } from "../domain/Principal.ts"
 import { Events } from "../services/Events.ts"
 import type { Dialect, Ref } from "./Dialect.ts"
 import { DialectExchange } from "./DialectExchange.ts"
+import { contractMethods } from "./DialectMethods.ts"
 import * as Fanout from "./Fanout.ts"
-import { type Wire, Wires } from "./Wires.ts"
+import { LocalCalls } from "./LocalCalls.ts"
+import { type Peer, type Wire, Wires } from "./Wires.ts"
+
+/** As whom a dialect asks what it tells all who may read. */
+const reader: Principal = { id: "gateway", kind: "local", role: "operator", scopes: ["operator.read"] }
 
 export class DialectServer extends Context.Service<
   DialectServer,
   {
     /** The dialect as a wire: one fan-out for all its connections, one conversation for each. */
     wire<R extends Ref>(dialect: Dialect<R>): Effect.Effect<Wire, never, Scope.Scope>
+    /** One conversation with a peer that is only told what it asked for: nothing can be followed. */
+    converse<R extends Ref>(dialect: Dialect<R>, peer: Peer): Effect.Effect<DialectExchange<R>, never, Scope.Scope>
   }
 >()("causeway/transport/DialectServer") {
   static readonly layer: Layer.Layer<
     DialectServer,
     never,
-    Events | GatewayConfig | Rpc.ToHandler<GatewayRpcs> | Rpc.Middleware<GatewayRpcs>
+    Events | GatewayConfig | LocalCalls | Rpc.ToHandler<GatewayRpcs> | Rpc.Middleware<GatewayRpcs>
   > = Layer.effect(
     DialectServer,
     Effect.gen(function* () {
-      const { limits } = yield* GatewayConfig
+      const { limits, monitorIntervalMs } = yield* GatewayConfig
+      const clock = yield* Clock.Clock
       const events = yield* Events
-      const exchanges = new Map<number, DialectExchange<Ref>>()
+      const { call } = yield* LocalCalls
+      const answers = new Map<number, (message: FromServer<GatewayRpcs>) => Effect.Effect<void>>()
       const server = yield* RpcServer.makeNoSerialization(GatewayRpcs, {
         disableClientAcks: true,
         disableFatalDefects: true,
         disableTracing: true,
-        onFromServer: (message) => exchanges.get(message.clientId)?.answer(message) ?? Effect.void,
+        onFromServer: (message) => answers.get(message.clientId)?.(message) ?? Effect.void,
       })
 
-      const wire = Effect.fnUntraced(function* <R extends Ref>(dialect: Dialect<R>) {
-        const fanout = yield* Fanout.make(dialect).pipe(Effect.provideService(Events, events))
-        return {
-          dialect: dialect.name,
-          open: Effect.fnUntraced(function* (peer) {
-            const conversation = dialect.converse({ connectionId: peer.id })
-            const exchange = new DialectExchange({ server, fanout, limits }, peer, conversation, yield* Effect.scope)
-            yield* Effect.acquireRelease(
-              Effect.sync(() => exchanges.set(peer.clientId, exchange)),
-              () =>
-                Effect.andThen(
-                  Effect.sync(() => exchanges.delete(peer.clientId)),
-                  server.disconnect(peer.clientId),
-                ),
-            )
-            yield* exchange.greet()
-            return exchange
-          }),
-        } satisfies Wire
+      const open = Effect.fnUntraced(function* <R extends Ref>(
+        dialect: Dialect<R>,
+        peer: Peer,
+        fanout: Fanout.Fanout | undefined,
+      ) {
+        const { methods = contractMethods } = dialect
+        const conversation = dialect.converse({
+          connectionId: peer.id,
+          pushes: fanout !== undefined,
+          now: () => clock.currentTimeMillisUnsafe(),
+          head: events.head,
+        })
+        const exchange = new DialectExchange(
+          { server, methods, fanout, limits },
+          peer,
+          conversation,
+          yield* Effect.scope,
+        )
+        // Last of all that the connection ends: until then what it interrupts still finds its client.
+        yield* Effect.acquireRelease(
+          Effect.sync(() => answers.set(peer.clientId, (message) => exchange.answer(message))),
+          () =>
+            Effect.suspend(() => {
+              answers.delete(peer.clientId)
+              return server.disconnect(peer.clientId)
+            }),
+        )
+        yield* exchange.greet()
+        return exchange
       })
 
-      return DialectServer.of({ wire })
+      return DialectServer.of({
+        wire: Effect.fnUntraced(function* (dialect) {
+          const { name } = dialect
+          const ask = (method: string, params: unknown) =>
+            call({ id: name, dialect: name, principal: reader }, method, params)
+          const fanout = yield* Effect.provideService(Fanout.make(dialect, ask, monitorIntervalMs), Events, events)
+          return { dialect: name, open: (peer) => open(dialect, peer, fanout) }
+        }),
+        converse: (dialect, peer) => open(dialect, peer, undefined),
+      })
     }),
   )
 

@@ -1,37 +1,61 @@
 /**
  * The fan-out: one listener to the events for a whole dialect. An event is worded once for all who follow alike and
  * handed to their outboxes; each is first brought to the present from its own position. It knows no frame.
+ *
+ * Where a frame says more than its event, the fan-out asks once, for all, and the events behind it wait: positions that
+ * a client sees only ever ascend, or it could not resume.
  */
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type EventFilter, type EventItem, type Position, type Positioned, wants } from "../domain/Event.ts"
+import {
+  type EventFilter,
+  type EventItem,
+  type Position,
+  type Positioned,
+  type ResetReason,
+  wants,
+} from "../domain/Event.ts"
 import { Events } from "../services/Events.ts"
-import type { Dialect, Told } from "./Dialect.ts"
+import type { Dialect, Frame, Told } from "./Dialect.ts"
+import { type Call, make as makeDigests } from "./Digests.ts"
 import { textFrame } from "./Frames.ts"
+import { type Inquiry, run } from "./Inquiry.ts"
 import type { Peer } from "./Wires.ts"
 
 /** Frames held for one follower while it is brought to the present. More: it is joined anew from where it stands. */
 const HELD_FRAMES = 4_096
 
+/** How long the events wait for an answer. Without it, what was asked about is not told. */
+const PATIENCE = "2 seconds"
+
 interface Worded {
-  readonly told: Told
-  readonly seq: number
+  readonly told: Frame
+  /** Its position, where a client that has not got it must resume before it. */
+  readonly seq: number | undefined
   /** The frame's bytes, made when first needed and shared by all. */
   bytes: Buffer | undefined
 }
 
+interface WordedEvent extends Worded {
+  readonly seq: number
+}
+
 class Follower {
   readonly peer: Peer
-  /** Events up to it were sent. */
-  seq = -1
-  /** What happened while the past is still being told; undefined: the follower is in the present. */
-  held: Array<Worded> | undefined = []
+  /** Everything up to it was handed to the outbox. */
+  seq: number
+  /** What happens while the past is still being told; undefined: the follower is in the present. */
+  held: Array<WordedEvent> | undefined = []
+  /** More happened than can be held. */
   outrun = false
+  /** Not all of the past could be told. */
+  reset: ResetReason | null = null
 
-  constructor(peer: Peer) {
+  constructor(peer: Peer, seq: number) {
     this.peer = peer
+    this.seq = seq
   }
 }
 
@@ -45,131 +69,193 @@ class Group {
     this.key = key
     this.filter = filter
   }
+
+  /** The same bytes for everybody who is at the same place: one Buffer for the whole batch. */
+  deliver(batch: ReadonlyArray<WordedEvent>): void {
+    const first = batch[0]!.seq
+    const last = batch.at(-1)!.seq
+    let whole: Buffer | undefined
+    for (const follower of this.followers) {
+      const { held, peer } = follower
+      if (held !== undefined) {
+        if (held.length + batch.length > HELD_FRAMES) follower.outrun = true
+        else held.push(...batch)
+      } else if (follower.seq < first && !peer.behind) {
+        whole ??= batch.length === 1 ? bytesOf(batch[0]!) : Buffer.concat(batch.map(bytesOf))
+        peer.sendShared(whole, batch.length, first)
+        follower.seq = last
+      } else {
+        for (const worded of batch) if (worded.seq > follower.seq) this.hand(peer, worded)
+        follower.seq = Math.max(follower.seq, last)
+      }
+    }
+  }
+
+  hand(peer: Peer, worded: Worded): void {
+    const { seq, told } = worded
+    // A client that keeps up gets the shared bytes; policies are for what has to wait.
+    if (told.policy === "must" || !peer.behind) return peer.sendShared(bytesOf(worded), 1, seq)
+    // One connection may follow several times: what waits under one key is not another's.
+    const key = `${this.key}\n${told.key}`
+    if (told.policy === "latest") peer.sendLatest(key, told.text, seq)
+    else peer.sendAppended(key, told.value, told.by, seq)
+  }
 }
+
+const groupId = (key: string, filter: EventFilter): string => `${key}\n${JSON.stringify(filter)}`
 
 const bytesOf = (worded: Worded): Buffer => (worded.bytes ??= textFrame(worded.told.text))
 
-const send = (peer: Peer, worded: Worded): void => {
-  const { seq, told } = worded
-  // A client that keeps up gets the shared bytes; policies are for what has to wait.
-  if (told.policy === "must" || !peer.behind) peer.sendShared(bytesOf(worded), 1, seq)
-  else if (told.policy === "latest") peer.sendLatest(told.key, told.text, seq)
-  else peer.sendAppended(told.key, told.value, told.by, seq)
-}
-
-const hold = (follower: Follower, held: Array<Worded>, batch: ReadonlyArray<Worded>): void => {
-  if (held.length + batch.length > HELD_FRAMES) follower.outrun = true
-  else held.push(...batch)
-}
-
-/** The same bytes for everybody who is at the same place: one Buffer for the whole batch. */
-const deliver = (group: Group, batch: ReadonlyArray<Worded>): void => {
-  const first = batch[0]!.seq
-  const last = batch.at(-1)!.seq
-  let whole: Buffer | undefined
-  for (const follower of group.followers) {
-    if (follower.held !== undefined) {
-      hold(follower, follower.held, batch)
-    } else if (follower.seq < first && !follower.peer.behind) {
-      whole ??= batch.length === 1 ? bytesOf(batch[0]!) : Buffer.concat(batch.map(bytesOf))
-      follower.peer.sendShared(whole, batch.length, last)
-      follower.seq = last
-    } else {
-      for (const worded of batch) if (worded.seq > follower.seq) send(follower.peer, worded)
-      follower.seq = Math.max(follower.seq, last)
-    }
-  }
+export interface Followed {
+  /** Everything up to it was handed to the outbox: from here a client that got all of that can resume. */
+  readonly position: () => Position
+  /** Brings the peer to the present, calls back, and goes on with what happens, until interrupted. */
+  readonly life: Effect.Effect<never>
 }
 
 export interface Fanout {
-  /** Brings the peer to the present, then tells it what happens, until interrupted. */
-  follow(peer: Peer, key: string, filter: EventFilter, from: Position | undefined): Effect.Effect<void>
+  follow(
+    peer: Peer,
+    key: string,
+    filter: EventFilter,
+    from: Position | undefined,
+    joined: (at: Position, reset: ResetReason | null) => Effect.Effect<void>,
+  ): Followed
 }
 
+/** `call`: how what the dialect asks is answered. `digestPauseMs`: how often a list may be told as a whole. */
 export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "event">,
+  dialect: Pick<Dialect, "name" | "event">,
+  call: Call,
+  digestPauseMs: number,
 ): Effect.fn.Return<Fanout, never, Events | Scope.Scope> {
   const events = yield* Events
+  const runFork = Effect.runForkWith(yield* Effect.context())
   const news = yield* events.listen
+  const { epoch, seq: start } = events.head()
   const groups = new Map<string, Group>()
+  /** Everything up to it was handed to all who are in the present. */
+  let toldSeq = start
 
-  const word = (key: string, item: EventItem, json: () => string): Worded | undefined => {
-    const told = dialect.event(key, item, json)
-    return told === undefined ? undefined : { told, seq: item.seq, bytes: undefined }
+  const digests = yield* makeDigests<Group>(call, digestPauseMs, (group, key, text) => {
+    const list: Worded = { told: { policy: "latest", key, text }, seq: undefined, bytes: undefined }
+    for (const { peer } of group.followers) group.hand(peer, list)
+  })
+
+  /** A dialect that cannot word one event can word the next. */
+  const complain = (problem: unknown): ReadonlyArray<Told> => {
+    runFork(Effect.annotateLogs(Effect.logError("an event was not told", problem), { dialect: dialect.name }))
+    return []
   }
 
-  const tellAll = (batch: ReadonlyArray<Positioned>): void => {
+  const word = (group: Group, item: EventItem, json: () => string) => {
+    try {
+      const telling = dialect.event(group.key, item, json, epoch) ?? []
+      return "policy" in telling ? [telling] : telling
+    } catch (bug) {
+      return complain(bug)
+    }
+  }
+
+  const ask = (inquiry: Inquiry<ReadonlyArray<Told>>) =>
+    run(inquiry, call).pipe(
+      Effect.timeout(PATIENCE),
+      Effect.catch((fault) => Effect.sync(() => complain(fault))),
+      Effect.catchDefect((bug) => Effect.sync(() => complain(bug))),
+    )
+
+  /** What is told of an event at once; lists are told after it. */
+  const framesOf = (group: Group, told: ReadonlyArray<Told>): ReadonlyArray<Frame> =>
+    told.filter((one) => {
+      if (one.policy === "digest") digests.add(group, one.key, one.inquiry)
+      return one.policy !== "digest"
+    })
+
+  const tellAll = Effect.fnUntraced(function* (batch: ReadonlyArray<Positioned>) {
     const texts = batch.map((item) => {
       let text: string | undefined
       return () => (text ??= JSON.stringify(item))
     })
     for (const group of groups.values()) {
-      const worded: Array<Worded> = []
+      const worded: Array<WordedEvent> = []
       for (let i = 0; i < batch.length; i++) {
         const item = batch[i]!
-        const one = wants(group.filter, item.event) ? word(group.key, item, texts[i]!) : undefined
-        if (one !== undefined) worded.push(one)
+        if (!wants(group.filter, item.event)) continue
+        const telling = word(group, item, texts[i]!)
+        for (const told of framesOf(group, "_tag" in telling ? yield* ask(telling) : telling)) {
+          worded.push({ told, seq: item.seq, bytes: undefined })
+        }
       }
-      if (worded.length > 0) deliver(group, worded)
+      if (worded.length > 0) group.deliver(worded)
     }
-  }
+    toldSeq = batch.at(-1)?.seq ?? toldSeq
+  })
 
-  yield* Effect.forkScoped(
-    Effect.forever(
-      Effect.map(PubSub.takeAll(news), (batch) => tellAll(batch)),
-      { disableYield: true },
-    ),
-  )
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(PubSub.takeAll(news), tellAll), { disableYield: true }))
+
+  const tellPast = Effect.fnUntraced(function* (group: Group, follower: Follower, page: ReadonlyArray<EventItem>) {
+    yield* follower.peer.room()
+    for (const item of page) {
+      const telling = word(group, item, () => JSON.stringify(item))
+      // What frames the past has no place of its own: resuming tells it again.
+      const seq = item._tag === "Event" ? item.seq : undefined
+      for (const told of framesOf(group, "_tag" in telling ? yield* ask(telling) : telling)) {
+        group.hand(follower.peer, { told, seq, bytes: undefined })
+      }
+      follower.seq = item.seq
+      if (item._tag === "Joined" && item.reset !== null) follower.reset = item.reset
+    }
+  })
 
   /** Tells the past up to a head, then what was held since; from there on `deliver` goes on. */
   const bringToPresent = Effect.fnUntraced(function* (group: Group, follower: Follower, from: Position | undefined) {
+    const held: Array<WordedEvent> = (follower.held = [])
+    follower.outrun = false
     const { head, items } = yield* events.past(group.filter, from)
-    yield* Stream.runForEachArray(items, (page) =>
-      Effect.map(follower.peer.room(), () => {
-        for (const item of page) {
-          const worded = word(group.key, item, () => JSON.stringify(item))
-          if (worded !== undefined) send(follower.peer, worded)
-        }
-      }),
-    )
+    yield* Stream.runForEachArray(items, (page) => tellPast(group, follower, page))
     follower.seq = head
     if (follower.outrun) return
-    for (const worded of follower.held ?? []) {
-      if (worded.seq <= head) continue
-      send(follower.peer, worded)
-      follower.seq = worded.seq
-    }
+    for (const worded of held) if (worded.seq > head) group.hand(follower.peer, worded)
+    follower.seq = Math.max(head, held.at(-1)?.seq ?? head)
     follower.held = undefined
   })
 
-  const join = Effect.fnUntraced(function* (peer: Peer, group: Group, from: Position | undefined) {
-    let position = from
-    while (true) {
-      const follower = new Follower(peer)
-      group.followers.add(follower)
-      yield* Effect.ensuring(
-        Effect.andThen(
-          bringToPresent(group, follower, position),
-          Effect.suspend(() => (follower.outrun ? Effect.void : Effect.never)),
-        ),
-        Effect.sync(() => group.followers.delete(follower)),
-      )
-      position = { epoch: events.head().epoch, seq: follower.seq }
-    }
-  })
+  const enter = (key: string, filter: EventFilter, follower: Follower): Group => {
+    const id = groupId(key, filter)
+    const group = groups.get(id) ?? new Group(key, filter)
+    groups.set(id, group)
+    group.followers.add(follower)
+    return group
+  }
+
+  const leave = (group: Group, follower: Follower): void => {
+    group.followers.delete(follower)
+    if (group.followers.size === 0) groups.delete(groupId(group.key, group.filter))
+  }
 
   return {
-    follow: (peer, key, filter, from) =>
-      Effect.suspend(() => {
-        const id = `${key}\n${JSON.stringify(filter)}`
-        const group = groups.get(id) ?? new Group(key, filter)
-        groups.set(id, group)
-        return Effect.ensuring(
-          join(peer, group, from),
+    follow: (peer, key, filter, from, joined) => {
+      // A position of another log is none of ours: the beginning is as good for being told so.
+      const follower = new Follower(peer, from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0)
+      const isPresent = () => follower.held === undefined
+      const position = () => ({ epoch, seq: isPresent() ? Math.max(follower.seq, toldSeq) : follower.seq })
+      const live = Effect.fnUntraced(function* (group: Group) {
+        yield* bringToPresent(group, follower, from)
+        while (!isPresent()) yield* bringToPresent(group, follower, position())
+        yield* joined(position(), follower.reset)
+        return yield* Effect.never
+      })
+      const life = Effect.acquireUseRelease(
+        Effect.sync(() => enter(key, filter, follower)),
+        live,
+        (group) =>
           Effect.sync(() => {
-            if (group.followers.size === 0 && groups.get(id) === group) groups.delete(id)
+            follower.seq = position().seq
+            follower.held = []
+            leave(group, follower)
           }),
-        )
-      }),
+      )
+      return { position, life }
+    },
   }
 })

@@ -8,30 +8,29 @@ import * as RpcSchema from "effect/rpc/RpcSchema"
 import { EventFilter, Position } from "../domain/Event.ts"
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import { Refusal } from "../domain/Refusal.ts"
+import type { Tagged } from "./Dialect.ts"
 
-type Codec = Schema.Codec<unknown, unknown>
+type Codec<A> = (value: unknown) => Effect.Effect<A, Schema.SchemaError>
 
-/** The contract's schemas need no services; the group's type has forgotten it. */
-const json = (schema: Schema.Top): Codec => Schema.toCodecJson(schema) as unknown as Codec
+// The contract's schemas need no services, which the group's type has forgotten.
+const decoder = (schema: Schema.Top) => Schema.decodeUnknownEffect(Schema.toCodecJson(schema)) as Codec<unknown>
+const encoder = (schema: Schema.Top) => Schema.encodeUnknownEffect(Schema.toCodecJson(schema)) as Codec<unknown>
 
 export interface MethodCodec {
   readonly rpc: Rpc.AnyWithProps
   readonly streams: boolean
-  readonly decode: (params: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+  readonly decode: Codec<unknown>
   /** Of the result, or of one value where the method streams. */
-  readonly encodeValue: (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
-  readonly encodeError: (error: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+  readonly encodeValue: Codec<unknown>
 }
 
 const codecOf = (rpc: Rpc.AnyWithProps): MethodCodec => {
-  const value = RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema.success : rpc.successSchema
-  const errors = [rpc.errorSchema, ...(RpcSchema.isStreamSchema(rpc.successSchema) ? [rpc.successSchema.error] : [])]
+  const { successSchema: success } = rpc
   return {
     rpc,
-    streams: RpcSchema.isStreamSchema(rpc.successSchema),
-    decode: Schema.decodeUnknownEffect(json(rpc.payloadSchema)),
-    encodeValue: Schema.encodeUnknownEffect(json(value)),
-    encodeError: Schema.encodeUnknownEffect(json(Schema.Union([...errors, Refusal]))),
+    streams: RpcSchema.isStreamSchema(success),
+    decode: decoder(rpc.payloadSchema),
+    encodeValue: encoder(RpcSchema.isStreamSchema(success) ? success.success : success),
   }
 }
 
@@ -39,9 +38,21 @@ export const methodCodecs: ReadonlyMap<string, MethodCodec> = new Map(
   Array.from(GatewayRpcs.requests, ([method, rpc]) => [method, codecOf(rpc)]),
 )
 
+const errorsOf = ({ errorSchema, successSchema }: Rpc.AnyWithProps): ReadonlyArray<Schema.Top> =>
+  RpcSchema.isStreamSchema(successSchema) ? [errorSchema, successSchema.error] : [errorSchema]
+
+/** Each schema once: many methods share theirs. */
+const errors = new Set([...GatewayRpcs.requests.values()].flatMap((rpc) => errorsOf(rpc)))
+
+/** Of any error of any method, and of any refusal: their tags tell them apart. */
+export const encodeError = encoder(Schema.Union([...errors, Refusal])) as Codec<Tagged>
+
 export const encodeRefusal = Schema.encodeSync(Refusal)
 
 /** `events.subscribe` as a foreign wire asks for it: the fan-out carries it out, not a stream of its own. */
 export const decodeSubscription = Schema.decodeUnknownEffect(
   Schema.toCodecJson(Schema.Struct({ ...EventFilter.fields, from: Schema.optionalKey(Position) })),
 )
+
+/** As `Unsubscribe` of DialectMethods.ts takes it. */
+export const decodeUnsubscription = Schema.decodeUnknownEffect(Schema.Struct({ subscription: Schema.String }))

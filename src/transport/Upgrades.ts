@@ -45,7 +45,7 @@ const noRoom = {
 } as const satisfies Record<Exclude<Admission, "admitted">, readonly [keyof typeof refusals, string]>
 
 /** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
-const normalizeAddress = (address: string | undefined): string =>
+export const normalizeAddress = (address: string | undefined): string =>
   address === undefined ? "" : address.startsWith("::ffff:") ? address.slice(7) : address
 
 const pathOf = (url: string): string => {

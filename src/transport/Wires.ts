@@ -18,13 +18,16 @@ export interface Peer {
   readonly clientId: number
   readonly id: string
   readonly remoteAddress: string
+  readonly dialect: string
+  /** From now on it is listed under this dialect: for a path where the client's first frame decides. */
+  speaks(dialect: string): void
   /** Undefined until the client has proved who it is. */
   readonly principal: Principal | undefined
   /** Checks the token; from then on the connection acts as its principal, under the limits of those who are known. */
   authenticate(token: Redacted.Redacted<string> | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
   /** Asks for one of the connection's messages per second: 0, or in how many milliseconds to try again. */
   admit(): number
-  /** `must`: never dropped. `seq`: the newest event position in it. */
+  /** `must`: never dropped. `seq`: the first event position in it, before which a client resumes that has not got it. */
   send(text: string, seq?: number): void
   /** As `send`, for whole frames that are built once for many connections. */
   sendShared(frames: Buffer, count: number, seq?: number): void

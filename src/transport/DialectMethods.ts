@@ -1,0 +1,43 @@
+/**
+ * What can be called in a dialect: the contract's methods, and methods of the dialect's own that are made of them. A
+ * table of names is all that a dialect states; DialectExchange.ts carries the calls out.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Inquiry from "./Inquiry.ts"
+import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
+
+export type Method =
+  | { readonly _tag: "Contract"; readonly codec: MethodCodec }
+  /** Calls methods of the contract as the client, and makes one answer of theirs. */
+  | { readonly _tag: "Own"; readonly inquire: (params: unknown) => Inquiry.Inquiry<unknown> }
+  /** `events.subscribe`, carried out by the fan-out: answers at once which subscription it has made. */
+  | { readonly _tag: "Subscribe" }
+  | { readonly _tag: "Unsubscribe" }
+
+const SUBSCRIBE = "events.subscribe"
+
+/** Ends a subscription. The native wire has no need of it: there a subscription is a call, and ends as calls do. */
+const UNSUBSCRIBE = "events.unsubscribe"
+
+/** The contract by its own names. */
+export const contractMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
+  ...Array.from(methodCodecs, ([name, codec]): [string, Method] => [
+    name,
+    name === SUBSCRIBE ? { _tag: "Subscribe" } : { _tag: "Contract", codec },
+  ]),
+  [UNSUBSCRIBE, { _tag: "Unsubscribe" }],
+])
+
+/** A method of a dialect's own: what it takes, in the dialect's names, and what it asks of the contract. */
+export const own = <P, I>(params: Schema.Codec<P, I>, inquire: (params: P) => Inquiry.Inquiry<unknown>): Method => {
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(params))
+  return {
+    _tag: "Own",
+    inquire: (json) =>
+      Result.match(decode(json), {
+        onFailure: ({ message }) => Inquiry.failed({ _tag: "InvalidParams", issue: message }),
+        onSuccess: inquire,
+      }),
+  }
+}

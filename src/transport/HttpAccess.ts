@@ -1,0 +1,45 @@
+/**
+ * Who calls over HTTP: the page that a browser names must be allowed and the token must be right, as on every wire.
+ * What is asked is the route's.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import type { Principal } from "../domain/Principal.ts"
+import type { Unauthenticated } from "../domain/Refusal.ts"
+import { Authenticator } from "../services/Authenticator.ts"
+import { isOriginAllowed } from "./Origin.ts"
+import { normalizeAddress, presentedToken } from "./Upgrades.ts"
+
+export interface Caller {
+  readonly principal: Principal
+  readonly remoteAddress: string
+}
+
+/** Checks a request, or fails with the answer to it. */
+export type Access = (
+  request: HttpServerRequest.HttpServerRequest,
+) => Effect.Effect<Caller, HttpServerResponse.HttpServerResponse>
+
+export const problem = (status: number, error: string, headers: Record<string, string> = {}) =>
+  HttpServerResponse.jsonUnsafe({ error }, { status, headers })
+
+const unauthorized = ({ reason }: Unauthenticated) =>
+  problem(401, reason === "missing" ? "a token is needed" : "the token is not right", { "www-authenticate": "Bearer" })
+
+const foreign = problem(403, "this page's origin is not allowed")
+
+export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig> = Effect.gen(function* () {
+  const { allowedOrigins, auth } = yield* GatewayConfig
+  const authenticator = yield* Authenticator
+  const origins = { allowed: allowedOrigins, open: auth === "none" }
+  return Effect.fnUntraced(function* ({ headers, originalUrl, remoteAddress: from }) {
+    if (!isOriginAllowed(origins, headers["origin"], headers["host"])) return yield* Effect.fail(foreign)
+    const remoteAddress = normalizeAddress(Option.getOrUndefined(from))
+    const token = presentedToken(headers["authorization"], originalUrl)
+    const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), unauthorized)
+    return { principal, remoteAddress }
+  })
+})

@@ -1,0 +1,82 @@
+/**
+ * Inquiry: an answer that takes calls of the contract to make, as pure steps: what to call, and what follows from how
+ * it ended. Who makes the calls, and as whom, is the interpreter's.
+ */
+import * as Effect from "effect/Effect"
+import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
+import type { Fault } from "./Dialect.ts"
+
+export type Inquiry<A> = Known<A> | Failed | Ask<A>
+
+export interface Known<A> {
+  readonly _tag: "Known"
+  readonly value: A
+}
+
+export interface Failed {
+  readonly _tag: "Failed"
+  readonly fault: Fault
+}
+
+export interface Ask<A> {
+  readonly _tag: "Ask"
+  readonly method: string
+  readonly params: unknown
+  readonly onResult: (result: unknown) => Inquiry<A>
+  readonly onFault: (fault: Fault) => Inquiry<A>
+}
+
+/** The methods that answer once. */
+export type AskedMethod = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
+type RpcOf<M extends AskedMethod> = Extract<GatewayRpcs, { readonly _tag: M }>
+/** The parameters of a method as JSON. */
+export type Params<M extends AskedMethod> = RpcOf<M>["payloadSchema"]["Encoded"]
+/** The result of a method as JSON. */
+export type Result<M extends AskedMethod> = RpcOf<M>["successSchema"]["Encoded"]
+
+export const known = <A>(value: A): Known<A> => ({ _tag: "Known", value })
+
+export const failed = (fault: Fault): Failed => ({ _tag: "Failed", fault })
+
+/** Without `onFault`, a call that fails fails the inquiry. */
+export const ask = <M extends AskedMethod, A>(
+  method: M,
+  params: Params<M>,
+  onResult: (result: Result<M>) => Inquiry<A>,
+  onFault: (fault: Fault) => Inquiry<A> = failed,
+): Ask<A> => ({
+  _tag: "Ask",
+  method,
+  params,
+  // What a method answers is its result.
+  onResult: (result) => onResult(result as Result<M>),
+  onFault,
+})
+
+export const map = <A, B>(inquiry: Inquiry<A>, f: (value: A) => B): Inquiry<B> => {
+  switch (inquiry._tag) {
+    case "Known":
+      return known(f(inquiry.value))
+    case "Failed":
+      return inquiry
+    case "Ask":
+      return {
+        ...inquiry,
+        onResult: (result) => map(inquiry.onResult(result), f),
+        onFault: (fault) => map(inquiry.onFault(fault), f),
+      }
+  }
+}
+
+/** Makes the calls one after another. */
+export const run = Effect.fnUntraced(function* <A>(
+  inquiry: Inquiry<A>,
+  call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>,
+): Effect.fn.Return<A, Fault> {
+  let step = inquiry
+  while (step._tag === "Ask") {
+    const { method, onFault, onResult, params } = step
+    step = yield* Effect.match(call(method, params), { onSuccess: onResult, onFailure: onFault })
+  }
+  return step._tag === "Known" ? step.value : yield* Effect.fail(step.fault)
+})

@@ -1,0 +1,72 @@
+/**
+ * The one table of JSON-RPC error codes: those of the specification, and ours in the ranges that it leaves. Each error
+ * carries the tagged fault as `data`, for programs.
+ */
+import type { Fault, Tagged } from "../Dialect.ts"
+import { describe } from "../Faults.ts"
+import type { JsonRpcError } from "./Envelope.ts"
+
+export const codes = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  unknownMethod: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  /** The method's own error. */
+  failed: -32000,
+  unauthenticated: -32001,
+  forbidden: -32003,
+  rateLimited: -32029,
+  /** As the Language Server Protocol has it for a cancelled request. */
+  cancelled: -32800,
+} as const
+
+export const parseError: JsonRpcError = { code: codes.parseError, message: "Parse error" }
+
+export const invalidRequest = (issue: string): JsonRpcError => ({
+  code: codes.invalidRequest,
+  message: "Invalid Request",
+  data: { _tag: "InvalidRequest", issue },
+})
+
+export const internal: JsonRpcError = { code: codes.internal, message: "Internal error" }
+
+const codeOf = (fault: Fault): number => {
+  switch (fault._tag) {
+    case "UnknownMethod":
+      return codes.unknownMethod
+    case "InvalidParams":
+      return codes.invalidParams
+    case "DuplicateId":
+      return codes.invalidRequest
+    case "Denied":
+      return fault.refusal._tag === "Forbidden" ? codes.forbidden : codes.unauthenticated
+    case "Limited":
+      return codes.rateLimited
+    case "Domain":
+      return codes.failed
+    case "Interrupted":
+      return codes.cancelled
+    case "Internal":
+      return codes.internal
+  }
+}
+
+const dataOf = (fault: Fault): Tagged => {
+  switch (fault._tag) {
+    case "Denied":
+      return fault.refusal
+    case "Limited":
+      return { ...fault, _tag: "RateLimited" }
+    case "Domain":
+      return fault.error
+    default:
+      return { ...fault }
+  }
+}
+
+export const ofFault = (fault: Fault): JsonRpcError => ({
+  code: codeOf(fault),
+  message: describe(fault),
+  ...(fault._tag !== "Internal" && { data: dataOf(fault) }),
+})

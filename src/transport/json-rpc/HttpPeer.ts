@@ -1,0 +1,98 @@
+/**
+ * One HTTP request as a peer: it is registered for as long as it takes, is not present, and hears nothing but its
+ * answer. It knows no HTTP.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Principal } from "../../domain/Principal.ts"
+import { type Connection, Connections, type Registered } from "../../services/Connections.ts"
+import type { CloseCode } from "../CloseCodes.ts"
+import type { Caller } from "../HttpAccess.ts"
+import type { Peer } from "../Wires.ts"
+
+export class HttpPeer implements Peer, Connection {
+  dialect: string
+  readonly remoteAddress: string
+  readonly principal: Principal
+  readonly behind = false
+  /** What was said last: streams are not told here, so it is the answer. */
+  answer: string | undefined = undefined
+  /** Why there is none, where the conversation broke down. */
+  closed: CloseCode | undefined = undefined
+  readonly #openedAt: number
+  #registered: Registered | undefined = undefined
+
+  private constructor(dialect: string, { principal, remoteAddress }: Caller, openedAt: number) {
+    this.dialect = dialect
+    this.principal = principal
+    this.remoteAddress = remoteAddress
+    this.#openedAt = openedAt
+  }
+
+  /** Registered until the scope closes. */
+  static readonly make = Effect.fnUntraced(function* (
+    dialect: string,
+    caller: Caller,
+  ): Effect.fn.Return<HttpPeer, never, Connections | Scope.Scope> {
+    const connections = yield* Connections
+    const peer = new HttpPeer(dialect, caller, yield* Clock.currentTimeMillis)
+    peer.#registered = yield* connections.register(peer)
+    peer.#registered.actAs(caller.principal)
+    return peer
+  })
+
+  get clientId(): number {
+    return this.#registered?.clientId ?? -1
+  }
+
+  get id(): string {
+    return this.#registered?.id ?? ""
+  }
+
+  lastInboundAt(): number {
+    return this.#openedAt
+  }
+
+  callsInFlight(): number {
+    return 1
+  }
+
+  outboxBytes(): number {
+    return 0
+  }
+
+  closeByOperator(): void {}
+
+  speaks(dialect: string): void {
+    this.dialect = dialect
+  }
+
+  authenticate(): Effect.Effect<Principal> {
+    return Effect.succeed(this.principal)
+  }
+
+  admit(): number {
+    return 0
+  }
+
+  send(text: string): void {
+    this.answer = text
+  }
+
+  sendShared(): void {}
+
+  sendLatest(): void {}
+
+  sendAppended(): void {}
+
+  sendUrgent(): void {}
+
+  room(): Effect.Effect<void> {
+    return Effect.void
+  }
+
+  close(close: CloseCode): void {
+    this.closed = close
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * JSON-RPC 2.0 as a dialect: what its frames mean, and how answers, errors and events are worded. Methods are in
+ * Methods.ts, envelopes in Envelope.ts; the protocol for people is docs/protocol/json-rpc.md.
+ */
+import type { Principal } from "../../domain/Principal.ts"
+import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Unreadable } from "../Dialect.ts"
+import { Batch } from "./Batch.ts"
+import {
+  type Entry,
+  type Id,
+  isObject,
+  type JsonRpcError,
+  readFrame,
+  type Request,
+  writeError,
+  writeResult,
+} from "./Envelope.ts"
+import * as Errors from "./Errors.ts"
+import { methods } from "./Methods.ts"
+import { callItem, event, TYPING } from "./Notifications.ts"
+
+export interface JsonRpcRef extends Ref {
+  /** The id to answer with. Undefined: a notification. */
+  readonly answerTo: Id | undefined
+  /** The batch that the answer is part of, and its place there. */
+  readonly batch: Batch | undefined
+  readonly place: number
+}
+
+type In = Inbound<JsonRpcRef>
+
+const AUTHENTICATE = new Set(["authenticate", "gateway.authenticate"])
+
+const CANCEL = "$/cancel"
+
+/** Every client is told who is typing, as soon as it is known. */
+const followTyping: In = { _tag: "Follow", key: TYPING, filter: { topics: ["chat"] } }
+
+const isAnswered = (entry: Entry): boolean => entry._tag === "Invalid" || entry.id !== undefined
+
+/** Parameters go by name. An empty array names none. */
+const named = (params: unknown): unknown => (Array.isArray(params) && params.length === 0 ? undefined : params)
+
+const inBatch = ({ batch, place }: JsonRpcRef, answer: string): string | undefined =>
+  batch === undefined ? answer : batch.put(place, answer)
+
+const say = (text: string | undefined): ReadonlyArray<In> => (text === undefined ? [] : [{ _tag: "Say", text }])
+
+const succeed = (ref: JsonRpcRef, result: unknown): string | undefined =>
+  ref.answerTo === undefined ? undefined : inBatch(ref, writeResult(ref.answerTo, result))
+
+const fail = (ref: JsonRpcRef, error: JsonRpcError): string | undefined =>
+  ref.answerTo === undefined ? undefined : inBatch(ref, writeError(ref.answerTo, error))
+
+class JsonRpcConversation implements Conversation<JsonRpcRef> {
+  readonly #facts: ConnectionFacts
+
+  constructor(facts: ConnectionFacts) {
+    this.#facts = facts
+  }
+
+  greet(principal: Principal | undefined): ReadonlyArray<In> {
+    return principal === undefined ? [] : [followTyping]
+  }
+
+  read(text: string, principal: Principal | undefined): ReadonlyArray<In> {
+    const frame = readFrame(text)
+    if (frame === undefined) return say(writeError(null, Errors.parseError))
+    const { entries, isBatch } = frame
+    const answered = entries.filter(isAnswered)
+    const batch = isBatch && answered.length > 0 ? new Batch(answered.length) : undefined
+    let place = 0
+    return entries.flatMap((entry) => {
+      const { id } = entry
+      const ref = { id: id ?? undefined, answerTo: id, batch, place }
+      if (isAnswered(entry)) place++
+      return entry._tag === "Invalid"
+        ? say(fail(ref, Errors.invalidRequest(entry.issue)))
+        : this.#readRequest(ref, entry, principal)
+    })
+  }
+
+  #readRequest(ref: JsonRpcRef, request: Request, principal: Principal | undefined): ReadonlyArray<In> {
+    const { method } = request
+    const params = named(request.params)
+    if (Array.isArray(params)) {
+      return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: "parameters go by name, in an object" })))
+    }
+    if (method === CANCEL) return this.#cancel(ref, params)
+    if (principal === undefined && AUTHENTICATE.has(method)) {
+      const token = isObject(params) && typeof params["token"] === "string" ? params["token"] : undefined
+      return [{ _tag: "Identify", ref, token }]
+    }
+    return [{ _tag: "Call", ref, method, params }]
+  }
+
+  #cancel(ref: JsonRpcRef, params: unknown): ReadonlyArray<In> {
+    const id = isObject(params) ? params["id"] : undefined
+    if (typeof id !== "string" && typeof id !== "number") {
+      return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: "id must be the id of a call" })))
+    }
+    return [{ _tag: "Cancel", id }, ...say(succeed(ref, null))]
+  }
+
+  unreadable(why: Unreadable): ReadonlyArray<In> {
+    return say(writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest("the JSON is nested too deep")))
+  }
+
+  identified(ref: JsonRpcRef, principal: Principal): ReadonlyArray<In> {
+    return [...say(succeed(ref, { connectionId: this.#facts.connectionId, principal })), followTyping]
+  }
+
+  success(ref: JsonRpcRef, _method: string, value: unknown): string | undefined {
+    return succeed(ref, value ?? null)
+  }
+
+  failure(ref: JsonRpcRef, _method: string, fault: Fault): string | undefined {
+    // With the id, it would be taken for the answer to the call that has it.
+    const answerTo = fault._tag === "DuplicateId" && ref.answerTo !== undefined ? null : ref.answerTo
+    return fail({ ...ref, answerTo }, Errors.ofFault(fault))
+  }
+
+  item({ answerTo }: JsonRpcRef, _method: string, value: unknown): string | undefined {
+    return answerTo === undefined || !this.#facts.pushes ? undefined : callItem(answerTo, value)
+  }
+}
+
+export const jsonRpc: Dialect<JsonRpcRef> = {
+  name: "json-rpc",
+  methods,
+  converse: (facts) => new JsonRpcConversation(facts),
+  event,
+}

@@ -1,0 +1,61 @@
+/**
+ * What a JSON-RPC client is told without asking each time: who is typing, and the items of its streams. Text that waits
+ * for a slow client is told as one text.
+ */
+import type { EventItem, LiveEvent, Positioned } from "../../domain/Event.ts"
+import type { Told } from "../Dialect.ts"
+import type { Merge } from "../Outbox.ts"
+import { type Id, writeNotification } from "./Envelope.ts"
+
+/** The key under which every connection follows who is typing. No subscription has it. */
+export const TYPING = "typing"
+
+const ITEM = "$/item"
+
+/** An item of a call that streams, by the call's id. */
+export const callItem = (id: Id, item: unknown): string =>
+  writeNotification(ITEM, `{"id":${JSON.stringify(id)},"item":${JSON.stringify(item)}}`)
+
+const subscriptionItem = (subscription: string, json: string): string =>
+  writeNotification(ITEM, `{"subscription":${JSON.stringify(subscription)},"item":${json}}`)
+
+type Delta = Extract<LiveEvent, { readonly _tag: "TextDelta" | "ThinkingDelta" }>
+
+interface DeltaItem {
+  readonly subscription: string
+  readonly item: Positioned
+  readonly delta: Delta
+}
+
+/** About what surrounds the text. */
+const ITEM_BYTES = 256
+
+const deltas: Merge<DeltaItem> = {
+  merge: (pending, next) => ({ ...next, delta: { ...next.delta, text: pending.delta.text + next.delta.text } }),
+  render: ({ delta, item, subscription }) => subscriptionItem(subscription, JSON.stringify({ ...item, event: delta })),
+  bytes: ({ delta }) => ITEM_BYTES + delta.text.length,
+}
+
+const typing = (item: EventItem): Told | undefined => {
+  if (item._tag !== "Event" || (item.event._tag !== "RunStarted" && item.event._tag !== "RunEnded")) return undefined
+  const params = { agent_id: item.event.agentId, typing: item.event._tag === "RunStarted" }
+  return { policy: "must", text: writeNotification("typing", JSON.stringify(params)) }
+}
+
+export const event = (key: string, item: EventItem, json: () => string): Told | undefined => {
+  if (key === TYPING) return typing(item)
+  const text = subscriptionItem(key, json())
+  if (item._tag !== "Event") return { policy: "must", text }
+  switch (item.event._tag) {
+    case "TextDelta":
+    case "ThinkingDelta": {
+      const { event: delta } = item
+      const value: DeltaItem = { subscription: key, item, delta }
+      return { policy: "append", key: `${delta._tag} ${delta.runId}`, text, value, by: deltas }
+    }
+    case "PresenceChanged":
+      return { policy: "latest", key: "presence", text }
+    default:
+      return { policy: "must", text }
+  }
+}
