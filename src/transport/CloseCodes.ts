@@ -17,6 +17,8 @@ export const CloseCodes = {
   protocolError: { code: 1002, reason: "not a WebSocket frame", reconnect: false },
   unsupported: { code: 1003, reason: "frames must be text", reconnect: false },
   invalidPayload: { code: 1007, reason: "text must be UTF-8", reconnect: false },
+  /** What Mission Control clients know a wrong token by. */
+  invalidAuthentication: { code: 1008, reason: "Invalid authentication", reconnect: false },
   policy: { code: 1008, reason: "policy violation", reconnect: false },
   tooBig: { code: 1009, reason: "frame too big", reconnect: false },
   internal: { code: 1011, reason: "internal error", reconnect: true },

@@ -10,6 +10,7 @@ import { isJsonRpc } from "./json-rpc/Envelope.ts"
 import { jsonRpc } from "./json-rpc/JsonRpc.ts"
 import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
+import * as MissionRoutes from "./mission-control/Routes.ts"
 import { sniffing } from "./Sniffing.ts"
 import { Wires } from "./Wires.ts"
 
@@ -26,4 +27,6 @@ const wires = Layer.effectDiscard(
   }),
 )
 
-export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer).pipe(Layer.provide(DialectServer.layer))
+export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer, MissionRoutes.layer).pipe(
+  Layer.provide(DialectServer.layer),
+)

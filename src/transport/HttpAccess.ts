@@ -29,14 +29,25 @@ export const problem = (status: number, error: string, headers: Record<string, s
 const unauthorized = ({ reason }: Unauthenticated) =>
   problem(401, reason === "missing" ? "a token is needed" : "the token is not right", { "www-authenticate": "Bearer" })
 
-const foreign = problem(403, "this page's origin is not allowed")
+export const foreign = problem(403, "this page's origin is not allowed")
+
+type IsAllowed = (request: HttpServerRequest.HttpServerRequest) => boolean
+
+/** Whether the page that a browser names may ask. All that a preflight is about: it brings no token. */
+export const pages: Effect.Effect<IsAllowed, never, GatewayConfig> = Effect.map(
+  GatewayConfig,
+  ({ allowedOrigins, auth }) => {
+    const policy = { allowed: allowedOrigins, open: auth === "none" }
+    return ({ headers }) => isOriginAllowed(policy, headers["origin"], headers["host"])
+  },
+)
 
 export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig> = Effect.gen(function* () {
-  const { allowedOrigins, auth } = yield* GatewayConfig
   const authenticator = yield* Authenticator
-  const origins = { allowed: allowedOrigins, open: auth === "none" }
-  return Effect.fnUntraced(function* ({ headers, originalUrl, remoteAddress: from }) {
-    if (!isOriginAllowed(origins, headers["origin"], headers["host"])) return yield* Effect.fail(foreign)
+  const isAllowed = yield* pages
+  return Effect.fnUntraced(function* (request) {
+    if (!isAllowed(request)) return yield* Effect.fail(foreign)
+    const { headers, originalUrl, remoteAddress: from } = request
     const remoteAddress = normalizeAddress(Option.getOrUndefined(from))
     const token = presentedToken(headers["authorization"], originalUrl)
     const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), unauthorized)

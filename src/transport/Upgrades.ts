@@ -54,10 +54,12 @@ const pathOf = (url: string): string => {
 }
 
 /** `Authorization: Bearer`, or `?token=` for browsers, which can set no header. */
-export const presentedToken = (request: IncomingMessage): Redacted.Redacted<string> | undefined => {
-  const bearer = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1]
+export const presentedToken = (
+  authorization: string | undefined,
+  url: string,
+): Redacted.Redacted<string> | undefined => {
+  const bearer = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1]
   if (bearer !== undefined) return Redacted.make(bearer)
-  const url = request.url ?? ""
   if (!url.includes("token=")) return undefined
   const token = new URLSearchParams(url.slice(pathOf(url).length)).get("token")
   return token === null ? undefined : Redacted.make(token)
@@ -118,7 +120,7 @@ export class Upgrades extends Context.Service<
           })
         }
 
-        const token = presentedToken(request)
+        const token = presentedToken(headers.authorization, url)
         if (token === undefined && !authenticator.open) return upgrade(undefined)
         const fiber = runFork(authenticator.authenticate(token, remoteAddress))
         fiber.addObserver((exit) => {

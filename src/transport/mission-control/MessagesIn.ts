@@ -80,7 +80,7 @@ const subscribe = ({ after, channels }: Fields): ClientMessage => {
 }
 
 /** As the first such server had it: what is no number, or no number of messages, is the default. */
-const historyLimit = (limit: unknown): number =>
+export const historyLimit = (limit: unknown): number =>
   typeof limit === "number" && limit >= 1 ? Math.min(HISTORY_MAX, Math.floor(limit)) : HISTORY
 
 const request = ({ date, limit, resource, sessionKey }: Fields): ClientMessage => {

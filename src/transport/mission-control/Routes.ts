@@ -1,0 +1,106 @@
+/**
+ * Mission Control's HTTP routes: the same resources as over its channels, for those who only want to look. The token and
+ * the rule of origins are those of every wire; what is wrong is answered as `{error}`.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { Id } from "../../domain/Bounds.ts"
+import * as Cors from "../Cors.ts"
+import type { Fault } from "../Dialect.ts"
+import * as HttpAccess from "../HttpAccess.ts"
+import { type Inquiry, failed, map, run } from "../Inquiry.ts"
+import { LocalCalls } from "../LocalCalls.ts"
+import { historyLimit } from "./MessagesIn.ts"
+import { problemOf } from "./Problems.ts"
+import * as Resources from "./Resources.ts"
+
+/** Of a request: the names in its path, and its query. */
+interface Asked {
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly query: URLSearchParams
+}
+
+interface Route {
+  readonly path: HttpRouter.PathInput
+  /** As Problems.ts names what may fail. */
+  readonly resource: string
+  readonly inquire: (asked: Asked) => Inquiry<unknown>
+}
+
+const isSessionKey = Schema.is(Id)
+
+const history = ({ params, query }: Asked): Inquiry<unknown> => {
+  const { key = "" } = params
+  if (!isSessionKey(key)) return failed({ _tag: "InvalidParams", issue: "key" })
+  return map(Resources.history(key, historyLimit(Number(query.get("limit")))), ({ messages }) => ({ messages }))
+}
+
+const routes: ReadonlyArray<Route> = [
+  { path: "/api/sessions", resource: "sessions", inquire: Resources.sessions },
+  { path: "/api/sessions/:key/history", resource: "session_history", inquire: history },
+  {
+    path: "/api/status",
+    resource: "status",
+    inquire: () => map(Resources.status(), ({ status, uptime, version }) => ({ status, uptime, version })),
+  },
+  { path: "/api/files", resource: "files", inquire: Resources.files },
+  { path: "/api/tasks", resource: "tasks", inquire: Resources.tasks },
+  { path: "/api/memories", resource: "memories", inquire: Resources.memories },
+]
+
+const statusOf = (fault: Fault): number => {
+  switch (fault._tag) {
+    case "InvalidParams":
+      return 400
+    case "Denied":
+      return 403
+    case "Domain":
+      return fault.error._tag === "SessionNotFound" ? 404 : 503
+    case "Limited":
+      return 429
+    default:
+      return 500
+  }
+}
+
+const answer = Effect.gen(function* () {
+  const { call } = yield* LocalCalls
+  const access = yield* HttpAccess.make
+
+  return ({ inquire, resource }: Route) =>
+    Effect.fnUntraced(function* (request: HttpServerRequest) {
+      const params = yield* HttpRouter.params
+      const { principal } = yield* access(request)
+      const query = new URL(request.originalUrl, "http://gateway").searchParams
+      const as = { id: "http", dialect: "http", principal }
+      const payload = yield* Effect.mapError(
+        run(inquire({ params, query }), (method, params) => call(as, method, params)),
+        (fault) => HttpAccess.problem(statusOf(fault), problemOf(resource, fault)),
+      )
+      return HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } })
+    })
+})
+
+export const layer = HttpRouter.use((router) =>
+  Effect.gen(function* () {
+    const answerTo = yield* answer
+    const isAllowed = yield* HttpAccess.pages
+
+    const preflight = (request: HttpServerRequest) =>
+      isAllowed(request) ? Cors.readable(request, Cors.preflight("GET")) : HttpAccess.foreign
+
+    for (const route of routes) {
+      const respond = answerTo(route)
+      const get = (request: HttpServerRequest) =>
+        respond(request).pipe(
+          Effect.catch((refusal) => Effect.succeed(refusal)),
+          Effect.map((response) => (isAllowed(request) ? Cors.readable(request, response) : response)),
+        )
+      yield* router.add("GET", route.path, get)
+      yield* router.add("OPTIONS", route.path, (request) => Effect.succeed(preflight(request)))
+    }
+  }),
+)
