@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { createHash, timingSafeEqual } from "node:crypto"
+import { hash, timingSafeEqual } from "node:crypto"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { everyScope, type Principal } from "../domain/Principal.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
@@ -39,7 +39,7 @@ export class Authenticator extends Context.Service<
       const right = digest(config.token ?? (yield* (yield* StateFolder).token))
       const guesses = new Guesses(authFailures, lockoutMs)
 
-      const authenticate = Effect.fn("Authenticator.authenticate")(function* (
+      const authenticate = Effect.fnUntraced(function* (
         token: Redacted.Redacted<string> | undefined,
         remoteAddress: string,
       ) {
@@ -68,4 +68,4 @@ const holder: Principal = { id: "operator", kind: "token", role: "operator", sco
 const anybody: Principal = { id: "anybody", kind: "none", role: "operator", scopes: everyScope }
 
 /** Of equal length whatever the token, as comparing in constant time asks for. */
-const digest = (token: Redacted.Redacted<string>): Buffer => createHash("sha256").update(Redacted.value(token)).digest()
+const digest = (token: Redacted.Redacted<string>): Buffer => hash("sha256", Redacted.value(token), "buffer")

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { type ConnectionInfo, ConnectionNotFound, type PresenceEntry } from "../domain/Connection.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Events } from "./Events.ts"
@@ -78,14 +78,12 @@ export class Connections extends Context.Service<
 
       return Connections.of({
         register: (connection) =>
-          Effect.acquireRelease(
-            Effect.sync(() => {
-              const entry = new Entry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
-              entries.set(entry.clientId, entry)
-              return entry
-            }),
-            (entry) => Effect.sync(() => remove(entry)),
-          ),
+          Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+            const entry = new Entry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
+            entries.set(entry.clientId, entry)
+            const gone = Effect.sync(() => remove(entry))
+            return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), gone), entry)
+          }),
         size: () => entries.size,
         principalOf: (clientId) => entries.get(clientId)?.identity,
         list: () => Array.from(entries.values(), (entry) => entry.info()),

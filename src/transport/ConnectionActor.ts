@@ -10,6 +10,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { Position } from "../domain/Event.ts"
 import type { Limits } from "../domain/Limits.ts"
@@ -21,15 +22,16 @@ import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
 import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import type { Merge } from "./Outbox.ts"
-import { type FlushTurn, SocketWriter } from "./SocketWriter.ts"
+import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
+import type { Turn } from "./Turn.ts"
 import type { FrameHandler, Peer, Wire } from "./Wires.ts"
 
 /** What all connections of a gateway share. */
 export interface ActorHost {
   readonly limits: Limits
   readonly clock: Clock.Clock
-  readonly turn: FlushTurn
+  readonly turn: Turn
   readonly connections: Connections["Service"]
   readonly authenticator: Authenticator["Service"]
   /** The newest event position. */
@@ -63,12 +65,14 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   readonly #writer: SocketWriter
   readonly #bucket: TokenBucket
   readonly #heartbeat: Heartbeat
-  #lastInboundAt: number
+  /** Of the last sign of life, on the clock that only goes forward. */
+  #lastInboundMs: number
   #registered: Registered | undefined = undefined
   #inbox: Queue.Queue<Buffer> | undefined = undefined
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #deadline: Fiber.Fiber<void> | undefined = undefined
+  #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   #paused = false
   #closing = false
 
@@ -83,38 +87,57 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#writer = new SocketWriter(stream, host.turn, host.limits.outboxBytes / 2)
     this.#bucket = new TokenBucket(host.limits.messagesPerSecond, now)
     this.#heartbeat = new Heartbeat(host.limits.heartbeatMs, now)
-    this.#lastInboundAt = host.clock.currentTimeMillisUnsafe()
+    this.#lastInboundMs = now
   }
 
   /** Begins the actor's life. `principal`: who the client is, where its HTTP request has proved it. */
   start(principal: Principal | undefined): void {
+    const scope = Scope.makeUnsafe()
+    // Suspended: what is done once is not kept in memory for as long as the connection lasts.
+    const life = Effect.suspend(() =>
+      Effect.flatMap(ConnectionActor.#open(this, principal, scope), () => this.#loop(this.#inbox!)),
+    )
     this.#fiber = this.#host.fork(
-      Effect.onExit(Effect.scoped(ConnectionActor.#live(this, principal)), (exit) => this.#ended(exit)),
+      Effect.onExit(life, (exit) => Effect.andThen(this.#ended(exit), Scope.close(scope, exit))),
     )
     if (this.#closing) this.#fiber.interruptUnsafe()
   }
 
-  static readonly #live = Effect.fnUntraced(function* (self: ConnectionActor, principal: Principal | undefined) {
-    const { connections, limits } = self.#host
-    const inbox = (self.#inbox = yield* Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES))
-    self.#registered = yield* connections.register(self)
-    self.#socket.listen(self)
-    if (principal === undefined) {
-      self.#deadline = yield* Effect.forkScoped(
-        Effect.delay(
-          Effect.sync(() => self.close(CloseCodes.handshakeTimeout)),
-          limits.handshakeTimeoutMs,
-        ),
-      )
-    } else {
-      self.#identify(principal)
-    }
-    self.#handler = yield* self.#wire.open(self)
-    return yield* Effect.forever(
-      Effect.flatMap(Queue.takeBetween(inbox, 1, BATCH_FRAMES), (frames) => self.#handle(frames)),
-      { disableYield: true },
+  static readonly #open = Effect.fnUntraced(
+    function* (self: ConnectionActor, principal: Principal | undefined, scope: Scope.Scope) {
+      const { connections, limits } = self.#host
+      self.#inbox = yield* Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
+      self.#registered = yield* connections.register(self)
+      self.#socket.listen(self)
+      if (principal === undefined) {
+        const late = Effect.sync(() => self.close(CloseCodes.handshakeTimeout))
+        self.#deadline = yield* Effect.forkIn(Effect.delay(late, limits.handshakeTimeoutMs), scope)
+      } else {
+        self.#identify(principal)
+      }
+      self.#handler = yield* self.#wire.open(self)
+    },
+    (effect, _self, _principal, scope) => Scope.provide(effect, scope),
+  )
+
+  /** Parks by itself, not among the queue's takers: a reader that is alone needs no list, and is woken once a turn. */
+  #loop(inbox: Queue.Dequeue<Buffer>): Effect.Effect<never> {
+    const parked = Effect.callback<void>((resume) => {
+      this.#resume = resume
+    })
+    const step = Effect.suspend(() =>
+      Queue.sizeUnsafe(inbox) === 0
+        ? parked
+        : Effect.flatMap(Queue.takeBetween(inbox, 1, BATCH_FRAMES), (frames) => this.#handle(frames)),
     )
-  })
+    return Effect.forever(step, { disableYield: true })
+  }
+
+  read(): void {
+    const resume = this.#resume
+    this.#resume = undefined
+    resume?.(Effect.void)
+  }
 
   get clientId(): number {
     return this.#registered?.clientId ?? -1
@@ -130,6 +153,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (this.#closing || this.#inbox === undefined) return
     if (isBinary) return this.close(CloseCodes.unsupported)
     if (!Queue.offerUnsafe(this.#inbox, data)) return this.close(CloseCodes.policy, "too many frames at once")
+    if (Queue.sizeUnsafe(this.#inbox) === 1) this.#host.turn.read(this)
     if (!this.#paused && Queue.sizeUnsafe(this.#inbox) >= this.#host.limits.inboundFrames) {
       this.#paused = true
       this.#socket.pause()
@@ -149,7 +173,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (this.#closing || this.#paused) return
     switch (this.#heartbeat.look(this.#stream.bytesRead, nowMs)) {
       case "alive":
-        this.#lastInboundAt = this.#host.clock.currentTimeMillisUnsafe()
+        this.#lastInboundMs = nowMs
         return
       case "ask":
         return this.#socket.ping()
@@ -168,25 +192,29 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
       this.#paused = false
       this.#socket.resume()
     }
-    this.#lastInboundAt = this.#host.clock.currentTimeMillisUnsafe()
-    this.#bucket.refill(monotonicMs(this.#host.clock))
+    const now = monotonicMs(this.#host.clock)
+    this.#lastInboundMs = now
+    this.#bucket.refill(now)
     return this.#handler!.onFrames(frames.map(String))
   }
 
   #ended(exit: Exit.Exit<void>): Effect.Effect<void> {
-    if (exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)) {
-      return Effect.sync(() => this.close(CloseCodes.restart))
-    }
-    this.close(CloseCodes.internal)
-    return Effect.logError("a connection failed", exit.cause).pipe(
-      Effect.annotateLogs({ connection: this.id, dialect: this.dialect }),
-    )
+    const isBug = exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
+    this.close(isBug ? CloseCodes.internal : CloseCodes.restart)
+    const closed = this.#handler?.onClose?.() ?? Effect.void
+    if (!isBug) return closed
+    const log = Effect.annotateLogs(Effect.logError("a connection failed", exit.cause), {
+      connection: this.id,
+      dialect: this.dialect,
+    })
+    return Effect.andThen(log, closed)
   }
 
   // The registry's side
 
   lastInboundAt(): number {
-    return this.#lastInboundAt
+    const { clock } = this.#host
+    return Math.round(clock.currentTimeMillisUnsafe() - (monotonicMs(clock) - this.#lastInboundMs))
   }
 
   callsInFlight(): number {

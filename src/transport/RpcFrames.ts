@@ -50,7 +50,7 @@ const none: RequestEncoded["headers"] = []
  */
 const readMessage = (json: unknown): Inbound => {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return problem("a message must be an object")
-  const message: { readonly [key: string]: unknown } = { ...json }
+  const message = json as { readonly [key: string]: unknown }
   const { _tag, requestId } = message
   switch (_tag) {
     case "Request": {

@@ -14,6 +14,7 @@ import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
+import type { Limits } from "../domain/Limits.ts"
 import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import * as RpcFrames from "./RpcFrames.ts"
@@ -28,22 +29,28 @@ const CHUNK_CHARS = 262_144
 const BUSY_RETRY_MS = 100
 
 type Id = string | number
-type Run = (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
+
+/** What all conversations share. */
+interface Server {
+  readonly limits: Limits
+  readonly run: (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
+  readonly onClose: (clientId: number) => Effect.Effect<void>
+}
 
 /** One connection's conversation. */
 class RpcConversation implements FrameHandler {
   readonly #peer: Peer
-  readonly #run: Run
-  readonly #callLimit: number
-  readonly #depthLimit: number
+  readonly #server: Server
   /** Requests without an answer; of streams, the newest position sent. */
   readonly #calls = new Map<Id, number | undefined>()
 
-  constructor(peer: Peer, run: Run, callLimit: number, depthLimit: number) {
+  constructor(peer: Peer, server: Server) {
     this.#peer = peer
-    this.#run = run
-    this.#callLimit = callLimit
-    this.#depthLimit = depthLimit
+    this.#server = server
+  }
+
+  onClose(): Effect.Effect<void> {
+    return this.#server.onClose(this.#peer.clientId)
   }
 
   callsInFlight(): number {
@@ -59,7 +66,12 @@ class RpcConversation implements FrameHandler {
   }
 
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    const inbound = frames.flatMap((frame) => RpcFrames.readFrame(frame, this.#depthLimit))
+    const { frameDepth } = this.#server.limits
+    const inbound =
+      frames.length === 1
+        ? RpcFrames.readFrame(frames[0]!, frameDepth)
+        : frames.flatMap((frame) => RpcFrames.readFrame(frame, frameDepth))
+    if (inbound.length === 1) return this.#handle(inbound[0]!)
     let next = 0
     return Effect.whileLoop({
       while: () => next < inbound.length,
@@ -88,7 +100,7 @@ class RpcConversation implements FrameHandler {
         this.#peer.close(CloseCodes.normal)
         return Effect.void
       default:
-        return this.#calls.has(message.requestId) ? this.#run(this.#peer.clientId, message) : Effect.void
+        return this.#calls.has(message.requestId) ? this.#server.run(this.#peer.clientId, message) : Effect.void
     }
   }
 
@@ -101,12 +113,12 @@ class RpcConversation implements FrameHandler {
       )
       return Effect.void
     }
-    if (this.#calls.size >= this.#callLimit) {
+    if (this.#calls.size >= this.#server.limits.callsInFlight) {
       this.#refuse(id, new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
       return Effect.void
     }
     this.#calls.set(id, undefined)
-    return this.#run(this.#peer.clientId, request)
+    return this.#server.run(this.#peer.clientId, request)
   }
 
   /** Until the client is known, the wire itself answers. */
@@ -161,42 +173,34 @@ const protocol = Effect.gen(function* () {
   const wires = yield* Wires
   const disconnects = yield* Queue.unbounded<number>()
   const conversations = new Map<number, RpcConversation>()
-  const clientIds = new Set<number>()
 
-  return yield* RpcServer.Protocol.make((run) =>
-    Effect.as(
-      wires.mount(PATH, {
-        dialect: "rpc",
-        open: (peer) =>
-          Effect.acquireRelease(
-            Effect.sync(() => {
-              const conversation = new RpcConversation(peer, run, limits.callsInFlight, limits.frameDepth)
-              conversations.set(peer.clientId, conversation)
-              clientIds.add(peer.clientId)
-              return conversation
-            }),
-            () => {
-              conversations.delete(peer.clientId)
-              clientIds.delete(peer.clientId)
-              return Queue.offer(disconnects, peer.clientId)
-            },
-          ),
-      }),
-      {
-        disconnects,
-        send: (clientId: number, response: FromServerEncoded) =>
-          conversations.get(clientId)?.send(response) ?? Effect.void,
-        end: () => Effect.void,
-        clientIds: Effect.succeed<ReadonlySet<number>>(clientIds),
-        initialMessage: Effect.succeedNone,
-        supportsAck: true,
-        supportsTransferables: false,
-        supportsSpanPropagation: false,
-        supportsNotifications: false,
-        codecFor: RpcSerialization.json.codecFor,
-      },
-    ),
-  )
+  const onClose = (clientId: number) => {
+    conversations.delete(clientId)
+    return Queue.offer(disconnects, clientId)
+  }
+
+  return yield* RpcServer.Protocol.make((run) => {
+    const server: Server = { limits, run, onClose }
+    const open = (peer: Peer) =>
+      Effect.sync(() => {
+        const conversation = new RpcConversation(peer, server)
+        conversations.set(peer.clientId, conversation)
+        return conversation
+      })
+    return Effect.as(wires.mount(PATH, { dialect: "rpc", open }), {
+      disconnects,
+      send: (clientId: number, response: FromServerEncoded) =>
+        conversations.get(clientId)?.send(response) ?? Effect.void,
+      end: () => Effect.void,
+      clientIds: Effect.sync((): ReadonlySet<number> => new Set(conversations.keys())),
+      initialMessage: Effect.succeedNone,
+      supportsAck: true,
+      supportsTransferables: false,
+      supportsSpanPropagation: false,
+      supportsNotifications: false,
+      codecFor: RpcSerialization.json.codecFor,
+    })
+  })
 })
 
 /** `disableFatalDefects`: a bug in one call is the end of that call. */

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { payloadBytes, writeTextFrame } from "./Frames.ts"
 import { Outbox, type Pending } from "./Outbox.ts"
+import type { Turn } from "./Turn.ts"
 
 /** The most that is given to a socket at once. What is still in the outbox can be merged, replaced and overtaken. */
 const SLICE_BYTES = 131_072
@@ -13,31 +14,17 @@ const SLICE_BYTES = 131_072
 /** Shared frames from this size on are written as they are, not copied together with their neighbours. */
 const COPY_BYTES = 4_096
 
-/** The writers that have something to write at the end of this turn. */
-export class FlushTurn {
-  #dirty: Array<SocketWriter> = []
-  readonly #run = () => {
-    const dirty = this.#dirty
-    this.#dirty = []
-    for (const writer of dirty) writer.flush()
-  }
-
-  add(writer: SocketWriter): void {
-    if (this.#dirty.push(writer) === 1) process.nextTick(this.#run)
-  }
-}
-
 export class SocketWriter {
   readonly outbox = new Outbox()
   readonly #socket: Socket
-  readonly #turn: FlushTurn
+  readonly #turn: Turn
   /** Producers that can wait do so while more bytes than this are pending. */
   readonly #roomBytes: number
   #scheduled = false
   #blocked = false
   #waiting: Set<() => void> | undefined = undefined
 
-  constructor(socket: Socket, turn: FlushTurn, roomBytes: number) {
+  constructor(socket: Socket, turn: Turn, roomBytes: number) {
     this.#socket = socket
     this.#turn = turn
     this.#roomBytes = roomBytes
@@ -68,7 +55,7 @@ export class SocketWriter {
   wake(): void {
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
-    this.#turn.add(this)
+    this.#turn.write(this)
   }
 
   flush(): void {

@@ -15,7 +15,7 @@ import { Events } from "../services/Events.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
 import { type ActorHost, ConnectionActor, monotonicMs } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
-import { FlushTurn } from "./SocketWriter.ts"
+import { Turn } from "./Turn.ts"
 import type { Wire } from "./Wires.ts"
 
 /** How long clients get to answer the close frame before their sockets are cut. */
@@ -71,7 +71,7 @@ export class Sockets extends Context.Service<
         const host: ActorHost = {
           limits,
           clock,
-          turn: new FlushTurn(),
+          turn: new Turn(),
           connections,
           authenticator,
           head: events.head,

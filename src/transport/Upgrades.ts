@@ -22,6 +22,11 @@ import { Wires } from "./Wires.ts"
 /** How long a closed socket may take to say goodbye before ws cuts it. */
 const CLOSE_TIMEOUT_MS = 5_000
 
+/** Stays on the stream for good, so it is no closure: one would keep the HTTP request alive as long. */
+function destroy(this: Duplex): void {
+  this.destroy()
+}
+
 const refusals = {
   404: "Not Found",
   403: "Forbidden",
@@ -32,6 +37,7 @@ const refusals = {
 
 const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string): void => {
   const body = JSON.stringify({ error: problem })
+  stream.on("error", destroy)
   stream.end(
     `HTTP/1.1 ${status} ${refusals[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -92,7 +98,6 @@ export class Upgrades extends Context.Service<
       const server = new WebSocketServer(options)
 
       const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-        stream.on("error", () => stream.destroy())
         if (!(stream instanceof Socket)) {
           stream.destroy()
           return
@@ -112,16 +117,18 @@ export class Upgrades extends Context.Service<
         const withdraw = () => sockets.withdraw(remoteAddress)
 
         const upgrade = (principal: Principal | undefined): void => {
-          // ws answers by itself what is no proper handshake; then nobody takes the place.
-          stream.once("close", withdraw)
+          let opened = false
           server.handleUpgrade(request, stream, head, (socket) => {
-            stream.off("close", withdraw)
+            opened = true
             sockets.open(socket, stream, wire, remoteAddress, principal)
           })
+          // ws answers by itself what is no proper handshake.
+          if (!opened) withdraw()
         }
 
         const token = presentedToken(headers.authorization, url)
         if (token === undefined && !authenticator.open) return upgrade(undefined)
+        stream.on("error", destroy)
         const fiber = runFork(authenticator.authenticate(token, remoteAddress))
         fiber.addObserver((exit) => {
           if (Exit.isSuccess(exit)) return upgrade(exit.value)

@@ -48,6 +48,8 @@ export interface Peer {
 export interface FrameHandler {
   /** The text frames that came since the last time, in order; the next ones wait until it is done. */
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void>
+  /** The connection has ended, and `onFrames` with it. What a wire acquired in the scope is released after it. */
+  onClose?(): Effect.Effect<void>
   callsInFlight(): number
   /** The position that the client has of all that it follows, as far as the wire has sent it. */
   sentSeq(): number | undefined
@@ -56,7 +58,7 @@ export interface FrameHandler {
 export interface Wire {
   /** As it stands in the list of connections: `rpc`, ... */
   readonly dialect: string
-  /** Opens the conversation; what it acquires is released with the connection. */
+  /** Begins the conversation, in the connection's scope. */
   open(peer: Peer): Effect.Effect<FrameHandler, never, Scope.Scope>
 }
 

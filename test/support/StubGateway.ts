@@ -146,16 +146,16 @@ const StubHandlers = StubRpcs.toLayer(
   }),
 )
 
-/** On a free port of 127.0.0.1, with `TOKEN`, unless the options say otherwise. */
-export const stubGateway = (options: GatewayOptions = {}) =>
-  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(
-    Layer.provide(ConnectionHandlers),
-    Layer.provide(StubHandlers),
-    Layer.provide(Authorized.layer),
-    Layer.provide(StubSystem),
+/** What stands behind the port. */
+export const stubServices = (options: GatewayOptions = {}) =>
+  Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorized.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, Authenticator.layer)),
-    Layer.provide(StubEvents),
+    Layer.provideMerge(StubEvents),
     Layer.provideMerge(Stub.layer),
     Layer.provide(StubStateFolder),
-    Layer.provide(GatewayConfig.layer({ port: 0, ...options })),
+    Layer.provideMerge(GatewayConfig.layer({ port: 0, ...options })),
   )
+
+/** On a free port of 127.0.0.1, with `TOKEN`, unless the options say otherwise. */
+export const stubGateway = (options: GatewayOptions = {}) =>
+  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(Layer.provideMerge(stubServices(options)))
