@@ -10,7 +10,7 @@ import { Position, Positioned, RunText } from "./Event.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, ShuttingDown } from "./Refusal.ts"
-import { Run } from "./Run.ts"
+import { OpenRun, Run } from "./Run.ts"
 import { routeFields } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
@@ -113,6 +113,17 @@ const inject = Rpc.make("chat.inject", {
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Adds a message to a transcript without a run. The session is made if it does not exist.")
 
+const openRuns = Rpc.make("runs.list", {
+  payload: {
+    /** Left out: of every session. */
+    sessionKey: Schema.optionalKey(Id),
+  },
+  /** In the order in which they were accepted. */
+  success: Schema.Struct({ runs: Schema.Array(OpenRun) }),
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The runs that have been accepted and have not ended, with what each has said so far.")
+
 const wait = Rpc.make("runs.wait", {
   payload: {
     runId: Id,
@@ -125,4 +136,4 @@ const wait = Rpc.make("runs.wait", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Waits for the end of a run, or until the time is up; either way tells how the run stands.")
 
-export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, wait).middleware(Authorized)
+export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, openRuns, wait).middleware(Authorized)

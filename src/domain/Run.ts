@@ -36,6 +36,16 @@ export const Run = Schema.Struct({
 }).annotate({ identifier: "Run" })
 export type Run = typeof Run.Type
 
+/** A run that has been accepted and has not ended, with what it has said so far. */
+export const OpenRun = Schema.Struct({
+  runId: Schema.String,
+  sessionKey: Schema.String,
+  agentId: Schema.String,
+  state: Schema.Literals(["queued", "running"]),
+  text: Schema.String,
+}).annotate({ identifier: "OpenRun" })
+export type OpenRun = typeof OpenRun.Type
+
 /** What an agent's runtime says while it thinks. The end of its stream is the end of the run. */
 export const RuntimeEvent = Schema.TaggedUnion({
   Thinking: { text: Schema.String },

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type GatewayEvent, type Positioned, runOf, type RunText } from "../domain/Event.ts"
+import type { OpenRun } from "../domain/Run.ts"
 import { Events } from "./Events.ts"
 import { RunFollower } from "./RunFollower.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -18,6 +19,8 @@ export class OpenRuns extends Context.Service<
   OpenRuns,
   {
     readonly has: (runId: string) => boolean
+    /** In the order in which they were accepted. */
+    readonly list: (sessionKey?: string) => ReadonlyArray<OpenRun>
     /** How many of them have not begun. */
     readonly waiting: () => number
     /** Returns when the run has ended; at once if it is not open. */
@@ -41,6 +44,7 @@ export class OpenRuns extends Context.Service<
       )
       return OpenRuns.of({
         has: (runId) => runs.has(runId),
+        list: (sessionKey) => runs.list(sessionKey),
         waiting: () => runs.waiting,
         ended: (runId) => runs.ended(runId),
         follow: (runId) =>
@@ -55,7 +59,7 @@ export class OpenRuns extends Context.Service<
 
 type OfRun = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 
-interface OpenRun extends OfRun {
+interface Entry extends OfRun {
   begun: boolean
   text: string
   thinking: string
@@ -63,11 +67,23 @@ interface OpenRun extends OfRun {
 }
 
 class Runs {
-  readonly #open = new Map<string, OpenRun>()
+  readonly #open = new Map<string, Entry>()
   readonly #followers = new Map<string, Set<RunFollower>>()
 
   has(runId: string): boolean {
     return this.#open.has(runId)
+  }
+
+  list(sessionKey: string | undefined): ReadonlyArray<OpenRun> {
+    return Array.from(this.#open.values())
+      .filter((run) => sessionKey === undefined || run.sessionKey === sessionKey)
+      .map(({ agentId, begun, runId, sessionKey, text }) => ({
+        runId,
+        sessionKey,
+        agentId,
+        state: begun ? "running" : "queued",
+        text,
+      }))
   }
 
   get waiting(): number {

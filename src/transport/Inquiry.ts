@@ -53,20 +53,33 @@ export const ask = <M extends AskedMethod, A>(
   onFault,
 })
 
-export const map = <A, B>(inquiry: Inquiry<A>, f: (value: A) => B): Inquiry<B> => {
+export const flatMap = <A, B>(inquiry: Inquiry<A>, f: (value: A) => Inquiry<B>): Inquiry<B> => {
   switch (inquiry._tag) {
     case "Known":
-      return known(f(inquiry.value))
+      return f(inquiry.value)
     case "Failed":
       return inquiry
     case "Ask":
       return {
         ...inquiry,
-        onResult: (result) => map(inquiry.onResult(result), f),
-        onFault: (fault) => map(inquiry.onFault(fault), f),
+        onResult: (result) => flatMap(inquiry.onResult(result), f),
+        onFault: (fault) => flatMap(inquiry.onFault(fault), f),
       }
   }
 }
+
+export const map = <A, B>(inquiry: Inquiry<A>, f: (value: A) => B): Inquiry<B> =>
+  flatMap(inquiry, (value) => known(f(value)))
+
+type Answers<T> = { readonly [K in keyof T]: T[K] extends Inquiry<infer A> ? A : never }
+
+/** Several answers together, by name; asked for in their order. */
+export const all = <T extends { readonly [name: string]: Inquiry<unknown> }>(inquiries: T): Inquiry<Answers<T>> =>
+  Object.entries(inquiries).reduce<Inquiry<object>>(
+    (before, [name, inquiry]) => flatMap(before, (answers) => map(inquiry, (value) => ({ ...answers, [name]: value }))),
+    known({}),
+    // Each name has been given its own answer, which an object of any names cannot say.
+  ) as Inquiry<Answers<T>>
 
 /** Makes the calls one after another. */
 export const run = Effect.fnUntraced(function* <A>(

@@ -66,6 +66,31 @@ describe("the methods of chat and sessions", () => {
     }).pipe(Effect.provide(gateway({ config: { runtime: "staged" }, runtimes: [runtime] })))
   })
 
+  it.live("list the open runs, of one session or of all, with what each has said so far", () => {
+    const { next, runtime } = staged()
+    return Effect.gen(function* () {
+      const { chat } = yield* clients
+      const first = yield* chat["chat.send"]({ text: "1", sessionKey: "s" })
+      const second = yield* chat["chat.send"]({ text: "2", sessionKey: "s" })
+      const run = yield* next
+      const said = Stream.runDrain(
+        Stream.takeUntil(chat["chat.stream"]({ text: "1", sessionKey: "s", idempotencyKey: first.runId }), (item) =>
+          item._tag === "Event" ? item.event._tag === "TextDelta" : item._tag === "RunText" && item.text !== "",
+        ),
+      )
+      yield* Effect.all([said, run.say("half")], { concurrency: 2 })
+      expect((yield* chat["runs.list"]({ sessionKey: "s" })).runs).toMatchObject([
+        { runId: first.runId, sessionKey: "s", agentId: "main", state: "running", text: "half" },
+        { runId: second.runId, state: "queued", text: "" },
+      ])
+      expect((yield* chat["runs.list"]({})).runs.length).toBe(2)
+      expect((yield* chat["runs.list"]({ sessionKey: "t" })).runs).toEqual([])
+      yield* chat["chat.abort"]({ sessionKey: "s" })
+      yield* chat["runs.wait"]({ runId: first.runId })
+      expect((yield* chat["runs.list"]({})).runs).toEqual([])
+    }).pipe(Effect.provide(gateway({ config: { runtime: "staged" }, runtimes: [runtime] })))
+  })
+
   it.live("empty and remove a session after ending what runs and waits in it", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {

@@ -131,6 +131,7 @@ const StubHandlers = StubRpcs.toLayer(
       "chat.stream": idle,
       "chat.abort": idle,
       "chat.inject": idle,
+      "runs.list": idle,
       "memory.list": idle,
       "memory.write": idle,
       "sessions.list": idle,

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { ChatRpcs } from "../../domain/Chat.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
+import { OpenRuns } from "../OpenRuns.ts"
 import { Runs } from "../Runs.ts"
 
 const WAIT_MS = 30_000
@@ -12,12 +13,14 @@ const WAIT_MS = 30_000
 export const ChatHandlers = ChatRpcs.toLayer(
   Effect.gen(function* () {
     const runs = yield* Runs
+    const open = yield* OpenRuns
     return ChatRpcs.of({
       "chat.send": (send) => Effect.flatMap(CurrentConnection, ({ principal }) => runs.accept(send, principal)),
       "chat.stream": (send) =>
         Stream.unwrap(Effect.map(CurrentConnection, ({ principal }) => runs.stream(send, principal))),
       "chat.abort": ({ runId, sessionKey }) => Effect.map(runs.abort(sessionKey, runId), (aborted) => ({ aborted })),
       "chat.inject": ({ role = "assistant", ...message }) => runs.inject({ role, ...message }),
+      "runs.list": ({ sessionKey }) => Effect.sync(() => ({ runs: open.list(sessionKey) })),
       "runs.wait": ({ runId, timeoutMs = WAIT_MS }) => runs.wait(runId, timeoutMs),
     })
   }),
