@@ -68,8 +68,11 @@ describe("the house", () => {
   it("erases no type outside the listed places", () => {
     /** Each place says beside the cast why it is needed. */
     const listed: ReadonlyArray<string> = ["src/client/Gateway.ts"]
+    const prose = /^\s*(\/?\*|\/\/ (?!@ts-))/
     const erased = sources.filter((file) =>
-      /\bas (any|unknown as)\b|@ts-(ignore|expect-error|nocheck)/.test(text(file)),
+      text(file)
+        .split("\n")
+        .some((line) => !prose.test(line) && /\bas (any|unknown as)\b|@ts-(ignore|expect-error|nocheck)/.test(line)),
     )
     expect(erased.map((file) => relative(root, file))).toEqual(listed)
   })
