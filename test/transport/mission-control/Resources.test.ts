@@ -1,0 +1,144 @@
+/**
+ * Resources as inquiries, made by hand: what is asked of the contract, and what becomes of its answers.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Document } from "../../../src/domain/Memory.ts"
+import type { Session } from "../../../src/domain/Session.ts"
+import { SessionList } from "../../../src/services/SessionList.ts"
+import type { Fault } from "../../../src/transport/Dialect.ts"
+import { type Inquiry, run } from "../../../src/transport/Inquiry.ts"
+import * as Resources from "../../../src/transport/mission-control/Resources.ts"
+
+/** Answers an inquiry by a table of methods; each is called with its parameters. */
+const answer = <A>(inquiry: Inquiry<A>, methods: { readonly [method: string]: (params: any) => unknown }): A =>
+  Effect.runSync(run(inquiry, (method, params) => Effect.sync(() => methods[method]!(params))))
+
+const session = (key: string, updatedAt: number): Session => ({
+  key,
+  agentId: "main",
+  kind: "",
+  displayName: "",
+  label: null,
+  channel: null,
+  peerId: null,
+  model: null,
+  activity: "idle",
+  messageCount: 0,
+  lastMessage: null,
+  inputTokens: 0,
+  outputTokens: 0,
+  totalTokens: 0,
+  contextTokens: 0,
+  createdAt: 0,
+  updatedAt,
+})
+
+const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 599 }))
+
+describe("all sessions", () => {
+  it.prop(
+    "are found, each once, while some of them change between the pages",
+    [Schema.Array(Schema.Array(Index))],
+    ([changes]) => {
+      const count = 600
+      const list = new SessionList(Array.from({ length: count }, (_, i) => session(`s${i}`, i)))
+      let now = count
+      let page = 0
+      const { sessions } = answer(Resources.sessions(), {
+        "sessions.list": (query) => {
+          const found = Result.getOrThrow(list.page(query))
+          for (const i of changes[page++] ?? []) list.put(session(`s${i}`, now++))
+          return found
+        },
+      })
+      expect(new Set(sessions.map(({ key }) => key)).size).toBe(count)
+      expect(sessions.length).toBe(count)
+    },
+    { arbitrary: { runs: 100, size: 30 } },
+  )
+
+  it("have a kind and a name, even where nobody gave them one", () => {
+    const { sessions } = answer(Resources.sessions(), {
+      "sessions.list": () => ({ sessions: [session("x", 1)], nextCursor: null, total: 1 }),
+    })
+    expect(sessions).toEqual([
+      {
+        key: "x",
+        kind: "session",
+        displayName: "Unknown",
+        label: null,
+        updatedAt: 1,
+        model: null,
+        contextTokens: 0,
+        totalTokens: 0,
+      },
+    ])
+  })
+})
+
+describe("the log", () => {
+  it("is asked for a hundred entries and told newest first", () => {
+    const asked: Array<unknown> = []
+    const entry = (id: number) => ({ id, at: 1_000 + id, level: "info", source: "x", message: `m${id}` })
+    const { logs } = answer(Resources.logs(), {
+      "logs.tail": (params) => {
+        asked.push(params)
+        return { entries: [entry(1), entry(2)], head: 2, truncated: false }
+      },
+    })
+    expect(asked).toEqual([{ limit: 100 }])
+    expect(logs).toEqual([
+      { id: "log-1002-2", timestamp: 1_002, level: "info", message: "m2", source: "x" },
+      { id: "log-1001-1", timestamp: 1_001, level: "info", message: "m1", source: "x" },
+    ])
+  })
+})
+
+const document = (id: string, size: number): Document => ({ id, size, modifiedAt: 1 })
+
+describe("the files", () => {
+  const documents = [document("new", 4_000_000), document("gone", 1), document("big", 8_000_000), document("old", 5)]
+  const methods = {
+    "memory.list": () => ({ documents }),
+    "memory.read": ({ id }: { readonly id: string }) => ({ ...document(id, 1), content: id }),
+  }
+
+  it("leave out what has gone meanwhile", () => {
+    const gone: Fault = { _tag: "Domain", error: { _tag: "DocumentNotFound", id: "gone" } }
+    const call = (method: string, params: unknown) =>
+      method === "memory.read" && (params as { readonly id: string }).id === "gone"
+        ? Effect.fail(gone)
+        : Effect.sync(() => methods[method as keyof typeof methods](params as { readonly id: string }))
+    const { memories } = Effect.runSync(run(Resources.memory(), call))
+    expect(memories.map(({ id }) => id)).toEqual(["new", "big", "old"])
+  })
+
+  it("say so when not all of them fit", () => {
+    const { files, truncated } = answer(Resources.files(), methods)
+    expect(files.map(({ id }) => id)).toEqual(["new", "gone", "old"])
+    expect(truncated).toBe(true)
+  })
+
+  it("fail as the folder fails", () => {
+    const fault: Fault = { _tag: "Domain", error: { _tag: "MemoryUnavailable" } }
+    const result = Effect.runSync(Effect.result(run(Resources.files(), () => Effect.fail(fault))))
+    expect(result).toEqual(Result.fail(fault))
+  })
+
+  it.prop(
+    "never are more than fit, and never fewer documents than the newest that do",
+    [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })))],
+    ([sizes]) => {
+      const all = sizes.map((size, i) => document(`d${i}`, size))
+      const chosen = Resources.fitting(all, 150)
+      const bytes = chosen.reduce((sum, { size }) => sum + size, 0)
+      expect(bytes).toBeLessThanOrEqual(150)
+      for (const left of all.filter((one) => !chosen.includes(one))) expect(bytes + left.size).toBeGreaterThan(50)
+      expect(all.filter((one) => chosen.includes(one))).toEqual(chosen)
+    },
+    { arbitrary: { runs: 300, size: 20 } },
+  )
+})
