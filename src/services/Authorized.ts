@@ -20,7 +20,10 @@ export const layer: Layer.Layer<Authorized, never, Connections> = Layer.effect(
       if (needed !== undefined && !grants(identity.principal.scopes, needed)) {
         return Effect.fail(new Forbidden({ method: rpc._tag, missingScope: needed }))
       }
-      return Effect.provideService(effect, CurrentConnection, identity)
+      // What `provideService` does, without building a function for each call.
+      return Effect.updateContext(effect, (context: Context.Context<never>) =>
+        Context.add(context, CurrentConnection, identity),
+      )
     })
   }),
 )

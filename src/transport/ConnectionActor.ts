@@ -24,7 +24,7 @@ import { Heartbeat } from "./Heartbeat.ts"
 import type { Merge } from "./Outbox.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
-import type { Turn } from "./Turn.ts"
+import { monotonicMs, type Turn } from "./Turn.ts"
 import type { FrameHandler, Peer, Wire } from "./Wires.ts"
 
 /** What all connections of a gateway share. */
@@ -52,8 +52,6 @@ const BATCH_FRAMES = 64
  */
 const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 
-export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-
 export class ConnectionActor implements Peer, Connection, SocketReceiver {
   dialect: string
   readonly remoteAddress: string
@@ -72,6 +70,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #deadline: Fiber.Fiber<void> | undefined = undefined
+  #inboundBytes = 0
   #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
   #paused = false
   #closing = false
@@ -84,7 +83,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#socket = socket
     this.#stream = stream
     this.#wire = wire
-    this.#writer = new SocketWriter(stream, host.turn, host.limits.outboxBytes / 2)
+    this.#writer = new SocketWriter(socket, stream, host.turn, host.limits.outboxBytes / 2)
     this.#bucket = new TokenBucket(host.limits.messagesPerSecond, now)
     this.#heartbeat = new Heartbeat(host.limits.heartbeatMs, now)
     this.#lastInboundMs = now
@@ -92,6 +91,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   /** Begins the actor's life. `principal`: who the client is, where its HTTP request has proved it. */
   start(principal: Principal | undefined): void {
+    this.#socket.listen(this)
     const scope = Scope.makeUnsafe()
     // Suspended: what is done once is not kept in memory for as long as the connection lasts.
     const life = Effect.suspend(() =>
@@ -108,7 +108,6 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
       const { connections, limits } = self.#host
       self.#inbox = yield* Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
       self.#registered = yield* connections.register(self)
-      self.#socket.listen(self)
       if (principal === undefined) {
         const late = Effect.sync(() => self.close(CloseCodes.handshakeTimeout))
         self.#deadline = yield* Effect.forkIn(Effect.delay(late, limits.handshakeTimeoutMs), scope)
@@ -153,11 +152,19 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (this.#closing || this.#inbox === undefined) return
     if (isBinary) return this.close(CloseCodes.unsupported)
     if (!Queue.offerUnsafe(this.#inbox, data)) return this.close(CloseCodes.policy, "too many frames at once")
-    if (Queue.sizeUnsafe(this.#inbox) === 1) this.#host.turn.read(this)
-    if (!this.#paused && Queue.sizeUnsafe(this.#inbox) >= this.#host.limits.inboundFrames) {
-      this.#paused = true
-      this.#socket.pause()
-    }
+    const { limits, turn } = this.#host
+    this.#inboundBytes += data.length
+    if (Queue.sizeUnsafe(this.#inbox) === 1) turn.read(this)
+    if (this.#paused) return
+    if (Queue.sizeUnsafe(this.#inbox) < limits.inboundFrames && this.#inboundBytes < limits.frameBytes) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  /** ws could not read a frame and has sent a close frame, after which there is nothing more to say. */
+  onError(): void {
+    this.#closing = true
+    this.#fiber?.interruptUnsafe()
   }
 
   onClose(): void {
@@ -188,13 +195,15 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   }
 
   #handle(frames: ReadonlyArray<Buffer>): Effect.Effect<void> {
-    if (this.#paused && Queue.sizeUnsafe(this.#inbox!) <= this.#host.limits.inboundFrames / 4) {
+    const { limits, turn } = this.#host
+    for (const frame of frames) this.#inboundBytes -= frame.length
+    if (this.#paused && Queue.sizeUnsafe(this.#inbox!) <= limits.inboundFrames / 4) {
       this.#paused = false
       this.#socket.resume()
     }
-    const now = monotonicMs(this.#host.clock)
-    this.#lastInboundMs = now
-    this.#bucket.refill(now)
+    const { nowMs } = turn
+    this.#lastInboundMs = nowMs
+    this.#bucket.refill(nowMs)
     return this.#handler!.onFrames(frames.map(String))
   }
 
@@ -229,6 +238,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.close(CloseCodes.operator, reason)
   }
 
+  closeInvalidated(reason: string): void {
+    this.close(CloseCodes.invalidated, reason)
+  }
+
   // The wire's side
 
   authenticate(
@@ -261,25 +274,25 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   }
 
   send(text: string, seq?: number): void {
-    if (!this.#accepts()) return
+    if (!this.#accepts(seq)) return
     this.#writer.outbox.must(text, seq)
     this.#writer.wake()
   }
 
   sendShared(frames: Buffer, count: number, seq?: number): void {
-    if (!this.#accepts()) return
+    if (!this.#accepts(seq)) return
     this.#writer.outbox.shared(frames, count, seq)
     this.#writer.wake()
   }
 
   sendLatest(key: string, text: string, seq?: number): void {
-    if (!this.#accepts()) return
+    if (!this.#accepts(seq)) return
     this.#writer.outbox.latest(key, text, seq)
     this.#writer.wake()
   }
 
   sendAppended<A>(key: string, value: A, by: Merge<A>, seq?: number): void {
-    if (!this.#accepts()) return
+    if (!this.#accepts(seq)) return
     this.#writer.outbox.append(key, value, by, seq)
     this.#writer.wake()
   }
@@ -307,23 +320,22 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   }
 
   /** The bound is checked before a frame is added: a client that keeps up gets any frame, whatever its size. */
-  #accepts(): boolean {
+  #accepts(seq?: number): boolean {
     if (this.#closing) return false
     const { outbox } = this.#writer
     const { outboxBytes, outboxFrames } = this.#host.limits
     if (outbox.frames < outboxFrames && this.#writer.bytes < outboxBytes) return true
-    const position = this.#position()
+    const position = this.#position(seq)
     outbox.clear()
     this.close(CloseCodes.slowConsumer, `resume from ${position}`)
     return false
   }
 
-  /** Everything up to it is on its way to the client, before the close frame. */
-  #position(): string {
+  /** Everything up to it is on its way to the client, before the close frame. `refused`: what is not, besides what waits. */
+  #position(refused = Number.POSITIVE_INFINITY): string {
     const { epoch, seq: head } = this.#host.head()
     const { outbox } = this.#writer
-    const waiting = outbox.firstSeq()
     const sent = this.#handler?.sentSeq() ?? outbox.takenSeq ?? head
-    return `${epoch}:${waiting === undefined ? sent : Math.min(sent, waiting - 1)}`
+    return `${epoch}:${Math.min(sent, Math.min(outbox.firstSeq() ?? refused, refused) - 1)}`
   }
 }

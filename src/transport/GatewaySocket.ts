@@ -9,6 +9,7 @@ import { lookUp } from "./CloseCodes.ts"
 /** Whom a socket tells what happens. */
 export interface SocketReceiver {
   onFrame(data: Buffer, isBinary: boolean): void
+  onError(): void
   onClose(): void
 }
 
@@ -40,5 +41,7 @@ function onClose(this: WebSocket): void {
   if (this instanceof GatewaySocket) this.receiver?.onClose()
 }
 
-/** ws has answered with a close frame already; an error that nobody listens to would end the process. */
-function onError(): void {}
+/** Without a listener it would end the process. */
+function onError(this: WebSocket): void {
+  if (this instanceof GatewaySocket) this.receiver?.onError()
+}

@@ -22,6 +22,9 @@ export type Inbound = FromClientEncoded | Problem
 
 const problem = (text: string, requestId?: Id): Problem => ({ _tag: "Problem", requestId, problem: text })
 
+/** Of one frame: each may need an answer. */
+const MAX_MESSAGES = 1_024
+
 /** A frame holds one message or an array of them. */
 export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbound> => {
   if (isDeeperThan(depthLimit, text)) return [problem(`the frame nests deeper than ${depthLimit}`)]
@@ -31,7 +34,10 @@ export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbou
   } catch {
     return [problem("the frame is not JSON")]
   }
-  return Array.isArray(json) ? json.map(readMessage) : [readMessage(json)]
+  if (!Array.isArray(json)) return [readMessage(json)]
+  return json.length > MAX_MESSAGES
+    ? [problem(`the frame has more than ${MAX_MESSAGES} messages`)]
+    : json.map(readMessage)
 }
 
 const isId = (id: unknown): id is Id => typeof id === "number" || (typeof id === "string" && id.length <= ID_CHARS)
@@ -91,27 +97,22 @@ export const complaint = ({ problem, requestId }: Problem): string =>
 /** Whole and shared: the same for every ping of every connection. */
 export const pong: Buffer = textFrame(write({ _tag: "Pong" }))
 
-/** The newest event position among the values of a stream, where they carry one. */
-export const seqOf = (values: ReadonlyArray<unknown>): number | undefined => {
-  const last = values.at(-1)
-  return typeof last === "object" && last !== null && "seq" in last && typeof last.seq === "number"
-    ? last.seq
-    : undefined
-}
+/** The event position of a stream's value, where it carries one. */
+export const seqOf = (value: unknown): number | undefined =>
+  typeof value === "object" && value !== null && "seq" in value && typeof value.seq === "number" ? value.seq : undefined
 
 /** Longer texts of a failure repeat what the client has sent. */
 const DEFECT_CHARS = 1_000
 
+const withoutDetail = (defect: unknown): string =>
+  typeof defect === "string" ? defect.slice(0, DEFECT_CHARS) : "internal error"
+
 /** A defect of a handler is a bug, and its text is for the log: what clients see says no more than that there was one. */
 export const withoutDefects = (response: FromServerEncoded): FromServerEncoded => {
+  if (response._tag === "Defect") return { ...response, defect: withoutDetail(response.defect) }
   if (response._tag !== "Exit" || response.exit._tag !== "Failure") return response
   const cause = response.exit.cause.map((reason) =>
-    reason._tag === "Die"
-      ? {
-          ...reason,
-          defect: typeof reason.defect === "string" ? reason.defect.slice(0, DEFECT_CHARS) : "internal error",
-        }
-      : reason,
+    reason._tag === "Die" ? { ...reason, defect: withoutDetail(reason.defect) } : reason,
   )
   return { ...response, exit: { ...response.exit, cause } }
 }

@@ -65,16 +65,21 @@ class RpcConversation implements FrameHandler {
     return least
   }
 
+  /** Read one after the other: what a frame becomes is larger than the frame. */
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
     const { frameDepth } = this.#server.limits
-    const inbound =
-      frames.length === 1
-        ? RpcFrames.readFrame(frames[0]!, frameDepth)
-        : frames.flatMap((frame) => RpcFrames.readFrame(frame, frameDepth))
-    if (inbound.length === 1) return this.#handle(inbound[0]!)
+    let inbound = RpcFrames.readFrame(frames[0]!, frameDepth)
+    if (frames.length === 1 && inbound.length === 1) return this.#handle(inbound[0]!)
+    let frame = 1
     let next = 0
     return Effect.whileLoop({
-      while: () => next < inbound.length,
+      while: () => {
+        while (next === inbound.length && frame < frames.length) {
+          inbound = RpcFrames.readFrame(frames[frame++]!, frameDepth)
+          next = 0
+        }
+        return next < inbound.length
+      },
       body: () => this.#handle(inbound[next++]!),
       step: () => {},
     })
@@ -94,7 +99,8 @@ class RpcConversation implements FrameHandler {
         return Effect.void
       case "Problem":
         this.#peer.send(RpcFrames.complaint(message))
-        if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
+        if (retryAfterMs > 0) this.#peer.close(CloseCodes.policy, "too many messages")
+        else if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
         return Effect.void
       case "Eof":
         this.#peer.close(CloseCodes.normal)
@@ -161,9 +167,8 @@ class RpcConversation implements FrameHandler {
     }
     return Effect.map(this.#peer.room(), () => {
       if (!this.#calls.has(requestId)) return
-      const seq = RpcFrames.seqOf(values)
-      if (seq !== undefined) this.#calls.set(requestId, seq)
-      this.#peer.send(text, seq)
+      this.#peer.send(text, RpcFrames.seqOf(values[0]))
+      this.#calls.set(requestId, RpcFrames.seqOf(values.at(-1)))
     })
   }
 }

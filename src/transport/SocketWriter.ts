@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
+import { WebSocket } from "ws"
 import { payloadBytes, writeTextFrame } from "./Frames.ts"
 import { Outbox, type Pending } from "./Outbox.ts"
 import type { Turn } from "./Turn.ts"
@@ -16,7 +17,8 @@ const COPY_BYTES = 4_096
 
 export class SocketWriter {
   readonly outbox = new Outbox()
-  readonly #socket: Socket
+  readonly #socket: WebSocket
+  readonly #stream: Socket
   readonly #turn: Turn
   /** Producers that can wait do so while more bytes than this are pending. */
   readonly #roomBytes: number
@@ -24,15 +26,16 @@ export class SocketWriter {
   #blocked = false
   #waiting: Set<() => void> | undefined = undefined
 
-  constructor(socket: Socket, turn: Turn, roomBytes: number) {
+  constructor(socket: WebSocket, stream: Socket, turn: Turn, roomBytes: number) {
     this.#socket = socket
+    this.#stream = stream
     this.#turn = turn
     this.#roomBytes = roomBytes
   }
 
   /** Bytes accepted and not yet taken by the kernel. */
   get bytes(): number {
-    return this.outbox.bytes + this.#socket.writableLength
+    return this.outbox.bytes + this.#stream.writableLength
   }
 
   /** The socket takes no more for now. */
@@ -60,12 +63,12 @@ export class SocketWriter {
 
   flush(): void {
     this.#scheduled = false
-    if (!this.#blocked && this.outbox.frames > 0 && this.#socket.writable) {
+    if (!this.#blocked && this.outbox.frames > 0 && this.#isOpen()) {
       if (this.#write(SLICE_BYTES)) {
         if (this.outbox.frames > 0) this.wake()
       } else {
         this.#blocked = true
-        this.#socket.once("drain", () => {
+        this.#stream.once("drain", () => {
           this.#blocked = false
           this.flush()
         })
@@ -80,16 +83,21 @@ export class SocketWriter {
 
   /** Gives everything to the socket, whether it wants it or not: the last thing before a close frame. */
   flushAll(): void {
-    if (this.outbox.frames > 0 && this.#socket.writable) this.#write(Number.POSITIVE_INFINITY)
+    if (this.outbox.frames > 0 && this.#isOpen()) this.#write(Number.POSITIVE_INFINITY)
+  }
+
+  /** After a close frame there must be no other (RFC 6455 5.5.1), whoever has sent it. */
+  #isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN && this.#stream.writable
   }
 
   #write(maxBytes: number): boolean {
     const buffers = encode(this.outbox.take(maxBytes))
-    if (buffers.length === 1) return this.#socket.write(buffers[0]!)
-    this.#socket.cork()
+    if (buffers.length === 1) return this.#stream.write(buffers[0]!)
+    this.#stream.cork()
     let wants = true
-    for (const buffer of buffers) wants = this.#socket.write(buffer)
-    this.#socket.uncork()
+    for (const buffer of buffers) wants = this.#stream.write(buffer)
+    this.#stream.uncork()
     return wants
   }
 }

@@ -13,9 +13,9 @@ import { Authenticator } from "../services/Authenticator.ts"
 import { Connections } from "../services/Connections.ts"
 import { Events } from "../services/Events.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
-import { type ActorHost, ConnectionActor, monotonicMs } from "./ConnectionActor.ts"
+import { type ActorHost, ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
-import { Turn } from "./Turn.ts"
+import { monotonicMs, Turn } from "./Turn.ts"
 import type { Wire } from "./Wires.ts"
 
 /** How long clients get to answer the close frame before their sockets are cut. */
@@ -71,7 +71,7 @@ export class Sockets extends Context.Service<
         const host: ActorHost = {
           limits,
           clock,
-          turn: new Turn(),
+          turn: new Turn(clock),
           connections,
           authenticator,
           head: events.head,
@@ -98,17 +98,13 @@ export class Sockets extends Context.Service<
         })
 
         yield* Effect.addFinalizer(() => closeAll(CloseCodes.restart))
-        yield* Effect.forkScoped(
-          Effect.forever(
-            Effect.delay(
-              Effect.sync(() => {
-                const now = monotonicMs(clock)
-                for (const actor of actors) actor.checkHeartbeat(now)
-              }),
-              Math.max(1, limits.heartbeatMs / 4),
-            ),
-          ),
-        )
+        const checkHeartbeats = Effect.sync(() => {
+          const now = monotonicMs(clock)
+          for (const actor of actors) actor.checkHeartbeat(now)
+        })
+        if (limits.heartbeatMs > 0) {
+          yield* Effect.forkScoped(Effect.forever(Effect.delay(checkHeartbeats, limits.heartbeatMs / 4)))
+        }
 
         return Sockets.of({
           admit: (remoteAddress) => {

@@ -2,6 +2,9 @@
  * One turn of the event loop: what many sockets brought is handed to their connections together once all of it is
  * there, and what the connections answered is written together, once for each socket. It knows neither of them.
  */
+import type * as Clock from "effect/Clock"
+
+export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 interface Reader {
   /** Takes what has come. */
@@ -14,8 +17,16 @@ interface Writer {
 }
 
 export class Turn {
+  /** When the newest turn that brought something began, in milliseconds on the clock that only goes forward. */
+  nowMs: number
+  readonly #clock: Clock.Clock
   #readers: Array<Reader> = []
   #writers: Array<Writer> = []
+
+  constructor(clock: Clock.Clock) {
+    this.#clock = clock
+    this.nowMs = monotonicMs(clock)
+  }
 
   /** Once for what came in this turn: a frame of its own is dear, a frame among others is cheap. */
   read(reader: Reader): void {
@@ -30,6 +41,7 @@ export class Turn {
   readonly #readAll = () => {
     const readers = this.#readers
     this.#readers = []
+    this.nowMs = monotonicMs(this.#clock)
     for (const reader of readers) reader.read()
   }
 

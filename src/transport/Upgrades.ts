@@ -38,6 +38,8 @@ const refusals = {
 const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string): void => {
   const body = JSON.stringify({ error: problem })
   stream.on("error", destroy)
+  // The server leaves its half of a socket open, and so may the client.
+  stream.once("finish", destroy)
   stream.end(
     `HTTP/1.1 ${status} ${refusals[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { GatewayEvent, Positioned } from "../../src/domain/Event.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import { GatewayRpcs } from "../../src/domain/GatewayRpcs.ts"
@@ -19,6 +20,7 @@ import * as Authorized from "../../src/services/Authorized.ts"
 import { Connections } from "../../src/services/Connections.ts"
 import { Events } from "../../src/services/Events.ts"
 import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
+import { Pairings } from "../../src/services/Pairings.ts"
 import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
 import { System } from "../../src/services/System.ts"
 import * as GatewayServer from "../../src/transport/GatewayServer.ts"
@@ -94,10 +96,18 @@ const idle = () => Effect.die(new Error("a secret of this handler"))
 /** All but the connections' own methods, which are the transport's. */
 const StubRpcs = GatewayRpcs.omit("authenticate", "presence.list", "connections.list", "connections.close")
 
+type StubTag = RpcGroup.Rpcs<typeof StubRpcs>["_tag"]
+
+const idleHandlers = Object.fromEntries(Array.from(StubRpcs.requests.keys(), (tag) => [tag, idle])) as Record<
+  StubTag,
+  typeof idle
+>
+
 const StubHandlers = StubRpcs.toLayer(
   Effect.gen(function* () {
     const stub = yield* Stub
     return StubRpcs.of({
+      ...idleHandlers,
       ping: () => Effect.map(Clock.currentTimeMillis, (at) => ({ at })),
       health: () => Effect.sync(() => stub.health),
       /** Waits for ever; with a timeout of 0 it does not. */
@@ -116,33 +126,6 @@ const StubHandlers = StubRpcs.toLayer(
         ),
       /** As long as the key says. */
       "memory.read": ({ id }) => Effect.succeed({ id, size: 0, modifiedAt: 0, content: "x".repeat(Number(id)) }),
-      "agents.list": idle,
-      "agents.get": idle,
-      "agents.create": idle,
-      "agents.update": idle,
-      "agents.delete": idle,
-      "bindings.list": idle,
-      "bindings.set": idle,
-      "bindings.remove": idle,
-      "logs.tail": idle,
-      status: idle,
-      "models.list": idle,
-      "chat.send": idle,
-      "chat.stream": idle,
-      "chat.abort": idle,
-      "chat.inject": idle,
-      "runs.list": idle,
-      "memory.list": idle,
-      "memory.write": idle,
-      "sessions.list": idle,
-      "sessions.get": idle,
-      "sessions.resolve": idle,
-      "sessions.create": idle,
-      "sessions.patch": idle,
-      "sessions.reset": idle,
-      "sessions.delete": idle,
-      "sessions.history": idle,
-      "sessions.preview": idle,
     })
   }),
 )
@@ -151,6 +134,7 @@ const StubHandlers = StubRpcs.toLayer(
 export const stubServices = (options: GatewayOptions = {}) =>
   Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorized.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, Authenticator.layer)),
+    Layer.provide(Layer.mock(Pairings, {})),
     Layer.provideMerge(StubEvents),
     Layer.provideMerge(Stub.layer),
     Layer.provide(StubStateFolder),
