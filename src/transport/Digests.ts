@@ -29,11 +29,12 @@ export const make = Effect.fnUntraced(function* <G>(
     asked = new Map()
     return Effect.forEach(now, ([group, inquiries]) =>
       Effect.forEach(inquiries, ([key, inquiry]) =>
-        Effect.match(run(inquiry, call), {
-          onSuccess: (text) => tell(group, key, text),
+        run(inquiry, call).pipe(
+          Effect.map((text) => tell(group, key, text)),
           // What cannot be told now is told after the next change.
-          onFailure: () => {},
-        }),
+          Effect.ignore,
+          Effect.catchDefect((bug) => Effect.logError(`the list ${key} was not told`, bug)),
+        ),
       ),
     )
   })

@@ -191,11 +191,13 @@ export const make = Effect.fnUntraced(function* (
     toldSeq = batch.at(-1)?.seq ?? toldSeq
   })
 
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(PubSub.takeAll(news), tellAll), { disableYield: true }))
+  const told = (batch: ReadonlyArray<Positioned>) =>
+    Effect.catchDefect(tellAll(batch), (bug) => Effect.sync(() => complain(bug)))
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(PubSub.takeAll(news), told), { disableYield: true }))
 
   const tellPast = Effect.fnUntraced(function* (group: Group, follower: Follower, page: ReadonlyArray<EventItem>) {
-    yield* follower.peer.room()
     for (const item of page) {
+      yield* follower.peer.room()
       const telling = word(group, item, () => JSON.stringify(item))
       // What frames the past has no place of its own: resuming tells it again.
       const seq = item._tag === "Event" ? item.seq : undefined
@@ -207,17 +209,25 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  /** Tells the past up to a head, then what was held since; from there on `deliver` goes on. */
+  /** Tells the past up to a head, then what was held since, at the peer's pace; from there on `deliver` goes on. */
   const bringToPresent = Effect.fnUntraced(function* (group: Group, follower: Follower, from: Position | undefined) {
     const held: Array<WordedEvent> = (follower.held = [])
     follower.outrun = false
     const { head, items } = yield* events.past(group.filter, from)
     yield* Stream.runForEachArray(items, (page) => tellPast(group, follower, page))
     follower.seq = head
-    if (follower.outrun) return
-    for (const worded of held) if (worded.seq > head) group.hand(follower.peer, worded)
-    follower.seq = Math.max(head, held.at(-1)?.seq ?? head)
-    follower.held = undefined
+    for (let next = 0; !follower.outrun; next++) {
+      const worded = held[next]
+      if (worded === undefined) {
+        follower.held = undefined
+        return
+      }
+      if (worded.seq <= head) continue
+      yield* follower.peer.room()
+      group.hand(follower.peer, worded)
+      // One event may be several frames.
+      if (held[next + 1]?.seq !== worded.seq) follower.seq = worded.seq
+    }
   })
 
   const enter = (key: string, filter: EventFilter, follower: Follower): Group => {

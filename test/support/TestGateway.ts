@@ -29,10 +29,16 @@ export class TestGateway extends Context.Service<
 
 export interface TestGatewayOptions extends GatewayOptions {
   readonly runtimes?: Layer.Layer<AgentRuntime>
+  /** E.g. the gateway's own and one more wire. */
+  readonly routes?: typeof Gateway.parts.routes
 }
 
 /** The gateway with all its services, for tests that look inside. */
-export const layer = ({ runtimes = Gateway.parts.runtimes, ...options }: TestGatewayOptions = {}) =>
+export const layer = ({
+  routes = Gateway.parts.routes,
+  runtimes = Gateway.parts.runtimes,
+  ...options
+}: TestGatewayOptions = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const stateDir = options.stateDir ?? (yield* temporaryFolder)
@@ -44,7 +50,7 @@ export const layer = ({ runtimes = Gateway.parts.runtimes, ...options }: TestGat
         ),
       )
       return address.pipe(
-        Layer.provideMerge(Gateway.layerWith({ ...Gateway.parts, runtimes })),
+        Layer.provideMerge(Gateway.layerWith({ ...Gateway.parts, routes, runtimes })),
         Layer.provideMerge(GatewayConfig.layer(settings)),
       )
     }),

@@ -71,6 +71,11 @@ export class TestSocket {
     return Effect.runSync(Queue.clear(this.#frames))
   }
 
+  /** How many frames have come and were not taken. */
+  get waiting(): number {
+    return Queue.sizeUnsafe(this.#frames)
+  }
+
   get closed(): Effect.Effect<Closed> {
     return this.#patiently(Deferred.await(this.#closed))
   }

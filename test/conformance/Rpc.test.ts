@@ -1,0 +1,17 @@
+import { calls } from "./Calls.ts"
+import { cancel } from "./Cancel.ts"
+import { rpc } from "./drivers/Rpc.ts"
+import { events } from "./Events.ts"
+import { faults } from "./Faults.ts"
+import { handshake } from "./Handshake.ts"
+import { limited } from "./Limits.ts"
+import { shutdown } from "./Shutdown.ts"
+
+handshake(rpc)
+calls(rpc)
+faults(rpc)
+events(rpc)
+cancel(rpc)
+limited(rpc)
+// No slow reader: its streams are acknowledged, so that one is held back instead of closed.
+shutdown(rpc)

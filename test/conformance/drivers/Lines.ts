@@ -1,0 +1,61 @@
+/** The dialect that only tests speak, mounted beside the gateway's own. */
+import * as Layer from "effect/Layer"
+import * as Gateway from "../../../src/Gateway.ts"
+import { DialectServer } from "../../../src/transport/DialectServer.ts"
+import { LocalCalls } from "../../../src/transport/LocalCalls.ts"
+import { lines as dialect } from "../../support/LinesDialect.ts"
+import type { ContractDriver, FaultName, Said } from "../Driver.ts"
+
+const wire = DialectServer.mount("/lines", dialect).pipe(
+  Layer.provide(DialectServer.layer),
+  Layer.provide(LocalCalls.layer),
+)
+
+const faults: Record<string, FaultName> = {
+  Unreadable: "malformed",
+  UnknownMethod: "unknown-method",
+  InvalidParams: "invalid-params",
+  DuplicateId: "duplicate-id",
+  Denied: "unauthenticated",
+  Limited: "rate-limited",
+  Domain: "domain",
+  Interrupted: "interrupted",
+  Internal: "internal",
+}
+
+const said = (frame: string): Said => {
+  const [, digits, what = "", json = ""] = /^(\d+) (\S+) (.+)$/.exec(frame) ?? []
+  const id = Number(digits) || undefined
+  const value: { readonly _tag: string; readonly seq: number } = JSON.parse(json)
+  switch (what) {
+    case "ok":
+      return { _tag: "Answer", id, value }
+    case "item":
+      return { _tag: "Item", id: id ?? 0, value }
+    case "told":
+      return value._tag === "Event"
+        ? { _tag: "Told", seq: value.seq }
+        : { _tag: value._tag === "CaughtUp" ? "Present" : "Other" }
+    default:
+      return { _tag: "Fault", id, fault: faults[what]! }
+  }
+}
+
+const call = (id: number, method: string, params: unknown): string => `${id} ${method} ${JSON.stringify(params)}`
+
+export const lines: ContractDriver = {
+  name: "lines",
+  path: "/lines",
+  gateway: { routes: Layer.mergeAll(Gateway.parts.routes, wire) },
+  read: (frame) => [said(frame)],
+  ping: (id) => call(id, "ping", {}),
+  unknown: (id) => call(id, "no.such.method", {}),
+  malformed: "1 ping {",
+  authenticate: (id, token) => call(id, "token", token),
+  wrongToken: "answered",
+  subscribe: (id, from) => call(id, "events.subscribe", { topics: ["sessions", "chat"], from }),
+  contract: {
+    call,
+    cancel: (id) => call(id, "cancel", null),
+  },
+}

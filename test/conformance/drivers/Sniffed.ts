@@ -1,0 +1,9 @@
+/** The dialects of the path where the first frame decides: each as on its own path. */
+import type { ContractDriver, Driver } from "../Driver.ts"
+import { jsonRpc } from "./JsonRpc.ts"
+import { missionControl } from "./MissionControl.ts"
+
+const PATH = "/ws"
+
+export const sniffedJsonRpc: ContractDriver = { ...jsonRpc, name: `json-rpc at ${PATH}`, path: PATH }
+export const sniffedMissionControl: Driver = { ...missionControl, name: `mission-control at ${PATH}`, path: PATH }
