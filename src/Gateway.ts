@@ -14,12 +14,14 @@ import { Bindings } from "./services/Bindings.ts"
 import * as Cluster from "./services/Cluster.ts"
 import { Connections } from "./services/Connections.ts"
 import * as Database from "./services/Database.ts"
+import { Devices } from "./services/Devices.ts"
 import * as EchoRuntime from "./services/EchoRuntime.ts"
 import { Events } from "./services/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/Logs.ts"
 import { Memory } from "./services/Memory.ts"
 import { OpenRuns } from "./services/OpenRuns.ts"
+import { Pairings } from "./services/Pairings.ts"
 import * as Preflight from "./services/Preflight.ts"
 import { RunLimits } from "./services/RunLimits.ts"
 import { Runs } from "./services/Runs.ts"
@@ -48,8 +50,11 @@ const conversations = Runs.layer.pipe(
   Layer.provideMerge(Transcript.layer),
 )
 
-/** Who is known: agents and what claims conversations for them, documents, connections and how they prove themselves. */
-const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, Authenticator.layer)
+/** Who may come in, and how they prove it. */
+const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
+
+/** Who is known: agents and what claims conversations for them, documents, connections and devices. */
+const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, trust)
 
 const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, Logs.live)
 

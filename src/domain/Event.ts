@@ -9,11 +9,12 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
 import { Binding } from "./Binding.ts"
 import { EpochMillis, Id } from "./Bounds.ts"
+import { Device, PairingDecision, PairingRequest } from "./Device.ts"
 import { LogEntry } from "./Log.ts"
 import { Document } from "./Memory.ts"
 import { Message, Usage } from "./Message.ts"
 import { PresenceEntry } from "./Connection.ts"
-import { RequiredScope } from "./Principal.ts"
+import { grants, RequiredScope, type Scope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { RunError, RunOutcome } from "./Run.ts"
 import { Session } from "./Session.ts"
@@ -56,6 +57,8 @@ export const KeptEvent = Schema.TaggedUnion({
   /** `isNew`: the document was not there before. */
   MemoryChanged: { document: Document, isNew: Schema.Boolean },
   MemoryRemoved: { id: Schema.String },
+  DeviceChanged: { device: Device },
+  DeviceRemoved: { deviceId: Schema.String },
 })
 export type KeptEvent = typeof KeptEvent.Type
 
@@ -66,6 +69,9 @@ export const LiveEvent = Schema.TaggedUnion({
   ToolUpdated: { ...ofRun, callId: Schema.String, text: Schema.String },
   PresenceChanged: { presence: Schema.Array(PresenceEntry) },
   LogAdded: { entry: LogEntry },
+  /** A device waits to be approved, or asks for something else than before. */
+  PairingRequested: { request: PairingRequest },
+  PairingResolved: { requestId: Schema.String, deviceId: Schema.String, decision: PairingDecision },
   /** The gateway is going down; clients should reconnect, to this address, after the drain. */
   GatewayStopping: { reason: Schema.String, drainMs: Schema.Finite },
 })
@@ -74,7 +80,7 @@ export type LiveEvent = typeof LiveEvent.Type
 export const GatewayEvent = Schema.Union([KeptEvent, LiveEvent]).annotate({ identifier: "GatewayEvent" })
 export type GatewayEvent = typeof GatewayEvent.Type
 
-export const Topic = Schema.Literals(["sessions", "chat", "agents", "memory", "presence", "logs", "system"])
+export const Topic = Schema.Literals(["sessions", "chat", "agents", "memory", "presence", "logs", "devices", "system"])
 export type Topic = typeof Topic.Type
 
 const topics: Record<GatewayEvent["_tag"], Topic> = {
@@ -98,7 +104,23 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   MemoryRemoved: "memory",
   PresenceChanged: "presence",
   LogAdded: "logs",
+  DeviceChanged: "devices",
+  DeviceRemoved: "devices",
+  PairingRequested: "devices",
+  PairingResolved: "devices",
   GatewayStopping: "system",
+}
+
+/** What a subscriber needs to be told of a topic; undefined: to be known at all. */
+const scopes: Record<Topic, Scope | undefined> = {
+  sessions: "operator.read",
+  chat: "operator.read",
+  agents: "operator.read",
+  memory: "operator.read",
+  presence: "operator.read",
+  logs: "operator.read",
+  devices: "operator.pairing",
+  system: undefined,
 }
 
 export const topicOf = (event: GatewayEvent): Topic => topics[event._tag]
@@ -113,17 +135,29 @@ export const runOf = (event: GatewayEvent): string | undefined =>
 
 /** Which events a subscriber wants. */
 export const EventFilter = Schema.Struct({
-  /** Left out: every topic but `logs`, which must be asked for. */
+  /** Left out: every topic but `logs`, which must be asked for. What the caller lacks the scope for is not told. */
   topics: Schema.optionalKey(Schema.Array(Topic)),
   /** Only events about this session. */
   sessionKey: Schema.optionalKey(Id),
 })
 export type EventFilter = typeof EventFilter.Type
 
+/** What is told to who names no topics. */
+const unasked: ReadonlyArray<Topic> = Topic.literals.filter((topic) => topic !== "logs")
+
 export const wants = (filter: EventFilter, event: GatewayEvent): boolean => {
   const topic = topicOf(event)
   if (filter.topics === undefined ? topic === "logs" : !filter.topics.includes(topic)) return false
   return filter.sessionKey === undefined || filter.sessionKey === sessionOf(event)
+}
+
+/** As much of what is wanted as the holder of the scopes may be told. */
+export const permitted = (filter: EventFilter, held: ReadonlyArray<Scope>): EventFilter => {
+  const topics = (filter.topics ?? unasked).filter((topic) => {
+    const needed = scopes[topic]
+    return needed === undefined || grants(held, needed)
+  })
+  return { ...filter, topics }
 }
 
 /** Why a position could not be resumed: another database, older than what is kept, or never reached. */

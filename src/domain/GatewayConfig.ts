@@ -39,10 +39,26 @@ export const GatewaySettings = Schema.Struct({
   token: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString, { label: "gateway token" })).annotateKey({
     description: "The shared secret. Left out: made at the first start and kept in the state folder, mode 0600.",
   }),
+  password: Schema.optionalKey(
+    Schema.RedactedFromValue(Schema.NonEmptyString, { label: "gateway password" }),
+  ).annotateKey({
+    description: "A second shared secret, for people: as good as the token on every wire.",
+  }),
   allowedOrigins: option(
     Schema.Array(Schema.String),
     [],
     "Browser origins that may connect besides the gateway's own, e.g. https://dash.example.org.",
+  ),
+  openclaw: option(
+    Schema.Struct({
+      strict: option(
+        Schema.Boolean,
+        false,
+        "Refuses OpenClaw clients whose `connect` is not exactly as its schema has it: unknown client ids, modes, scopes and fields. Off, they are welcome: most third-party clients have some.",
+      ),
+    }),
+    {},
+    "The OpenClaw protocol.",
   ),
   stateDir: option(
     Schema.NonEmptyString,

@@ -7,6 +7,7 @@ import { AgentRpcs } from "./Agent.ts"
 import { BindingRpcs } from "./Binding.ts"
 import { ChatRpcs } from "./Chat.ts"
 import { ConnectionRpcs } from "./Connection.ts"
+import { DeviceRpcs } from "./Device.ts"
 import { EventRpcs } from "./Event.ts"
 import { LogRpcs } from "./Log.ts"
 import { MemoryRpcs } from "./Memory.ts"
@@ -20,6 +21,7 @@ export const GatewayRpcs = RpcGroup.make().merge(
   ChatRpcs,
   EventRpcs,
   ConnectionRpcs,
+  DeviceRpcs,
   MemoryRpcs,
   LogRpcs,
   SystemRpcs,

@@ -5,13 +5,16 @@
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 
-/** OpenClaw's operator scopes. Admin implies write, write implies read; the other two stand alone under admin. */
+/** OpenClaw's operator scopes. Admin implies all; write implies read and talk; the others stand alone under admin. */
 export const Scope = Schema.Literals([
   "operator.read",
   "operator.write",
   "operator.admin",
   "operator.approvals",
+  "operator.questions",
   "operator.pairing",
+  "operator.talk",
+  "operator.talk.secrets",
 ])
 export type Scope = typeof Scope.Type
 
@@ -20,10 +23,15 @@ export type Role = typeof Role.Type
 
 export const Principal = Schema.Struct({
   id: Schema.String,
-  /** How the principal proved itself: the shared token, nothing (auth off), or the embedding program. */
-  kind: Schema.Literals(["token", "none", "local"]),
+  /**
+   * How the principal proved itself: by the shared token or password, by its own key and token, by nothing (auth off),
+   * or as the embedding program.
+   */
+  kind: Schema.Literals(["token", "password", "device", "none", "local"]),
   role: Role,
   scopes: Schema.Array(Scope),
+  /** The device that it speaks from, where one has proved itself. */
+  deviceId: Schema.optionalKey(Schema.String),
 }).annotate({ identifier: "Principal" })
 export type Principal = typeof Principal.Type
 
@@ -34,7 +42,10 @@ const implied: Record<Scope, ReadonlyArray<Scope>> = {
   "operator.write": ["operator.write", "operator.admin"],
   "operator.admin": ["operator.admin"],
   "operator.approvals": ["operator.approvals", "operator.admin"],
+  "operator.questions": ["operator.questions", "operator.admin"],
   "operator.pairing": ["operator.pairing", "operator.admin"],
+  "operator.talk": ["operator.talk", "operator.write", "operator.admin"],
+  "operator.talk.secrets": ["operator.talk.secrets", "operator.admin"],
 }
 
 /** Whether any of the held scopes grants the needed one. */

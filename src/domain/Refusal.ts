@@ -9,6 +9,10 @@ import { type CurrentConnection, Scope } from "./Principal.ts"
 /** The connection has not proved who it is. */
 export class Unauthenticated extends Schema.TaggedError<Unauthenticated>()("Unauthenticated", {
   reason: Schema.Literals(["missing", "invalid", "locked-out"]),
+  /** What was presented and is not right. */
+  credential: Schema.optionalKey(Schema.Literals(["token", "password", "device-token"])),
+  /** How long the address stays locked out. */
+  retryAfterMs: Schema.optionalKey(Schema.Finite),
 }) {}
 
 /** The principal lacks the scope that the method asks for. */

@@ -1,6 +1,6 @@
 /**
  * Authenticator: from what a client presents to a principal, the same for every wire. Slows down and locks out
- * addresses that guess. It knows no frame.
+ * addresses that guess. It knows no frame; whether a device is let in is asked of Pairings.ts.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -8,64 +8,159 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { hash, timingSafeEqual } from "node:crypto"
+import type { Asked, Candidate, PairingRequired, ScopesNotGranted } from "../domain/Device.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
-import { everyScope, type Principal } from "../domain/Principal.ts"
+import { everyScope, type Principal, type Role, type Scope } from "../domain/Principal.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
 import type { StartupError } from "../domain/StartupError.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
+import type { IssuedToken } from "./Devices.ts"
 import { Guesses } from "./Guesses.ts"
+import { Pairings } from "./Pairings.ts"
 import { StateFolder } from "./StateFolder.ts"
+
+type Secret = Redacted.Redacted<string>
+
+/** What a client presents, and what it asks for. */
+export interface Credentials {
+  /** The gateway's secrets, or a device's token in their place: clients mix them up, and a secret is right or wrong. */
+  readonly token?: Secret | undefined
+  readonly password?: Secret | undefined
+  readonly deviceToken?: Secret | undefined
+  /** A device that has proved its key for this connection. */
+  readonly device?: Omit<Candidate, "remoteAddress"> | undefined
+  readonly role: Role
+  /** Left out: all that the secret gives. */
+  readonly scopes?: ReadonlyArray<Scope> | undefined
+}
+
+/** Where a client comes from. */
+export interface Source {
+  readonly remoteAddress: string
+  /** From this machine, with nobody between. */
+  readonly direct: boolean
+}
+
+export interface Admission {
+  readonly principal: Principal
+  /** The token by which the device can come back: a new one, or the one that it has shown. */
+  readonly issued: IssuedToken | undefined
+}
+
+export type AdmissionError = Unauthenticated | PairingRequired | ScopesNotGranted | StorageUnavailable
 
 export class Authenticator extends Context.Service<
   Authenticator,
   {
     /** Whether nothing needs to be presented (auth `none`). */
     readonly open: boolean
-    /** Checks in constant time; a failure is held back, counted and in the end locks the address out. */
-    authenticate(
-      token: Redacted.Redacted<string> | undefined,
-      remoteAddress: string,
-    ): Effect.Effect<Principal, Unauthenticated>
+    /** By a secret alone. Checks in constant time; a failure is held back, counted and in the end locks the address out. */
+    authenticate(secret: Secret | undefined, remoteAddress: string): Effect.Effect<Principal, Unauthenticated>
+    /** By all that a handshake can carry. The principal has the scopes that it asked for, or the client is refused. */
+    admit(credentials: Credentials, source: Source): Effect.Effect<Admission, AdmissionError>
   }
 >()("causeway/services/Authenticator") {
-  /** The token of the configuration, or else the one that the state folder keeps. */
-  static readonly layer: Layer.Layer<Authenticator, StartupError, GatewayConfig | StateFolder> = Layer.effect(
-    Authenticator,
-    Effect.gen(function* () {
-      const config = yield* GatewayConfig
-      if (config.auth === "none") {
-        return Authenticator.of({ open: true, authenticate: () => Effect.succeed(anybody) })
-      }
-      const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
-      const right = digest(config.token ?? (yield* (yield* StateFolder).token))
-      const guesses = new Guesses(authFailures, lockoutMs)
+  /** The secrets of the configuration; without a token there, the one that the state folder keeps. */
+  static readonly layer: Layer.Layer<Authenticator, StartupError, GatewayConfig | Pairings | StateFolder> =
+    Layer.effect(
+      Authenticator,
+      Effect.gen(function* () {
+        const config = yield* GatewayConfig
+        const pairings = yield* Pairings
+        if (config.auth === "none") {
+          return Authenticator.of({
+            open: true,
+            authenticate: () => Effect.succeed(anybody),
+            admit: (credentials) => Effect.succeed({ principal: asAsked(anybody, credentials), issued: undefined }),
+          })
+        }
+        const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
+        const token = digest(config.token ?? (yield* (yield* StateFolder).token))
+        const password = config.password === undefined ? undefined : digest(config.password)
+        const guesses = new Guesses(authFailures, lockoutMs)
 
-      const authenticate = Effect.fnUntraced(function* (
-        token: Redacted.Redacted<string> | undefined,
-        remoteAddress: string,
-      ) {
-        if (token === undefined) return yield* new Unauthenticated({ reason: "missing" })
-        const now = yield* Clock.currentTimeMillis
-        if (guesses.isLockedOut(remoteAddress, now)) return yield* new Unauthenticated({ reason: "locked-out" })
-        if (timingSafeEqual(digest(token), right)) {
+        const holderOf = (secret: Secret | undefined): Principal | undefined => {
+          if (secret === undefined) return undefined
+          const presented = digest(secret)
+          if (timingSafeEqual(presented, token)) return tokenHolder
+          return password !== undefined && timingSafeEqual(presented, password) ? passwordHolder : undefined
+        }
+
+        const checkLockout = Effect.fnUntraced(function* (remoteAddress: string) {
+          const retryAfterMs = guesses.lockedOutForMs(remoteAddress, yield* Clock.currentTimeMillis)
+          if (retryAfterMs > 0) return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
+        })
+
+        const fail = Effect.fnUntraced(function* (
+          remoteAddress: string,
+          credential: "token" | "password" | "device-token",
+        ) {
+          const failures = guesses.fail(remoteAddress, yield* Clock.currentTimeMillis)
+          yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${failures}`)
+          yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * failures))
+          return yield* new Unauthenticated({ reason: "invalid", credential })
+        })
+
+        const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
+          if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
+          yield* checkLockout(remoteAddress)
+          const holder = holderOf(secret)
+          if (holder === undefined) return yield* fail(remoteAddress, "token")
           guesses.forget(remoteAddress)
           return holder
-        }
-        const failures = guesses.fail(remoteAddress, now)
-        yield* Effect.logWarning(`a wrong token from ${remoteAddress}, failure ${failures}`)
-        yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * failures))
-        return yield* new Unauthenticated({ reason: "invalid" })
-      })
+        })
 
-      return Authenticator.of({ open: false, authenticate })
-    }),
-  )
+        const admit = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: Source) {
+          const { deviceToken, password, role, scopes, token } = credentials
+          const shown = deviceToken ?? token
+          if (shown === undefined && password === undefined) return yield* new Unauthenticated({ reason: "missing" })
+          yield* checkLockout(remoteAddress)
+          const candidate = credentials.device && { ...credentials.device, remoteAddress }
+          const holder = holderOf(token) ?? holderOf(password)
+          if (holder !== undefined) {
+            guesses.forget(remoteAddress)
+            const principal = asAsked(holder, credentials)
+            const issued = candidate && (yield* pairings.admit(candidate, principal, direct))
+            return { principal, issued }
+          }
+          if (candidate !== undefined && shown !== undefined) {
+            const asked: Asked = { role, scopes: scopes ?? [] }
+            const grant = yield* pairings.recognize(candidate, asked, shown)
+            if (grant !== undefined) {
+              guesses.forget(remoteAddress)
+              const given = scopes ?? grant.scopes
+              const principal = asAsked({ ...deviceHolder, scopes: given }, credentials)
+              return { principal, issued: { token: shown, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
+            }
+          }
+          return yield* fail(
+            remoteAddress,
+            deviceToken !== undefined ? "device-token" : token !== undefined ? "token" : "password",
+          )
+        })
+
+        return Authenticator.of({ open: false, authenticate, admit })
+      }),
+    )
 }
 
 const MAX_DELAY_MS = 2_000
 
-const holder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
+const tokenHolder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
+
+const passwordHolder: Principal = { ...tokenHolder, kind: "password" }
+
+const deviceHolder: Principal = { ...tokenHolder, kind: "device" }
 
 const anybody: Principal = { id: "anybody", kind: "none", role: "operator", scopes: everyScope }
 
-/** Of equal length whatever the token, as comparing in constant time asks for. */
-const digest = (token: Redacted.Redacted<string>): Buffer => hash("sha256", Redacted.value(token), "buffer")
+/** A node holds no scopes of operators. */
+const asAsked = (holder: Principal, { device, role, scopes = holder.scopes }: Credentials): Principal => ({
+  ...holder,
+  role,
+  scopes: role === "node" ? [] : scopes,
+  ...(device !== undefined && { id: device.deviceId, deviceId: device.deviceId }),
+})
+
+/** Of equal length whatever the secret, as comparing in constant time asks for. */
+const digest = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret), "buffer")

@@ -21,6 +21,8 @@ export interface Connection {
   readonly outboxBytes: () => number
   /** Asks the wire to close it, as the operator's wish. */
   readonly closeByOperator: (reason: string | undefined) => void
+  /** Asks the wire to close it, as what it came in by is worth nothing any more. */
+  readonly closeInvalidated: (reason: string) => void
 }
 
 export interface Registered {
@@ -52,6 +54,8 @@ export class Connections extends Context.Service<
     readonly list: () => ReadonlyArray<ConnectionInfo>
     readonly presence: () => ReadonlyArray<PresenceEntry>
     close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
+    /** Closes those whose principal has lost what it came in by. */
+    readonly closeAll: (isMeant: (principal: Principal, id: string) => boolean, reason: string) => void
   }
 >()("causeway/services/Connections") {
   static readonly layer: Layer.Layer<Connections, never, Events> = Layer.effect(
@@ -93,6 +97,11 @@ export class Connections extends Context.Service<
           if (entry?.id !== id) return yield* new ConnectionNotFound({ connectionId: id })
           entry.connection.closeByOperator(reason)
         }),
+        closeAll: (isMeant, reason) => {
+          for (const { connection, id, identity } of entries.values()) {
+            if (identity !== undefined && isMeant(identity.principal, id)) connection.closeInvalidated(reason)
+          }
+        },
       })
     }),
   )

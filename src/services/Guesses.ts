@@ -22,9 +22,11 @@ export class Guesses {
     this.#memoryMs = memoryMs
   }
 
-  isLockedOut(address: string, now: number): boolean {
+  /** 0: it is not. */
+  lockedOutForMs(address: string, now: number): number {
     const record = this.#records.get(address)
-    return record !== undefined && record.failures >= this.#limit && now - record.lastAt < this.#memoryMs
+    if (record === undefined || record.failures < this.#limit) return 0
+    return Math.max(0, record.lastAt + this.#memoryMs - now)
   }
 
   /** Counts one more and tells how many that makes. */

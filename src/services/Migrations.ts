@@ -9,10 +9,16 @@ import { StartupError } from "../domain/StartupError.ts"
 import events from "./migrations/0001_events.ts"
 import agents from "./migrations/0002_agents.ts"
 import sessions from "./migrations/0003_sessions.ts"
+import devices from "./migrations/0004_devices.ts"
 
 const TABLE = "causeway_migrations"
 
-const steps = { "0001_events": events, "0002_agents": agents, "0003_sessions": sessions }
+const steps = {
+  "0001_events": events,
+  "0002_agents": agents,
+  "0003_sessions": sessions,
+  "0004_devices": devices,
+}
 
 /** The newest version that this program knows. */
 const known = Object.keys(steps).length

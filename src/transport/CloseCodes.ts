@@ -24,6 +24,8 @@ export const CloseCodes = {
   internal: { code: 1011, reason: "internal error", reconnect: true },
   restart: { code: 1012, reason: "the gateway is restarting", reconnect: true },
   operator: { code: 4000, reason: "closed by an operator", reconnect: true },
+  /** The token, device or secret by which the client came in is worth nothing any more. */
+  invalidated: { code: 4001, reason: "client invalidated", reconnect: false },
   unauthenticated: { code: 4001, reason: "unauthenticated", reconnect: false },
   handshakeTimeout: { code: 4002, reason: "not authenticated in time", reconnect: true },
   slowConsumer: { code: 4008, reason: "too slow", reconnect: true },

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -14,20 +15,21 @@ import type { GatewayEvent, Positioned } from "../../src/domain/Event.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import { GatewayRpcs } from "../../src/domain/GatewayRpcs.ts"
 import { RunNotFound } from "../../src/domain/Chat.ts"
+import { everyScope, type Principal } from "../../src/domain/Principal.ts"
+import { Unauthenticated } from "../../src/domain/Refusal.ts"
 import type { Health } from "../../src/domain/System.ts"
 import { Authenticator } from "../../src/services/Authenticator.ts"
 import * as Authorized from "../../src/services/Authorized.ts"
 import { Connections } from "../../src/services/Connections.ts"
 import { Events } from "../../src/services/Events.ts"
 import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
-import { Pairings } from "../../src/services/Pairings.ts"
-import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
 import { System } from "../../src/services/System.ts"
 import * as GatewayServer from "../../src/transport/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/RpcWire.ts"
 
 export const TOKEN = "a-token-that-is-not-secret-at-all"
+export const READ_TOKEN = "a-token-of-somebody-who-only-reads"
 
 /** What a test sees and steers behind the wires. */
 export class Stub extends Context.Service<
@@ -55,41 +57,43 @@ export class Stub extends Context.Service<
   )
 }
 
-const StubEvents = Layer.effect(
-  Events,
+const StubEvents = Layer.unwrap(
   Effect.map(Stub, (stub) =>
-    Events.of({
+    Layer.mock(Events)({
       head: () => ({ epoch: "e1", seq: stub.seq }),
       live: (event) => {
         stub.told.push(event)
         PubSub.publishUnsafe(stub.live, { _tag: "Event", seq: ++stub.seq, at: 0, event })
       },
-      commit: () => Effect.die("not in this test"),
-      transact: () => Effect.die("not in this test"),
-      observe: () => Effect.die("not in this test"),
-      listen: Effect.die("not in this test"),
-      past: () => Effect.die("not in this test"),
-      subscribe: () => Stream.die("not in this test"),
     }),
   ),
 )
 
-const StubSystem = Layer.effect(
-  System,
-  Effect.map(Stub, (stub) =>
-    System.of({
-      health: Effect.sync(() => stub.health),
-      status: Effect.die("not in this test"),
-      models: Effect.die("not in this test"),
-      stopping: () => {},
+const StubSystem = Layer.unwrap(
+  Effect.map(Stub, (stub) => Layer.mock(System)({ health: Effect.sync(() => stub.health), stopping: () => {} })),
+)
+
+const holder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
+
+/** May read and nothing else. */
+const reader: Principal = { id: "reader", kind: "token", role: "operator", scopes: ["operator.read"] }
+
+/** `TOKEN`, `READ_TOKEN` or nobody, at once. Guessing is the business of the real one. */
+const StubAuthenticator = Layer.unwrap(
+  Effect.map(GatewayConfig, ({ auth }) =>
+    Layer.mock(Authenticator)({
+      open: auth === "none",
+      authenticate: (token) => {
+        if (auth === "none") return Effect.succeed(holder)
+        if (token === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
+        const presented = Redacted.value(token)
+        if (presented === TOKEN) return Effect.succeed(holder)
+        if (presented === READ_TOKEN) return Effect.succeed(reader)
+        return Effect.fail(new Unauthenticated({ reason: "invalid" }))
+      },
     }),
   ),
 )
-
-const StubStateFolder = Layer.succeed(StateFolder, {
-  ...statePaths("/nowhere"),
-  token: Effect.succeed(Redacted.make(TOKEN)),
-})
 
 const idle = () => Effect.die(new Error("a secret of this handler"))
 
@@ -133,14 +137,15 @@ const StubHandlers = StubRpcs.toLayer(
 /** What stands behind the port. */
 export const stubServices = (options: GatewayOptions = {}) =>
   Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorized.layer, StubSystem).pipe(
-    Layer.provideMerge(Layer.mergeAll(Connections.layer, Authenticator.layer)),
-    Layer.provide(Layer.mock(Pairings, {})),
+    Layer.provideMerge(Layer.mergeAll(Connections.layer, StubAuthenticator)),
     Layer.provideMerge(StubEvents),
     Layer.provideMerge(Stub.layer),
-    Layer.provide(StubStateFolder),
     Layer.provideMerge(GatewayConfig.layer({ port: 0, ...options })),
   )
 
-/** On a free port of 127.0.0.1, with `TOKEN`, unless the options say otherwise. */
+/** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. */
 export const stubGateway = (options: GatewayOptions = {}) =>
-  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(Layer.provideMerge(stubServices(options)))
+  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(
+    Layer.provideMerge(stubServices(options)),
+    Layer.provide(Logger.layer([])),
+  )

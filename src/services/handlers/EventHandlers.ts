@@ -2,14 +2,19 @@
  * The methods of events, answered by the Events service.
  */
 import * as Effect from "effect/Effect"
-import { EventRpcs } from "../../domain/Event.ts"
+import * as Stream from "effect/Stream"
+import { EventRpcs, permitted } from "../../domain/Event.ts"
+import { CurrentConnection } from "../../domain/Principal.ts"
 import { Events } from "../Events.ts"
 
 export const EventHandlers = EventRpcs.toLayer(
   Effect.gen(function* () {
     const events = yield* Events
     return EventRpcs.of({
-      "events.subscribe": ({ from, ...filter }) => events.subscribe(filter, from),
+      "events.subscribe": ({ from, ...filter }) =>
+        Stream.unwrap(
+          Effect.map(CurrentConnection, ({ principal }) => events.subscribe(permitted(filter, principal.scopes), from)),
+        ),
     })
   }),
 )

@@ -8,6 +8,7 @@ import { AgentHandlers } from "./AgentHandlers.ts"
 import { BindingHandlers } from "./BindingHandlers.ts"
 import { ChatHandlers } from "./ChatHandlers.ts"
 import { ConnectionHandlers } from "./ConnectionHandlers.ts"
+import { DeviceHandlers } from "./DeviceHandlers.ts"
 import { EventHandlers } from "./EventHandlers.ts"
 import { LogHandlers } from "./LogHandlers.ts"
 import { MemoryHandlers } from "./MemoryHandlers.ts"
@@ -20,6 +21,7 @@ export const layer = Layer.mergeAll(
   BindingHandlers,
   ChatHandlers,
   ConnectionHandlers,
+  DeviceHandlers,
   EventHandlers,
   LogHandlers,
   MemoryHandlers,

@@ -64,6 +64,8 @@ export class HttpPeer implements Peer, Connection {
 
   closeByOperator(): void {}
 
+  closeInvalidated(): void {}
+
   speaks(dialect: string): void {
     this.dialect = dialect
   }

@@ -1,0 +1,193 @@
+/**
+ * Devices: the registry of clients that have a key of their own, what each may do, and the tokens by which they may.
+ * Kept in the database, read from memory; of a token it keeps a hash. Whether to let a device in is Pairings.ts.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { randomBytes } from "node:crypto"
+import {
+  type Asked,
+  type Candidate,
+  type Device,
+  type DeviceGrant,
+  DeviceNotFound,
+  firstMissing,
+  grantOf,
+  ScopesNotGranted,
+  withChange,
+  withGrant,
+} from "../domain/Device.ts"
+import type { KeptEvent } from "../domain/Event.ts"
+import { grants, type Role, type Scope } from "../domain/Principal.ts"
+import { Forbidden } from "../domain/Refusal.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
+import * as Rows from "./DeviceRows.ts"
+import { Events } from "./Events.ts"
+import { Sqlite } from "./Sqlite.ts"
+
+/** A token as it is told, once. */
+export interface IssuedToken {
+  readonly token: Redacted.Redacted<string>
+  readonly issuedAt: number
+  readonly scopes: ReadonlyArray<Scope>
+}
+
+/** Whose token it is. */
+export interface TokenOf {
+  readonly deviceId: string
+  readonly role: Role
+}
+
+export class Devices extends Context.Service<
+  Devices,
+  {
+    /** In the order in which they were paired. */
+    readonly all: () => ReadonlyArray<Device>
+    readonly find: (deviceId: string) => Device | undefined
+    /** What the token gives; undefined: it is not the token of that device in that role. Notes that it was used. */
+    redeem(of: TokenOf, token: Redacted.Redacted<string>): Effect.Effect<DeviceGrant | undefined>
+    /** Adds what is asked for to what the device may do; pairs it if it is new. */
+    grant(candidate: Candidate, asked: Asked): Effect.Effect<Device, StorageUnavailable>
+    /** As `grant`, and gives it a token. The one that it had is worth nothing. */
+    issue(candidate: Candidate, asked: Asked): Effect.Effect<IssuedToken, StorageUnavailable>
+    /** A new token for a device that has been granted something. `held`: the scopes of who asks for it. */
+    rotate(
+      of: TokenOf,
+      scopes: ReadonlyArray<Scope> | undefined,
+      held: ReadonlyArray<Scope>,
+    ): Effect.Effect<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden | StorageUnavailable>
+    /** Whether there was a token. */
+    revoke(of: TokenOf): Effect.Effect<boolean, DeviceNotFound | StorageUnavailable>
+    remove(deviceId: string): Effect.Effect<void, DeviceNotFound | StorageUnavailable>
+  }
+>()("causeway/services/Devices") {
+  static readonly layer: Layer.Layer<Devices, never, Events | Sqlite> = Layer.effect(
+    Devices,
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      const events = yield* Events
+      const scope = yield* Effect.scope
+      const devices = new Map<string, Device>()
+      yield* events.observe(({ event }) => {
+        if (event._tag === "DeviceChanged") devices.set(event.device.deviceId, event.device)
+        if (event._tag === "DeviceRemoved") devices.delete(event.deviceId)
+      })
+      for (const device of Rows.allDevices(db)) devices.set(device.deviceId, device)
+
+      const redeem = Effect.fn("Devices.redeem")(function* (of: TokenOf, token: Redacted.Redacted<string>) {
+        const { deviceId, role } = of
+        const device = devices.get(deviceId)
+        const grant = grantOf(device, role)
+        if (device === undefined || grant === undefined) return undefined
+        if (!Rows.isToken(db, of, Redacted.value(token))) return undefined
+        const lastUsedAt = yield* Clock.currentTimeMillis
+        devices.set(deviceId, withChange(device, role, { lastUsedAt }))
+        // Nobody waits for it: a disk that is slow or full keeps no device out.
+        const noted = events.commit<void>((db) => [Rows.setLastUsed(db, of, lastUsedAt), []])
+        yield* Effect.forkIn(Effect.ignore(noted), scope)
+        return grant
+      })
+
+      const grant = Effect.fn("Devices.grant")(function* (candidate: Candidate, asked: Asked) {
+        const now = yield* Clock.currentTimeMillis
+        return yield* events.commit((db) => {
+          const device = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
+          Rows.writeDevice(db, device)
+          return [device, [deviceChanged(device)]]
+        })
+      })
+
+      const issue = Effect.fn("Devices.issue")(function* (candidate: Candidate, asked: Asked) {
+        const now = yield* Clock.currentTimeMillis
+        return yield* events.commit<IssuedToken>((db) => {
+          const granted = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
+          const device = withChange(granted, asked.role, { issuedAt: now, lastUsedAt: now })
+          const token = newToken()
+          Rows.writeDevice(db, device)
+          Rows.setToken(db, { deviceId: device.deviceId, role: asked.role }, token)
+          const scopes = grantOf(device, asked.role)?.scopes ?? []
+          return [{ token: Redacted.make(token), issuedAt: now, scopes }, [deviceChanged(device)]]
+        })
+      })
+
+      const rotate = Effect.fn("Devices.rotate")(function* (
+        of: TokenOf,
+        scopes: ReadonlyArray<Scope> | undefined,
+        held: ReadonlyArray<Scope>,
+      ) {
+        const { deviceId, role } = of
+        const issuedAt = yield* Clock.currentTimeMillis
+        const answer = yield* events.commit<Result.Result<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden>>(
+          (db) => {
+            const device = Rows.findDevice(db, deviceId)
+            const had = grantOf(device, role)
+            if (device === undefined || had === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+            const given = scopes ?? had.scopes
+            const tooMuch = given.filter((scope) => !grants(had.scopes, scope))
+            if (tooMuch.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: tooMuch })), []]
+            const missingScope = firstMissing(given, held)
+            if (missingScope !== undefined) {
+              return [Result.fail(new Forbidden({ method: "devices.token.rotate", missingScope })), []]
+            }
+            const changed = withChange(device, role, { scopes: given, issuedAt })
+            const token = newToken()
+            Rows.writeDevice(db, changed)
+            Rows.setToken(db, of, token)
+            const issued = { token: Redacted.make(token), issuedAt, scopes: given }
+            return [Result.succeed(issued), [deviceChanged(changed)]]
+          },
+        )
+        return yield* Effect.fromResult(answer)
+      })
+
+      const revoke = Effect.fn("Devices.revoke")(function* (of: TokenOf) {
+        const { deviceId, role } = of
+        const answer = yield* events.commit<Result.Result<boolean, DeviceNotFound>>((db) => {
+          const device = Rows.findDevice(db, deviceId)
+          if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+          if ((grantOf(device, role)?.issuedAt ?? null) === null) return [Result.succeed(false), []]
+          const changed = withChange(device, role, { issuedAt: null })
+          Rows.writeDevice(db, changed)
+          Rows.setToken(db, of, null)
+          return [Result.succeed(true), [deviceChanged(changed)]]
+        })
+        return yield* Effect.fromResult(answer)
+      })
+
+      const remove = Effect.fn("Devices.remove")(function* (deviceId: string) {
+        const removed = yield* events.commit<boolean>((db) =>
+          Rows.removeDevice(db, deviceId) ? [true, [{ _tag: "DeviceRemoved", deviceId }]] : [false, []],
+        )
+        if (!removed) return yield* new DeviceNotFound({ deviceId })
+      })
+
+      return Devices.of({
+        all: () => [...devices.values()],
+        find: (deviceId) => devices.get(deviceId),
+        redeem,
+        grant,
+        issue,
+        rotate,
+        revoke,
+        remove,
+      })
+    }),
+  )
+}
+
+const TOKEN_BYTES = 32
+
+const newToken = (): string => randomBytes(TOKEN_BYTES).toString("base64url")
+
+const deviceChanged = (device: Device): KeptEvent => ({ _tag: "DeviceChanged", device })
+
+/** The device as it describes itself now; new if there was none. */
+const newer = (before: Device | undefined, candidate: Candidate, now: number): Device => ({
+  grants: before?.grants ?? [],
+  pairedAt: before?.pairedAt ?? now,
+  ...candidate,
+})

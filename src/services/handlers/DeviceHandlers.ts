@@ -1,0 +1,48 @@
+/**
+ * The devices' methods. Who loses a token, or the pairing itself, loses what is connected by it.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { DeviceRpcs } from "../../domain/Device.ts"
+import { CurrentConnection } from "../../domain/Principal.ts"
+import { Connections } from "../Connections.ts"
+import { Devices } from "../Devices.ts"
+import { Pairings } from "../Pairings.ts"
+
+export const DeviceHandlers = DeviceRpcs.toLayer(
+  Effect.gen(function* () {
+    const connections = yield* Connections
+    const devices = yield* Devices
+    const pairings = yield* Pairings
+    return DeviceRpcs.of({
+      "devices.list": () => Effect.map(pairings.requests, (requests) => ({ devices: devices.all(), requests })),
+      "devices.approve": Effect.fnUntraced(function* ({ requestId }) {
+        const { principal } = yield* CurrentConnection
+        return yield* pairings.approve(requestId, principal.scopes)
+      }),
+      "devices.reject": ({ requestId }) => Effect.map(pairings.reject(requestId), ({ deviceId }) => ({ deviceId })),
+      "devices.remove": Effect.fnUntraced(function* ({ deviceId }) {
+        yield* devices.remove(deviceId)
+        connections.closeAll((principal) => principal.deviceId === deviceId, "device removed")
+        return { deviceId }
+      }),
+      "devices.token.rotate": Effect.fnUntraced(function* ({ deviceId, role = "operator", scopes }) {
+        const caller = yield* CurrentConnection
+        const issued = yield* devices.rotate({ deviceId, role }, scopes, caller.principal.scopes)
+        connections.closeAll(
+          (principal, id) => principal.deviceId === deviceId && principal.role === role && id !== caller.id,
+          "device token rotated",
+        )
+        return { deviceId, role, ...issued, token: Redacted.value(issued.token) }
+      }),
+      "devices.token.revoke": Effect.fnUntraced(function* ({ deviceId, role = "operator" }) {
+        const revoked = yield* devices.revoke({ deviceId, role })
+        connections.closeAll(
+          (principal) => principal.kind === "device" && principal.deviceId === deviceId && principal.role === role,
+          "device token revoked",
+        )
+        return { revoked }
+      }),
+    })
+  }),
+)

@@ -1,0 +1,30 @@
+/**
+ * Paired devices, and what each may do in a role. Of a token there is only its SHA-256: who reads the database cannot
+ * speak as a device.
+ */
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
+
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE devices (
+    id TEXT PRIMARY KEY,
+    public_key TEXT NOT NULL,
+    display_name TEXT,
+    platform TEXT,
+    device_family TEXT,
+    client_id TEXT,
+    client_mode TEXT,
+    remote_address TEXT NOT NULL,
+    paired_at INTEGER NOT NULL
+  ) STRICT`
+  yield* sql`CREATE TABLE device_grants (
+    device_id TEXT NOT NULL,
+    role TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    token_hash TEXT,
+    issued_at INTEGER,
+    last_used_at INTEGER,
+    PRIMARY KEY (device_id, role)
+  ) STRICT`
+})
