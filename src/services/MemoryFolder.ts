@@ -71,7 +71,9 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     if (Option.isNone(document)) return yield* new DocumentNotFound({ id })
     const { size } = document.value
     if (size > DOCUMENT_BYTES) return yield* new DocumentTooLarge({ id, size })
-    const content = yield* fs.readFileString(fileOf(id)).pipe(unavailable("read"))
+    // It may have gone since it was found.
+    const content = yield* fs.readFileString(fileOf(id)).pipe(missingIs(undefined), unavailable("read"))
+    if (content === undefined) return yield* new DocumentNotFound({ id })
     if (content.length > DOCUMENT_CHARS) return yield* new DocumentTooLarge({ id, size })
     return { ...document.value, content }
   })

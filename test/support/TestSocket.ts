@@ -48,6 +48,11 @@ export class TestSocket {
     for (const frame of frames) this.#socket.send(frame)
   }
 
+  /** Bytes as the text that they may not be. */
+  sendText(bytes: Buffer): void {
+    this.#socket.send(bytes, { binary: false })
+  }
+
   /** The next frame. */
   get next(): Effect.Effect<string> {
     const ended = Effect.flatMap(Deferred.await(this.#closed), ({ code, reason }) =>
