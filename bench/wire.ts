@@ -7,7 +7,6 @@
 import "effect/schema/SchemaJITCompiler/enable"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
@@ -52,11 +51,7 @@ const servers = {
   },
   gateway: () => {
     const program = Layer.effectDiscard(Effect.map(ListeningAddress, ({ port }) => serve(port))).pipe(
-      Layer.provide(
-        stubGateway({ limits: { unauthenticatedPerAddress: 100_000, connections: 100_000 } }).pipe(
-          Layer.provide(Logger.layer([])),
-        ),
-      ),
+      Layer.provide(stubGateway({ limits: { unauthenticatedPerAddress: 100_000, connections: 100_000 } })),
     )
     Effect.runFork(Layer.launch(program))
   },

@@ -26,8 +26,8 @@ export const CloseCodes = {
   operator: { code: 4000, reason: "closed by an operator", reconnect: true },
   /** The token, device or secret by which the client came in is worth nothing any more. */
   invalidated: { code: 4001, reason: "client invalidated", reconnect: false },
-  unauthenticated: { code: 4001, reason: "unauthenticated", reconnect: false },
   handshakeTimeout: { code: 4002, reason: "not authenticated in time", reconnect: true },
+  unauthenticated: { code: 4003, reason: "unauthenticated", reconnect: false },
   slowConsumer: { code: 4008, reason: "too slow", reconnect: true },
   heartbeatLost: { code: 4009, reason: "no sign of life", reconnect: true },
 } as const satisfies Record<string, CloseCode>
