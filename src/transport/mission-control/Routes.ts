@@ -102,5 +102,6 @@ export const layer = HttpRouter.use((router) =>
       yield* router.add("GET", route.path, get)
       yield* router.add("OPTIONS", route.path, (request) => Effect.succeed(preflight(request)))
     }
+    yield* router.add("*", "/api/*", HttpAccess.problem(404, "nothing is here"))
   }),
 )
