@@ -1,0 +1,203 @@
+/** The methods that JSON-RPC clients know, and the contract beside them. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { GatewayRpcs } from "../../../src/domain/GatewayRpcs.ts"
+import { methods } from "../../../src/transport/json-rpc/Methods.ts"
+import { open } from "../../support/JsonRpcClient.ts"
+import * as TestGateway from "../../support/TestGateway.ts"
+
+const gateway = TestGateway.layer()
+
+describe("send", () => {
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("answers with the agent, the session and the reply", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        expect(yield* client.call("send", { text: "hello" })).toEqual({
+          jsonrpc: "2.0",
+          id: 1,
+          result: { agent_id: "main", session_key: "agent:main:direct:ws-client", reply: "echo: hello" },
+        })
+      }),
+    )
+
+    it.effect("routes by channel and peer, and by the bindings", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        yield* client.call("agents.register", { id: "luna", name: "Luna", dm_scope: "per-channel-peer" })
+        const binding = { agent_id: "luna", match_key: "channel", match_value: "telegram" }
+        yield* client.call("bindings.set", binding)
+        const { result } = yield* client.call("send", { text: "hi", channel: "telegram", peer_id: "42" })
+        expect(result).toMatchObject({ agent_id: "luna", session_key: "agent:luna:telegram:direct:42" })
+      }),
+    )
+
+    it.effect("goes to the agent that is named, past the bindings", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        yield* client.call("agents.register", { id: "sol", name: "Sol" })
+        const { result } = yield* client.call("send", { text: "hi", agent_id: "Sol", channel: "telegram" })
+        expect(result).toMatchObject({ agent_id: "sol", session_key: "agent:sol:direct:ws-client" })
+      }),
+    )
+
+    it.effect("takes null and empty texts for what was left out", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const { result } = yield* client.call("send", { text: "hi", agent_id: "", channel: null, peer_id: null })
+        expect(result).toMatchObject({ session_key: "agent:main:direct:ws-client" })
+      }),
+    )
+
+    it.effect("replies with the error where the run fails", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const { result } = yield* client.call("send", { text: "/fail now", peer_id: "failing" })
+        expect(result).toMatchObject({ reply: "The echo was asked to fail." })
+      }),
+    )
+
+    it.effect("is answered whatever the connection asks meanwhile, and two sends of one session in their order", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const first = client.send("send", { text: "/slow 200 one", peer_id: "busy" })
+        const second = client.send("send", { text: "two", peer_id: "busy" })
+        expect((yield* client.call("ping")).result).toHaveProperty("at")
+        expect((yield* client.answerTo(second)).result.reply).toBe("echo: two")
+        expect((yield* client.answerTo(first)).result.reply).toBe("echo: one")
+        const { result } = yield* client.call("sessions.history", { key: "agent:main:direct:busy" })
+        expect(result.messages.map(({ text }: { text: string }) => text)).toEqual([
+          "/slow 200 one",
+          "echo: one",
+          "two",
+          "echo: two",
+        ])
+      }),
+    )
+  })
+})
+
+describe("typing", () => {
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("is told to all clients before and after a run, also where it fails", () =>
+      Effect.gen(function* () {
+        const [sender, other] = [yield* open(), yield* open()]
+        // Both are there before the run begins.
+        yield* sender.call("ping")
+        yield* other.call("ping")
+        for (const text of ["hello", "/fail now"]) {
+          yield* sender.call("send", { text })
+          for (const client of [sender, other]) {
+            for (const typing of [true, false]) {
+              expect(yield* client.notification).toEqual({ method: "typing", params: { agent_id: "main", typing } })
+            }
+          }
+        }
+      }),
+    )
+  })
+})
+
+describe("agents, bindings, sessions, status", () => {
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("agents.register makes an agent, and changes it when it is registered again", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const first = yield* client.call("agents.register", { id: "Luna", name: "Luna", personality: "Kind." })
+        expect(first.result).toEqual({
+          id: "luna",
+          name: "Luna",
+          model: "",
+          dm_scope: "per-peer",
+          personality: "Kind.",
+        })
+        const second = yield* client.call("agents.register", { id: "luna", name: "Luna II", dm_scope: "main" })
+        expect(second.result).toMatchObject({ id: "luna", name: "Luna II", dm_scope: "main", personality: "Kind." })
+        const { result } = yield* client.call("agents.list")
+        expect(result).toEqual([
+          { id: "main", name: "Main", model: "", dm_scope: "per-peer", personality: "" },
+          second.result,
+        ])
+      }),
+    )
+
+    it.effect("bindings are set, listed in the order in which they are asked, and removed", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const byDefault = yield* client.call("bindings.set", { agent_id: "main" })
+        expect(byDefault.result).toEqual({ ok: true, binding: "[default] default=* -> agent:main (pri=0)" })
+        const peer = { agent_id: "main", tier: 1, match_key: "peer_id", match_value: "telegram:42", priority: 3 }
+        const set = yield* client.call("bindings.set", peer)
+        expect(set.result).toEqual({ ok: true, binding: "[peer] peer_id=telegram:42 -> agent:main (pri=3)" })
+        expect((yield* client.call("bindings.list")).result).toEqual([
+          peer,
+          { agent_id: "main", tier: 5, match_key: "default", match_value: "*", priority: 0 },
+        ])
+        const named = { agent_id: "main", match_key: "peer_id", match_value: "telegram:42" }
+        expect((yield* client.call("bindings.remove", named)).result).toEqual({ ok: true })
+        expect((yield* client.call("bindings.remove", named)).result).toEqual({ ok: false })
+      }),
+    )
+
+    it.effect("sessions.list counts the messages of every session, however many there are, or of one agent's", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const ids = Array.from({ length: 450 }, (_, i) =>
+          client.send("chat.inject", { sessionKey: `agent:main:direct:${i}`, text: "x" }),
+        )
+        yield* Effect.forEach(ids, (id) => client.answerTo(id), { discard: true })
+        yield* client.call("chat.inject", { sessionKey: "__proto__", text: "x" })
+        const { result: all } = yield* client.call("sessions.list")
+        expect(Object.keys(all)).toHaveLength(451)
+        expect(Object.hasOwn(all, "__proto__")).toBe(true)
+        const { result: mains } = yield* client.call("sessions.list", { agent_id: "Main" })
+        expect(Object.keys(mains)).toHaveLength(450)
+        expect(mains["agent:main:direct:449"]).toBe(1)
+        expect((yield* client.call("sessions.list", { agent_id: "nobody" })).result).toEqual({})
+      }),
+    )
+
+    it.effect("status has the fields of both gateways that clients know", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const { result } = yield* client.call("status")
+        expect(result).toEqual({
+          uptime: expect.any(Number),
+          clients: expect.any(Number),
+          agents: 2,
+          running: true,
+          uptime_seconds: result.uptime,
+          connected_clients: result.clients,
+          agent_count: 2,
+          binding_count: expect.any(Number),
+        })
+        expect(Math.round(result.uptime * 10) / 10).toBe(result.uptime)
+      }),
+    )
+  })
+})
+
+describe("the contract", () => {
+  const ownNames = ["send", "bindings.list", "bindings.set", "bindings.remove", "agents.list", "agents.register"]
+  const taken = new Set([...ownNames, "sessions.list", "status"])
+
+  it("is there under its own names where they are free, and always behind the prefix", () => {
+    for (const name of GatewayRpcs.requests.keys()) {
+      expect(methods.has(`gateway.${name}`)).toBe(true)
+      expect(methods.get(name)).toBe(taken.has(name) ? methods.get(name) : methods.get(`gateway.${name}`))
+      expect(methods.get(name) === methods.get(`gateway.${name}`)).toBe(!taken.has(name))
+    }
+  })
+
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("answers in its own shapes behind the prefix", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        expect((yield* client.call("gateway.agents.list")).result).toMatchObject({ defaultId: "main" })
+        expect((yield* client.call("gateway.sessions.list", { limit: 1 })).result).toHaveProperty("nextCursor")
+        expect((yield* client.call("gateway.status")).result).toHaveProperty("position.epoch")
+        expect((yield* client.call("gateway.bindings.list", [])).result).toHaveProperty("bindings")
+      }),
+    )
+  })
+})
