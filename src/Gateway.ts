@@ -32,6 +32,7 @@ import { Sessions } from "./services/Sessions.ts"
 import type { Sqlite } from "./services/Sqlite.ts"
 import { StateFolder } from "./services/StateFolder.ts"
 import { System } from "./services/System.ts"
+import * as TokenChanges from "./services/TokenChanges.ts"
 import { Transcript } from "./services/Transcript.ts"
 import * as TurnRetention from "./services/TurnRetention.ts"
 import { TurnRunner } from "./services/TurnRunner.ts"
@@ -56,7 +57,7 @@ const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer
 /** Who is known: agents and what claims conversations for them, documents, connections and devices. */
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, trust)
 
-const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, Logs.live)
+const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenChanges.layer, Logs.live)
 
 const services = Layer.mergeAll(System.layer, monitors, Preflight.layer).pipe(
   Layer.provideMerge(conversations),

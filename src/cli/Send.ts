@@ -1,44 +1,40 @@
 /**
  * `causeway send`: one message to an agent, the reply written as it comes. Ctrl-C ends the run, not only the command.
  */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Stdio from "effect/Stdio"
-import * as Stream from "effect/Stream"
-import { GatewayClient } from "../client/GatewayClient.ts"
-import { pieces } from "../client/Reply.ts"
-import type { Acceptance, SendPayload } from "../domain/Chat.ts"
+import * as Flags from "./Flags.ts"
+import { speak } from "./Speak.ts"
+import { standardInput } from "./StandardInput.ts"
+import * as Target from "./Target.ts"
 
-/** How long Ctrl-C waits for the gateway to end the run. */
-const ABORT_PATIENCE = "2 seconds"
-
-export const send = Effect.fn("causeway send")(function* (message: SendPayload, asJson: boolean) {
-  const client = yield* GatewayClient
-  const stdio = yield* Stdio.Stdio
-  let accepted: Acceptance | undefined
-  const items = client.chat(message).pipe(
-    Stream.tap((item) =>
-      Effect.sync(() => {
-        if (item._tag === "Accepted") accepted = item
-      }),
+export const send = Command.make(
+  "send",
+  {
+    text: Argument.String("text").pipe(
+      Argument.withDescription("The message; - reads it from standard input."),
+      Argument.variadic({ min: 1 }),
     ),
-  )
-  let lineIsOpen = false
-  const output = asJson
-    ? Stream.map(items, (item) => `${JSON.stringify(item)}\n`)
-    : Stream.tap(pieces(items), () =>
-        Effect.sync(() => {
-          lineIsOpen = true
-        }),
-      )
-  const abort = Effect.suspend(() =>
-    accepted === undefined
-      ? Effect.void
-      : client.calls["chat.abort"]({ sessionKey: accepted.sessionKey, runId: accepted.runId }),
-  ).pipe(Effect.timeout(ABORT_PATIENCE), Effect.ignore)
-
-  const write = (text: Stream.Stream<string>) => Effect.ignore(Stream.run(text, stdio.stdout()))
-  yield* Stream.run(output, stdio.stdout()).pipe(
-    Effect.onInterrupt(() => abort),
-    Effect.ensuring(Effect.suspend(() => (lineIsOpen ? write(Stream.succeed("\n")) : Effect.void))),
-  )
-})
+    session: Flags.text("session", "The session to send to. Left out: the main session of the agent."),
+    agent: Flags.text("agent", "The agent to answer. Left out: the session's, or main."),
+    json: Flags.json,
+    ...Target.flags,
+  },
+  Effect.fnUntraced(function* ({ agent, json, session, text }) {
+    const words = text.join(" ")
+    const message = words === "-" ? (yield* standardInput).trimEnd() : words
+    yield* speak({ text: message, ...Flags.given({ sessionKey: session, agentId: agent }) }, json)
+  }),
+).pipe(
+  Command.withDescription(
+    "Send a message to an agent and write its reply as it comes. Ctrl-C ends the run. If the gateway restarts in the middle, the reply goes on where it was.",
+  ),
+  Command.withShortDescription("Send a message, read the reply as it comes."),
+  Command.withExamples([
+    { command: 'causeway send "hello"', description: "Talk to the main agent" },
+    { command: "git diff | causeway send --session review -", description: "The message from standard input" },
+    { command: 'causeway send --session work --json "hello"', description: "Each event as one line of JSON" },
+  ]),
+  Target.connected,
+)

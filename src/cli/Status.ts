@@ -1,26 +1,43 @@
 /**
- * `causeway status`: how a running gateway is and what it holds, as lines for people or as JSON.
+ * `causeway status`: how a running gateway is and what it holds.
  */
-import * as Console from "effect/Console"
+import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import type { Health, Status } from "../domain/System.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
+import * as Flags from "./Flags.ts"
+import { show } from "./Output.ts"
+import * as Target from "./Target.ts"
 
-export const status = Effect.fn("causeway status")(function* (asJson: boolean) {
-  const { calls } = yield* GatewayClient
-  const [health, facts] = yield* Effect.all([calls.health({}), calls.status({})], { concurrency: 2 })
-  yield* Console.log(asJson ? JSON.stringify({ ...facts, health }) : page(health, facts))
-  const problems = health.checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
-  if (problems.length > 0) {
-    return yield* new CommandFailed({
-      problem: "the gateway is not well",
-      remedy: problems.join("; "),
-      exitCode: ExitCode.failed,
-    })
-  }
-})
-
+export const status = Command.make(
+  "status",
+  { json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json }) {
+    const { calls } = yield* GatewayClient
+    const [health, facts] = yield* Effect.all([calls.health({}), calls.status({})], { concurrency: 2 })
+    yield* show(json, { ...facts, health }, () => page(health, facts))
+    const problems = health.checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
+    if (problems.length > 0) {
+      return yield* new CommandFailed({
+        problem: "the gateway is not well",
+        remedy: problems.join("; "),
+        exitCode: ExitCode.failed,
+      })
+    }
+  }),
+).pipe(
+  Command.withDescription("Tell how a running gateway is and what it holds. Ends with 1 if it is not well."),
+  Command.withShortDescription("Tell how a running gateway is."),
+  Command.withExamples([
+    { command: "causeway status", description: "The gateway on this machine" },
+    {
+      command: "causeway status --url wss://gateway.example.org/rpc --json",
+      description: "Another one, for a program",
+    },
+  ]),
+  Target.connected,
+)
 const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...counts }: Status): string =>
   [
     `state        ${health.state}`,

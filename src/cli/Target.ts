@@ -2,9 +2,13 @@
  * Target: which gateway a command talks to, and with which token. Without flags it is the one that `causeway start`
  * would start from the same configuration. The token of the state folder is for the gateway on this machine alone.
  */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { GatewayClient } from "../client/GatewayClient.ts"
@@ -12,8 +16,28 @@ import { StartupError } from "../domain/StartupError.ts"
 import { statePaths } from "../services/StateFolder.ts"
 import { readToken } from "../services/TokenFile.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
+import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "./LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
+import { faint } from "./Output.ts"
+
+export const flags = {
+  url: Flags.text("url", "The gateway's address, e.g. 127.0.0.1:18789 or wss://gateway.example.org/rpc."),
+  token: Flags.text("token", "The gateway's token. Left out: GATEWAY_TOKEN, or the one in the state folder."),
+  "state-dir": Flags.stateDir,
+  config: Flags.config,
+}
+
+/** What a command that talks to a gateway is given beside its own flags. */
+type Given = Readonly<Record<keyof typeof flags, Option.Option<string>>>
+
+/** Gives a command the connection to the gateway that its flags name. */
+export const connected = <const Name extends string, Input extends Given, ContextInput, E, R>(
+  command: Command.Command<Name, Input, ContextInput, E, R>,
+) =>
+  Command.provide(command, ({ url, token, "state-dir": stateDir, config }) =>
+    layer(Flags.given({ url, token, "state-dir": stateDir, config })),
+  )
 
 /** From what a person types (`host:port`, `https://…`) to where the contract is served; undefined: it is no address. */
 export const rpcUrl = (typed: string): URL | undefined => {
@@ -43,20 +67,40 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
 })
 
 /** A client of the target, connected. It keeps to it over drops; a gateway that is not there at first is a failure. */
-export const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError> =>
+const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError, Stdio.Stdio> =>
   Layer.unwrap(
     Effect.map(resolve(flags), ({ url, token }) =>
-      Layer.effectDiscard(reached(url)).pipe(Layer.provideMerge(GatewayClient.layer({ url: url.href, token }))),
+      Layer.effectDiscard(Effect.andThen(reached(url), Effect.forkScoped(tellOfDrops))).pipe(
+        Layer.provideMerge(GatewayClient.layer({ url: url.href, token })),
+      ),
     ),
   )
+
+/** Whoever looks at a command that waits shall know what it waits for. */
+const tellOfDrops = Effect.gen(function* () {
+  const { stderrIsTerminal } = yield* Stdio.Stdio
+  if (!(yield* stderrIsTerminal)) return
+  const { state } = yield* GatewayClient
+  let away = false
+  yield* Stream.runForEach(SubscriptionRef.changes(state), (now) => {
+    const news = now._tag === "Waiting" && !away ? now.reason : now._tag === "Connected" && away ? "back" : undefined
+    away = now._tag === "Waiting" || (away && now._tag === "Connecting")
+    return news === undefined ? Effect.void : Console.error(faint(`[the gateway: ${news}]`, process.stderr))
+  })
+})
+
+/** How long a gateway may take to answer at first: a network that swallows what is sent would not say so for minutes. */
+const PATIENCE = "10 seconds"
 
 const reached = Effect.fnUntraced(function* (url: URL) {
   const client = yield* GatewayClient
   const settled = SubscriptionRef.changes(client.state).pipe(
     Stream.filter((state) => state._tag !== "Connecting"),
     Stream.runHead,
+    Effect.map((head) => head.valueOrUndefined),
+    Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.undefined }),
   )
-  const state = (yield* settled).valueOrUndefined
+  const state = yield* settled
   if (state?._tag === "Refused") {
     return yield* new CommandFailed({
       problem: `the gateway at ${url.host} refused the token`,
@@ -64,7 +108,7 @@ const reached = Effect.fnUntraced(function* (url: URL) {
       exitCode: ExitCode.refused,
     })
   }
-  if (state?._tag === "Waiting") {
+  if (state?._tag !== "Connected") {
     return yield* new CommandFailed({
       problem: `no gateway answers at ${url.host}`,
       remedy: "start one with `causeway start`, or give its address by --url",

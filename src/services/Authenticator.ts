@@ -18,8 +18,9 @@ import type { IssuedToken } from "./Devices.ts"
 import { Guesses } from "./Guesses.ts"
 import { Pairings } from "./Pairings.ts"
 import { StateFolder } from "./StateFolder.ts"
+import { readToken } from "./TokenFile.ts"
 
-type Secret = Redacted.Redacted<string>
+export type Secret = Redacted.Redacted<string>
 
 /** What a client presents, and what it asks for. */
 export interface Credentials {
@@ -75,16 +76,16 @@ export class Authenticator extends Context.Service<
           })
         }
         const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
-        const token = digest(config.token ?? (yield* (yield* StateFolder).token))
+        const token = config.token === undefined ? yield* keptToken : Effect.succeed(digest(config.token))
         const password = config.password === undefined ? undefined : digest(config.password)
         const guesses = new Guesses(authFailures, lockoutMs)
 
-        const holderOf = (secret: Secret | undefined): Principal | undefined => {
+        const holderOf = Effect.fnUntraced(function* (secret: Secret | undefined) {
           if (secret === undefined) return undefined
           const presented = digest(secret)
-          if (timingSafeEqual(presented, token)) return tokenHolder
+          if (timingSafeEqual(presented, yield* token)) return tokenHolder
           return password !== undefined && timingSafeEqual(presented, password) ? passwordHolder : undefined
-        }
+        })
 
         const checkLockout = Effect.fnUntraced(function* (remoteAddress: string) {
           const retryAfterMs = guesses.lockedOutForMs(remoteAddress, yield* Clock.currentTimeMillis)
@@ -104,19 +105,19 @@ export class Authenticator extends Context.Service<
         const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
           if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
           yield* checkLockout(remoteAddress)
-          const holder = holderOf(secret)
+          const holder = yield* holderOf(secret)
           if (holder === undefined) return yield* fail(remoteAddress, "token")
           guesses.forget(remoteAddress)
           return holder
         })
 
         const admit = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: Source) {
-          const { deviceToken, password, role, scopes, token } = credentials
-          const shown = deviceToken ?? token
+          const { deviceToken, password, role, scopes } = credentials
+          const shown = deviceToken ?? credentials.token
           if (shown === undefined && password === undefined) return yield* new Unauthenticated({ reason: "missing" })
           yield* checkLockout(remoteAddress)
           const candidate = credentials.device && { ...credentials.device, remoteAddress }
-          const holder = holderOf(token) ?? holderOf(password)
+          const holder = (yield* holderOf(credentials.token)) ?? (yield* holderOf(password))
           if (holder !== undefined) {
             guesses.forget(remoteAddress)
             const principal = asAsked(holder, credentials)
@@ -135,7 +136,7 @@ export class Authenticator extends Context.Service<
           }
           return yield* fail(
             remoteAddress,
-            deviceToken !== undefined ? "device-token" : token !== undefined ? "token" : "password",
+            deviceToken !== undefined ? "device-token" : credentials.token !== undefined ? "token" : "password",
           )
         })
 
@@ -145,6 +146,20 @@ export class Authenticator extends Context.Service<
 }
 
 const MAX_DELAY_MS = 2_000
+
+/** What the state folder keeps now: a token that is rotated counts within a second, without a restart. */
+const keptToken = Effect.gen(function* () {
+  const { token, tokenFile } = yield* StateFolder
+  let newest = digest(yield* token)
+  const read = Effect.map(readToken(tokenFile), (token) => {
+    newest = digest(token)
+    return newest
+  })
+  return yield* Effect.cachedWithTTL(
+    Effect.orElseSucceed(read, () => newest),
+    "1 second",
+  )
+})
 
 const tokenHolder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
 

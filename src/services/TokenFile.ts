@@ -58,7 +58,7 @@ export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: strin
   })
 })
 
-/** A new token. A gateway that runs takes it at its next start. */
+/** A new token. A gateway that runs takes it within a second: see Authenticator.ts and TokenChanges.ts. */
 export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: string) {
   return yield* attempt(file, () => redact(write(file)))
 })

@@ -21,7 +21,7 @@ describe("causeway start", () => {
       const gateway = yield* start()
       expect(gateway.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       expect(gateway.stdout()).toContain(join(gateway.stateDir, "token"))
-      const [, printed = ""] = /talk +npx causeway (.+)/.exec(gateway.stdout()) ?? []
+      const [, printed = ""] = /say +npx causeway (.+)/.exec(gateway.stdout()) ?? []
       const args = [...printed.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? "")
       expect(yield* run(args)).toMatchObject({ code: 0, stdout: "echo: hello\n", stderr: "" })
     }),

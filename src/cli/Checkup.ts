@@ -1,0 +1,170 @@
+/**
+ * Checkup: the checks of `causeway doctor`, each a fact, or a problem with its remedy. They read the state folder and
+ * try the port; they know nothing of the command line.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { createServer } from "node:net"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import type { GatewaySettings } from "../domain/GatewayConfig.ts"
+import { isBusy } from "../services/SqliteError.ts"
+import { type StatePaths, statePaths } from "../services/StateFolder.ts"
+import { clockSetBack } from "../services/System.ts"
+import { localUrl } from "./LocalUrl.ts"
+
+export type Check =
+  | { readonly name: string; readonly fact: string }
+  | { readonly name: string; readonly problem: string; readonly remedy: string }
+
+type Finding = { readonly fact: string } | { readonly problem: string; readonly remedy: string }
+
+const fact = (fact: string): Finding => ({ fact })
+
+const problem = (problem: string, remedy: string): Finding => ({ problem, remedy })
+
+const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings) {
+  const paths = statePaths(settings.stateDir)
+  const running = isHeld(paths)
+  const now = yield* Clock.currentTimeMillis
+  const found: ReadonlyArray<readonly [name: string, finding: Finding]> = [
+    ["node", node(process.versions.node)],
+    ["configuration", fact(`listens on ${settings.host}:${settings.port}, auth ${settings.auth}`)],
+    ["state folder", folder(paths)],
+    ["secrecy", secrecy(paths)],
+    ["disk", disk(paths)],
+    ...database(paths, now),
+    ["port", yield* port(settings, running)],
+  ]
+  return found.map(([name, finding]): Check => Object.assign({ name }, finding))
+})
+
+/** As `engines` of package.json has it. */
+const node = (version: string): Finding => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  return major > 22 || (major === 22 && minor >= 19)
+    ? fact(version)
+    : problem(`Node ${version} is too old`, "install Node 22.19 or newer")
+}
+
+/** The nearest folder on the way to it that exists: where the first start would make it. */
+const existing = (path: string): string => (Fs.existsSync(path) ? path : existing(Path.dirname(path)))
+
+const folder = ({ folder }: StatePaths): Finding => {
+  const place = existing(folder)
+  if (!Fs.statSync(place).isDirectory()) {
+    return problem(`${place} is no folder`, "move the file away, or choose another place by --state-dir")
+  }
+  try {
+    Fs.accessSync(place, Fs.constants.R_OK | Fs.constants.W_OK | Fs.constants.X_OK)
+  } catch {
+    return problem(`${place} may not be written by this user`, "change its owner, or choose another by --state-dir")
+  }
+  return fact(place === folder ? folder : `${folder}, made by the first start`)
+}
+
+/** The files hold conversations and the token. */
+const secrecy = ({ databaseFile, tokenFile }: StatePaths): Finding => {
+  const open = [tokenFile, databaseFile].filter(
+    (file) => process.platform !== "win32" && Fs.existsSync(file) && (Fs.statSync(file).mode & 0o077) !== 0,
+  )
+  return open.length === 0
+    ? fact("nobody else reads the files")
+    : problem(`others may read ${open.join(" and ")}`, `chmod 600 ${open.join(" ")}; then \`causeway token rotate\``)
+}
+
+/** Below this a gateway that is talked to fills the disk within days. */
+const LEAST_FREE_MB = 200
+
+const disk = ({ folder }: StatePaths): Finding => {
+  const { bavail, bsize } = Fs.statfsSync(existing(folder))
+  const freeMb = Math.floor((bavail * bsize) / 1_000_000)
+  return freeMb >= LEAST_FREE_MB
+    ? fact(`${freeMb} MB free`)
+    : problem(`only ${freeMb} MB are free where the state folder is`, "free some, or move the state folder")
+}
+
+/** Whether a gateway has the folder: it holds a transaction on the lock file. */
+const isHeld = ({ lockFile }: StatePaths): boolean => {
+  if (!Fs.existsSync(lockFile)) return false
+  let lock: DatabaseSync | undefined
+  try {
+    lock = new DatabaseSync(lockFile)
+    lock.exec("BEGIN IMMEDIATE; ROLLBACK")
+    return false
+  } catch (error) {
+    return isBusy(error)
+  } finally {
+    lock?.close()
+  }
+}
+
+/** Reads every page; of a large database that takes some seconds. */
+const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<readonly [string, Finding]> => {
+  if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet: the first start makes it")]]
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
+    const verdict = String(db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"])
+    if (verdict !== "ok") return [["database", damaged(databaseFile, verdict)]]
+    const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
+    return [
+      ["database", fact(`whole, ${megabytes} MB`)],
+      ["clock", clock(db, now)],
+    ]
+  } catch (error) {
+    return [["database", damaged(databaseFile, detailOf(error))]]
+  } finally {
+    db?.close()
+  }
+}
+
+const damaged = (file: string, verdict: string): Finding =>
+  problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty one")
+
+const clock = (db: DatabaseSync, now: number): Finding => {
+  const newest = db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"]
+  const setBack = clockSetBack(Number(newest ?? 0), now)
+  return setBack === null ? fact("not behind the newest event") : problem(setBack, "set the clock of this machine")
+}
+
+const port = Effect.fnUntraced(function* (settings: GatewaySettings, running: boolean) {
+  const { host, port } = settings
+  if (yield* answers(localUrl(settings))) return fact(`a gateway answers at ${host}:${port}`)
+  if (running && port !== 0) {
+    return problem(
+      `a gateway has the state folder, but none answers at ${host}:${port}`,
+      "give the port that it was started with, or stop it and start it again",
+    )
+  }
+  const code = yield* listens(host, port)
+  if (code === undefined) return fact(`${host}:${port} is free`)
+  return code === "EADDRINUSE"
+    ? problem(
+        `port ${port} is taken by another program`,
+        "stop it, or give the gateway another by --port or GATEWAY_PORT",
+      )
+    : problem(`cannot listen on ${host}:${port} (${code})`, "give an address of this machine and a port above 1023")
+})
+
+/** Whether what listens there says that it is alive, as a gateway does. */
+const answers = (url: string) =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(`${url}/health`, { signal })
+    const body: unknown = await response.json()
+    return typeof body === "object" && body !== null && "status" in body && body.status === "live"
+  }).pipe(
+    Effect.timeout("2 seconds"),
+    Effect.orElseSucceed(() => false),
+  )
+
+/** Why the port cannot be opened; undefined: it can. */
+const listens = (host: string, port: number) =>
+  Effect.callback<string | undefined>((resume) => {
+    const server = createServer()
+      .on("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code ?? error.message)))
+      .listen({ host, port }, () => server.close(() => resume(Effect.undefined)))
+  })

@@ -1,0 +1,37 @@
+/**
+ * TokenChanges: what else a new token in the state folder means to a gateway that runs. What came in by the old one is
+ * closed, and the new one is blacked out in the log. That it counts is Authenticator.ts.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { Connections } from "./Connections.ts"
+import { Logs } from "./Logs.ts"
+import { StateFolder } from "./StateFolder.ts"
+import { readToken } from "./TokenFile.ts"
+
+const isSame = Redacted.makeEquivalence<string>((a, b) => a === b)
+
+export const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { auth, monitorIntervalMs, token: configured } = yield* GatewayConfig
+    if (auth === "none" || configured !== undefined) return
+    const connections = yield* Connections
+    const logs = yield* Logs
+    const { token, tokenFile } = yield* StateFolder
+    let last = yield* token
+
+    const look = Effect.gen(function* () {
+      const found = yield* readToken(tokenFile)
+      if (isSame(found, last)) return
+      last = found
+      logs.hide(found)
+      yield* Effect.logInfo("the token was changed: what came in by the old one is closed")
+      connections.closeAll(({ kind }) => kind === "token", "the token was changed")
+    }).pipe(Effect.ignore)
+    yield* look.pipe(Effect.repeat(Schedule.spaced(Duration.millis(monitorIntervalMs))), Effect.forkScoped)
+  }),
+)
