@@ -209,7 +209,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
       onSuccess: (payload) => {
         const { interrupt, send } = this.#requests.make(codec, payload, {
-          item: (json, seq) => this.#say(ref, name, () => this.#conversation.item(ref, name, json), seq),
+          item: (json, seq) => this.#item(ref, name, json, seq),
           end: (exit) => this.#end(ref, name, exit),
         })
         this.#begin(ref, interrupt)
@@ -277,10 +277,10 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     return this.#say(ref, name, () => this.#conversation.failure(ref, name, fault))
   }
 
-  #say(ref: R, name: string, word: () => Reply<R>, seq?: number): Effect.Effect<void> {
+  #say(ref: R, name: string, word: () => Reply<R>): Effect.Effect<void> {
     return Effect.suspend(() => {
       try {
-        return this.#reply(word(), seq)
+        return this.#reply(word())
       } catch (bug) {
         return Effect.andThen(
           this.#log(`an answer to ${name} was not said`, bug),
@@ -289,6 +289,17 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
             () => Effect.sync(() => this.#peer.close(CloseCodes.internal)),
           ),
         )
+      }
+    })
+  }
+
+  /** What cannot be worded ends its stream, and with it the call. */
+  #item(ref: R, name: string, json: unknown, seq: number | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      try {
+        return this.#reply(this.#conversation.item(ref, name, json), seq)
+      } catch (bug) {
+        return Effect.andThen(this.#log(`an item of ${name} was not said`, bug), Effect.die(bug))
       }
     })
   }
