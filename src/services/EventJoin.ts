@@ -24,7 +24,7 @@ import type { EventLog, Sleeper } from "./EventLog.ts"
 const isKept = (event: GatewayEvent): boolean => event._tag in KeptEvent.cases
 
 /** Why the subscriber cannot go on from its position, if it cannot. */
-const resetReason = (log: EventLog, from: Position): ResetReason | null => {
+export const resetReason = (log: EventLog, from: Position): ResetReason | null => {
   if (from.epoch !== log.epoch) return "epoch"
   if (from.seq > log.head) return "future"
   return from.seq < log.table.dropped ? "retention" : null

@@ -14,11 +14,11 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { DatabaseSync } from "node:sqlite"
-import type { EventFilter, EventItem, LiveEvent, Position, Positioned } from "../domain/Event.ts"
+import type { EventFilter, EventItem, LiveEvent, Position, Positioned, ResetReason } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import { past, subscribe } from "./EventJoin.ts"
+import { past, resetReason, subscribe } from "./EventJoin.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { type Change, makeWriter } from "./EventWriter.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -49,6 +49,8 @@ export class Events extends Context.Service<
      * Fails as the work fails, with nothing written and nothing told. Keep it short: the others wait.
      */
     transact<A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R>
+    /** Why a subscriber cannot go on from the position, if it cannot. */
+    readonly lost: (from: Position) => ResetReason | null
     /** Tells something that is not kept. In order with everything committed before it. */
     readonly live: (event: LiveEvent) => void
     /** Called for each event in the same synchronous step in which it becomes live: how caches stay exact. */
@@ -111,6 +113,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
 
   return Events.of({
     head: () => ({ epoch: log.epoch, seq: log.head }),
+    lost: (from) => resetReason(log, from),
     commit: (work) => Effect.withSpan(writer.commit(work), "Events.commit"),
     transact: (work) => Effect.withSpan(writer.transact(work), "Events.transact"),
     live: writer.live,

@@ -9,14 +9,13 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { Position } from "../domain/Event.ts"
 import type { Limits } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
-import type { Unauthenticated } from "../domain/Refusal.ts"
-import type { Authenticator } from "../services/Authenticator.ts"
+import { Unauthenticated } from "../domain/Refusal.ts"
+import type { Admission, AdmissionError, Authenticator, Credentials, Secret } from "../services/Authenticator.ts"
 import type { Connection, Connections, Registered } from "../services/Connections.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
 import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
@@ -25,7 +24,7 @@ import type { Merge } from "./Outbox.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
 import { monotonicMs, type Turn } from "./Turn.ts"
-import type { FrameHandler, Peer, Wire } from "./Wires.ts"
+import type { Arrival, FrameHandler, Peer, Wire } from "./Wires.ts"
 
 /** What all connections of a gateway share. */
 export interface ActorHost {
@@ -54,6 +53,7 @@ const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 
 export class ConnectionActor implements Peer, Connection, SocketReceiver {
   dialect: string
+  readonly arrival: Arrival
   readonly remoteAddress: string
   principal: Principal | undefined = undefined
   readonly #host: ActorHost
@@ -75,15 +75,16 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   #paused = false
   #closing = false
 
-  constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, remoteAddress: string) {
+  constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, arrival: Arrival) {
     const now = monotonicMs(host.clock)
     this.dialect = wire.dialect
-    this.remoteAddress = remoteAddress
+    this.arrival = arrival
+    this.remoteAddress = arrival.remoteAddress
     this.#host = host
     this.#socket = socket
     this.#stream = stream
     this.#wire = wire
-    this.#writer = new SocketWriter(socket, stream, host.turn, host.limits.outboxBytes / 2)
+    this.#writer = new SocketWriter(socket, stream, host.turn, host.limits.outboxBytes / 2, wire.numberAt)
     this.#bucket = new TokenBucket(host.limits.messagesPerSecond, now)
     this.#heartbeat = new Heartbeat(host.limits.heartbeatMs, now)
     this.#lastInboundMs = now
@@ -150,7 +151,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   onFrame(data: Buffer, isBinary: boolean): void {
     if (this.#closing || this.#inbox === undefined) return
-    if (isBinary) return this.close(CloseCodes.unsupported)
+    if (isBinary && this.#wire.binary !== true) return this.close(CloseCodes.unsupported)
     if (!Queue.offerUnsafe(this.#inbox, data)) return this.close(CloseCodes.policy, "too many frames at once")
     const { limits, turn } = this.#host
     this.#inboundBytes += data.length
@@ -244,11 +245,15 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   // The wire's side
 
-  authenticate(
-    token: Redacted.Redacted<string> | undefined,
-    client?: string,
-  ): Effect.Effect<Principal, Unauthenticated> {
-    return Effect.tap(this.#host.authenticator.authenticate(token, this.remoteAddress), (principal) =>
+  authenticate(secret: Secret | undefined, client?: string): Effect.Effect<Principal, Unauthenticated> {
+    return Effect.tap(this.#host.authenticator.authenticate(secret, this.remoteAddress), (principal) =>
+      Effect.sync(() => this.#identify(principal, client)),
+    )
+  }
+
+  enter(credentials: Credentials, client?: string): Effect.Effect<Admission, AdmissionError> {
+    if (!this.arrival.originAllowed) return Effect.fail(new Unauthenticated({ reason: "invalid" }))
+    return Effect.tap(this.#host.authenticator.admit(credentials, this.arrival), ({ principal }) =>
       Effect.sync(() => this.#identify(principal, client)),
     )
   }
@@ -315,7 +320,8 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (this.#closing) return
     this.#closing = true
     this.#writer.flushAll()
-    this.#socket.close(close.code, reasonOf(close, detail))
+    const worded = this.#wire.closes?.get(close) ?? close
+    this.#socket.close(worded.code, reasonOf(worded, detail))
     this.#fiber?.interruptUnsafe()
   }
 

@@ -4,10 +4,13 @@
  */
 import type { EventFilter, EventItem, Position, ResetReason } from "../domain/Event.ts"
 import type { Principal } from "../domain/Principal.ts"
+import type { Credentials } from "../services/Authenticator.ts"
+import type { IssuedToken } from "../services/Devices.ts"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Method } from "./DialectMethods.ts"
 import type { Inquiry } from "./Inquiry.ts"
 import type { Merge } from "./Outbox.ts"
+import type { Arrival, WireTraits } from "./Wires.ts"
 
 /** How a dialect refers to a call while it is in flight: what it needs to word the answer. */
 export interface Ref {
@@ -26,9 +29,16 @@ export type Inbound<R extends Ref = Ref> =
       readonly token: string | undefined
       readonly client?: string | undefined
     }
+  /** As `Identify`, in a handshake that says more than a secret and may ask for less than all. */
+  | {
+      readonly _tag: "Enter"
+      readonly ref: R
+      readonly credentials: Credentials
+      readonly client?: string | undefined
+    }
   /**
    * Events from now on or from a position, worded by `Dialect.event` under this key. What had the key before ends, and
-   * this goes on where it stood. Without effect for who may not read events.
+   * this goes on where it stood. What the client lacks the scope for is not told.
    */
   | {
       readonly _tag: "Follow"
@@ -95,12 +105,12 @@ export interface Conversation<R extends Ref = Ref> {
   /** Total: a frame that means nothing becomes a Say or a Close. */
   read(frame: string, principal: Principal | undefined): ReadonlyArray<Inbound<R>>
   unreadable(why: Unreadable): ReadonlyArray<Inbound<R>>
-  /** The answer to an Identify that succeeded, and what follows from it. */
-  identified(ref: R, principal: Principal): ReadonlyArray<Inbound<R>>
+  /** The answer to an Identify or Enter that succeeded, and what follows from it. `issued`: the token of its device. */
+  identified(ref: R, principal: Principal, issued?: IssuedToken): ReadonlyArray<Inbound<R>>
   /** The answer to a call; `value` is JSON of the method's result. */
   success(ref: R, method: string, value: unknown): Reply<R>
   failure(ref: R, method: string, fault: Fault): Reply<R>
-  /** One value of a call that streams. Its end is a `success` without a value. */
+  /** One value of a call that streams, whose end is a `success` without a value; or what an inquiry tells meanwhile. */
   item(ref: R, method: string, value: unknown): Reply<R>
   /** What follows once all that was missed under the key has been told, up to the position; or, reset, could not be. */
   joined?(key: string, position: Position, reset: ResetReason | null): ReadonlyArray<Inbound<R>>
@@ -108,6 +118,7 @@ export interface Conversation<R extends Ref = Ref> {
 
 export interface Dialect<R extends Ref = Ref> {
   readonly name: string
+  readonly traits?: WireTraits
   /** What can be called, by the dialect's names. Left out: the contract, by its own (`contractMethods`). */
   readonly methods?: ReadonlyMap<string, Method>
   readonly converse: (facts: ConnectionFacts) => Conversation<R>
@@ -116,6 +127,8 @@ export interface Dialect<R extends Ref = Ref> {
    * made once for all keys; with the epoch, the item's seq is a position. Undefined: the dialect does not tell this.
    */
   readonly event: (key: string, item: EventItem, json: () => string, epoch: string) => Telling | undefined
+  /** What all who follow are told every now and then, worded as events are: a sign of life. */
+  readonly beat?: { readonly everyMs: number; readonly frame: (key: string, now: number) => Frame | undefined }
 }
 
 /** An inquiry where frames say more than the event: asked once for all, and what happened since is told after it. */
@@ -130,4 +143,7 @@ export interface ConnectionFacts {
   readonly now: () => number
   /** The newest event position. */
   readonly head: () => Position
+  /** Why a client cannot go on from the position, if it cannot. */
+  readonly lost: (from: Position) => ResetReason | null
+  readonly arrival: Arrival
 }

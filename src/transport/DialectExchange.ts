@@ -9,11 +9,12 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { FromServer } from "effect/rpc/RpcMessage"
 import type * as RpcServer from "effect/rpc/RpcServer"
-import type { EventFilter, Position } from "../domain/Event.ts"
+import { type EventFilter, permitted, type Position } from "../domain/Event.ts"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Limits } from "../domain/Limits.ts"
 import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
 import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
+import type { Credentials } from "../services/Authenticator.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import type { Conversation, Fault, Inbound, Ref, Reply } from "./Dialect.ts"
 import type { Method } from "./DialectMethods.ts"
@@ -22,7 +23,13 @@ import * as Faults from "./Faults.ts"
 import { Following } from "./Following.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { isDeeperThan } from "./JsonDepth.ts"
-import { decodeSubscription, decodeUnsubscription, type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
+import {
+  decodeSubscription,
+  decodeUnsubscription,
+  encodeError,
+  type MethodCodec,
+  methodCodecs,
+} from "./MethodCodecs.ts"
 import { Requests } from "./Requests.ts"
 import type { FrameHandler, Peer } from "./Wires.ts"
 
@@ -42,11 +49,16 @@ const Done = Effect.void
 
 const SUBSCRIBE = "events.subscribe"
 
-/** The scope that events ask for, however they are asked for, if the principal lacks it. */
-const missingScope = (principal: Principal | undefined): PrincipalScope | undefined => {
-  const scope = Context.get(methodCodecs.get(SUBSCRIBE)!.rpc.annotations, RequiredScope)
-  return scope === undefined || grants(principal?.scopes ?? [], scope) ? undefined : scope
-}
+/** The scope that is asked for, if the principal lacks it. */
+const missingOf = (principal: Principal | undefined, scope: PrincipalScope | undefined): PrincipalScope | undefined =>
+  scope === undefined || grants(principal?.scopes ?? [], scope) ? undefined : scope
+
+/** What events ask for, however they are asked for. */
+const missingScope = (principal: Principal | undefined): PrincipalScope | undefined =>
+  missingOf(principal, Context.get(methodCodecs.get(SUBSCRIBE)!.rpc.annotations, RequiredScope))
+
+const forbidden = (method: string, missingScope: PrincipalScope): Fault =>
+  Faults.refused(new Forbidden({ method, missingScope }))
 
 export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #host: ExchangeHost
@@ -130,6 +142,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         return this.#ids.get(inbound.id) ?? Done
       case "Identify":
         return this.#identify(inbound.ref, inbound.token, inbound.client)
+      case "Enter":
+        return this.#enter(inbound.ref, inbound.credentials, inbound.client)
       case "Follow":
         return this.#follow(inbound.key, inbound.filter, inbound.from, inbound.wording)
       case "Unfollow":
@@ -150,6 +164,17 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     })
   }
 
+  #enter(ref: R, credentials: Credentials, client: string | undefined): Effect.Effect<void> {
+    return Effect.matchEffect(this.#peer.enter(credentials, client), {
+      onFailure: (error) =>
+        Effect.flatMap(Effect.orDie(encodeError(error)), (json) =>
+          this.#fail(ref, "authenticate", Faults.ofError(json)),
+        ),
+      onSuccess: ({ issued, principal }) =>
+        this.#say(ref, "authenticate", () => this.#conversation.identified(ref, principal, issued)),
+    })
+  }
+
   // Calls
 
   #call(ref: R, name: string, params: unknown, asked: boolean): Effect.Effect<void> {
@@ -159,8 +184,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     switch (method?._tag) {
       case "Contract":
         return this.#ask(ref, name, method.codec, params ?? {})
-      case "Own":
+      case "Own": {
+        const missing = missingOf(this.#peer.principal, method.scope)
+        if (missing !== undefined) return this.#fail(ref, name, forbidden(name, missing))
         return this.#inquire(ref, name, () => method.inquire(params ?? {}))
+      }
       case "Subscribe":
         return this.#subscribe(ref, name, params ?? {})
       case "Unsubscribe":
@@ -227,7 +255,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         Effect.sync(() => interrupt?.()),
       )
       const calls = Effect.suspend(() =>
-        Inquiry.run(inquire(), (method, params) => this.#requests.call(method, params)),
+        Inquiry.run(
+          inquire(),
+          (method, params) => this.#requests.call(method, params),
+          (value) => this.#say(ref, name, () => this.#conversation.item(ref, name, value)),
+        ),
       )
       const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
       return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
@@ -239,8 +271,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   // Events
 
   #follow(key: string, filter: EventFilter, from: Position | undefined, wording?: string): Effect.Effect<void> {
-    if (this.#following === undefined || missingScope(this.#peer.principal) !== undefined) return Done
-    return this.#following.follow(key, filter, from, wording)
+    if (this.#following === undefined || this.#peer.principal === undefined) return Done
+    return this.#following.follow(key, permitted(filter, this.#peer.principal.scopes), from, wording)
   }
 
   #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
@@ -248,7 +280,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     if (following === undefined) return this.#fail(ref, name, { _tag: "UnknownMethod", method: name })
     const missing = missingScope(this.#peer.principal)
     if (missing !== undefined) {
-      return this.#fail(ref, name, Faults.refused(new Forbidden({ method: SUBSCRIBE, missingScope: missing })))
+      return this.#fail(ref, name, forbidden(SUBSCRIBE, missing))
     }
     return Effect.matchEffect(decodeSubscription(params), {
       onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
@@ -256,7 +288,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         // Not the call's id, which is free again once the call is answered.
         const subscription = `s${++this.#lastSubscription}`
         const answered = this.#say(ref, name, () => this.#conversation.success(ref, name, { subscription }))
-        return Effect.andThen(answered, following.follow(subscription, filter, from))
+        const held = this.#peer.principal?.scopes ?? []
+        return Effect.andThen(answered, following.follow(subscription, permitted(filter, held), from))
       },
     })
   }

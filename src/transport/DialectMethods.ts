@@ -4,13 +4,19 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { Scope } from "../domain/Principal.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 
 export type Method =
   | { readonly _tag: "Contract"; readonly codec: MethodCodec }
   /** Calls methods of the contract as the client, and makes one answer of theirs. */
-  | { readonly _tag: "Own"; readonly inquire: (params: unknown) => Inquiry.Inquiry<unknown> }
+  | {
+      readonly _tag: "Own"
+      readonly inquire: (params: unknown) => Inquiry.Inquiry<unknown>
+      /** What the caller needs besides what the methods need that it calls. */
+      readonly scope?: Scope
+    }
   /** `events.subscribe`, carried out by the fan-out: answers at once which subscription it has made. */
   | { readonly _tag: "Subscribe" }
   | { readonly _tag: "Unsubscribe" }
@@ -41,3 +47,5 @@ export const own = <P, I>(params: Schema.Codec<P, I>, inquire: (params: P) => In
       }),
   }
 }
+
+export const scoped = (scope: Scope, method: Method): Method => (method._tag === "Own" ? { ...method, scope } : method)

@@ -64,6 +64,8 @@ export class DialectServer extends Context.Service<
           pushes: fanout !== undefined,
           now: () => clock.currentTimeMillisUnsafe(),
           head: events.head,
+          lost: events.lost,
+          arrival: peer.arrival,
         })
         const exchange = new DialectExchange(
           { server, methods, fanout, limits },
@@ -86,11 +88,11 @@ export class DialectServer extends Context.Service<
 
       return DialectServer.of({
         wire: Effect.fnUntraced(function* (dialect) {
-          const { name } = dialect
+          const { name, traits } = dialect
           const ask = (method: string, params: unknown) =>
             call({ id: name, dialect: name, principal: reader }, method, params)
           const fanout = yield* Effect.provideService(Fanout.make(dialect, ask, monitorIntervalMs), Events, events)
-          return { dialect: name, open: (peer) => open(dialect, peer, fanout) }
+          return { ...traits, dialect: name, open: (peer) => open(dialect, peer, fanout) }
         }),
         converse: (dialect, peer) => open(dialect, peer, undefined),
       })

@@ -5,6 +5,7 @@
  * Where a frame says more than its event, the fan-out asks once, for all, and the events behind it wait: positions that
  * a client sees only ever ascend, or it could not resume.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
@@ -125,7 +126,7 @@ export interface Fanout {
 
 /** `call`: how what the dialect asks is answered. `digestPauseMs`: how often a list may be told as a whole. */
 export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "name" | "event">,
+  dialect: Pick<Dialect, "name" | "event" | "beat">,
   call: Call,
   digestPauseMs: number,
 ): Effect.fn.Return<Fanout, never, Events | Scope.Scope> {
@@ -194,6 +195,20 @@ export const make = Effect.fnUntraced(function* (
   const told = (batch: ReadonlyArray<Positioned>) =>
     Effect.catchDefect(tellAll(batch), (bug) => Effect.sync(() => complain(bug)))
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(PubSub.takeAll(news), told), { disableYield: true }))
+
+  const { beat } = dialect
+  if (beat !== undefined) {
+    const clock = yield* Clock.Clock
+    const beatOnce = Effect.sync(() => {
+      for (const group of groups.values()) {
+        const frame = beat.frame(group.key, clock.currentTimeMillisUnsafe())
+        if (frame === undefined) continue
+        const worded: Worded = { told: frame, seq: undefined, bytes: undefined }
+        for (const { peer } of group.followers) group.hand(peer, worded)
+      }
+    })
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(beatOnce, beat.everyMs)))
+  }
 
   const tellPast = Effect.fnUntraced(function* (group: Group, follower: Follower, page: ReadonlyArray<EventItem>) {
     for (const item of page) {

@@ -31,6 +31,35 @@ export const writeTextFrame = (target: Buffer, offset: number, text: string, len
   return at + target.write(text, at, length === text.length ? "latin1" : "utf8")
 }
 
+/**
+ * A number that differs between copies of one frame stands right-aligned in this many characters, which JSON allows to
+ * be blanks: all copies have one length, and who numbers them copies bytes.
+ */
+export const NUMBER_CHARS = 10
+
+/** Writes the number into a copy of a frame's text, `at` characters from the beginning of its payload. */
+const writeNumber = (target: Buffer, offset: number, number: number): void => {
+  let rest = number
+  for (let i = offset + NUMBER_CHARS - 1; i >= offset; i--) {
+    target[i] = rest > 0 ? 0x30 + (rest % 10) : 0x20
+    rest = Math.floor(rest / 10)
+  }
+}
+
+/** Numbers the frames between the offsets, from `first` on. Returns the number after the last. */
+export const numberFrames = (target: Buffer, from: number, to: number, at: number, first: number): number => {
+  let number = first
+  for (let offset = from; offset < to; number++) {
+    const short = target[offset + 1]!
+    const header = short < 126 ? 2 : short === 126 ? 4 : 10
+    const length =
+      header === 2 ? short : header === 4 ? target.readUInt16BE(offset + 2) : Number(target.readBigUInt64BE(offset + 2))
+    writeNumber(target, offset + header + at, number)
+    offset += header + length
+  }
+  return number
+}
+
 /** One frame by itself: to be built once and shared by many outboxes. */
 export const textFrame = (text: string): Buffer => {
   const length = Buffer.byteLength(text)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Fault } from "./Dialect.ts"
 
-export type Inquiry<A> = Known<A> | Failed | Ask<A>
+export type Inquiry<A> = Known<A> | Failed | Ask<A> | Tell<A>
 
 export interface Known<A> {
   readonly _tag: "Known"
@@ -16,6 +16,13 @@ export interface Known<A> {
 export interface Failed {
   readonly _tag: "Failed"
   readonly fault: Fault
+}
+
+/** An answer before the answer. Only a client's own call has somebody to hear it. */
+export interface Tell<A> {
+  readonly _tag: "Tell"
+  readonly value: unknown
+  readonly next: () => Inquiry<A>
 }
 
 export interface Ask<A> {
@@ -38,6 +45,8 @@ export const known = <A>(value: A): Known<A> => ({ _tag: "Known", value })
 
 export const failed = (fault: Fault): Failed => ({ _tag: "Failed", fault })
 
+export const tell = <A>(value: unknown, next: () => Inquiry<A>): Tell<A> => ({ _tag: "Tell", value, next })
+
 /** Without `onFault`, a call that fails fails the inquiry. */
 export const ask = <M extends AskedMethod, A>(
   method: M,
@@ -59,6 +68,8 @@ export const flatMap = <A, B>(inquiry: Inquiry<A>, f: (value: A) => Inquiry<B>):
       return f(inquiry.value)
     case "Failed":
       return inquiry
+    case "Tell":
+      return { ...inquiry, next: () => flatMap(inquiry.next(), f) }
     case "Ask":
       return {
         ...inquiry,
@@ -85,9 +96,15 @@ export const all = <T extends { readonly [name: string]: Inquiry<unknown> }>(inq
 export const run = Effect.fnUntraced(function* <A>(
   inquiry: Inquiry<A>,
   call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>,
+  hear: (value: unknown) => Effect.Effect<void> = () => Effect.void,
 ): Effect.fn.Return<A, Fault> {
   let step = inquiry
-  while (step._tag === "Ask") {
+  while (step._tag === "Ask" || step._tag === "Tell") {
+    if (step._tag === "Tell") {
+      yield* hear(step.value)
+      step = step.next()
+      continue
+    }
     const { method, onFault, onResult, params } = step
     step = yield* Effect.match(call(method, params), { onSuccess: onResult, onFailure: onFault })
   }

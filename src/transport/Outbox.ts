@@ -31,12 +31,15 @@ export class Pending {
   readonly frames: number
   /** The newest event position that it carries. */
   seq: number | undefined
+  /** Whether it tells what happened, rather than answers. */
+  readonly tells: boolean
   next: Pending | undefined = undefined
   previous: Pending | undefined = undefined
   /** Under which key it can be found while it waits. */
   key: string | undefined = undefined
 
-  constructor(body: string | Buffer | Growing, bytes: number, frames: number, seq: number | undefined) {
+  constructor(body: string | Buffer | Growing, bytes: number, frames: number, seq: number | undefined, tells: boolean) {
+    this.tells = tells
     this.body = body
     this.bytes = bytes
     this.frames = frames
@@ -60,13 +63,13 @@ export class Outbox {
   /** Never dropped, never changed: answers, messages. */
   must(text: string, seq?: number): void {
     this.#appended = undefined
-    this.#add(textPending(text, seq))
+    this.#add(textPending(text, seq, false))
   }
 
   /** As `must`, for bytes that are whole frames and may wait in many outboxes at once. */
   shared(frames: Buffer, count: number, seq?: number): void {
     this.#appended = undefined
-    this.#add(new Pending(frames, frames.length, count, seq))
+    this.#add(new Pending(frames, frames.length, count, seq, true))
   }
 
   /** Replaces what waits under the same key, at the end: presence, lists. Positions stay in order. */
@@ -74,7 +77,7 @@ export class Outbox {
     this.#latest ??= new Map()
     const replaced = this.#latest.get(key)
     if (replaced !== undefined) this.#remove(replaced)
-    const pending = textPending(text, seq)
+    const pending = textPending(text, seq, true)
     pending.key = key
     this.#latest.set(key, pending)
     this.#add(pending)
@@ -90,7 +93,7 @@ export class Outbox {
     if (waiting !== undefined) this.#remove(waiting)
     const joined = waiting?.body instanceof Growing ? waiting.body.by.merge(waiting.body.value, value) : value
     const bytes = by.bytes(joined as A)
-    const pending = new Pending(new Growing(joined, by), frameBytes(bytes), 1, seq ?? waiting?.seq)
+    const pending = new Pending(new Growing(joined, by), frameBytes(bytes), 1, seq ?? waiting?.seq, true)
     pending.key = key
     this.#appended.set(key, pending)
     this.#add(pending)
@@ -98,7 +101,7 @@ export class Outbox {
 
   /** Overtakes everything but other urgent frames: pongs, heartbeats. */
   urgent(frame: Buffer): void {
-    const pending = new Pending(frame, frame.length, 1, undefined)
+    const pending = new Pending(frame, frame.length, 1, undefined, false)
     const before = this.#lastUrgent
     this.#lastUrgent = pending
     if (before === undefined) {
@@ -181,8 +184,8 @@ export class Outbox {
   }
 }
 
-const textPending = (text: string, seq: number | undefined): Pending =>
-  new Pending(text, frameBytes(Buffer.byteLength(text)), 1, seq)
+const textPending = (text: string, seq: number | undefined, tells: boolean): Pending =>
+  new Pending(text, frameBytes(Buffer.byteLength(text)), 1, seq, tells)
 
 /** Taken, a value grows no more: from here on it is its text. */
 const settle = (pending: Pending, { by, value }: Growing): void => {

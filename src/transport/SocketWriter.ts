@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { WebSocket } from "ws"
-import { payloadBytes, writeTextFrame } from "./Frames.ts"
+import { numberFrames, payloadBytes, writeTextFrame } from "./Frames.ts"
 import { Outbox, type Pending } from "./Outbox.ts"
 import type { Turn } from "./Turn.ts"
 
@@ -25,8 +25,12 @@ export class SocketWriter {
   #scheduled = false
   #blocked = false
   #waiting: Set<() => void> | undefined = undefined
+  readonly #numberAt: number | undefined
+  /** Of the next frame that tells something. */
+  #number = 1
 
-  constructor(socket: WebSocket, stream: Socket, turn: Turn, roomBytes: number) {
+  constructor(socket: WebSocket, stream: Socket, turn: Turn, roomBytes: number, numberAt: number | undefined) {
+    this.#numberAt = numberAt
     this.#socket = socket
     this.#stream = stream
     this.#turn = turn
@@ -92,7 +96,7 @@ export class SocketWriter {
   }
 
   #write(maxBytes: number): boolean {
-    const buffers = encode(this.outbox.take(maxBytes))
+    const buffers = this.#encode(this.outbox.take(maxBytes))
     if (buffers.length === 1) return this.#stream.write(buffers[0]!)
     this.#stream.cork()
     let wants = true
@@ -100,32 +104,37 @@ export class SocketWriter {
     this.#stream.uncork()
     return wants
   }
-}
-
-/** Neighbouring texts and small frames become one Buffer; big shared frames stay themselves. */
-const encode = (pending: ReadonlyArray<Pending>): ReadonlyArray<Buffer> => {
-  const buffers: Array<Buffer> = []
-  let from = 0
-  for (let i = 0; i < pending.length; i++) {
-    const { body } = pending[i]!
-    if (!Buffer.isBuffer(body) || (body.length < COPY_BYTES && pending.length > 1)) continue
-    if (from < i) buffers.push(join(pending, from, i))
-    buffers.push(body)
-    from = i + 1
+  /** Neighbouring texts and small frames become one Buffer; big shared frames stay themselves, unless they get a number. */
+  #encode(pending: ReadonlyArray<Pending>): ReadonlyArray<Buffer> {
+    const buffers: Array<Buffer> = []
+    let from = 0
+    for (let i = 0; i < pending.length; i++) {
+      const { body, tells } = pending[i]!
+      if (!Buffer.isBuffer(body) || (tells && this.#numberAt !== undefined)) continue
+      if (body.length < COPY_BYTES && pending.length > 1) continue
+      if (from < i) buffers.push(this.#join(pending, from, i))
+      buffers.push(body)
+      from = i + 1
+    }
+    if (from < pending.length) buffers.push(this.#join(pending, from, pending.length))
+    return buffers
   }
-  if (from < pending.length) buffers.push(join(pending, from, pending.length))
-  return buffers
-}
 
-const join = (pending: ReadonlyArray<Pending>, from: number, to: number): Buffer => {
-  let bytes = 0
-  for (let i = from; i < to; i++) bytes += pending[i]!.bytes
-  const target = Buffer.allocUnsafe(bytes)
-  let offset = 0
-  for (let i = from; i < to; i++) {
-    const { body, bytes } = pending[i]!
-    if (typeof body === "string") offset = writeTextFrame(target, offset, body, payloadBytes(bytes))
-    else if (Buffer.isBuffer(body)) offset += body.copy(target, offset)
+  /** Numbered here, as they leave: what was merged or replaced while it waited leaves no gap for a client to see. */
+  #join(pending: ReadonlyArray<Pending>, from: number, to: number): Buffer {
+    let bytes = 0
+    for (let i = from; i < to; i++) bytes += pending[i]!.bytes
+    const target = Buffer.allocUnsafe(bytes)
+    let offset = 0
+    for (let i = from; i < to; i++) {
+      const { body, bytes, tells } = pending[i]!
+      const start = offset
+      if (typeof body === "string") offset = writeTextFrame(target, offset, body, payloadBytes(bytes))
+      else if (Buffer.isBuffer(body)) offset += body.copy(target, offset)
+      if (tells && this.#numberAt !== undefined) {
+        this.#number = numberFrames(target, start, offset, this.#numberAt, this.#number)
+      }
+    }
+    return target
   }
-  return target
 }

@@ -16,7 +16,7 @@ import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
 import { type ActorHost, ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
 import { monotonicMs, Turn } from "./Turn.ts"
-import type { Wire } from "./Wires.ts"
+import type { Arrival, Wire } from "./Wires.ts"
 
 /** How long clients get to answer the close frame before their sockets are cut. */
 const CLOSE_DEADLINE_MS = 2_000
@@ -37,7 +37,7 @@ export class Sockets extends Context.Service<
       socket: GatewaySocket,
       stream: Socket,
       wire: Wire,
-      remoteAddress: string,
+      arrival: Arrival,
       principal: Principal | undefined,
     ) => void
     readonly size: () => number
@@ -76,7 +76,7 @@ export class Sockets extends Context.Service<
           authenticator,
           head: events.head,
           fork,
-          onSettled: (actor) => withdraw(actor.remoteAddress),
+          onSettled: (actor) => withdraw(actor.arrival.remoteAddress),
           onGone: (actor) => {
             actors.delete(actor)
             if (actors.size === 0) onEmpty?.()
@@ -116,8 +116,8 @@ export class Sockets extends Context.Service<
             return "admitted"
           },
           withdraw,
-          open: (socket, stream, wire, remoteAddress, principal) => {
-            const actor = new ConnectionActor(host, socket, stream, wire, remoteAddress)
+          open: (socket, stream, wire, arrival, principal) => {
+            const actor = new ConnectionActor(host, socket, stream, wire, arrival)
             actors.add(actor)
             actor.start(principal)
           },

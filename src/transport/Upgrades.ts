@@ -15,7 +15,7 @@ import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
 import { GatewaySocket } from "./GatewaySocket.ts"
-import { isOriginAllowed } from "./Origin.ts"
+import { isLoopback, isOriginAllowed } from "./Origin.ts"
 import { type Admission, Sockets } from "./Sockets.ts"
 import { Wires } from "./Wires.ts"
 
@@ -55,6 +55,9 @@ const noRoom = {
 /** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
 export const normalizeAddress = (address: string | undefined): string =>
   address === undefined ? "" : address.startsWith("::ffff:") ? address.slice(7) : address
+
+/** By these a proxy says that the client is another than the one who connects. */
+const forwarding = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip"]
 
 const pathOf = (url: string): string => {
   const end = url.indexOf("?")
@@ -107,7 +110,8 @@ export class Upgrades extends Context.Service<
         const { headers, url = "/" } = request
         const wire = wires.at(pathOf(url))
         if (wire === undefined) return refuse(stream, 404, "nothing is spoken here")
-        if (!isOriginAllowed(origins, headers.origin, headers.host)) {
+        const originAllowed = isOriginAllowed(origins, headers.origin, headers.host)
+        if (!originAllowed && wire.handshake !== true) {
           return refuse(stream, 403, "this page's origin is not allowed")
         }
         const remoteAddress = normalizeAddress(stream.remoteAddress)
@@ -117,17 +121,20 @@ export class Upgrades extends Context.Service<
           return refuse(stream, status, problem)
         }
         const withdraw = () => sockets.withdraw(remoteAddress)
+        const direct = isLoopback(remoteAddress) && !forwarding.some((name) => headers[name] !== undefined)
+        const arrival = { remoteAddress, direct, originAllowed }
 
         const upgrade = (principal: Principal | undefined): void => {
           let opened = false
           server.handleUpgrade(request, stream, head, (socket) => {
             opened = true
-            sockets.open(socket, stream, wire, remoteAddress, principal)
+            sockets.open(socket, stream, wire, arrival, principal)
           })
           // ws answers by itself what is no proper handshake.
           if (!opened) withdraw()
         }
 
+        if (wire.handshake === true) return upgrade(undefined)
         const token = presentedToken(headers.authorization, url)
         if (token === undefined && !authenticator.open) return upgrade(undefined)
         stream.on("error", destroy)

@@ -9,15 +9,22 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Principal } from "../domain/Principal.ts"
 import type { Unauthenticated } from "../domain/Refusal.ts"
+import type { Admission, AdmissionError, Credentials, Source } from "../services/Authenticator.ts"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Merge } from "./Outbox.ts"
+
+/** How a client came: what its HTTP request says of it. */
+export interface Arrival extends Source {
+  /** False for a page of a site that is none of the gateway's. It is let in nowhere. */
+  readonly originAllowed: boolean
+}
 
 /** What a wire sees of one connection. Sending never waits: what is over the bound closes the connection. */
 export interface Peer {
   /** Unique over all wires and the life of the process. */
   readonly clientId: number
   readonly id: string
-  readonly remoteAddress: string
+  readonly arrival: Arrival
   readonly dialect: string
   /** From now on it is listed under this dialect: for a path where the client's first frame decides. */
   speaks(dialect: string): void
@@ -25,6 +32,8 @@ export interface Peer {
   readonly principal: Principal | undefined
   /** Checks the token; from then on the connection acts as its principal, under the limits of those who are known. */
   authenticate(token: Redacted.Redacted<string> | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
+  /** As `authenticate`, by all that a handshake carries. */
+  enter(credentials: Credentials, client?: string): Effect.Effect<Admission, AdmissionError>
   /** Asks for one of the connection's messages per second: 0, or in how many milliseconds to try again. */
   admit(): number
   /** `must`: never dropped. `seq`: the first event position in it, before which a client resumes that has not got it. */
@@ -55,7 +64,19 @@ export interface FrameHandler {
   sentSeq(): number | undefined
 }
 
-export interface Wire {
+/** In what a wire differs from others before its first frame and after its last. */
+export interface WireTraits {
+  /** It asks everybody who they are, whatever the HTTP request says, and tells a foreign page that it is not let in. */
+  readonly handshake?: boolean
+  /** Binary frames are read as text. */
+  readonly binary?: boolean
+  /** Closes that its clients know by another code or reason. */
+  readonly closes?: ReadonlyMap<CloseCode, CloseCode>
+  /** Where in each frame that tells an event the number of the frame stands, see Frames.ts. Left out: there is none. */
+  readonly numberAt?: number
+}
+
+export interface Wire extends WireTraits {
   /** As it stands in the list of connections: `rpc`, ... */
   readonly dialect: string
   /** Begins the conversation, in the connection's scope. */
@@ -67,20 +88,27 @@ export class Wires extends Context.Service<
   {
     /** Spoken at the path until the scope closes. */
     mount(path: string, wire: Wire): Effect.Effect<void, never, Scope.Scope>
+    /** Spoken wherever nothing else is, until the scope closes. */
+    mountElsewhere(wire: Wire): Effect.Effect<void, never, Scope.Scope>
     readonly at: (path: string) => Wire | undefined
   }
 >()("causeway/transport/Wires") {
   static readonly layer: Layer.Layer<Wires> = Layer.sync(Wires, () => {
     const table = new Map<string, Wire>()
-    return Wires.of({
-      mount: (path, wire) =>
-        Effect.acquireRelease(
-          Effect.suspend(() =>
-            table.has(path) ? Effect.die(new Error(`two wires at ${path}`)) : Effect.sync(() => table.set(path, wire)),
-          ),
-          () => Effect.sync(() => table.delete(path)),
+    const mount = (path: string, wire: Wire) =>
+      Effect.acquireRelease(
+        Effect.suspend(() =>
+          table.has(path) ? Effect.die(new Error(`two wires at ${path}`)) : Effect.sync(() => table.set(path, wire)),
         ),
-      at: (path) => table.get(path),
+        () => Effect.sync(() => table.delete(path)),
+      )
+    return Wires.of({
+      mount,
+      mountElsewhere: (wire) => mount(ELSEWHERE, wire),
+      at: (path) => table.get(path) ?? table.get(ELSEWHERE),
     })
   })
 }
+
+/** No path of a URL. */
+const ELSEWHERE = "*"

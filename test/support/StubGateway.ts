@@ -61,6 +61,7 @@ const StubEvents = Layer.unwrap(
   Effect.map(Stub, (stub) =>
     Layer.mock(Events)({
       head: () => ({ epoch: "e1", seq: stub.seq }),
+      lost: () => null,
       live: (event) => {
         stub.told.push(event)
         PubSub.publishUnsafe(stub.live, { _tag: "Event", seq: ++stub.seq, at: 0, event })

@@ -6,14 +6,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Principal } from "../../domain/Principal.ts"
+import type { Admission } from "../../services/Authenticator.ts"
 import { type Connection, Connections, type Registered } from "../../services/Connections.ts"
 import type { CloseCode } from "../CloseCodes.ts"
 import type { Caller } from "../HttpAccess.ts"
-import type { Peer } from "../Wires.ts"
+import type { Arrival, Peer } from "../Wires.ts"
 
 export class HttpPeer implements Peer, Connection {
   dialect: string
-  readonly remoteAddress: string
+  readonly arrival: Arrival
   readonly principal: Principal
   readonly behind = false
   /** What was said last: streams are not told here, so it is the answer. */
@@ -26,7 +27,7 @@ export class HttpPeer implements Peer, Connection {
   private constructor(dialect: string, { principal, remoteAddress }: Caller, openedAt: number) {
     this.dialect = dialect
     this.principal = principal
-    this.remoteAddress = remoteAddress
+    this.arrival = { remoteAddress, direct: false, originAllowed: true }
     this.#openedAt = openedAt
   }
 
@@ -48,6 +49,10 @@ export class HttpPeer implements Peer, Connection {
 
   get id(): string {
     return this.#registered?.id ?? ""
+  }
+
+  get remoteAddress(): string {
+    return this.arrival.remoteAddress
   }
 
   lastInboundAt(): number {
@@ -72,6 +77,10 @@ export class HttpPeer implements Peer, Connection {
 
   authenticate(): Effect.Effect<Principal> {
     return Effect.succeed(this.principal)
+  }
+
+  enter(): Effect.Effect<Admission> {
+    return Effect.succeed({ principal: this.principal, issued: undefined })
   }
 
   admit(): number {

@@ -16,6 +16,8 @@ const operator: Principal = { id: "operator", kind: "token", role: "operator", s
 const converse = () =>
   missionControl.converse({
     connectionId: "c42",
+    lost: () => null,
+    arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,
     now: () => 1_700_000_000_000,
     head: () => ({ epoch: "e", seq: 7 }),
