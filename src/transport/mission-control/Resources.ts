@@ -6,7 +6,7 @@ import type { Document, DocumentContent } from "../../domain/Memory.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import type { Fault } from "../Dialect.ts"
-import { ask, failed, type Inquiry, known, map } from "../Inquiry.ts"
+import { ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
 import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Rows.ts"
 
@@ -67,14 +67,16 @@ export const status = () =>
     ),
   )
 
-/** A document that has gone meanwhile, or is too large to be one, is nobody's failure. */
-const unlessGone = (fault: Fault): Inquiry<undefined> =>
-  fault._tag === "Domain" && (fault.error._tag === "DocumentNotFound" || fault.error._tag === "DocumentTooLarge")
-    ? known(undefined)
-    : failed(fault)
+const unless =
+  (...tags: ReadonlyArray<string>) =>
+  (fault: Fault): Inquiry<undefined> =>
+    fault._tag === "Domain" && tags.includes(fault.error._tag) ? known(undefined) : failed(fault)
 
-export const document = (id: string): Inquiry<DocumentContent | undefined> =>
-  ask("memory.read", { id }, (found) => known(found), unlessGone)
+const read = (id: string, onFault: (fault: Fault) => Inquiry<undefined>): Inquiry<DocumentContent | undefined> =>
+  ask("memory.read", { id }, (found) => known(found), onFault)
+
+/** To be told unasked, or among others: one that has gone meanwhile, or is too large to be a document, is left out. */
+export const document = (id: string) => read(id, unless("DocumentNotFound", "DocumentTooLarge"))
 
 /** As many of the newest as fit the budget, given newest first. */
 export const fitting = (documents: ReadonlyArray<Document>, budget: number): ReadonlyArray<Document> => {
@@ -93,20 +95,15 @@ const eachDocument = <A>(choose: Choose, make: (document: DocumentContent) => A)
   ask("memory.list", {}, ({ documents }): Inquiry<List & { readonly found: ReadonlyArray<A> }> => {
     const chosen = choose(documents)
     const found: Array<A> = []
-    const read = (index: number): Inquiry<void> => {
+    const from = (index: number): Inquiry<void> => {
       const next = chosen[index]
       if (next === undefined) return known(undefined)
-      return ask(
-        "memory.read",
-        { id: next.id },
-        (content) => {
-          found.push(make(content))
-          return read(index + 1)
-        },
-        (fault) => (unlessGone(fault)._tag === "Known" ? read(index + 1) : failed(fault)),
-      )
+      return flatMap(document(next.id), (content) => {
+        if (content !== undefined) found.push(make(content))
+        return from(index + 1)
+      })
     }
-    return map(read(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
+    return map(from(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
   })
 
 export const memory = () =>
@@ -114,8 +111,6 @@ export const memory = () =>
     eachDocument((documents) => documents.slice(0, MEMORIES), memoryRow),
     ({ found }) => ({ memories: found }),
   )
-
-export const memoryOf = (id: string) => map(document(id), (found) => found && memoryRow(found))
 
 const allFiles = (): Inquiry<List & { readonly found: ReadonlyArray<MemoryFile> }> =>
   eachDocument((documents) => fitting(documents, FILES_BYTES), fileOf)
@@ -128,10 +123,9 @@ export const tasks = () =>
 export const memories = () =>
   map(allFiles(), ({ found, ...list }) => ({ memories: found.flatMap(({ memories }) => memories), ...list }))
 
-export const fileOn = (date: string) => map(document(date), (found) => found && fileOf(found))
-
 /** `file` is null where there is none. */
-export const file = (date: string) => map(fileOn(date), (found) => ({ date, file: found ?? null }))
+export const file = (date: string) =>
+  map(read(date, unless("DocumentNotFound")), (found) => ({ date, file: found === undefined ? null : fileOf(found) }))
 
 export const writeFile = (date: string, content: string) =>
   ask("memory.write", { id: date, content }, () => known({ date, success: true }))
