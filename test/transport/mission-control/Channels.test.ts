@@ -3,6 +3,8 @@
  */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { Runs } from "../../../src/services/Runs.ts"
 import { Sessions } from "../../../src/services/Sessions.ts"
 import { principal } from "../../support/Conversations.ts"
@@ -145,6 +147,23 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
         position,
       })
       expect((yield* client.settled).map(({ type }) => type)).not.toContain("sessions")
+    }),
+  )
+
+  it.effect("is told what another program has done to the stored sessions", () =>
+    Effect.gen(function* () {
+      const { stateDir } = yield* Gateway.TestGateway
+      yield* (yield* Sessions).create({ key: "stored" })
+      const client = yield* MissionClient.subscribed("sessions")
+      const db = new DatabaseSync(join(stateDir, "causeway.db"))
+      db.exec("UPDATE sessions SET label = 'by hand' WHERE key = 'stored'")
+      expect(yield* client.next).toMatchObject({ type: "session_update", payload: { key: "stored", label: "by hand" } })
+      db.exec("DELETE FROM sessions WHERE key = 'stored'")
+      expect((yield* client.take(2)).map(({ payload, type }) => [type, payload.key])).toEqual([
+        ["session_close", "stored"],
+        ["sessions", undefined],
+      ])
+      db.close()
     }),
   )
 
