@@ -7,9 +7,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { GatewayEvent, Positioned } from "../../src/domain/Event.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
@@ -27,6 +29,7 @@ import { System } from "../../src/services/System.ts"
 import * as GatewayServer from "../../src/transport/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/RpcWire.ts"
+import type { Wires } from "../../src/transport/Wires.ts"
 
 export const TOKEN = "a-token-that-is-not-secret-at-all"
 export const READ_TOKEN = "a-token-of-somebody-who-only-reads"
@@ -39,6 +42,12 @@ export class Stub extends Context.Service<
     readonly live: PubSub.PubSub<Positioned>
     /** Calls of `runs.wait` that have begun and not ended: they end by being interrupted. */
     readonly waiting: Set<string>
+    /** Happens, for all who follow. */
+    readonly tell: (event: GatewayEvent) => void
+    /** How many follow events. */
+    following: number
+    /** How many fibers there are. */
+    fibers: number
     health: Health
     seq: number
   }
@@ -46,13 +55,21 @@ export class Stub extends Context.Service<
   static readonly layer = Layer.effect(
     Stub,
     Effect.gen(function* () {
-      return {
+      const live = yield* PubSub.unbounded<Positioned>()
+      const stub: Stub["Service"] = {
         told: [],
-        live: yield* PubSub.unbounded<Positioned>(),
+        live,
+        tell: (event) => {
+          const positioned: Positioned = { _tag: "Event", seq: ++stub.seq, at: 0, event }
+          PubSub.publishUnsafe(live, positioned)
+        },
         waiting: new Set<string>(),
-        health: { state: "healthy" as const, version: "0", uptimeMs: 1, checks: [] },
+        health: { state: "healthy", version: "0", uptimeMs: 1, checks: [] },
+        following: 0,
+        fibers: 0,
         seq: 0,
       }
+      return stub
     }),
   )
 }
@@ -64,7 +81,7 @@ const StubEvents = Layer.unwrap(
       lost: () => null,
       live: (event) => {
         stub.told.push(event)
-        PubSub.publishUnsafe(stub.live, { _tag: "Event", seq: ++stub.seq, at: 0, event })
+        stub.tell(event)
       },
     }),
   ),
@@ -126,8 +143,8 @@ const StubHandlers = StubRpcs.toLayer(
             ),
       "events.subscribe": () =>
         Stream.fromPubSub(stub.live).pipe(
-          Stream.onStart(Effect.sync(() => stub.waiting.add("subscription"))),
-          Stream.ensuring(Effect.sync(() => stub.waiting.delete("subscription"))),
+          Stream.onStart(Effect.sync(() => stub.following++)),
+          Stream.ensuring(Effect.sync(() => stub.following--)),
         ),
       /** As long as the key says. */
       "memory.read": ({ id }) => Effect.succeed({ id, size: 0, modifiedAt: 0, content: "x".repeat(Number(id)) }),
@@ -135,18 +152,36 @@ const StubHandlers = StubRpcs.toLayer(
   }),
 )
 
+/** Counts the fibers of all that is built on it. */
+const countFibers = Layer.unwrap(
+  Effect.map(Stub, (stub) =>
+    Layer.succeed(Metric.FiberRuntimeMetrics, {
+      recordFiberStart: () => {
+        stub.fibers++
+      },
+      recordFiberEnd: () => {
+        stub.fibers--
+      },
+    }),
+  ),
+)
+
 /** What stands behind the port. */
 export const stubServices = (options: GatewayOptions = {}) =>
   Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorized.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, StubAuthenticator)),
     Layer.provideMerge(StubEvents),
+    Layer.provideMerge(countFibers),
     Layer.provideMerge(Stub.layer),
     Layer.provideMerge(GatewayConfig.layer({ port: 0, ...options })),
   )
 
-/** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. */
-export const stubGateway = (options: GatewayOptions = {}) =>
-  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer)).pipe(
+/** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. `more`: routes and wires of a test. */
+export const stubGateway = (
+  options: GatewayOptions = {},
+  more: Layer.Layer<never, never, HttpRouter.HttpRouter | Wires> = Layer.empty,
+) =>
+  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, more)).pipe(
     Layer.provideMerge(stubServices(options)),
     Layer.provide(Logger.layer([])),
   )
