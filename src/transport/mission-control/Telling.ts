@@ -49,6 +49,7 @@ const list = (channel: keyof typeof lists, at: number): Told => ({
 
 type Place = { readonly at: number; readonly position: Position }
 
+/** Of two frames the last has the position: who has seen the first alone must be told the second again. */
 const documentChanged = (
   wanted: ReadonlyArray<string>,
   { id }: Document,
@@ -58,11 +59,12 @@ const documentChanged = (
   map(Resources.document(id), (document) => {
     if (document === undefined) return []
     const told: Array<Told> = []
+    const isFile = wanted.includes("files")
     if (wanted.includes("memory")) {
-      const text = data("memory_update", memoryRow(document), at, position)
+      const text = data("memory_update", memoryRow(document), at, isFile ? undefined : position)
       told.push({ policy: "latest", key: `memory ${id}`, text })
     }
-    if (wanted.includes("files")) {
+    if (isFile) {
       const text = data(isNew ? "file_add" : "file_change", { file: fileOf(document) }, at, position)
       told.push(isNew ? must(text) : { policy: "latest", key: `file ${id}`, text })
     }
