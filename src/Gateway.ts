@@ -75,6 +75,9 @@ export const parts = {
   routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(Layer.provide(LocalCalls.layer)),
 }
 
+/** Storage that is gone with its scope: a database in memory, and a temporary folder for the token and documents. */
+export const storageInMemory = Layer.mergeAll(Database.layerMemory, StateFolder.layerTemporary)
+
 /** E.g. `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Closing its scope drains it: see Drain.ts. */
 export const layerWith = <E1, R1, E2, R2, A3, E3, R3>({
   storage,

@@ -57,6 +57,21 @@ export class StateFolder extends Context.Service<
       return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile) })
     }),
   )
+
+  /** A folder of its own that is gone with the scope: for a gateway that is to leave nothing behind. */
+  static readonly layerTemporary: Layer.Layer<StateFolder> = Layer.effect(
+    StateFolder,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-"))),
+        (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true })),
+      ),
+      (folder) => {
+        const paths = statePaths(folder)
+        return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile) })
+      },
+    ),
+  )
 }
 
 /**

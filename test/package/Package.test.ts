@@ -1,0 +1,162 @@
+/** The package as its users get it. Slow, for it is packed and installed once for all tests here. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import * as Package from "../support/Package.ts"
+
+const folder = Package.temporaryFolder()
+let tarball: string
+let consumer: string
+
+beforeAll(async () => {
+  tarball = await Package.pack(folder)
+  consumer = await Package.install(folder, tarball)
+}, 180_000)
+
+afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+
+const installed = (...path: ReadonlyArray<string>) => join(consumer, "node_modules/@causeway/gateway", ...path)
+
+/** Starts a program and gives the first line that the pattern matches. */
+const began = async (
+  program: string,
+  args: ReadonlyArray<string>,
+  pattern: RegExp,
+  env: Record<string, string> = {},
+) => {
+  const child = spawn(program, args, { cwd: consumer, env: { PATH: process.env["PATH"], HOME: folder, ...env } })
+  const stop = async () => {
+    child.kill("SIGKILL")
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close")
+  }
+  let written = ""
+  child.stderr.on("data", (data) => (written += String(data)))
+  for await (const line of createInterface({ input: child.stdout })) {
+    written += `${line}\n`
+    const match = pattern.exec(line)
+    if (match !== null) return { match, stop }
+  }
+  throw new Error(`${program} ${args.join(" ")} never wrote ${pattern}:\n${written}`)
+}
+
+describe("the tarball", () => {
+  it("has what runs and its types, and nothing of the repository", async () => {
+    const { stdout } = await Package.run(folder, "tar", "-tzf", tarball)
+    const files = stdout.trim().split("\n")
+    expect(files).toEqual(expect.arrayContaining(["package/LICENSE", "package/README.md", "package/dist/main.js"]))
+    for (const door of ["index", "client", "domain"]) {
+      expect(files).toEqual(expect.arrayContaining([`package/dist/${door}.js`, `package/dist/${door}.d.ts`]))
+    }
+    expect(
+      files.filter((file) => !/^package\/(LICENSE|README\.md|package\.json|dist\/.+\.(d\.ts|js))$/.test(file)),
+    ).toEqual([])
+  })
+
+  it("brings no Node, no tools and no scripts", () => {
+    const manifest: object = JSON.parse(Fs.readFileSync(installed("package.json"), "utf8"))
+    for (const field of ["optionalDependencies", "devDependencies", "scripts", "allowScripts"]) {
+      expect(manifest).not.toHaveProperty(field)
+    }
+    expect(Fs.readdirSync(join(consumer, "node_modules")).filter((name) => name.startsWith("node-linux"))).toEqual([])
+    expect(manifest).toMatchObject({ peerDependencies: { effect: "~4.1.0" } })
+  })
+
+  it("is what publint expects of a package", async () => {
+    await Package.run(folder, "publint", "--strict", tarball)
+  }, 60_000)
+
+  it("has types wherever it is imported as ES modules", async () => {
+    await Package.run(folder, "attw", tarball, "--profile", "esm-only", "--no-emoji")
+  }, 60_000)
+})
+
+describe("the installed package", () => {
+  const examples = ["embed.ts", "client.ts", "effect-client.ts"]
+
+  beforeAll(() => {
+    for (const name of examples) Fs.copyFileSync(join(Package.root, "examples", name), join(consumer, name))
+  })
+
+  it("type-checks programs that use each of its doors", async () => {
+    Fs.writeFileSync(
+      join(consumer, "doors.ts"),
+      `import { Gateway, GatewayConfig, type Runtime } from "@causeway/gateway"
+       import { connect, GatewayClient } from "@causeway/gateway/client"
+       import { GatewayRpcs, type Session } from "@causeway/gateway/domain"
+       import manifest from "@causeway/gateway/package.json" with { type: "json" }
+       import type * as Layer from "effect/Layer"
+       export const layer: Layer.Layer<GatewayConfig> = GatewayConfig.layer({ port: 0 })
+       export const parts = Object.keys(Gateway.parts)
+       export const client = GatewayClient.layer({ url: "ws://127.0.0.1:1/rpc" })
+       export const list: Promise<{ readonly sessions: ReadonlyArray<Session> }> = connect({ url: "" }).call("sessions.list", {})
+       // @ts-expect-error: no method has this name
+       export const wrong = connect({ url: "" }).call("sessions.lst", {})
+       export const methods: number = GatewayRpcs.requests.size
+       export const version: string = manifest.version
+       export const silent: Runtime["name"] = "silent"
+      `,
+    )
+    Fs.writeFileSync(
+      join(consumer, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          module: "nodenext",
+          target: "es2023",
+          lib: ["es2024", "dom"],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noEmit: true,
+          skipLibCheck: true,
+          types: ["node"],
+          resolveJsonModule: true,
+        },
+        files: ["doors.ts", ...examples],
+      }),
+    )
+    await Package.run(consumer, "tsc", "-p", ".")
+    await Package.run(consumer, "tsc", "-p", ".", "--module", "esnext", "--moduleResolution", "bundler")
+  }, 60_000)
+
+  it("has a binary that tells its version, starts and answers", async () => {
+    const causeway = join(consumer, "node_modules/.bin/causeway")
+    const { version } = JSON.parse(Fs.readFileSync(installed("package.json"), "utf8")) as { version: string }
+    expect((await Package.run(consumer, causeway, "--version")).stdout).toContain(version)
+    const stateDir = join(folder, "state")
+    const { match, stop } = await began(causeway, ["start", "--port", "0", "--state-dir", stateDir], /listens on (\S+)/)
+    try {
+      const { stdout } = await Package.run(
+        consumer,
+        causeway,
+        "send",
+        "hello",
+        "--url",
+        match[1]!,
+        "--state-dir",
+        stateDir,
+      )
+      expect(stdout).toBe("echo: hello\n")
+    } finally {
+      await stop()
+    }
+  }, 60_000)
+
+  it("runs the examples: a gateway in another program, and its clients", async () => {
+    const { match, stop } = await began(process.execPath, ["embed.ts"], /listens on (\S+)/, { PORT: "0" })
+    try {
+      const url = match[1]!
+      expect(await (await fetch(`${url}/visits`)).json()).toEqual({ conversations: 1 })
+      expect((await fetch(`${url}/health`)).status).toBe(200)
+      const env = { GATEWAY_URL: `${url.replace("http", "ws")}/rpc`, GATEWAY_TOKEN: "example" }
+      const client = await began(process.execPath, ["client.ts"], /RunEnded/, env)
+      await client.stop()
+      const effectClient = await began(process.execPath, ["effect-client.ts"], /^no session nowhere$/, env)
+      await effectClient.stop()
+      expect(await (await fetch(`${url}/visits`)).json()).toEqual({ conversations: 2 })
+    } finally {
+      await stop()
+    }
+  }, 60_000)
+})

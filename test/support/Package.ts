@@ -1,0 +1,64 @@
+/**
+ * The package as a user gets it: packed by npm from a copy of this repository, installed into an empty folder.
+ */
+import { execFile } from "node:child_process"
+import * as Fs from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { promisify } from "node:util"
+
+export const root = resolve(import.meta.dirname, "../..")
+
+const bin = join(root, "node_modules/.bin")
+
+export interface Ran {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program with the repository's tools first in its path; rejects with what it wrote if it fails. */
+export const run = async (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> => {
+  const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: process.env["HOME"] }
+  try {
+    return await promisify(execFile)(program, args, { cwd, env, maxBuffer: 64 * 1_024 * 1_024 })
+  } catch (error) {
+    const { stderr, stdout } = error as Ran
+    throw new Error(`${program} ${args.join(" ")}\n${stdout}\n${stderr}`, { cause: error })
+  }
+}
+
+export const temporaryFolder = (): string => Fs.mkdtempSync(join(tmpdir(), "causeway-package-"))
+
+/** Packs a copy, because packing puts another manifest in the place of the repository's for a moment. */
+export const pack = async (into: string): Promise<string> => {
+  const copy = join(into, "repository")
+  for (const name of [
+    "src",
+    "scripts",
+    "package.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "README.md",
+    "LICENSE",
+  ]) {
+    Fs.cpSync(join(root, name), join(copy, name), { recursive: true })
+  }
+  Fs.symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+  await run(copy, "npm", "pack", "--silent", "--pack-destination", into)
+  const tarball = Fs.readdirSync(into).find((name) => name.endsWith(".tgz"))
+  if (tarball === undefined) throw new Error("npm packed nothing")
+  return join(into, tarball)
+}
+
+/** A consumer's folder with the package, and the types of Node, which most have. */
+export const install = async (into: string, tarball: string): Promise<string> => {
+  const consumer = join(into, "consumer")
+  Fs.mkdirSync(consumer)
+  Fs.writeFileSync(join(consumer, "package.json"), JSON.stringify({ private: true, type: "module" }))
+  const { version } = JSON.parse(Fs.readFileSync(join(root, "node_modules/@types/node/package.json"), "utf8")) as {
+    version: string
+  }
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
+  await run(consumer, "npm", "install", ...quiet, tarball, `@types/node@${version}`)
+  return consumer
+}
