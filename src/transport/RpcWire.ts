@@ -2,8 +2,8 @@
  * The native wire: GatewayRpcs by effect/rpc, JSON over a WebSocket at `/rpc`, as any RpcClient speaks it. A Protocol of
  * our own on the connection actor: what RpcServer would answer by ending the connection or not at all is answered here.
  *
- * Streams are acknowledged (`supportsAck`): of each, one chunk is under way, so that a reader that takes its time holds
- * back its own stream and not the other calls of its connection.
+ * Streams are acknowledged (`supportsAck`): of each, one chunk is under way, so that a reader that takes its time costs
+ * the gateway one chunk, not all that happens meanwhile.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -89,6 +89,11 @@ export class TestSocket {
     return this.#socket.readyState === WebSocket.OPEN
   }
 
+  /** Bytes that the network has not taken. */
+  get unsent(): number {
+    return this.#socket.bufferedAmount
+  }
+
   /** Past the protocol: what ws itself would not send. */
   sendBytes(bytes: Buffer): void {
     // Not public; ws has no other way to it.

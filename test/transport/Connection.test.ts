@@ -200,6 +200,38 @@ describe("a client that floods", () => {
   })
 })
 
+describe("a client that sends what is not handled", () => {
+  const stuck = Layer.effectDiscard(
+    Effect.flatMap(Wires, (wires) =>
+      wires.mount("/stuck", {
+        dialect: "stuck",
+        open: () => Effect.succeed({ onFrames: () => Effect.never, callsInFlight: () => 0, sentSeq: () => undefined }),
+      }),
+    ),
+  )
+
+  layer(stubGateway({}, stuck), { excludeTestServices: true })((it) => {
+    it.effect.each([
+      { name: "many small frames", size: 100, count: 500_000 },
+      { name: "few large ones", size: 1_000_000, count: 50 },
+    ])("keeps most of it: $name", ({ count, size }) =>
+      Effect.gen(function* () {
+        const bystander = yield* connect()
+        const socket = yield* connect("/stuck")
+        const frame = "x".repeat(size)
+        for (let i = 0; i < count; i++) socket.send(frame)
+        let before = Number.NaN
+        while (before !== socket.unsent) {
+          before = socket.unsent
+          for (let i = 0; i < 50; i++) yield* isServed(bystander)
+        }
+        // What left the client is in the kernel's buffers of both sides, and a bounded rest in the gateway.
+        expect(socket.unsent).toBeGreaterThan((count * size) / 2)
+      }),
+    )
+  })
+})
+
 describe("clients that vanish", () => {
   layer(stubGateway({ limits: { unauthenticatedPerAddress: 1_000 } }), { excludeTestServices: true })((it) => {
     it.effect("leave nothing behind: 500 of them, with calls and streams in flight", () =>
