@@ -16,11 +16,11 @@ const kept = join(root, "package.json.kept")
 
 type Manifest = { readonly [field: string]: unknown }
 
+const ofTheRepository = new Set(["allowScripts", "devDependencies", "optionalDependencies", "scripts"])
+
 /** The manifest that is published. */
-export const published = (repository: Manifest): Manifest => {
-  const { allowScripts, devDependencies, optionalDependencies, scripts, ...rest } = repository
-  return rest
-}
+const published = (repository: Manifest): Manifest =>
+  Object.fromEntries(Object.entries(repository).filter(([field]) => !ofTheRepository.has(field)))
 
 const restore = () => {
   if (existsSync(kept)) renameSync(kept, manifest)
