@@ -11,6 +11,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import { ID_CHARS } from "../domain/Bounds.ts"
 import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
+import * as BugReports from "../services/BugReports.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import { isLoopback } from "./Origin.ts"
 import { Sockets } from "./Sockets.ts"
@@ -118,4 +119,5 @@ export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
     Layer.provide(Upgrades.layer),
     Layer.provideMerge(Sockets.layer),
     Layer.provide(Wires.layer),
+    Layer.provide(BugReports.layer),
   )

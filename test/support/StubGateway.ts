@@ -180,8 +180,9 @@ export const stubServices = (options: GatewayOptions = {}) =>
 export const stubGateway = (
   options: GatewayOptions = {},
   more: Layer.Layer<never, never, HttpRouter.HttpRouter | Wires> = Layer.empty,
+  log: ReadonlyArray<Logger.Logger<unknown, unknown>> = [],
 ) =>
   GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, more)).pipe(
     Layer.provideMerge(stubServices(options)),
-    Layer.provide(Logger.layer([])),
+    Layer.provide(Logger.layer(log)),
   )
