@@ -10,7 +10,6 @@ import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import { statePaths } from "../services/StateFolder.ts"
@@ -82,7 +81,7 @@ const tellOfDrops = Effect.gen(function* () {
   if (!(yield* stderrIsTerminal)) return
   const { state } = yield* GatewayClient
   let away = false
-  yield* Stream.runForEach(SubscriptionRef.changes(state), (now) => {
+  yield* Stream.runForEach(state.changes, (now) => {
     const news = now._tag === "Waiting" && !away ? now.reason : now._tag === "Connected" && away ? "back" : undefined
     away = now._tag === "Waiting" || (away && now._tag === "Connecting")
     return news === undefined ? Effect.void : Console.error(faint(`[the gateway: ${news}]`, process.stderr))
@@ -94,7 +93,7 @@ const PATIENCE = "10 seconds"
 
 const reached = Effect.fnUntraced(function* (url: URL) {
   const client = yield* GatewayClient
-  const settled = SubscriptionRef.changes(client.state).pipe(
+  const settled = client.state.changes.pipe(
     Stream.filter((state) => state._tag !== "Connecting"),
     Stream.runHead,
     Effect.map((head) => head.valueOrUndefined),

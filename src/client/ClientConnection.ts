@@ -10,20 +10,12 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as RpcClient from "effect/rpc/RpcClient"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
 import type { FromServerEncoded } from "effect/rpc/RpcMessage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
-
-export type ConnectionState =
-  | { readonly _tag: "Connecting"; readonly attempt: number }
-  | { readonly _tag: "Connected" }
-  /** Between two attempts. `reason`: why the last connection ended. */
-  | { readonly _tag: "Waiting"; readonly attempt: number; readonly retryInMs: number; readonly reason: string }
-  /** The gateway refused the token: there is no point in trying again. */
-  | { readonly _tag: "Refused"; readonly reason: string }
+import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
 
 export interface ConnectionOptions {
   /** Where the gateway's contract is served, e.g. `ws://127.0.0.1:18789/rpc`. */
@@ -48,7 +40,7 @@ class Refused {
   }
 }
 
-const isConnected = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
+const isSettled = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
 
 /** An error of the connection, in the form in which RpcClient fails its calls. */
 const protocolError = (reason: string) =>
@@ -65,7 +57,7 @@ const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
 }
 
 export interface ClientConnection {
-  readonly state: SubscriptionRef.SubscriptionRef<ConnectionState>
+  readonly state: ConnectionStates
   /** Returns once connected; fails if the gateway refused the token. */
   readonly connected: Effect.Effect<void, RpcClientError>
   readonly protocol: RpcClient.Protocol["Service"]
@@ -78,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
     options.token === undefined || Redacted.isRedacted(options.token) ? options.token : Redacted.make(options.token)
   const maxBackoffMs = Duration.toMillis(options.maxBackoff ?? "30 seconds")
   const pingIntervalMs = Duration.toMillis(options.pingInterval ?? "10 seconds")
-  const state = yield* SubscriptionRef.make<ConnectionState>({ _tag: "Connecting", attempt: 0 })
+  const state = new ConnectionStates()
   const socket = yield* Socket.makeWebSocket(options.url)
   const parser = RpcSerialization.json.makeUnsafe()
   let write: ((frame: string) => Effect.Effect<void, Socket.SocketError>) | undefined
@@ -129,7 +121,7 @@ export const make = Effect.fnUntraced(function* (
         yield* authenticate(writer, reader)
         let lastInbound = yield* Clock.currentTimeMillis
         write = writer.write
-        yield* SubscriptionRef.set(state, { _tag: "Connected" })
+        state.set({ _tag: "Connected" })
         const read = Effect.forever(
           Effect.flatMap(reader.pull, (frames) =>
             Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -155,7 +147,7 @@ export const make = Effect.fnUntraced(function* (
       const run = Effect.gen(function* () {
         let attempt = 0
         while (true) {
-          yield* SubscriptionRef.set(state, { _tag: "Connecting", attempt })
+          state.set({ _tag: "Connecting", attempt })
           const exit = yield* Effect.exit(session)
           const wasConnected = write !== undefined
           write = undefined
@@ -166,10 +158,7 @@ export const make = Effect.fnUntraced(function* (
           const refused = Cause.squash(cause) instanceof Refused
           attempt = wasConnected ? 0 : attempt + 1
           const retryInMs = backoff(attempt, maxBackoffMs, yield* Random.next)
-          yield* SubscriptionRef.set(
-            state,
-            refused ? { _tag: "Refused", reason } : { _tag: "Waiting", attempt, retryInMs, reason },
-          )
+          state.set(refused ? { _tag: "Refused", reason } : { _tag: "Waiting", attempt, retryInMs, reason })
           yield* dispatch(error)
           if (refused) return
           yield* Effect.sleep(retryInMs)
@@ -191,15 +180,14 @@ export const make = Effect.fnUntraced(function* (
     }),
   )
 
+  const verdict = (now: ConnectionState) =>
+    now._tag === "Refused" ? Effect.fail(protocolError(now.reason)) : Effect.void
+  const settled = Stream.runHead(Stream.filter(state.changes, isSettled))
   const connected = Effect.suspend(() =>
-    isConnected(SubscriptionRef.getUnsafe(state))
-      ? Effect.succeed(SubscriptionRef.getUnsafe(state))
-      : SubscriptionRef.changes(state).pipe(
-          Stream.filter(isConnected),
-          Stream.runHead,
-          Effect.map((head) => head.valueOrUndefined),
-        ),
-  ).pipe(Effect.flatMap((now) => (now?._tag === "Refused" ? Effect.fail(protocolError(now.reason)) : Effect.void)))
+    isSettled(state.current)
+      ? verdict(state.current)
+      : Effect.flatMap(settled, (head) => verdict(head.valueOrUndefined ?? state.current)),
+  )
 
   return { state, connected, protocol }
 })

@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Rpc from "effect/rpc/Rpc"
 import type { SendPayload, StreamItem } from "../domain/Chat.ts"
 import type { EventFilter, EventItem, Position } from "../domain/Event.ts"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
-import type { ConnectionOptions, ConnectionState } from "./ClientConnection.ts"
+import type { ConnectionOptions } from "./ClientConnection.ts"
+import type { ConnectionState } from "./ConnectionStates.ts"
 import { GatewayClient } from "./GatewayClient.ts"
 
 /** The methods that answer once; what streams has methods of its own below. */
@@ -67,7 +67,7 @@ export const connect = (options: ConnectionOptions): Gateway => {
     onState: (listener) => {
       const listening = runtime.runFork(
         Effect.flatMap(GatewayClient, (client) =>
-          Stream.runForEach(SubscriptionRef.changes(client.state), (state) => Effect.sync(() => listener(state))),
+          Stream.runForEach(client.state.changes, (state) => Effect.sync(() => listener(state))),
         ),
       )
       return () => void Effect.runFork(Fiber.interrupt(listening))

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type * as SubscriptionRef from "effect/SubscriptionRef"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
@@ -24,6 +23,7 @@ import {
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Refusal } from "../domain/Refusal.ts"
 import * as ClientConnection from "./ClientConnection.ts"
+import type { ConnectionStates } from "./ConnectionStates.ts"
 import { type RunNotDone, pieces } from "./Reply.ts"
 
 /** What every call may fail with beside its method's own errors: the gateway's refusals, and the connection's end. */
@@ -48,7 +48,7 @@ export class GatewayClient extends Context.Service<
      */
     readonly calls: GatewayCalls
     /** How the connection stands, and every change of it. */
-    readonly state: SubscriptionRef.SubscriptionRef<ClientConnection.ConnectionState>
+    readonly state: Pick<ConnectionStates, "changes" | "current">
     /** Returns once connected; fails if the gateway refused the token. */
     readonly connected: Effect.Effect<void, RpcClientError>
     /** Events for as long as you listen, over any number of drops. A `Joined` item tells of each (re)join. */
@@ -75,7 +75,7 @@ export class GatewayClient extends Context.Service<
 
         const whileNotRefused = Schedule.forever.pipe(
           Schedule.setInputType<{ readonly _tag: string }>(),
-          Schedule.while(({ input }) => isConnectionError(input) && state.value._tag !== "Refused"),
+          Schedule.while(({ input }) => isConnectionError(input) && state.current._tag !== "Refused"),
         )
 
         /** The stream, begun when connected and begun again after each drop. */

@@ -6,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { Runs } from "../../src/services/Runs.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
@@ -111,7 +110,7 @@ describe("the client over drops", () => {
       const proxy = yield* CuttingProxy.make(port)
       const client = yield* clientThrough(proxy.port)
       yield* client.connected
-      const states = yield* SubscriptionRef.changes(client.state).pipe(
+      const states = yield* client.state.changes.pipe(
         Stream.tap((state) => Effect.sync(() => state._tag === "Connected" && proxy.cut())),
         Stream.take(4),
         Stream.runCollect,
@@ -127,7 +126,7 @@ describe("the client over drops", () => {
       const proxy = yield* CuttingProxy.make(port)
       const client = yield* clientThrough(proxy.port, "wrong")
       expect(yield* Effect.flip(client.connected)).toMatchObject({ _tag: "RpcClientError" })
-      expect(client.state.value).toMatchObject({ _tag: "Refused" })
+      expect(client.state.current).toMatchObject({ _tag: "Refused" })
       expect(yield* Effect.flip(client.calls.ping({}))).toMatchObject({ _tag: "RpcClientError" })
       expect(yield* Effect.flip(Stream.runDrain(client.events()))).toMatchObject({ _tag: "RpcClientError" })
       expect(yield* Effect.flip(Stream.runDrain(client.reply("hello")))).toMatchObject({ _tag: "RpcClientError" })

@@ -24,10 +24,9 @@ const message = (text: string) =>
 
 /** A reply as a client may get it: cut at any places, with the whole text so far sent again at any of them. */
 const told = (text: string, cuts: ReadonlyArray<boolean>): ReadonlyArray<StreamItem> => [
-  ...Array.from(text).flatMap((character, i) => [
-    delta(character),
-    ...(cuts[i] === true ? [soFar(text.slice(0, i + 1))] : []),
-  ]),
+  ...Array.from(text).flatMap((character, i) =>
+    cuts[i] === true ? [delta(character), soFar(text.slice(0, i + 1))] : [delta(character)],
+  ),
   message(text),
 ]
 
