@@ -1,6 +1,7 @@
 /** How a client comes in, whichever dialect it speaks. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { CloseCodes } from "../../src/transport/CloseCodes.ts"
 import { connect } from "../support/TestSocket.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
@@ -67,7 +68,7 @@ export const handshake = (driver: Driver): void => {
           } else {
             talk.socket.send(wrong(talk.nextId()))
             const { code, reason } = yield* talk.socket.closed
-            expect([4001, 1008]).toContain(code)
+            expect([CloseCodes.unauthenticated.code, CloseCodes.invalidAuthentication.code]).toContain(code)
             expect(reason).not.toBe("")
           }
         }),

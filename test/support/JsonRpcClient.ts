@@ -50,16 +50,16 @@ export class JsonRpcClient {
   }
 
   /** The next that came unasked. */
-  get notification(): Effect.Effect<Notification> {
+  notification(): Effect.Effect<Notification> {
     return Effect.suspend(() => {
       const next = this.notifications.shift()
-      return next === undefined ? Effect.andThen(this.#hear, this.notification) : Effect.succeed(next)
+      return next === undefined ? Effect.andThen(this.#hear, this.notification()) : Effect.succeed(next)
     })
   }
 
   /** Items of a stream or subscription, up to the first for which this holds. */
   itemsUntil(isLast: (item: any) => boolean, items: Array<any> = []): Effect.Effect<ReadonlyArray<any>> {
-    return Effect.flatMap(this.notification, ({ method, params }) => {
+    return Effect.flatMap(this.notification(), ({ method, params }) => {
       if (method === "$/item") items.push(params.item)
       return method === "$/item" && isLast(params.item) ? Effect.succeed(items) : this.itemsUntil(isLast, items)
     })

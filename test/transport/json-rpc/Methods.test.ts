@@ -89,7 +89,7 @@ describe("typing", () => {
           yield* sender.call("send", { text })
           for (const client of [sender, other]) {
             for (const typing of [true, false]) {
-              expect(yield* client.notification).toEqual({ method: "typing", params: { agent_id: "main", typing } })
+              expect(yield* client.notification()).toEqual({ method: "typing", params: { agent_id: "main", typing } })
             }
           }
         }
