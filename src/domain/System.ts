@@ -66,4 +66,16 @@ const models = Rpc.make("models.list", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "The models that agents can use.")
 
-export const SystemRpcs = RpcGroup.make(health, status, ping, models).middleware(Authorized)
+const config = Rpc.make("config.get", {
+  payload: {},
+  success: Schema.Struct({
+    /** Every option as it is in force, by its name in a configuration file; secrets are left out. */
+    config: Schema.Json,
+    /** Changes whenever the configuration does. */
+    hash: Schema.String,
+  }),
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The configuration that the gateway runs with, without its secrets.")
+
+export const SystemRpcs = RpcGroup.make(health, status, ping, models, config).middleware(Authorized)
