@@ -10,6 +10,7 @@ import type { CloseCode } from "./CloseCodes.ts"
 import type { Method } from "./DialectMethods.ts"
 import type { Inquiry } from "./Inquiry.ts"
 import type { Merge } from "./Outbox.ts"
+import type { PacedText } from "./Pacing.ts"
 import type { Arrival, WireTraits } from "./Wires.ts"
 
 /** How a dialect refers to a call while it is in flight: what it needs to word the answer. */
@@ -127,6 +128,11 @@ export interface Dialect<R extends Ref = Ref> {
    * made once for all keys; with the epoch, the item's seq is a position. Undefined: the dialect does not tell this.
    */
   readonly event: (key: string, item: EventItem, json: () => string, epoch: string) => Telling | undefined
+  /**
+   * The text of open runs as a whole, for wordings that are not told deltas: at most so often, and always before
+   * anything else of the run.
+   */
+  readonly pace?: { readonly everyMs: number; readonly frames: (key: string, text: PacedText) => ReadonlyArray<Frame> }
   /** What all who follow are told every now and then, worded as events are: a sign of life. */
   readonly beat?: { readonly everyMs: number; readonly frame: (key: string, now: number) => Frame | undefined }
 }

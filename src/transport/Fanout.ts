@@ -8,7 +8,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import {
   type EventFilter,
@@ -23,6 +25,7 @@ import type { Dialect, Frame, Told } from "./Dialect.ts"
 import { type Call, make as makeDigests } from "./Digests.ts"
 import { textFrame } from "./Frames.ts"
 import { type Inquiry, run } from "./Inquiry.ts"
+import { type PacedText, Pacing } from "./Pacing.ts"
 import type { Peer } from "./Wires.ts"
 
 /** Frames held for one follower while it is brought to the present. More: it is joined anew from where it stands. */
@@ -126,7 +129,7 @@ export interface Fanout {
 
 /** `call`: how what the dialect asks is answered. `digestPauseMs`: how often a list may be told as a whole. */
 export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "name" | "event" | "beat">,
+  dialect: Pick<Dialect, "name" | "event" | "pace" | "beat">,
   call: Call,
   digestPauseMs: number,
 ): Effect.fn.Return<Fanout, never, Events | Scope.Scope> {
@@ -172,7 +175,23 @@ export const make = Effect.fnUntraced(function* (
       return one.policy !== "digest"
     })
 
+  const { pace } = dialect
+  const clock = yield* Clock.Clock
+  const pacing = pace && new Pacing(pace.everyMs)
+  const paced = yield* Queue.sliding<void>(1)
+
+  const pacedFrames = ({ key }: Group, text: PacedText): ReadonlyArray<Frame> => {
+    try {
+      return pace?.frames(key, text) ?? []
+    } catch (bug) {
+      complain(bug)
+      return []
+    }
+  }
+
   const tellAll = Effect.fnUntraced(function* (batch: ReadonlyArray<Positioned>) {
+    const now = clock.currentTimeMillisUnsafe()
+    const before = pacing && batch.map((item) => pacing.hear(item, now))
     const texts = batch.map((item) => {
       let text: string | undefined
       return () => (text ??= JSON.stringify(item))
@@ -182,6 +201,11 @@ export const make = Effect.fnUntraced(function* (
       for (let i = 0; i < batch.length; i++) {
         const item = batch[i]!
         if (!wants(group.filter, item.event)) continue
+        const text = before?.[i]
+        if (text !== undefined) {
+          // They go with the event: whoever is told it is told them.
+          for (const told of pacedFrames(group, text)) worded.push({ told, seq: item.seq, bytes: undefined })
+        }
         const telling = word(group, item, texts[i]!)
         for (const told of framesOf(group, "_tag" in telling ? yield* ask(telling) : telling)) {
           worded.push({ told, seq: item.seq, bytes: undefined })
@@ -190,15 +214,39 @@ export const make = Effect.fnUntraced(function* (
       if (worded.length > 0) group.deliver(worded)
     }
     toldSeq = batch.at(-1)?.seq ?? toldSeq
+    if (pacing?.next() !== undefined) Queue.offerUnsafe(paced, undefined)
   })
 
+  const turns = yield* Semaphore.make(1)
   const told = (batch: ReadonlyArray<Positioned>) =>
-    Effect.catchDefect(tellAll(batch), (bug) => Effect.sync(() => complain(bug)))
+    turns.withPermit(Effect.catchDefect(tellAll(batch), (bug) => Effect.sync(() => complain(bug))))
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(PubSub.takeAll(news), told), { disableYield: true }))
+
+  /** Of a text that nothing else of its run has brought forth. */
+  const tellDue = (pacing: Pacing) => {
+    for (const text of pacing.due(clock.currentTimeMillisUnsafe())) {
+      for (const group of groups.values()) {
+        if (!wants(group.filter, text.event)) continue
+        for (const told of pacedFrames(group, text)) {
+          const worded: Worded = { told, seq: undefined, bytes: undefined }
+          for (const { held, peer } of group.followers) if (held === undefined) group.hand(peer, worded)
+        }
+      }
+    }
+  }
+  if (pacing !== undefined) {
+    const waitAndTell = Effect.gen(function* () {
+      yield* Queue.take(paced)
+      for (let at = pacing.next(); at !== undefined; at = pacing.next()) {
+        yield* Effect.sleep(Math.max(0, at - clock.currentTimeMillisUnsafe()))
+        yield* turns.withPermit(Effect.sync(() => tellDue(pacing)))
+      }
+    })
+    yield* Effect.forkScoped(Effect.forever(waitAndTell))
+  }
 
   const { beat } = dialect
   if (beat !== undefined) {
-    const clock = yield* Clock.Clock
     const beatOnce = Effect.sync(() => {
       for (const group of groups.values()) {
         const frame = beat.frame(group.key, clock.currentTimeMillisUnsafe())

@@ -1,0 +1,93 @@
+/**
+ * Agents: the list that every client begins with, who an agent is, and making, changing and removing them. Workspaces,
+ * emoji and avatars have no place in the contract: they are passed by. Pure.
+ */
+import * as Schema from "effect/Schema"
+import { type Agent, MAIN_AGENT } from "../../domain/Agent.ts"
+import { agentOfSessionKey } from "../../domain/Routing.ts"
+import { own } from "../DialectMethods.ts"
+import { ask, flatMap, known, map } from "../Inquiry.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, given, invalid, Nothing, text } from "./Params.ts"
+import { agentRuntime, modelFor, modelId, modelRef, type Roster, roster, thinking } from "./Roster.ts"
+import { MAIN_KEY } from "./SessionKeys.ts"
+
+const agentRow = (agent: Agent, roster: Roster) => {
+  const model = modelFor(roster, agent.id)
+  return {
+    id: agent.id,
+    kind: "agent",
+    name: agent.name,
+    identity: { name: agent.name },
+    createdAt: Math.floor(agent.createdAt),
+    agentRuntime: agentRuntime(agent.runtime),
+    ...(model !== undefined && { model: { primary: modelRef(model) } }),
+    ...thinking,
+  }
+}
+
+const list = own(Nothing, () =>
+  map(roster(), (all) => ({
+    defaultId: all.defaultId,
+    ownership: "sole",
+    selectionRequired: false,
+    mainKey: MAIN_KEY,
+    scope: "per-sender",
+    agents: all.agents.map((agent) => agentRow(agent, all)),
+  })),
+)
+
+const identity = own(Schema.Struct({ agentId: text, sessionKey: text }), ({ agentId, sessionKey }) => {
+  const id = filled(agentId) ?? agentOfSessionKey(sessionKey ?? "") ?? MAIN_AGENT
+  return ask("agents.get", { id }, ({ id, name }) =>
+    known({ agentId: id, name, nameSource: "config", avatar: [...name][0]?.toUpperCase() ?? "A" }),
+  )
+})
+
+const create = own(Schema.Struct({ name: text, model: text, workspace: text }), ({ model, name, workspace }) => {
+  if (filled(name) === undefined) return invalid("name is required")
+  return flatMap(roster(), ({ models }) => {
+    const chosen = filled(model)
+    return ask(
+      "agents.create",
+      { name: filled(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) },
+      (agent) =>
+        known({
+          ok: true,
+          agentId: agent.id,
+          name: agent.name,
+          workspace: filled(workspace) ?? agent.id,
+          ...given({ model: chosen }),
+        }),
+    )
+  })
+})
+
+const update = own(Schema.Struct({ agentId: text, name: text, model: text }), ({ agentId, model, name }) => {
+  if (filled(agentId) === undefined) return invalid("agentId is required")
+  return flatMap(roster(), ({ models }) =>
+    ask(
+      "agents.update",
+      {
+        id: agentId!,
+        ...given({ name: filled(name) }),
+        // Null takes the choice back.
+        ...(model !== undefined && { model: filled(model) === undefined ? "" : modelId(models, model!) }),
+      },
+      ({ id }) => known({ ok: true, agentId: id }),
+    ),
+  )
+})
+
+const remove = own(Schema.Struct({ agentId: text }), ({ agentId }) => {
+  if (filled(agentId) === undefined) return invalid("agentId is required")
+  return ask("agents.delete", { id: agentId! }, ({ removedBindings }) => known({ ok: true, agentId, removedBindings }))
+})
+
+export const agentMethods: ReadonlyArray<Row> = [
+  ["agents.list", "operator.read", list],
+  ["agents.create", "operator.admin", create],
+  ["agents.update", "operator.admin", update],
+  ["agents.delete", "operator.admin", remove],
+  ["agent.identity.get", "operator.read", identity],
+]

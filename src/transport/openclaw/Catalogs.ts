@@ -1,0 +1,76 @@
+/**
+ * Catalogs: lists of what this gateway does not have, or not yet, in the exact form in which clients read them. A client
+ * that finds a list empty shows that there is nothing; one that finds no list shows an error. Pure.
+ */
+import * as Schema from "effect/Schema"
+import { MAIN_AGENT } from "../../domain/Agent.ts"
+import { type Method, own } from "../DialectMethods.ts"
+import { type Inquiry, known, map } from "../Inquiry.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, Nothing, text } from "./Params.ts"
+import { now } from "./SessionFacts.ts"
+
+/** Slash commands that a message may begin with. */
+export const commands: ReadonlyArray<unknown> = []
+
+const OfAgent = Schema.Struct({ agentId: text })
+
+const always = (value: unknown): Method => own(Nothing, () => known(value))
+
+const at = (value: (ts: number) => unknown): Method => own(Nothing, (): Inquiry<unknown> => map(now(), value))
+
+const ofAgent = (value: (agentId: string) => unknown): Method =>
+  own(OfAgent, ({ agentId }) => known(value(filled(agentId) ?? MAIN_AGENT)))
+
+const channels = (ts: number) => ({
+  ts,
+  channelOrder: [],
+  channelLabels: {},
+  channelDetailLabels: {},
+  channelSystemImages: {},
+  channelMeta: [],
+  channels: {},
+  channelAccounts: {},
+  channelDefaultAccountId: {},
+})
+
+const cronList = {
+  jobs: [],
+  // Of the list as it is: clients page through one revision, and this one never changes.
+  snapshotRevision: "empty",
+  total: 0,
+  offset: 0,
+  limit: 50,
+  hasMore: false,
+  nextOffset: null,
+  deliveryPreviews: {},
+}
+
+const cronStatus = {
+  enabled: false,
+  triggersEnabled: false,
+  storePath: "",
+  storage: "none",
+  jobs: 0,
+  nextWakeAtMs: null,
+}
+
+const toolProfiles = [{ id: "full", label: "Full" }]
+
+export const catalogMethods: ReadonlyArray<Row> = [
+  ["channels.status", "operator.read", at(channels)],
+  ["commands.list", "operator.read", always({ commands })],
+  ["cron.list", "operator.read", always(cronList)],
+  ["cron.status", "operator.read", always(cronStatus)],
+  ["last-heartbeat", "operator.read", always(null)],
+  ["node.list", "operator.read", at((ts) => ({ ts, nodes: [] }))],
+  ["node.pair.list", "operator.pairing", always({ pending: [], paired: [] })],
+  ["question.list", "operator.read", always({ questions: [] })],
+  [
+    "skills.status",
+    "operator.read",
+    ofAgent((agentId) => ({ workspaceDir: "", managedSkillsDir: "", agentId, skills: [] })),
+  ],
+  ["tools.catalog", "operator.read", ofAgent((agentId) => ({ agentId, profiles: toolProfiles, groups: [] }))],
+  ["usage.status", "operator.read", at((updatedAt) => ({ updatedAt, providers: [] }))],
+]

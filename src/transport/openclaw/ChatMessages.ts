@@ -1,0 +1,107 @@
+/**
+ * Chat messages: a transcript's messages in this dialect's form, where a message is a list of content blocks and a tool
+ * call is two messages: the assistant's call and the tool's result. Pure.
+ */
+import type { Message, Usage } from "../../domain/Message.ts"
+
+type Json = { readonly [field: string]: unknown }
+
+const textBlock = (text: string) => ({ type: "text", text })
+
+/** What clients keep of a message beside what it says: by `id` and `seq` they know it again. */
+const own = ({ id, runId }: Message, part = "") => ({
+  id: `${id}${part}`,
+  seq: id,
+  ...(runId !== null && { runId }),
+})
+
+export const usageOf = ({ inputTokens, outputTokens }: Usage) => ({
+  input: inputTokens,
+  output: outputTokens,
+  cacheRead: 0,
+  cacheWrite: 0,
+  totalTokens: inputTokens + outputTokens,
+})
+
+/** Tool input is JSON as a rule; what is not is the one argument. */
+export const argumentsOf = (input: string): Json => {
+  try {
+    const json: unknown = JSON.parse(input)
+    if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json }
+  } catch {
+    // Not JSON: told as it is.
+  }
+  return input === "" ? {} : { input }
+}
+
+/** An assistant's text that is still being said, or that is known by nothing but its text. */
+export const assistantText = (text: string, timestamp: number) => ({
+  role: "assistant",
+  content: [textBlock(text)],
+  timestamp,
+})
+
+const assistant = (message: Message): Json => ({
+  role: "assistant",
+  content: [
+    ...(message.thinking === undefined || message.thinking === ""
+      ? []
+      : [{ type: "thinking", thinking: message.thinking }]),
+    textBlock(message.text),
+  ],
+  stopReason: message.aborted === true ? "aborted" : "stop",
+  ...(message.usage !== undefined && { usage: usageOf(message.usage) }),
+  timestamp: message.at,
+  __openclaw: own(message),
+})
+
+const user = (message: Message): Json => ({
+  role: "user",
+  content: message.text,
+  timestamp: message.at,
+  // As the sender, who shows the message before it is accepted, will know it again.
+  ...(message.runId !== null && { idempotencyKey: `${message.runId}:user` }),
+  __openclaw: own(message),
+})
+
+const toolCall = (message: Message): ReadonlyArray<Json> => {
+  const { at: timestamp, text, tool } = message
+  if (tool === undefined) return [{ role: "system", content: [textBlock(text)], timestamp, __openclaw: own(message) }]
+  const { callId, input, isError, name, output } = tool
+  return [
+    {
+      role: "assistant",
+      content: [{ type: "toolCall", id: callId, name, arguments: argumentsOf(input) }],
+      stopReason: "toolUse",
+      timestamp,
+      __openclaw: own(message, "-call"),
+    },
+    {
+      role: "toolResult",
+      toolCallId: callId,
+      toolName: name,
+      content: [textBlock(output)],
+      isError,
+      timestamp,
+      __openclaw: own(message),
+    },
+  ]
+}
+
+/** In order; several where a message of the contract is several here. */
+export const messagesOf = (message: Message): ReadonlyArray<Json> => {
+  switch (message.role) {
+    case "user":
+      return [user(message)]
+    case "assistant":
+      return [assistant(message)]
+    case "tool":
+      return toolCall(message)
+    case "system":
+      return [{ role: "system", content: [textBlock(message.text)], timestamp: message.at, __openclaw: own(message) }]
+  }
+}
+
+/** Cut so that a client that asks for little gets little. */
+export const cut = (message: Message, maxChars: number): Message =>
+  message.text.length <= maxChars ? message : { ...message, text: `${message.text.slice(0, maxChars)}…` }

@@ -1,0 +1,124 @@
+/**
+ * The chat methods: sending to a session, ending what runs there, adding a message without a run. Pure; what an agent
+ * says comes as events, and is worded in ChatEvents.ts.
+ */
+import * as Schema from "effect/Schema"
+import { own } from "../DialectMethods.ts"
+import { all, ask, type Inquiry, known, map } from "../Inquiry.ts"
+import { commands } from "./Catalogs.ts"
+import { modelChoices } from "./Models.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, given, invalid, list, text } from "./Params.ts"
+import { canonicalKey } from "./SessionKeys.ts"
+
+/** How a run that was sent before stands: a repeated send starts no second one. */
+const repeated = (runId: string): Inquiry<object> =>
+  ask(
+    "runs.wait",
+    { runId, timeoutMs: 0 },
+    ({ state }) => known({ runId, status: state === "queued" || state === "running" ? "in_flight" : "ok" }),
+    // It has ended so long ago that it is forgotten.
+    () => known({ runId, status: "ok" }),
+  )
+
+interface Sending {
+  readonly key?: string | null | undefined
+  readonly agentId?: string | null
+  readonly message?: string | null
+  readonly idempotencyKey?: string | null
+  readonly attachments?: ReadonlyArray<unknown> | null
+}
+
+const sendTo = ({ agentId, attachments, idempotencyKey, key, message }: Sending): Inquiry<object> => {
+  if (filled(message) === undefined) return invalid("message is required")
+  if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
+  return ask(
+    "chat.send",
+    {
+      text: message!,
+      sessionKey: canonicalKey(key, agentId),
+      ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey) }),
+    },
+    ({ duplicate, runId }) => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
+  )
+}
+
+const Message = { agentId: text, message: text, idempotencyKey: text, attachments: list }
+
+const chatSend = own(Schema.Struct({ sessionKey: text, ...Message }), ({ sessionKey: key, ...sending }) =>
+  filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
+)
+
+const sessionSend = own(Schema.Struct({ key: text, ...Message }), (sending) =>
+  filled(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
+)
+
+/** What was ended: one run, or all that run and wait in a session. */
+const endRuns = (key: string, runId: string | undefined): Inquiry<ReadonlyArray<string>> =>
+  ask("chat.abort", { sessionKey: key, ...given({ runId }) }, ({ aborted }) => known(aborted))
+
+const chatAbort = own(Schema.Struct({ sessionKey: text, agentId: text, runId: text }), (params) =>
+  map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
+    ok: true,
+    aborted: runIds.length > 0,
+    runIds,
+  })),
+)
+
+const sessionAbort = own(Schema.Struct({ key: text, agentId: text, runId: text }), ({ agentId, key, runId }) => {
+  const run = filled(runId)
+  if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
+  const ended =
+    filled(key) === undefined
+      ? ask(
+          "runs.wait",
+          { runId: run!, timeoutMs: 0 },
+          ({ sessionKey }) => endRuns(sessionKey, run),
+          () => known<ReadonlyArray<string>>([]),
+        )
+      : endRuns(canonicalKey(key, agentId), run)
+  return map(ended, (runIds) => ({
+    ok: true,
+    abortedRunId: runIds[0] ?? null,
+    status: runIds.length > 0 ? "aborted" : "no-active-run",
+  }))
+})
+
+const inject = own(
+  Schema.Struct({ sessionKey: text, agentId: text, message: text, label: text }),
+  ({ agentId, label, message, sessionKey }) => {
+    if (filled(message) === undefined) return invalid("message is required")
+    const heading = filled(label) === undefined ? "" : `[${label}]\n\n`
+    return ask(
+      "chat.inject",
+      { sessionKey: canonicalKey(sessionKey, agentId), text: `${heading}${message}`, role: "assistant" },
+      ({ id }) => known({ ok: true, messageId: String(id) }),
+    )
+  },
+)
+
+const metadata = own(Schema.Struct({ agentId: text, sessionKey: text }), () =>
+  map(all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
+)
+
+/** A word to an agent's main session, now: an agent that is to hear it later has nothing here that would wake it. */
+const wake = own(
+  Schema.Struct({ text, mode: text, sessionKey: text, agentId: text }),
+  ({ agentId, mode, sessionKey, text }) => {
+    if (filled(text) === undefined) return invalid("text is required")
+    const key = canonicalKey(sessionKey, agentId)
+    return mode === "next-heartbeat"
+      ? ask("chat.inject", { sessionKey: key, text: text!, role: "system" }, () => known({ ok: true }))
+      : ask("chat.send", { sessionKey: key, text: text! }, () => known({ ok: true }))
+  },
+)
+
+export const chatMethods: ReadonlyArray<Row> = [
+  ["chat.send", "operator.write", chatSend],
+  ["chat.abort", "operator.write", chatAbort],
+  ["chat.inject", "operator.admin", inject],
+  ["chat.metadata", "operator.read", metadata],
+  ["sessions.send", "operator.write", sessionSend],
+  ["sessions.abort", "operator.write", sessionAbort],
+  ["wake", "operator.write", wake],
+]

@@ -1,0 +1,104 @@
+/**
+ * Devices: paired ones and those that wait, and the methods of who may pair. Pure; how a device proves itself is the
+ * handshake's matter.
+ */
+import * as Schema from "effect/Schema"
+import type { Device, DeviceGrant, PairingRequest } from "../../domain/Device.ts"
+import { Role, Scope } from "../../domain/Principal.ts"
+import { own } from "../DialectMethods.ts"
+import { all, ask, known, map } from "../Inquiry.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, given, invalid, Nothing, text, texts } from "./Params.ts"
+import { now } from "./SessionFacts.ts"
+
+type About = Pick<Device, "displayName" | "platform" | "deviceFamily" | "clientId" | "clientMode" | "remoteAddress">
+
+const about = ({ clientId, clientMode, deviceFamily, displayName, platform, remoteAddress }: About) =>
+  given({ displayName, platform, deviceFamily, clientId, clientMode, remoteIp: filled(remoteAddress) })
+
+/** Also the payload of `device.pair.requested`. */
+export const pairingRow = (request: PairingRequest) => ({
+  requestId: request.requestId,
+  deviceId: request.deviceId,
+  publicKey: request.publicKey,
+  ...about(request),
+  role: request.role,
+  roles: [request.role],
+  scopes: request.scopes,
+  silent: false,
+  isRepair: request.reason !== "not-paired",
+  ts: Math.floor(request.requestedAt),
+})
+
+const tokenRow = ({ issuedAt, lastUsedAt, role, scopes }: DeviceGrant) =>
+  given({ role, scopes, createdAtMs: issuedAt, lastUsedAtMs: lastUsedAt })
+
+export const deviceRow = (device: Device) => {
+  const [first] = device.grants
+  return {
+    deviceId: device.deviceId,
+    publicKey: device.publicKey,
+    ...about(device),
+    ...(first !== undefined && { role: first.role, scopes: first.scopes, approvedScopes: first.scopes }),
+    roles: device.grants.map(({ role }) => role),
+    tokens: device.grants.filter(({ issuedAt }) => issuedAt !== null).map(tokenRow),
+    createdAtMs: device.pairedAt,
+    approvedAtMs: device.pairedAt,
+  }
+}
+
+const list = own(Nothing, () =>
+  ask("devices.list", {}, ({ devices, requests }) =>
+    known({ pending: requests.map(pairingRow), paired: devices.map(deviceRow) }),
+  ),
+)
+
+const OfRequest = Schema.Struct({ requestId: text })
+
+const approve = own(OfRequest, ({ requestId }) =>
+  filled(requestId) === undefined
+    ? invalid("requestId is required")
+    : ask("devices.approve", { requestId: requestId! }, (device) => known({ requestId, device: deviceRow(device) })),
+)
+
+const reject = own(OfRequest, ({ requestId }) =>
+  filled(requestId) === undefined
+    ? invalid("requestId is required")
+    : ask("devices.reject", { requestId: requestId! }, ({ deviceId }) => known({ requestId, deviceId })),
+)
+
+const remove = own(Schema.Struct({ deviceId: text }), ({ deviceId }) =>
+  filled(deviceId) === undefined
+    ? invalid("deviceId is required")
+    : ask("devices.remove", { deviceId: deviceId! }, ({ deviceId }) => known({ deviceId })),
+)
+
+const isRole = Schema.is(Role)
+const isScope = Schema.is(Scope)
+
+/** Clients name scopes that this gateway has no use for: a token without them can do as much. */
+const rotate = own(Schema.Struct({ deviceId: text, role: text, scopes: texts }), ({ deviceId, role, scopes }) => {
+  if (filled(deviceId) === undefined) return invalid("deviceId is required")
+  const asked = {
+    ...given({ role: isRole(role) ? role : undefined, scopes: scopes?.filter((scope) => isScope(scope)) }),
+  }
+  return ask("devices.token.rotate", { deviceId: deviceId!, ...asked }, ({ deviceId, issuedAt, role, scopes, token }) =>
+    known({ deviceId, role, token, scopes, rotatedAtMs: Math.floor(issuedAt), tokenDelivery: "in-band" }),
+  )
+})
+
+const revoke = own(Schema.Struct({ deviceId: text, role: text }), ({ deviceId, role }) => {
+  if (filled(deviceId) === undefined) return invalid("deviceId is required")
+  const asked = isRole(role) ? { role } : {}
+  const revoked = ask("devices.token.revoke", { deviceId: deviceId!, ...asked }, ({ revoked }) => known(revoked))
+  return map(all({ revoked, at: now() }), ({ at }) => ({ deviceId, role: role ?? "operator", revokedAtMs: at }))
+})
+
+export const deviceMethods: ReadonlyArray<Row> = [
+  ["device.pair.list", "operator.pairing", list],
+  ["device.pair.approve", "operator.pairing", approve],
+  ["device.pair.reject", "operator.pairing", reject],
+  ["device.pair.remove", "operator.pairing", remove],
+  ["device.token.rotate", "operator.pairing", rotate],
+  ["device.token.revoke", "operator.pairing", revoke],
+]

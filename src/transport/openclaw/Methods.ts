@@ -1,0 +1,49 @@
+/**
+ * Methods: everything that can be called in this dialect, with the scope that it takes, and what is told of it in
+ * hello-ok. What is not here is answered `unknown method`, and clients do without.
+ */
+import type { Method } from "../DialectMethods.ts"
+import { agentRunMethods } from "./AgentRuns.ts"
+import { agentMethods } from "./Agents.ts"
+import { subscriptionMethods } from "./Audience.ts"
+import { catalogMethods } from "./Catalogs.ts"
+import { chatHistoryMethods } from "./ChatHistory.ts"
+import { chatMethods } from "./ChatMethods.ts"
+import { configMethods } from "./Config.ts"
+import { deviceMethods } from "./Devices.ts"
+import { healthMethods } from "./Health.ts"
+import { logMethods } from "./Logs.ts"
+import { type Row, tableOf } from "./MethodTable.ts"
+import { modelMethods } from "./Models.ts"
+import { presenceMethods } from "./Presence.ts"
+import { sessionChangeMethods } from "./SessionChanges.ts"
+import { sessionListMethods } from "./SessionLists.ts"
+
+const rows: ReadonlyArray<Row> = [
+  ...healthMethods,
+  ...presenceMethods,
+  ...agentMethods,
+  ...agentRunMethods,
+  ...chatHistoryMethods,
+  ...chatMethods,
+  ...sessionListMethods,
+  ...sessionChangeMethods,
+  ...subscriptionMethods,
+  ...modelMethods,
+  ...configMethods,
+  ...logMethods,
+  ...catalogMethods,
+  ...deviceMethods,
+]
+
+export const methods: ReadonlyMap<string, Method> = tableOf(rows)
+
+/** `features.methods` of hello-ok. */
+export const methodNames: ReadonlyArray<string> = rows.map(([name]) => name)
+
+/** `features.capabilities`: clients ask for models and metadata as they are published here, of a session. */
+export const capabilities: ReadonlyArray<string> = [
+  "published-model-catalog",
+  "session-scoped-model-catalog",
+  "session-scoped-chat-metadata",
+]

@@ -1,0 +1,126 @@
+/**
+ * Session changes: making, naming, emptying and removing sessions, each answered with the entry as it is now. Lenient
+ * where clients act on a session before its first message. Pure.
+ */
+import * as Schema from "effect/Schema"
+import type { Session } from "../../domain/Session.ts"
+import type { Fault } from "../Dialect.ts"
+import { own } from "../DialectMethods.ts"
+import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, given, invalid, text } from "./Params.ts"
+import { modelFor, modelId, type Roster, roster } from "./Roster.ts"
+import { sessionFor } from "./SessionFacts.ts"
+import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
+import { STORE } from "./SessionLists.ts"
+import { sessionDefaults, sessionEntry } from "./SessionRows.ts"
+
+const Keyed = Schema.Struct({ key: text, agentId: text })
+
+const resolved = (roster: Roster, session: Session) => {
+  const model = modelFor(roster, session.agentId, session.model)
+  return { modelProvider: model?.runtime ?? null, model: model?.id ?? session.model }
+}
+
+const changed = (roster: Roster, session: Session) => ({
+  ok: true,
+  path: STORE,
+  key: session.key,
+  sessionId: sessionIdOf(session),
+  entry: sessionEntry(session),
+  resolved: resolved(roster, session),
+})
+
+/** What of a session can be set: a label or a model that is null or empty is taken away. */
+const Settings = { label: text, displayName: text, model: text }
+
+const settingsOf = (
+  roster: Roster,
+  { displayName, label, model }: { readonly [K in keyof typeof Settings]?: string | null },
+) => ({
+  ...(label !== undefined && { label: filled(label) ?? null }),
+  ...(filled(displayName) !== undefined && { displayName: displayName! }),
+  ...(model !== undefined && { model: filled(model) === undefined ? null : modelId(roster.models, model!) }),
+})
+
+const create = own(
+  Schema.Struct({ key: text, agentId: text, ...Settings, message: text, task: text, idempotencyKey: text }),
+  ({ agentId, idempotencyKey, key, message, task, ...settings }) =>
+    flatMap(roster(), (roster) => {
+      const asked = filled(key) === undefined ? undefined : canonicalKey(key, agentId)
+      const made = ask(
+        "sessions.create",
+        { ...given({ key: asked, agentId: filled(agentId) }), ...settingsOf(roster, settings) },
+        (session): Inquiry<Session> => known(session),
+        // Clients make a session to be in it: that it is there already is as good.
+        (fault) =>
+          fault._tag === "Domain" && fault.error._tag === "SessionExists" && asked !== undefined
+            ? ask("sessions.get", { key: asked }, (session) => known(session))
+            : failed(fault),
+      )
+      return flatMap(made, (session): Inquiry<object> => {
+        const created = changed(roster, session)
+        const first = filled(message) ?? filled(task)
+        if (first === undefined) return known({ ...created, runStarted: false })
+        return ask(
+          "chat.send",
+          { sessionKey: session.key, text: first, ...given({ idempotencyKey: filled(idempotencyKey) }) },
+          ({ runId }) => known({ ...created, runStarted: true, runId }),
+        )
+      })
+    }),
+)
+
+const patch = own(Schema.Struct({ key: text, agentId: text, ...Settings }), ({ agentId, key, ...settings }) => {
+  if (filled(key) === undefined) return invalid("key is required")
+  const canonical = canonicalKey(key, agentId)
+  return flatMap(roster(), (roster) => {
+    const changes = settingsOf(roster, settings)
+    const patched = ask(
+      "sessions.patch",
+      { key: canonical, ...changes },
+      (session): Inquiry<Session> => known(session),
+      // A client chooses a model before it says the first word.
+      (fault) =>
+        fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
+          ? ask("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes }, known)
+          : failed(fault),
+    )
+    return map(patched, (session) => changed(roster, session))
+  })
+})
+
+/** A session that is not there is as empty as one that was emptied. */
+const unlessMissing =
+  <A>(value: A) =>
+  (fault: Fault): Inquiry<A> =>
+    fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? known(value) : failed(fault)
+
+const reset = own(Keyed, ({ agentId, key }) => {
+  if (filled(key) === undefined) return invalid("key is required")
+  const canonical = canonicalKey(key, agentId)
+  const emptied = ask("sessions.reset", { key: canonical }, () => known(true), unlessMissing(false))
+  return flatMap(emptied, () =>
+    map(all({ roster: roster(), session: sessionFor(canonical) }), ({ roster, session }) =>
+      session === undefined
+        ? { ok: true, key: canonical, entry: {}, resolved: sessionDefaults(roster) }
+        : changed(roster, session),
+    ),
+  )
+})
+
+const remove = own(Keyed, ({ agentId, key }) => {
+  if (filled(key) === undefined) return invalid("key is required")
+  const canonical = canonicalKey(key, agentId)
+  return map(
+    ask("sessions.delete", { key: canonical }, () => known(true), unlessMissing(false)),
+    (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }),
+  )
+})
+
+export const sessionChangeMethods: ReadonlyArray<Row> = [
+  ["sessions.create", "operator.write", create],
+  ["sessions.patch", "operator.write", patch],
+  ["sessions.reset", "operator.admin", reset],
+  ["sessions.delete", "operator.admin", remove],
+]

@@ -1,0 +1,43 @@
+/**
+ * OpenClaw's methods without its wire: what a client would be answered, and whether the published schema agrees.
+ */
+import { ProtocolSchemas } from "@openclaw/gateway-protocol/schema"
+import { expect } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Value } from "typebox/value"
+import { everyScope, type Principal } from "../../src/domain/Principal.ts"
+import * as Inquiry from "../../src/transport/Inquiry.ts"
+import { LocalCalls } from "../../src/transport/LocalCalls.ts"
+import { methods } from "../../src/transport/openclaw/Methods.ts"
+import * as TestGateway from "./TestGateway.ts"
+
+export const layer = (options: TestGateway.TestGatewayOptions = {}) =>
+  Layer.provideMerge(LocalCalls.layer, TestGateway.layer(options))
+
+const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: everyScope }
+
+/** Every answer to a call, in order: `agent` has two. */
+export const answers = Effect.fnUntraced(function* (method: string, params: unknown = {}, as = principal) {
+  const calls = yield* LocalCalls
+  const found = methods.get(method)
+  if (found?._tag !== "Own") return yield* Effect.die(`no method ${method}`)
+  const told: Array<unknown> = []
+  const call = (name: string, payload: unknown) =>
+    calls.call({ id: "test", dialect: "test", principal: as }, name, payload)
+  const hear = (value: unknown) => Effect.sync(() => void told.push(value))
+  const last = yield* Inquiry.run(found.inquire(params), call, hear)
+  return [...told, last]
+})
+
+/** The last answer, as JSON would carry it. */
+export const answer = Effect.fnUntraced(function* (method: string, params: unknown = {}, as = principal) {
+  const all = yield* answers(method, params, as)
+  return JSON.parse(JSON.stringify(all.at(-1))) as { readonly [field: string]: unknown }
+})
+
+/** Of the published schema, by its name there. */
+export const expectValid = (schema: keyof typeof ProtocolSchemas, value: unknown): void => {
+  const problems = Value.Errors(ProtocolSchemas[schema], value).map((error) => `${error.instancePath} ${error.message}`)
+  expect(problems, `${schema}: ${JSON.stringify(value)}`).toEqual([])
+}
