@@ -54,7 +54,7 @@ export const GatewaySettings = Schema.Struct({
       strict: option(
         Schema.Boolean,
         false,
-        "Refuses OpenClaw clients whose `connect` is not exactly as its schema has it: unknown client ids, modes, scopes and fields. Off, they are welcome: most third-party clients have some.",
+        "Refuses OpenClaw clients whose `connect` is not exactly as its schema has it: unknown client ids, modes and fields. Off, they are welcome: most third-party clients have some.",
       ),
     }),
     {},

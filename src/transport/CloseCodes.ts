@@ -23,6 +23,7 @@ export const CloseCodes = {
   tooBig: { code: 1009, reason: "frame too big", reconnect: false },
   internal: { code: 1011, reason: "internal error", reconnect: true },
   restart: { code: 1012, reason: "the gateway is restarting", reconnect: true },
+  tryAgainLater: { code: 1013, reason: "try again later", reconnect: true },
   operator: { code: 4000, reason: "closed by an operator", reconnect: true },
   /** The token, device or secret by which the client came in is worth nothing any more. */
   invalidated: { code: 4001, reason: "client invalidated", reconnect: false },

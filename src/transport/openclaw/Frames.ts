@@ -33,7 +33,7 @@ export type Json = { readonly [member: string]: unknown }
 export const isObject = (json: unknown): json is Json =>
   typeof json === "object" && json !== null && !Array.isArray(json)
 
-const members = ["type", "id", "method", "params", "traceparent", "expectedProfileId"]
+const members = new Set(["type", "id", "method", "params", "traceparent", "expectedProfileId"])
 
 /** What is wrong with it, in the words of the reference gateway's validator; clients' authors look for them. */
 const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
@@ -44,7 +44,7 @@ const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
     if (typeof value !== "string") return [`at /${member}: must be string`]
     return value === "" ? [`at /${member}: must not have fewer than 1 characters`] : []
   })
-  const foreign = strict ? Object.keys(frame).filter((member) => !members.includes(member)) : []
+  const foreign = strict ? Object.keys(frame).filter((member) => !members.has(member)) : []
   return [
     ...(missing === undefined ? [] : [`must have required property '${missing}'`]),
     ...foreign.map((member) => `at root: unexpected property '${member}'`),

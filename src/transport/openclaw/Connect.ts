@@ -1,0 +1,175 @@
+/**
+ * Connect: what a client says of itself in its first request. Read openly: members, ids, modes and scopes that are not
+ * known are welcome, as is what only few clients leave out. Strictly, it is what the published schema says. Pure.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { Position } from "../../domain/Event.ts"
+import { Scope } from "../../domain/Principal.ts"
+
+/** Null stands for left out. */
+const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
+const Text = Schema.String
+const Protocol = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+const Auth = {
+  token: maybe(Text),
+  password: maybe(Text),
+  deviceToken: maybe(Text),
+  bootstrapToken: maybe(Text),
+}
+
+const Device = {
+  id: Text,
+  publicKey: Text,
+  signature: Text,
+  signedAt: Schema.Finite,
+  nonce: maybe(Text),
+}
+
+/** An addition of this gateway: the position up to which the client knows, or true to be told positions from now on. */
+const resume = maybe(Schema.Union([Schema.Literal(true), Position]))
+
+const Open = Schema.Struct({
+  minProtocol: Protocol,
+  maxProtocol: Protocol,
+  client: Schema.Struct({
+    id: Text,
+    version: maybe(Text),
+    platform: maybe(Text),
+    mode: maybe(Text),
+    displayName: maybe(Text),
+    deviceFamily: maybe(Text),
+  }),
+  role: maybe(Text),
+  scopes: maybe(Schema.Array(Text)),
+  caps: maybe(Schema.Array(Text)),
+  auth: maybe(Schema.Struct(Auth)),
+  device: maybe(Schema.Struct(Device)),
+  resume,
+})
+export type Connect = typeof Open.Type
+
+const nonEmpty = (...checks: ReadonlyArray<ReturnType<typeof Schema.isMaxLength>>) =>
+  Schema.String.check(Schema.isNonEmpty(), ...checks)
+
+const optional = Schema.optionalKey
+const Filled = nonEmpty()
+
+const ALLOWED = "must be equal to one of the allowed values"
+
+const Strict = Schema.Struct({
+  minProtocol: Protocol,
+  maxProtocol: Protocol,
+  client: Schema.Struct({
+    id: Schema.Literals([
+      "webchat-ui",
+      "openclaw-control-ui",
+      "openclaw-browser-copilot",
+      "openclaw-tui",
+      "webchat",
+      "cli",
+      "gateway-client",
+      "openclaw-macos",
+      "openclaw-linux",
+      "openclaw-ios",
+      "openclaw-watchos",
+      "openclaw-android",
+      "node-host",
+      "openclaw-worker",
+      "test",
+      "fingerprint",
+      "openclaw-probe",
+    ]).annotate({ message: ALLOWED }),
+    displayName: optional(Filled),
+    version: Filled,
+    buildId: optional(nonEmpty(Schema.isMaxLength(96))),
+    platform: Filled,
+    deviceFamily: optional(Filled),
+    modelIdentifier: optional(Filled),
+    timeZone: optional(nonEmpty(Schema.isMaxLength(64))),
+    mode: Schema.Literals(["webchat", "cli", "ui", "backend", "node", "worker", "probe", "test"]).annotate({
+      message: ALLOWED,
+    }),
+    instanceId: optional(Filled),
+  }),
+  caps: optional(Schema.Array(Filled)),
+  commands: optional(Schema.Array(Filled)),
+  permissions: optional(Schema.Record(Text, Schema.Boolean)),
+  role: optional(Filled),
+  scopes: optional(Schema.Array(Filled)),
+  auth: optional(
+    Schema.Struct({
+      token: optional(Text),
+      password: optional(Text),
+      deviceToken: optional(Text),
+      bootstrapToken: optional(Text),
+      approvalRuntimeToken: optional(Text),
+      agentRuntimeIdentityToken: optional(Text),
+    }),
+  ),
+  device: optional(
+    Schema.Struct({
+      id: Filled,
+      publicKey: Filled,
+      signature: Filled,
+      signedAt: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
+      nonce: Filled,
+    }),
+  ),
+  locale: optional(Text),
+  userAgent: optional(Text),
+  pathEnv: optional(Text),
+  computerUse: optional(Schema.Unknown),
+  workerRuns: optional(Schema.Unknown),
+  modelCatalog: optional(Schema.Unknown),
+  resume,
+})
+
+const readOpen = Schema.decodeUnknownResult(Open, { errors: "first" })
+const readStrict = Schema.decodeUnknownResult(Strict, { errors: "first", onExcessProperty: "error" })
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** `at /client/id: must be …`, as the reference gateway's clients see it. */
+const worded = ({ issue }: Schema.SchemaError): string => {
+  const [first] = issuesOf(issue).issues
+  if (first === undefined) return "at root: must be object"
+  const { message, path = [] } = first
+  const names = path.map((part) => String(typeof part === "object" ? part.key : part))
+  const place = (parts: ReadonlyArray<string>) => (parts.length === 0 ? "at root" : `at /${parts.join("/")}`)
+  const last = names.at(-1)
+  if (message.includes("excess property")) return `${place(names.slice(0, -1))}: unexpected property '${last}'`
+  if (message === "Missing key") return `${place(names.slice(0, -1))}: must have required property '${last}'`
+  return `${place(names)}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
+}
+
+/** Fails with what is wrong. */
+export const readConnect = (params: unknown, strict: boolean): Result.Result<Connect, string> => {
+  if (strict) {
+    const read = readStrict(params)
+    if (Result.isFailure(read)) return Result.fail(worded(read.failure))
+  }
+  return Result.mapError(readOpen(params), worded)
+}
+
+export const protocols = [3, 4] as const
+export type Protocol = (typeof protocols)[number]
+
+/** The newest that both speak. */
+export const negotiate = ({ maxProtocol, minProtocol }: Pick<Connect, "minProtocol" | "maxProtocol">) =>
+  protocols.findLast((protocol) => minProtocol <= protocol && protocol <= maxProtocol)
+
+/** Control Center sends itself as an operator of protocol 3 under this id, see Frames.ts. */
+export const isControlCenter = ({ client, maxProtocol }: Connect): boolean =>
+  client.id === "control-center" && maxProtocol === 3
+
+const isScope = Schema.is(Scope)
+
+/** The scopes asked for that there are, and those that there are not, each once. */
+export const scopesOf = ({ scopes }: Pick<Connect, "scopes">) => {
+  const asked = [...new Set(scopes ?? [])]
+  return { known: asked.filter((scope) => isScope(scope)), unknown: asked.filter((scope) => !isScope(scope)) }
+}
