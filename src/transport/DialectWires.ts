@@ -11,18 +11,20 @@ import { jsonRpc } from "./json-rpc/JsonRpc.ts"
 import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
+import { openClaw } from "./openclaw/OpenClaw.ts"
 import { sniffing } from "./Sniffing.ts"
 import { Wires } from "./Wires.ts"
 
 const wires = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { path } = yield* GatewayConfig
+    const { limits, openclaw, path } = yield* GatewayConfig
     const dialects = yield* DialectServer
-    const { mount } = yield* Wires
+    const { mount, mountElsewhere } = yield* Wires
     const rpc = yield* dialects.wire(jsonRpc)
     const channels = yield* dialects.wire(missionControl)
     yield* mount("/jsonrpc", rpc)
     yield* mount("/ws/mission-control", channels)
+    yield* mountElsewhere(yield* dialects.wire(openClaw({ ...openclaw, limits })))
     yield* mount(path, sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels }))
   }),
 )

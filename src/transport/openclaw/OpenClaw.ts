@@ -1,0 +1,265 @@
+/**
+ * OpenClaw's protocol, 3 and 4, as a dialect: a challenge, `connect`, hello-ok, then requests and events. What can be
+ * called is Methods.ts, what is told Events.ts, who gets in Handshake.ts; docs/protocol/openclaw.md has it all.
+ */
+import * as Schema from "effect/Schema"
+import { randomUUID } from "node:crypto"
+import type { Position, ResetReason } from "../../domain/Event.ts"
+import type { Limits } from "../../domain/Limits.ts"
+import { grants, type Principal } from "../../domain/Principal.ts"
+import type { IssuedToken } from "../../services/Devices.ts"
+import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
+import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
+import { type Method, own } from "../DialectMethods.ts"
+import { type Audience, audienceOf, filterOf, heed, wordingOf } from "./Audience.ts"
+import { ofFault } from "./Errors.ts"
+import { tell, tellText, TEXT_MS, tick } from "./Events.ts"
+import {
+  type Era,
+  type ErrorShape,
+  NO_ID,
+  NUMBER_AT,
+  readFrame,
+  writeChallenge,
+  writeError,
+  writeResult,
+} from "./Frames.ts"
+import { type Newcomer, readHandshake } from "./Handshake.ts"
+import { hello, snapshot, TICK_MS } from "./Hello.ts"
+import { methods } from "./Methods.ts"
+import { positioned } from "./Positions.ts"
+import * as Refusals from "./Refusals.ts"
+
+export interface OpenClawRef extends Ref {
+  readonly id: string
+}
+
+type In = Inbound<OpenClawRef>
+type Inbounds = ReadonlyArray<In>
+
+export interface OpenClawOptions {
+  /** As `openclaw.strict` of the configuration. */
+  readonly strict: boolean
+  readonly limits: Limits
+}
+
+/** The one thing that a connection follows. */
+const FOLLOWED = "events"
+
+/** Asks for the snapshot of hello-ok. A client that calls it is told that it has connected already. */
+const CONNECT = "connect"
+
+/** Frames that a client may send before hello-ok. */
+const FRAMES_HELD = 16
+
+/** A node that goes on calling what is not for nodes is sent away. */
+const NODE_REFUSALS = 10
+
+const say = (text: string): In => ({ _tag: "Say", text })
+
+const close = (code: CloseCode): In => ({ _tag: "Close", code })
+
+/** The client is in, and hello-ok is on its way. */
+interface Welcome {
+  readonly newcomer: Newcomer
+  readonly principal: Principal
+  readonly issued: IssuedToken | undefined
+  /** What it has sent meanwhile. */
+  readonly held: Array<string>
+}
+
+class OpenClawConversation implements Conversation<OpenClawRef> {
+  readonly #facts: ConnectionFacts
+  readonly #options: OpenClawOptions
+  readonly #nonce = randomUUID()
+  #newcomer: Newcomer | undefined = undefined
+  #welcome: Welcome | undefined = undefined
+  /** What it hears, once it is in. */
+  #audience: Audience | undefined = undefined
+  #placed = false
+  #nodeRefusals = 0
+
+  constructor(facts: ConnectionFacts, options: OpenClawOptions) {
+    this.#facts = facts
+    this.#options = options
+  }
+
+  greet(): Inbounds {
+    return [say(writeChallenge(this.#nonce, this.#facts.now()))]
+  }
+
+  read(text: string): Inbounds {
+    if (this.#audience !== undefined) return this.#readRequest(text)
+    if (this.#newcomer === undefined) return this.#readConnect(text)
+    const held = this.#welcome?.held
+    if (held !== undefined && held.length < FRAMES_HELD) {
+      held.push(text)
+      return []
+    }
+    return [close(Refusals.tooManyFrames.close)]
+  }
+
+  // The handshake
+
+  #readConnect(text: string): Inbounds {
+    const { arrival, now } = this.#facts
+    const { strict } = this.#options
+    const handshake = readHandshake(text, {
+      nonce: this.#nonce,
+      now: now(),
+      strict,
+      originAllowed: arrival.originAllowed,
+    })
+    if (handshake._tag === "Refuse") return this.#refuse(handshake.era, handshake.id, handshake.refusal)
+    const { credentials, ...newcomer } = handshake
+    this.#newcomer = newcomer
+    const { displayName, id: client } = newcomer.connect.client
+    return [{ _tag: "Enter", ref: { id: newcomer.id }, credentials, client: displayName || client }]
+  }
+
+  #refuse(era: Era, id: string | undefined, { close: code, error }: Refusals.Refusal): Inbounds {
+    return [...(error === undefined || id === undefined ? [] : [say(writeError(era, id, error))]), close(code)]
+  }
+
+  identified(ref: OpenClawRef, principal: Principal, issued?: IssuedToken): Inbounds {
+    this.#welcome = { newcomer: this.#newcomer!, principal, issued, held: [] }
+    const mayRead = grants(principal.scopes, "operator.read")
+    return [{ _tag: "Call", ref, method: CONNECT, params: { mayRead } }]
+  }
+
+  #hello(welcome: Welcome, answer: unknown): Inbounds {
+    const { held, issued, newcomer, principal } = welcome
+    const { connect, era, id, protocol } = newcomer
+    const { connectionId, head, lost } = this.#facts
+    const { resume } = connect
+    const from = typeof resume === "object" && resume !== null ? resume : undefined
+    const reason = from === undefined ? null : lost(from)
+    const position = head()
+    const facts = { connect, protocol, connectionId, principal, issued, limits: this.#options.limits, position }
+    const told = hello({ ...facts, lost: reason }, answer)
+    this.#placed = resume != null
+    this.#audience = audienceOf({
+      protocol,
+      clientId: connect.client.id,
+      caps: connect.caps ?? [],
+      readsParams: era === "control-center",
+    })
+    this.#welcome = undefined
+    return [
+      say(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
+      this.#follow(this.#audience, reason === null ? (from ?? position) : position),
+      ...held.flatMap((text) => this.#readRequest(text)),
+    ]
+  }
+
+  /** Without a position it goes on where it stands. */
+  #follow(audience: Audience, from?: Position): In {
+    const wording = `${this.#placed ? PLACED : UNPLACED}${wordingOf(audience)}`
+    return { _tag: "Follow", key: FOLLOWED, wording, filter: filterOf(audience), from }
+  }
+
+  /** It was told that it could resume, and then retention was faster than its replay. */
+  joined(_key: string, _position: Position, reset: ResetReason | null): Inbounds {
+    return reset === null ? [] : [close({ ...CloseCodes.tryAgainLater, reason: "what was missed is gone" })]
+  }
+
+  // Requests
+
+  get #era(): Era {
+    return this.#newcomer?.era ?? 4
+  }
+
+  #invalid(id: string, message: string): Inbounds {
+    return [say(writeError(this.#era, id, { code: "INVALID_REQUEST", message }))]
+  }
+
+  #readRequest(text: string): Inbounds {
+    const frame = readFrame(text, this.#options.strict)
+    switch (frame._tag) {
+      case "Malformed":
+        return []
+      case "Invalid":
+        return this.#invalid(frame.id ?? NO_ID, `invalid request frame: ${frame.issue}`)
+      case "Request": {
+        const { id, method, params } = frame
+        if (method === CONNECT) return this.#invalid(id, "connect is only valid as the first request")
+        return [{ _tag: "Call", ref: { id }, method, params }]
+      }
+    }
+  }
+
+  unreadable(why: Unreadable): Inbounds {
+    if (this.#audience === undefined) return [close(Refusals.notARequest.close)]
+    return this.#invalid(NO_ID, `invalid request frame: ${why === "bug" ? "internal error" : "nested too deep"}`)
+  }
+
+  // Answers
+
+  success({ id }: OpenClawRef, method: string, value: unknown): Reply<OpenClawRef> {
+    if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
+    const text = writeResult(this.#era, id, value)
+    const audience = this.#audience!
+    const heeded = heed(audience, method, value)
+    if (heeded === audience) return text
+    this.#audience = heeded
+    return [say(text), this.#follow(heeded)]
+  }
+
+  item({ id }: OpenClawRef, _method: string, value: unknown): string {
+    return writeResult(this.#era, id, value)
+  }
+
+  failure({ id }: OpenClawRef, method: string, fault: Fault): Reply<OpenClawRef> {
+    const newcomer = this.#newcomer
+    if (this.#audience === undefined && newcomer !== undefined) {
+      const { connect, era } = newcomer
+      return this.#refuse(era, newcomer.id, Refusals.notAdmitted(fault, connect, era))
+    }
+    // With the id, it would be taken for the answer to the request that has it.
+    const answerTo = fault._tag === "DuplicateId" ? NO_ID : id
+    if (this.#isForOperators(fault)) return this.#refuseNode(answerTo)
+    return writeError(this.#era, answerTo, ofFault(this.#era, method, fault))
+  }
+
+  #isForOperators(fault: Fault): boolean {
+    return fault._tag === "Denied" && fault.refusal._tag === "Forbidden" && this.#newcomer?.connect.role === "node"
+  }
+
+  #refuseNode(id: string): Inbounds {
+    const error: ErrorShape = { code: "INVALID_REQUEST", message: "unauthorized role: node" }
+    const said = say(writeError(this.#era, id, error))
+    if (++this.#nodeRefusals < NODE_REFUSALS) return [said]
+    return [said, close({ ...CloseCodes.policy, reason: "repeated unauthorized calls" })]
+  }
+}
+
+/** What a wording begins with: whether its frames say where they stand among all events. */
+const PLACED = "+"
+const UNPLACED = "-"
+
+const withConnect: ReadonlyMap<string, Method> = new Map([
+  ...methods,
+  [CONNECT, own(Schema.Struct({ mayRead: Schema.Boolean }), ({ mayRead }) => snapshot(mayRead))],
+])
+
+export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
+  name: "openclaw",
+  traits: {
+    handshake: true,
+    binary: true,
+    numberAt: NUMBER_AT,
+    closes: new Map<CloseCode, CloseCode>([
+      [CloseCodes.handshakeTimeout, { ...CloseCodes.policy, reason: "handshake timeout" }],
+      [CloseCodes.slowConsumer, { ...CloseCodes.policy, reason: "slow consumer" }],
+      [CloseCodes.restart, { ...CloseCodes.restart, reason: "service restart" }],
+    ]),
+  },
+  methods: withConnect,
+  converse: (facts) => new OpenClawConversation(facts, options),
+  event: (wording, item) => {
+    const telling = tell(wording.slice(1), item)
+    return wording.startsWith(PLACED) ? positioned(telling, item.seq) : telling
+  },
+  pace: { everyMs: TEXT_MS, frames: (wording, text) => tellText(wording.slice(1), text) },
+  beat: { everyMs: TICK_MS, frame: (wording, now) => tick(wording.slice(1), now) },
+})
