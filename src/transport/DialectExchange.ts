@@ -1,6 +1,6 @@
 /**
  * One connection's conversation in a foreign dialect, carried out: calls are looked up, limited, decoded and run, and
- * how they end is worded by the dialect. It knows no wire and no method. A dialect that throws loses the one answer.
+ * how they end is worded by the dialect (Speech.ts). It knows no wire and no method.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -15,8 +15,8 @@ import type { Limits } from "../domain/Limits.ts"
 import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
 import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import type { Credentials } from "../services/Authenticator.ts"
-import { CloseCodes } from "./CloseCodes.ts"
-import type { Conversation, Fault, Inbound, Ref, Reply } from "./Dialect.ts"
+import type { IssuedToken } from "../services/Devices.ts"
+import type { Conversation, Fault, Inbound, Ref } from "./Dialect.ts"
 import type { Method } from "./DialectMethods.ts"
 import type { Fanout } from "./Fanout.ts"
 import * as Faults from "./Faults.ts"
@@ -31,6 +31,7 @@ import {
   methodCodecs,
 } from "./MethodCodecs.ts"
 import { Requests } from "./Requests.ts"
+import { Speech } from "./Speech.ts"
 import type { FrameHandler, Peer } from "./Wires.ts"
 
 /** What every exchange of a dialect shares. */
@@ -67,6 +68,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #scope: Scope.Scope
   readonly #following: Following | undefined
   readonly #requests: Requests
+  readonly #speech: Speech<R>
   /** How the calls in flight are ended that the client can refer to. */
   readonly #ids = new Map<string | number, Effect.Effect<void>>()
   #inFlight = 0
@@ -80,6 +82,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     this.#conversation = conversation
     this.#scope = scope
     this.#requests = new Requests(host.server, peer)
+    this.#speech = new Speech(peer, conversation, (inbound) => this.#obeyAll(inbound))
     this.#following =
       host.fanout &&
       new Following(peer, host.fanout, scope, (key, at, reset) =>
@@ -125,7 +128,10 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       }
       return this.#obeyAll(this.#conversation.read(frame, this.#peer.principal), true)
     } catch (bug) {
-      return Effect.andThen(this.#log("a frame was not read", bug), this.#obeyAll(this.#conversation.unreadable("bug")))
+      return Effect.andThen(
+        this.#speech.log("a frame was not read", bug),
+        this.#obeyAll(this.#conversation.unreadable("bug")),
+      )
     }
   }
 
@@ -159,8 +165,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   #identify(ref: R, token: string | undefined, client: string | undefined): Effect.Effect<void> {
     return Effect.matchEffect(this.#peer.authenticate(token === undefined ? undefined : Redacted.make(token), client), {
-      onFailure: (refusal) => this.#fail(ref, "authenticate", Faults.refused(refusal)),
-      onSuccess: (principal) => this.#say(ref, "authenticate", () => this.#conversation.identified(ref, principal)),
+      onFailure: (refusal) => this.#speech.failure(ref, "authenticate", Faults.refused(refusal)),
+      onSuccess: (principal) => this.#identified(ref, principal),
     })
   }
 
@@ -168,11 +174,14 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     return Effect.matchEffect(this.#peer.enter(credentials, client), {
       onFailure: (error) =>
         Effect.flatMap(Effect.orDie(encodeError(error)), (json) =>
-          this.#fail(ref, "authenticate", Faults.ofError(json)),
+          this.#speech.failure(ref, "authenticate", Faults.ofError(json)),
         ),
-      onSuccess: ({ issued, principal }) =>
-        this.#say(ref, "authenticate", () => this.#conversation.identified(ref, principal, issued)),
+      onSuccess: ({ issued, principal }) => this.#identified(ref, principal, issued),
     })
+  }
+
+  #identified(ref: R, principal: Principal, issued?: IssuedToken): Effect.Effect<void> {
+    return this.#speech.answer(ref, "authenticate", (conversation) => conversation.identified(ref, principal, issued))
   }
 
   // Calls
@@ -180,13 +189,13 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   #call(ref: R, name: string, params: unknown, asked: boolean): Effect.Effect<void> {
     const method = this.#host.methods.get(name)
     const fault = this.#refusal(ref, asked)
-    if (fault !== undefined) return this.#fail(ref, name, fault)
+    if (fault !== undefined) return this.#speech.failure(ref, name, fault)
     switch (method?._tag) {
       case "Contract":
         return this.#ask(ref, name, method.codec, params ?? {})
       case "Own": {
         const missing = missingOf(this.#peer.principal, method.scope)
-        if (missing !== undefined) return this.#fail(ref, name, forbidden(name, missing))
+        if (missing !== undefined) return this.#speech.failure(ref, name, forbidden(name, missing))
         return this.#inquire(ref, name, () => method.inquire(params ?? {}))
       }
       case "Subscribe":
@@ -194,7 +203,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       case "Unsubscribe":
         return this.#unsubscribe(ref, name, params ?? {})
       case undefined:
-        return this.#fail(ref, name, { _tag: "UnknownMethod", method: name })
+        return this.#speech.failure(ref, name, { _tag: "UnknownMethod", method: name })
     }
   }
 
@@ -224,20 +233,23 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   #answer(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
-    if (Exit.isSuccess(exit)) return this.#say(ref, name, () => this.#conversation.success(ref, name, exit.value))
+    if (Exit.isSuccess(exit)) return this.#speech.success(ref, name, exit.value)
     const fault = Exit.findErrorOption(exit)
-    if (fault._tag === "Some") return this.#fail(ref, name, fault.value)
-    if (Exit.hasInterrupts(exit)) return this.#fail(ref, name, { _tag: "Interrupted" })
-    return Effect.andThen(this.#log(`${name} failed`, exit.cause), this.#fail(ref, name, Faults.internal))
+    if (fault._tag === "Some") return this.#speech.failure(ref, name, fault.value)
+    if (Exit.hasInterrupts(exit)) return this.#speech.failure(ref, name, { _tag: "Interrupted" })
+    return Effect.andThen(
+      this.#speech.log(`${name} failed`, exit.cause),
+      this.#speech.failure(ref, name, Faults.internal),
+    )
   }
 
   /** A method of the contract, as it is. */
   #ask(ref: R, name: string, codec: MethodCodec, params: unknown): Effect.Effect<void> {
     return Effect.matchEffect(codec.decode(params), {
-      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
+      onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: (payload) => {
         const { interrupt, send } = this.#requests.make(codec, payload, {
-          item: (json, seq) => this.#item(ref, name, json, seq),
+          item: (json, seq) => this.#speech.item(ref, name, json, seq),
           end: (exit) => this.#end(ref, name, exit),
         })
         this.#begin(ref, interrupt)
@@ -258,7 +270,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         Inquiry.run(
           inquire(),
           (method, params) => this.#requests.call(method, params),
-          (value) => this.#say(ref, name, () => this.#conversation.item(ref, name, value)),
+          (value) => this.#speech.item(ref, name, value, undefined),
         ),
       )
       const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
@@ -277,17 +289,17 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
     const following = this.#following
-    if (following === undefined) return this.#fail(ref, name, { _tag: "UnknownMethod", method: name })
+    if (following === undefined) return this.#speech.failure(ref, name, { _tag: "UnknownMethod", method: name })
     const missing = missingScope(this.#peer.principal)
     if (missing !== undefined) {
-      return this.#fail(ref, name, forbidden(SUBSCRIBE, missing))
+      return this.#speech.failure(ref, name, forbidden(SUBSCRIBE, missing))
     }
     return Effect.matchEffect(decodeSubscription(params), {
-      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
+      onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {
         // Not the call's id, which is free again once the call is answered.
         const subscription = `s${++this.#lastSubscription}`
-        const answered = this.#say(ref, name, () => this.#conversation.success(ref, name, { subscription }))
+        const answered = this.#speech.success(ref, name, { subscription })
         const held = this.#peer.principal?.scopes ?? []
         return Effect.andThen(answered, following.follow(subscription, permitted(filter, held), from))
       },
@@ -296,55 +308,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   #unsubscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
     return Effect.matchEffect(decodeUnsubscription(params), {
-      onFailure: (error) => this.#fail(ref, name, Faults.invalidParams(error)),
+      onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ subscription }) =>
         Effect.flatMap(this.#following?.unfollow(subscription) ?? Effect.succeed(false), (unsubscribed) =>
-          this.#say(ref, name, () => this.#conversation.success(ref, name, { unsubscribed })),
+          this.#speech.success(ref, name, { unsubscribed }),
         ),
     })
-  }
-
-  // What is said
-
-  #fail(ref: R, name: string, fault: Fault): Effect.Effect<void> {
-    return this.#say(ref, name, () => this.#conversation.failure(ref, name, fault))
-  }
-
-  #say(ref: R, name: string, word: () => Reply<R>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      try {
-        return this.#reply(word())
-      } catch (bug) {
-        return Effect.andThen(
-          this.#log(`an answer to ${name} was not said`, bug),
-          Effect.catchDefect(
-            Effect.suspend(() => this.#reply(this.#conversation.failure(ref, name, Faults.internal))),
-            () => Effect.sync(() => this.#peer.close(CloseCodes.internal)),
-          ),
-        )
-      }
-    })
-  }
-
-  /** What cannot be worded ends its stream, and with it the call. */
-  #item(ref: R, name: string, json: unknown, seq: number | undefined): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      try {
-        return this.#reply(this.#conversation.item(ref, name, json), seq)
-      } catch (bug) {
-        return Effect.andThen(this.#log(`an item of ${name} was not said`, bug), Effect.die(bug))
-      }
-    })
-  }
-
-  #reply(reply: Reply<R>, seq?: number): Effect.Effect<void> {
-    if (typeof reply === "object") return this.#obeyAll(reply)
-    if (reply !== undefined) this.#peer.send(reply, seq)
-    return Done
-  }
-
-  #log(message: string, bug: unknown): Effect.Effect<void> {
-    const { dialect, id: connection } = this.#peer
-    return Effect.annotateLogs(Effect.logError(message, bug), { dialect, connection })
   }
 }

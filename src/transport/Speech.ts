@@ -1,0 +1,73 @@
+/**
+ * What a conversation has to say of calls, worded and sent. A dialect that throws while it words an answer loses that
+ * answer, to one that says there was a bug. It knows no call.
+ */
+import * as Effect from "effect/Effect"
+import { CloseCodes } from "./CloseCodes.ts"
+import type { Conversation, Fault, Inbound, Ref, Reply } from "./Dialect.ts"
+import * as Faults from "./Faults.ts"
+import type { Peer } from "./Wires.ts"
+
+export class Speech<R extends Ref> {
+  readonly #peer: Peer
+  readonly #conversation: Conversation<R>
+  /** Does what follows from an answer. */
+  readonly #onward: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>
+
+  constructor(
+    peer: Peer,
+    conversation: Conversation<R>,
+    onward: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>,
+  ) {
+    this.#peer = peer
+    this.#conversation = conversation
+    this.#onward = onward
+  }
+
+  success(ref: R, name: string, value: unknown): Effect.Effect<void> {
+    return this.answer(ref, name, (conversation) => conversation.success(ref, name, value))
+  }
+
+  failure(ref: R, name: string, fault: Fault): Effect.Effect<void> {
+    return this.answer(ref, name, (conversation) => conversation.failure(ref, name, fault))
+  }
+
+  answer(ref: R, name: string, word: (conversation: Conversation<R>) => Reply<R>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      try {
+        return this.#reply(word(this.#conversation))
+      } catch (bug) {
+        return Effect.andThen(this.log(`an answer to ${name} was not said`, bug), this.#confess(ref, name))
+      }
+    })
+  }
+
+  /** What cannot be worded ends its stream, and with it the call. */
+  item(ref: R, name: string, json: unknown, seq: number | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      try {
+        return this.#reply(this.#conversation.item(ref, name, json), seq)
+      } catch (bug) {
+        return Effect.andThen(this.log(`an item of ${name} was not said`, bug), Effect.die(bug))
+      }
+    })
+  }
+
+  log(message: string, bug: unknown): Effect.Effect<void> {
+    const { dialect, id: connection } = this.#peer
+    return Effect.annotateLogs(Effect.logError(message, bug), { dialect, connection })
+  }
+
+  #confess(ref: R, name: string): Effect.Effect<void> {
+    return Effect.catchDefect(
+      Effect.suspend(() => this.#reply(this.#conversation.failure(ref, name, Faults.internal))),
+      () => Effect.sync(() => this.#peer.close(CloseCodes.internal)),
+    )
+  }
+
+  #reply(reply: Reply<R>, seq?: number): Effect.Effect<void> {
+    if (typeof reply === "object") return this.#onward(reply)
+    if (reply !== undefined) this.#peer.send(reply, seq)
+    return Effect.void
+  }
+}
