@@ -8,7 +8,6 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { Position } from "../domain/Event.ts"
@@ -20,6 +19,7 @@ import type { Connection, Connections, Registered } from "../services/Connection
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
 import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
 import { Heartbeat } from "./Heartbeat.ts"
+import { Inbox } from "./Inbox.ts"
 import type { Merge } from "./Outbox.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
@@ -42,15 +42,6 @@ export interface ActorHost {
   readonly onGone: (actor: ConnectionActor) => void
 }
 
-/** Frames handled between two looks at the queue. */
-const BATCH_FRAMES = 64
-
-/**
- * A paused socket still gives what it has read: 64 KiB, in frames of 6 bytes at least. The queue has room for them
- * beyond its limit.
- */
-const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
-
 export class ConnectionActor implements Peer, Connection, SocketReceiver {
   dialect: string
   readonly arrival: Arrival
@@ -66,13 +57,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   /** Of the last sign of life, on the clock that only goes forward. */
   #lastInboundMs: number
   #registered: Registered | undefined = undefined
-  #inbox: Queue.Queue<Buffer> | undefined = undefined
+  #inbox: Inbox | undefined = undefined
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #deadline: Fiber.Fiber<void> | undefined = undefined
-  #inboundBytes = 0
-  #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
-  #paused = false
   #closing = false
 
   constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, arrival: Arrival) {
@@ -106,8 +94,8 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   static readonly #open = Effect.fnUntraced(
     function* (self: ConnectionActor, principal: Principal | undefined, scope: Scope.Scope) {
-      const { connections, limits } = self.#host
-      self.#inbox = yield* Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
+      const { connections, limits, turn } = self.#host
+      self.#inbox = yield* Inbox.make(limits, self.#socket, turn)
       self.#registered = yield* connections.register(self)
       if (principal === undefined) {
         const late = Effect.sync(() => self.close(CloseCodes.handshakeTimeout))
@@ -120,23 +108,13 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     (effect, _self, _principal, scope) => Scope.provide(effect, scope),
   )
 
-  /** Parks by itself, not among the queue's takers: a reader that is alone needs no list, and is woken once a turn. */
-  #loop(inbox: Queue.Dequeue<Buffer>): Effect.Effect<never> {
-    const parked = Effect.callback<void>((resume) => {
-      this.#resume = resume
+  #loop(inbox: Inbox): Effect.Effect<never> {
+    const { filled } = inbox
+    const step = Effect.suspend(() => {
+      const frames = inbox.take()
+      return frames.length === 0 ? filled : this.#handle(frames)
     })
-    const step = Effect.suspend(() =>
-      Queue.sizeUnsafe(inbox) === 0
-        ? parked
-        : Effect.flatMap(Queue.takeBetween(inbox, 1, BATCH_FRAMES), (frames) => this.#handle(frames)),
-    )
     return Effect.forever(step, { disableYield: true })
-  }
-
-  read(): void {
-    const resume = this.#resume
-    this.#resume = undefined
-    resume?.(Effect.void)
   }
 
   get clientId(): number {
@@ -151,15 +129,8 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   onFrame(data: Buffer, isBinary: boolean): void {
     if (this.#closing || this.#inbox === undefined) return
-    if (isBinary && this.#wire.binary !== true) return this.close(CloseCodes.unsupported)
-    if (!Queue.offerUnsafe(this.#inbox, data)) return this.close(CloseCodes.policy, "too many frames at once")
-    const { limits, turn } = this.#host
-    this.#inboundBytes += data.length
-    if (Queue.sizeUnsafe(this.#inbox) === 1) turn.read(this)
-    if (this.#paused) return
-    if (Queue.sizeUnsafe(this.#inbox) < limits.inboundFrames && this.#inboundBytes < limits.frameBytes) return
-    this.#paused = true
-    this.#socket.pause()
+    if (isBinary) return this.close(CloseCodes.unsupported)
+    if (!this.#inbox.offer(data)) this.close(CloseCodes.policy, "too many frames at once")
   }
 
   /** ws could not read a frame and has sent a close frame, after which there is nothing more to say. */
@@ -178,7 +149,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   /** Called every now and then: asks a silent client for a sign of life, gives up one that is gone. */
   checkHeartbeat(nowMs: number): void {
     // What a paused client has sent waits in the kernel, unseen.
-    if (this.#closing || this.#paused) return
+    if (this.#closing || this.#inbox?.paused === true) return
     switch (this.#heartbeat.look(this.#stream.bytesRead, nowMs)) {
       case "alive":
         this.#lastInboundMs = nowMs
@@ -195,17 +166,11 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#socket.terminate()
   }
 
-  #handle(frames: ReadonlyArray<Buffer>): Effect.Effect<void> {
-    const { limits, turn } = this.#host
-    for (const frame of frames) this.#inboundBytes -= frame.length
-    if (this.#paused && Queue.sizeUnsafe(this.#inbox!) <= limits.inboundFrames / 4) {
-      this.#paused = false
-      this.#socket.resume()
-    }
-    const { nowMs } = turn
+  #handle(frames: ReadonlyArray<string>): Effect.Effect<void> {
+    const { nowMs } = this.#host.turn
     this.#lastInboundMs = nowMs
     this.#bucket.refill(nowMs)
-    return this.#handler!.onFrames(frames.map(String))
+    return this.#handler!.onFrames(frames)
   }
 
   #ended(exit: Exit.Exit<void>): Effect.Effect<void> {
