@@ -103,7 +103,9 @@ export class Sockets extends Context.Service<
           for (const actor of actors) actor.checkHeartbeat(now)
         })
         if (limits.heartbeatMs > 0) {
-          yield* Effect.forkScoped(Effect.forever(Effect.delay(checkHeartbeats, limits.heartbeatMs / 4)))
+          // After the sockets have been read: if the loop was held up, what came meanwhile is a sign of life.
+          const check = Effect.andThen(Effect.yieldNow, checkHeartbeats)
+          yield* Effect.forkScoped(Effect.forever(Effect.delay(check, limits.heartbeatMs / 4)))
         }
 
         return Sockets.of({

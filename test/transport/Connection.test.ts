@@ -33,7 +33,7 @@ const isServed = Effect.fnUntraced(function* (socket: TestSocket.TestSocket) {
 })
 
 describe("a heartbeat", () => {
-  layer(stubGateway({ limits: { heartbeatMs: 80 } }), { excludeTestServices: true })((it) => {
+  layer(stubGateway({ limits: { heartbeatMs: 200 } }), { excludeTestServices: true })((it) => {
     it.effect("closes a client that says nothing and does not answer when asked", () =>
       Effect.gen(function* () {
         const answering = yield* connect()
