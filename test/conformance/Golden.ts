@@ -27,6 +27,7 @@ const MASKED = new Set([
   "modifiedAt",
   "rssBytes",
   "runId",
+  "scopes",
   "seq",
   "startedAt",
   "timestamp",
@@ -37,8 +38,7 @@ const MASKED = new Set([
   "version",
 ])
 
-const mask = (key: string, value: unknown): unknown =>
-  MASKED.has(key) && typeof value !== "object" ? `<${key}>` : value
+export const mask = (key: string, value: unknown): unknown => (MASKED.has(key) && value !== null ? `<${key}>` : value)
 
 const line = (direction: ">" | "<", frame: string): string => {
   try {
