@@ -129,7 +129,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
 
   onFrame(data: Buffer, isBinary: boolean): void {
     if (this.#closing || this.#inbox === undefined) return
-    if (isBinary) return this.close(CloseCodes.unsupported)
+    if (isBinary && this.#wire.binary !== true) return this.close(CloseCodes.unsupported)
     if (!this.#inbox.offer(data)) this.close(CloseCodes.policy, "too many frames at once")
   }
 

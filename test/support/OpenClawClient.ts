@@ -15,7 +15,12 @@ export interface Frame {
   readonly payload?: any
   readonly result?: any
   readonly params?: any
-  readonly error?: { readonly code: any; readonly message: string; readonly details?: any; readonly [more: string]: any }
+  readonly error?: {
+    readonly code: any
+    readonly message: string
+    readonly details?: any
+    readonly [more: string]: any
+  }
   readonly event?: string
   readonly seq?: number
   readonly position?: number
@@ -134,7 +139,11 @@ export class TestDevice {
 export const fromAway: ClientOptions = { headers: { "x-forwarded-for": "203.0.113.9" } }
 
 /** Connects as a device; answers the next frame. */
-export const enterAs = Effect.fnUntraced(function* (device: TestDevice, more: object = {}, options: ClientOptions = {}) {
+export const enterAs = Effect.fnUntraced(function* (
+  device: TestDevice,
+  more: object = {},
+  options: ClientOptions = {},
+) {
   const client = yield* open("/", options)
   const params = yield* connectParams(more)
   return { client, answer: yield* client.connect({ ...params, device: device.prove(params, client.nonce) }) }
