@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import { EventFilter, Position } from "../domain/Event.ts"
+import { PairingRequired } from "../domain/Device.ts"
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import { Refusal } from "../domain/Refusal.ts"
 import type { Tagged } from "./Dialect.ts"
@@ -44,8 +45,8 @@ const errorsOf = ({ errorSchema, successSchema }: Rpc.AnyWithProps): ReadonlyArr
 /** Each schema once: many methods share theirs. */
 const errors = new Set([...GatewayRpcs.requests.values()].flatMap((rpc) => errorsOf(rpc)))
 
-/** Of any error of any method, and of any refusal: their tags tell them apart. */
-export const encodeError = encoder(Schema.Union([...errors, Refusal])) as Codec<Tagged>
+/** Of any error of any method, of any refusal, also in a handshake: their tags tell them apart. */
+export const encodeError = encoder(Schema.Union([...errors, Refusal, PairingRequired])) as Codec<Tagged>
 
 export const encodeRefusal = Schema.encodeSync(Refusal)
 

@@ -143,8 +143,9 @@ export const enterAs = Effect.fnUntraced(function* (
   device: TestDevice,
   more: object = {},
   options: ClientOptions = {},
+  proof: Parameters<TestDevice["prove"]>[2] = {},
 ) {
   const client = yield* open("/", options)
   const params = yield* connectParams(more)
-  return { client, answer: yield* client.connect({ ...params, device: device.prove(params, client.nonce) }) }
+  return { client, answer: yield* client.connect({ ...params, device: device.prove(params, client.nonce, proof) }) }
 })
