@@ -69,7 +69,7 @@ const models = Rpc.make("models.list", {
 const config = Rpc.make("config.get", {
   payload: {},
   success: Schema.Struct({
-    /** Every option as it is in force, by its name in a configuration file; secrets are left out. */
+    /** Every option as it is in force, by its name in a configuration file; secrets are blacked out. */
     config: Schema.Json,
     /** Changes whenever the configuration does. */
     hash: Schema.String,

@@ -11,6 +11,7 @@ import { jsonRpc } from "./json-rpc/JsonRpc.ts"
 import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
+import * as ControlUi from "./openclaw/ControlUi.ts"
 import { openClaw } from "./openclaw/OpenClaw.ts"
 import { sniffing } from "./Sniffing.ts"
 import { Wires } from "./Wires.ts"
@@ -29,6 +30,6 @@ const wires = Layer.effectDiscard(
   }),
 )
 
-export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer, MissionRoutes.layer).pipe(
+export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer, MissionRoutes.layer, ControlUi.layer).pipe(
   Layer.provide(DialectServer.layer),
 )

@@ -3,19 +3,17 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import * as Struct from "effect/Struct"
+import type * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { GatewayConfig, GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { SystemRpcs } from "../../domain/System.ts"
 import { System } from "../System.ts"
 
-const encodeSettings = Schema.encodeSync(Schema.toCodecJson(GatewaySettings.mapFields(Struct.omit(["token"]))))
-
-/** The configuration does not change while the gateway runs. */
+/** The configuration does not change while the gateway runs. Secrets print themselves as `<redacted>`. */
 const shown = (settings: GatewaySettings) => {
-  const config = encodeSettings(settings)
-  return { config, hash: createHash("sha256").update(JSON.stringify(config)).digest("hex") }
+  const text = JSON.stringify(settings)
+  const config: Schema.Json = JSON.parse(text)
+  return { config, hash: createHash("sha256").update(text).digest("hex") }
 }
 
 export const SystemHandlers = SystemRpcs.toLayer(

@@ -63,8 +63,10 @@ export const catalogMethods: ReadonlyArray<Row> = [
   ["cron.list", "operator.read", always(cronList)],
   ["cron.status", "operator.read", always(cronStatus)],
   ["last-heartbeat", "operator.read", always(null)],
+  ["exec.approval.list", "operator.approvals", always([])],
   ["node.list", "operator.read", at((ts) => ({ ts, nodes: [] }))],
   ["node.pair.list", "operator.pairing", always({ pending: [], paired: [] })],
+  ["plugin.approval.list", "operator.approvals", always([])],
   ["question.list", "operator.read", always({ questions: [] })],
   [
     "skills.status",

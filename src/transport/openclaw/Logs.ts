@@ -13,12 +13,9 @@ const LINES = 200
 
 export const logLine = ({ at, level, message, source }: LogEntry): string => {
   const time = new Date(at).toISOString()
-  return JSON.stringify({
-    0: JSON.stringify({ subsystem: source }),
-    1: message,
-    _meta: { date: time, logLevelName: level.toUpperCase(), name: JSON.stringify({ subsystem: source }) },
-    time,
-  })
+  const name = JSON.stringify({ subsystem: source })
+  const _meta = { date: time, logLevelName: level.toUpperCase(), name }
+  return JSON.stringify({ 0: name, 1: message, _meta, time, message })
 }
 
 const tail = (after: number | undefined, limit: number, reset: boolean): Inquiry<object> =>
