@@ -50,6 +50,10 @@ const Done = Effect.void
 
 const SUBSCRIBE = "events.subscribe"
 
+/** One by one. As a rule there is one. */
+const inTurn = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
+  all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
+
 /** The scope that is asked for, if the principal lacks it. */
 const missingOf = (principal: Principal | undefined, scope: PrincipalScope | undefined): PrincipalScope | undefined =>
   scope === undefined || grants(principal?.scopes ?? [], scope) ? undefined : scope
@@ -118,7 +122,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    return Effect.forEach(frames, (frame) => this.#onFrame(frame), { discard: true })
+    return inTurn(frames, (frame) => this.#onFrame(frame))
   }
 
   #onFrame(frame: string): Effect.Effect<void> {
@@ -137,7 +141,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   /** `asked`: the client itself has sent this, so that it counts towards its rate. */
   #obeyAll(inbound: ReadonlyArray<Inbound<R>>, asked = false): Effect.Effect<void> {
-    return Effect.forEach(inbound, (one) => this.#obey(one, asked), { discard: true })
+    return inTurn(inbound, (one) => this.#obey(one, asked))
   }
 
   #obey(inbound: Inbound<R>, asked: boolean): Effect.Effect<void> {
