@@ -64,16 +64,21 @@ export class OpenClawClient {
     })
   }
 
+  /** One at a time: who waits for an answer passes over those of others. */
   ask(method: string, params: unknown = {}): Effect.Effect<Frame> {
-    const id = `r${++this.#lastId}`
-    this.send({ type: "req", id, method, params })
-    return this.answer(id)
+    return Effect.suspend(() => {
+      const id = `r${++this.#lastId}`
+      this.send({ type: "req", id, method, params })
+      return this.answer(id)
+    })
   }
 
   /** Sends `connect` and takes the next frame, whatever it is: no event may come before the answer. */
   connect(params: object): Effect.Effect<Frame> {
-    this.send({ type: "req", id: "hello", method: "connect", params })
-    return this.next
+    return Effect.suspend(() => {
+      this.send({ type: "req", id: "hello", method: "connect", params })
+      return this.next
+    })
   }
 }
 

@@ -29,8 +29,16 @@ const Device = {
   nonce: maybe(Text),
 }
 
-/** An addition of this gateway: the position up to which the client knows, or true to be told positions from now on. */
-const resume = maybe(Schema.Union([Schema.Literal(true), Position]))
+/**
+ * An addition of this gateway: true to be told positions from now on, or the position up to which the client knows, and
+ * what it had subscribed to: what it missed of that is told as well.
+ */
+const resume = maybe(
+  Schema.Union([
+    Schema.Literal(true),
+    Schema.Struct({ ...Position.fields, sessions: maybe(Schema.Boolean), messages: maybe(Schema.Array(Text)) }),
+  ]),
+)
 
 const Open = Schema.Struct({
   minProtocol: Protocol,
@@ -154,6 +162,10 @@ export const readConnect = (params: unknown, strict: boolean): Result.Result<Con
   }
   return Result.mapError(readOpen(params), worded)
 }
+
+/** Where the client stood, if it has been here before. */
+export const resumed = ({ resume }: Pick<Connect, "resume">) =>
+  typeof resume === "object" && resume !== null ? resume : undefined
 
 export const protocols = [3, 4] as const
 export type Protocol = (typeof protocols)[number]

@@ -11,7 +11,7 @@ import { VERSION } from "../../domain/Version.ts"
 import * as Redacted from "effect/Redacted"
 import type { IssuedToken } from "../../services/Devices.ts"
 import { all, ask, known, map } from "../Inquiry.ts"
-import { type Connect, type Protocol, scopesOf } from "./Connect.ts"
+import { type Connect, type Protocol, resumed, scopesOf } from "./Connect.ts"
 import type { Json } from "./Frames.ts"
 import { health } from "./Health.ts"
 import { capabilities, methodNames } from "./Methods.ts"
@@ -87,7 +87,6 @@ export interface HelloFacts {
 /** `snapshot`: JSON of the above. */
 export const hello = (facts: HelloFacts, snapshot: unknown): Json => {
   const { connect, connectionId, issued, limits, lost, position, principal, protocol } = facts
-  const resuming = typeof connect.resume === "object" && connect.resume !== null
   return {
     type: "hello-ok",
     protocol,
@@ -101,6 +100,8 @@ export const hello = (facts: HelloFacts, snapshot: unknown): Json => {
       tickIntervalMs: TICK_MS,
     },
     position,
-    ...(resuming && { resume: lost === null ? { resumed: true } : { resumed: false, reason: lost } }),
+    ...(resumed(connect) !== undefined && {
+      resume: lost === null ? { resumed: true } : { resumed: false, reason: lost },
+    }),
   }
 }

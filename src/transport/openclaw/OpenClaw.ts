@@ -12,6 +12,7 @@ import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
 import { type Method, own } from "../DialectMethods.ts"
 import { type Audience, audienceOf, filterOf, heed, wordingOf } from "./Audience.ts"
+import { resumed } from "./Connect.ts"
 import { ofFault } from "./Errors.ts"
 import { tell, tellText, TEXT_MS, tick } from "./Events.ts"
 import {
@@ -29,6 +30,7 @@ import { hello, snapshot, TICK_MS } from "./Hello.ts"
 import { methods } from "./Methods.ts"
 import { positioned } from "./Positions.ts"
 import * as Refusals from "./Refusals.ts"
+import { canonicalKey } from "./SessionKeys.ts"
 
 export interface OpenClawRef extends Ref {
   readonly id: string
@@ -58,6 +60,18 @@ const NODE_REFUSALS = 10
 const say = (text: string): In => ({ _tag: "Say", text })
 
 const close = (code: CloseCode): In => ({ _tag: "Close", code })
+
+/** What a client hears from the beginning: if it resumes, also what it had subscribed to. */
+const audienceFor = ({ connect, era, protocol }: Newcomer): Audience => {
+  const { messages, sessions } = resumed(connect) ?? {}
+  const { caps, client } = connect
+  const readsParams = era === "control-center"
+  const begun = audienceOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams })
+  const subscribed = sessions === true ? heed(begun, "sessions.subscribe", {}) : begun
+  const hear = (audience: Audience, key: string) =>
+    heed(audience, "sessions.messages.subscribe", { key: canonicalKey(key) })
+  return (messages ?? []).reduce(hear, subscribed)
+}
 
 /** The client is in, and hello-ok is on its way. */
 interface Welcome {
@@ -131,23 +145,18 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     const { held, issued, newcomer, principal } = welcome
     const { connect, era, id, protocol } = newcomer
     const { connectionId, head, lost } = this.#facts
-    const { resume } = connect
-    const from = typeof resume === "object" && resume !== null ? resume : undefined
+    const from = resumed(connect)
     const reason = from === undefined ? null : lost(from)
     const position = head()
     const facts = { connect, protocol, connectionId, principal, issued, limits: this.#options.limits, position }
     const told = hello({ ...facts, lost: reason }, answer)
-    this.#placed = resume != null
-    this.#audience = audienceOf({
-      protocol,
-      clientId: connect.client.id,
-      caps: connect.caps ?? [],
-      readsParams: era === "control-center",
-    })
+    const audience = audienceFor(newcomer)
+    this.#placed = connect.resume != null
+    this.#audience = audience
     this.#welcome = undefined
     return [
       say(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
-      this.#follow(this.#audience, reason === null ? (from ?? position) : position),
+      this.#follow(audience, from === undefined || reason !== null ? position : { epoch: from.epoch, seq: from.seq }),
       ...held.flatMap((text) => this.#readRequest(text)),
     ]
   }
