@@ -41,3 +41,35 @@ export const expectValid = (schema: keyof typeof ProtocolSchemas, value: unknown
   const problems = Value.Errors(ProtocolSchemas[schema], value).map((error) => `${error.instancePath} ${error.message}`)
   expect(problems, `${schema}: ${JSON.stringify(value)}`).toEqual([])
 }
+
+type Told = { readonly event?: string; readonly payload?: any }
+
+/** Told with a run's events since they first were sent, and missing in the published schema. */
+const withoutSession = ({ agentId: _agentId, sessionKey: _sessionKey, ...data }: any) => data
+
+/** An event frame and its data. What has no published schema has been seen from the reference gateway only. */
+export const expectValidEvent = (frame: Told): void => {
+  const { event, payload } = frame
+  expectValid("EventFrame", frame)
+  switch (event) {
+    case "chat":
+      return expectValid("ChatEvent", payload)
+    case "agent":
+    case "session.tool":
+      return expectValid("AgentEvent", withoutSession(payload))
+    case "presence":
+      for (const entry of payload.presence) expectValid("PresenceEntry", entry)
+      return
+    case "sessions.changed":
+      if (payload.session !== undefined) expectValid("SessionRow", payload.session)
+      return
+    case "tick":
+      return expectValid("TickEvent", payload)
+    case "shutdown":
+      return expectValid("ShutdownEvent", payload)
+    case "device.pair.requested":
+      return expectValid("DevicePairRequestedEvent", payload)
+    case "device.pair.resolved":
+      return expectValid("DevicePairResolvedEvent", payload)
+  }
+}
