@@ -255,7 +255,8 @@ export const make = Effect.fnUntraced(function* (
         for (const { peer } of group.followers) group.hand(peer, worded)
       }
     })
-    yield* Effect.forkScoped(Effect.forever(Effect.delay(beatOnce, beat.everyMs)))
+    const beatOn = Effect.catchDefect(beatOnce, (bug) => Effect.sync(() => complain(bug)))
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(beatOn, beat.everyMs)))
   }
 
   const tellPast = Effect.fnUntraced(function* (group: Group, follower: Follower, page: ReadonlyArray<EventItem>) {

@@ -20,9 +20,12 @@ const boom = (): never => {
 
 type Line = typeof lines extends Dialect<infer R> ? R : never
 
+let beats = 0
+
 const buggy: Dialect<Line> = {
   ...lines,
   name: "buggy",
+  beat: { everyMs: 50, frame: () => (++beats === 1 ? boom() : { policy: "must", text: "0 beat null" }) },
   methods: new Map([
     ...contractMethods,
     ["throws", own(Schema.Struct({}), boom)],
@@ -112,7 +115,19 @@ describe("a dialect with bugs", () => {
           yield* socket.find((frame) => (frame.includes("CaughtUp") ? frame : undefined))
         }
         yield* runs.inject({ sessionKey: "told", text: "hello", role: "user" })
-        for (const socket of sockets) expect(yield* socket.next).toContain("MessageAdded")
+        for (const socket of sockets) {
+          const next = yield* socket.find((frame) => (frame.startsWith("0 beat") ? undefined : frame))
+          expect(next).toContain("MessageAdded")
+        }
+      }),
+    )
+
+    it.effect("that stumbles at one beat goes on with the next", () =>
+      Effect.gen(function* () {
+        const socket = yield* open
+        socket.send('1 events.subscribe {"topics":["memory"]}')
+        yield* socket.find((frame) => (frame.startsWith("0 beat") ? true : undefined))
+        expect(beats).toBeGreaterThan(1)
       }),
     )
   })
