@@ -1,0 +1,64 @@
+/**
+ * The comparison: several servers do the same work in interleaved rounds, so that all meet the same machine, and the
+ * medians are set against each other. What the machine does besides is in all of them alike.
+ */
+import type { Server } from "./Server.ts"
+
+export interface Effort {
+  readonly rounds: number
+  /** Until the code that is measured is the code that stays. */
+  readonly warmUp: number
+  /** Of the numbers of connections and messages: 1, or little for a smoke test. */
+  readonly scale: number
+}
+
+export interface Figure {
+  readonly target: string
+  readonly value: number
+  /** Smallest and largest of the rounds. */
+  readonly range?: readonly [number, number]
+}
+
+/** One line of the results. */
+export interface Result {
+  readonly work: string
+  /** Of the values: "µs", "KB", "ms", "MB". */
+  readonly unit: string
+  readonly figures: ReadonlyArray<Figure>
+  /** What the gateway should stay under: as a ratio to the first figure, or as a value. */
+  readonly goal?: { readonly ratio: number } | { readonly value: number }
+}
+
+export const median = (values: ReadonlyArray<number>): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+
+export const percentile = (values: ReadonlyArray<number>, share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? 0
+
+export const figure = (target: string, values: ReadonlyArray<number>): Figure => ({
+  target,
+  value: median(values),
+  range: [Math.min(...values), Math.max(...values)],
+})
+
+export const compare = async <S extends { readonly server: Server }>(
+  subjects: ReadonlyArray<S>,
+  { rounds, warmUp }: Effort,
+  work: (subject: S) => Promise<number>,
+): Promise<ReadonlyArray<Figure>> => {
+  const values = subjects.map((): Array<number> => [])
+  for (let round = -warmUp; round < rounds; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      const value = await work(subject)
+      if (round >= 0) values[i]!.push(value)
+    }
+  }
+  return subjects.map(({ server }, i) => figure(server.name, values[i]!))
+}
+
+/** Of a target's figure to the first one's. */
+export const ratioOf = ({ figures }: Result, target: string): number | undefined => {
+  const [floor] = figures
+  const measured = figures.find((figure) => figure.target === target)
+  return floor === undefined || measured === undefined ? undefined : measured.value / floor.value
+}

@@ -1,0 +1,144 @@
+/**
+ * A server under measurement: a process of its own, what it has used so far, and the few words by which the load
+ * generator speaks to it. It knows no scenario.
+ */
+import { type ChildProcess, fork } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { Count, frame, Line, type Upgrade } from "./Line.ts"
+import type { Question, Usage } from "./Probe.ts"
+
+/** How one says the same things to different servers. */
+export interface Words {
+  readonly upgrade: Upgrade
+  /** What is said after the upgrade, and the mark of the answer, where that is part of the handshake. */
+  readonly greeting?: { readonly say: string; readonly mark: string }
+  readonly ping: (id: number) => string
+  /** In the answer to each ping, once. */
+  readonly pong: string
+  readonly follow: Follow
+  /** Of the frames that ask for an acknowledgement; in each once. */
+  readonly chunk: string
+  readonly acknowledge: (id: number) => string
+}
+
+/** How one follows events: what is said, and the mark of the answer; or the path alone. */
+export type Follow = { readonly say: (id: number) => string; readonly mark: string } | { readonly upgrade: Upgrade }
+
+export interface ServerOptions {
+  readonly file: string
+  readonly args?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+  readonly words: Words
+  /** Makes events happen where the server has no ear for `Tell`. */
+  readonly tell?: (server: Server, count: number) => Promise<void>
+}
+
+/** Connections that are being opened at a time. */
+const AT_ONCE = 25
+
+const PROBE = join(import.meta.dirname, "Probe.ts")
+
+/** `--profile`: each server writes what its processor did into this folder when it ends. */
+export const profiling: { folder: string | undefined } = { folder: undefined }
+
+/** Once the server has printed where it listens, as `...:port`. */
+const portOf = (name: string, child: ChildProcess): Promise<number> =>
+  new Promise((resolve, reject) => {
+    let printed = ""
+    child.once("exit", () => reject(new Error(`${name} ended: ${printed}`)))
+    child.stdout?.on("data", (text: Buffer) => {
+      printed += String(text)
+      const port = /127\.0\.0\.1:(\d+)\s/.exec(printed)?.[1]
+      if (port !== undefined) resolve(Number(port))
+    })
+  })
+
+export class Server {
+  readonly name: string
+  readonly port: number
+  readonly words: Words
+  readonly #process: ChildProcess
+  readonly #tell: ServerOptions["tell"]
+
+  constructor(name: string, port: number, process: ChildProcess, { tell, words }: ServerOptions) {
+    this.name = name
+    this.port = port
+    this.words = words
+    this.#process = process
+    this.#tell = tell
+  }
+
+  static async start(name: string, options: ServerOptions): Promise<Server> {
+    const { folder } = profiling
+    const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`]
+    const child = fork(options.file, options.args ?? [], {
+      execArgv: ["--expose-gc", "--import", PROBE, ...profile],
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    })
+    return new Server(name, await portOf(name, child), child, options)
+  }
+
+  async usage(question: "Usage" | "Settled" = "Usage"): Promise<Usage> {
+    this.#ask({ _tag: question })
+    const [usage] = await once(this.#process, "message")
+    return usage
+  }
+
+  /** What the server's processor did for the work, in microseconds. */
+  async cpuOf(work: () => Promise<unknown>): Promise<number> {
+    const before = await this.usage()
+    await work()
+    return (await this.usage()).cpuMicros - before.cpuMicros
+  }
+
+  async tell(count: number): Promise<void> {
+    if (this.#tell !== undefined) return this.#tell(this, count)
+    this.#ask({ _tag: "Tell", count })
+  }
+
+  async open(upgrade = this.words.upgrade): Promise<Line> {
+    const { greeting } = this.words
+    const line = await Line.open(this.port, upgrade)
+    if (greeting !== undefined) await line.exchange(frame(greeting.say), greeting.mark, 1)
+    return line
+  }
+
+  /** One who is told events, once it is. `hear` is given what comes before that, too. */
+  async follow(id: number, hear: (line: Line, data: Buffer) => void): Promise<Line> {
+    const { follow } = this.words
+    if ("upgrade" in follow) return this.open(follow.upgrade)
+    const line = await this.open()
+    await new Promise<void>((resolve) => {
+      const answer = new Count(follow.mark)
+      line.listen((data) => {
+        hear(line, data)
+        answer.take(data)
+        if (answer.seen > 0) resolve()
+      })
+      line.write(frame(follow.say(id)))
+    })
+    return line
+  }
+
+  /** So few at a time that a gateway does not take them for a flood of strangers. */
+  async many(count: number, open: (index: number) => Promise<Line> = () => this.open()): Promise<ReadonlyArray<Line>> {
+    const lines: Array<Line> = []
+    while (lines.length < count) {
+      const some = Math.min(AT_ONCE, count - lines.length)
+      lines.push(...(await Promise.all(Array.from({ length: some }, (_, i) => open(lines.length + i)))))
+    }
+    return lines
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#process, "exit")
+    this.#process.disconnect()
+    await ended
+  }
+
+  #ask(question: Question): void {
+    this.#process.send(question)
+  }
+}

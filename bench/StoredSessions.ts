@@ -1,0 +1,28 @@
+/** A state folder as a gateway leaves it that has held 10,000 conversations. */
+import { setTimeout as sleep } from "node:timers/promises"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { startGateway, temporaryFolder } from "./Targets.ts"
+
+export const STORED = 10_000
+
+/** A gateway makes the tables; the rows are written past it, as it would have taken minutes of talking. */
+export const storedSessions = async (count: number): Promise<string> => {
+  const stateDir = temporaryFolder()
+  await (await startGateway({ stateDir })).stop()
+  await sleep(100)
+  const db = new DatabaseSync(join(stateDir, "causeway.db"))
+  const insert = db.prepare(
+    `INSERT INTO sessions VALUES (?, 'main', 'direct', ?, NULL, 'web', ?, NULL, ?, ?, 9, 9, 9, ?, ?)`,
+  )
+  const at = Date.now() - count * 1_000
+  db.exec("BEGIN")
+  for (let n = 0; n < count; n++) {
+    const peer = `peer-${(n * 7_919) % count}`
+    const updatedAt = at + ((n * 104_729) % count) * 1_000
+    insert.run(`agent:main:direct:${peer}`, peer, peer, n % 50, `The newest message of ${peer}`, at, updatedAt)
+  }
+  db.exec("COMMIT")
+  db.close()
+  return stateDir
+}

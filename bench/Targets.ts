@@ -1,0 +1,103 @@
+/**
+ * What is compared: the floor, two ways to build such a server without a gateway, and the gateway as it ships, started
+ * by its own command with every default.
+ */
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { frame, type Line } from "./Line.ts"
+import { Server, type Words } from "./Server.ts"
+import { SESSION, TEXT } from "./servers/Item.ts"
+
+export type TargetName = "plain ws" | "socket.io" | "effect/rpc" | "causeway"
+
+const ROOT = join(import.meta.dirname, "..")
+
+/** Built by `npm run build`. */
+export const BINARY = join(ROOT, "dist/main.js")
+
+const serverFile = (name: string) => join(import.meta.dirname, "servers", `${name}.ts`)
+
+const request = (id: number, tag: string, payload: unknown): string =>
+  JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] })
+
+const ping = (id: number): string => request(id, "ping", {})
+
+const acknowledge = (requestId: number): string => JSON.stringify({ _tag: "Ack", requestId })
+
+/** In each event, once. */
+export const EVENT = `"MessageAdded"`
+
+const plain: Words = {
+  upgrade: { path: "/" },
+  ping,
+  pong: `"ping"`,
+  follow: { upgrade: { path: "/follow" } },
+  chunk: EVENT,
+  acknowledge,
+}
+
+const socketIo: Words = {
+  upgrade: { path: "/socket.io/?EIO=4&transport=websocket" },
+  greeting: { say: "40", mark: "40{" },
+  ping: (id) => `42${id}["ping",{}]`,
+  pong: `"at":`,
+  follow: { say: (id) => `42${id}["follow"]`, mark: "[{}]" },
+  chunk: EVENT,
+  acknowledge: () => `42["ack"]`,
+}
+
+const rpc = (headers: Readonly<Record<string, string>> = {}): Words => ({
+  upgrade: { path: "/rpc", headers },
+  ping,
+  pong: `"at":`,
+  follow: { say: (id) => request(id, "events.subscribe", { topics: ["chat"] }), mark: `"CaughtUp"` },
+  chunk: `{"_tag":"Chunk"`,
+  acknowledge,
+})
+
+/** A folder that is gone with the process. */
+export const temporaryFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "causeway-bench-"))
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What happens in a gateway is what its clients do: messages are added to a transcript by one of them. */
+const teller = () => {
+  let line: Promise<Line> | undefined
+  let id = 0
+  return async (server: Server, count: number): Promise<void> => {
+    line ??= server.open()
+    const inject = () => request(++id, "chat.inject", { sessionKey: SESSION, text: TEXT, role: "user" })
+    const frames = frame(`[${Array.from({ length: count }, inject).join()}]`)
+    ;(await line).write(frames)
+  }
+}
+
+export interface GatewayOptions {
+  readonly stateDir?: string
+  /** Limits that the load generator itself would hit. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export const startGateway = ({ env = {}, stateDir = temporaryFolder() }: GatewayOptions = {}): Promise<Server> => {
+  const token = randomUUID()
+  return Server.start("causeway", {
+    file: BINARY,
+    args: ["start", "--port", "0", "--state-dir", stateDir, "--log-level", "error"],
+    env: { ...env, GATEWAY_TOKEN: token },
+    words: rpc({ Authorization: `Bearer ${token}` }),
+    tell: teller(),
+  })
+}
+
+const targets: Record<TargetName, () => Promise<Server>> = {
+  "plain ws": () => Server.start("plain ws", { file: serverFile("PlainWs"), words: plain }),
+  "socket.io": () => Server.start("socket.io", { file: serverFile("SocketIo"), words: socketIo }),
+  "effect/rpc": () => Server.start("effect/rpc", { file: serverFile("EffectRpc"), words: rpc() }),
+  causeway: () => startGateway(),
+}
+
+export const start = (name: TargetName): Promise<Server> => targets[name]()

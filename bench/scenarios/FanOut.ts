@@ -1,0 +1,146 @@
+/**
+ * An event told to 1,000 subscribers: what one delivery costs, when events come one at a time and when they come in
+ * bursts. A stock RpcClient acknowledges each chunk that it gets; where that is part of the work, all clients do.
+ */
+import { compare, type Effort, type Result } from "../Compare.ts"
+import { Count, frame, type Line } from "../Line.ts"
+import type { Server, Words } from "../Server.ts"
+import { EVENT, start, type TargetName } from "../Targets.ts"
+
+interface Kind {
+  readonly events: number
+  readonly burst: number
+  readonly acknowledges: boolean
+  /** As clients number their requests: each of its own, or all alike. */
+  readonly ids: (index: number) => number
+}
+
+/** What has not come by then never will. */
+const PATIENCE_MS = 30_000
+
+/** A gateway gives up clients that are silent for a minute. */
+const SIGN_MS = 20_000
+
+/** One who follows: counts the events that come, and acknowledges the chunks that they come in. */
+class Follower {
+  readonly #events = new Count(EVENT)
+  readonly #chunks: Count
+  readonly #acknowledgement: Buffer | undefined
+
+  constructor({ acknowledge, chunk }: Words, id: number, acknowledges: boolean) {
+    this.#chunks = new Count(chunk)
+    this.#acknowledgement = acknowledges ? frame(acknowledge(id)) : undefined
+  }
+
+  /** How many events came. */
+  hear(line: Line, data: Buffer): number {
+    const { seen: events } = this.#events
+    this.#events.take(data)
+    if (this.#acknowledgement !== undefined) {
+      const { seen: chunks } = this.#chunks
+      this.#chunks.take(data)
+      for (let i = chunks; i < this.#chunks.seen; i++) line.write(this.#acknowledgement)
+    }
+    return this.#events.seen - events
+  }
+}
+
+/** All who follow, and how many events have come to them. */
+class Audience {
+  readonly #name: string
+  #lines: ReadonlyArray<Line> = []
+  #come = 0
+  #awaited = 0
+  #arrived: () => void = () => {}
+  readonly #signs = setInterval(() => this.#lines.forEach((line) => line.sign()), SIGN_MS)
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  static async gather(server: Server, size: number, { acknowledges, ids }: Kind): Promise<Audience> {
+    const audience = new Audience(server.name)
+    audience.#lines = await server.many(size, async (index) => {
+      const follower = new Follower(server.words, ids(index), acknowledges)
+      const line = await server.follow(ids(index), (line, data) => follower.hear(line, data))
+      line.listen((data) => audience.#hear(follower.hear(line, data)))
+      return line
+    })
+    return audience
+  }
+
+  #hear(events: number): void {
+    this.#come += events
+    if (this.#come >= this.#awaited) this.#arrived()
+  }
+
+  /** Resolves when so many more events have come to each. */
+  arrival(events: number): Promise<void> {
+    this.#awaited += events * this.#lines.length
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`${this.#name}: ${this.#come} of ${this.#awaited} events have come`))
+      const timer = setTimeout(late, PATIENCE_MS)
+      this.#arrived = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  close(): void {
+    clearInterval(this.#signs)
+    for (const line of this.#lines) line.close()
+  }
+}
+
+const tell = async (names: ReadonlyArray<TargetName>, effort: Effort, kind: Kind) => {
+  const followers = Math.ceil(1_000 * effort.scale)
+  const subjects = await Promise.all(
+    names.map(async (name) => {
+      const server = await start(name)
+      return { server, audience: await Audience.gather(server, followers, kind) }
+    }),
+  )
+  const bursts = Math.ceil((kind.events / kind.burst) * effort.scale)
+  const figures = await compare(subjects, effort, async ({ audience, server }) => {
+    const micros = await server.cpuOf(async () => {
+      for (let i = 0; i < bursts; i++) {
+        const arrival = audience.arrival(kind.burst)
+        await server.tell(kind.burst)
+        await arrival
+      }
+    })
+    return micros / (bursts * kind.burst * followers)
+  })
+  for (const { audience, server } of subjects) {
+    audience.close()
+    await server.stop()
+  }
+  return figures
+}
+
+const alike = () => 1
+const own = (index: number) => index
+const paced = { events: 40, burst: 1 }
+const bursts = { events: 160, burst: 32 }
+
+const all: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
+/** A stock effect/rpc stream stands still until its chunk is acknowledged. */
+const unasked: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "causeway"]
+
+export const fanOut = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const run = (work: string, names: ReadonlyArray<TargetName>, kind: Kind, goal?: number) =>
+    tell(names, effort, kind).then((figures): Result => ({
+      work,
+      unit: "µs",
+      figures,
+      ...(goal !== undefined && { goal: { ratio: goal } }),
+    }))
+  return [
+    await run("event to 1,000, paced", unasked, { ...paced, acknowledges: false, ids: alike }, 1.3),
+    await run("event to 1,000, bursts of 32", unasked, { ...bursts, acknowledges: false, ids: alike }, 0.3),
+    await run("event to 1,000, paced, each acknowledged", all, { ...paced, acknowledges: true, ids: alike }),
+    await run("event to 1,000, bursts of 32, each acknowledged", all, { ...bursts, acknowledges: true, ids: alike }),
+    await run("event to 1,000, paced, 1,000 request ids", unasked, { ...paced, acknowledges: false, ids: own }),
+  ]
+}

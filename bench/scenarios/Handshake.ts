@@ -1,0 +1,21 @@
+/** From a TCP connection to one that can be used: the upgrade, who it is, and what the server keeps of it. */
+import { compare, type Effort, type Result } from "../Compare.ts"
+import type { Line } from "../Line.ts"
+import { start, type TargetName } from "../Targets.ts"
+
+const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
+
+export const handshake = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const subjects = await Promise.all(names.map(async (name) => ({ server: await start(name) })))
+  const connections = Math.ceil(500 * effort.scale)
+  const figures = await compare(subjects, effort, async ({ server }) => {
+    let lines: ReadonlyArray<Line> = []
+    const micros = await server.cpuOf(async () => {
+      lines = await server.many(connections)
+    })
+    for (const line of lines) line.close()
+    return micros / connections
+  })
+  for (const { server } of subjects) await server.stop()
+  return [{ work: "connect and handshake", unit: "µs", figures, goal: { ratio: 1.5 } }]
+}

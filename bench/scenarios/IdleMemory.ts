@@ -1,0 +1,31 @@
+/** What a connection costs that says nothing: resident memory of the server, once what is garbage has been collected. */
+import { type Effort, type Figure, figure, type Result } from "../Compare.ts"
+import { start, type TargetName } from "../Targets.ts"
+
+const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
+
+/** What every first connection brings with it: code, buffers, tables. */
+const FIRST = 200
+
+/** Memory is taken in steps, so that a process has one answer only. */
+const ROUNDS = 5
+
+export const idleMemory = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
+  const connections = Math.ceil(5_000 * scale)
+  const values = new Map<string, Array<number>>(names.map((name) => [name, []]))
+  for (let round = 0; round < Math.min(rounds, ROUNDS); round++) {
+    for (const name of names) {
+      const server = await start(name)
+      for (const line of await server.many(Math.ceil(FIRST * scale))) line.close()
+      const before = await server.usage("Settled")
+      const lines = await server.many(connections)
+      const after = await server.usage("Settled")
+      values.get(name)!.push((after.rssBytes - before.rssBytes) / connections / 1_024)
+      for (const line of lines) line.close()
+      await server.stop()
+    }
+  }
+  const figures = names.map((name): Figure => figure(name, values.get(name)!))
+  const work = "idle memory per connection, 5,000 connections"
+  return [{ work, unit: "KB", figures, goal: { value: 14 } }]
+}

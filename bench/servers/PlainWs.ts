@@ -1,0 +1,29 @@
+/**
+ * The floor: `ws` and nothing else. Echoes each message; those at `/follow` are told events by a loop of `send`, and what
+ * they say is not looked at.
+ */
+import { type WebSocket, WebSocketServer } from "ws"
+import type { Question } from "../Probe.ts"
+import { nextItem } from "./Item.ts"
+
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false, clientTracking: false })
+const followers = new Set<WebSocket>()
+
+server.on("connection", (socket, request) => {
+  if (request.url === "/follow") {
+    followers.add(socket)
+    socket.on("message", () => {}).on("close", () => followers.delete(socket))
+  } else {
+    socket.on("message", (data, binary) => socket.send(data, { binary }))
+  }
+})
+
+process.on("message", (question: Question) => {
+  if (question._tag !== "Tell") return
+  for (let i = 0; i < question.count; i++) {
+    const text = JSON.stringify(nextItem())
+    for (const follower of followers) follower.send(text)
+  }
+})
+
+server.on("listening", () => console.log(`127.0.0.1:${(server.address() as { readonly port: number }).port}`))
