@@ -69,7 +69,8 @@ export const GatewaySettings = Schema.Struct({
     description: "The folder of Markdown files that agents share. Left out: memory/ in the state folder.",
   }),
   controlUiDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: it is not served.",
+    description:
+      "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: it is not served.",
   }),
   runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that name none."),
   durability: option(

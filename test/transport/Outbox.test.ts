@@ -158,9 +158,9 @@ describe("an outbox", () => {
   it("gives no more than was asked for, and at least one frame", () => {
     const outbox = new Outbox()
     for (const text of ["x".repeat(98), "y".repeat(98), "z".repeat(500)]) outbox.must(text)
-    expect(outbox.take(150).map(({ body }) => body.slice(0, 1))).toEqual(["x"])
-    expect(outbox.take(10).map(({ body }) => body.slice(0, 1))).toEqual(["y"])
-    expect(outbox.take(10).map(({ body }) => body.slice(0, 1))).toEqual(["z"])
+    expect(outbox.take(150).map(({ body }) => String(body)[0])).toEqual(["x"])
+    expect(outbox.take(10).map(({ body }) => String(body)[0])).toEqual(["y"])
+    expect(outbox.take(10).map(({ body }) => String(body)[0])).toEqual(["z"])
     expect(outbox.take(10)).toEqual([])
   })
 
