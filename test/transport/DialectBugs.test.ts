@@ -111,7 +111,7 @@ describe("a dialect with bugs", () => {
         const runs = yield* Runs
         const sockets = [yield* open, yield* open]
         for (const socket of sockets) {
-          socket.send('1 events.subscribe {"topics":["sessions","chat"]}')
+          socket.send('1 events.subscribe {"topics":["sessions","chat"],"sessionKey":"told"}')
           yield* socket.find((frame) => (frame.includes("CaughtUp") ? frame : undefined))
         }
         yield* runs.inject({ sessionKey: "told", text: "hello", role: "user" })
