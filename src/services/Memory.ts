@@ -57,8 +57,9 @@ export class Memory extends Context.Service<
         /** Between looking and telling nobody else writes: what is told is never older than what was told before. */
         const alone = Semaphore.withPermit(yield* Semaphore.make(1))
 
-        const tell = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>) {
-          const news = difference(told, found, same)
+        /** `written`: told as changed even where size and time say nothing, as file systems tick in milliseconds. */
+        const tell = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>, written?: string) {
+          const news = difference(told, found, (before, now) => now.id !== written && same(before, now))
           if (isNothing(news)) return
           yield* events.commit((db) => [undefined, remember(db, news)])
           told = found
@@ -85,7 +86,7 @@ export class Memory extends Context.Service<
         ) {
           const document = yield* documents.write(id, content, options.create === true)
           // The document is written, whether or not it can be told now: if not, the next comparison tells it.
-          yield* Effect.ignore(tell(new Map([...told, [id, document]])))
+          yield* Effect.ignore(tell(new Map([...told, [id, document]]), id))
           return document
         }, alone)
 

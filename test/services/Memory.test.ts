@@ -210,6 +210,18 @@ describe("a change of a document", () => {
     ),
   )
 
+  it.live("by the gateway is told even where neither size nor time of the file shows it", () =>
+    inFolder(
+      Effect.fnUntraced(function* () {
+        const memory = yield* Memory
+        const told = yield* (yield* Events).listen
+        for (let i = 10; i < 40; i++) yield* memory.write("same", `content ${i}`)
+        const events = yield* Effect.forEach(Array.from({ length: 30 }), () => next(told))
+        expect(events.every(({ _tag }) => _tag === "MemoryChanged")).toBe(true)
+      }),
+    ),
+  )
+
   it.live("by somebody else is told as soon as the file system reports it", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {
