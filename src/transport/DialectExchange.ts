@@ -270,12 +270,16 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         ref,
         Effect.sync(() => interrupt?.()),
       )
+      let announced = false
+      const hear = (value: unknown) => {
+        announced = true
+        return this.#speech.item(ref, name, value, undefined)
+      }
       const calls = Effect.suspend(() =>
-        Inquiry.run(
-          inquire(),
-          (method, params) => this.#requests.call(method, params),
-          (value) => this.#speech.item(ref, name, value, undefined),
-        ),
+        Inquiry.run(inquire(), (method, params) => this.#requests.call(method, params), hear),
+      ).pipe(
+        // What was announced has happened before the client's eyes: it is not done before all of that is told.
+        Effect.tap(() => (announced ? (this.#host.fanout?.told ?? Done) : Done)),
       )
       const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
       return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {

@@ -23,92 +23,13 @@ import {
 import { Events } from "../services/Events.ts"
 import type { Dialect, Frame, Told } from "./Dialect.ts"
 import { type Call, make as makeDigests } from "./Digests.ts"
-import { textFrame } from "./Frames.ts"
+import { Follower, Group, groupId, type WordedEvent } from "./Groups.ts"
 import { type Inquiry, run } from "./Inquiry.ts"
 import { type PacedText, Pacing } from "./Pacing.ts"
 import type { Peer } from "./Wires.ts"
 
-/** Frames held for one follower while it is brought to the present. More: it is joined anew from where it stands. */
-const HELD_FRAMES = 4_096
-
 /** How long the events wait for an answer. Without it, what was asked about is not told. */
 const PATIENCE = "2 seconds"
-
-interface Worded {
-  readonly told: Frame
-  /** Its position, where a client that has not got it must resume before it. */
-  readonly seq: number | undefined
-  /** The frame's bytes, made when first needed and shared by all. */
-  bytes: Buffer | undefined
-}
-
-interface WordedEvent extends Worded {
-  readonly seq: number
-}
-
-class Follower {
-  readonly peer: Peer
-  /** Everything up to it was handed to the outbox. */
-  seq: number
-  /** What happens while the past is still being told; undefined: the follower is in the present. */
-  held: Array<WordedEvent> | undefined = []
-  /** More happened than can be held. */
-  outrun = false
-  /** Not all of the past could be told. */
-  reset: ResetReason | null = null
-
-  constructor(peer: Peer, seq: number) {
-    this.peer = peer
-    this.seq = seq
-  }
-}
-
-/** All who get the same frames. */
-class Group {
-  readonly key: string
-  readonly filter: EventFilter
-  readonly followers = new Set<Follower>()
-
-  constructor(key: string, filter: EventFilter) {
-    this.key = key
-    this.filter = filter
-  }
-
-  /** The same bytes for everybody who is at the same place: one Buffer for the whole batch. */
-  deliver(batch: ReadonlyArray<WordedEvent>): void {
-    const first = batch[0]!.seq
-    const last = batch.at(-1)!.seq
-    let whole: Buffer | undefined
-    for (const follower of this.followers) {
-      const { held, peer } = follower
-      if (held !== undefined) {
-        if (held.length + batch.length > HELD_FRAMES) follower.outrun = true
-        else held.push(...batch)
-      } else if (follower.seq < first && !peer.behind) {
-        whole ??= batch.length === 1 ? bytesOf(batch[0]!) : Buffer.concat(batch.map(bytesOf))
-        peer.sendShared(whole, batch.length, first)
-        follower.seq = last
-      } else {
-        for (const worded of batch) if (worded.seq > follower.seq) this.hand(peer, worded)
-        follower.seq = Math.max(follower.seq, last)
-      }
-    }
-  }
-
-  hand(peer: Peer, worded: Worded): void {
-    const { seq, told } = worded
-    // A client that keeps up gets the shared bytes; policies are for what has to wait.
-    if (told.policy === "must" || !peer.behind) return peer.sendShared(bytesOf(worded), 1, seq)
-    // One connection may follow several times: what waits under one key is not another's.
-    const key = `${this.key}\n${told.key}`
-    if (told.policy === "latest") peer.sendLatest(key, told.text, seq)
-    else peer.sendAppended(key, told.value, told.by, seq)
-  }
-}
-
-const groupId = (key: string, filter: EventFilter): string => `${key}\n${JSON.stringify(filter)}`
-
-const bytesOf = (worded: Worded): Buffer => (worded.bytes ??= textFrame(worded.told.text))
 
 export interface Followed {
   /** Everything up to it was handed to the outbox: from here a client that got all of that can resume. */
@@ -118,6 +39,8 @@ export interface Followed {
 }
 
 export interface Fanout {
+  /** Returns when all that has happened until now has been told to those who follow it. */
+  readonly told: Effect.Effect<void>
   follow(
     peer: Peer,
     key: string,
@@ -140,11 +63,12 @@ export const make = Effect.fnUntraced(function* (
   const groups = new Map<string, Group>()
   /** Everything up to it was handed to all who are in the present. */
   let toldSeq = start
+  /** Who wants to know when a position is reached, in order. */
+  let waiting: Array<readonly [seq: number, reached: () => void]> = []
 
-  const digests = yield* makeDigests<Group>(call, digestPauseMs, (group, key, text) => {
-    const list: Worded = { told: { policy: "latest", key, text }, seq: undefined, bytes: undefined }
-    for (const { peer } of group.followers) group.hand(peer, list)
-  })
+  const digests = yield* makeDigests<Group>(call, digestPauseMs, (group, key, text) =>
+    group.tell({ policy: "latest", key, text }),
+  )
 
   /** A dialect that cannot word one event can word the next. */
   const complain = (problem: unknown): ReadonlyArray<Told> => {
@@ -214,6 +138,8 @@ export const make = Effect.fnUntraced(function* (
       if (worded.length > 0) group.deliver(worded)
     }
     toldSeq = batch.at(-1)?.seq ?? toldSeq
+    for (const [seq, reached] of waiting) if (seq <= toldSeq) reached()
+    waiting = waiting.filter(([seq]) => seq > toldSeq)
     if (pacing?.next() !== undefined) Queue.offerUnsafe(paced, undefined)
   })
 
@@ -227,10 +153,7 @@ export const make = Effect.fnUntraced(function* (
     for (const text of pacing.due(clock.currentTimeMillisUnsafe())) {
       for (const group of groups.values()) {
         if (!wants(group.filter, text.event)) continue
-        for (const told of pacedFrames(group, text)) {
-          const worded: Worded = { told, seq: undefined, bytes: undefined }
-          for (const { held, peer } of group.followers) if (held === undefined) group.hand(peer, worded)
-        }
+        for (const told of pacedFrames(group, text)) group.tellPresent(told)
       }
     }
   }
@@ -250,9 +173,7 @@ export const make = Effect.fnUntraced(function* (
     const beatOnce = Effect.sync(() => {
       for (const group of groups.values()) {
         const frame = beat.frame(group.key, clock.currentTimeMillisUnsafe())
-        if (frame === undefined) continue
-        const worded: Worded = { told: frame, seq: undefined, bytes: undefined }
-        for (const { peer } of group.followers) group.hand(peer, worded)
+        if (frame !== undefined) group.tell(frame)
       }
     })
     const beatOn = Effect.catchDefect(beatOnce, (bug) => Effect.sync(() => complain(bug)))
@@ -307,7 +228,14 @@ export const make = Effect.fnUntraced(function* (
     if (group.followers.size === 0) groups.delete(groupId(group.key, group.filter))
   }
 
+  const allTold = Effect.callback<void>((resume) => {
+    const { seq } = events.head()
+    if (seq <= toldSeq) return resume(Effect.void)
+    waiting.push([seq, () => resume(Effect.void)])
+  })
+
   return {
+    told: Effect.timeoutOrElse(allTold, { duration: PATIENCE, orElse: () => Effect.void }),
     follow: (peer, key, filter, from, joined) => {
       // A position of another log is none of ours: the beginning is as good for being told so.
       const follower = new Follower(peer, from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0)
