@@ -5,11 +5,11 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
+import { problemsOf } from "./Failure.ts"
 import * as Flags from "./Flags.ts"
 import { nearest } from "./Nearest.ts"
 import { standardInput } from "./StandardInput.ts"
@@ -72,10 +72,3 @@ export const call = Command.make(
 type Call = (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
 const wrong = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
-
-const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-
-const problemsOf = (issue: SchemaIssue.Issue): string =>
-  issuesOf(issue)
-    .issues.map(({ message, path = [] }) => [...path.map(String), message.replace(/^E/, "e")].join(": "))
-    .join("; ")

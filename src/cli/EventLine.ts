@@ -5,7 +5,7 @@
 import { describe } from "../domain/Binding.ts"
 import { type GatewayEvent, sessionOf } from "../domain/Event.ts"
 import type { LogEntry } from "../domain/Log.ts"
-import { faint, moment, shortened } from "./Output.ts"
+import { faint, line, moment, shortened } from "./Output.ts"
 
 type Detail = {
   readonly [Tag in GatewayEvent["_tag"]]?: (event: Extract<GatewayEvent, { readonly _tag: Tag }>) => string
@@ -41,7 +41,7 @@ const detailOf = <Tag extends GatewayEvent["_tag"]>(
 export const eventLine = (at: number, event: GatewayEvent): string | undefined => {
   if (isInBetween(event)) return undefined
   if (event._tag === "LogAdded") return logLine(event.entry)
-  const words = [event._tag.padEnd(15), sessionOf(event) ?? "", shortened(detailOf(event), CHARACTERS)]
+  const words = [event._tag.padEnd(15), line(sessionOf(event) ?? ""), shortened(detailOf(event), CHARACTERS)]
   return `${faint(moment(at))}  ${words
     .filter((word) => word !== "")
     .join("  ")

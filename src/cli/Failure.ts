@@ -5,11 +5,14 @@
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
+import { REFUSED } from "../client/ClientConnection.ts"
 import { RunNotDone } from "../client/Reply.ts"
+import { Unauthenticated } from "../domain/Refusal.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
-import { isContractError, wording } from "./Wording.ts"
+import { type ContractError, isContractError, wording } from "./Wording.ts"
 
 export interface Failure {
   readonly line: string
@@ -20,8 +23,21 @@ const failed = (line: string): Failure => ({ line, exitCode: ExitCode.failed })
 
 const isRunNotDone = Schema.is(RunNotDone)
 
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** What does not fit, field by field: `text: expected a value with a length of at least 1`. */
+export const problemsOf = (issue: SchemaIssue.Issue): string =>
+  issuesOf(issue)
+    .issues.map(({ message, path = [] }) => [...path.map(String), message.replace(/^E/, "e")].join(": "))
+    .join("; ")
+
 const isConnectionError = (error: unknown): error is RpcClientError =>
   Predicate.isTagged(error, "RpcClientError") && error instanceof Error
+
+const fromContract = (error: ContractError): Failure => {
+  const isRefused = error._tag === "Unauthenticated" || error._tag === "Forbidden"
+  return { line: wording(error), exitCode: isRefused ? ExitCode.refused : ExitCode.failed }
+}
 
 export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   if (Cause.hasInterruptsOnly(cause)) return { line: "", exitCode: ExitCode.interrupted }
@@ -31,11 +47,13 @@ export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   if (isRunNotDone(error)) {
     return failed(error.outcome === "aborted" ? "the run was aborted" : `the run failed: ${error.error?.message}`)
   }
-  if (isContractError(error)) {
-    const isRefused = error._tag === "Unauthenticated" || error._tag === "Forbidden"
-    return { line: wording(error), exitCode: isRefused ? ExitCode.refused : ExitCode.failed }
+  if (isContractError(error)) return fromContract(error)
+  // The contract itself refuses what was to be sent, e.g. a message without text.
+  if (error instanceof Error && SchemaIssue.isIssue(error.cause)) {
+    return { line: problemsOf(error.cause), exitCode: ExitCode.usage }
   }
   if (isConnectionError(error)) {
+    if (error.message.includes(REFUSED)) return fromContract(new Unauthenticated({ reason: "invalid" }))
     return { line: `the connection to the gateway broke: ${error.message}`, exitCode: ExitCode.unreachable }
   }
   // Whoever read our output has left: `causeway send … | head -1`.

@@ -23,8 +23,12 @@ export const shortened = (text: string, characters: number): string => {
   return whole.length <= characters ? whole : `${whole.slice(0, characters - 1).trimEnd()}…`
 }
 
-/** To the second, in UTC: `2026-01-31 12:00:00Z`. */
-export const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")}Z`
+/** To the second, in UTC: `2026-01-31 12:00:00Z`. A number that is no time is shown as it is. */
+export const moment = (at: number): string =>
+  Math.abs(at) <= LATEST ? `${new Date(at).toISOString().slice(0, 19).replace("T", " ")}Z` : String(at)
+
+/** Milliseconds from 1970 that a Date can hold, either way. */
+const LATEST = 8.64e15
 
 /** Of secondary interest. Plain where nobody looks, and where NO_COLOR asks for it. */
 export const faint = (text: string, stream: NodeJS.WriteStream = process.stdout): string =>

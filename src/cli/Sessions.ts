@@ -21,7 +21,7 @@ const key = Argument.String("key").pipe(Argument.withDescription("The session's 
 
 const limit = (what: string) =>
   Flag.Int("limit").pipe(
-    Flag.withDescription(`${what} at most.`),
+    Flag.withDescription(`${what} at most. Left out: 50.`),
     Flag.filter(
       (rows) => rows > 0,
       (rows) => `--limit is ${rows}: expected a number above 0`,

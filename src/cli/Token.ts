@@ -60,7 +60,7 @@ const rotate = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Make a new token. A gateway that runs asks for it within a second, without a restart, and closes what came in by the old one. Devices that are paired keep their own tokens.",
+    "Make a new token. A gateway that runs asks for it at once, without a restart, and closes what came in by the old one. Devices that are paired keep their own tokens.",
   ),
   Command.withShortDescription("Make a new token; the old one is worthless at once."),
   Command.withExamples([{ command: "causeway token rotate --yes", description: "Without being asked" }]),

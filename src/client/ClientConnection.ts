@@ -33,6 +33,9 @@ export const backoff = (attempt: number, maxMs: number, random: number): number 
 
 const AUTHENTICATE = "authenticate"
 
+/** What calls fail with on a connection whose token was refused. */
+export const REFUSED = "the gateway refused the token"
+
 class Refused {
   readonly reason: string
   constructor(reason: string) {
@@ -107,8 +110,7 @@ export const make = Effect.fnUntraced(function* (
         for (const frame of yield* reader.pull) {
           for (const message of parse(frame)) {
             if (message._tag === "Exit" && message.requestId === AUTHENTICATE) {
-              if (message.exit._tag === "Failure")
-                return yield* Effect.fail(new Refused("the gateway refused the token"))
+              if (message.exit._tag === "Failure") return yield* Effect.fail(new Refused(REFUSED))
             } else yield* dispatch(message)
           }
         }

@@ -18,7 +18,7 @@ import type { IssuedToken } from "./Devices.ts"
 import { Guesses } from "./Guesses.ts"
 import { Pairings } from "./Pairings.ts"
 import { StateFolder } from "./StateFolder.ts"
-import { readToken } from "./TokenFile.ts"
+import { followToken } from "./TokenFile.ts"
 
 export type Secret = Redacted.Redacted<string>
 
@@ -147,18 +147,16 @@ export class Authenticator extends Context.Service<
 
 const MAX_DELAY_MS = 2_000
 
-/** What the state folder keeps now: a token that is rotated counts within a second, without a restart. */
+/** What the state folder keeps now: a token that is rotated counts at once, without a restart. */
 const keptToken = Effect.gen(function* () {
   const { token, tokenFile } = yield* StateFolder
-  let newest = digest(yield* token)
-  const read = Effect.map(readToken(tokenFile), (token) => {
-    newest = digest(token)
-    return newest
+  const current = followToken(tokenFile, yield* token)
+  let digested = { token: current(), digest: digest(current()) }
+  return Effect.sync(() => {
+    const token = current()
+    if (token !== digested.token) digested = { token, digest: digest(token) }
+    return digested.digest
   })
-  return yield* Effect.cachedWithTTL(
-    Effect.orElseSucceed(read, () => newest),
-    "1 second",
-  )
 })
 
 const tokenHolder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }

@@ -5,15 +5,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { Connections } from "./Connections.ts"
 import { Logs } from "./Logs.ts"
 import { StateFolder } from "./StateFolder.ts"
-import { readToken } from "./TokenFile.ts"
-
-const isSame = Redacted.makeEquivalence<string>((a, b) => a === b)
+import { followToken } from "./TokenFile.ts"
 
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -23,15 +20,16 @@ export const layer = Layer.effectDiscard(
     const logs = yield* Logs
     const { token, tokenFile } = yield* StateFolder
     let last = yield* token
+    const current = followToken(tokenFile, last)
 
-    const look = Effect.gen(function* () {
-      const found = yield* readToken(tokenFile)
-      if (isSame(found, last)) return
-      last = found
-      logs.hide(found)
-      yield* Effect.logInfo("the token was changed: what came in by the old one is closed")
+    const look = Effect.suspend(() => {
+      const now = current()
+      if (now === last) return Effect.void
+      last = now
+      logs.hide(now)
       connections.closeAll(({ kind }) => kind === "token", "the token was changed")
-    }).pipe(Effect.ignore)
+      return Effect.logInfo("the token was changed: what came in by the old one is closed")
+    })
     yield* look.pipe(Effect.repeat(Schedule.spaced(Duration.millis(monitorIntervalMs))), Effect.forkScoped)
   }),
 )

@@ -58,7 +58,28 @@ export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: strin
   })
 })
 
-/** A new token. A gateway that runs takes it within a second: see Authenticator.ts and TokenChanges.ts. */
+/**
+ * The token in the file at any time, the same value until it is another; while none can be read, the last one. Asking
+ * costs a look at the file's state: a token is always written as a new file.
+ */
+export const followToken = (file: string, first: Redacted.Redacted<string>): (() => Redacted.Redacted<string>) => {
+  let last = { token: first, state: "" }
+  return () => {
+    try {
+      const { ino, mtimeMs } = Fs.statSync(file)
+      const state = `${ino} ${mtimeMs}`
+      if (state === last.state) return last.token
+      const found = find(file)
+      const isSame = found === undefined || found === Redacted.value(last.token)
+      last = { token: isSame ? last.token : redact(found), state }
+      return last.token
+    } catch {
+      return last.token
+    }
+  }
+}
+
+/** A new token. A gateway that runs takes it at once: see Authenticator.ts and TokenChanges.ts. */
 export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: string) {
   return yield* attempt(file, () => redact(write(file)))
 })

@@ -24,6 +24,10 @@ export interface Command {
   readonly stdout: () => string
   readonly stderr: () => string
   readonly signal: (signal: NodeJS.Signals) => void
+  /** To its standard input. */
+  readonly write: (text: string) => void
+  /** The end of its standard input. */
+  readonly end: () => void
   /** Returns when the text, or what the pattern means, has been written to standard output. */
   readonly prints: (expected: string | RegExp) => Effect.Effect<void>
   readonly exit: Effect.Effect<Exit>
@@ -31,6 +35,8 @@ export interface Command {
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** All of its standard input. Left out: it stays open. */
+  readonly input?: string | undefined
 }
 
 /** A folder that is gone with the scope. */
@@ -40,7 +46,10 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 )
 
 /** `causeway ...args`, killed when the scope closes. Of the test's environment it sees nothing but the path. */
-export const command = Effect.fnUntraced(function* (args: ReadonlyArray<string>, { env = {} }: CommandOptions = {}) {
+export const command = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  { env = {}, input }: CommandOptions = {},
+) {
   const exit = yield* Deferred.make<Exit>()
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcessWithoutNullStreams =>
@@ -52,6 +61,9 @@ export const command = Effect.fnUntraced(function* (args: ReadonlyArray<string>,
         return Deferred.await(exit)
       }),
   )
+  // A command that ends before it has read all is no failure of the test.
+  child.stdin.on("error", () => {})
+  if (input !== undefined) child.stdin.end(input)
   let stdout = ""
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
@@ -85,6 +97,8 @@ export const command = Effect.fnUntraced(function* (args: ReadonlyArray<string>,
     stdout: () => stdout,
     stderr: () => stderr,
     signal: (signal) => void child.kill(signal),
+    write: (text) => void child.stdin.write(text),
+    end: () => void child.stdin.end(),
     prints,
     exit: Deferred.await(exit),
   } satisfies Command
@@ -100,10 +114,12 @@ export interface GatewayProcess extends Command {
   readonly url: string
   readonly port: number
   readonly token: string
-  /** `causeway {verb} ...args` against this gateway, to its end. */
-  readonly cli: (verb: "send" | "status", ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
+  /** `causeway ...args` against this gateway, to its end. */
+  readonly cli: (...args: ReadonlyArray<string>) => Effect.Effect<Exit>
+  /** As `cli`, with all of its standard input. */
+  readonly fed: (input: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
   /** As `cli`, for as long as the scope is open. */
-  readonly open: (verb: "send" | "status", ...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
+  readonly open: (...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
 }
 
 export interface GatewayProcessOptions extends CommandOptions {
@@ -133,7 +149,8 @@ export const start = Effect.fnUntraced(function* ({
     url,
     port: Number(new URL(url).port),
     token: Fs.existsSync(tokenFile) ? Fs.readFileSync(tokenFile, "utf8").trim() : "",
-    cli: (verb, ...args) => run([verb, ...target, ...args]),
-    open: (verb, ...args) => command([verb, ...target, ...args]),
+    cli: (...args) => run([...args, ...target]),
+    fed: (input, ...args) => run([...args, ...target], { input }),
+    open: (...args) => command([...args, ...target]),
   } satisfies GatewayProcess
 })

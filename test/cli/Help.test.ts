@@ -1,0 +1,69 @@
+/** What the help of every command teaches. */
+import { describe, expect, it } from "@effect/vitest"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as TestConsole from "effect/testing/TestConsole"
+import { readFileSync } from "node:fs"
+import { stripVTControlCharacters } from "node:util"
+import * as Causeway from "../../src/cli/Causeway.ts"
+
+const help = (path: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    expect(yield* Causeway.run([...path, "--help"])).toBe(0)
+    return stripVTControlCharacters((yield* TestConsole.logLines).join("\n"))
+  }).pipe(Effect.provide(Layer.fresh(TestConsole.layer)), Effect.provide(NodeServices.layer))
+
+interface Help {
+  /** E.g. `sessions list`. */
+  readonly name: string
+  readonly text: string
+}
+
+/** Of every command below the path that does something. */
+const helps = Effect.fnUntraced(function* (path: ReadonlyArray<string>): Effect.fn.Return<ReadonlyArray<Help>> {
+  const text = yield* help(path)
+  const start = text.indexOf("\nSUBCOMMANDS\n")
+  if (start === -1) return [{ name: path.join(" "), text }]
+  const names = [...text.slice(start).matchAll(/^ {2}(\w+) {2,}\S/gm)].map((match) => match[1]!)
+  return (yield* Effect.forEach(names, (name) => helps([...path, name]))).flat()
+})
+
+const talksToGateway = ({ name }: Help) => !/^(start|doctor|token)/.test(name)
+
+describe("the help", () => {
+  it.effect("of every command says what it does", () =>
+    Effect.gen(function* () {
+      for (const { name, text } of yield* helps([])) {
+        expect({ name, text }).toMatchObject({ text: expect.stringMatching(/^DESCRIPTION\n {2}[A-Z][^]*\.\n/) })
+      }
+    }),
+  )
+
+  it.effect("of every command but start offers JSON; of those that talk to a gateway, to which", () =>
+    Effect.gen(function* () {
+      const all = yield* helps([])
+      expect(all.length).toBeGreaterThanOrEqual(25)
+      for (const { name, text } of all.filter(({ name }) => name !== "start")) {
+        expect({ name, text }).toMatchObject({ text: expect.stringContaining("--json") })
+      }
+      for (const { name, text } of all.filter(talksToGateway)) {
+        expect({ name, text }).toMatchObject({ text: expect.stringMatching(/--url[^]*--token/) })
+      }
+    }),
+  )
+
+  it.effect("gives examples where there is something to give", () =>
+    Effect.gen(function* () {
+      const plain = (yield* helps([])).filter(({ text }) => !text.includes("\nEXAMPLES\n")).map(({ name }) => name)
+      expect(plain.filter((name) => !/ (list|read)$/.test(name))).toEqual([])
+    }),
+  )
+
+  it.effect("has a line for every command in docs/cli.md, too", () =>
+    Effect.gen(function* () {
+      const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
+      for (const { name } of yield* helps([])) expect(page).toMatch(new RegExp(`^\\| \`causeway ${name}\\b`, "m"))
+    }),
+  )
+})

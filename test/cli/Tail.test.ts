@@ -1,0 +1,24 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { eventLine } from "../../src/cli/EventLine.ts"
+import { readPosition } from "../../src/cli/Tail.ts"
+import { GatewayEvent, Position } from "../../src/domain/Event.ts"
+
+describe("a position as text", () => {
+  const Epoch = Schema.String.check(Schema.isPattern(/^[a-f0-9:-]{1,20}$/))
+  const Written = Schema.Struct({ ...Position.fields, epoch: Epoch })
+
+  it.prop("is read as it was written, whatever the epoch", [Written], ([position]) => {
+    expect(readPosition(`${position.epoch}:${position.seq}`)).toEqual(position)
+  })
+
+  it.each(["", "12", ":12", "epoch", "epoch:", "epoch:-1", "epoch:1.5"])("%j is none", (text) => {
+    expect(readPosition(text)).toBeUndefined()
+  })
+})
+
+it.prop("an event has one line, or none", [GatewayEvent], ([event]) => {
+  const text = eventLine(0, event)
+  if (/Delta|ToolUpdated/.test(event._tag)) expect(text).toBeUndefined()
+  else expect(text).toMatch(/^\S[^\n]* {2}[^\n]+$/)
+})
