@@ -18,6 +18,7 @@ import { Devices } from "./services/Devices.ts"
 import * as EchoRuntime from "./services/EchoRuntime.ts"
 import { Events } from "./services/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
+import { Identity } from "./services/Identity.ts"
 import { Logs } from "./services/Logs.ts"
 import { Memory } from "./services/Memory.ts"
 import { OpenRuns } from "./services/OpenRuns.ts"
@@ -55,7 +56,7 @@ const conversations = Runs.layer.pipe(
 const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
 
 /** Who is known: agents and what claims conversations for them, documents, connections and devices. */
-const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, trust)
+const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, Identity.layer, trust)
 
 const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenChanges.layer, Logs.live)
 

@@ -48,6 +48,15 @@ export const Model = Schema.Struct({
 }).annotate({ identifier: "Model" })
 export type Model = typeof Model.Type
 
+/** By which the gateway is known again, whatever its address and its token. */
+export const GatewayIdentity = Schema.Struct({
+  /** The key's fingerprint: SHA-256 in hexadecimal. */
+  id: Schema.String,
+  /** Ed25519, the raw 32 bytes in base64url. */
+  publicKey: Schema.String,
+}).annotate({ identifier: "GatewayIdentity" })
+export type GatewayIdentity = typeof GatewayIdentity.Type
+
 const health = Rpc.make("health", { payload: {}, success: Health }).annotate(Summary, "Whether the gateway is well.")
 
 const status = Rpc.make("status", { payload: {}, success: Status })
@@ -78,4 +87,8 @@ const config = Rpc.make("config.get", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "The configuration that the gateway runs with, without its secrets.")
 
-export const SystemRpcs = RpcGroup.make(health, status, ping, models, config).middleware(Authorized)
+const identity = Rpc.make("gateway.identity", { payload: {}, success: GatewayIdentity })
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "The gateway's own public key, by which it is known again.")
+
+export const SystemRpcs = RpcGroup.make(health, status, ping, models, config, identity).middleware(Authorized)

@@ -7,6 +7,7 @@ import type * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { SystemRpcs } from "../../domain/System.ts"
+import { Identity } from "../Identity.ts"
 import { System } from "../System.ts"
 
 /** The configuration does not change while the gateway runs. Secrets print themselves as `<redacted>`. */
@@ -19,11 +20,13 @@ const shown = (settings: GatewaySettings) => {
 export const SystemHandlers = SystemRpcs.toLayer(
   Effect.gen(function* () {
     const system = yield* System
+    const identity = yield* Identity
     const config = shown(yield* GatewayConfig)
     return SystemRpcs.of({
       health: () => system.health,
       status: () => system.status,
       ping: () => Effect.map(Clock.currentTimeMillis, (at) => ({ at })),
+      "gateway.identity": () => Effect.succeed(identity),
       "config.get": () => Effect.succeed(config),
       "models.list": () => Effect.map(system.models, (models) => ({ models })),
     })

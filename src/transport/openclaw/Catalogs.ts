@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { MAIN_AGENT } from "../../domain/Agent.ts"
 import { type Method, own } from "../DialectMethods.ts"
-import { type Inquiry, known, map } from "../Inquiry.ts"
+import { failed, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, Nothing, text } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
@@ -56,6 +56,21 @@ const cronStatus = {
 }
 
 const toolProfiles = [{ id: "full", label: "Full" }]
+
+/** No channel delivers messages here yet: who names one is told so, as by a gateway that has not got it. */
+const send = own(Schema.Struct({ channel: text }), ({ channel }) =>
+  failed({
+    _tag: "Domain",
+    error: { _tag: "ChannelUnavailable", message: `unsupported channel: ${filled(channel) ?? "none is configured"}` },
+  }),
+)
+
+/** Answered for the clients that call them whatever they were told, and not advertised. */
+export const unadvertisedMethods: ReadonlyArray<Row> = [
+  ["send", "operator.write", send],
+  // A sign of life with a text for an agent's next heartbeat, of which there is none.
+  ["system-event", "operator.admin", always({ ok: true })],
+]
 
 export const catalogMethods: ReadonlyArray<Row> = [
   ["channels.status", "operator.read", at(channels)],

@@ -1,6 +1,7 @@
 /**
  * The configuration as this dialect has it: a file, what was read from it, and what holds. Here there is one object for
- * all of these, the gateway's options, beside the agents with their models; it cannot be written. Pure.
+ * all of these, the gateway's options, beside the agents with their models; it cannot be written. And the gateway's own
+ * identity. Pure.
  */
 import { own } from "../DialectMethods.ts"
 import { all, ask, known, map } from "../Inquiry.ts"
@@ -44,4 +45,11 @@ const get = own(Nothing, () =>
   ),
 )
 
-export const configMethods: ReadonlyArray<Row> = [["config.get", "operator.read", get]]
+const identity = own(Nothing, () =>
+  ask("gateway.identity", {}, ({ id, publicKey }) => known({ deviceId: id, publicKey })),
+)
+
+export const configMethods: ReadonlyArray<Row> = [
+  ["config.get", "operator.read", get],
+  ["gateway.identity.get", "operator.read", identity],
+]

@@ -6,7 +6,7 @@ import type { Method } from "../DialectMethods.ts"
 import { agentRunMethods } from "./AgentRuns.ts"
 import { agentMethods } from "./Agents.ts"
 import { subscriptionMethods } from "./Audience.ts"
-import { catalogMethods } from "./Catalogs.ts"
+import { catalogMethods, unadvertisedMethods } from "./Catalogs.ts"
 import { chatHistoryMethods } from "./ChatHistory.ts"
 import { chatMethods } from "./ChatMethods.ts"
 import { configMethods } from "./Config.ts"
@@ -36,7 +36,7 @@ const rows: ReadonlyArray<Row> = [
   ...deviceMethods,
 ]
 
-export const methods: ReadonlyMap<string, Method> = tableOf(rows)
+export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadvertisedMethods])
 
 /** `features.methods` of hello-ok. */
 export const methodNames: ReadonlyArray<string> = rows.map(([name]) => name)
