@@ -1,10 +1,18 @@
 /**
- * A gateway inside another Effect program: its Layers are mounted with a runtime, a storage and a route of the program's
+ * A gateway inside another Effect program: its Layers are mounted with a runtime, a storage and routes of the program's
  * own, on one port. `node examples/embed.ts`, then open http://127.0.0.1:18790/visits or talk to it:
  *
  *     npx causeway send "3 + 4" --url 127.0.0.1:18790 --token example
  */
-import { AgentRuntime, Gateway, GatewayConfig, ListeningAddress, type Runtime, Sessions } from "@causeway/gateway"
+import {
+  AgentRuntime,
+  Gateway,
+  GatewayConfig,
+  HttpAccess,
+  ListeningAddress,
+  type Runtime,
+  Sessions,
+} from "@causeway/gateway"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
@@ -24,17 +32,27 @@ const adder: Runtime = {
   },
 }
 
-/** A route of its own beside the gateway's. It reaches the gateway's services without a wire. */
-const visits = HttpRouter.add(
-  "GET",
-  "/visits",
-  Effect.map(Sessions, (sessions) => HttpServerResponse.jsonUnsafe({ conversations: sessions.count() })),
+/** Routes of its own beside the gateway's. They reach its services without a wire, and ask for its token if they want. */
+const routes = HttpRouter.use((router) =>
+  Effect.gen(function* () {
+    const sessions = yield* Sessions
+    const access = yield* HttpAccess.make
+    const visits = Effect.sync(() => HttpServerResponse.jsonUnsafe({ conversations: sessions.count() }))
+    yield* router.add("GET", "/visits", visits)
+    yield* router.add("GET", "/me", (request) =>
+      access(request).pipe(
+        Effect.map(({ principal }) => HttpServerResponse.jsonUnsafe(principal)),
+        // who may not ask gets what the gateway's own routes would answer
+        Effect.catch(Effect.succeed),
+      ),
+    )
+  }),
 )
 
 const gateway = Gateway.layerWith({
   storage: Gateway.storageInMemory,
   runtimes: AgentRuntime.layer(adder),
-  routes: Layer.mergeAll(Gateway.parts.routes, visits),
+  routes: Layer.mergeAll(Gateway.parts.routes, routes),
 })
 
 /** The rest of the program: here it says where it listens and opens a conversation. */

@@ -16,6 +16,7 @@ import { bindings } from "./Bindings.ts"
 import { call } from "./Call.ts"
 import { chat } from "./Chat.ts"
 import { connections } from "./Connections.ts"
+import { devices } from "./Devices.ts"
 import { doctor } from "./Doctor.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { failureOf } from "./Failure.ts"
@@ -37,7 +38,7 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong, 69 no gateway answers
     start,
     { group: "Talk", commands: [chat, send, sessions] },
     { group: "Arrange", commands: [agents, bindings, memory] },
-    { group: "Operate", commands: [status, tail, connections, token, doctor, call] },
+    { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
   ]),
 )
 /** A wrong command line gets the line that says so, not the whole help: that is one flag away. */

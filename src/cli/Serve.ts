@@ -35,9 +35,13 @@ const announce = Effect.gen(function* () {
   YoungGeneration.release()
 })
 
-/** How a person calls this program. Run by npm, or from its source, it is in no path, and npx finds it. */
-const thisCommand =
-  processEnvironment["npm_command"] !== undefined || process.argv[1]?.endsWith(".ts") ? "npx causeway" : "causeway"
+/** How a person calls this program: by npx it may be in no path, and if npx has fetched it, in no folder of theirs. */
+const commandOf = (script: string, byNpm: boolean): string => {
+  if (/[/\\]_npx[/\\]/.test(script)) return "npx @causeway/gateway"
+  return byNpm || script.endsWith(".ts") ? "npx causeway" : "causeway"
+}
+
+const thisCommand = commandOf(process.argv[1] ?? "", processEnvironment["npm_command"] !== undefined)
 
 /** As a shell reads it. */
 const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

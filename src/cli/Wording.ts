@@ -23,7 +23,7 @@ const words: Words = {
   ConnectionNotFound: ({ connectionId }) =>
     `there is no connection ${connectionId}: connections list shows those there are`,
   CursorInvalid: ({ cursor }) => `no list gave the cursor ${cursor}: begin at the first page`,
-  DeviceNotFound: ({ deviceId }) => `there is no device ${deviceId}: call devices.list shows those there are`,
+  DeviceNotFound: ({ deviceId }) => `there is no device ${deviceId}: devices list shows those there are`,
   DocumentExists: ({ id }) => `there is a document ${id} already: leave --create out to replace it`,
   DocumentNotFound: ({ id }) => `there is no document ${id}: memory list shows those there are`,
   DocumentTooLarge: ({ id, size }) => `the document ${id} has ${size} bytes, more than are sent: read its file`,
@@ -31,7 +31,7 @@ const words: Words = {
   IdempotencyConflict: ({ idempotencyKey, sessionKey }) =>
     `the key ${idempotencyKey} belongs to a message of session ${sessionKey}: choose another`,
   MemoryUnavailable: ({ detail, operation }) => `the gateway cannot ${operation} its memory folder: ${detail}`,
-  PairingNotFound: ({ requestId }) => `no device waits under ${requestId}: call devices.list shows those that do`,
+  PairingNotFound: ({ requestId }) => `no device waits under ${requestId}: devices list shows those that do`,
   RateLimited: ({ retryAfterMs }) => `too many requests: try again in ${retryAfterMs} ms`,
   RunNotFound: ({ runId }) => `there is no run ${runId}: it was never begun, or is forgotten`,
   ScopesNotGranted: ({ deviceId, scopes }) =>

@@ -73,6 +73,18 @@ describe("the tarball", () => {
   }, 60_000)
 })
 
+/** The programs of the README, as files of the consumer. */
+const writeReadmePrograms = (): ReadonlyArray<string> => {
+  const readme = Fs.readFileSync(installed("README.md"), "utf8")
+  const programs = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => match[1]!)
+  expect(programs.length).toBeGreaterThanOrEqual(2)
+  return programs.map((program, i) => {
+    const name = `readme-${i}.ts`
+    Fs.writeFileSync(join(consumer, name), `declare const token: string\n${program}`)
+    return name
+  })
+}
+
 describe("the installed package", () => {
   const examples = ["embed.ts", "client.ts", "effect-client.ts"]
 
@@ -113,7 +125,7 @@ describe("the installed package", () => {
           types: ["node"],
           resolveJsonModule: true,
         },
-        files: ["doors.ts", ...examples],
+        files: ["doors.ts", ...examples, ...writeReadmePrograms()],
       }),
     )
     await Package.run(consumer, "tsc", "-p", ".")
@@ -149,6 +161,9 @@ describe("the installed package", () => {
       const url = match[1]!
       expect(await (await fetch(`${url}/visits`)).json()).toEqual({ conversations: 1 })
       expect((await fetch(`${url}/health`)).status).toBe(200)
+      expect((await fetch(`${url}/me`)).status).toBe(401)
+      const me = await fetch(`${url}/me`, { headers: { authorization: "Bearer example" } })
+      expect(await me.json()).toMatchObject({ kind: "token", role: "operator" })
       const env = { GATEWAY_URL: `${url.replace("http", "ws")}/rpc`, GATEWAY_TOKEN: "example" }
       const client = await began(process.execPath, ["client.ts"], /RunEnded/, env)
       await client.stop()
