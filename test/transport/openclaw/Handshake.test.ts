@@ -6,11 +6,23 @@ import { describe, expect, it } from "@effect/vitest"
 import { HelloOkSchema, validateConnectParams } from "@openclaw/gateway-protocol"
 import * as Effect from "effect/Effect"
 import { Value } from "typebox/value"
+import { defaultLimits } from "../../../src/domain/Limits.ts"
 import { VERSION } from "../../../src/domain/Version.ts"
+import { Sqlite } from "../../../src/services/Sqlite.ts"
+import { openClaw } from "../../../src/transport/openclaw/OpenClaw.ts"
 import connects from "../../fixtures/openclaw/connects.json" with { type: "json" }
 import malformed from "../../fixtures/openclaw/malformed.json" with { type: "json" }
 import recorded from "../../fixtures/openclaw/refusals.json" with { type: "json" }
-import { BACKEND, connectParams, enter, type Frame, open, type OpenClawClient } from "../../support/OpenClawClient.ts"
+import {
+  BACKEND,
+  connectParams,
+  enter,
+  enterAs,
+  type Frame,
+  open,
+  type OpenClawClient,
+  TestDevice,
+} from "../../support/OpenClawClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 import { connect, Refused } from "../../support/TestSocket.ts"
 
@@ -338,6 +350,43 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       }),
     )
 
+    it.effect("sends away who nests too deep to be read, and who says too much before it is answered", () =>
+      Effect.gen(function* () {
+        const deep = yield* open()
+        deep.socket.send(`${"[".repeat(100)}${"]".repeat(100)}`)
+        expect(yield* deep.socket.closed).toEqual({ code: 1008, reason: "invalid request frame" })
+        // While hello-ok is being made: how long that is, no socket can know.
+        const { arrival, limits } = {
+          arrival: { remoteAddress: "", direct: true, originAllowed: true },
+          limits: defaultLimits,
+        }
+        const head = () => ({ epoch: "e", seq: 0 })
+        const facts = { connectionId: "c1", pushes: true, now: () => 0, head, lost: () => null, arrival }
+        const hasty = openClaw({ strict: false, limits }).converse(facts)
+        const request = (method: string, params: object = {}) =>
+          JSON.stringify({ type: "req", id: method, method, params })
+        hasty.read(request("connect", yield* connectParams()), undefined)
+        hasty.identified({ id: "connect" }, { id: "o", kind: "token", role: "operator", scopes: [] })
+        for (let i = 0; i < 16; i++) expect(hasty.read(request("ping"), undefined)).toEqual([])
+        expect(hasty.read(request("ping"), undefined)).toMatchObject([
+          { _tag: "Close", code: { code: 1008, reason: "too many pending handshake frames" } },
+        ])
+      }),
+    )
+
+    it.effect("says so where storage takes nothing, and that it is worth another try", () =>
+      Effect.gen(function* () {
+        const { db } = yield* Sqlite
+        const device = new TestDevice()
+        db.exec("PRAGMA query_only = ON")
+        const { answer, client } = yield* enterAs(device)
+        db.exec("PRAGMA query_only = OFF")
+        expect(answer.error).toMatchObject({ code: "UNAVAILABLE", retryable: true })
+        expect(yield* client.socket.closed).toEqual({ code: 1013, reason: answer.error!.message })
+        expect((yield* enterAs(device)).answer.ok).toBe(true)
+      }),
+    )
+
     it.effect("too big a frame before hello-ok, with a reason", () =>
       Effect.gen(function* () {
         const client = yield* open()
@@ -350,7 +399,6 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       "a device without anything to show is told what is missing, one with a bootstrap token that it is none",
       () =>
         Effect.gen(function* () {
-          const { TestDevice } = yield* Effect.promise(() => import("../../support/OpenClawClient.ts"))
           for (const [auth, code] of [
             [{}, "AUTH_TOKEN_MISSING"],
             [{ bootstrapToken: "b" }, "AUTH_BOOTSTRAP_TOKEN_INVALID"],
@@ -488,6 +536,15 @@ describe("after the handshake", () => {
         client.socket.send("{bad", "")
         client.send({ type: "req", id: "x1", method: "health", params: {}, extra: 1, traceparent: "t" })
         expect(yield* client.answer("x1")).toMatchObject({ ok: true })
+      }),
+    )
+
+    it.effect("answers what is nested too deep, and goes on", () =>
+      Effect.gen(function* () {
+        const { client } = yield* enter()
+        client.socket.send(`{"type":"req","id":"d","method":"ping","params":${"[".repeat(100)}${"]".repeat(100)}}`)
+        expect((yield* client.answer("invalid")).error?.message).toBe("invalid request frame: nested too deep")
+        expect(yield* client.ask("ping")).toMatchObject({ ok: true })
       }),
     )
 
