@@ -3,6 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { GatewayClient } from "../../src/client.ts"
+import { enterAs, fromAway, TestDevice } from "../support/OpenClawClient.ts"
+import { TestGateway } from "../support/TestGateway.ts"
 import { type Exit, type GatewayProcess, run, start } from "../support/GatewayProcess.ts"
 
 /** What a program reads of a command that did what it was asked. */
@@ -158,6 +160,37 @@ describe("causeway connections", () => {
         expect((yield* cli("connections", "close", id, "--reason", "maintenance")).code).toBe(0)
         yield* tail.prints(/"Joined".*\n[^]*"Joined"/)
         expect(refusal(yield* cli("connections", "close", id)).line).toContain(`no connection ${id}`)
+      }),
+    ),
+  )
+})
+
+describe("causeway devices", () => {
+  it.live("lets a device in that waits, turns another away, and forgets the first", () =>
+    withGateway(
+      Effect.fnUntraced(function* ({ cli, ...gateway }) {
+        const place = { ...gateway, wsUrl: gateway.url.replace("http", "ws") }
+        expect((yield* cli("devices", "list")).stdout).toBe("No devices.\n")
+        const knock = Effect.fnUntraced(function* (device: TestDevice) {
+          const { answer } = yield* Effect.provideService(enterAs(device, {}, fromAway), TestGateway, place)
+          expect(answer).toMatchObject({ ok: false })
+          const { requests } = json(yield* cli("devices", "list", "--json")) as {
+            requests: ReadonlyArray<{ requestId: string; deviceId: string }>
+          }
+          return requests.find(({ deviceId }) => deviceId === device.id)!.requestId
+        })
+        const phone = new TestDevice()
+        const stranger = new TestDevice()
+        expect((yield* cli("devices", "approve", yield* knock(phone))).stdout).toBe(
+          `The device ${phone.id} is paired.\n`,
+        )
+        expect(json(yield* cli("devices", "reject", yield* knock(stranger), "--json"))).toEqual({
+          deviceId: stranger.id,
+        })
+        expect((yield* cli("devices", "list")).stdout).toMatch(new RegExp(`^PAIRED.*\n${phone.id} .*operator`))
+        expect(refusal(yield* cli("devices", "remove", phone.id))).toMatchObject({ code: 2 })
+        expect((yield* cli("devices", "remove", phone.id, "--yes")).code).toBe(0)
+        expect(refusal(yield* cli("devices", "remove", phone.id, "--yes")).line).toContain(`no device ${phone.id}`)
       }),
     ),
   )
