@@ -72,7 +72,12 @@ export class Connections extends Context.Service<
 
       const tell = Effect.sync(() => events.live({ _tag: "PresenceChanged", presence: presence() }))
       yield* Effect.forkScoped(
-        Effect.forever(Queue.take(changed).pipe(Effect.andThen(tell), Effect.andThen(Effect.sleep(PRESENCE_PAUSE_MS)))),
+        Effect.forever(
+          Queue.take(changed).pipe(
+            Effect.andThen(tell),
+            Effect.andThen(Effect.suspend(() => Effect.sleep(presencePauseMs(entries.size)))),
+          ),
+        ),
       )
 
       const remove = (entry: Entry) => {
@@ -107,8 +112,11 @@ export class Connections extends Context.Service<
   )
 }
 
-/** A change is told in the turn after it; a storm of clients that come back makes a few lists, not one for each. */
-const PRESENCE_PAUSE_MS = 100
+/**
+ * A change is told in the turn after it; a storm of clients that come back makes a few lists, not one for each. The list
+ * goes to all who are in it, so the more there are the less often.
+ */
+const presencePauseMs = (present: number): number => Math.max(100, 2 * present)
 
 class Entry implements Registered {
   readonly clientId: number

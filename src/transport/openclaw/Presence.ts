@@ -29,9 +29,12 @@ const entry = ({ client, connectedAt, connectionId, dialect, role }: PresenceEnt
   ts: Math.floor(connectedAt),
 })
 
+/** The newest: every client is told the list, so among very many its cost would grow with their square. */
+const PRESENCE_MAX = 200
+
 export const presenceEntries = (presence: ReadonlyArray<PresenceEntry>, at: number) => [
   self(Math.floor(at)),
-  ...presence.map(entry),
+  ...presence.slice(-PRESENCE_MAX).map(entry),
 ]
 
 export const presence = () =>
