@@ -42,6 +42,16 @@ const began = async (
   throw new Error(`${program} ${args.join(" ")} never wrote ${pattern}:\n${written}`)
 }
 
+describe("a clone", () => {
+  it("runs the commands that it prints, on whatever Node the machine has", async () => {
+    const home = join(folder, "home")
+    Fs.mkdirSync(home)
+    const { stderr, stdout } = await Package.npxCauseway(Package.clone(folder), home, "doctor")
+    expect(stdout).toMatch(/^ok +node +\d/)
+    expect(stderr).toBe("")
+  }, 60_000)
+})
+
 describe("the tarball", () => {
   it("has what runs and its types, and nothing of the repository", async () => {
     const { stdout } = await Package.run(folder, "tar", "-tzf", tarball)

@@ -16,9 +16,21 @@ export interface Ran {
   readonly stderr: string
 }
 
+/** The machine's own path, without what npm puts before it for its scripts. */
+const machinePath = (process.env["PATH"] ?? "")
+  .split(":")
+  .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
+  .join(":")
+
 /** Runs a program with the repository's tools first in its path; rejects with what it wrote if it fails. */
-export const run = async (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> => {
-  const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: process.env["HOME"] }
+export const run = (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
+  execute(cwd, { PATH: `${bin}:${machinePath}`, HOME: process.env["HOME"] }, program, args)
+
+/** `npx causeway ...args` in a clone, as somebody runs it who has just come to this machine. */
+export const npxCauseway = (clone: string, home: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
+  execute(clone, { PATH: machinePath, HOME: home, GATEWAY_PORT: "0" }, "npx", ["causeway", ...args])
+
+const execute = async (cwd: string, env: NodeJS.ProcessEnv, program: string, args: ReadonlyArray<string>) => {
   try {
     return await promisify(execFile)(program, args, { cwd, env, maxBuffer: 64 * 1_024 * 1_024 })
   } catch (error) {
@@ -29,10 +41,14 @@ export const run = async (cwd: string, program: string, ...args: ReadonlyArray<s
 
 export const temporaryFolder = (): string => Fs.mkdtempSync(join(tmpdir(), "causeway-package-"))
 
+/** What is copied of this repository to pack it; also as good as a clone after `npm ci`. */
+export const clone = (folder: string): string => join(folder, "repository")
+
 /** Packs a copy, because packing puts another manifest in the place of the repository's for a moment. */
 export const pack = async (into: string): Promise<string> => {
-  const copy = join(into, "repository")
+  const copy = clone(into)
   for (const name of [
+    ".npmrc",
     "src",
     "scripts",
     "package.json",
