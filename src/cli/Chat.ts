@@ -57,8 +57,11 @@ export const chat = Command.make(
       if (typed._tag !== "Line" || typed.text.trim() === "/exit") break
       if (typed.text.trim() === "") continue
       yield* Effect.catchCause(answer(typed.text), (cause) => {
+        const { line } = failureOf(cause)
+        // Nothing to say: who listened has left, or the command was ended.
+        if (line === "") return Effect.failCause(cause)
         unanswered++
-        return Console.error(`causeway: ${failureOf(cause).line}`)
+        return Console.error(`causeway: ${line}`)
       })
     }
     if (isTerminal) return yield* Console.log()

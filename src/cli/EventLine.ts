@@ -26,6 +26,10 @@ const detail: Detail = {
   BindingsChanged: ({ bindings }) => bindings.map(describe).join("; "),
   MemoryChanged: ({ document, isNew }) => `${document.id}${isNew ? ", new" : ""}`,
   MemoryRemoved: ({ id }) => id,
+  DeviceChanged: ({ device }) => `${device.displayName ?? ""} ${device.deviceId}`,
+  DeviceRemoved: ({ deviceId }) => deviceId,
+  PairingRequested: ({ request }) => `${request.requestId} ${request.displayName ?? request.deviceId}`,
+  PairingResolved: ({ decision, requestId }) => `${requestId} ${decision}`,
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
   GatewayStopping: ({ reason }) => reason,
 }

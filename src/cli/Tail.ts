@@ -70,7 +70,10 @@ export const tail = Command.make(
       if (page.head < lastLog) page = yield* client.calls["logs.tail"](query)
       lastLog = page.head
       return page.entries
-    })
+    }).pipe(
+      // Cut off by a drop: they are asked for again when it is joined anew.
+      Effect.catchTag("RpcClientError", () => Effect.succeed([])),
+    )
 
     let epoch = ""
     const items = Effect.fnUntraced(function* (item: EventItem) {

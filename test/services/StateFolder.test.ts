@@ -9,7 +9,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
-import { readToken, rotateToken } from "../../src/services/TokenFile.ts"
+import { followToken, readToken, rotateToken } from "../../src/services/TokenFile.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-state-"))),
@@ -155,6 +155,27 @@ describe("the token", () => {
       expect(Redacted.value(yield* tokenIn(folder))).toBe("by-hand")
       Fs.writeFileSync(tokenFile, "\n")
       expect(Redacted.value(yield* tokenIn(folder))).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("is followed: the same value until another is in the file, and the last one while none can be read", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const { tokenFile } = statePaths(folder)
+      const first = yield* tokenIn(folder)
+      const current = followToken(tokenFile, first)
+      expect(current()).toBe(first)
+      const rotated = yield* rotateToken(tokenFile)
+      const second = current()
+      expect(second).toEqual(rotated)
+      expect(current()).toBe(second)
+      Fs.rmSync(tokenFile)
+      expect(current()).toBe(second)
+      Fs.mkdirSync(tokenFile)
+      expect(current()).toBe(second)
+      Fs.rmdirSync(tokenFile)
+      const third = yield* rotateToken(tokenFile)
+      expect(current()).toEqual(third)
     }).pipe(Effect.scoped),
   )
 })
