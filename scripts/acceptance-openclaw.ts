@@ -1,0 +1,87 @@
+/**
+ * OpenClaw's own clients against this gateway: its command line of two generations, its terminal UI and its Control UI,
+ * installed from the registry and driven as people drive them. `npm run acceptance:openclaw` writes what came of it to
+ * docs/compatibility.md, and fails if anything did not work. Needs the registry; takes some minutes.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { browser, chromiumPath } from "./openclaw/Browser.ts"
+import { type Check, commandLine } from "./openclaw/CommandLine.ts"
+import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
+import { terminal } from "./openclaw/Terminal.ts"
+import { CURRENT, home, openclaw, PROTOCOL_3 } from "./openclaw/Workshop.ts"
+
+interface Result {
+  readonly client: string
+  readonly checks: ReadonlyArray<Check>
+}
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+
+const witness = async (client: string, checks: Promise<ReadonlyArray<Check>>): Promise<Result> => {
+  say(`\n${client}`)
+  const all = await checks
+  for (const { name, problem } of all) say(problem === undefined ? `  ok    ${name}` : `  FAIL  ${name}\n${problem}`)
+  return { client, checks: all }
+}
+
+const witnessAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
+  const current = openclaw(CURRENT)
+  const old = openclaw(PROTOCOL_3)
+  const results = [
+    await witness(`openclaw ${CURRENT}, command line (protocol 4)`, commandLine(current, gateway, true)),
+    await witness(`openclaw ${CURRENT}, terminal UI (protocol 4)`, terminal(current, gateway)),
+    await witness(`openclaw ${PROTOCOL_3}, command line (protocol 3)`, commandLine(old, gateway, false)),
+    await witness(`openclaw ${PROTOCOL_3}, terminal UI (protocol 3)`, terminal(old, gateway)),
+  ]
+  const chromium = chromiumPath()
+  if (chromium === undefined) {
+    say("\nthere is no Chromium here: the Control UI was not tried")
+    return results
+  }
+  const { checks, version } = await browser(chromium, gateway)
+  const client = `openclaw ${CURRENT}, Control UI in Chromium ${version.split(".")[0]} (protocol 4)`
+  return [...results, await witness(client, Promise.resolve(checks))]
+}
+
+const section = (results: ReadonlyArray<Result>): string =>
+  results
+    .map(({ checks, client }) => {
+      const lines = checks.map(({ name, problem }) => `- ${problem === undefined ? "works" : "FAILS"}: \`${name}\``)
+      return `### ${client}\n\n${lines.join("\n")}\n`
+    })
+    .join("\n")
+
+const PAGE = join(import.meta.dirname, "../docs/compatibility.md")
+const BEGIN = "<!-- acceptance:openclaw -->"
+const END = "<!-- /acceptance:openclaw -->"
+
+const INTRODUCTION = `# Compatibility
+
+What clients of others were tried against this gateway, and what came of it. The lists are written by the programs that
+tried it.
+
+## OpenClaw
+
+\`npm run acceptance:openclaw\` installs OpenClaw's own programs outside this project and drives them as people do.
+
+${BEGIN}
+${END}
+`
+
+const record = (results: ReadonlyArray<Result>): void => {
+  const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : INTRODUCTION
+  const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length)
+  const after = page.slice(page.indexOf(END))
+  writeFileSync(PAGE, `${before}\n\n${section(results)}\n${after}`)
+}
+
+const gateway = await startGateway(home(), openclaw(CURRENT).controlUi)
+try {
+  const results = await witnessAll(gateway)
+  record(results)
+  const failed = results.flatMap(({ checks }) => checks).filter(({ problem }) => problem !== undefined)
+  process.exitCode = failed.length === 0 ? 0 : 1
+} finally {
+  await gateway.stop()
+}

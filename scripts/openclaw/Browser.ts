@@ -1,0 +1,66 @@
+/**
+ * OpenClaw's Control UI in a browser, served by the gateway: it connects, sends a message, and shows the reply. Where the
+ * machine has no Chromium there is nothing to say.
+ */
+import { existsSync } from "node:fs"
+import { env } from "node:process"
+import type { Check } from "./CommandLine.ts"
+import type { Gateway } from "./Gateway.ts"
+import { browserDriver } from "./Workshop.ts"
+
+const PATIENCE_MS = 60_000
+
+/** As much of the driver as is used here: it is not one of this project's dependencies. */
+interface Page {
+  goto(url: string): Promise<unknown>
+  locator(selector: string): { first(): { fill(text: string): Promise<void>; waitFor(): Promise<void> } }
+  getByText(text: string): { first(): { waitFor(): Promise<void> } }
+  readonly keyboard: { press(key: string): Promise<void> }
+  setDefaultTimeout(ms: number): void
+  on(event: "pageerror", listener: (error: Error) => void): void
+}
+
+interface Driver {
+  readonly chromium: {
+    launch(options: object): Promise<{ newPage(): Promise<Page>; version(): string; close(): Promise<void> }>
+  }
+}
+
+export const chromiumPath = (): string | undefined =>
+  [env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+    (path) => path !== undefined && existsSync(path),
+  )
+
+export const browser = async (
+  executablePath: string,
+  { token, url }: Gateway,
+): Promise<{ readonly version: string; readonly checks: ReadonlyArray<Check> }> => {
+  const { chromium }: Driver = await import(browserDriver())
+  const running = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
+  const page = await running.newPage()
+  const errors: Array<string> = []
+  page.setDefaultTimeout(PATIENCE_MS)
+  page.on("pageerror", (error) => errors.push(String(error)))
+  const step = async (name: string, act: () => Promise<unknown>): Promise<Check> => {
+    try {
+      await act()
+      return { name: `Control UI: ${name}`, problem: errors.length === 0 ? undefined : errors.join("\n") }
+    } catch (error) {
+      return { name: `Control UI: ${name}`, problem: [String(error), ...errors].join("\n") }
+    }
+  }
+  const checks = [
+    await step("connects", async () => {
+      await page.goto(`${url}/chat#token=${token}`)
+      await page.getByText("Connected").first().waitFor()
+    }),
+    await step("sends a message and shows the reply", async () => {
+      await page.locator("textarea:visible").first().fill("hello from the browser")
+      await page.keyboard.press("Enter")
+      await page.getByText("echo: hello from the browser").first().waitFor()
+    }),
+  ]
+  const version = running.version()
+  await running.close()
+  return { version, checks }
+}
