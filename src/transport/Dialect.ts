@@ -128,6 +128,8 @@ export interface Dialect<R extends Ref = Ref> {
    * made once for all keys; with the epoch, the item's seq is a position. Undefined: the dialect does not tell this.
    */
   readonly event: (key: string, item: EventItem, json: () => string, epoch: string) => Telling | undefined
+  /** The frame of one or several texts that are told under a key at once. Left out: each text is a frame. */
+  readonly frame?: (key: string, texts: ReadonlyArray<string>) => string
   /**
    * The text of open runs as a whole, for wordings that are not told deltas: at most so often, and always before
    * anything else of the run.

@@ -23,10 +23,9 @@ import {
 import { Events } from "../services/Events.ts"
 import type { Dialect, Frame, Told } from "./Dialect.ts"
 import { type Call, make as makeDigests } from "./Digests.ts"
-import { Follower, Group, groupId, type WordedEvent } from "./Groups.ts"
+import { Follower, Group, groupId, type Listener, type WordedItem } from "./Groups.ts"
 import { type Inquiry, run } from "./Inquiry.ts"
 import { type PacedText, Pacing } from "./Pacing.ts"
-import type { Peer } from "./Wires.ts"
 
 /** How long the events wait for an answer. Without it, what was asked about is not told. */
 const PATIENCE = "2 seconds"
@@ -34,7 +33,7 @@ const PATIENCE = "2 seconds"
 export interface Followed {
   /** Everything up to it was handed to the outbox: from here a client that got all of that can resume. */
   readonly position: () => Position
-  /** Brings the peer to the present, calls back, and goes on with what happens, until interrupted. */
+  /** Brings the listener to the present, calls back, and goes on with what happens, until interrupted. */
   readonly life: Effect.Effect<never>
 }
 
@@ -42,7 +41,7 @@ export interface Fanout {
   /** Returns when all that has happened until now has been told to those who follow it. */
   readonly told: Effect.Effect<void>
   follow(
-    peer: Peer,
+    listener: Listener,
     key: string,
     filter: EventFilter,
     from: Position | undefined,
@@ -52,7 +51,7 @@ export interface Fanout {
 
 /** `call`: how what the dialect asks is answered. `digestPauseMs`: how often a list may be told as a whole. */
 export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "name" | "event" | "pace" | "beat">,
+  dialect: Pick<Dialect, "name" | "event" | "frame" | "pace" | "beat">,
   call: Call,
   digestPauseMs: number,
 ): Effect.fn.Return<Fanout, never, Events | Scope.Scope> {
@@ -121,18 +120,18 @@ export const make = Effect.fnUntraced(function* (
       return () => (text ??= JSON.stringify(item))
     })
     for (const group of groups.values()) {
-      const worded: Array<WordedEvent> = []
+      const worded: Array<WordedItem> = []
       for (let i = 0; i < batch.length; i++) {
         const item = batch[i]!
         if (!wants(group.filter, item.event)) continue
         const text = before?.[i]
         if (text !== undefined) {
           // They go with the event: whoever is told it is told them.
-          for (const told of pacedFrames(group, text)) worded.push({ told, seq: item.seq, bytes: undefined })
+          for (const told of pacedFrames(group, text)) worded.push(eventOf(told, item.seq))
         }
         const telling = word(group, item, texts[i]!)
         for (const told of framesOf(group, "_tag" in telling ? yield* ask(telling) : telling)) {
-          worded.push({ told, seq: item.seq, bytes: undefined })
+          worded.push(eventOf(told, item.seq))
         }
       }
       if (worded.length > 0) group.deliver(worded)
@@ -180,44 +179,66 @@ export const make = Effect.fnUntraced(function* (
     yield* Effect.forkScoped(Effect.forever(Effect.delay(beatOn, beat.everyMs)))
   }
 
+  /** Frame by frame, each when there is room. */
+  const tellAtItsPace = Effect.fnUntraced(function* (
+    group: Group,
+    follower: Follower,
+    batch: ReadonlyArray<WordedItem>,
+  ) {
+    const runs = group.runs(batch)
+    for (let i = 0; i < runs.length; i++) {
+      yield* follower.listener.room()
+      group.hand(follower.listener, runs[i]!)
+      const reached = runs[i]!.at(-1)!.at
+      // One event may be several frames.
+      if (runs[i + 1]?.[0]?.at !== reached) follower.seq = reached
+    }
+  })
+
   const tellPast = Effect.fnUntraced(function* (group: Group, follower: Follower, page: ReadonlyArray<EventItem>) {
+    const worded: Array<WordedItem> = []
     for (const item of page) {
-      yield* follower.peer.room()
+      // What is asked, and the lists that are told besides, are for a listener that can take them.
+      yield* follower.listener.room()
       const telling = word(group, item, () => JSON.stringify(item))
       // What frames the past has no place of its own: resuming tells it again.
       const seq = item._tag === "Event" ? item.seq : undefined
       for (const told of framesOf(group, "_tag" in telling ? yield* ask(telling) : telling)) {
-        group.hand(follower.peer, { told, seq, bytes: undefined })
+        worded.push({ told, seq, at: item.seq, bytes: undefined })
       }
-      follower.seq = item.seq
       if (item._tag === "Joined" && item.reset !== null) follower.reset = item.reset
+      if (dialect.frame === undefined) yield* tellAtItsPace(group, follower, worded.splice(0))
+    }
+    yield* tellAtItsPace(group, follower, worded)
+    follower.seq = page.at(-1)?.seq ?? follower.seq
+  })
+
+  /** Tells what was held, until nothing more is: from there on `deliver` goes on. */
+  const tellHeld = Effect.fnUntraced(function* (group: Group, follower: Follower) {
+    while (!follower.outrun) {
+      const held = follower.takeHeld()
+      if (held.length === 0) return
+      yield* tellAtItsPace(
+        group,
+        follower,
+        held.filter(({ at }) => at > follower.seq),
+      )
     }
   })
 
-  /** Tells the past up to a head, then what was held since, at the peer's pace; from there on `deliver` goes on. */
+  /** Tells the past up to a head, then what was held since, at the listener's pace. */
   const bringToPresent = Effect.fnUntraced(function* (group: Group, follower: Follower, from: Position | undefined) {
-    const held: Array<WordedEvent> = (follower.held = [])
+    follower.held = []
     follower.outrun = false
     const { head, items } = yield* events.past(group.filter, from)
     yield* Stream.runForEachArray(items, (page) => tellPast(group, follower, page))
     follower.seq = head
-    for (let next = 0; !follower.outrun; next++) {
-      const worded = held[next]
-      if (worded === undefined) {
-        follower.held = undefined
-        return
-      }
-      if (worded.seq <= head) continue
-      yield* follower.peer.room()
-      group.hand(follower.peer, worded)
-      // One event may be several frames.
-      if (held[next + 1]?.seq !== worded.seq) follower.seq = worded.seq
-    }
+    yield* tellHeld(group, follower)
   })
 
   const enter = (key: string, filter: EventFilter, follower: Follower): Group => {
     const id = groupId(key, filter)
-    const group = groups.get(id) ?? new Group(key, filter)
+    const group = groups.get(id) ?? new Group(key, filter, dialect.frame)
     groups.set(id, group)
     group.followers.add(follower)
     return group
@@ -236,16 +257,23 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     told: Effect.timeoutOrElse(allTold, { duration: PATIENCE, orElse: () => Effect.void }),
-    follow: (peer, key, filter, from, joined) => {
+    follow: (listener, key, filter, from, joined) => {
       // A position of another log is none of ours: the beginning is as good for being told so.
-      const follower = new Follower(peer, from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0)
+      const follower = new Follower(
+        listener,
+        from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0,
+      )
       const isPresent = () => follower.held === undefined
       const position = () => ({ epoch, seq: isPresent() ? Math.max(follower.seq, toldSeq) : follower.seq })
       const live = Effect.fnUntraced(function* (group: Group) {
         yield* bringToPresent(group, follower, from)
         while (!isPresent()) yield* bringToPresent(group, follower, position())
         yield* joined(position(), follower.reset)
-        return yield* Effect.never
+        while (true) {
+          yield* follower.left()
+          yield* tellHeld(group, follower)
+          while (!isPresent()) yield* bringToPresent(group, follower, position())
+        }
       })
       const life = Effect.acquireUseRelease(
         Effect.sync(() => enter(key, filter, follower)),
@@ -261,3 +289,5 @@ export const make = Effect.fnUntraced(function* (
     },
   }
 })
+
+const eventOf = (told: Frame, seq: number): WordedItem => ({ told, seq, at: seq, bytes: undefined })

@@ -84,6 +84,10 @@ const write = (message: FromServerEncoded): string => JSON.stringify(message)
 export const success = (requestId: Id, value: unknown): string =>
   write({ _tag: "Exit", requestId, exit: { _tag: "Success", value } })
 
+/** Values of a stream as JSON. `requestId`: as JSON, too. */
+export const chunk = (requestId: string, values: ReadonlyArray<string>): string =>
+  `{"_tag":"Chunk","requestId":${requestId},"values":[${values.join()}]}`
+
 export const refusal = (requestId: Id, error: Refusal): string =>
   write({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeRefusal(error) }] } })
 

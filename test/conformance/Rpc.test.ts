@@ -13,5 +13,5 @@ faults(rpc)
 events(rpc)
 cancel(rpc)
 limited(rpc)
-// No slow reader: its streams are acknowledged, so that one is held back instead of closed.
+// No slow reader: on this wire one is held back instead of closed, see transport/rpc/Subscription.test.ts.
 shutdown(rpc)

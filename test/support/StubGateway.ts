@@ -42,9 +42,9 @@ export class Stub extends Context.Service<
     readonly live: PubSub.PubSub<Positioned>
     /** Calls of `runs.wait` that have begun and not ended: they end by being interrupted. */
     readonly waiting: Set<string>
-    /** Happens, for all who follow. */
+    /** Happens, for all who stream. */
     readonly tell: (event: GatewayEvent) => void
-    /** How many follow events. */
+    /** How many streams are open. */
     following: number
     /** How many fibers there are. */
     fibers: number
@@ -79,6 +79,7 @@ const StubEvents = Layer.unwrap(
     Layer.mock(Events)({
       head: () => ({ epoch: "e1", seq: stub.seq }),
       lost: () => null,
+      listen: PubSub.subscribe(stub.live),
       live: (event) => {
         stub.told.push(event)
         stub.tell(event)
@@ -141,7 +142,8 @@ const StubHandlers = StubRpcs.toLayer(
               () => Effect.never,
               () => Effect.sync(() => stub.waiting.delete(runId)),
             ),
-      "events.subscribe": () =>
+      /** What happens, for ever. */
+      "chat.stream": () =>
         Stream.fromPubSub(stub.live).pipe(
           Stream.onStart(Effect.sync(() => stub.following++)),
           Stream.ensuring(Effect.sync(() => stub.following--)),

@@ -13,6 +13,9 @@ import * as TestSocket from "../support/TestSocket.ts"
 const request = (id: number | string, tag: string, payload: unknown = {}) =>
   JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] })
 
+/** All that happens. */
+const stream = (id: number) => request(id, "chat.stream", { text: "hello" })
+
 /** An answer of so many bytes. */
 const answerOf = (id: number | string, bytes: number) => request(id, "memory.read", { id: String(bytes) })
 
@@ -94,7 +97,7 @@ describe("limits on calls", () => {
           const stub = yield* Stub
           const connections = yield* Connections
           const socket = yield* connect()
-          socket.send(request(1, "events.subscribe"))
+          socket.send(stream(1))
           yield* until(() => stub.following > 0)
           for (let i = 0; i < 100; i++) stub.tell({ _tag: "MemoryRemoved", id: "x".repeat(10_000) })
           const chunk = yield* next(socket)
@@ -141,7 +144,7 @@ describe("a client that does not read", () => {
         const connections = yield* Connections
         const bystander = yield* connect()
         const socket = yield* connect()
-        socket.send(request(0, "events.subscribe"))
+        socket.send(stream(0))
         yield* until(() => stub.following > 0)
         stub.tell({ _tag: "MemoryRemoved", id: "a" })
         expect(yield* next(socket)).toMatchObject({ values: [{ seq: stub.seq }] })
@@ -252,7 +255,7 @@ describe("clients that vanish", () => {
           { concurrency: 50 },
         )
         clients.forEach((client, i) => {
-          if (i % 5 > 0) client.send(request(1, "runs.wait", { runId: `run-${i}` }), request(2, "events.subscribe"))
+          if (i % 5 > 0) client.send(request(1, "runs.wait", { runId: `run-${i}` }), stream(2))
         })
         yield* until(() => stub.waiting.size === 400 && stub.following === 400)
         expect(connections.size()).toBe(500)

@@ -99,7 +99,7 @@ describe("effect's own RPC client", () => {
         const gateway = yield* client(TOKEN)
         const seen: Array<number> = []
         const reading = yield* Effect.forkChild(
-          gateway["events.subscribe"]({}).pipe(
+          gateway["chat.stream"]({ text: "hello" }).pipe(
             Stream.flatMap((item) =>
               item._tag === "Event" && item.event._tag === "MemoryRemoved" ? Stream.make(item.event.id) : Stream.empty,
             ),

@@ -1,0 +1,193 @@
+/**
+ * One connection's conversation on the native wire: what its frames mean to the RPC server, and what they may not mean.
+ * What RpcServer would answer by ending the connection, or not at all, is answered here. It knows no method but
+ * `authenticate`, and how events are followed.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type {
+  AckEncoded,
+  FromClientEncoded,
+  FromServerEncoded,
+  InterruptEncoded,
+  RequestEncoded,
+} from "effect/rpc/RpcMessage"
+import type { EventFilter, Position } from "../domain/Event.ts"
+import type { Limits } from "../domain/Limits.ts"
+import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
+import { CloseCodes } from "./CloseCodes.ts"
+import type { Fanout } from "./Fanout.ts"
+import * as RpcFrames from "./RpcFrames.ts"
+import { RpcSubscription } from "./RpcSubscription.ts"
+import type { FrameHandler, Peer } from "./Wires.ts"
+
+/** Characters of a chunk from which on it is sent in parts, each when there is room. */
+const CHUNK_CHARS = 262_144
+
+/** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
+const BUSY_RETRY_MS = 100
+
+type Id = string | number
+
+/** What all conversations share. */
+export interface ConversationHost {
+  readonly limits: Limits
+  readonly run: (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
+  readonly onClose: (clientId: number) => Effect.Effect<void>
+}
+
+export class RpcConversation implements FrameHandler {
+  readonly #peer: Peer
+  readonly #host: ConversationHost
+  /** Requests without an answer; of streams, the newest position sent, or who knows it. */
+  readonly #calls = new Map<Id, number | RpcSubscription | undefined>()
+
+  constructor(peer: Peer, host: ConversationHost) {
+    this.#peer = peer
+    this.#host = host
+  }
+
+  onClose(): Effect.Effect<void> {
+    return this.#host.onClose(this.#peer.clientId)
+  }
+
+  callsInFlight(): number {
+    return this.#calls.size
+  }
+
+  sentSeq(): number | undefined {
+    let least: number | undefined
+    for (const streamed of this.#calls.values()) {
+      const seq = streamed instanceof RpcSubscription ? streamed.sentSeq() : streamed
+      if (seq !== undefined && (least === undefined || seq < least)) least = seq
+    }
+    return least
+  }
+
+  /** Read one after the other: what a frame becomes is larger than the frame. */
+  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
+    const { frameDepth } = this.#host.limits
+    let inbound = RpcFrames.readFrame(frames[0]!, frameDepth)
+    if (frames.length === 1 && inbound.length === 1) return this.#handle(inbound[0]!)
+    let frame = 1
+    let next = 0
+    return Effect.whileLoop({
+      while: () => {
+        while (next === inbound.length && frame < frames.length) {
+          inbound = RpcFrames.readFrame(frames[frame++]!, frameDepth)
+          next = 0
+        }
+        return next < inbound.length
+      },
+      body: () => this.#handle(inbound[next++]!),
+      step: () => {},
+    })
+  }
+
+  #handle(message: RpcFrames.Inbound): Effect.Effect<void> {
+    const retryAfterMs = this.#peer.admit()
+    switch (message._tag) {
+      case "Request":
+        if (retryAfterMs > 0) {
+          this.#refuse(message.id, new RateLimited({ limit: "messages-per-second", retryAfterMs }))
+          return Effect.void
+        }
+        return this.#peer.principal === undefined ? this.#authenticate(message) : this.#call(message)
+      case "Ping":
+        this.#peer.sendUrgent(RpcFrames.pong)
+        return Effect.void
+      case "Problem":
+        this.#peer.send(RpcFrames.complaint(message))
+        if (retryAfterMs > 0) this.#peer.close(CloseCodes.policy, "too many messages")
+        else if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
+        return Effect.void
+      case "Eof":
+        this.#peer.close(CloseCodes.normal)
+        return Effect.void
+      case "Ack": {
+        const streamed = this.#calls.get(message.requestId)
+        if (!(streamed instanceof RpcSubscription)) return this.#pass(message)
+        streamed.acknowledged()
+        return Effect.void
+      }
+      case "Interrupt":
+        return this.#pass(message)
+    }
+  }
+
+  /** What concerns a call in flight. */
+  #pass(message: AckEncoded | InterruptEncoded): Effect.Effect<void> {
+    return this.#calls.has(message.requestId) ? this.#host.run(this.#peer.clientId, message) : Effect.void
+  }
+
+  #call(request: RequestEncoded): Effect.Effect<void> {
+    const { id } = request
+    if (this.#calls.has(id)) {
+      // An answer with this id would be taken for the answer to the request that has it.
+      this.#peer.send(
+        RpcFrames.complaint({ _tag: "Problem", requestId: undefined, problem: `request ${id} is in flight` }),
+      )
+      return Effect.void
+    }
+    if (this.#calls.size >= this.#host.limits.callsInFlight) {
+      this.#refuse(id, new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
+      return Effect.void
+    }
+    this.#calls.set(id, undefined)
+    return this.#host.run(this.#peer.clientId, request)
+  }
+
+  /** Until the client is known, the wire itself answers. */
+  #authenticate(request: RequestEncoded): Effect.Effect<void> {
+    const { id, payload, tag } = request
+    if (tag !== "authenticate") {
+      this.#refuse(id, new Unauthenticated({ reason: "missing" }))
+      return Effect.void
+    }
+    const token = typeof payload === "object" && payload !== null && "token" in payload ? payload.token : undefined
+    return Effect.match(this.#peer.authenticate(typeof token === "string" ? Redacted.make(token) : undefined), {
+      onSuccess: (principal) => this.#peer.send(RpcFrames.success(id, { connectionId: this.#peer.id, principal })),
+      onFailure: (error) => {
+        this.#refuse(id, error)
+        this.#peer.close(CloseCodes.unauthenticated, error.reason)
+      },
+    })
+  }
+
+  /** Carries out `events.subscribe`, a call in flight, until it is interrupted. */
+  follow(id: Id, fanout: Fanout, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
+    return Effect.suspend(() => {
+      const subscription = new RpcSubscription(this.#peer, fanout, JSON.stringify(id), filter, from)
+      this.#calls.set(id, subscription)
+      return subscription.life
+    })
+  }
+
+  #refuse(id: Id, error: RateLimited | Unauthenticated): void {
+    this.#peer.send(RpcFrames.refusal(id, error))
+  }
+
+  /** What the server says to this client. */
+  send(response: FromServerEncoded): Effect.Effect<void> {
+    if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
+    if (response._tag === "Exit") this.#calls.delete(response.requestId)
+    this.#peer.send(JSON.stringify(RpcFrames.withoutDefects(response)))
+    return Effect.void
+  }
+
+  #sendChunk(requestId: Id, values: ReadonlyArray<unknown>): Effect.Effect<void> {
+    const text = JSON.stringify({ _tag: "Chunk", requestId, values })
+    if (text.length > CHUNK_CHARS && values.length > 1) {
+      const half = values.length >> 1
+      return Effect.andThen(
+        this.#sendChunk(requestId, values.slice(0, half)),
+        Effect.suspend(() => this.#sendChunk(requestId, values.slice(half))),
+      )
+    }
+    return Effect.map(this.#peer.room(), () => {
+      if (!this.#calls.has(requestId)) return
+      this.#peer.send(text, RpcFrames.seqOf(values[0]))
+      this.#calls.set(requestId, RpcFrames.seqOf(values.at(-1)))
+    })
+  }
+}
