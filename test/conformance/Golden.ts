@@ -38,39 +38,57 @@ const MASKED = new Set([
   "version",
 ])
 
-export const mask = (key: string, value: unknown): unknown => (MASKED.has(key) && value !== null ? `<${key}>` : value)
+/** What a dialect has besides that differs from run to run. */
+export interface Variation {
+  readonly masked?: ReadonlySet<string>
+  /** Frames that the clock brings forth, as many as it happens to be. */
+  readonly isTimed?: (frame: any) => boolean
+}
 
-const line = (direction: ">" | "<", frame: string): string => {
+export const maskOf =
+  (masked: ReadonlySet<string>) =>
+  (key: string, value: unknown): unknown =>
+    (MASKED.has(key) || masked.has(key)) && value !== null ? `<${key}>` : value
+
+export const mask = maskOf(new Set())
+
+const line = (direction: ">" | "<", frame: string, masked: ReadonlySet<string>): string => {
   try {
-    return JSON.stringify({ [direction]: JSON.parse(frame) }, mask)
+    return JSON.stringify({ [direction]: JSON.parse(frame) }, maskOf(masked))
   } catch {
     return JSON.stringify({ [direction]: frame })
   }
 }
 
 /** What comes unasked is told before or after what was asked, as the turns of the event loop fall. */
-const isUnasked = (frame: string): boolean => /"method":"typing"|"type":"memory_update"/.test(frame)
+const isUnasked = (frame: string): boolean => /"method":"typing"|"type":"(memory_update|event)"/.test(frame)
 
 const unaskedFirst = (frames: ReadonlyArray<string>) => [
   ...frames.filter(isUnasked),
   ...frames.filter((frame) => !isUnasked(frame)),
 ]
 
-export const golden = (name: string, path: string, steps: ReadonlyArray<Step>): void => {
+export const golden = (
+  name: string,
+  path: string,
+  steps: ReadonlyArray<Step>,
+  { isTimed = () => false, masked = new Set() }: Variation = {},
+): void => {
   it.live(`${name}: says what it has always said`, () =>
     Effect.gen(function* () {
       const { token, wsUrl } = yield* TestGateway.TestGateway
       const socket = yield* connect(`${wsUrl}${path}?token=${token}`)
       const lines: Array<string> = []
       for (const { say, until } of steps) {
-        lines.push(line(">", say))
+        lines.push(line(">", say, masked))
         socket.send(say)
         const heard: Array<string> = []
         yield* socket.find((frame) => {
           heard.push(frame)
           return until.every((isIt) => heard.some((frame) => isIt(JSON.parse(frame)))) ? true : undefined
         })
-        lines.push(...unaskedFirst(heard).map((frame) => line("<", frame)))
+        const told = unaskedFirst(heard).filter((frame) => !isTimed(JSON.parse(frame)))
+        lines.push(...told.map((frame) => line("<", frame, masked)))
       }
       const file = join(import.meta.dirname, `../fixtures/golden/${name}.jsonl`)
       yield* Effect.promise(() => expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(file))

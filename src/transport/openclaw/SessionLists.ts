@@ -12,7 +12,7 @@ import { bounded, filled, flag, given, invalid, number, text, texts } from "./Pa
 import { roster } from "./Roster.ts"
 import { now, openRuns, rowOf, sessionFacts, sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
-import { fullRow, sessionDefaults } from "./SessionRows.ts"
+import { fullRow, sessionDefaults, titleOf } from "./SessionRows.ts"
 
 /** Where the sessions are, for clients that show it: not in a file of theirs. */
 export const STORE = "(gateway)"
@@ -127,7 +127,7 @@ const resolve = own(
     const tell = (session: Session | undefined, subject: string) =>
       session === undefined
         ? missing(subject)
-        : known({ ok: true, key: session.key, agentId: session.agentId, ...displayOf(session) })
+        : known({ ok: true, key: session.key, agentId: session.agentId, ...given({ displayName: titleOf(session) }) })
     if (filled(sessionId) !== undefined) {
       return flatMap(byId(sessionId!), (session): Inquiry<object> => tell(session, sessionId!))
     }
@@ -144,11 +144,6 @@ const resolve = own(
     return flatMap(sessionFor(canonical), (session): Inquiry<object> => tell(session, canonical))
   },
 )
-
-const displayOf = ({ displayName, label }: Session) => {
-  const name = label ?? displayName
-  return name === "" ? {} : { displayName: name }
-}
 
 const PREVIEW_KEYS = 50
 const PREVIEW_ITEMS = 20

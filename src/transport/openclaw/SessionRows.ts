@@ -4,6 +4,7 @@
 import type { Session } from "../../domain/Session.ts"
 import { agentOfSessionKey } from "../../domain/Routing.ts"
 import { MAIN_AGENT } from "../../domain/Agent.ts"
+import { given } from "./Params.ts"
 import { agentRuntime, modelFor, type Roster, thinking } from "./Roster.ts"
 import { isMainKey, sessionIdOf } from "./SessionKeys.ts"
 
@@ -21,7 +22,9 @@ const constant = {
   createdVia: "operator",
 } as const
 
-const titleOf = ({ displayName, label }: Session): string | undefined => label ?? (displayName || undefined)
+/** A name that somebody has given: clients have their own way to show a key. */
+export const titleOf = ({ displayName, key, label }: Session): string | undefined =>
+  label ?? (displayName === key ? undefined : displayName || undefined)
 
 /** Of the model's context, which clients show beside its size: `contextTokens` is that size here. */
 const tokensInUse = ({ contextTokens, totalTokens }: Session): number => contextTokens || totalTokens
@@ -123,7 +126,7 @@ export const sessionEntry = (session: Session) => ({
   updatedAt: session.updatedAt,
   chatType: kindOf(session.kind) === "group" ? "group" : "direct",
   ...(session.label !== null && { label: session.label }),
-  ...(session.displayName !== "" && { displayName: session.displayName }),
+  ...given({ displayName: titleOf(session) }),
   ...(session.model !== null && { modelOverride: session.model }),
   inputTokens: session.inputTokens,
   outputTokens: session.outputTokens,
