@@ -22,13 +22,23 @@ const machinePath = (process.env["PATH"] ?? "")
   .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
   .join(":")
 
+/**
+ * The machine's way to its registry (certificates, proxies, npm's settings) without what would make the gateway or npm
+ * behave as they do in here.
+ */
+const machine = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(GATEWAY_|OPENCLAW_|npm_|NODE_OPTIONS|NODE_ENV|VITEST|INIT_CWD)/.test(name),
+  ),
+)
+
 /** Runs a program with the repository's tools first in its path; rejects with what it wrote if it fails. */
 export const run = (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
-  execute(cwd, { PATH: `${bin}:${machinePath}`, HOME: process.env["HOME"] }, program, args)
+  execute(cwd, { ...machine, PATH: `${bin}:${machinePath}` }, program, args)
 
 /** `npx causeway ...args` in a clone, as somebody runs it who has just come to this machine. */
 export const npxCauseway = (clone: string, home: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
-  execute(clone, { PATH: machinePath, HOME: home, GATEWAY_PORT: "0" }, "npx", ["causeway", ...args])
+  execute(clone, { ...machine, PATH: machinePath, HOME: home, GATEWAY_PORT: "0" }, "npx", ["causeway", ...args])
 
 const execute = async (cwd: string, env: NodeJS.ProcessEnv, program: string, args: ReadonlyArray<string>) => {
   try {
