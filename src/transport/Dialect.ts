@@ -136,7 +136,7 @@ export interface Dialect<R extends Ref = Ref> {
    */
   readonly pace?: { readonly everyMs: number; readonly frames: (key: string, text: PacedText) => ReadonlyArray<Frame> }
   /** What all who follow are told every now and then, worded as events are: a sign of life. */
-  readonly beat?: { readonly everyMs: number; readonly frame: (key: string, now: number) => Frame | undefined }
+  readonly beat?: { readonly everyMs: number; readonly tell: (key: string, now: number) => ReadonlyArray<Told> }
 }
 
 /** An inquiry where frames say more than the event: asked once for all, and what happened since is told after it. */

@@ -171,8 +171,8 @@ export const make = Effect.fnUntraced(function* (
   if (beat !== undefined) {
     const beatOnce = Effect.sync(() => {
       for (const group of groups.values()) {
-        const frame = beat.frame(group.key, clock.currentTimeMillisUnsafe())
-        if (frame !== undefined) group.tell(frame)
+        const told = beat.tell(group.key, clock.currentTimeMillisUnsafe())
+        for (const frame of framesOf(group, told)) group.tell(frame)
       }
     })
     const beatOn = Effect.catchDefect(beatOnce, (bug) => Effect.sync(() => complain(bug)))

@@ -63,6 +63,13 @@ export const expectValidEvent = (frame: Told): void => {
     case "sessions.changed":
       if (payload.session !== undefined) expectValid("SessionRow", payload.session)
       return
+    case "health":
+      return expectValid("Snapshot", {
+        presence: [],
+        health: payload,
+        stateVersion: { presence: 0, health: 0 },
+        uptimeMs: 0,
+      })
     case "tick":
       return expectValid("TickEvent", payload)
     case "shutdown":

@@ -25,7 +25,7 @@ let beats = 0
 const buggy: Dialect<Line> = {
   ...lines,
   name: "buggy",
-  beat: { everyMs: 50, frame: () => (++beats === 1 ? boom() : { policy: "must", text: "0 beat null" }) },
+  beat: { everyMs: 50, tell: () => (++beats === 1 ? boom() : [{ policy: "must", text: "0 beat null" }]) },
   methods: new Map([
     ...contractMethods,
     ["throws", own(Schema.Struct({}), boom)],

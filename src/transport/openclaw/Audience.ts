@@ -15,6 +15,8 @@ import { ListParams, sessionList } from "./SessionLists.ts"
 export interface Audience {
   /** Where the data of an event are: `payload`, or `params` for the one client that reads them there. */
   readonly data: "payload" | "params"
+  /** It may be told what the gateway holds. */
+  readonly reads: boolean
   /** Text comes as it is said, each delta by itself; otherwise as a whole, a few times a second. */
   readonly deltas: boolean
   /** The steps of tools are told with the run. */
@@ -33,13 +35,15 @@ export interface Listener {
   readonly clientId: string
   readonly caps: ReadonlyArray<string>
   readonly readsParams: boolean
+  readonly mayRead: boolean
 }
 
 /** Browsers that build the text from deltas; every other client reads the whole text of a delta's message. */
 const buildsText = new Set(["openclaw-control-ui", "webchat-ui", "webchat"])
 
-export const audienceOf = ({ caps, clientId, protocol, readsParams }: Listener): Audience => ({
+export const audienceOf = ({ caps, clientId, mayRead, protocol, readsParams }: Listener): Audience => ({
   data: readsParams ? "params" : "payload",
+  reads: mayRead,
   deltas: protocol >= 4 && buildsText.has(clientId),
   tools: caps.includes("tool-events"),
   scoped: caps.includes("session-scoped-events"),

@@ -3,13 +3,14 @@
  * several here, or none. Pure.
  */
 import type { EventItem, GatewayEvent, Positioned } from "../../domain/Event.ts"
-import type { Frame, Telling } from "../Dialect.ts"
+import type { Frame, Telling, Told } from "../Dialect.ts"
 import { ask, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Merge } from "../Outbox.ts"
 import type { PacedText } from "../Pacing.ts"
 import { type Audience, fromWording } from "./Audience.ts"
 import { pairingRow } from "./Devices.ts"
 import { writeEvent } from "./Frames.ts"
+import { health } from "./Health.ts"
 import { growing, growingKey } from "./Growing.ts"
 import { presenceEntries } from "./Presence.ts"
 import * as RunEvents from "./RunEvents.ts"
@@ -39,6 +40,7 @@ const voice = ({ data: member }: Audience) => {
   // What is merged under a key has been worded here, which the outbox does not know.
   const by = growing(text) as Merge<unknown>
   return {
+    text,
     must: (payload: Payload): Frame => ({ policy: "must", text: text(payload) }),
     latest: (key: string, payload: Payload): Frame => ({ policy: "latest", key, text: text(payload) }),
     grow: (value: Payload): Frame => ({ policy: "append", key: growingKey(value), text: text(value), value, by }),
@@ -165,5 +167,13 @@ export const tellText = (wording: string, text: PacedText): ReadonlyArray<Frame>
   ].map(grow)
 }
 
-export const tick = (wording: string, now: number): Frame =>
-  voice(fromWording(wording)).latest("tick", ["tick", { ts: Math.floor(now) }])
+/** That the gateway is there, and to who may read how it is. */
+export const signsOfLife = (wording: string, now: number): ReadonlyArray<Told> => {
+  const audience = fromWording(wording)
+  const { latest, text } = voice(audience)
+  const inquiry = map(health(), (data) => text(["health", data]))
+  return [
+    latest("tick", ["tick", { ts: Math.floor(now) }]),
+    ...(audience.reads ? [{ policy: "digest", key: "health", inquiry } as const] : []),
+  ]
+}

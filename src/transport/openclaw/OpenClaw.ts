@@ -14,7 +14,7 @@ import { type Method, own } from "../DialectMethods.ts"
 import { type Audience, audienceOf, filterOf, heed, wordingOf } from "./Audience.ts"
 import { resumed } from "./Connect.ts"
 import { ofFault } from "./Errors.ts"
-import { tell, tellText, TEXT_MS, tick } from "./Events.ts"
+import { signsOfLife, tell, tellText, TEXT_MS } from "./Events.ts"
 import {
   type Era,
   type ErrorShape,
@@ -62,11 +62,12 @@ const say = (text: string): In => ({ _tag: "Say", text })
 const close = (code: CloseCode): In => ({ _tag: "Close", code })
 
 /** What a client hears from the beginning: if it resumes, also what it had subscribed to. */
-const audienceFor = ({ connect, era, protocol }: Newcomer): Audience => {
+const audienceFor = ({ connect, era, protocol }: Newcomer, { scopes }: Principal): Audience => {
   const { messages, sessions } = resumed(connect) ?? {}
   const { caps, client } = connect
   const readsParams = era === "control-center"
-  const begun = audienceOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams })
+  const mayRead = grants(scopes, "operator.read")
+  const begun = audienceOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams, mayRead })
   const subscribed = sessions === true ? heed(begun, "sessions.subscribe", {}) : begun
   const hear = (audience: Audience, key: string) =>
     heed(audience, "sessions.messages.subscribe", { key: canonicalKey(key) })
@@ -150,7 +151,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     const position = head()
     const facts = { connect, protocol, connectionId, principal, issued, limits: this.#options.limits, position }
     const told = hello({ ...facts, lost: reason }, answer)
-    const audience = audienceFor(newcomer)
+    const audience = audienceFor(newcomer, principal)
     this.#placed = connect.resume != null
     this.#audience = audience
     this.#welcome = undefined
@@ -270,5 +271,5 @@ export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
     return wording.startsWith(PLACED) ? positioned(telling, item.seq) : telling
   },
   pace: { everyMs: TEXT_MS, frames: (wording, text) => tellText(wording.slice(1), text) },
-  beat: { everyMs: TICK_MS, frame: (wording, now) => tick(wording.slice(1), now) },
+  beat: { everyMs: TICK_MS, tell: (wording, now) => signsOfLife(wording.slice(1), now) },
 })

@@ -7,6 +7,7 @@ import * as Gateway from "../../../src/Gateway.ts"
 import { DialectServer } from "../../../src/transport/DialectServer.ts"
 import { LocalCalls } from "../../../src/transport/LocalCalls.ts"
 import { openClaw } from "../../../src/transport/openclaw/OpenClaw.ts"
+import { expectValidEvent } from "../../support/OpenClaw.ts"
 import { connectParams, enter, type Frame, open } from "../../support/OpenClawClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -51,6 +52,31 @@ describe("a tick", () => {
           expect(ticks[1]!.seq).toBeGreaterThan(ticks[0]!.seq!)
         }
         expect(stranger.socket.rest).toEqual([])
+      }),
+    )
+  })
+})
+
+describe("how the gateway is", () => {
+  it.layer(
+    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, hurried) }),
+    real,
+  )((it) => {
+    it.effect("is told with the ticks, to who may read and nobody else", () =>
+      Effect.gen(function* () {
+        const reader = yield* open("/hurried")
+        yield* reader.connect(yield* connectParams())
+        const stranger = yield* open("/hurried")
+        yield* stranger.connect(yield* connectParams({ scopes: [] }))
+        const told = yield* reader.event("health")
+        expectValidEvent(told)
+        expect(told.payload).toMatchObject({ ok: true, agents: [{ agentId: "main" }] })
+        const heard: Array<string> = []
+        yield* stranger.socket.find((text) => {
+          heard.push((JSON.parse(text) as Frame).event ?? "an answer")
+          return heard.length === 3 ? heard : undefined
+        })
+        expect(heard).toEqual(["tick", "tick", "tick"])
       }),
     )
   })
