@@ -11,7 +11,7 @@ import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../domain/GatewayConfig.ts"
 import { isBusy } from "../services/SqliteError.ts"
 import { type StatePaths, statePaths } from "../services/StateFolder.ts"
-import { clockSetBack } from "../services/System.ts"
+import { clockSetBack, newestEventAt } from "../services/WallClock.ts"
 import { localUrl } from "./LocalUrl.ts"
 
 export type Check =
@@ -126,8 +126,7 @@ const damaged = (file: string, verdict: string): Finding =>
   problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty one")
 
 const clock = (db: DatabaseSync, now: number): Finding => {
-  const newest = db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"]
-  const setBack = clockSetBack(Number(newest ?? 0), now)
+  const setBack = clockSetBack(newestEventAt(db), now)
   return setBack === null ? fact("not behind the newest event") : problem(setBack, "set the clock of this machine")
 }
 

@@ -78,6 +78,11 @@ export const GatewaySettings = Schema.Struct({
     "power",
     "What an acknowledgement survives: a power cut (every commit reaches the disk), or a crash of the process only (faster on slow disks).",
   ),
+  clock: option(
+    Schema.Literals(["strict", "any"]),
+    "strict",
+    "A start with the clock more than a minute behind the newest event: `strict` refuses it, so that times do not run backwards unnoticed; `any` starts and says so in health. The order of events never depends on the clock.",
+  ),
   runs: option(
     Schema.Struct({
       concurrent: option(Count, 4, "Runs at once over all agents. More wait in order."),

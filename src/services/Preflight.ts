@@ -1,24 +1,42 @@
 /**
  * Preflight: what must be in order before the port is opened, and belongs to no single service: the runtime of agents
- * that name none is there, and the token that the state folder keeps is as secret in the log as a configured one.
+ * that name none is there, the clock can be believed, and the token that the state folder keeps is as secret in the log
+ * as a configured one.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import { AgentRuntime } from "./AgentRuntime.ts"
 import { Logs } from "./Logs.ts"
+import { Sqlite } from "./Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
+import { clockSetBack, newestEventAt } from "./WallClock.ts"
 
-export const layer: Layer.Layer<never, StartupError, AgentRuntime | GatewayConfig | Logs | StateFolder> =
+/** A machine that has just woken may be this far off until it has asked a time server. */
+const CLOCK_TOLERANCE_MS = 60_000
+
+export const layer: Layer.Layer<never, StartupError, AgentRuntime | GatewayConfig | Logs | Sqlite | StateFolder> =
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const { auth, runtime, token } = yield* GatewayConfig
+      const { auth, clock, runtime, token } = yield* GatewayConfig
       const runtimes = yield* AgentRuntime
       if (!runtimes.has(runtime)) {
         return yield* new StartupError({
           problem: `there is no runtime ${runtime}`,
           remedy: `set the option runtime to one of these: ${[...runtimes.keys()].join(", ")}`,
+        })
+      }
+      const setBack = clockSetBack(
+        newestEventAt((yield* Sqlite).db),
+        yield* Clock.currentTimeMillis,
+        CLOCK_TOLERANCE_MS,
+      )
+      if (clock === "strict" && setBack !== null) {
+        return yield* new StartupError({
+          problem: setBack,
+          remedy: "set the clock of this machine, or the option clock to any",
         })
       }
       const state = yield* StateFolder

@@ -16,6 +16,7 @@ import { Events } from "./Events.ts"
 import { Runs } from "./Runs.ts"
 import { Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
+import { clockSetBack, newestEventAt } from "./WallClock.ts"
 
 export class System extends Context.Service<
   System,
@@ -56,11 +57,9 @@ export class System extends Context.Service<
       // However often health is asked, the disk is asked once a second.
       const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
 
-      const newestEvent = db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
-      const clockProblem = Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        return clockSetBack(Number(newestEvent.get()?.["at"] ?? 0), now)
-      }).pipe(Effect.catchDefect(() => Effect.succeed("the newest event cannot be read")))
+      const clockProblem = Effect.map(Clock.currentTimeMillis, (now) => clockSetBack(newestEventAt(db), now)).pipe(
+        Effect.catchDefect(() => Effect.succeed("the newest event cannot be read")),
+      )
 
       const uptimeMs = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
 
@@ -103,12 +102,3 @@ export class System extends Context.Service<
 
 /** Longer than a commit takes on a slow disk, shorter than a probe waits. */
 const STORAGE_PATIENCE = "2 seconds"
-
-/** What the clock of a machine may be corrected by without anybody noticing. */
-const TOLERATED_MS = 2_000
-
-/** A clock behind the newest event gives new events times before old ones. Positions still ascend: nothing is lost. */
-export const clockSetBack = (newestEventAt: number, now: number): string | null =>
-  now + TOLERATED_MS >= newestEventAt
-    ? null
-    : `the clock is ${Math.ceil((newestEventAt - now) / 1_000)} s behind the newest event; times will be out of order`

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createServer } from "node:net"
+import { DatabaseSync } from "node:sqlite"
 import { join } from "node:path"
 import { run, start, temporaryFolder } from "../support/GatewayProcess.ts"
 
@@ -124,6 +125,20 @@ describe("a gateway that cannot start says why in one line, and ends with 1", ()
       const misspelt = yield* startWith(["--state-dir", folder], { GATEWAY_CONFIG: file })
       expect(misspelt.code).toBe(1)
       expect(oneLine(misspelt.stderr)).toContain(`runs.concurent in ${file} is no option`)
+    }),
+  )
+
+  it.live("the clock was set back, unless it is told to take any clock", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* temporaryFolder
+      yield* Effect.scoped(start({ stateDir }))
+      const db = new DatabaseSync(join(stateDir, "causeway.db"))
+      db.exec("UPDATE events SET at = at + 86400000")
+      db.close()
+      const exit = yield* startWith(["--state-dir", stateDir])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toMatch(/the clock is \d+ s behind the newest event.*set the clock/)
+      yield* Effect.scoped(start({ stateDir, env: { GATEWAY_CLOCK: "any" } }))
     }),
   )
 

@@ -6,7 +6,8 @@ import { VERSION } from "../../src/domain/Version.ts"
 import { Agents } from "../../src/services/Agents.ts"
 import { Connections } from "../../src/services/Connections.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
-import { clockSetBack, System } from "../../src/services/System.ts"
+import { System } from "../../src/services/System.ts"
+import { clockSetBack } from "../../src/services/WallClock.ts"
 import * as Conversations from "../support/Conversations.ts"
 
 const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layer()))
