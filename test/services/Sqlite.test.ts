@@ -7,6 +7,7 @@ import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -235,7 +236,7 @@ describe("the write-ahead log", () => {
       )
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE notes (text TEXT)")
       db.exec("PRAGMA busy_timeout = 5000")
-      yield* checkpointer(db, file, { intervalMs: 2, maxPages: 200 })
+      yield* checkpointer(db, file, { firstBytes: 0, intervalMs: 2, maxPages: 200 })
       let largest = 0
       let shrunk = 0
       const insert = db.prepare("INSERT INTO notes VALUES (?)")
@@ -251,11 +252,31 @@ describe("the write-ahead log", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("is moved into the database once there is enough of it", () =>
+    Effect.gen(function* () {
+      const file = yield* temporaryFile
+      const db = yield* Effect.acquireRelease(
+        Effect.sync(() => new DatabaseSync(file)),
+        (db) => Effect.sync(() => db.close()),
+      )
+      db.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; CREATE TABLE notes (text TEXT)")
+      yield* checkpointer(db, file, { firstBytes: 1_000_000, intervalMs: 2, maxPages: 0 })
+      const insert = db.prepare("INSERT INTO notes VALUES (?)")
+      insert.run("x".repeat(100_000))
+      yield* TestClock.adjust("1 minute")
+      expect(sizeOf(`${file}-wal`)).toBeGreaterThan(100_000)
+      insert.run("x".repeat(1_000_000))
+      yield* TestClock.adjust("1 second")
+      while (sizeOf(`${file}-wal`) > 0) yield* turn
+      expect(sizeOf(file)).toBeGreaterThan(1_000_000)
+    }).pipe(Effect.scoped),
+  )
+
   it.live("is checkpointed by the connection itself when the thread is lost", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const db = new DatabaseSync(Path.join(folder, "test.db"))
-      yield* checkpointer(db, Path.join(folder, "none", "test.db"))
+      yield* checkpointer(db, Path.join(folder, "none", "test.db"), { firstBytes: 0 })
       const pages = Effect.sync(() => Number(db.prepare("PRAGMA wal_autocheckpoint").get()?.["wal_autocheckpoint"]))
       expect(yield* pages).toBe(0)
       const restored = yield* Effect.repeat(pages, {
