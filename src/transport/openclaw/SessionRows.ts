@@ -3,7 +3,7 @@
  */
 import type { Session } from "../../domain/Session.ts"
 import { agentOfSessionKey } from "../../domain/Routing.ts"
-import { MAIN_AGENT } from "../../domain/Agent.ts"
+import { MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
 import { given } from "./Params.ts"
 import { agentRuntime, modelFor, type Roster, thinking } from "./Roster.ts"
 import { isMainKey, sessionIdOf } from "./SessionKeys.ts"
@@ -86,7 +86,7 @@ export const fullRow = (session: Session, roster: Roster, now: number, activeRun
 
 /** A session that nobody has written to yet: clients open it all the same. */
 export const unbegunRow = (key: string, agentId: string | undefined, roster: Roster, now: number) => {
-  const agent = agentId ?? agentOfSessionKey(key) ?? roster.defaultId
+  const agent = agentOfSessionKey(key) ?? (agentId === undefined ? roster.defaultId : normalizeAgentId(agentId))
   return {
     ...constant,
     key,
