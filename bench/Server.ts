@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { Count, frame, Line, type Upgrade } from "./Line.ts"
 import type { Question, Usage } from "./Probe.ts"
 
@@ -33,6 +34,9 @@ export interface ServerOptions {
   /** Makes events happen where the server has no ear for `Tell`. */
   readonly tell?: (server: Server, count: number) => Promise<void>
 }
+
+/** A server that works for less than a tenth of such a time has nothing to do. */
+const QUIET_MS = 20
 
 /** Connections that are being opened at a time. */
 const AT_ONCE = 25
@@ -86,9 +90,15 @@ export class Server {
     return usage
   }
 
-  /** What the server's processor did for the work, in microseconds. */
+  /** What the server's processor did for the work, in microseconds. What it did before has ended. */
   async cpuOf(work: () => Promise<unknown>): Promise<number> {
-    const before = await this.usage()
+    let before = await this.usage()
+    for (let busy = true; busy;) {
+      await sleep(QUIET_MS)
+      const now = await this.usage()
+      busy = now.cpuMicros - before.cpuMicros > QUIET_MS * 100
+      before = now
+    }
     await work()
     return (await this.usage()).cpuMicros - before.cpuMicros
   }
