@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { VERSION } from "../src/domain/Version.ts"
 import { browser, chromiumPath } from "./openclaw/Browser.ts"
 import { type Check, commandLine } from "./openclaw/CommandLine.ts"
 import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
@@ -73,7 +74,8 @@ const record = (results: ReadonlyArray<Result>): void => {
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : INTRODUCTION
   const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length)
   const after = page.slice(page.indexOf(END))
-  writeFileSync(PAGE, `${before}\n\n${section(results)}\n${after}`)
+  const tried = `Tried with Causeway ${VERSION} on Node ${process.version}.`
+  writeFileSync(PAGE, `${before}\n\n${tried}\n\n${section(results)}\n${after}`)
 }
 
 const gateway = await startGateway(home(), openclaw(CURRENT).controlUi)

@@ -3,7 +3,7 @@
  * project, and reused by the next run. It knows nothing of what is done with them.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -49,8 +49,10 @@ export const browserDriver = (): string => {
   return join(folder, "node_modules/playwright-core/index.mjs")
 }
 
-/** A home of its own for each run: what a program keeps there is not another's. */
+/** A home of its own for each run, gone with it: what a program keeps there is not another's. */
 export const home = (): string => {
   mkdirSync(workshop, { recursive: true })
-  return mkdtempSync(join(workshop, "home-"))
+  const folder = mkdtempSync(join(workshop, "home-"))
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
