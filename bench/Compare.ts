@@ -62,3 +62,13 @@ export const ratioOf = ({ figures }: Result, target: string): number | undefined
   const measured = figures.find((figure) => figure.target === target)
   return floor === undefined || measured === undefined ? undefined : measured.value / floor.value
 }
+
+/** What the gateway is held to: a ratio, or a value. */
+export const goalOf = ({ goal }: Result): number | undefined =>
+  goal === undefined ? undefined : "ratio" in goal ? goal.ratio : goal.value
+
+/** What was measured of the gateway, in the terms of its goal. */
+export const measuredOf = (result: Result): number => {
+  const { value = Number.NaN } = result.figures.find(({ target }) => target === "causeway") ?? {}
+  return result.goal !== undefined && "ratio" in result.goal ? (ratioOf(result, "causeway") ?? value) : value
+}

@@ -14,7 +14,7 @@ export interface Usage {
 export type Question =
   | { readonly _tag: "Usage" }
   /** As `Usage`, after what is garbage has been collected: costs the code that was made fast, so for memory alone. */
-  | { readonly _tag: "Settled" }
+  | { readonly _tag: "Settled"; readonly pauseMs: number }
   /** That so many events happen, at once. */
   | { readonly _tag: "Tell"; readonly count: number }
 
@@ -27,7 +27,7 @@ const usage = (): Usage => {
 process.on("message", async (question: Question) => {
   if (question._tag === "Settled") {
     globalThis.gc?.()
-    await sleep(500)
+    await sleep(question.pauseMs)
     globalThis.gc?.()
   }
   if (question._tag !== "Tell") process.send?.(usage())

@@ -31,6 +31,7 @@ export interface ServerOptions {
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
   readonly words: Words
+  readonly token?: string
   /** Makes events happen where the server has no ear for `Tell`. */
   readonly tell?: (server: Server, count: number) => Promise<void>
 }
@@ -62,13 +63,16 @@ export class Server {
   readonly name: string
   readonly port: number
   readonly words: Words
+  /** Where the server asks for one. */
+  readonly token: string | undefined
   readonly #process: ChildProcess
   readonly #tell: ServerOptions["tell"]
 
-  constructor(name: string, port: number, process: ChildProcess, { tell, words }: ServerOptions) {
+  constructor(name: string, port: number, process: ChildProcess, { tell, token, words }: ServerOptions) {
     this.name = name
     this.port = port
     this.words = words
+    this.token = token
     this.#process = process
     this.#tell = tell
   }
@@ -84,8 +88,8 @@ export class Server {
     return new Server(name, await portOf(name, child), child, options)
   }
 
-  async usage(question: "Usage" | "Settled" = "Usage"): Promise<Usage> {
-    this.#ask({ _tag: question })
+  async usage(question: Question = { _tag: "Usage" }): Promise<Usage> {
+    this.#ask(question)
     const [usage] = await once(this.#process, "message")
     return usage
   }

@@ -57,10 +57,13 @@ const rpc = (headers: Readonly<Record<string, string>> = {}): Words => ({
   acknowledge,
 })
 
+const folders: Array<string> = []
+process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+
 /** A folder that is gone with the process. */
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "causeway-bench-"))
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 
@@ -88,6 +91,7 @@ export const startGateway = ({ env = {}, stateDir = temporaryFolder() }: Gateway
     file: BINARY,
     args: ["start", "--port", "0", "--state-dir", stateDir, "--log-level", "error"],
     env: { ...env, GATEWAY_TOKEN: token },
+    token,
     words: rpc({ Authorization: `Bearer ${token}` }),
     tell: teller(),
   })

@@ -93,54 +93,50 @@ class Audience {
   }
 }
 
-const tell = async (names: ReadonlyArray<TargetName>, effort: Effort, kind: Kind) => {
+const alike = () => 1
+const own = (index: number) => index
+const paced = { events: 40, burst: 1, acknowledges: false, ids: alike }
+const bursts = { ...paced, events: 160, burst: 32 }
+
+const tell = async (servers: ReadonlyArray<Server>, effort: Effort, kind: Kind) => {
   const followers = Math.ceil(1_000 * effort.scale)
   const subjects = await Promise.all(
-    names.map(async (name) => {
-      const server = await start(name)
-      return { server, audience: await Audience.gather(server, followers, kind) }
-    }),
+    servers.map(async (server) => ({ server, audience: await Audience.gather(server, followers, kind) })),
   )
-  const bursts = Math.ceil((kind.events / kind.burst) * effort.scale)
+  const times = Math.ceil((kind.events / kind.burst) * effort.scale)
   const figures = await compare(subjects, effort, async ({ audience, server }) => {
     const micros = await server.cpuOf(async () => {
-      for (let i = 0; i < bursts; i++) {
+      for (let i = 0; i < times; i++) {
         const arrival = audience.arrival(kind.burst)
         await server.tell(kind.burst)
         await arrival
       }
     })
-    return micros / (bursts * kind.burst * followers)
+    return micros / (times * kind.burst * followers)
   })
-  for (const { audience, server } of subjects) {
-    audience.close()
-    await server.stop()
-  }
+  for (const { audience } of subjects) audience.close()
   return figures
 }
 
-const alike = () => 1
-const own = (index: number) => index
-const paced = { events: 40, burst: 1 }
-const bursts = { events: 160, burst: 32 }
-
-const all: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
-/** A stock effect/rpc stream stands still until its chunk is acknowledged. */
-const unasked: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "causeway"]
+const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
 
 export const fanOut = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
-  const run = (work: string, names: ReadonlyArray<TargetName>, kind: Kind, goal?: number) =>
-    tell(names, effort, kind).then((figures): Result => ({
-      work,
-      unit: "µs",
-      figures,
-      ...(goal !== undefined && { goal: { ratio: goal } }),
-    }))
-  return [
-    await run("event to 1,000, paced", unasked, { ...paced, acknowledges: false, ids: alike }, 1.3),
-    await run("event to 1,000, bursts of 32", unasked, { ...bursts, acknowledges: false, ids: alike }, 0.3),
-    await run("event to 1,000, paced, each acknowledged", all, { ...paced, acknowledges: true, ids: alike }),
-    await run("event to 1,000, bursts of 32, each acknowledged", all, { ...bursts, acknowledges: true, ids: alike }),
-    await run("event to 1,000, paced, 1,000 request ids", unasked, { ...paced, acknowledges: false, ids: own }),
+  const all = await Promise.all(names.map(start))
+  // A stock effect/rpc stream stands still until its chunk is acknowledged.
+  const unasked = all.filter(({ name }) => name !== "effect/rpc")
+  const run = async (work: string, kind: Kind, goal?: number): Promise<Result> => ({
+    work,
+    unit: "µs",
+    figures: await tell(kind.acknowledges ? all : unasked, effort, kind),
+    ...(goal !== undefined && { goal: { ratio: goal } }),
+  })
+  const results = [
+    await run("event to 1,000, paced", paced, 1.3),
+    await run("event to 1,000, bursts of 32", bursts, 0.3),
+    await run("event to 1,000, paced, 1,000 request ids", { ...paced, ids: own }),
+    await run("event to 1,000, paced, each acknowledged", { ...paced, acknowledges: true }),
+    await run("event to 1,000, bursts of 32, each acknowledged", { ...bursts, acknowledges: true }),
   ]
+  for (const server of all) await server.stop()
+  return results
 }

@@ -7,7 +7,7 @@ const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc",
 
 export const handshake = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
   const subjects = await Promise.all(names.map(async (name) => ({ server: await start(name) })))
-  const connections = Math.ceil(1_000 * effort.scale)
+  const connections = Math.ceil(2_000 * effort.scale)
   const figures = await compare(subjects, effort, async ({ server }) => {
     let lines: ReadonlyArray<Line> = []
     const micros = await server.cpuOf(async () => {

@@ -7,19 +7,22 @@ const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc",
 /** What every first connection brings with it: code, buffers, tables. */
 const FIRST = 200
 
+const SETTLE_MS = 500
+
 /** Memory is taken in steps, so that a process has one answer only. */
 const ROUNDS = 5
 
 export const idleMemory = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
+  const settled = { _tag: "Settled", pauseMs: scale < 1 ? 10 : SETTLE_MS } as const
   const connections = Math.ceil(5_000 * scale)
   const values = new Map<string, Array<number>>(names.map((name) => [name, []]))
   for (let round = 0; round < Math.min(rounds, ROUNDS); round++) {
     for (const name of names) {
       const server = await start(name)
       for (const line of await server.many(Math.ceil(FIRST * scale))) line.close()
-      const before = await server.usage("Settled")
+      const before = await server.usage(settled)
       const lines = await server.many(connections)
-      const after = await server.usage("Settled")
+      const after = await server.usage(settled)
       values.get(name)!.push((after.rssBytes - before.rssBytes) / connections / 1_024)
       for (const line of lines) line.close()
       await server.stop()

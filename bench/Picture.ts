@@ -1,0 +1,118 @@
+/** The results as a picture: results.svg. Readable on light and dark pages; the colours change with the reader's. */
+import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
+import { isComparison, withUnit } from "./Report.ts"
+
+const WIDTH = 860
+const LEFT = 330
+const RIGHT = 110
+const BAR = 13
+const GAP = 14
+const TARGETS = ["plain ws", "socket.io", "effect/rpc", "causeway"] as const
+
+const style = `
+  text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+  .small { font-size: 11px; fill: #59636e }
+  .axis { stroke: #d1d9e0 }
+  .goal { stroke: #cf222e; stroke-width: 2 }
+  .t0 { fill: #c4cbd3 } .t1 { fill: #9aa4af } .t2 { fill: #7d8894 } .t3 { fill: #0969da }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f0f6fc } .small { fill: #9198a1 } .axis { stroke: #3d444d } .goal { stroke: #f85149 }
+    .t0 { fill: #4a525c } .t1 { fill: #656e79 } .t2 { fill: #828c98 } .t3 { fill: #4493f8 }
+  }`
+
+const escaped = (text: string): string => text.replaceAll("`", "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
+
+/** Grows downwards as things are drawn. */
+class Sheet {
+  readonly #parts: Array<string> = []
+  y = 0
+
+  text(x: number, text: string, options = ""): void {
+    this.#parts.push(
+      `<text x="${x.toFixed(1)}" y="${(this.y + BAR - 3).toFixed(1)}" ${options}>${escaped(text)}</text>`,
+    )
+  }
+
+  bar(length: number, kind: number): void {
+    this.#parts.push(
+      `<rect class="t${kind}" x="${LEFT}" y="${this.y}" width="${length.toFixed(1)}" height="${BAR - 2}" rx="2"/>`,
+    )
+  }
+
+  line(x: number, from: number, to: number, kind: string): void {
+    this.#parts.push(`<line class="${kind}" x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${from}" y2="${to}"/>`)
+  }
+
+  toString(): string {
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${this.y}" width="${WIDTH}" role="img" aria-label="Results of the bench: what the gateway costs beside plain ws, socket.io and effect/rpc">
+<style>${style}
+</style>
+${this.#parts.join("\n")}
+</svg>
+`
+  }
+}
+
+const compared = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
+  const ratios = results.flatMap((result) => TARGETS.map((target) => ratioOf(result, target) ?? 0))
+  const scale = (WIDTH - LEFT - RIGHT) / Math.max(...ratios)
+  const top = sheet.y
+  for (const result of results) {
+    const [floor] = result.figures
+    const from = sheet.y
+    sheet.text(LEFT - 10, result.work, `text-anchor="end"`)
+    sheet.y += BAR
+    sheet.text(LEFT - 10, `plain ws: ${withUnit(floor!.value, result.unit)}`, `text-anchor="end" class="small"`)
+    sheet.y = from
+    for (const [kind, target] of TARGETS.entries()) {
+      const ratio = ratioOf(result, target)
+      if (ratio === undefined) continue
+      sheet.bar(ratio * scale, kind)
+      sheet.text(LEFT + ratio * scale + 5, `${ratio.toFixed(2)} ${target}`, `class="small"`)
+      sheet.y += BAR
+    }
+    const goal = goalOf(result)
+    if (goal !== undefined) {
+      const ratio = result.goal !== undefined && "value" in result.goal ? goal / floor!.value : goal
+      sheet.line(LEFT + ratio * scale, from - 2, sheet.y, "goal")
+    }
+    sheet.y += GAP
+  }
+  sheet.line(LEFT + scale, top - 4, sheet.y - GAP + 2, "axis")
+}
+
+const alone = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
+  const scale = (WIDTH - LEFT - RIGHT) * 0.6
+  for (const result of results) {
+    const goal = goalOf(result)
+    const measured = measuredOf(result)
+    sheet.text(LEFT - 10, result.work, `text-anchor="end"`)
+    const length = goal === undefined ? 0 : Math.min(1.6, measured / goal) * scale
+    sheet.bar(length, 3)
+    const of = goal === undefined ? "" : ` of ${goal}`
+    sheet.text(
+      LEFT + Math.max(length, goal === undefined ? 0 : scale) + 6,
+      `${withUnit(measured, result.unit)}${of}`,
+      `class="small"`,
+    )
+    if (goal !== undefined) sheet.line(LEFT + scale, sheet.y - 2, sheet.y + BAR, "goal")
+    sheet.y += BAR + 8
+  }
+}
+
+export const picture = (results: ReadonlyArray<Result>): string => {
+  const sheet = new Sheet()
+  sheet.y = 14
+  sheet.text(LEFT, "times what plain ws takes; the red line is the goal of causeway")
+  sheet.y += BAR + GAP
+  compared(sheet, results.filter(isComparison))
+  sheet.y += GAP
+  sheet.text(LEFT, "the gateway by itself, against its goal")
+  sheet.y += BAR + GAP
+  alone(
+    sheet,
+    results.filter((result) => !isComparison(result)),
+  )
+  sheet.y += GAP
+  return String(sheet)
+}

@@ -1,0 +1,81 @@
+/** The results as a page: RESULTS.md. What they mean is in README.md, written by people. */
+import { cpus } from "node:os"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
+
+const ROOT = join(import.meta.dirname, "..")
+
+export const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2))
+
+export const withUnit = (value: number, unit: string): string => `${number(value)} ${unit}`
+
+export const isComparison = ({ figures }: Result): boolean => figures.length > 1
+
+const isRatio = ({ goal }: Result): boolean => goal !== undefined && "ratio" in goal
+
+const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")).version
+
+const verdict = (result: Result): string => {
+  const goal = goalOf(result)
+  if (goal === undefined) return ""
+  const measured = measuredOf(result)
+  const unit = isRatio(result) ? "x" : result.unit
+  return measured <= goal ? `≤ ${goal} ${unit}: met` : `≤ ${goal} ${unit}: missed by ${withUnit(measured - goal, unit)}`
+}
+
+const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")
+
+const others = ["socket.io", "effect/rpc", "causeway"]
+
+const compared = (results: ReadonlyArray<Result>): string =>
+  table(
+    ["work", "plain ws", ...others, "goal"],
+    results.map((result) => {
+      const ratios = others.map((target) => ratioOf(result, target)?.toFixed(2) ?? "")
+      return [result.work, withUnit(result.figures[0]!.value, result.unit), ...ratios, verdict(result)]
+    }),
+  )
+
+const alone = (results: ReadonlyArray<Result>): string =>
+  table(
+    ["work", "causeway", "range", "goal"],
+    results.map((result) => {
+      const { range, value } = result.figures[0]!
+      return [result.work, withUnit(value, result.unit), range?.map(number).join(" - ") ?? "", verdict(result)]
+    }),
+  )
+
+export interface Circumstances {
+  readonly rounds: number
+  readonly loadBefore: number
+}
+
+export const report = (results: ReadonlyArray<Result>, { loadBefore, rounds }: Circumstances): string => {
+  const versions = ["ws", "socket.io", "effect", "@effect/platform-node"].map((name) => `${name} ${versionOf(name)}`)
+  return `# Results
+
+Written by \`npm run bench\` on Node ${process.versions.node} and ${cpus().length} cores, with ${versions.join(", ")}.
+Medians of ${rounds} rounds. Load of the machine before it: ${loadBefore.toFixed(1)}.
+What is measured and how, and where the time goes: [README.md](README.md).
+
+![The same as a picture](results.svg)
+
+## Beside others
+
+\`plain ws\`: what the server's processor does for one message, one delivery or one connection; for memory, what one
+connection takes. The others: how many times that.
+
+${compared(results.filter(isComparison))}
+
+## By itself
+
+${alone(results.filter((result) => !isComparison(result)))}
+
+The range is the smallest and the largest of the rounds; of latencies, p50 and the largest.
+`
+}
