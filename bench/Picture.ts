@@ -9,45 +9,53 @@ const BAR = 13
 const GAP = 14
 const TARGETS = ["plain ws", "socket.io", "effect/rpc", "causeway"] as const
 
+/** On a ground of its own: the page may be light where its reader's system is dark. Texts keep lines from crossing them. */
 const style = `
-  text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+  .page { fill: #ffffff }
+  text { font: 12px system-ui, sans-serif; fill: #1f2328; stroke: #ffffff; stroke-width: 4px; paint-order: stroke }
   .small { font-size: 11px; fill: #59636e }
   .axis { stroke: #d1d9e0 }
   .goal { stroke: #cf222e; stroke-width: 2 }
   .t0 { fill: #c4cbd3 } .t1 { fill: #9aa4af } .t2 { fill: #7d8894 } .t3 { fill: #0969da }
   @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc } .small { fill: #9198a1 } .axis { stroke: #3d444d } .goal { stroke: #f85149 }
+    .page { fill: #0d1117 }
+    text { fill: #f0f6fc; stroke: #0d1117 }
+    .small { fill: #9198a1 }
+    .axis { stroke: #3d444d }
+    .goal { stroke: #f85149 }
     .t0 { fill: #4a525c } .t1 { fill: #656e79 } .t2 { fill: #828c98 } .t3 { fill: #4493f8 }
   }`
 
 const escaped = (text: string): string => text.replaceAll("`", "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-/** Grows downwards as things are drawn. */
+/** Grows downwards as things are drawn; texts lie on top. */
 class Sheet {
-  readonly #parts: Array<string> = []
+  readonly #shapes: Array<string> = []
+  readonly #texts: Array<string> = []
   y = 0
 
   text(x: number, text: string, options = ""): void {
-    this.#parts.push(
+    this.#texts.push(
       `<text x="${x.toFixed(1)}" y="${(this.y + BAR - 3).toFixed(1)}" ${options}>${escaped(text)}</text>`,
     )
   }
 
   bar(length: number, kind: number): void {
-    this.#parts.push(
+    this.#shapes.push(
       `<rect class="t${kind}" x="${LEFT}" y="${this.y}" width="${length.toFixed(1)}" height="${BAR - 2}" rx="2"/>`,
     )
   }
 
   line(x: number, from: number, to: number, kind: string): void {
-    this.#parts.push(`<line class="${kind}" x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${from}" y2="${to}"/>`)
+    this.#shapes.push(`<line class="${kind}" x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${from}" y2="${to}"/>`)
   }
 
   toString(): string {
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${this.y}" width="${WIDTH}" role="img" aria-label="Results of the bench: what the gateway costs beside plain ws, socket.io and effect/rpc">
 <style>${style}
 </style>
-${this.#parts.join("\n")}
+<rect class="page" width="${WIDTH}" height="${this.y}" rx="6"/>
+${[...this.#shapes, ...this.#texts].join("\n")}
 </svg>
 `
   }
