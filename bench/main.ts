@@ -10,6 +10,7 @@ import { parseArgs } from "node:util"
 import { type Effort, ratioOf, type Result } from "./Compare.ts"
 import { picture } from "./Picture.ts"
 import { number, report } from "./Report.ts"
+import { writeScenarios } from "./Results.ts"
 import { fanOut } from "./scenarios/FanOut.ts"
 import { handshake } from "./scenarios/Handshake.ts"
 import { idleMemory } from "./scenarios/IdleMemory.ts"
@@ -57,6 +58,6 @@ for (const name of positionals.length === 0 ? Object.keys(scenarios) : positiona
   }
 }
 if (!values.smoke && positionals.length === 0) {
-  writeFileSync(join(import.meta.dirname, "RESULTS.md"), report(results, { rounds: effort.rounds, loadBefore }))
+  writeScenarios(report(results, { rounds: effort.rounds, loadBefore }))
   writeFileSync(join(import.meta.dirname, "results.svg"), picture(results))
 }

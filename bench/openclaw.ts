@@ -4,23 +4,43 @@
  * one is installed outside this project. Writes its section of RESULTS.md: `npm run bench:openclaw`.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { CURRENT, home, openclaw } from "../scripts/openclaw/Workshop.ts"
+import { median } from "./Compare.ts"
 import { Count, frame, Line } from "./Line.ts"
-import { number } from "./Report.ts"
-import { BINARY } from "./Targets.ts"
+import { number, withUnit } from "./Report.ts"
+import { writeBesideOpenClaw } from "./Results.ts"
+import { BINARY, start as startTarget } from "./Targets.ts"
 
 const TOKEN = "token-of-the-bench"
 
-/** How long each rate is looked at. */
-const LOOK_MS = 4_000
+/** How long each rate is looked at, and how often; its median counts. */
+const LOOK_MS = 2_000
+const ROUNDS = 3
 
+/** What is asked for at once: of each connection so many calls, and again as soon as all of them are answered. */
+interface Load {
+  readonly method: string
+  readonly connections: number
+  readonly inFlight: number
+}
+
+const loads: ReadonlyArray<Load> = ["health", "sessions.list"].flatMap((method) => [
+  { method, connections: 1, inFlight: 1 },
+  { method, connections: 50, inFlight: 1 },
+  { method, connections: 50, inFlight: 16 },
+])
+
+/** Who is asked. */
 interface Subject {
   readonly name: string
-  readonly port: number
+  open(): Promise<Line>
+  /** One call. */
+  call(method: string, id: string): Buffer
+}
+
+interface Gateway extends Subject {
   readonly startMs: number
   readonly process: ChildProcess
 }
@@ -41,7 +61,23 @@ const isHealthy = async (port: number): Promise<boolean> => {
   }
 }
 
-const start = async (name: string, args: (port: number) => ReadonlyArray<string>): Promise<Subject> => {
+const request = (method: string, params: unknown, id: string) =>
+  frame(JSON.stringify({ type: "req", id, method, params }))
+
+const CONNECT = request(
+  "connect",
+  {
+    minProtocol: 4,
+    maxProtocol: 4,
+    client: { id: "gateway-client", version: "1", platform: "node", mode: "backend" },
+    role: "operator",
+    scopes: ["operator.admin"],
+    auth: { token: TOKEN },
+  },
+  "connect",
+)
+
+const start = async (name: string, args: (port: number) => ReadonlyArray<string>): Promise<Gateway> => {
   const port = await freePort()
   const folder = home()
   const began = performance.now()
@@ -60,38 +96,47 @@ const start = async (name: string, args: (port: number) => ReadonlyArray<string>
     if (child.exitCode !== null || performance.now() - began > 120_000) throw new Error(`${name} does not start`)
     await sleep(20)
   }
-  return { name, port, startMs: performance.now() - began, process: child }
+  return {
+    name,
+    startMs: performance.now() - began,
+    process: child,
+    open: async () => {
+      const line = await Line.open(port, { path: "/" })
+      await line.exchange(CONNECT, `"hello-ok"`, 1)
+      return line
+    },
+    call: (method, id) => request(method, {}, id),
+  }
 }
 
-const request = (method: string, params: unknown) => frame(JSON.stringify({ type: "req", id: "1", method, params }))
-
-const CONNECT = request("connect", {
-  minProtocol: 4,
-  maxProtocol: 4,
-  client: { id: "gateway-client", version: "1", platform: "node", mode: "backend" },
-  role: "operator",
-  scopes: ["operator.admin"],
-  auth: { token: TOKEN },
-})
-
-const open = async ({ port }: Subject): Promise<Line> => {
-  const line = await Line.open(port, { path: "/" })
-  await line.exchange(CONNECT, `"hello-ok"`, 1)
-  return line
+/** What the machine, the load generator and `ws` can do at most: what comes is sent back, and is as long as an answer. */
+const startFloor = async (): Promise<Subject> => {
+  const server = await startTarget("plain ws")
+  const payload = "-".repeat(ANSWER_CHARS)
+  return {
+    name: server.name,
+    open: () => server.open(),
+    call: (_method, id) => frame(JSON.stringify({ type: "res", id, ok: true, payload })),
+  }
 }
 
-/** Answers a second, and how many of them were refusals. */
-const rate = async (subject: Subject, connections: number, method: string): Promise<readonly [number, number]> => {
+/** Of an answer to `health` on an empty gateway, about. */
+const ANSWER_CHARS = 800
+
+/** Results a second, and how many calls were refused instead. */
+const rate = async (
+  subject: Subject,
+  { connections, inFlight, method }: Load,
+): Promise<{ readonly perSecond: number; readonly refusals: number }> => {
   const lines: Array<Line> = []
   // No more at a time than OpenClaw's gateway lets in unknown.
   while (lines.length < connections) {
     const some = Math.min(16, connections - lines.length)
-    lines.push(...(await Promise.all(Array.from({ length: some }, () => open(subject)))))
+    lines.push(...(await Promise.all(Array.from({ length: some }, () => subject.open()))))
   }
-  const block = request(method, {})
+  const block = Buffer.concat(Array.from({ length: inFlight }, (_, i) => subject.call(method, String(i))))
   const refused = lines.map(() => new Count(`"ok":false,"error"`))
   let answers = 0
-  const until = performance.now() + LOOK_MS
   const began = performance.now()
   await Promise.all(
     lines.map(
@@ -99,12 +144,12 @@ const rate = async (subject: Subject, connections: number, method: string): Prom
         new Promise<void>((resolve) => {
           const come = new Count(`"type":"res"`)
           line.listen((data) => {
-            const before = come.seen
             come.take(data)
             refused[i]!.take(data)
-            if (come.seen === before) return
-            answers += come.seen - before
-            if (performance.now() > until) resolve()
+            if (come.seen < inFlight) return
+            answers += come.seen
+            come.seen = 0
+            if (performance.now() - began > LOOK_MS) resolve()
             else line.write(block)
           })
           line.write(block)
@@ -113,7 +158,8 @@ const rate = async (subject: Subject, connections: number, method: string): Prom
   )
   const seconds = (performance.now() - began) / 1_000
   for (const line of lines) line.close()
-  return [answers / seconds, refused.reduce((sum, { seen }) => sum + seen, 0)]
+  const refusals = refused.reduce((sum, { seen }) => sum + seen, 0)
+  return { perSecond: (answers - refusals) / seconds, refusals }
 }
 
 const connects = async (subject: Subject): Promise<number> => {
@@ -121,7 +167,7 @@ const connects = async (subject: Subject): Promise<number> => {
   const began = performance.now()
   const work = async () => {
     while (performance.now() - began < LOOK_MS) {
-      ;(await open(subject)).close()
+      ;(await subject.open()).close()
       opened++
     }
   }
@@ -129,77 +175,74 @@ const connects = async (subject: Subject): Promise<number> => {
   return opened / ((performance.now() - began) / 1_000)
 }
 
-const rssMb = ({ process: { pid } }: Subject): number =>
+const rssMb = ({ process: { pid } }: Gateway): number =>
   Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1_024
 
-const measure = async (subject: Subject): Promise<Record<string, readonly [number, string]>> => {
-  await sleep(5_000)
-  const figures: Record<string, readonly [number, string]> = {
-    "start to healthy": [subject.startMs, "ms"],
-    "resident memory, idle": [rssMb(subject), "MB"],
-  }
-  await rate(subject, 1, "health")
-  for (const method of ["health", "sessions.list"]) {
-    for (const connections of [1, 50]) {
-      const [perSecond, refusals] = await rate(subject, connections, method)
-      figures[`\`${method}\`, ${connections} ${connections === 1 ? "connection" : "connections"}`] = [
-        perSecond,
-        refusals === 0 ? "/s" : `/s, ${refusals} refused`,
-      ]
+const FLAGS = ["--bind", "loopback", "--auth", "token", "--token", TOKEN, "--allow-unconfigured"]
+const openclawArgs = (port: number) => [openclaw(CURRENT).entry, "gateway", "--port", String(port), ...FLAGS]
+
+const theirs = await start(`openclaw ${CURRENT}`, openclawArgs)
+const ours = await start("causeway", (port) => [BINARY, "start", "--port", String(port), "--log-level", "error"])
+const floor = await startFloor()
+const subjects = [theirs, ours, floor]
+
+await sleep(5_000)
+const memory = [rssMb(theirs), rssMb(ours)] as const
+
+/** Of each subject in turn, so that all meet the same machine. The first round warms up. */
+const rounds = async <A>(work: (subject: Subject) => Promise<A>): Promise<ReadonlyArray<ReadonlyArray<A>>> => {
+  const figures = subjects.map((): Array<A> => [])
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      const figure = await work(subject)
+      if (round > 0) figures[i]!.push(figure)
     }
   }
-  figures["connect to hello-ok, 8 at a time"] = [await connects(subject), "/s"]
   return figures
 }
 
-const subjects: ReadonlyArray<readonly [string, (port: number) => ReadonlyArray<string>]> = [
-  [
-    `openclaw ${CURRENT}`,
-    (port) => [
-      openclaw(CURRENT).entry,
-      "gateway",
-      "--port",
-      String(port),
-      "--bind",
-      "loopback",
-      "--auth",
-      "token",
-      "--token",
-      TOKEN,
-      "--allow-unconfigured",
-    ],
-  ],
-  ["causeway", (port) => [BINARY, "start", "--port", String(port), "--log-level", "error"]],
+const row = (work: string, cells: ReadonlyArray<string>, better: number): string =>
+  `| ${[work, ...cells, `${better.toFixed(1)} x`].join(" | ")} |`
+
+const rows = [
+  row(
+    "start to healthy",
+    [withUnit(theirs.startMs, "ms"), withUnit(ours.startMs, "ms"), ""],
+    theirs.startMs / ours.startMs,
+  ),
+  row("resident memory, idle", [...memory.map((mb) => withUnit(mb, "MB")), ""], memory[0] / memory[1]),
 ]
-
-const columns: Array<Record<string, readonly [number, string]>> = []
-for (const [name, args] of subjects) {
-  const subject = await start(name, args)
-  columns.push(await measure(subject))
-  subject.process.kill("SIGKILL")
+for (const load of loads) {
+  const figures = await rounds((subject) => rate(subject, load))
+  const cells = figures.map((looks) => ({
+    perSecond: median(looks.map(({ perSecond }) => perSecond)),
+    refusals: median(looks.map(({ refusals }) => refusals)),
+  }))
+  const texts = cells.map(
+    ({ perSecond, refusals }) => `${number(perSecond)} /s${refusals === 0 ? "" : `, ${number(refusals)} refused`}`,
+  )
+  const { connections, inFlight, method } = load
+  const work = `\`${method}\`, ${connections} ${connections === 1 ? "connection" : "connections"} x ${inFlight}`
+  rows.push(row(work, texts, cells[1]!.perSecond / cells[0]!.perSecond))
 }
+const opened = (await rounds(connects)).map(median)
+rows.push(
+  row(
+    "connect to hello-ok, 8 at a time",
+    opened.map((perSecond) => `${number(perSecond)} /s`),
+    opened[1]! / opened[0]!,
+  ),
+)
 
-const [theirs = {}, ours = {}] = columns
-const rows = Object.entries(theirs).map(([work, [value, unit]]) => {
-  const [own, ownUnit] = ours[work] ?? [Number.NaN, ""]
-  const ratio = unit.startsWith("/s") ? own / value : value / own
-  return `| ${work} | ${number(value)} ${unit} | ${number(own)} ${ownUnit} | ${ratio.toFixed(1)} x |`
-})
-const section = [
-  "## Beside OpenClaw's own gateway",
-  "",
-  `Written by \`npm run bench:openclaw\`: openclaw ${CURRENT}, as it is on npm, against the built gateway, one after the other on`,
-  "this machine, new state folders, one request in flight on each connection, protocol 4, rates over 4 s.",
-  "",
-  `| | ${subjects.map(([name]) => name).join(" | ")} | better by |`,
-  "| --- | --- | --- | --- |",
-  ...rows,
-  "",
-].join("\n")
+const section = `Written by \`npm run bench:openclaw\`: openclaw ${CURRENT}, as it is on npm, against the built gateway, in turns on this machine,
+new state folders, protocol 4. Rates are of results, medians of ${ROUNDS} looks of ${LOOK_MS / 1_000} s; \`x 16\`: so many calls in flight on each
+connection. \`plain ws\` echoes frames of the size of \`health\`: what the machine and the load generator do at most.
 
-const file = join(import.meta.dirname, "RESULTS.md")
-const page = readFileSync(file, "utf8")
-const at = page.indexOf("## Beside OpenClaw's own gateway")
-writeFileSync(file, `${(at === -1 ? page : page.slice(0, at)).trimEnd()}\n\n${section}`)
+| | ${subjects.map(({ name }) => name).join(" | ")} | better by |
+| --- | --- | --- | --- | --- |
+${rows.join("\n")}
+`
+writeBesideOpenClaw(section)
 console.log(section)
+for (const { process } of [theirs, ours]) process.kill("SIGKILL")
 process.exit()

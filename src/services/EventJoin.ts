@@ -39,12 +39,12 @@ export const past = (
   const { epoch, head } = log
   const reset = from === undefined ? null : resetReason(log, from)
   const start = from === undefined || reset !== null ? head : from.seq
+  const joined: EventItem = { _tag: "Joined", epoch, seq: start, reset }
   const present: ReadonlyArray<EventItem> = [...log.texts.wanted(filter, head), { _tag: "CaughtUp", seq: head }]
-  const items = Stream.succeed<EventItem>({ _tag: "Joined", epoch, seq: start, reset }).pipe(
-    Stream.concat(start < head ? kept(log, filter, start, head) : Stream.empty),
-    Stream.concat(Stream.fromArray(present)),
-  )
-  return { head, items }
+  // Most clients come for the present, and many may come at once.
+  if (start >= head) return { head, items: Stream.fromArray([joined, ...present]) }
+  const missed = kept(log, filter, start, head)
+  return { head, items: Stream.concat(Stream.concat(Stream.succeed(joined), missed), Stream.fromArray(present)) }
 }
 
 type Page = readonly [items: ReadonlyArray<EventItem>, next: Option.Option<number>]

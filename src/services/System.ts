@@ -57,9 +57,11 @@ export class System extends Context.Service<
       // However often health is asked, the disk is asked once a second.
       const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
 
-      const clockProblem = Effect.map(Clock.currentTimeMillis, (now) => clockSetBack(newestEventAt(db), now)).pipe(
-        Effect.catchDefect(() => Effect.succeed("the newest event cannot be read")),
-      )
+      let newestAt = newestEventAt(db)
+      yield* events.observe(({ at }) => {
+        newestAt = at
+      })
+      const clockProblem = Effect.map(Clock.currentTimeMillis, (now) => clockSetBack(newestAt, now))
 
       const uptimeMs = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
 

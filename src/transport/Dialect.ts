@@ -108,8 +108,8 @@ export interface Conversation<R extends Ref = Ref> {
   unreadable(why: Unreadable): ReadonlyArray<Inbound<R>>
   /** The answer to an Identify or Enter that succeeded, and what follows from it. `issued`: the token of its device. */
   identified(ref: R, principal: Principal, issued?: IssuedToken): ReadonlyArray<Inbound<R>>
-  /** The answer to a call; `value` is JSON of the method's result. */
-  success(ref: R, method: string, value: unknown): Reply<R>
+  /** The answer to a call; `value` is JSON of the method's result, and `json` its text, once for all who share it. */
+  success(ref: R, method: string, value: unknown, json?: () => string): Reply<R>
   failure(ref: R, method: string, fault: Fault): Reply<R>
   /** One value of a call that streams, whose end is a `success` without a value; or what an inquiry tells meanwhile. */
   item(ref: R, method: string, value: unknown): Reply<R>

@@ -23,6 +23,7 @@ import * as Faults from "./Faults.ts"
 import { Following } from "./Following.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { isDeeperThan } from "./JsonDepth.ts"
+import type { LocalCalls } from "./LocalCalls.ts"
 import {
   decodeSubscription,
   decodeUnsubscription,
@@ -31,6 +32,7 @@ import {
   methodCodecs,
 } from "./MethodCodecs.ts"
 import { Requests } from "./Requests.ts"
+import type { SharedAnswers } from "./SharedAnswers.ts"
 import { Speech } from "./Speech.ts"
 import type { FrameHandler, Peer } from "./Wires.ts"
 
@@ -39,6 +41,9 @@ export interface ExchangeHost {
   readonly server: RpcServer.RpcServer<GatewayRpcs>
   readonly methods: ReadonlyMap<string, Method>
   readonly limits: Limits
+  /** For methods of the dialect's own: what a method of the contract answers to the caller. */
+  readonly call: LocalCalls["Service"]["call"]
+  readonly shared: SharedAnswers
   /** Undefined: nothing can be told here that was not asked for, so that nothing can be followed. */
   readonly fanout: Fanout | undefined
 }
@@ -264,6 +269,18 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   /** A method of the dialect's own. */
   #inquire(ref: R, name: string, inquire: () => Inquiry.Inquiry<unknown>): Effect.Effect<void> {
+    const { dialect, id, principal } = this.#peer
+    if (principal === undefined) return Done
+    const recollection = this.#host.shared.of(principal.scopes)
+    let begun: Inquiry.Inquiry<unknown>
+    try {
+      begun = Inquiry.begin(inquire(), recollection)
+    } catch (bug) {
+      return this.#answer(ref, name, Exit.die(bug))
+    }
+    if (begun._tag === "Known") return this.#speech.success(ref, name, begun.value, this.#host.shared.json(begun.value))
+    if (begun._tag === "Failed") return this.#speech.failure(ref, name, begun.fault)
+
     return Effect.suspend(() => {
       let interrupt: (() => void) | undefined
       this.#begin(
@@ -275,11 +292,10 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         announced = true
         return this.#speech.item(ref, name, value, undefined)
       }
-      const calls = Effect.suspend(() =>
-        Inquiry.run(inquire(), (method, params) => this.#requests.call(method, params), hear),
-      ).pipe(
-        // What was announced has happened before the client's eyes: it is not done before all of that is told.
-        Effect.tap(() => (announced ? (this.#host.fanout?.told ?? Done) : Done)),
+      const call = (method: string, params: unknown) => this.#host.call({ id, dialect, principal }, method, params)
+      // What was announced has happened before the client's eyes: it is not done before all of that is told.
+      const calls = Effect.tap(Inquiry.run(begun, call, hear, recollection), () =>
+        announced ? (this.#host.fanout?.told ?? Done) : Done,
       )
       const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
       return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {

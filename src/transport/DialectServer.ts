@@ -20,6 +20,7 @@ import { DialectExchange } from "./DialectExchange.ts"
 import { contractMethods } from "./DialectMethods.ts"
 import * as Fanout from "./Fanout.ts"
 import { LocalCalls } from "./LocalCalls.ts"
+import { SharedAnswers } from "./SharedAnswers.ts"
 import { type Peer, type Wire, Wires } from "./Wires.ts"
 
 /** As whom a dialect asks what it tells all who may read. */
@@ -45,6 +46,7 @@ export class DialectServer extends Context.Service<
       const clock = yield* Clock.Clock
       const events = yield* Events
       const { call } = yield* LocalCalls
+      const shared = new SharedAnswers(events.head, clock)
       const answers = new Map<number, (message: FromServer<GatewayRpcs>) => Effect.Effect<void>>()
       const server = yield* RpcServer.makeNoSerialization(GatewayRpcs, {
         disableClientAcks: true,
@@ -68,7 +70,7 @@ export class DialectServer extends Context.Service<
           arrival: peer.arrival,
         })
         const exchange = new DialectExchange(
-          { server, methods, fanout, limits },
+          { server, methods, call, shared, fanout, limits },
           peer,
           conversation,
           yield* Effect.scope,

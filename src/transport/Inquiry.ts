@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Fault } from "./Dialect.ts"
 
-export type Inquiry<A> = Known<A> | Failed | Ask<A> | Tell<A>
+export type Inquiry<A> = Known<A> | Failed | Ask<A> | Shared<A> | Tell<A>
 
 export interface Known<A> {
   readonly _tag: "Known"
@@ -31,6 +31,22 @@ export interface Ask<A> {
   readonly params: unknown
   readonly onResult: (result: unknown) => Inquiry<A>
   readonly onFault: (fault: Fault) => Inquiry<A>
+}
+
+/** The answer to another inquiry, which is the same for all who may read as much. */
+export interface Shared<A> {
+  readonly _tag: "Shared"
+  readonly inquire: () => Inquiry<unknown>
+  readonly onResult: (result: unknown) => Inquiry<A>
+  readonly onFault: (fault: Fault) => Inquiry<A>
+}
+
+/** What shared inquiries have been answered to somebody who may read as much, while nothing has happened since. */
+export interface Recollection {
+  /** Undefined: it has to be asked. */
+  recall(inquire: Shared<unknown>["inquire"]): unknown
+  /** To be called before it is asked: keeps the answer, unless something happens meanwhile. */
+  keep(inquire: Shared<unknown>["inquire"]): (answer: unknown) => void
 }
 
 /** The methods that answer once. */
@@ -62,6 +78,15 @@ export const ask = <M extends AskedMethod, A>(
   onFault,
 })
 
+/** For what depends on nothing but what has happened, and on what its reader may read. */
+export const shared = <A>(inquire: () => Inquiry<A>): Inquiry<A> => ({
+  _tag: "Shared",
+  inquire,
+  // What the inquiry is answered is its answer.
+  onResult: (answer) => known(answer as A),
+  onFault: failed,
+})
+
 export const flatMap = <A, B>(inquiry: Inquiry<A>, f: (value: A) => Inquiry<B>): Inquiry<B> => {
   switch (inquiry._tag) {
     case "Known":
@@ -71,6 +96,7 @@ export const flatMap = <A, B>(inquiry: Inquiry<A>, f: (value: A) => Inquiry<B>):
     case "Tell":
       return { ...inquiry, next: () => flatMap(inquiry.next(), f) }
     case "Ask":
+    case "Shared":
       return {
         ...inquiry,
         onResult: (result) => flatMap(inquiry.onResult(result), f),
@@ -92,21 +118,47 @@ export const all = <T extends { readonly [name: string]: Inquiry<unknown> }>(inq
     // Each name has been given its own answer, which an object of any names cannot say.
   ) as Inquiry<Answers<T>>
 
+const nothing: Recollection = { recall: () => undefined, keep: () => () => {} }
+
+/** As far as it gets without asking. */
+export const begin = <A>(inquiry: Inquiry<A>, { recall }: Recollection): Inquiry<A> => {
+  let step = inquiry
+  while (step._tag === "Shared") {
+    const answer = recall(step.inquire)
+    if (answer === undefined) return step
+    step = step.onResult(answer)
+  }
+  return step
+}
+
 /** Makes the calls one after another. */
 export const run = Effect.fnUntraced(function* <A>(
   inquiry: Inquiry<A>,
   call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>,
   hear: (value: unknown) => Effect.Effect<void> = () => Effect.void,
+  recollection: Recollection = nothing,
 ): Effect.fn.Return<A, Fault> {
-  let step = inquiry
-  while (step._tag === "Ask" || step._tag === "Tell") {
-    if (step._tag === "Tell") {
-      yield* hear(step.value)
-      step = step.next()
-      continue
+  let step = begin(inquiry, recollection)
+  while (step._tag !== "Known" && step._tag !== "Failed") {
+    switch (step._tag) {
+      case "Tell": {
+        yield* hear(step.value)
+        step = step.next()
+        break
+      }
+      case "Ask": {
+        const { method, onFault, onResult, params } = step
+        step = yield* Effect.match(call(method, params), { onSuccess: onResult, onFailure: onFault })
+        break
+      }
+      case "Shared": {
+        const { inquire, onFault, onResult } = step
+        const keep = recollection.keep(inquire)
+        const answer = Effect.tap(run(inquire(), call, hear, recollection), (answer) => Effect.sync(() => keep(answer)))
+        step = yield* Effect.match(answer, { onSuccess: onResult, onFailure: onFault })
+      }
     }
-    const { method, onFault, onResult, params } = step
-    step = yield* Effect.match(call(method, params), { onSuccess: onResult, onFailure: onFault })
+    step = begin(step, recollection)
   }
   return step._tag === "Known" ? step.value : yield* Effect.fail(step.fault)
 })

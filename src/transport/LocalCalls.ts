@@ -20,7 +20,7 @@ import { methodCodecs } from "./MethodCodecs.ts"
 export type Caller = CurrentConnection["Service"]
 
 /** What a handler of a method that does not stream gives, once it has its context. */
-type Handled = Effect.Effect<unknown, unknown, CurrentConnection>
+type Handled = Effect.Effect<unknown, unknown>
 
 const options = (rpc: Rpc.Any) => ({
   rpc,
@@ -56,7 +56,8 @@ export class LocalCalls extends Context.Service<
         const payload = yield* Effect.mapError(codec.decode(params), Faults.invalidParams)
         const { context, handler } = handlers.mapUnsafe.get(rpc.key) as Rpc.Handler<string>
         const result = yield* Effect.suspend(() => handler(payload, options(rpc)) as Handled).pipe(
-          Effect.provide(Context.add(context, CurrentConnection, caller)),
+          // The handler's own, as it was when it was made: merging it with the caller's costs more than most calls.
+          Effect.updateContext<never, never>(() => Context.add(context, CurrentConnection, caller)),
           Effect.tapCauseIf(Cause.hasDies, (cause) => Effect.logError(`${method} failed`, cause)),
           Effect.catchCause(Faults.ofCause),
         )

@@ -2,7 +2,6 @@
  * The requests of one connection to the RPC server: payloads go in decoded, what comes back is told as JSON or as the
  * fault that it is. It knows no frame and no client's id.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
@@ -11,7 +10,7 @@ import type * as RpcServer from "effect/rpc/RpcServer"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Fault } from "./Dialect.ts"
 import * as Faults from "./Faults.ts"
-import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
+import type { MethodCodec } from "./MethodCodecs.ts"
 import type { Peer } from "./Wires.ts"
 
 /** Who asks. */
@@ -51,23 +50,6 @@ export class Requests {
       send: this.#server.write(this.#peer.clientId, request),
       interrupt: this.#server.write(this.#peer.clientId, { _tag: "Interrupt", requestId: id, interruptors: [] }),
     }
-  }
-
-  /** From JSON to JSON, for methods that answer once. */
-  call(method: string, params: unknown): Effect.Effect<unknown, Fault> {
-    const codec = methodCodecs.get(method)
-    if (codec === undefined) return Effect.fail({ _tag: "UnknownMethod", method })
-    return Effect.matchEffect(codec.decode(params), {
-      onFailure: (error) => Effect.fail(Faults.invalidParams(error)),
-      onSuccess: (payload) =>
-        Effect.flatMap(Deferred.make<unknown, Fault>(), (answer) => {
-          const { interrupt, send } = this.make(codec, payload, {
-            item: () => Effect.void,
-            end: (exit) => Effect.asVoid(Deferred.done(answer, exit)),
-          })
-          return Effect.onInterrupt(Effect.andThen(send, Deferred.await(answer)), () => interrupt)
-        }),
-    })
   }
 
   /** What the server says to this connection. */

@@ -24,8 +24,8 @@ export class Speech<R extends Ref> {
     this.#onward = onward
   }
 
-  success(ref: R, name: string, value: unknown): Effect.Effect<void> {
-    return this.answer(ref, name, (conversation) => conversation.success(ref, name, value))
+  success(ref: R, name: string, value: unknown, json?: () => string): Effect.Effect<void> {
+    return this.answer(ref, name, (conversation) => conversation.success(ref, name, value, json))
   }
 
   failure(ref: R, name: string, fault: Fault): Effect.Effect<void> {

@@ -67,7 +67,6 @@ golden("rpc", "/rpc", [
     }),
     until: [({ _tag }) => _tag === "Chunk"],
   },
-  { say: JSON.stringify({ _tag: "Ack", requestId: 1 }), until: [({ _tag }) => _tag === "Chunk"] },
   {
     say: JSON.stringify({ _tag: "Interrupt", requestId: 1 }),
     until: [({ _tag, requestId }) => _tag === "Exit" && requestId === 1],

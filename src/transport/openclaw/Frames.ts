@@ -90,11 +90,14 @@ const numbers: { readonly [code: string]: number } = {
   UNAVAILABLE: 503,
 }
 
-export const writeResult = (era: Era, id: string, value: unknown): string =>
-  era === "control-center"
-    ? // Without a result it would be taken for an error.
-      JSON.stringify({ type: "res", id, ok: true, result: value ?? {} })
-    : JSON.stringify({ type: "res", id, ok: true, payload: value })
+/** `json`: the value's, where somebody has made it already. */
+export const writeResult = (era: Era, id: string, value: unknown, json?: () => string): string => {
+  const head = `{"type":"res","id":${JSON.stringify(id)},"ok":true`
+  const data = json?.() ?? JSON.stringify(value)
+  // Without a result Control Center takes it for an error.
+  if (era === "control-center") return `${head},"result":${value == null ? "{}" : data}}`
+  return value === undefined ? `${head}}` : `${head},"payload":${data}}`
+}
 
 export const writeError = (era: Era, id: string, error: ErrorShape): string =>
   era === "control-center"

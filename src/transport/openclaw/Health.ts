@@ -5,7 +5,7 @@
 import type { Session } from "../../domain/Session.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { own } from "../DialectMethods.ts"
-import { all, ask, type Inquiry, known, map } from "../Inquiry.ts"
+import { all, ask, type Inquiry, known, map, shared } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
 import { Nothing } from "./Params.ts"
 import { emptyRoster, modelFor, type Roster, roster } from "./Roster.ts"
@@ -29,6 +29,7 @@ const orNothing = <A>(inquiry: Inquiry<A>, nothing: A): Inquiry<A> => {
     case "Failed":
       return known(nothing)
     case "Ask":
+    case "Shared":
       return {
         ...inquiry,
         onResult: (result) => orNothing(inquiry.onResult(result), nothing),
@@ -57,7 +58,7 @@ const healthAgents = ({ agents, defaultId }: Roster, newest: Newest, at: number)
   }))
 
 /** The gateway's own word for how it is, with what it takes for a snapshot. */
-export const health = () => {
+const healthNow = () => {
   const asked = all({
     before: now(),
     own: ask("health", {}, (health) => known(health)),
@@ -79,6 +80,9 @@ export const health = () => {
     sessions: storeOf(newest, at),
   }))
 }
+
+/** The method that is called most of all: dashboards and supervisors poll it. */
+export const health = () => shared(healthNow)
 
 const statusSessions = (roster: Roster, newest: Newest, runs: ReadonlyArray<OpenRun>, at: number) => {
   const rows = newest.sessions.map((session) => {

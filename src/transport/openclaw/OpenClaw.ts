@@ -205,9 +205,9 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   // Answers
 
-  success({ id }: OpenClawRef, method: string, value: unknown): Reply<OpenClawRef> {
+  success({ id }: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef> {
     if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
-    const text = writeResult(this.#era, id, value)
+    const text = writeResult(this.#era, id, value, json)
     const audience = this.#audience!
     const heeded = heed(audience, method, value)
     if (heeded === audience) return text

@@ -4,7 +4,7 @@
  */
 import { type Agent, MAIN_AGENT } from "../../domain/Agent.ts"
 import type { Model } from "../../domain/System.ts"
-import { ask, type Inquiry, known } from "../Inquiry.ts"
+import { ask, type Inquiry, known, shared } from "../Inquiry.ts"
 
 export interface Roster {
   readonly defaultId: string
@@ -12,10 +12,12 @@ export interface Roster {
   readonly models: ReadonlyArray<Model>
 }
 
-export const roster = (): Inquiry<Roster> =>
+const rosterNow = (): Inquiry<Roster> =>
   ask("agents.list", {}, ({ agents, defaultId }) =>
     ask("models.list", {}, ({ models }) => known({ agents, defaultId, models })),
   )
+
+export const roster = () => shared(rosterNow)
 
 /** What a client sees that may not read. */
 export const emptyRoster: Roster = { defaultId: MAIN_AGENT, agents: [], models: [] }

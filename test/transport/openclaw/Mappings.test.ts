@@ -80,6 +80,8 @@ const settle = (inquiry: Inquiry.Inquiry<ReadonlyArray<Told>>): ReadonlyArray<To
       return inquiry.value
     case "Ask":
       return settle(inquiry.onResult({ agents: [], defaultId: "main", models: [], runs: [] }))
+    case "Shared":
+      return settle(Inquiry.flatMap(inquiry.inquire(), inquiry.onResult))
     default:
       return []
   }
@@ -222,7 +224,7 @@ describe("methods", () => {
         if (method._tag !== "Own") continue
         for (const given of [params, undefined, null, [], "text", 5]) {
           const { _tag } = method.inquire(given ?? {})
-          expect(["Known", "Failed", "Ask", "Tell"], name).toContain(_tag)
+          expect(["Known", "Failed", "Ask", "Shared", "Tell"], name).toContain(_tag)
         }
       }
     },
