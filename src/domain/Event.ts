@@ -73,9 +73,16 @@ export const LiveEvent = Schema.TaggedUnion({
   PairingRequested: { request: PairingRequest },
   PairingResolved: { requestId: Schema.String, deviceId: Schema.String, decision: PairingDecision },
   /** The gateway is going down; clients should reconnect, to this address, after the drain. */
-  GatewayStopping: { reason: Schema.String, drainMs: Schema.Finite },
+  GatewayStopping: {
+    reason: Schema.String,
+    drainMs: Schema.Finite,
+    /** In how many milliseconds after the drain it is back, where something starts it again. */
+    restartExpectedMs: Schema.optionalKey(Schema.Finite),
+  },
 })
 export type LiveEvent = typeof LiveEvent.Type
+
+export type GatewayStopping = Extract<LiveEvent, { readonly _tag: "GatewayStopping" }>
 
 export const GatewayEvent = Schema.Union([KeptEvent, LiveEvent]).annotate({ identifier: "GatewayEvent" })
 export type GatewayEvent = typeof GatewayEvent.Type

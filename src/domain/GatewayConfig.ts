@@ -124,6 +124,10 @@ export const GatewaySettings = Schema.Struct({
     4_000,
     "Time that running work gets when the gateway stops. What is not done by then is begun again by the next start.",
   ),
+  restartExpectedMs: Schema.optionalKey(Millis).annotateKey({
+    description:
+      "Set it where a supervisor starts the gateway again whenever it stops, to the time that takes: clients are told, and show a restart instead of an end.",
+  }),
   logLevel: option(
     Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"]),
     "info",

@@ -35,6 +35,8 @@ export interface ActorHost {
   readonly authenticator: Authenticator["Service"]
   /** The newest event position. */
   readonly head: () => Position
+  /** Whether the gateway is going down. */
+  readonly stopping: () => boolean
   readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
   /** Told once: the client has proved who it is, or is gone without. */
   readonly onSettled: (actor: ConnectionActor) => void
@@ -271,6 +273,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (!this.#accepts()) return
     this.#writer.outbox.urgent(frame)
     this.#writer.wake()
+  }
+
+  get stopping(): boolean {
+    return this.#host.stopping()
   }
 
   get behind(): boolean {

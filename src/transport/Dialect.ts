@@ -153,5 +153,7 @@ export interface ConnectionFacts {
   readonly head: () => Position
   /** Why a client cannot go on from the position, if it cannot. */
   readonly lost: (from: Position) => ResetReason | null
+  /** Whether the gateway is going down. */
+  readonly stopping: () => boolean
   readonly arrival: Arrival
 }

@@ -67,6 +67,7 @@ export class DialectServer extends Context.Service<
           now: () => clock.currentTimeMillisUnsafe(),
           head: events.head,
           lost: events.lost,
+          stopping: () => peer.stopping,
           arrival: peer.arrival,
         })
         const exchange = new DialectExchange(

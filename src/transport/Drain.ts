@@ -16,14 +16,18 @@ const LAST_WORDS = "100 millis"
 /** Build it last: what is built last is closed first. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { drainMs } = yield* GatewayConfig
+    const { drainMs, restartExpectedMs } = yield* GatewayConfig
     const system = yield* System
     const sockets = yield* Sockets
     const runs = yield* Runs
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         system.stopping()
-        yield* sockets.stopAccepting("the gateway is stopping", drainMs)
+        yield* sockets.stopAccepting({
+          reason: "the gateway is stopping",
+          drainMs,
+          ...(restartExpectedMs !== undefined && { restartExpectedMs }),
+        })
         const { running } = runs.counts()
         if (running > 0) yield* Effect.logInfo(`stopping: ${running} runs get ${drainMs} ms to finish`)
         yield* Effect.timeoutOption(runs.drain, drainMs)

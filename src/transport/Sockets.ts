@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Socket } from "node:net"
+import type { GatewayStopping } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
@@ -28,9 +29,9 @@ export class Sockets extends Context.Service<
   {
     /**
      * Takes a place for a client who has not proved who it is yet. What is admitted must be given to `open`, or back
-     * by `withdraw`.
+     * by `withdraw`. `isToldWhy`: its wire can say that the gateway is going down, so that it is let in to hear it.
      */
-    readonly admit: (remoteAddress: string) => Admission
+    readonly admit: (remoteAddress: string, isToldWhy: boolean) => Admission
     readonly withdraw: (remoteAddress: string) => void
     /** Begins the connection's life. `principal`: who it is, where its HTTP request has proved it. */
     readonly open: (
@@ -42,7 +43,7 @@ export class Sockets extends Context.Service<
     ) => void
     readonly size: () => number
     /** No new connections from now on, and clients are told that the gateway is going down. */
-    stopAccepting(reason: string, drainMs: number): Effect.Effect<void>
+    stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
     /** Flushes every outbox, closes every connection, and cuts those that have not answered in time. */
     closeAll(close: CloseCode, detail?: string): Effect.Effect<void>
   }
@@ -59,7 +60,7 @@ export class Sockets extends Context.Service<
         const fork = Effect.runForkWith(yield* Effect.context())
         const actors = new Set<ConnectionActor>()
         const unauthenticated = new Map<string, number>()
-        let accepting = true
+        let phase: "accepting" | "stopping" | "closing" = "accepting"
         let onEmpty: (() => void) | undefined
 
         const withdraw = (remoteAddress: string) => {
@@ -75,6 +76,7 @@ export class Sockets extends Context.Service<
           connections,
           authenticator,
           head: events.head,
+          stopping: () => phase !== "accepting",
           fork,
           onSettled: (actor) => withdraw(actor.arrival.remoteAddress),
           onGone: (actor) => {
@@ -89,7 +91,7 @@ export class Sockets extends Context.Service<
         })
 
         const closeAll = Effect.fn("Sockets.closeAll")(function* (close: CloseCode, detail?: string) {
-          accepting = false
+          phase = "closing"
           for (const actor of actors) actor.close(close, detail)
           yield* Effect.timeoutOrElse(allGone, {
             duration: CLOSE_DEADLINE_MS,
@@ -109,8 +111,8 @@ export class Sockets extends Context.Service<
         }
 
         return Sockets.of({
-          admit: (remoteAddress) => {
-            if (!accepting) return "stopping"
+          admit: (remoteAddress, isToldWhy) => {
+            if (phase === "closing" || (phase === "stopping" && !isToldWhy)) return "stopping"
             if (actors.size >= limits.connections) return "full"
             const count = unauthenticated.get(remoteAddress) ?? 0
             if (count >= limits.unauthenticatedPerAddress) return "too-many-unauthenticated"
@@ -124,9 +126,9 @@ export class Sockets extends Context.Service<
             actor.start(principal)
           },
           size: () => actors.size,
-          stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (reason: string, drainMs: number) {
-            accepting = false
-            yield* Effect.sync(() => events.live({ _tag: "GatewayStopping", reason, drainMs }))
+          stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (notice) {
+            phase = "stopping"
+            yield* Effect.sync(() => events.live({ _tag: "GatewayStopping", ...notice }))
           }),
           closeAll,
         })

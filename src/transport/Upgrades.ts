@@ -115,7 +115,7 @@ export class Upgrades extends Context.Service<
           return refuse(stream, 403, "this page's origin is not allowed")
         }
         const remoteAddress = normalizeAddress(stream.remoteAddress)
-        const admission = sockets.admit(remoteAddress)
+        const admission = sockets.admit(remoteAddress, wire.handshake === true)
         if (admission !== "admitted") {
           const [status, problem] = noRoom[admission]
           return refuse(stream, status, problem)

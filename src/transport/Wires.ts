@@ -46,6 +46,8 @@ export interface Peer {
   sendAppended<A>(key: string, value: A, by: Merge<A>, seq?: number): void
   /** Overtakes everything that waits: pongs, heartbeats. A whole frame. */
   sendUrgent(frame: Buffer): void
+  /** The gateway is going down: who comes now is to come back. */
+  readonly stopping: boolean
   /** The socket has not taken what was written before: what is sent now waits in the outbox. */
   readonly behind: boolean
   /** Waits while the client is behind. For streams, before they send. */

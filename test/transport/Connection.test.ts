@@ -301,7 +301,7 @@ describe("a connection that ends from this side", () => {
         polite.send(answerOf(1, 1_000_000))
         yield* next(polite)
         polite.send(answerOf(2, 1_000))
-        yield* sockets.stopAccepting("maintenance", 0)
+        yield* sockets.stopAccepting({ reason: "maintenance", drainMs: 0 })
         expect((yield* Effect.flip(connect())).status).toBe(503)
         expect((yield* Stub).told.at(-1)).toEqual({ _tag: "GatewayStopping", reason: "maintenance", drainMs: 0 })
         expect((yield* next(polite)).requestId).toBe(2)

@@ -17,6 +17,8 @@ export class HttpPeer implements Peer, Connection {
   readonly arrival: Arrival
   readonly principal: Principal
   readonly behind = false
+  /** Its request was let in: it is answered. */
+  readonly stopping = false
   /** What was said last: streams are not told here, so it is the answer. */
   answer: string | undefined = undefined
   /** Why there is none, where the conversation broke down. */

@@ -12,6 +12,15 @@ const invalid = (message: string, details?: ErrorShape["details"]): ErrorShape =
   ...(details !== undefined && { details }),
 })
 
+/** As the reference gateway says it, whose clients know by it that they are to come back. */
+export const stopping = (method: string): ErrorShape => ({
+  ...unavailable(`${method} unavailable during gateway restart`, STOPPING_RETRY_MS),
+  details: { method, reason: "gateway-restarting", phase: "draining" },
+})
+
+/** Longer than the little that is left to do, shorter than a client would wait by itself. */
+const STOPPING_RETRY_MS = 1_000
+
 const unavailable = (message: string, retryAfterMs?: number): ErrorShape => ({
   code: "UNAVAILABLE",
   message,
@@ -28,13 +37,13 @@ const missingScope = (era: Era, scope: unknown): ErrorShape => ({
 
 const codeOf = (tag: string): string => tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()
 
-const ofDomain = (fault: Fault, { _tag, ...facts }: Tagged): ErrorShape => {
+const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): ErrorShape => {
   switch (_tag) {
     case "StorageUnavailable":
     case "SessionBusy":
       return { ...unavailable(describe(fault)), details: { code: codeOf(_tag), ...facts } }
     case "ShuttingDown":
-      return unavailable("gateway is stopping")
+      return stopping(method)
     default:
       return invalid(describe(fault), { code: codeOf(_tag), ...facts })
   }
@@ -55,7 +64,7 @@ export const ofFault = (era: Era, method: string, fault: Fault): ErrorShape => {
     case "Limited":
       return unavailable("The server is busy. Please try again in a moment.", fault.retryAfterMs)
     case "Domain":
-      return ofDomain(fault, fault.error)
+      return ofDomain(method, fault, fault.error)
     case "Interrupted":
       return unavailable("request cancelled")
     case "Internal":

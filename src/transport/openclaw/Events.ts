@@ -137,8 +137,12 @@ const tellEvent = (audience: Audience, { at, event, seq }: Positioned): Telling 
       const { decision, deviceId, requestId } = event
       return must(["device.pair.resolved", { requestId, deviceId, decision, ts }])
     }
-    case "GatewayStopping":
-      return must(["shutdown", { reason: event.reason }])
+    case "GatewayStopping": {
+      const { drainMs, reason, restartExpectedMs } = event
+      // Counted from now on: what runs gets its time before.
+      const back = restartExpectedMs === undefined ? {} : { restartExpectedMs: Math.floor(drainMs + restartExpectedMs) }
+      return must(["shutdown", { reason, ...back }])
+    }
   }
   return undefined
 }

@@ -16,6 +16,8 @@ export interface HandshakeFacts {
   readonly now: number
   readonly strict: boolean
   readonly originAllowed: boolean
+  /** The gateway is going down. */
+  readonly stopping: boolean
 }
 
 /** A client whose `connect` is in order. */
@@ -83,6 +85,7 @@ const problemOf = (connect: Connect, nonce: string, now: number) => {
 /** In the order in which the reference gateway looks, so that its clients see the same reason first. */
 const examine = (id: string, connect: Connect, facts: HandshakeFacts): Handshake => {
   const era = isControlCenter(connect) ? "control-center" : (negotiate(connect) ?? 4)
+  if (facts.stopping) return refuse(Refusals.goingDown, id, era)
   const protocol = negotiate(connect)
   if (protocol === undefined) return refuse(Refusals.protocolMismatch(connect), id, era)
   if (!["operator", "node"].includes(roleOf(connect))) return refuse(Refusals.badRole, id, era)

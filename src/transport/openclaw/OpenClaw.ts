@@ -117,13 +117,14 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   // The handshake
 
   #readConnect(text: string): Inbounds {
-    const { arrival, now } = this.#facts
+    const { arrival, now, stopping } = this.#facts
     const { strict } = this.#options
     const handshake = readHandshake(text, {
       nonce: this.#nonce,
       now: now(),
       strict,
       originAllowed: arrival.originAllowed,
+      stopping: stopping(),
     })
     if (handshake._tag === "Refuse") return this.#refuse(handshake.era, handshake.id, handshake.refusal)
     const { credentials, ...newcomer } = handshake

@@ -6,7 +6,7 @@ import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
 import type { Fault, Tagged } from "../Dialect.ts"
 import type { Connect } from "./Connect.ts"
 import type { DeviceProblem } from "./DeviceProof.ts"
-import { ofFault } from "./Errors.ts"
+import { ofFault, stopping } from "./Errors.ts"
 import type { Era, ErrorShape, Json } from "./Frames.ts"
 
 export interface Refusal {
@@ -52,6 +52,12 @@ export const protocolMismatch = ({ maxProtocol, minProtocol }: Connect): Refusal
   },
   close: { ...CloseCodes.protocolError, reason: "protocol mismatch" },
 })
+
+/** The gateway is going down: whoever it is, it is to come back. */
+export const goingDown: Refusal = {
+  error: stopping("connect"),
+  close: { ...CloseCodes.tryAgainLater, reason: "gateway restart in progress" },
+}
 
 export const foreignOrigin: Refusal = invalid(
   "origin not allowed (open the Control UI from the gateway host or allow it in allowedOrigins)",

@@ -20,6 +20,7 @@ const converse = () =>
     now: () => 0,
     head: () => ({ epoch: "e", seq: 0 }),
     lost: () => null,
+    stopping: () => false,
     arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
   })
 

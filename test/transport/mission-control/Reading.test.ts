@@ -17,6 +17,7 @@ const converse = () =>
   missionControl.converse({
     connectionId: "c42",
     lost: () => null,
+    stopping: () => false,
     arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,
     now: () => 1_700_000_000_000,

@@ -17,7 +17,7 @@ import {
 import { readHandshake } from "../../../src/transport/openclaw/Handshake.ts"
 import connects from "../../fixtures/openclaw/connects.json" with { type: "json" }
 
-const facts = { nonce: "n", now: 0, strict: false, originAllowed: true }
+const facts = { nonce: "n", now: 0, strict: false, originAllowed: true, stopping: false }
 
 /** Small values of JSON, with the members that frames have. */
 const Loose = Schema.Union([Schema.Null, Schema.Boolean, Schema.Finite, Schema.String])

@@ -361,7 +361,15 @@ describe("a handshake that fails ends as the reference gateway's", () => {
           limits: defaultLimits,
         }
         const head = () => ({ epoch: "e", seq: 0 })
-        const facts = { connectionId: "c1", pushes: true, now: () => 0, head, lost: () => null, arrival }
+        const facts = {
+          connectionId: "c1",
+          pushes: true,
+          now: () => 0,
+          head,
+          lost: () => null,
+          stopping: () => false,
+          arrival,
+        }
         const hasty = openClaw({ strict: false, limits }).converse(facts)
         const request = (method: string, params: object = {}) =>
           JSON.stringify({ type: "req", id: method, method, params })
