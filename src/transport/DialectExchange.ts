@@ -17,6 +17,7 @@ import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import type { Credentials } from "../services/Authenticator.ts"
 import type { IssuedToken } from "../services/Devices.ts"
 import type { Conversation, Fault, Inbound, Ref } from "./Dialect.ts"
+import { CallsInFlight } from "./CallsInFlight.ts"
 import type { Method } from "./DialectMethods.ts"
 import type { Fanout } from "./Fanout.ts"
 import * as Faults from "./Faults.ts"
@@ -78,11 +79,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #following: Following | undefined
   readonly #requests: Requests
   readonly #speech: Speech<R>
-  /** How the calls in flight are ended that the client can refer to. */
-  readonly #ids = new Map<string | number, Effect.Effect<void>>()
-  #inFlight = 0
+  readonly #inFlight = new CallsInFlight()
   #lastSubscription = 0
-  #onIdle: (() => void) | undefined = undefined
 
   /** `scope`: what follows events or runs calls for this connection ends with it. */
   constructor(host: ExchangeHost, peer: Peer, conversation: Conversation<R>, scope: Scope.Scope) {
@@ -100,7 +98,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   callsInFlight(): number {
-    return this.#inFlight
+    return this.#inFlight.size
   }
 
   sentSeq(): number | undefined {
@@ -109,10 +107,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   /** Waits until no call is in flight. */
   idle(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (this.#inFlight === 0) return resume(Done)
-      this.#onIdle = () => resume(Done)
-    })
+    return this.#inFlight.none()
   }
 
   /** What the server says to this connection. */
@@ -154,7 +149,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       case "Call":
         return this.#call(inbound.ref, inbound.method, inbound.params, asked)
       case "Cancel":
-        return this.#ids.get(inbound.id) ?? Done
+        return this.#inFlight.cancel(inbound.id)
       case "Identify":
         return this.#identify(inbound.ref, inbound.token, inbound.client)
       case "Enter":
@@ -221,22 +216,15 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     const retryAfterMs = asked ? this.#peer.admit() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
     if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
-    if (ref.id !== undefined && this.#ids.has(ref.id)) return { _tag: "DuplicateId" }
-    if (this.#inFlight + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) return undefined
+    if (this.#inFlight.has(ref.id)) return { _tag: "DuplicateId" }
+    if (this.#inFlight.size + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) return undefined
     return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
   }
 
-  #begin(ref: R, cancel: Effect.Effect<void>): void {
-    this.#inFlight++
-    if (ref.id !== undefined) this.#ids.set(ref.id, cancel)
-  }
-
   #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
-    this.#inFlight--
-    if (ref.id !== undefined) this.#ids.delete(ref.id)
-    const answered = this.#answer(ref, name, exit)
-    return Effect.tap(answered, () => {
-      if (this.#inFlight === 0) this.#onIdle?.()
+    this.#inFlight.end(ref.id)
+    return Effect.tap(this.#answer(ref, name, exit), () => {
+      this.#inFlight.settle()
       return Done
     })
   }
@@ -261,7 +249,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
           item: (json, seq) => this.#speech.item(ref, name, json, seq),
           end: (exit) => this.#end(ref, name, exit),
         })
-        this.#begin(ref, interrupt)
+        this.#inFlight.begin(ref.id, interrupt)
         return send
       },
     })
@@ -283,8 +271,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
     return Effect.suspend(() => {
       let interrupt: (() => void) | undefined
-      this.#begin(
-        ref,
+      this.#inFlight.begin(
+        ref.id,
         Effect.sync(() => interrupt?.()),
       )
       let announced = false
