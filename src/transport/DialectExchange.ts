@@ -258,6 +258,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   /** A method of the dialect's own. */
   #inquire(ref: R, name: string, inquire: () => Inquiry.Inquiry<unknown>): Effect.Effect<void> {
     const { dialect, id, principal } = this.#peer
+    // Nobody comes as far without one.
     if (principal === undefined) return Done
     const recollection = this.#host.shared.of(principal.scopes)
     let begun: Inquiry.Inquiry<unknown>
