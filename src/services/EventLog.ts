@@ -68,15 +68,20 @@ export class EventLog {
     return () => this.#sleepers.delete(sleeper)
   }
 
-  /** From here on these have happened. They are on disk, if they are kept, and go on where the head is. */
-  tell(events: ReadonlyArray<Positioned>): void {
-    if (events.length === 0) return
-    for (const positioned of events) {
+  /**
+   * From here on these have happened. They are on disk, if they are kept, and go on where the head is. What a run says
+   * in the moment in which it is ended is not told: nobody is to hear a run after its end.
+   */
+  tell(drafted: ReadonlyArray<Positioned>): void {
+    const events: Array<Positioned> = []
+    for (const positioned of drafted) {
+      if (!this.texts.apply(positioned.event)) continue
+      events.push(positioned)
       this.#head = positioned.seq
       this.ring.push(positioned)
-      this.texts.apply(positioned.event)
       for (const observer of this.#observers) observer(positioned)
     }
+    if (events.length === 0) return
     this.#publish(events)
     // Filtered for the sleeper, so that nobody is woken for nothing; woken last, as who wakes may sleep again at once.
     const woken: Array<Sleeper> = []

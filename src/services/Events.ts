@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { DatabaseSync } from "node:sqlite"
-import type { EventFilter, EventItem, LiveEvent, Position, Positioned, ResetReason } from "../domain/Event.ts"
+import type { EventFilter, EventItem, LiveEvent, Position, Positioned, ResetReason, RunText } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
@@ -51,8 +51,10 @@ export class Events extends Context.Service<
     transact<A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R>
     /** Why a subscriber cannot go on from the position, if it cannot. */
     readonly lost: (from: Position) => ResetReason | null
-    /** Tells something that is not kept. In order with everything committed before it. */
+    /** Tells something that is not kept. In order with everything committed before it; nothing of a run that is over. */
     readonly live: (event: LiveEvent) => void
+    /** What a run has said that has begun and has not ended: all of it up to `seq`, the event that is being told or the head. */
+    readonly said: (runId: string, seq: number) => RunText | undefined
     /** Called for each event in the same synchronous step in which it becomes live: how caches stay exact. */
     observe(observer: (event: Positioned) => void): Effect.Effect<void, never, Scope.Scope>
     /**
@@ -117,6 +119,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
     commit: (work) => Effect.withSpan(writer.commit(work), "Events.commit"),
     transact: (work) => Effect.withSpan(writer.transact(work), "Events.transact"),
     live: writer.live,
+    said: (runId, seq) => log.texts.get(runId, seq),
     observe: (observer) =>
       Effect.asVoid(
         Effect.acquireRelease(

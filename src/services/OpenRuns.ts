@@ -1,6 +1,7 @@
 /**
- * OpenRuns: the runs that have been accepted and have not ended, what each has said so far, and who follows it. Fed by
- * one observer of the events, so that what it says is exactly what subscribers have been told. It starts and ends none.
+ * OpenRuns: the runs that have been accepted and have not ended, and who follows them. Fed by one observer of the
+ * events, so that what it says is exactly what subscribers have been told. It starts and ends none, and what they say
+ * is kept by the log.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -35,7 +36,7 @@ export class OpenRuns extends Context.Service<
       const events = yield* Events
       const sqlite = yield* Sqlite
       const { turns } = yield* Transcript
-      const runs = new Runs()
+      const runs = new Runs(events.said)
       yield* sqlite.withLock(
         Effect.gen(function* () {
           for (const turn of turns.everyOpen()) runs.accepted(turn)
@@ -44,7 +45,7 @@ export class OpenRuns extends Context.Service<
       )
       return OpenRuns.of({
         has: (runId) => runs.has(runId),
-        list: (sessionKey) => runs.list(sessionKey),
+        list: (sessionKey) => runs.list(sessionKey, events.head().seq),
         waiting: () => runs.waiting,
         ended: (runId) => runs.ended(runId),
         follow: (runId) =>
@@ -61,28 +62,31 @@ type OfRun = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 
 interface Entry extends OfRun {
   begun: boolean
-  text: string
-  thinking: string
   readonly ended: Deferred.Deferred<void>
 }
 
 class Runs {
   readonly #open = new Map<string, Entry>()
   readonly #followers = new Map<string, Set<RunFollower>>()
+  readonly #said: Events["Service"]["said"]
+
+  constructor(said: Events["Service"]["said"]) {
+    this.#said = said
+  }
 
   has(runId: string): boolean {
     return this.#open.has(runId)
   }
 
-  list(sessionKey: string | undefined): ReadonlyArray<OpenRun> {
+  list(sessionKey: string | undefined, head: number): ReadonlyArray<OpenRun> {
     return Array.from(this.#open.values())
       .filter((run) => sessionKey === undefined || run.sessionKey === sessionKey)
-      .map(({ agentId, begun, runId, sessionKey, text }) => ({
+      .map(({ agentId, begun, runId, sessionKey }) => ({
         runId,
         sessionKey,
         agentId,
         state: begun ? "running" : "queued",
-        text,
+        text: this.#said(runId, head)?.text ?? "",
       }))
   }
 
@@ -99,7 +103,7 @@ class Runs {
 
   accepted({ agentId, runId, sessionKey }: OfRun): void {
     const ended = Deferred.makeUnsafe<void>()
-    this.#open.set(runId, { runId, sessionKey, agentId, begun: false, text: "", thinking: "", ended })
+    this.#open.set(runId, { runId, sessionKey, agentId, begun: false, ended })
   }
 
   apply(item: Positioned): void {
@@ -129,28 +133,17 @@ class Runs {
     if (event._tag === "RunAccepted") return this.accepted(event)
     const run = this.#open.get(runId)
     if (run === undefined) return
-    switch (event._tag) {
-      case "RunStarted":
-        run.begun = true
-        run.text = ""
-        run.thinking = ""
-        return
-      case "TextDelta":
-        run.text += event.text
-        return
-      case "ThinkingDelta":
-        run.thinking += event.text
-        return
-      case "RunEnded":
-        this.#open.delete(runId)
-        Deferred.doneUnsafe(run.ended, Effect.void)
+    if (event._tag === "RunStarted") run.begun = true
+    if (event._tag === "RunEnded") {
+      this.#open.delete(runId)
+      Deferred.doneUnsafe(run.ended, Effect.void)
     }
   }
 
   #soFar(runId: string, seq: number): RunText | undefined {
     const run = this.#open.get(runId)
     if (run === undefined) return undefined
-    const { agentId, sessionKey, text, thinking } = run
-    return { _tag: "RunText", seq, sessionKey, runId, agentId, text, thinking }
+    const { agentId, sessionKey } = run
+    return this.#said(runId, seq) ?? { _tag: "RunText", seq, sessionKey, runId, agentId, text: "", thinking: "" }
   }
 }

@@ -6,44 +6,60 @@ import { type EventFilter, type GatewayEvent, type KeptEvent, type RunText, want
 
 type RunStarted = Extract<KeptEvent, { readonly _tag: "RunStarted" }>
 
-interface OpenRun {
+interface Saying {
   readonly started: RunStarted
   text: string
   thinking: string
 }
 
-export class RunTexts {
-  readonly #open = new Map<string, OpenRun>()
+const toRunText = ({ started: { agentId, runId, sessionKey }, text, thinking }: Saying, seq: number): RunText => ({
+  _tag: "RunText",
+  seq,
+  sessionKey,
+  runId,
+  agentId,
+  text,
+  thinking,
+})
 
-  apply(event: GatewayEvent): void {
+export class RunTexts {
+  readonly #open = new Map<string, Saying>()
+
+  /** False: the event is what a run says that is over, and counts for nothing. */
+  apply(event: GatewayEvent): boolean {
     switch (event._tag) {
       case "RunStarted":
         // A run that a restart cut off begins anew, and so does what it says.
         this.#open.set(event.runId, { started: event, text: "", thinking: "" })
-        return
+        return true
       case "TextDelta": {
         const run = this.#open.get(event.runId)
         if (run !== undefined) run.text += event.text
-        return
+        return run !== undefined
       }
       case "ThinkingDelta": {
         const run = this.#open.get(event.runId)
         if (run !== undefined) run.thinking += event.text
-        return
+        return run !== undefined
       }
+      case "ToolUpdated":
+        return this.#open.has(event.runId)
       case "RunEnded":
         this.#open.delete(event.runId)
     }
+    return true
+  }
+
+  /** What a run has said that has begun and has not ended, as it stands at `seq`. */
+  get(runId: string, seq: number): RunText | undefined {
+    const run = this.#open.get(runId)
+    return run === undefined ? undefined : toRunText(run, seq)
   }
 
   /** The texts that a subscriber with this filter may see, as they stand at `seq`. */
   wanted(filter: EventFilter, seq: number): Array<RunText> {
     const texts: Array<RunText> = []
-    for (const { started, text, thinking } of this.#open.values()) {
-      if (!wants(filter, started)) continue
-      const { agentId, runId, sessionKey } = started
-      texts.push({ _tag: "RunText", seq, sessionKey, runId, agentId, text, thinking })
-    }
+    for (const run of this.#open.values()) if (wants(filter, run.started)) texts.push(toRunText(run, seq))
     return texts
   }
 }

@@ -33,7 +33,12 @@ const withConnections = <A, E>(
   const live = (event: GatewayEvent) => {
     if (event._tag === "PresenceChanged") told.push(event.presence)
   }
-  const events = Layer.mock(Events)({ head: () => ({ epoch: "e", seq: 0 }), lost: () => null, live })
+  const events = Layer.mock(Events)({
+    head: () => ({ epoch: "e", seq: 0 }),
+    lost: () => null,
+    said: () => undefined,
+    live,
+  })
   return Effect.flatMap(Connections, (connections) => test(connections, told)).pipe(
     Effect.scoped,
     Effect.provide(Layer.provide(Connections.layer, events)),

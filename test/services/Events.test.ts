@@ -193,6 +193,27 @@ describe("a commit", () => {
   )
 })
 
+describe("what a run says after its end", () => {
+  it.live("is not told, even in the turn in which it is ended", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      yield* events.commit(() => [undefined, [started("r")]])
+      const seen = yield* observed
+      const listened = yield* events.listen
+      const end = yield* Effect.forkChild(
+        events.commit(() => [undefined, [ended("r")]]),
+        { startImmediately: true },
+      )
+      events.live(delta("r", "late"))
+      yield* Fiber.join(end)
+      events.live(delta("r", "later"))
+      yield* tell("next")
+      expect(seen.map(name)).toEqual(["RunEnded", "next"])
+      expect((yield* PubSub.takeAll(listened)).map(name)).toEqual(["RunEnded", "next"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+})
+
 describe("a full disk", () => {
   const setLimit = (pages: number) =>
     Effect.map(Sqlite, ({ db }) => {
@@ -311,6 +332,7 @@ describe("a transaction", () => {
     Effect.gen(function* () {
       const events = yield* Events
       const sql = yield* SqlClient.SqlClient
+      yield* events.commit(() => [undefined, [started("r")]])
       const seen = yield* observed
       const begun = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()

@@ -79,6 +79,7 @@ const StubEvents = Layer.unwrap(
     Layer.mock(Events)({
       head: () => ({ epoch: "e1", seq: stub.seq }),
       lost: () => null,
+      said: () => undefined,
       listen: PubSub.subscribe(stub.live),
       live: (event) => {
         stub.told.push(event)
