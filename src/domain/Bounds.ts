@@ -6,6 +6,8 @@ import * as Schema from "effect/Schema"
 
 /** Characters of one chat message, user's or agent's prompt. */
 export const MESSAGE_CHARS = 262_144
+/** Characters of what a run says, of what it thinks, and of what one of its tools is asked and answers. */
+export const REPLY_CHARS = 1_048_576
 /** Characters of a file of the memory folder. */
 export const DOCUMENT_CHARS = 1_048_576
 /** Characters of a name, a title or a label. */

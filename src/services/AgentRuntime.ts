@@ -34,7 +34,7 @@ export interface Runtime {
   readonly models: ReadonlyArray<Model>
   /**
    * Ends when the agent has said all. Interrupted when the run is aborted or takes too long: the session goes on, and
-   * the place of the run is free, when the stream's finalizers are through.
+   * the place of the run is free, when the stream's finalizers are through, or after 5 seconds without them.
    */
   run(turn: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed>
 }

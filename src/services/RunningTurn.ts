@@ -2,6 +2,7 @@
  * RunningTurn: what a turn has said and used so far, and the way to stop it. Held by the session's actor, filled by
  * whoever runs the turn. It writes nothing.
  */
+import * as Effect from "effect/Effect"
 import type { ToolCall, Usage } from "../domain/Message.ts"
 import type { LastWords } from "./Transcript.ts"
 
@@ -11,12 +12,12 @@ export class RunningTurn {
   text = ""
   thinking = ""
   usage: Usage | undefined
-  /** Tool calls that have begun, by id. */
+  /** Tool calls that have begun and not ended, by id. */
   readonly calls = new Map<string, Pick<ToolCall, "name" | "input">>()
   /** The place of the next message among those of its run; 0 was the user's. */
   nextStep = 1
   #stopped = false
-  #interrupt: (() => void) | undefined
+  #wake: (() => void) | undefined
 
   constructor(runId: string) {
     this.runId = runId
@@ -33,14 +34,14 @@ export class RunningTurn {
 
   stop(): void {
     this.#stopped = true
-    this.#interrupt?.()
+    this.#wake?.()
   }
 
-  /** At once if it is stopped already. */
-  onStop(interrupt: () => void): void {
-    this.#interrupt = interrupt
-    if (this.#stopped) interrupt()
-  }
+  /** Returns when it is stopped; at once if it is already. */
+  readonly untilStopped = Effect.callback<void>((resume) => {
+    this.#wake = () => resume(Effect.void)
+    if (this.#stopped) this.#wake()
+  })
 
   /** A run may count several calls of its model: tokens add up, the context in use is that of the last. */
   count({ contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {

@@ -42,9 +42,9 @@ export interface Growth {
   readonly usage?: Usage | undefined
 }
 
-/** As much of a text as a list shows, never half a character. */
-export const beginning = (text: string): string =>
-  text.length <= 200 ? text : text.slice(0, text.codePointAt(199)! > 0xff_ff ? 199 : 200)
+/** As much of a text as a list shows, or as `max` allows, never half a character. */
+export const beginning = (text: string, max = 200): string =>
+  text.length <= max ? text : text.slice(0, text.codePointAt(max - 1)! > 0xff_ff ? max - 1 : max)
 
 // `max` finds the answer among the two states of an open turn because "running" sorts after "queued".
 const SELECT = `SELECT s.*, coalesce(

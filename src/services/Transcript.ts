@@ -27,7 +27,7 @@ export interface LastWords {
   readonly step: number
 }
 
-const nothing: LastWords = { text: "", thinking: "", step: 0 }
+export const nothing: LastWords = { text: "", thinking: "", step: 0 }
 
 /** A turn at its beginning, with what was said before it. */
 export interface Begun {

@@ -11,17 +11,27 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { REPLY_CHARS } from "../domain/Bounds.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
-import { type RunError, type RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
-import { AgentRuntime } from "./AgentRuntime.ts"
+import { type RunError, RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
+import type { Agent } from "../domain/Agent.ts"
+import { AgentRuntime, type Runtime } from "./AgentRuntime.ts"
 import { Agents } from "./Agents.ts"
 import { type Change, Events } from "./Events.ts"
 import { RunningTurn } from "./RunningTurn.ts"
-import { type Begun, Transcript } from "./Transcript.ts"
+import { beginning } from "./SessionRows.ts"
+import { type Begun, nothing, Transcript } from "./Transcript.ts"
 
 /** Characters of a runtime's complaint that are passed on. */
 const COMPLAINT_CHARS = 2_000
+
+/** How long a runtime may take to stop that was interrupted. */
+const STOP_PATIENCE = "5 seconds"
+
+/** Runtimes are other people's code, and what they say is written down. */
+const isRuntimeEvent = Schema.is(RuntimeEvent)
 
 export class TurnRunner extends Context.Service<
   TurnRunner,
@@ -35,6 +45,11 @@ export class TurnRunner extends Context.Service<
       TurnRunner,
       Effect.suspend(() => make),
     )
+}
+
+interface Asked {
+  readonly agent: Agent
+  readonly runtime: Runtime
 }
 
 /** A disk that is full or gone comes back or not; a turn that was promised waits for it. */
@@ -56,6 +71,12 @@ const make = Effect.gen(function* () {
 
   const fail = (turn: RunningTurn, error: RunError) =>
     write((at) => transcript.end(turn.runId, { outcome: "failed", error, usage: turn.usage }, turn.lastWords, at))
+
+  /** Without what the turn has said and used: it may be that which cannot be written. */
+  const giveUp = (turn: RunningTurn) => {
+    const error: RunError = { reason: "bug", message: "The gateway made a mistake; its log says more." }
+    return write((at) => transcript.end(turn.runId, { outcome: "failed", error }, nothing, at))
+  }
 
   const runtimeFor = Effect.fnUntraced(function* ({ turn: { agentId } }: Begun) {
     const agent = yield* agents
@@ -79,21 +100,37 @@ const make = Effect.gen(function* () {
       if (!open) turn.stop()
     })
 
-  const say = (turn: RunningTurn, { agentId, runId, sessionKey }: Begun["turn"], event: RuntimeEvent) => {
+  const say = (
+    turn: RunningTurn,
+    { agentId, runId, sessionKey }: Begun["turn"],
+    runtime: string,
+    event: RuntimeEvent,
+  ) => {
     const ofRun = { sessionKey, runId, agentId }
+    if (!isRuntimeEvent(event)) return Effect.fail(new RuntimeFailed({ runtime, detail: "It said what is no event." }))
     switch (event._tag) {
       case "Text":
+        if (turn.text.length + event.text.length > REPLY_CHARS) return tooMuch(runtime)
         turn.text += event.text
         return Effect.sync(() => events.live({ _tag: "TextDelta", ...ofRun, text: event.text }))
       case "Thinking":
+        if (turn.thinking.length + event.text.length > REPLY_CHARS) return tooMuch(runtime)
         turn.thinking += event.text
         return Effect.sync(() => events.live({ _tag: "ThinkingDelta", ...ofRun, text: event.text }))
       case "ToolUpdated":
-        return Effect.sync(() => events.live({ _tag: "ToolUpdated", ...ofRun, callId: event.callId, text: event.text }))
+        return Effect.sync(() =>
+          events.live({
+            _tag: "ToolUpdated",
+            ...ofRun,
+            callId: event.callId,
+            text: beginning(event.text, REPLY_CHARS),
+          }),
+        )
       case "Usage":
         return Effect.sync(() => turn.count(event.usage))
       case "ToolStarted": {
-        const { callId, input, name } = event
+        const { callId, name } = event
+        const input = beginning(event.input, REPLY_CHARS)
         turn.calls.set(callId, { name, input })
         return orStop(
           turn,
@@ -101,8 +138,10 @@ const make = Effect.gen(function* () {
         )
       }
       case "ToolEnded": {
-        const { callId, isError, output } = event
+        const { callId, isError } = event
+        const output = beginning(event.output, REPLY_CHARS)
         const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
+        turn.calls.delete(callId)
         const step = turn.nextStep++
         const call = { callId, name, input, output, isError }
         return orStop(
@@ -113,8 +152,7 @@ const make = Effect.gen(function* () {
     }
   }
 
-  const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun) {
-    const { agent, runtime } = yield* runtimeFor(begun)
+  const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun, { agent, runtime }: Asked) {
     const { attempt, principal, runId, sessionKey, text } = begun.turn
     const model = begun.model ?? agent.model
     const saying = runtime.run({
@@ -127,11 +165,30 @@ const make = Effect.gen(function* () {
       history: begun.history,
       text,
     })
+    yield* Stream.runForEach(saying, (event) => say(turn, begun.turn, runtime.name, event))
+  })
+
+  /** A runtime that does not stop is left behind: it must not keep its session, or its place among the runs, for good. */
+  const stop = (fiber: Fiber.Fiber<void, RuntimeFailed>) =>
+    Effect.suspend(() => {
+      fiber.interruptUnsafe()
+      return Effect.timeoutOrElse(Effect.interruptible(Effect.asVoid(Fiber.await(fiber))), {
+        duration: STOP_PATIENCE,
+        orElse: () => Effect.logWarning("A runtime does not stop; its run is over without it"),
+      })
+    })
+
+  /** How the asking ended: by itself, by being stopped, or by the deadline. Nobody waits for what is not to be stopped. */
+  const exitOf = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun) {
+    const asked = yield* runtimeFor(begun)
     const { deadlineMs } = config.runs
-    const whole = Stream.runForEach(saying, (event) => say(turn, begun.turn, event))
-    if (deadlineMs === 0) return yield* whole
-    const late = new RuntimeFailed({ runtime: runtime.name, detail: `Took longer than ${deadlineMs} ms.` })
-    return yield* Effect.timeoutOrElse(whole, { duration: deadlineMs, orElse: () => Effect.fail(late) })
+    // Not a child: its parent would not end before it.
+    const fiber = yield* Effect.forkDetach(ask(turn, begun, asked))
+    const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
+    const detail = `Took longer than ${deadlineMs} ms.`
+    const late = Effect.fail(new RuntimeFailed({ runtime: asked.runtime.name, detail }))
+    const inTime = deadlineMs === 0 ? ended : Effect.timeoutOrElse(ended, { duration: deadlineMs, orElse: () => late })
+    yield* Effect.ensuring(inTime, stop(fiber))
   })
 
   const end = Effect.fnUntraced(function* (turn: RunningTurn, exit: Exit.Exit<void, RuntimeFailed>) {
@@ -150,22 +207,18 @@ const make = Effect.gen(function* () {
     function* (turn: RunningTurn) {
       const begun = yield* write((at) => transcript.begin(turn.runId, config.runs.attempts, at))
       if (begun === undefined) return
-      const fiber = yield* Effect.forkChild(ask(turn, begun))
-      turn.onStop(() => fiber.interruptUnsafe())
-      yield* end(turn, yield* Fiber.await(fiber))
+      yield* end(turn, yield* Effect.exit(exitOf(turn, begun)))
     },
     (effect, turn) =>
-      Effect.catchDefect(effect, (defect) =>
-        Effect.andThen(
-          Effect.logError("A turn died", defect),
-          fail(turn, { reason: "bug", message: "The gateway made a mistake; its log says more." }),
-        ),
-      ),
+      Effect.catchDefect(effect, (defect) => Effect.andThen(Effect.logError("A turn died", defect), giveUp(turn))),
     (effect, turn) => Effect.annotateLogs(effect, { runId: turn.runId }),
   )
 
   return TurnRunner.of({ run })
 })
+
+const tooMuch = (runtime: string) =>
+  Effect.fail(new RuntimeFailed({ runtime, detail: `Said more than ${REPLY_CHARS} characters.` }))
 
 /** What everybody may know of a failure. What a dead runtime leaves behind may hold secrets, so it goes to the log only. */
 const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
