@@ -5,15 +5,37 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, Id, text } from "./Bounds.ts"
-import { Principal, RequiredScope, Role } from "./Principal.ts"
+import { Principal, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Unauthenticated } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
 
+/** What a client says of itself beside its name, where its wire has a place for it. Nobody has looked whether it is so. */
+const profile = {
+  version: Schema.optionalKey(Schema.String),
+  /** E.g. `linux`, `macos 15.1`. */
+  platform: Schema.optionalKey(Schema.String),
+  /** E.g. `iPhone`. */
+  deviceFamily: Schema.optionalKey(Schema.String),
+  /** E.g. `iPhone17,1`. */
+  modelIdentifier: Schema.optionalKey(Schema.String),
+  timeZone: Schema.optionalKey(Schema.String),
+  /** What kind of client it is, e.g. `cli`, `ui`. */
+  mode: Schema.optionalKey(Schema.String),
+  /** By which a client finds itself again among others of its kind. */
+  instanceId: Schema.optionalKey(Schema.String),
+}
+export const ClientProfile = Schema.Struct(profile)
+export type ClientProfile = typeof ClientProfile.Type
+
 /** One authenticated connection, as everybody may see it. */
 export const PresenceEntry = Schema.Struct({
+  ...profile,
   connectionId: Schema.String,
   dialect: Schema.String,
   role: Role,
+  scopes: Schema.Array(Scope),
+  /** The device that has proved its key. */
+  deviceId: Schema.optionalKey(Schema.String),
   /** What the client calls itself, where its wire has a place for it. */
   client: Schema.NullOr(Schema.String),
   connectedAt: EpochMillis,

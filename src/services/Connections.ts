@@ -8,7 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
-import { type ConnectionInfo, ConnectionNotFound, type PresenceEntry } from "../domain/Connection.ts"
+import {
+  type ClientProfile,
+  type ConnectionInfo,
+  ConnectionNotFound,
+  type PresenceEntry,
+} from "../domain/Connection.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Events } from "./Events.ts"
 
@@ -31,7 +36,7 @@ export interface Registered {
   /** As clients see it, e.g. `c42`. */
   readonly id: string
   /** From now on the connection acts as this principal and is present. */
-  readonly identify: (principal: Principal, client?: string) => void
+  readonly identify: (principal: Principal, client?: string, profile?: ClientProfile) => void
   /** As `identify`, without being present: a request is not there to be seen. */
   readonly actAs: (principal: Principal) => void
 }
@@ -142,12 +147,15 @@ class Entry implements Registered {
     this.identity = { id: this.id, dialect, principal, remoteAddress }
   }
 
-  identify(principal: Principal, client?: string): void {
+  identify(principal: Principal, client?: string, profile?: ClientProfile): void {
     this.actAs(principal)
     this.presence = {
+      ...profile,
       connectionId: this.id,
       dialect: this.connection.dialect,
       role: principal.role,
+      scopes: principal.scopes,
+      ...(principal.deviceId !== undefined && { deviceId: principal.deviceId }),
       client: client ?? null,
       connectedAt: this.#connectedAt,
     }

@@ -10,6 +10,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
+import type { ClientProfile } from "../domain/Connection.ts"
 import type { Position } from "../domain/Event.ts"
 import type { Limits } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
@@ -218,10 +219,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     )
   }
 
-  enter(credentials: Credentials, client?: string): Effect.Effect<Admission, AdmissionError> {
+  enter(credentials: Credentials, client?: string, profile?: ClientProfile): Effect.Effect<Admission, AdmissionError> {
     if (!this.arrival.originAllowed) return Effect.fail(new Unauthenticated({ reason: "invalid" }))
     return Effect.tap(this.#host.authenticator.admit(credentials, this.arrival), ({ principal }) =>
-      Effect.sync(() => this.#identify(principal, client)),
+      Effect.sync(() => this.#identify(principal, client, profile)),
     )
   }
 
@@ -230,10 +231,10 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     if (this.principal !== undefined) this.#registered?.identify(this.principal)
   }
 
-  #identify(principal: Principal, client?: string): void {
+  #identify(principal: Principal, client?: string, profile?: ClientProfile): void {
     const known = this.principal !== undefined
     this.principal = principal
-    this.#registered?.identify(principal, client)
+    this.#registered?.identify(principal, client, profile)
     if (known) return
     this.#socket.raiseFrameLimit(this.#host.limits.frameBytes)
     this.#deadline?.interruptUnsafe()

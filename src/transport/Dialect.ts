@@ -2,6 +2,7 @@
  * Dialect: a wire language as pure functions between frames and what they mean. A dialect reads and writes text; it
  * knows no socket, no service and no other connection. What frames mean is carried out by DialectServer.ts.
  */
+import type { ClientProfile } from "../domain/Connection.ts"
 import type { EventFilter, EventItem, Position, ResetReason } from "../domain/Event.ts"
 import type { Principal } from "../domain/Principal.ts"
 import type { Credentials } from "../services/Authenticator.ts"
@@ -36,6 +37,7 @@ export type Inbound<R extends Ref = Ref> =
       readonly ref: R
       readonly credentials: Credentials
       readonly client?: string | undefined
+      readonly profile?: ClientProfile | undefined
     }
   /**
    * Events from now on or from a position, worded by `Dialect.event` under this key. What had the key before ends, and

@@ -14,7 +14,6 @@ import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Limits } from "../domain/Limits.ts"
 import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
 import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
-import type { Credentials } from "../services/Authenticator.ts"
 import type { IssuedToken } from "../services/Devices.ts"
 import type { Conversation, Fault, Inbound, Ref } from "./Dialect.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
@@ -153,7 +152,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       case "Identify":
         return this.#identify(inbound.ref, inbound.token, inbound.client)
       case "Enter":
-        return this.#enter(inbound.ref, inbound.credentials, inbound.client)
+        return this.#enter(inbound)
       case "Follow":
         return this.#follow(inbound.key, inbound.filter, inbound.from, inbound.wording)
       case "Unfollow":
@@ -174,8 +173,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     })
   }
 
-  #enter(ref: R, credentials: Credentials, client: string | undefined): Effect.Effect<void> {
-    return Effect.matchEffect(this.#peer.enter(credentials, client), {
+  #enter({ client, credentials, profile, ref }: Extract<Inbound<R>, { _tag: "Enter" }>): Effect.Effect<void> {
+    return Effect.matchEffect(this.#peer.enter(credentials, client, profile), {
       onFailure: (error) =>
         Effect.flatMap(Effect.orDie(encodeError(error)), (json) =>
           this.#speech.failure(ref, "authenticate", Faults.ofError(json)),

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import type { ClientProfile } from "../domain/Connection.ts"
 import type { Principal } from "../domain/Principal.ts"
 import type { Unauthenticated } from "../domain/Refusal.ts"
 import type { Admission, AdmissionError, Credentials, Source } from "../services/Authenticator.ts"
@@ -33,7 +34,7 @@ export interface Peer {
   /** Checks the token; from then on the connection acts as its principal, under the limits of those who are known. */
   authenticate(token: Redacted.Redacted<string> | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
   /** As `authenticate`, by all that a handshake carries. */
-  enter(credentials: Credentials, client?: string): Effect.Effect<Admission, AdmissionError>
+  enter(credentials: Credentials, client?: string, profile?: ClientProfile): Effect.Effect<Admission, AdmissionError>
   /** Asks for one of the connection's messages per second: 0, or in how many milliseconds to try again. */
   admit(): number
   /** `must`: never dropped. `seq`: the first event position in it, before which a client resumes that has not got it. */

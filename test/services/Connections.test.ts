@@ -54,6 +54,20 @@ describe("the registry of connections", () => {
         expect(connections.principalOf(registered.clientId)).toBeUndefined()
         expect(connections.presence()).toEqual([])
         yield* TestClock.adjust(1_000)
+        registered.identify({ ...principal, deviceId: "d" }, "a test", { platform: "linux", mode: "cli" })
+        expect(connections.presence()).toEqual([
+          {
+            connectionId: registered.id,
+            dialect: "test",
+            role: principal.role,
+            scopes: principal.scopes,
+            deviceId: "d",
+            client: "a test",
+            platform: "linux",
+            mode: "cli",
+            connectedAt: 0,
+          },
+        ])
         registered.identify(principal, "a test")
         expect(connections.principalOf(registered.clientId)).toMatchObject({
           id: registered.id,

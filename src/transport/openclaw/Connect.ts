@@ -5,8 +5,10 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import type { ClientProfile } from "../../domain/Connection.ts"
 import { Position } from "../../domain/Event.ts"
 import { Scope } from "../../domain/Principal.ts"
+import { given } from "./Params.ts"
 
 /** Null stands for left out. */
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -50,6 +52,9 @@ const Open = Schema.Struct({
     mode: maybe(Text),
     displayName: maybe(Text),
     deviceFamily: maybe(Text),
+    modelIdentifier: maybe(Text),
+    timeZone: maybe(Text),
+    instanceId: maybe(Text),
   }),
   role: maybe(Text),
   scopes: maybe(Schema.Array(Text)),
@@ -177,6 +182,35 @@ export const negotiate = ({ maxProtocol, minProtocol }: Pick<Connect, "minProtoc
 /** Control Center sends itself as an operator of protocol 3 under this id, see Frames.ts. */
 export const isControlCenter = ({ client, maxProtocol }: Connect): boolean =>
   client.id === "control-center" && maxProtocol === 3
+
+/** Characters. Everybody is told it, so that it is cut to what a list shows. */
+const SHOWN = 96
+
+const shown = (text: string | null | undefined): string | undefined => {
+  const trimmed = text?.trim() ?? ""
+  return (
+    (trimmed.length <= SHOWN
+      ? trimmed
+      : Array.from(trimmed.slice(0, 2 * SHOWN))
+          .slice(0, SHOWN)
+          .join("")) || undefined
+  )
+}
+
+/** What it is called in lists. */
+export const nameOf = ({ client }: Pick<Connect, "client">): string =>
+  shown(client.displayName) ?? shown(client.id) ?? ""
+
+export const profileOf = ({ client }: Pick<Connect, "client">): ClientProfile =>
+  given({
+    version: shown(client.version),
+    platform: shown(client.platform),
+    deviceFamily: shown(client.deviceFamily),
+    modelIdentifier: shown(client.modelIdentifier),
+    timeZone: shown(client.timeZone),
+    mode: shown(client.mode),
+    instanceId: shown(client.instanceId),
+  })
 
 const isScope = Schema.is(Scope)
 

@@ -2,7 +2,6 @@
  * Hello: what a client is told once it is in: who it is here, what can be called, and how things stand. Pure; the
  * snapshot is asked of the contract as the client, so that it holds what the client may read and no more.
  */
-import { randomUUID } from "node:crypto"
 import { MAIN_AGENT } from "../../domain/Agent.ts"
 import type { Position, ResetReason } from "../../domain/Event.ts"
 import type { Limits } from "../../domain/Limits.ts"
@@ -16,14 +15,11 @@ import type { Json } from "./Frames.ts"
 import { health } from "./Health.ts"
 import { capabilities, methodNames } from "./Methods.ts"
 import { eventNames } from "./Events.ts"
-import { presence } from "./Presence.ts"
+import { BOOT_ID, presence } from "./Presence.ts"
 import { emptyRoster, roster } from "./Roster.ts"
 
 /** How often every client is told that the gateway is there. Clients give up after twice the time. */
 export const TICK_MS = 30_000
-
-/** Another after every start. */
-const BOOT_ID = randomUUID()
 
 /** Nobody counts versions of presence and health here: an event replaces what was known. */
 const stateVersion = { presence: 1, health: 1 }

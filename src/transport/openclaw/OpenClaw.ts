@@ -12,7 +12,7 @@ import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
 import { type Method, own } from "../DialectMethods.ts"
 import { type Audience, audienceOf, filterOf, heed, wordingOf } from "./Audience.ts"
-import { resumed } from "./Connect.ts"
+import { nameOf, profileOf, resumed } from "./Connect.ts"
 import { ofFault } from "./Errors.ts"
 import { signsOfLife, tell, tellText, TEXT_MS } from "./Events.ts"
 import {
@@ -129,8 +129,8 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     if (handshake._tag === "Refuse") return this.#refuse(handshake.era, handshake.id, handshake.refusal)
     const { credentials, ...newcomer } = handshake
     this.#newcomer = newcomer
-    const { displayName, id: client } = newcomer.connect.client
-    return [{ _tag: "Enter", ref: { id: newcomer.id }, credentials, client: displayName || client }]
+    const { connect, id } = newcomer
+    return [{ _tag: "Enter", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
   }
 
   #refuse(era: Era, id: string | undefined, { close: code, error }: Refusals.Refusal): Inbounds {

@@ -1,33 +1,56 @@
 /**
  * Presence: the gateway itself and who is connected to it, as lists and events tell it. Pure.
  */
+import { randomUUID } from "node:crypto"
+import { hostname, platform, release } from "node:os"
 import type { PresenceEntry } from "../../domain/Connection.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { Nothing } from "./Params.ts"
+import { given, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 
+/** Another after every start. */
+export const BOOT_ID = randomUUID()
+
+const families: { readonly [platform: string]: string } = { darwin: "Mac", linux: "Linux", win32: "Windows" }
+
+/** The machine that the gateway runs on: it does not change while it runs. */
+const machine = {
+  host: hostname() || "causeway",
+  platform: `${platform()} ${release()}`,
+  deviceFamily: families[platform()] ?? platform(),
+}
+
 const self = (at: number) => ({
-  host: "causeway",
+  ...machine,
   version: VERSION,
   mode: "gateway",
   reason: "self",
+  instanceId: BOOT_ID,
   text: `Gateway: causeway · app ${VERSION} · mode gateway · reason self`,
   ts: at,
 })
 
-const entry = ({ client, connectedAt, connectionId, dialect, role }: PresenceEntry) => ({
-  host: client ?? dialect,
-  mode: dialect,
-  reason: "connect",
-  roles: [role],
-  instanceId: connectionId,
-  text: `Node: ${client ?? "unknown"} · mode ${dialect}`,
-  onlineSince: Math.floor(connectedAt),
-  ts: Math.floor(connectedAt),
-})
+/** Clients of other wires say less of themselves. Nodes are known by their device, everybody else by what they say. */
+const entry = (presence: PresenceEntry) => {
+  const { client, connectedAt, connectionId, deviceId, dialect, instanceId, mode = dialect, role, scopes } = presence
+  const { deviceFamily, modelIdentifier, platform, timeZone, version } = presence
+  const host = client || dialect
+  return {
+    host,
+    ...given({ version, platform, deviceFamily, modelIdentifier, timeZone, deviceId }),
+    mode,
+    reason: "connect",
+    roles: [role],
+    scopes,
+    instanceId: (role === "node" ? deviceId : undefined) ?? instanceId ?? connectionId,
+    text: `Node: ${host} · mode ${mode}`,
+    onlineSince: Math.floor(connectedAt),
+    ts: Math.floor(connectedAt),
+  }
+}
 
 /** The newest: every client is told the list, so among very many its cost would grow with their square. */
 const PRESENCE_MAX = 200
