@@ -44,6 +44,8 @@ const common: ReadonlyArray<Command> = [
 
 const current: ReadonlyArray<Command> = [
   { args: "gateway status {target}", prints: /Connectivity probe: ok/ },
+  { args: "gateway stability {target}", prints: /Events: 0\/0/ },
+  { args: "gateway usage-cost {target}", prints: /Total: \$0\.0000 · \d+ tokens/ },
   { args: "models list", prints: /echo\/echo/ },
   { args: "agent --agent main --message hello", prints: /^echo: hello$/m },
 ]

@@ -162,3 +162,20 @@ export const run = Effect.fnUntraced(function* <A>(
   }
   return step._tag === "Known" ? step.value : yield* Effect.fail(step.fault)
 })
+
+/** What a client that may not know is told instead: a refusal of what is asked on the way is no refusal of the whole. */
+export const orNothing = <A>(inquiry: Inquiry<A>, nothing: A): Inquiry<A> => {
+  switch (inquiry._tag) {
+    case "Failed":
+      return known(nothing)
+    case "Ask":
+    case "Shared":
+      return {
+        ...inquiry,
+        onResult: (result) => orNothing(inquiry.onResult(result), nothing),
+        onFault: (fault) => orNothing(inquiry.onFault(fault), nothing),
+      }
+    default:
+      return inquiry
+  }
+}

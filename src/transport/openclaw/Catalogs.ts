@@ -34,6 +34,16 @@ const channels = (ts: number) => ({
   channelDefaultAccountId: {},
 })
 
+/** Of the recorder that command lines show for support: it has recorded nothing. */
+const stability = (at: number) => ({
+  generatedAt: new Date(at).toISOString(),
+  capacity: 0,
+  count: 0,
+  dropped: 0,
+  events: [],
+  summary: { byType: {} },
+})
+
 const cronList = {
   jobs: [],
   // Of the list as it is: clients page through one revision, and this one never changes.
@@ -75,12 +85,11 @@ export const unadvertisedMethods: ReadonlyArray<Row> = [
 export const catalogMethods: ReadonlyArray<Row> = [
   ["channels.status", "operator.read", at(channels)],
   ["commands.list", "operator.read", always({ commands })],
+  ["diagnostics.stability", "operator.read", at(stability)],
   ["cron.list", "operator.read", always(cronList)],
   ["cron.status", "operator.read", always(cronStatus)],
   ["last-heartbeat", "operator.read", always(null)],
   ["exec.approval.list", "operator.approvals", always([])],
-  ["node.list", "operator.read", at((ts) => ({ ts, nodes: [] }))],
-  ["node.pair.list", "operator.pairing", always({ pending: [], paired: [] })],
   ["plugin.approval.list", "operator.approvals", always([])],
   ["question.list", "operator.read", always({ questions: [] })],
   [
@@ -89,5 +98,4 @@ export const catalogMethods: ReadonlyArray<Row> = [
     ofAgent((agentId) => ({ workspaceDir: "", managedSkillsDir: "", agentId, skills: [] })),
   ],
   ["tools.catalog", "operator.read", ofAgent((agentId) => ({ agentId, profiles: toolProfiles, groups: [] }))],
-  ["usage.status", "operator.read", at((updatedAt) => ({ updatedAt, providers: [] }))],
 ]

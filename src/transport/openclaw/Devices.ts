@@ -3,10 +3,11 @@
  * handshake's matter.
  */
 import * as Schema from "effect/Schema"
+import type { PresenceEntry } from "../../domain/Connection.ts"
 import type { Device, DeviceGrant, PairingRequest } from "../../domain/Device.ts"
 import { Role, Scope } from "../../domain/Principal.ts"
 import { own } from "../DialectMethods.ts"
-import { all, ask, known, map } from "../Inquiry.ts"
+import { all, ask, type Inquiry, known, map, orNothing } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, given, invalid, Nothing, text, texts } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
@@ -47,11 +48,22 @@ export const deviceRow = (device: Device) => {
   }
 }
 
-const list = own(Nothing, () =>
-  ask("devices.list", {}, ({ devices, requests }) =>
-    known({ pending: requests.map(pairingRow), paired: devices.map(deviceRow) }),
-  ),
-)
+/** With who of them is here, for those who may know that. */
+const list = own(Nothing, () => {
+  const listed = ask("devices.list", {}, (listed) => known(listed))
+  const presence: Inquiry<ReadonlyArray<PresenceEntry>> = ask("presence.list", {}, ({ presence }) => known(presence))
+  return map(
+    all({ listed, presence: orNothing(presence, undefined) }),
+    ({ listed: { devices, requests }, presence }) => {
+      const here = presence && new Set(presence.map(({ deviceId }) => deviceId))
+      const paired = devices.map((device) => ({
+        ...deviceRow(device),
+        ...(here !== undefined && { connected: here.has(device.deviceId) }),
+      }))
+      return { pending: requests.map(pairingRow), paired }
+    },
+  )
+})
 
 const OfRequest = Schema.Struct({ requestId: text })
 

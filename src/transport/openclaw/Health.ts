@@ -5,7 +5,7 @@
 import type { Session } from "../../domain/Session.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { own } from "../DialectMethods.ts"
-import { all, ask, type Inquiry, known, map, shared } from "../Inquiry.ts"
+import { all, ask, known, map, orNothing, shared } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
 import { Nothing } from "./Params.ts"
 import { emptyRoster, modelFor, type Roster, roster } from "./Roster.ts"
@@ -22,23 +22,6 @@ const noHeartbeat = { enabled: false, every: "disabled", everyMs: null }
 const none = { sessions: [], total: 0 }
 
 type Newest = { readonly sessions: ReadonlyArray<Session>; readonly total: number }
-
-/** Who may not read is told that the gateway is well, not what it holds. */
-const orNothing = <A>(inquiry: Inquiry<A>, nothing: A): Inquiry<A> => {
-  switch (inquiry._tag) {
-    case "Failed":
-      return known(nothing)
-    case "Ask":
-    case "Shared":
-      return {
-        ...inquiry,
-        onResult: (result) => orNothing(inquiry.onResult(result), nothing),
-        onFault: (fault) => orNothing(inquiry.onFault(fault), nothing),
-      }
-    default:
-      return inquiry
-  }
-}
 
 const recent = ({ key, updatedAt }: Session, at: number) => ({ key, updatedAt, age: Math.max(0, at - updatedAt) })
 

@@ -15,9 +15,11 @@ import { healthMethods } from "./Health.ts"
 import { logMethods } from "./Logs.ts"
 import { type Row, tableOf } from "./MethodTable.ts"
 import { modelMethods } from "./Models.ts"
+import { nodeMethods } from "./Nodes.ts"
 import { presenceMethods } from "./Presence.ts"
 import { sessionChangeMethods } from "./SessionChanges.ts"
 import { sessionListMethods } from "./SessionLists.ts"
+import { usageMethods } from "./Usage.ts"
 
 const rows: ReadonlyArray<Row> = [
   ...healthMethods,
@@ -34,6 +36,8 @@ const rows: ReadonlyArray<Row> = [
   ...logMethods,
   ...catalogMethods,
   ...deviceMethods,
+  ...nodeMethods,
+  ...usageMethods,
 ]
 
 export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadvertisedMethods])

@@ -50,6 +50,10 @@ const firstSessions = (
 export const newestSessions = (count: number, agentId?: string) =>
   firstSessions({ sortBy: "updatedAt", order: "desc", ...given({ agentId }) }, count)
 
+/** All that have got a message since, of one agent or of all. */
+export const activeSince = (updatedSince: number, agentId?: string) =>
+  map(firstSessions({ updatedSince, ...given({ agentId }) }, Number.MAX_SAFE_INTEGER), ({ sessions }) => sessions)
+
 export const ListParams = Schema.Struct({
   limit: number,
   offset: number,
