@@ -24,7 +24,7 @@ export interface Turn {
   readonly principal: Principal
   /** The model to use: the session's, else the agent's, else empty. */
   readonly model: string
-  /** The transcript before this message, oldest first, the newest 200 messages at most. */
+  /** The transcript before this message, oldest first: the newest 200 messages at most, fewer where they are very long. */
   readonly history: ReadonlyArray<Message>
   readonly text: string
 }

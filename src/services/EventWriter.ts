@@ -31,6 +31,9 @@ interface Commit {
   cancelled: boolean
 }
 
+/** Commits in one transaction: some milliseconds of work, which is what the event loop may wait for. */
+const GROUP = 64
+
 type Entry = Commit | { readonly _tag: "Live"; readonly event: LiveEvent }
 
 const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stopped" }))
@@ -123,11 +126,18 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
   const needsDisk = () =>
     pending.some((entry) => entry._tag === "Commit") || log.table.shouldReserve(log.head + pending.length)
 
+  /** What is pending, up to as many commits as go in one transaction. */
+  const takeGroup = (): ReadonlyArray<Entry> => {
+    let commits = 0
+    const end = pending.findIndex((entry) => entry._tag === "Commit" && ++commits > GROUP)
+    const group = end < 0 ? pending : pending.slice(0, end)
+    pending = end < 0 ? [] : pending.slice(end)
+    return group
+  }
+
   const flushNow = () => {
-    const group = pending
     const writes = needsDisk()
-    pending = []
-    scheduled = false
+    const group = takeGroup()
     const draft = newDraft()
     let failures: Map<Commit, Failure> | undefined
     if (writes) failures = writeGroup(group, draft)
@@ -138,14 +148,34 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
 
   // Live events do not wait for whoever has the connection.
   const flush = Effect.suspend(() => (needsDisk() ? withLock(Effect.sync(flushNow)) : Effect.sync(flushNow)))
-  const flushInTurn = gate.withPermit(flush)
+  const flushInTurn = Effect.andThen(
+    gate.withPermit(flush),
+    Effect.sync(() => {
+      scheduled = false
+      if (pending.length > 0) schedule()
+    }),
+  )
 
-  const enqueue = (entry: Entry) => {
-    pending.push(entry)
+  const schedule = () => {
     if (scheduled) return
     scheduled = true
     setImmediate(() => runFork(flushInTurn))
   }
+
+  const enqueue = (entry: Entry) => {
+    pending.push(entry)
+    schedule()
+  }
+
+  /** All that is pending, a group in each turn of the event loop. */
+  const flushAll = Effect.andThen(
+    flush,
+    Effect.whileLoop({
+      while: () => pending.length > 0,
+      body: () => Effect.andThen(Effect.yieldNow, flush),
+      step: () => undefined,
+    }),
+  )
 
   const live = (event: LiveEvent): void => {
     if (!closed) enqueue({ _tag: "Live", event })
@@ -201,7 +231,7 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
         Effect.uninterruptibleMask(
           Effect.fnUntraced(function* (restore) {
             if (closed) return yield* stopped
-            yield* flush
+            yield* flushAll
             const { state } = log.table
             const draft = newDraft()
             const written = restore(Effect.mapError(work, workFailed)).pipe(
@@ -213,6 +243,8 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
                 WorkFailed: ({ error }) => Effect.fail(error),
                 SqlError: failureOf,
               }),
+              // What is written on the raw handle throws.
+              Effect.catchDefect(failureOf),
             )
             log.tell(draft.events)
             return answer
@@ -225,7 +257,8 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
   const close = gate.withPermit(
     withLock(
       Effect.sync(() => {
-        flushNow()
+        do flushNow()
+        while (pending.length > 0)
         closed = true
         log.table.release(log.head)
       }),

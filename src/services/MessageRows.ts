@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Message, MessageRole, ToolCall } from "../domain/Message.ts"
+import { BEGINNING, beginning } from "./SessionRows.ts"
 
 export interface NewMessage extends Omit<Message, "id"> {
   /** The place among the messages of its run; 0 is the user's. */
@@ -24,6 +25,12 @@ type Row = {
   readonly aborted: number
   readonly at: number
 }
+
+/**
+ * Characters of messages read in one go: what the event loop may wait for, and what goes to a client at once. A page is
+ * one message at least.
+ */
+const PAGE_CHARS = 1_048_576
 
 /** A tool's output is the text of its message: it is kept once. */
 type KeptTool = Omit<ToolCall, "output">
@@ -50,13 +57,18 @@ export const messageRows = (db: DatabaseSync) => {
     (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
   const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
+  // SQLite counts characters, and none of them is shorter than one of JavaScript's.
+  const selectBeginnings = db.prepare(`SELECT role, substr(text, 1, ${BEGINNING + 1}) AS text FROM messages
+    WHERE session_key = ? ORDER BY id DESC LIMIT ?`)
   const selectOfRun = db.prepare("SELECT * FROM messages WHERE session_key = ? AND run_id = ? ORDER BY step")
   const selectInjected = db.prepare("SELECT * FROM messages WHERE injection_key = ?")
   const selectNewestText = db.prepare(
     "SELECT text FROM messages WHERE session_key = ? AND role <> 'tool' ORDER BY id DESC LIMIT 1",
   )
   const takeBack = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
-  const removeAll = db.prepare("DELETE FROM messages WHERE session_key = ?")
+  const removeSome = db.prepare(
+    "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_key = ? ORDER BY id LIMIT ?)",
+  )
 
   const messages = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<Message> =>
     rows.map((row) => toMessage(row as Row))
@@ -80,9 +92,28 @@ export const messageRows = (db: DatabaseSync) => {
       )
       return changes === 0 ? undefined : { id: Number(lastInsertRowid), ...rest }
     },
-    /** The newest messages older than `before`, oldest first. */
-    page: (sessionKey: string, before: number, limit: number): ReadonlyArray<Message> =>
-      messages(selectPage.all(sessionKey, before, limit)).toReversed(),
+    /** The newest messages older than `before`, oldest first. `more`: there are older ones, or there may be. */
+    page: (sessionKey: string, before: number, limit: number, maxChars = PAGE_CHARS) => {
+      const newest: Array<Message> = []
+      let chars = 0
+      for (const row of selectPage.iterate(sessionKey, before, limit + 1)) {
+        if (newest.length === limit || chars >= maxChars) return { messages: newest.toReversed(), more: true }
+        const message = toMessage(row as Row)
+        newest.push(message)
+        chars += message.text.length + (message.thinking?.length ?? 0)
+        if (message.tool !== undefined) chars += message.tool.input.length + message.tool.output.length
+      }
+      return { messages: newest.toReversed(), more: false }
+    },
+    /** How the newest messages begin, oldest first. */
+    beginnings: (sessionKey: string, limit: number) =>
+      selectBeginnings
+        .all(sessionKey, limit)
+        .map((row) => {
+          const { role, text } = row as Pick<Row, "role" | "text">
+          return { role, text: beginning(text) }
+        })
+        .toReversed(),
     ofRun: (sessionKey: string, runId: string): ReadonlyArray<Message> => messages(selectOfRun.all(sessionKey, runId)),
     injected: (key: string): Message | undefined => messages(selectInjected.all(key))[0],
     newestText: (sessionKey: string): string | null => {
@@ -92,7 +123,7 @@ export const messageRows = (db: DatabaseSync) => {
     /** Removes what a run has written from a step on; answers the ids. */
     takeBack: (sessionKey: string, runId: string, fromStep: number): ReadonlyArray<number> =>
       takeBack.all(sessionKey, runId, fromStep).map((row) => Number(row["id"])),
-    /** Removes the whole transcript of a session; answers how many messages went. */
-    removeAll: (sessionKey: string): number => Number(removeAll.run(sessionKey).changes),
+    /** Removes the oldest messages of a session, `limit` at most; answers how many went. */
+    removeSome: (sessionKey: string, limit: number): number => Number(removeSome.run(sessionKey, limit).changes),
   }
 }

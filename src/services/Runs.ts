@@ -40,7 +40,6 @@ import { SessionEntity } from "./SessionEntity.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
-import { toStorageUnavailable } from "./SqliteError.ts"
 import { Transcript } from "./Transcript.ts"
 import type { TurnRow } from "./TurnRows.ts"
 
@@ -97,12 +96,6 @@ const actorFailed = {
   PersistenceError: ({ cause }: PersistenceError) => Effect.fail(new StorageUnavailable({ detail: String(cause) })),
 }
 
-/** The rows of an acceptance are written on the raw handle, which throws. */
-const storageFailed = (defect: unknown): Effect.Effect<never, StorageUnavailable> => {
-  const unavailable = toStorageUnavailable(defect)
-  return unavailable === undefined ? Effect.die(defect) : Effect.fail(unavailable)
-}
-
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
   const events = yield* Events
@@ -151,7 +144,7 @@ const make = Effect.gen(function* () {
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
     return yield* events
       .transact(take(runId, session, { principal, text: send.text }))
-      .pipe(Effect.catchTags(actorFailed), Effect.catchDefect(storageFailed))
+      .pipe(Effect.catchTags(actorFailed))
   })
 
   const toRun = (turn: TurnRow): Run => {

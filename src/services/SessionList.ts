@@ -42,7 +42,17 @@ const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place:
   return low
 }
 
-const contains = (text: string | null, part: string): boolean => text !== null && text.toLowerCase().includes(part)
+/** What is searched in a session. A session that changes is another value, so that this is made once for each. */
+const searched = new WeakMap<Session, string>()
+
+const searchedOf = (session: Session): string => {
+  const known = searched.get(session)
+  if (known !== undefined) return known
+  const { displayName, key, label, lastMessage } = session
+  const text = [key, displayName, label ?? "", lastMessage ?? ""].join("\0").toLowerCase()
+  searched.set(session, text)
+  return text
+}
 
 /** The condition that a query puts on sessions; undefined: none. */
 export const conditionOf = (query: SessionQuery): ((session: Session) => boolean) | undefined => {
@@ -55,8 +65,7 @@ export const conditionOf = (query: SessionQuery): ((session: Session) => boolean
     (channel === undefined || session.channel === channel) &&
     (activity === undefined || session.activity === activity) &&
     (updatedSince === undefined || session.updatedAt >= updatedSince) &&
-    (part === undefined ||
-      [session.key, session.displayName, session.label, session.lastMessage].some((text) => contains(text, part)))
+    (part === undefined || searchedOf(session).includes(part))
 }
 
 /** Newest or most first; keys in their own order. */
@@ -108,43 +117,21 @@ export class SessionList {
     const sortBy = query.sortBy ?? "updatedAt"
     const order = query.order ?? defaultOrder(sortBy)
     const limit = query.limit ?? PAGE
-    const sorted = this.#order(sortBy)
     const condition = conditionOf(query)
-    const from = this.#from(query.cursor, sortBy, order)
-    if (Result.isFailure(from)) return Result.fail(from.failure)
+    // All that match are counted, so each is asked once; what is left is as sorted as before.
+    const found = condition === undefined ? this.#order(sortBy) : this.#order(sortBy).filter(condition)
+    const start = placeAfter(found, query.cursor, sortBy, order)
+    if (Result.isFailure(start)) return Result.fail(start.failure)
 
-    const sessions: Array<Session> = []
-    const step = order === "asc" ? 1 : -1
-    let more = false
-    for (let at = from.success; at >= 0 && at < sorted.length; at += step) {
-      const session = sorted[at]!
-      if (condition !== undefined && !condition(session)) continue
-      more = sessions.length === limit
-      if (more) break
-      sessions.push(session)
-    }
-    const total = condition === undefined ? sorted.length : count(sorted, condition)
+    const from = start.success
+    const sessions =
+      order === "asc"
+        ? found.slice(from, from + limit)
+        : found.slice(Math.max(0, from + 1 - limit), from + 1).toReversed()
+    const more = order === "asc" ? from + limit < found.length : from >= limit
     const last = more ? sessions.at(-1) : undefined
     const nextCursor = last === undefined ? null : JSON.stringify([sortBy, order, last[sortBy], last.key])
-    return Result.succeed({ sessions, total, nextCursor })
-  }
-
-  /** The index at which a page begins. A session that a cursor names need not be there any more. */
-  #from(cursor: string | undefined, sortBy: SessionSort, order: "asc" | "desc"): Result.Result<number, CursorInvalid> {
-    const sorted = this.#order(sortBy)
-    if (cursor === undefined) return Result.succeed(order === "asc" ? 0 : sorted.length - 1)
-    const decoded = decodeCursor(cursor)
-    if (Result.isFailure(decoded)) return Result.fail(new CursorInvalid({ cursor }))
-    const [cursorSort, cursorOrder, value, key] = decoded.success
-    const numeric = sortBy !== "key"
-    if (cursorSort !== sortBy || cursorOrder !== order || (typeof value === "number") !== numeric) {
-      return Result.fail(new CursorInvalid({ cursor }))
-    }
-    const place = { value, key }
-    const before = countBefore(sorted, sortBy, place)
-    if (order === "desc") return Result.succeed(before - 1)
-    const there = before < sorted.length && compare(placeOf(sorted[before]!, sortBy), place) === 0
-    return Result.succeed(there ? before + 1 : before)
+    return Result.succeed({ sessions, total: found.length, nextCursor })
   }
 
   #order(sortBy: SessionSort): Array<Session> {
@@ -157,8 +144,24 @@ export class SessionList {
   }
 }
 
-const count = (sessions: ReadonlyArray<Session>, condition: (session: Session) => boolean): number => {
-  let n = 0
-  for (const session of sessions) if (condition(session)) n++
-  return n
+/** The index at which a page begins. A session that a cursor names need not be there any more. */
+const placeAfter = (
+  sorted: ReadonlyArray<Session>,
+  cursor: string | undefined,
+  sortBy: SessionSort,
+  order: "asc" | "desc",
+): Result.Result<number, CursorInvalid> => {
+  if (cursor === undefined) return Result.succeed(order === "asc" ? 0 : sorted.length - 1)
+  const decoded = decodeCursor(cursor)
+  if (Result.isFailure(decoded)) return Result.fail(new CursorInvalid({ cursor }))
+  const [cursorSort, cursorOrder, value, key] = decoded.success
+  const numeric = sortBy !== "key"
+  if (cursorSort !== sortBy || cursorOrder !== order || (typeof value === "number") !== numeric) {
+    return Result.fail(new CursorInvalid({ cursor }))
+  }
+  const place = { value, key }
+  const before = countBefore(sorted, sortBy, place)
+  if (order === "desc") return Result.succeed(before - 1)
+  const there = before < sorted.length && compare(placeOf(sorted[before]!, sortBy), place) === 0
+  return Result.succeed(there ? before + 1 : before)
 }

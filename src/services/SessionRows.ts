@@ -42,8 +42,11 @@ export interface Growth {
   readonly usage?: Usage | undefined
 }
 
+/** Characters of a text that a list shows. */
+export const BEGINNING = 200
+
 /** As much of a text as a list shows, or as `max` allows, never half a character. */
-export const beginning = (text: string, max = 200): string =>
+export const beginning = (text: string, max = BEGINNING): string =>
   text.length <= max ? text : text.slice(0, text.codePointAt(max - 1)! > 0xff_ff ? max - 1 : max)
 
 // `max` finds the answer among the two states of an open turn because "running" sorts after "queued".
@@ -72,7 +75,10 @@ const toSession = (row: Row): Session => ({
 })
 
 export const sessionRows = (db: DatabaseSync) => {
-  const selectAll = db.prepare(SELECT)
+  const selectAll = db.prepare("SELECT * FROM sessions")
+  const selectActive = db.prepare(
+    "SELECT session_key, max(state) AS activity FROM turns WHERE ended_at IS NULL GROUP BY session_key",
+  )
   const select = db.prepare(`${SELECT} WHERE s.key = ?`)
   const insert = db.prepare(`INSERT INTO sessions
     (key, agent_id, kind, display_name, label, channel, peer_id, model, message_count, last_message,
@@ -89,7 +95,10 @@ export const sessionRows = (db: DatabaseSync) => {
   const remove = db.prepare("DELETE FROM sessions WHERE key = ?")
 
   return {
-    all: (): ReadonlyArray<Session> => selectAll.all().map((row) => toSession(row as Row)),
+    all: (): ReadonlyArray<Session> => {
+      const activities = new Map(selectActive.all().map(({ activity, session_key }) => [session_key, activity]))
+      return selectAll.all().map((row) => toSession({ ...row, activity: activities.get(row["key"]!) ?? "idle" } as Row))
+    },
     get: (key: string): Session | undefined => {
       const row = select.get(key)
       return row === undefined ? undefined : toSession(row as Row)

@@ -28,6 +28,12 @@ import { beginning, type SessionSettings } from "./SessionRows.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { Transcript } from "./Transcript.ts"
 
+/** After every message. */
+const END = Number.MAX_SAFE_INTEGER
+
+/** Messages that go in one step when a session is emptied: what the event loop may wait for. */
+const REMOVED_AT_ONCE = 500
+
 export type SessionChanges = Partial<SessionSettings>
 
 /** How a client names a session: by key, by label, or by where a message comes from. */
@@ -61,7 +67,7 @@ export class Sessions extends Context.Service<
     /** Empties the transcript; answers how many messages went. Abort the session's runs first (Runs.abort). */
     reset(key: string): Effect.Effect<number, SessionNotFound | StorageUnavailable>
     remove(key: string): Effect.Effect<number, SessionNotFound | StorageUnavailable>
-    /** Oldest first; `before` is exclusive. */
+    /** Oldest first; `before` is exclusive. Fewer than `limit` where they are long: `nextBefore` goes on. */
     history(
       key: string,
       options: { readonly limit: number; readonly before?: number | undefined },
@@ -122,6 +128,28 @@ const make = Effect.gen(function* () {
       })
       return answer === undefined ? yield* new SessionNotFound({ sessionKey: key }) : answer.value
     })
+
+  /** In one transaction, however long the transcript is. Others wait for it; the event loop waits for a step of it. */
+  const removeMessages = Effect.fnUntraced(function* (key: string) {
+    let removed = 0
+    while (true) {
+      const step = transcript.messages.removeSome(key, REMOVED_AT_ONCE)
+      removed += step
+      if (step < REMOVED_AT_ONCE) return removed
+      yield* Effect.yieldNow
+    }
+  })
+
+  /** A change to a session that begins with removing what was said in it. Answers how many messages went. */
+  const emptied = Effect.fnUntraced(function* (key: string, change: Transcript["Service"]["clear" | "remove"]) {
+    const at = yield* Clock.currentTimeMillis
+    const work = Effect.suspend(() =>
+      transcript.sessions.get(key) === undefined
+        ? Effect.fail(new SessionNotFound({ sessionKey: key }))
+        : Effect.map(removeMessages(key), (removed): Change<number> => [removed, change(key, at)]),
+    )
+    return yield* events.transact(work)
+  })
 
   const resolveKey = Effect.fnUntraced(function* (sessionKey: string, address: SessionAddress) {
     const session = find(sessionKey)
@@ -200,24 +228,25 @@ const make = Effect.gen(function* () {
         return transcript.set(key, settings, at)
       }),
     ),
-    reset: Effect.fn("Sessions.reset")((key: string) => change(key, (_, at) => transcript.clear(key, at))),
-    remove: Effect.fn("Sessions.remove")((key: string) => change(key, (_, at) => transcript.remove(key, at))),
+    reset: Effect.fn("Sessions.reset")((key: string) => emptied(key, transcript.clear)),
+    remove: Effect.fn("Sessions.remove")((key: string) => emptied(key, transcript.remove)),
     history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
       yield* get(key)
-      const found = yield* read(() => transcript.messages.page(key, before ?? Number.MAX_SAFE_INTEGER, limit + 1))
-      const messages = found.slice(-limit)
-      return { messages, nextBefore: found.length > limit ? messages[0]!.id : null }
+      const { messages, more } = yield* read(() => transcript.messages.page(key, before ?? END, limit))
+      return { messages, nextBefore: more ? messages[0]!.id : null }
     }),
+    // One after another: of many long ones, the event loop waits for one.
     preview: Effect.fn("Sessions.preview")((keys: ReadonlyArray<string>, limit: number) =>
-      read(() =>
-        keys
-          .filter((key) => find(key) !== undefined)
-          .map((key) => ({
-            key,
-            messages: transcript.messages
-              .page(key, Number.MAX_SAFE_INTEGER, limit)
-              .map(({ role, text }) => ({ role, text: beginning(text) })),
-          })),
+      Effect.forEach(
+        keys.filter((key) => find(key) !== undefined),
+        (key) =>
+          Effect.map(
+            Effect.andThen(
+              Effect.yieldNow,
+              read(() => transcript.messages.beginnings(key, limit)),
+            ),
+            (messages) => ({ key, messages }),
+          ),
       ),
     ),
   })

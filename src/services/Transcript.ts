@@ -19,6 +19,9 @@ import { type Ending, type NewTurn, type TurnRow, turnRows } from "./TurnRows.ts
 /** How many messages of its conversation a run is told. */
 const HISTORY = 200
 
+/** And how many characters: more than a model takes, and what the event loop may wait for. */
+const HISTORY_CHARS = 4_194_304
+
 /** What a run has said when it ends. */
 export interface LastWords {
   readonly text: string
@@ -176,7 +179,12 @@ const make = (db: DatabaseSync) => {
       const { sessionKey, text } = turn
       const written = add({ sessionKey, runId, step: 0, role: "user", text, at })
       const own = messages.ofRun(sessionKey, runId)[0]
-      const history = messages.page(sessionKey, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY)
+      const { messages: history } = messages.page(
+        sessionKey,
+        own?.id ?? Number.MAX_SAFE_INTEGER,
+        HISTORY,
+        HISTORY_CHARS,
+      )
       const events: ReadonlyArray<KeptEvent> = [
         ...undone,
         ...told(written),
@@ -228,21 +236,21 @@ const make = (db: DatabaseSync) => {
       return [added!, events]
     },
 
-    /** Empties the transcript. Turns that are still open end as aborted, and what they say from now on is lost. */
-    clear: (key: string, at: number): Change<number> => {
+    /**
+     * Empties a session whose messages have been removed before, in the same transaction. Turns that are still open end
+     * as aborted, and what they say from now on is lost.
+     */
+    clear: (key: string, at: number): ReadonlyArray<KeptEvent> => {
       const ended = finishAll(key, at)
-      const removed = messages.removeAll(key)
       sessions.empty(key, at)
-      const emptied: KeptEvent = { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }
-      return [removed, [...ended, emptied, ...changed(key)]]
+      return [...ended, { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }, ...changed(key)]
     },
 
     /** As `clear`, and the session is gone. */
-    remove: (key: string, at: number): Change<number> => {
+    remove: (key: string, at: number): ReadonlyArray<KeptEvent> => {
       const ended = finishAll(key, at)
-      const removed = messages.removeAll(key)
       sessions.remove(key)
-      return [removed, [...ended, { _tag: "SessionClosed", sessionKey: key }]]
+      return [...ended, { _tag: "SessionClosed", sessionKey: key }]
     },
   }
 }

@@ -12,7 +12,7 @@ import { Events } from "./Events.ts"
 import { Transcript } from "./Transcript.ts"
 
 /** As many as go in a few milliseconds. */
-const STEP = 2_000
+const STEP = 500
 
 export const forget = Effect.gen(function* () {
   const { retainDays } = (yield* GatewayConfig).events

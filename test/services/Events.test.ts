@@ -558,6 +558,7 @@ describe("a slow subscriber", () => {
   it.live("wakes for what it wants only", () =>
     Effect.gen(function* () {
       const events = yield* Events
+      yield* events.commit(() => [undefined, [started("r")]])
       const fiber = yield* events
         .subscribe({ topics: ["memory"] }, undefined)
         .pipe(Stream.take(3), Stream.map(name), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
