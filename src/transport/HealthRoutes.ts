@@ -21,6 +21,14 @@ const ready = Effect.gen(function* () {
   })
 })
 
+/** Probes only look: whatever else is tried is told so, as by OpenClaw's own gateway. */
+const onlyLooking = Effect.succeed(
+  HttpServerResponse.text("Method Not Allowed", { status: 405, headers: { allow: "GET, HEAD" } }),
+)
+
+const PATHS = ["/health", "/healthz", "/ready", "/readyz"] as const
+const CHANGES = ["POST", "PUT", "PATCH", "DELETE"] as const
+
 export const layer = HttpRouter.use((router) =>
   Effect.flatMap(ready, (ready) =>
     router.addAll([
@@ -28,6 +36,7 @@ export const layer = HttpRouter.use((router) =>
       HttpRouter.route("GET", "/healthz", alive),
       HttpRouter.route("GET", "/ready", ready),
       HttpRouter.route("GET", "/readyz", ready),
+      ...PATHS.flatMap((path) => CHANGES.map((method) => HttpRouter.route(method, path, onlyLooking))),
     ]),
   ),
 )

@@ -118,7 +118,7 @@ describe("health over HTTP", () => {
           expect(yield* get(path)).toEqual({ status: 200, body: '{"ok":true,"status":"live"}' })
         }
         expect((yield* get(path, { method: "HEAD" })).status).toBe(200)
-        expect((yield* get(path, { method: "POST" })).status).toBe(404)
+        expect((yield* get(path, { method: "POST" })).status).toBe(405)
       }),
     )
 

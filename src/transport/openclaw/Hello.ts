@@ -88,7 +88,8 @@ export const hello = (facts: HelloFacts, snapshot: unknown): Json => {
     protocol,
     server: { version: VERSION, bootId: BOOT_ID, connId: connectionId },
     features: { methods: methodNames, events: eventNames, capabilities },
-    snapshot,
+    // A page keeps the token for its next visit only where this says that it is one.
+    snapshot: { ...Object(snapshot), authMode: principal.kind === "none" ? "none" : "token" },
     auth: authOf(connect, principal, issued),
     policy: {
       maxPayload: limits.frameBytes,

@@ -106,6 +106,7 @@ describe("hello-ok", () => {
         expect(method).toBe("token")
         expect(position).toMatchObject({ epoch: expect.any(String), seq: expect.any(Number) })
         expect(hello.server).toMatchObject({ version: VERSION, connId: expect.stringMatching(/^c\d+$/) })
+        expect(hello.snapshot.authMode).toBe("token")
         expect(hello.features.methods).toContain("chat.send")
         expect(hello.features.methods).not.toContain("connect")
         expect(hello.policy).toEqual({ maxPayload: 4_194_304, maxBufferedBytes: 4_194_304, tickIntervalMs: 30_000 })
@@ -236,6 +237,7 @@ describe("hello-ok", () => {
       Effect.gen(function* () {
         const { client, hello } = yield* enter({ auth: undefined, scopes: ["operator.read"] })
         expect(hello.auth).toMatchObject({ method: "none", scopes: ["operator.read"] })
+        expect(hello.snapshot.authMode).toBe("none")
         expect(yield* client.ask("chat.inject", { sessionKey: "main", message: "x" })).toMatchObject({
           error: { message: "missing scope: operator.admin" },
         })
