@@ -135,9 +135,17 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
     return group
   }
 
+  const schedule = () => {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(() => runFork(flushInTurn))
+  }
+
   const flushNow = () => {
     const writes = needsDisk()
     const group = takeGroup()
+    scheduled = false
+    if (pending.length > 0) schedule()
     const draft = newDraft()
     let failures: Map<Commit, Failure> | undefined
     if (writes) failures = writeGroup(group, draft)
@@ -148,19 +156,7 @@ export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
 
   // Live events do not wait for whoever has the connection.
   const flush = Effect.suspend(() => (needsDisk() ? withLock(Effect.sync(flushNow)) : Effect.sync(flushNow)))
-  const flushInTurn = Effect.andThen(
-    gate.withPermit(flush),
-    Effect.sync(() => {
-      scheduled = false
-      if (pending.length > 0) schedule()
-    }),
-  )
-
-  const schedule = () => {
-    if (scheduled) return
-    scheduled = true
-    setImmediate(() => runFork(flushInTurn))
-  }
+  const flushInTurn = gate.withPermit(flush)
 
   const enqueue = (entry: Entry) => {
     pending.push(entry)
