@@ -6,13 +6,14 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as RpcClient from "effect/rpc/RpcClient"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
-import type { FromServerEncoded } from "effect/rpc/RpcMessage"
+import type { FromServerEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
@@ -36,12 +37,28 @@ const AUTHENTICATE = "authenticate"
 /** What calls fail with on a connection whose token was refused. */
 export const REFUSED = "the gateway refused the token"
 
+/** Why a connection waits whose address had too many wrong tokens, of whatever program. The right one must wait, too. */
+export const LOCKED_OUT = "too many wrong tokens came from this address"
+
 class Refused {
   readonly reason: string
   constructor(reason: string) {
     this.reason = reason
   }
 }
+
+/** A lockout ends; what else the gateway has against a token stays. */
+const refusal = (cause: Extract<ResponseExitEncoded["exit"], { _tag: "Failure" }>["cause"]) =>
+  cause.some((part) => part._tag === "Fail" && hasReason(part.error) && part.error.reason === "locked-out")
+    ? closed(1008, LOCKED_OUT)
+    : new Refused(REFUSED)
+
+const hasReason = Predicate.hasProperty("reason")
+
+const closed = (code: number, closeReason: string) =>
+  new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason }) })
+
+const silent = closed(4009, "no sign of life")
 
 const isSettled = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
 
@@ -107,11 +124,12 @@ export const make = Effect.fnUntraced(function* (
             headers: [],
           }),
         )
-        for (const frame of yield* reader.pull) {
-          for (const message of parse(frame)) {
-            if (message._tag === "Exit" && message.requestId === AUTHENTICATE) {
-              if (message.exit._tag === "Failure") return yield* Effect.fail(new Refused(REFUSED))
-            } else yield* dispatch(message)
+        let isIn = false
+        while (!isIn) {
+          for (const message of (yield* reader.pull).flatMap(parse)) {
+            if (message._tag !== "Exit" || message.requestId !== AUTHENTICATE) yield* dispatch(message)
+            else if (message.exit._tag === "Failure") return yield* Effect.fail(refusal(message.exit.cause))
+            else isIn = true
           }
         }
       })
@@ -120,7 +138,9 @@ export const make = Effect.fnUntraced(function* (
       const session = Effect.gen(function* () {
         const reader = yield* socket.reader
         const writer = yield* socket.writer
-        yield* authenticate(writer, reader)
+        yield* authenticate(writer, reader).pipe(
+          Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silent) }),
+        )
         let lastInbound = yield* Clock.currentTimeMillis
         write = writer.write
         state.set({ _tag: "Connected" })
@@ -137,9 +157,7 @@ export const make = Effect.fnUntraced(function* (
             yield* writer.write('{"_tag":"Ping"}')
             yield* Effect.sleep(pingIntervalMs)
             if ((yield* Clock.currentTimeMillis) - lastInbound > 2 * pingIntervalMs) {
-              return yield* new Socket.SocketError({
-                reason: new Socket.SocketCloseError({ code: 4009, closeReason: "no sign of life" }),
-              })
+              return yield* silent
             }
           }
         })

@@ -25,6 +25,42 @@ const clientThrough = (port: number, token: string | undefined = TestGateway.TOK
   )
 
 describe("the client over drops", () => {
+  it.live("waits out a lockout that another program has brought upon its address", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.TestGateway
+      const stranger = yield* clientThrough(port, "not-the-token")
+      yield* Effect.flip(stranger.connected)
+      const client = yield* clientThrough(port)
+      const states = yield* client.state.changes.pipe(
+        Stream.takeUntil((state) => state._tag === "Connected" || state._tag === "Refused"),
+        Stream.runCollect,
+      )
+      expect(states.some((state) => state._tag === "Waiting" && state.reason.includes("too many wrong tokens"))).toBe(
+        true,
+      )
+      expect(states.at(-1)).toEqual({ _tag: "Connected" })
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(TestGateway.layer({ limits: { authFailures: 1, lockoutMs: 300, authFailureDelayMs: 0 } })),
+    ),
+  )
+
+  it.live("is not connected where what answers is not the gateway's contract", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.TestGateway
+      const client = yield* Effect.map(
+        Layer.build(GatewayClient.layer({ url: `ws://127.0.0.1:${port}/elsewhere`, token: TestGateway.TOKEN })),
+        (context) => Context.get(context, GatewayClient),
+      )
+      const states = yield* client.state.changes.pipe(
+        Stream.takeUntil((state) => state._tag === "Waiting"),
+        Stream.runCollect,
+      )
+      expect(states.map(({ _tag }) => _tag)).not.toContain("Connected")
+      expect(states.at(-1)).toMatchObject({ reason: expect.stringContaining("closed 1008") })
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+  )
+
   it.live(
     "events: every message once and in order over a connection that is cut again and again",
     () =>
