@@ -9,7 +9,7 @@ import { GatewayClient } from "../client/GatewayClient.ts"
 import { type Agent, DmScope } from "../domain/Agent.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { shortened, show, table } from "./Output.ts"
+import { counted, shortened, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const id = Argument.String("id").pipe(Argument.withDescription("The agent's id, as `agents list` shows it."))
@@ -103,7 +103,11 @@ const remove = Command.make(
     const agent = yield* calls["agents.get"]({ id })
     yield* confirm(`removes the agent ${agent.id} and the bindings to it; its sessions stay`, yes)
     const answer = yield* calls["agents.delete"]({ id })
-    yield* show(json, answer, () => `The agent ${agent.id} is removed, and ${answer.removedBindings} bindings to it.`)
+    yield* show(
+      json,
+      answer,
+      () => `The agent ${agent.id} is removed, and ${counted(answer.removedBindings, "binding")} to it.`,
+    )
   }),
 ).pipe(
   Command.withDescription("Remove an agent and the bindings to it. Its sessions stay and can be read."),

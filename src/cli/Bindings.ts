@@ -105,7 +105,14 @@ const remove = Command.make(
     const { matchKey, matchValue } = yield* claimed(flags)
     yield* confirm(`removes the binding of ${matchKey} ${matchValue} to ${agent}`, yes)
     const answer = yield* calls["bindings.remove"]({ agentId: agent, matchKey, matchValue })
-    yield* show(json, answer, () => (answer.removed ? "The binding is removed." : "There was no such binding."))
+    if (!answer.removed) {
+      return yield* new CommandFailed({
+        problem: `no binding of ${matchKey} ${matchValue} to ${agent}`,
+        remedy: "bindings list shows those there are",
+        exitCode: ExitCode.failed,
+      })
+    }
+    yield* show(json, answer, () => "The binding is removed.")
   }),
 ).pipe(
   Command.withDescription("Remove a binding: name it as it was set."),

@@ -41,12 +41,13 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong, 69 no gateway answers
     { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
   ]),
 )
+
 /** A wrong command line gets the line that says so, not the whole help: that is one flag away. */
 const presenter: CliOutput.Presenter = {
   present: (event) =>
     event._tag === "InvalidInvocation"
       ? Console.error(
-          `${event.commandPath.join(" ")}: ${event.errors.map(({ message }) => message.split("\n", 1)[0]).join("; ")}. Try: ${event.commandPath.join(" ")} --help`,
+          `${event.commandPath.join(" ")}: ${event.errors.map(sentence).join("; ")} Try: ${event.commandPath.join(" ")} --help`,
         )
       : CliOutput.defaultPresenter.present(event),
 }
@@ -56,6 +57,13 @@ const settings = Layer.mergeAll(
   // Without effect's own `--log-level`: that name is an option of the gateway.
   CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
 )
+
+/** What is wrong and what was perhaps meant, on one line. */
+const sentence = (error: CliError.CliError): string => {
+  const problem = `${error.message.split("\n", 1)[0]}.`
+  const meant = "suggestions" in error ? error.suggestions : []
+  return meant.length === 0 ? problem : `${problem} Did you mean ${meant.join(" or ")}?`
+}
 
 /** Runs the command that the arguments give and tells how it ended. */
 export const run = (args: ReadonlyArray<string>) =>

@@ -9,6 +9,7 @@ import { createServer } from "node:net"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../domain/GatewayConfig.ts"
+import * as Migrations from "../services/Migrations.ts"
 import { isBusy } from "../services/SqliteError.ts"
 import { type StatePaths, statePaths } from "../services/StateFolder.ts"
 import { clockSetBack, newestEventAt } from "../services/WallClock.ts"
@@ -73,7 +74,10 @@ const secrecy = ({ databaseFile, tokenFile }: StatePaths): Finding => {
   )
   return open.length === 0
     ? fact("nobody else reads the files")
-    : problem(`others may read ${open.join(" and ")}`, `chmod 600 ${open.join(" ")}; then \`causeway token rotate\``)
+    : problem(
+        `others may read ${open.join(" and ")}`,
+        `chmod 600 ${open.join(" ")}${open.includes(tokenFile) ? "; then `causeway token rotate`" : ""}`,
+      )
 }
 
 /** Below this a gateway that is talked to fills the disk within days. */
@@ -110,6 +114,8 @@ const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<read
     db = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
     const verdict = String(db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"])
     if (verdict !== "ok") return [["database", damaged(databaseFile, verdict)]]
+    const newer = Migrations.tooNew(schemaVersion(db))
+    if (newer !== null) return [["database", problem(newer, Migrations.REMEDY_NEWER)]]
     const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
     return [
       ["database", fact(`whole, ${megabytes} MB`)],
@@ -120,6 +126,14 @@ const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<read
   } finally {
     db?.close()
   }
+}
+
+/** 0: no gateway has made its tables here yet. */
+const schemaVersion = (db: DatabaseSync): number => {
+  const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(Migrations.TABLE)
+  return made === undefined
+    ? 0
+    : Number(db.prepare(`SELECT max(migration_id) AS version FROM ${Migrations.TABLE}`).get()?.["version"])
 }
 
 const damaged = (file: string, verdict: string): Finding =>

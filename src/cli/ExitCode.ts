@@ -8,7 +8,7 @@ export const ExitCode = {
   ok: 0,
   /** The command could not do what it was asked for: the gateway did not start, the run failed. */
   failed: 1,
-  /** The command line is not understood. */
+  /** The command line, or the configuration, is not understood. */
   usage: 2,
   /** EX_UNAVAILABLE: no gateway answers at the address. */
   unreachable: 69,

@@ -1,6 +1,6 @@
 /**
  * LoadConfig: the one place that reads the environment and the configuration file. Flags win over the environment, the
- * environment over the file, the file over the defaults. What does not fit ends the start with where it was found.
+ * environment over the file, the file over the defaults. What does not fit ends the command with where it was found.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -9,9 +9,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { readFile } from "node:fs/promises"
 import { GatewaySettings } from "../domain/GatewayConfig.ts"
-import { StartupError } from "../domain/StartupError.ts"
 import { resolvePath } from "../services/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
+import { CommandFailed, ExitCode } from "./ExitCode.ts"
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -24,19 +24,20 @@ export interface Sources {
 
 type Tree = { readonly [key: string]: unknown }
 
+/** Nothing that trying again would mend: it ends as a wrong command line does. */
+const misfit = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
+
 const decode = Schema.decodeUnknownResult(GatewaySettings, { errors: "all", onExcessProperty: "error" })
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The settings that the sources amount to, or everything in them that does not fit. */
-export const settingsFrom = ({ flags, environment, file }: Sources): Result.Result<GatewaySettings, StartupError> => {
+export const settingsFrom = ({ flags, environment, file }: Sources): Result.Result<GatewaySettings, CommandFailed> => {
   let tree: Tree = {}
   if (file !== undefined) {
     const written = optionsInFile(file.content)
     if (written === undefined) {
-      return Result.fail(
-        new StartupError({ problem: `${file.name} holds no options`, remedy: "write `name: value` lines" }),
-      )
+      return Result.fail(misfit(`${file.name} holds no options`, "write `name: value` lines"))
     }
     tree = written
   }
@@ -57,10 +58,7 @@ export const settingsFrom = ({ flags, environment, file }: Sources): Result.Resu
         ? `${origin} is no option`
         : `${origin}${shown.get(key) ?? ""}: ${message.replace(/^E/, "e")}`
     })
-    return new StartupError({
-      problem: problems.join("; "),
-      remedy: "see docs/configuration.md for the options and what fits them",
-    })
+    return misfit(problems.join("; "), "see docs/configuration.md for the options and what fits them")
   })
 }
 
@@ -91,7 +89,7 @@ const fromEnvironment = (names: ReadonlyArray<string>, environment: Environment)
 
 /** YAML is loaded only where a file is configured: most gateways start without one. */
 const readYaml = Effect.fnUntraced(function* (name: string) {
-  const failed = (problem: string, remedy: string) => new StartupError({ problem: `${name} ${problem}`, remedy })
+  const failed = (problem: string, remedy: string) => misfit(`${name} ${problem}`, remedy)
   const text = yield* Effect.tryPromise({
     try: () => readFile(resolvePath(name), "utf8"),
     catch: (error) =>
@@ -121,5 +119,12 @@ export const loadConfig = Effect.fn("loadConfig")(function* (
 ) {
   const path = flags["config"] ?? fromEnvironment(["GATEWAY_CONFIG"], environment)?.text
   const file = path === undefined ? undefined : yield* readYaml(path)
-  return yield* Effect.fromResult(settingsFrom({ flags, environment, file }))
+  const settings = yield* Effect.fromResult(settingsFrom({ flags, environment, file }))
+  // Under a user id that the machine does not know, as in some containers, `~` is nowhere.
+  yield* Effect.try({
+    try: () => resolvePath(settings.stateDir),
+    catch: () =>
+      misfit(`this user has no home folder for ${settings.stateDir}`, "set GATEWAY_STATE_DIR or HOME, or --state-dir"),
+  })
+  return settings
 })

@@ -15,6 +15,9 @@ const CONTROLS = /(?![\n\t])\p{Cc}/gu
 
 export const printable = (text: string): string => text.replace(CONTROLS, "\u{FFFD}")
 
+/** `1 message`, `2 messages`. */
+export const counted = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? "" : "s"}`
+
 /** On one line. */
 export const line = (text: string): string => printable(text).replace(/\s+/g, " ").trim()
 

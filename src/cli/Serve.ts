@@ -1,6 +1,6 @@
 /**
- * Serve: the gateway as a process, what `causeway start` does. It says where it listens and what to try, and ends when it is asked to:
- * the first signal drains it, a second one ends it at once.
+ * Serve: the gateway as a process, what `causeway start` does. It says where it listens and what to try, and ends when
+ * it is asked to: the first signal drains it, a second one ends it at once.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -18,12 +18,12 @@ import * as YoungGeneration from "./YoungGeneration.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
-const announce = Effect.gen(function* () {
+const announce = Effect.fnUntraced(function* (configFile: string | undefined) {
   const settings = yield* GatewayConfig
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
   const url = localUrl({ host, port })
-  const command = (words: string) => [thisCommand, words, ...targetFlags(settings, url)].join(" ")
+  const command = (words: string) => [thisCommand, words, ...targetFlags(settings, url, configFile)].join(" ")
   yield* Console.log(`Causeway ${VERSION} listens on ${url}
 
   token   ${whereTokenIs(settings, tokenFile)}
@@ -47,7 +47,13 @@ const thisCommand = commandOf(process.argv[1] ?? "", processEnvironment["npm_com
 const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** The flags by which a client finds this gateway and its token, if it is not where clients look. */
-const targetFlags = ({ port, stateDir }: GatewaySettings, url: string): ReadonlyArray<string> => [
+const targetFlags = (
+  { port, stateDir }: GatewaySettings,
+  url: string,
+  configFile: string | undefined,
+): ReadonlyArray<string> => [
+  // The file may hold the token, which stands on no command line.
+  ...(configFile === undefined ? [] : ["--config", quoted(configFile)]),
   ...(port === DEFAULTS.port ? [] : ["--url", url]),
   ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", quoted(stateDir)]),
 ]
@@ -84,7 +90,7 @@ export const serve = Effect.fn("causeway start")(function* (flags: Sources["flag
   if (!settings.enabled) return yield* Console.log("The gateway is not enabled (option `enabled`).")
   yield* boundedEnd(settings.drainMs)
   return yield* Layer.launch(
-    Layer.effectDiscard(announce).pipe(
+    Layer.effectDiscard(announce(flags["config"])).pipe(
       Layer.provide(Gateway.layer),
       Layer.provide(Layer.succeed(GatewayConfig, settings)),
     ),

@@ -14,7 +14,7 @@ import type { Message } from "../domain/Message.ts"
 import type { Session, SessionQuery } from "../domain/Session.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { faint, moment, printable, shortened, show, table } from "./Output.ts"
+import { counted, faint, moment, printable, shortened, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const key = Argument.String("key").pipe(Argument.withDescription("The session's key, as `sessions list` shows it."))
@@ -24,7 +24,7 @@ const limit = (what: string) =>
     Flag.withDescription(`${what} at most. Left out: 50.`),
     Flag.filter(
       (rows) => rows > 0,
-      (rows) => `--limit is ${rows}: expected a number above 0`,
+      () => "a number above 0",
     ),
     Flag.withDefault(50),
   )
@@ -49,7 +49,9 @@ const list = Command.make(
       }),
     )
     const sessions = yield* Stream.runCollect(Stream.take(pages, limit))
-    yield* show(json, { sessions, total }, () => listPage(sessions, total))
+    yield* show(json, { sessions, total }, () =>
+      listPage(sessions, total, agent._tag === "Some" || search._tag === "Some"),
+    )
   }),
 ).pipe(
   Command.withDescription("List the sessions, the newest first."),
@@ -60,8 +62,8 @@ const list = Command.make(
   Target.connected,
 )
 
-const listPage = (sessions: ReadonlyArray<Session>, total: number): string => {
-  if (total === 0) return 'No sessions. Make one: causeway send "hello"'
+const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): string => {
+  if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Make one: causeway send "hello"'
   const rows = sessions.map((session) => [
     session.key,
     session.agentId,
@@ -130,9 +132,13 @@ const reset = Command.make(
   Effect.fnUntraced(function* ({ json, key, yes }) {
     const { calls } = yield* GatewayClient
     const { messageCount } = yield* calls["sessions.get"]({ key })
-    yield* confirm(`ends what runs in the session ${key} and removes its ${messageCount} messages`, yes)
+    yield* confirm(`ends what runs in the session ${key} and removes its ${counted(messageCount, "message")}`, yes)
     const answer = yield* calls["sessions.reset"]({ key })
-    yield* show(json, answer, () => `${answer.removedMessages} messages removed; the session ${key} is empty.`)
+    yield* show(
+      json,
+      answer,
+      () => `${counted(answer.removedMessages, "message")} removed; the session ${key} is empty.`,
+    )
   }),
 ).pipe(
   Command.withDescription("Empty a session: end what runs or waits in it and remove its messages."),
@@ -146,9 +152,13 @@ const remove = Command.make(
   Effect.fnUntraced(function* ({ json, key, yes }) {
     const { calls } = yield* GatewayClient
     const { messageCount } = yield* calls["sessions.get"]({ key })
-    yield* confirm(`removes the session ${key} with its ${messageCount} messages`, yes)
+    yield* confirm(`removes the session ${key} with its ${counted(messageCount, "message")}`, yes)
     const answer = yield* calls["sessions.delete"]({ key })
-    yield* show(json, answer, () => `The session ${key} is removed with its ${answer.removedMessages} messages.`)
+    yield* show(
+      json,
+      answer,
+      () => `The session ${key} is removed with its ${counted(answer.removedMessages, "message")}.`,
+    )
   }),
 ).pipe(
   Command.withDescription("Remove a session with all that was said in it."),

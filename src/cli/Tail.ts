@@ -33,7 +33,7 @@ export const tail = Command.make(
       Flag.withDescription("Begin after this position, epoch:seq, as --json writes them. Left out: from now on."),
       Flag.filterMap(
         (text) => Option.fromUndefinedOr(readPosition(text)),
-        (text) => `${text} is no position: expected epoch:seq`,
+        () => "epoch:seq",
       ),
       Flag.optional,
     ),
@@ -41,7 +41,7 @@ export const tail = Command.make(
       Flag.withDescription(`Some topics only, separated by commas: ${Topic.literals.join(", ")}.`),
       Flag.filterMap(
         (text) => decodeTopics(text.split(",")),
-        (text) => `${text}: expected some of ${Topic.literals.join(",")}`,
+        () => `some of ${Topic.literals.join(", ")}, separated by commas`,
       ),
       Flag.optional,
     ),

@@ -10,10 +10,11 @@ import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import { LOCKED_OUT } from "../client/ClientConnection.ts"
 import { GatewayClient } from "../client/GatewayClient.ts"
-import { StartupError } from "../domain/StartupError.ts"
+import type { StartupError } from "../domain/StartupError.ts"
 import { statePaths } from "../services/StateFolder.ts"
-import { readToken } from "../services/TokenFile.ts"
+import { findToken } from "../services/TokenFile.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "./LoadConfig.ts"
@@ -61,8 +62,10 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
     })
   }
   const given = flags["token"] === undefined ? settings.token : Redacted.make(flags["token"])
-  const kept = isLoopback(url) ? readToken(statePaths(settings.stateDir).tokenFile) : Effect.undefined
-  return { url, token: given ?? (yield* Effect.orElseSucceed(kept, () => undefined)) }
+  return {
+    url,
+    token: given ?? (isLoopback(url) ? yield* findToken(statePaths(settings.stateDir).tokenFile) : undefined),
+  }
 })
 
 /** A client of the target, connected. It keeps to it over drops; a gateway that is not there at first is a failure. */
@@ -105,6 +108,21 @@ const reached = Effect.fnUntraced(function* (url: URL) {
       problem: `the gateway at ${url.host} refused the token`,
       remedy: "give its token by --token or GATEWAY_TOKEN, or its state folder by --state-dir",
       exitCode: ExitCode.refused,
+    })
+  }
+  if (state?._tag === "Waiting" && state.reason.endsWith(LOCKED_OUT)) {
+    return yield* new CommandFailed({
+      problem: `the gateway at ${url.host} lets nobody in from here for now, because ${LOCKED_OUT}`,
+      remedy: "find the program that has a wrong one, wait a minute and try again",
+      exitCode: ExitCode.refused,
+    })
+  }
+  // Something is there. It said why it does not go on, e.g. that nobody speaks the contract at this path.
+  if (state?._tag === "Waiting" && state.reason.startsWith("closed")) {
+    return yield* new CommandFailed({
+      problem: `the connection to ${url.href} was ${state.reason}`,
+      remedy: "give a gateway's address without a path, or try again if it is just starting or stopping",
+      exitCode: ExitCode.unreachable,
     })
   }
   if (state?._tag !== "Connected") {

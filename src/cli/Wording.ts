@@ -43,7 +43,10 @@ const words: Words = {
   ShuttingDown: () => "the gateway is stopping and takes no new messages: try again when it is back",
   StorageUnavailable: ({ detail }) =>
     `the gateway cannot write to its disk (${detail}): nothing was changed, try again`,
-  Unauthenticated: () => "the gateway refused the token: give its token by --token or GATEWAY_TOKEN",
+  Unauthenticated: ({ reason }) =>
+    reason === "missing"
+      ? "the gateway asks for a token: give it by --token or GATEWAY_TOKEN, or its state folder by --state-dir"
+      : "the gateway refused the token: give its token by --token or GATEWAY_TOKEN",
 }
 
 export const isContractError = (error: unknown): error is ContractError =>

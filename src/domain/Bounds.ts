@@ -26,7 +26,9 @@ export const nonEmptyText = (max: number) => Schema.String.check(Schema.isNonEmp
 export const Name = nonEmptyText(NAME_CHARS)
 
 /** An identifier of the client's choosing: printable, no control characters. */
-export const Id = nonEmptyText(ID_CHARS).check(Schema.isPattern(/^[^\p{Cc}]+$/u))
+export const Id = nonEmptyText(ID_CHARS).check(
+  Schema.isPattern(/^[^\p{Cc}]+$/u, { expected: "text without control characters" }),
+)
 
 export const PageSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: PAGE_ROWS }))
 

@@ -27,7 +27,7 @@ export const GatewaySettings = Schema.Struct({
     "The one port. 0 takes any free one and prints it.",
   ),
   path: option(
-    Schema.String.check(Schema.isPattern(/^\/[^\s?#]*$/)),
+    Schema.String.check(Schema.isPattern(/^\/[^\s?#]*$/, { expected: "a path such as /ws" })),
     "/ws",
     "Where dashboards and JSON-RPC clients connect.",
   ),

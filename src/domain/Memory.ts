@@ -10,7 +10,11 @@ import { Authorized } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
 
 /** One path segment that stays in its folder: no separators, no leading dot. */
-export const DocumentId = Schema.String.check(Schema.isPattern(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,126}$/u))
+export const DocumentId = Schema.String.check(
+  Schema.isPattern(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,126}$/u, {
+    expected: "1 to 127 letters, digits, spaces, ., _ and -, the first a letter, a digit or _",
+  }),
+)
 
 export const Document = Schema.Struct({
   id: Schema.String,

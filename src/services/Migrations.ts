@@ -11,7 +11,7 @@ import agents from "./migrations/0002_agents.ts"
 import sessions from "./migrations/0003_sessions.ts"
 import devices from "./migrations/0004_devices.ts"
 
-const TABLE = "causeway_migrations"
+export const TABLE = "causeway_migrations"
 
 const steps = {
   "0001_events": events,
@@ -23,19 +23,20 @@ const steps = {
 /** The newest version that this program knows. */
 const known = Object.keys(steps).length
 
+/** Why the database is not for this program; null: it is. A newer program may keep what this one would break. */
+export const tooNew = (version: number): string | null =>
+  version > known ? `the database has schema version ${version}, this program knows ${known}` : null
+
+export const REMEDY_NEWER = "install the newer version again, or use another state folder"
+
 const run = Migrator.make({})({ table: TABLE, loader: Migrator.fromRecord(steps) })
 
-/** A newer program may keep what this one would break, so a database is never taken back. */
+/** A database is never taken back. */
 const refuseNewer = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ version: number | null }>`SELECT max(migration_id) AS version FROM ${sql(TABLE)}`
-  const version = rows[0]?.version ?? 0
-  if (version > known) {
-    return yield* new StartupError({
-      problem: `the database has schema version ${version}, this program knows ${known}`,
-      remedy: "install the newer version again, or use another state folder",
-    })
-  }
+  const problem = tooNew(rows[0]?.version ?? 0)
+  if (problem !== null) return yield* new StartupError({ problem, remedy: REMEDY_NEWER })
 })
 
 /** Brings the database to this program's schema; does nothing where it already is. */

@@ -81,11 +81,18 @@ export class StateFolder extends Context.Service<
 const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
   Effect.try({
     try: () => {
-      Fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
       for (const file of [databaseFile, lockFile]) create(file)
     },
     catch: (error) => toStartupError(error, `the state folder ${folder}`),
   })
+
+/** Not by mkdir's own `recursive`: where the system itself has what is above it (/proc, automounts) that never ends. */
+const makeFolder = (folder: string) => {
+  if (Fs.existsSync(folder)) return
+  makeFolder(Path.dirname(folder))
+  Fs.mkdirSync(folder, { mode: 0o700 })
+}
 
 /** Never opens a file that is there: closing it again would let go of every lock that this process has on it. */
 const create = (file: string) => {

@@ -38,10 +38,15 @@ const write = (file: string): string => {
   return token
 }
 
-/** For clients of a gateway. */
-export const readToken = Effect.fn("TokenFile.readToken")(function* (file: string) {
+/** For clients of a gateway that may ask for no token: undefined where none is kept. */
+export const findToken = Effect.fn("TokenFile.findToken")(function* (file: string) {
   const token = yield* attempt(file, () => find(file))
-  if (token !== undefined) return redact(token)
+  return token === undefined ? undefined : redact(token)
+})
+
+export const readToken = Effect.fn("TokenFile.readToken")(function* (file: string) {
+  const token = yield* findToken(file)
+  if (token !== undefined) return token
   return yield* new StartupError({
     problem: `there is no token in ${file}`,
     remedy: "start the gateway once so that it makes one, or give its token",

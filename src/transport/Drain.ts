@@ -29,7 +29,7 @@ export const layer = Layer.effectDiscard(
           ...(restartExpectedMs !== undefined && { restartExpectedMs }),
         })
         const { running } = runs.counts()
-        if (running > 0) yield* Effect.logInfo(`stopping: ${running} runs get ${drainMs} ms to finish`)
+        if (running > 0) yield* Effect.logInfo(`stopping; what runs gets ${drainMs} ms to finish (runs: ${running})`)
         yield* Effect.timeoutOption(runs.drain, drainMs)
         if (sockets.size() > 0) yield* Effect.sleep(LAST_WORDS)
       }),

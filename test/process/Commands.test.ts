@@ -111,6 +111,10 @@ describe("causeway agents and bindings", () => {
         expect(json(yield* cli("bindings", "remove", "luna", "--peer", "telegram:42", "--yes", "--json"))).toEqual({
           removed: true,
         })
+        expect(refusal(yield* cli("bindings", "remove", "luna", "--peer", "telegram:42", "--yes"))).toMatchObject({
+          code: 1,
+          line: expect.stringContaining("no binding of peer_id telegram:42 to luna"),
+        })
         expect(json(yield* cli("agents", "delete", "luna", "--yes", "--json"))).toEqual({ removedBindings: 1 })
       }),
     ),

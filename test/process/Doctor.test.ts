@@ -107,6 +107,16 @@ describe("causeway doctor", () => {
     }),
   )
 
+  it.live("finds a database that a newer version has changed", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* used
+      const db = new DatabaseSync(join(stateDir, "causeway.db"))
+      db.exec("INSERT INTO causeway_migrations (migration_id, name) VALUES (99, 'future')")
+      db.close()
+      expect(yield* diagnosis(stateDir)).toMatch(/^database: the database has schema version 99/)
+    }),
+  )
+
   it.live("finds a clock that was set back", () =>
     Effect.gen(function* () {
       const stateDir = yield* used

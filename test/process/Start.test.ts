@@ -65,7 +65,7 @@ describe("causeway start", () => {
   )
 })
 
-describe("a gateway that cannot start says why in one line, and ends with 1", () => {
+describe("a gateway that cannot start says why in one line, and ends with 1 (with 2 where options do not fit)", () => {
   it.live("another gateway has the state folder", () =>
     Effect.gen(function* () {
       const { stateDir } = yield* start()
@@ -113,17 +113,37 @@ describe("a gateway that cannot start says why in one line, and ends with 1", ()
     }),
   )
 
+  it.live("the state folder is where the system lets nobody make one", () =>
+    Effect.gen(function* () {
+      const exit = yield* startWith(["--state-dir", "/proc/causeway"])
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toContain("the state folder /proc/causeway cannot be used")
+    }),
+  )
+
+  it.live("its user has no home folder and it was given no state folder", () =>
+    Effect.gen(function* () {
+      // as under a user id that the machine does not know, which some containers give to programs
+      const homeless = `import Os from "node:os"; import { syncBuiltinESMExports } from "node:module";
+        Os.homedir = () => { throw new Error("uv_os_homedir returned ENOENT") }; syncBuiltinESMExports()`
+      const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(homeless)}"`
+      const exit = yield* startWith([], { NODE_OPTIONS })
+      expect(exit.code).toBe(2)
+      expect(oneLine(exit.stderr)).toMatch(/no home folder for ~\/\.causeway: set GATEWAY_STATE_DIR/)
+    }),
+  )
+
   it.live("the configuration file is not YAML, or has what does not fit", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const file = join(folder, "gateway.yaml")
       Fs.writeFileSync(file, "port: [")
       const broken = yield* startWith(["--state-dir", folder, "--config", file])
-      expect(broken.code).toBe(1)
+      expect(broken.code).toBe(2)
       expect(oneLine(broken.stderr)).toContain(file)
       Fs.writeFileSync(file, "gateway:\n  runs:\n    concurent: 4\n")
       const misspelt = yield* startWith(["--state-dir", folder], { GATEWAY_CONFIG: file })
-      expect(misspelt.code).toBe(1)
+      expect(misspelt.code).toBe(2)
       expect(oneLine(misspelt.stderr)).toContain(`runs.concurent in ${file} is no option`)
     }),
   )
@@ -170,6 +190,20 @@ describe("the command line", () => {
     }),
   )
 
+  it.live("guesses what was meant, and says what a value should have been", () =>
+    Effect.gen(function* () {
+      const told = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+        const { code, stderr } = yield* run(args)
+        expect(code).toBe(2)
+        return stderr
+      })
+      expect(yield* told("strat")).toContain("Did you mean start?")
+      expect(yield* told("send", "hello", "--sesion", "work")).toContain("Did you mean --session?")
+      expect(yield* told("tail", "--from", "12")).toContain("Expected: epoch:seq.")
+      expect(yield* told("start", "--port", "many")).toContain('--port is "many": expected number')
+    }),
+  )
+
   it.live("explains itself, every command and every exit code", () =>
     Effect.gen(function* () {
       const help = yield* run(["--help"])
@@ -194,6 +228,32 @@ describe("the command line", () => {
       const { code, stderr } = yield* gateway.cli("status", "--token", "not-the-token")
       expect(code).toBe(77)
       expect(oneLine(stderr)).not.toContain("not-the-token")
+    }),
+  )
+
+  it.live("says so where there is no token to present, or none that it may read", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start()
+      const stranger = yield* run(["status", "--url", gateway.url, "--state-dir", "/nowhere"])
+      expect(stranger.code).toBe(77)
+      expect(oneLine(stranger.stderr)).toContain("asks for a token")
+      const folder = yield* temporaryFolder
+      Fs.mkdirSync(join(folder, "token"))
+      const unreadable = yield* run(["status", "--url", gateway.url, "--state-dir", folder])
+      expect(oneLine(unreadable.stderr)).toContain(`the token file ${join(folder, "token")} is a folder`)
+    }),
+  )
+
+  it.live("says so where the address is locked out, and where another protocol is spoken at the path", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start({ env: { GATEWAY_LIMITS_AUTH_FAILURES: "1" } })
+      const elsewhere = yield* run(["status", "--url", `${gateway.url}/other`, "--token", gateway.token])
+      expect(elsewhere.code).toBe(69)
+      expect(oneLine(elsewhere.stderr)).toMatch(/\/other was closed 1008 .*without a path/)
+      yield* gateway.cli("status", "--token", "wrong")
+      const locked = yield* gateway.cli("status")
+      expect(locked.code).toBe(77)
+      expect(oneLine(locked.stderr)).toMatch(/too many wrong tokens came from this address: .*wait/)
     }),
   )
 })
