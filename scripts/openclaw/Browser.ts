@@ -1,5 +1,5 @@
 /**
- * OpenClaw's Control UI in a browser, served by the gateway: it connects, sends a message, and shows the reply. Where the
+ * OpenClaw's Control UI in a browser, served by the gateway: it connects, sends a message, shows the reply, and comes back. Where the
  * machine has no Chromium there is nothing to say.
  */
 import { existsSync } from "node:fs"
@@ -57,6 +57,11 @@ export const browser = async (
     await step("sends a message and shows the reply", async () => {
       await page.locator("textarea:visible").first().fill("hello from the browser")
       await page.keyboard.press("Enter")
+      await page.getByText("echo: hello from the browser").first().waitFor()
+    }),
+    await step("comes back without the token in its address", async () => {
+      await page.goto(`${url}/`)
+      await page.goto(`${url}/chat`)
       await page.getByText("echo: hello from the browser").first().waitFor()
     }),
   ]

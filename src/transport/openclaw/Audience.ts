@@ -51,7 +51,12 @@ export const audienceOf = ({ caps, clientId, mayRead, protocol, readsParams }: L
   keys: [],
 })
 
-const KEYS_MAX = 256
+/** Sessions that one connection is told the messages of by name. */
+export const KEYS_MAX = 256
+
+/** There is no room for the session that was subscribed to. */
+export const isFull = ({ keys }: Audience, method: string, answer: unknown): boolean =>
+  method === "sessions.messages.subscribe" && keys.length >= KEYS_MAX && !keys.includes(Object(answer).key)
 
 /** The audience after a subscription has been answered; the same value where nothing changes. */
 export const heed = (audience: Audience, method: string, answer: unknown): Audience => {

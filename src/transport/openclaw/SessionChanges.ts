@@ -8,7 +8,7 @@ import type { Fault } from "../Dialect.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, text } from "./Params.ts"
+import { filled, flag, given, invalid, text } from "./Params.ts"
 import { modelFor, modelId, type Roster, roster } from "./Roster.ts"
 import { sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -71,8 +71,15 @@ const create = own(
     }),
 )
 
-const patch = own(Schema.Struct({ key: text, agentId: text, ...Settings }), ({ agentId, key, ...settings }) => {
+/** What a person asks for by hand, and would take for done. Everything else that is not known is passed by. */
+const Unsupported = { archived: flag, pinned: flag }
+
+const Patch = Schema.Struct({ key: text, agentId: text, ...Settings, ...Unsupported })
+
+const patch = own(Patch, ({ agentId, archived, key, pinned, ...settings }) => {
   if (filled(key) === undefined) return invalid("key is required")
+  if (archived === true) return invalid("sessions cannot be archived here")
+  if (pinned === true) return invalid("sessions cannot be pinned here")
   const canonical = canonicalKey(key, agentId)
   return flatMap(roster(), (roster) => {
     const changes = settingsOf(roster, settings)

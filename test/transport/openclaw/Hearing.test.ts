@@ -151,3 +151,20 @@ describe("a client that does not read", () => {
     )
   })
 })
+
+describe("a client that subscribes to session after session", () => {
+  it.live("is told when there is no room for one more, and has it again when it gives one up", () =>
+    Effect.gen(function* () {
+      const { client } = yield* enter()
+      const subscribe = (n: number) => client.ask("sessions.messages.subscribe", { key: `s${n}` })
+      for (let n = 0; n < 256; n++) expect((yield* subscribe(n)).ok).toBe(true)
+      expect((yield* subscribe(256)).error).toMatchObject({ code: "INVALID_REQUEST" })
+      expect((yield* subscribe(0)).ok).toBe(true)
+      yield* client.ask("sessions.messages.unsubscribe", { key: "s0" })
+      expect((yield* subscribe(256)).ok).toBe(true)
+      const { client: writer } = yield* enter()
+      yield* writer.ask("chat.send", { sessionKey: "s256", message: "heard", idempotencyKey: "k" })
+      expect((yield* client.event("session.message")).payload.sessionKey).toBe("s256")
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+  )
+})

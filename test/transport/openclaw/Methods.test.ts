@@ -373,6 +373,8 @@ describe("OpenClaw's methods", () => {
         ["agent", {}],
         ["agent.wait", {}],
         ["sessions.patch", {}],
+        ["sessions.patch", { key: "main", archived: true }],
+        ["sessions.patch", { key: "main", pinned: true }],
         ["sessions.abort", {}],
         ["agents.create", { name: null }],
         ["device.pair.approve", {}],
