@@ -47,7 +47,8 @@ export const audienceOf = ({ caps, clientId, mayRead, protocol, readsParams }: L
   deltas: protocol >= 4 && buildsText.has(clientId),
   tools: caps.includes("tool-events"),
   scoped: caps.includes("session-scoped-events"),
-  sessions: false,
+  // Control Center subscribes to nothing, and shows sessions as they change.
+  sessions: readsParams,
   keys: [],
 })
 

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import { enter, type Frame, open, type OpenClawClient } from "../../support/OpenClawClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -57,7 +58,7 @@ describe("Control Center", () => {
       Effect.gen(function* () {
         // Others make events all the while: none may come between its connect and the answer.
         const { client: busy } = yield* enter()
-        yield* Effect.forkChild(
+        const noise = yield* Effect.forkChild(
           Effect.forever(busy.ask("chat.inject", { sessionKey: "agent:main:main", message: "noise" })),
         )
         const { client, hello } = yield* connected
@@ -72,13 +73,19 @@ describe("Control Center", () => {
         expect((yield* answerTo(client, "a")).result).toMatchObject({ agents: [{ id: "main" }] })
         expect((yield* answerTo(client, "s")).result).toMatchObject({ sessions: expect.any(Array) })
 
-        send(client, "sub", "sessions.subscribe")
-        expect((yield* answerTo(client, "sub")).result).toEqual({ subscribed: true })
-        const changed = yield* client.socket.find((text) => {
-          const frame = decode(JSON.parse(text))
-          return frame.event === "sessions.changed" ? frame : undefined
-        })
-        expect(changed.params).toMatchObject({ sessionKey: "agent:main:main" })
+        // It subscribes to nothing.
+        const told = (event: string, of = "") =>
+          client.socket.find((text) => {
+            const frame = decode(JSON.parse(text))
+            return frame.event === event && text.includes(of) ? frame.params : undefined
+          })
+        expect(yield* told("sessions.changed")).toMatchObject({ sessionKey: "agent:main:main" })
+        yield* Fiber.interrupt(noise)
+        yield* enter({ client: { id: "newcomer", mode: "test" } })
+        expect(yield* told("presence", "newcomer")).toMatchObject({ presence: expect.any(Array) })
+        const { client: keeper } = yield* enter()
+        yield* keeper.ask("agents.update", { agentId: "main", name: "Renamed" })
+        expect(yield* told("agent.config")).toMatchObject({ agentId: "main", name: "Renamed" })
       }),
     )
 
