@@ -6,14 +6,17 @@ import * as Schema from "effect/Schema"
 
 /** Characters of one chat message, user's or agent's prompt. */
 export const MESSAGE_CHARS = 262_144
-/** Characters of what a run says, of what it thinks, and of what one of its tools is asked and answers. */
-export const REPLY_CHARS = 1_048_576
 /** Characters of a file of the memory folder. */
 export const DOCUMENT_CHARS = 1_048_576
 /** Characters of a name, a title or a label. */
 export const NAME_CHARS = 200
 /** Characters of an identifier that a client may choose (session keys, idempotency keys, peers). */
 export const ID_CHARS = 256
+/**
+ * Characters of a session key. One that is made of a route has an agent (64), a channel, an account and a peer (256
+ * each), which lower case may make twice as long.
+ */
+export const SESSION_KEY_CHARS = 2_048
 /** Characters of a personality or another instruction for an agent. */
 export const INSTRUCTION_CHARS = 65_536
 /** Rows in one page of a list. */
@@ -25,10 +28,17 @@ export const nonEmptyText = (max: number) => Schema.String.check(Schema.isNonEmp
 
 export const Name = nonEmptyText(NAME_CHARS)
 
-/** An identifier of the client's choosing: printable, no control characters. */
-export const Id = nonEmptyText(ID_CHARS).check(
-  Schema.isPattern(/^[^\p{Cc}]+$/u, { expected: "text without control characters" }),
-)
+/** No control characters, and nothing that is not a character: halves of surrogate pairs would all be stored alike. */
+const printable = Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u, { expected: "text without control characters" })
+
+/** An identifier of the client's choosing. */
+export const Id = nonEmptyText(ID_CHARS).check(printable)
+
+/** The name of a session: chosen by a client, or made of a route, and then as long as its parts together. */
+export const SessionKey = nonEmptyText(SESSION_KEY_CHARS).check(printable)
+
+/** A part of a route, as it is known on its channel; empty means the same as left out. */
+export const RoutePart = text(ID_CHARS).check(printable)
 
 export const PageSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: PAGE_ROWS }))
 

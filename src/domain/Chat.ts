@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
-import { Id } from "./Bounds.ts"
+import { Id, SessionKey } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
@@ -55,7 +55,7 @@ export type SendError = typeof SendError.Type
 export const SendPayload = Schema.Struct({
   text: MessageText,
   /** The session to send to. Left out: found by `agentId` and the route, see Routing.ts. */
-  sessionKey: Schema.optionalKey(Id),
+  sessionKey: Schema.optionalKey(SessionKey),
   /** The agent to answer. Left out: of the session, or found by the bindings. */
   agentId: Schema.optionalKey(AgentId),
   ...routeFields,
@@ -93,7 +93,7 @@ const stream = Rpc.make("chat.stream", {
   )
 
 const abort = Rpc.make("chat.abort", {
-  payload: { sessionKey: Id, runId: Schema.optionalKey(Id) },
+  payload: { sessionKey: SessionKey, runId: Schema.optionalKey(Id) },
   success: Schema.Struct({ aborted: Schema.Array(Schema.String) }),
   error: StorageUnavailable,
 })
@@ -102,7 +102,7 @@ const abort = Rpc.make("chat.abort", {
 
 const inject = Rpc.make("chat.inject", {
   payload: {
-    sessionKey: Id,
+    sessionKey: SessionKey,
     text: MessageText,
     role: Schema.optionalKey(Schema.Literals(["assistant", "system", "user"])),
     idempotencyKey: Schema.optionalKey(Id),
@@ -116,7 +116,7 @@ const inject = Rpc.make("chat.inject", {
 const openRuns = Rpc.make("runs.list", {
   payload: {
     /** Left out: of every session. */
-    sessionKey: Schema.optionalKey(Id),
+    sessionKey: Schema.optionalKey(SessionKey),
   },
   /** In the order in which they were accepted. */
   success: Schema.Struct({ runs: Schema.Array(OpenRun) }),

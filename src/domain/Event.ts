@@ -8,7 +8,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
 import { Binding } from "./Binding.ts"
-import { EpochMillis, Id } from "./Bounds.ts"
+import { EpochMillis, SessionKey } from "./Bounds.ts"
 import { Device, PairingDecision, PairingRequest } from "./Device.ts"
 import { LogEntry } from "./Log.ts"
 import { Document } from "./Memory.ts"
@@ -145,7 +145,7 @@ export const EventFilter = Schema.Struct({
   /** Left out: every topic but `logs`, which must be asked for. What the caller lacks the scope for is not told. */
   topics: Schema.optionalKey(Schema.Array(Topic)),
   /** Only events about this session. */
-  sessionKey: Schema.optionalKey(Id),
+  sessionKey: Schema.optionalKey(SessionKey),
 })
 export type EventFilter = typeof EventFilter.Type
 

@@ -102,6 +102,11 @@ export const GatewaySettings = Schema.Struct({
         600_000,
         "How long a run may take. Longer suits slow tools, shorter frees a place in the limits above. 0: no deadline.",
       ),
+      replyChars: option(
+        Count,
+        1_048_576,
+        "Characters that a run may say and may think; one that says more fails. What a tool is asked and answers is cut there. More costs memory while the run goes on, and may be more than a client takes at once.",
+      ),
     }),
     {},
     "Limits on the work of agents.",

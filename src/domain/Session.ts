@@ -6,7 +6,17 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
 import { Binding } from "./Binding.ts"
-import { EpochMillis, Id, ID_CHARS, Name, NAME_CHARS, PageSize, text } from "./Bounds.ts"
+import {
+  EpochMillis,
+  ID_CHARS,
+  Name,
+  NAME_CHARS,
+  PageSize,
+  RoutePart,
+  SESSION_KEY_CHARS,
+  SessionKey,
+  text,
+} from "./Bounds.ts"
 import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
@@ -42,10 +52,10 @@ export type Session = typeof Session.Type
 
 /** Where a message comes from, as a client states it. See Routing.ts. */
 export const routeFields = {
-  channel: Schema.optionalKey(text(ID_CHARS)),
-  peerId: Schema.optionalKey(text(ID_CHARS)),
-  guildId: Schema.optionalKey(text(ID_CHARS)),
-  accountId: Schema.optionalKey(text(ID_CHARS)),
+  channel: Schema.optionalKey(RoutePart),
+  peerId: Schema.optionalKey(RoutePart),
+  guildId: Schema.optionalKey(RoutePart),
+  accountId: Schema.optionalKey(RoutePart),
 }
 
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {
@@ -62,10 +72,13 @@ export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorIn
 export const SessionSort = Schema.Literals(["updatedAt", "createdAt", "key", "messageCount"])
 export type SessionSort = typeof SessionSort.Type
 
+/** A cursor names a session, as JSON. */
+const CURSOR_CHARS = 2 * SESSION_KEY_CHARS + 256
+
 export const SessionQuery = Schema.Struct({
   agentId: Schema.optionalKey(AgentId),
   kind: Schema.optionalKey(text(NAME_CHARS)),
-  channel: Schema.optionalKey(text(ID_CHARS)),
+  channel: Schema.optionalKey(RoutePart),
   activity: Schema.optionalKey(Activity),
   /** Part of the key, the display name, the label or the newest message; case does not count. */
   search: Schema.optionalKey(text(NAME_CHARS)),
@@ -75,7 +88,7 @@ export const SessionQuery = Schema.Struct({
   order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
   /** Rows of the page, 50 by default. */
   limit: Schema.optionalKey(PageSize),
-  cursor: Schema.optionalKey(text(1_024)),
+  cursor: Schema.optionalKey(text(CURSOR_CHARS)),
 })
 export type SessionQuery = typeof SessionQuery.Type
 
@@ -96,7 +109,7 @@ const list = Rpc.make("sessions.list", {
   .annotate(Summary, "A page of the sessions that match, sorted. Follow `nextCursor` for the next page.")
 
 const get = Rpc.make("sessions.get", {
-  payload: { key: Id },
+  payload: { key: SessionKey },
   success: Session,
   error: SessionNotFound,
 })
@@ -105,7 +118,7 @@ const get = Rpc.make("sessions.get", {
 
 const resolve = Rpc.make("sessions.resolve", {
   payload: {
-    key: Schema.optionalKey(Id),
+    key: Schema.optionalKey(SessionKey),
     label: Schema.optionalKey(Name),
     agentId: Schema.optionalKey(AgentId),
     ...routeFields,
@@ -132,7 +145,7 @@ const settings = {
 const create = Rpc.make("sessions.create", {
   payload: {
     /** Left out: a new key under the agent. */
-    key: Schema.optionalKey(Id),
+    key: Schema.optionalKey(SessionKey),
     agentId: Schema.optionalKey(AgentId),
     ...settings,
   },
@@ -143,7 +156,7 @@ const create = Rpc.make("sessions.create", {
   .annotate(Summary, "Makes a session. Not needed before sending: a send makes the session that it goes to.")
 
 const patch = Rpc.make("sessions.patch", {
-  payload: { key: Id, ...settings },
+  payload: { key: SessionKey, ...settings },
   success: Session,
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
@@ -151,7 +164,7 @@ const patch = Rpc.make("sessions.patch", {
   .annotate(Summary, "Changes the given settings of a session; what is left out stays.")
 
 const reset = Rpc.make("sessions.reset", {
-  payload: { key: Id },
+  payload: { key: SessionKey },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
@@ -159,7 +172,7 @@ const reset = Rpc.make("sessions.reset", {
   .annotate(Summary, "Aborts what runs or waits and empties the transcript.")
 
 const remove = Rpc.make("sessions.delete", {
-  payload: { key: Id },
+  payload: { key: SessionKey },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
@@ -168,7 +181,7 @@ const remove = Rpc.make("sessions.delete", {
 
 const history = Rpc.make("sessions.history", {
   payload: {
-    key: Id,
+    key: SessionKey,
     /** Messages of the page, 50 by default. */
     limit: Schema.optionalKey(PageSize),
     /** Only messages with a smaller id: the way back through a long transcript. */
@@ -187,7 +200,7 @@ const history = Rpc.make("sessions.history", {
 
 const preview = Rpc.make("sessions.preview", {
   payload: {
-    keys: Schema.Array(Id).check(Schema.isMaxLength(50)),
+    keys: Schema.Array(SessionKey).check(Schema.isMaxLength(50)),
     limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 }))),
   },
   success: Schema.Struct({

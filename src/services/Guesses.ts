@@ -26,17 +26,22 @@ export class Guesses {
   lockedOutForMs(address: string, now: number): number {
     const record = this.#records.get(address)
     if (record === undefined || record.failures < this.#limit) return 0
-    return Math.max(0, record.lastAt + this.#memoryMs - now)
+    return this.#isRecent(record, now) ? record.lastAt + this.#memoryMs - now : 0
   }
 
   /** Counts one more and tells how many that makes. */
   fail(address: string, now: number): number {
     const record = this.#records.get(address)
-    const failures = record !== undefined && now - record.lastAt < this.#memoryMs ? record.failures + 1 : 1
+    const failures = record !== undefined && this.#isRecent(record, now) ? record.failures + 1 : 1
     this.#records.delete(address)
     this.#records.set(address, { failures, lastAt: now })
     if (this.#records.size > MAX_ADDRESSES) this.#records.delete(this.#records.keys().next().value!)
     return failures
+  }
+
+  /** A failure from the future was before the clock was set back: it must not lock anybody out until then. */
+  #isRecent({ lastAt }: Record, now: number): boolean {
+    return now - lastAt < this.#memoryMs && lastAt <= now
   }
 
   forget(address: string): void {

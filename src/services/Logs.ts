@@ -21,6 +21,9 @@ import { redact } from "./Redaction.ts"
 /** Entries that are remembered. */
 const RING = 1_000
 
+/** Characters of an entry. A runtime may fail with a page of HTML, and a thousand entries are remembered. */
+const ENTRY_CHARS = 16_384
+
 /** Entries told live in one second: what telling an entry makes somebody log can not become a flood. */
 const LIVE_PER_SECOND = 100
 
@@ -48,7 +51,7 @@ export class Logs extends Context.Service<
       const config = yield* GatewayConfig
       const secrets = new Set<string>()
       const hide = (secret: Redacted.Redacted<string>) => void secrets.add(Redacted.value(secret))
-      if (config.token !== undefined) hide(config.token)
+      for (const secret of [config.token, config.password]) if (secret !== undefined) hide(secret)
 
       const ring: Array<LogEntry> = []
       let head = 0
@@ -62,7 +65,7 @@ export class Logs extends Context.Service<
           at: date.getTime(),
           level: levelOf(logLevel),
           source: String(source),
-          message: redact(sentence(message, facts, cause), secrets),
+          message: bounded(redact(sentence(message, facts, cause), secrets)),
         }
         ring.push(entry)
         if (ring.length > RING) ring.shift()
@@ -136,6 +139,9 @@ const sentence = (message: unknown, facts: Record<string, unknown>, cause: Cause
   const line = [...said, ...known].join(" ")
   return cause.reasons.length === 0 ? line : `${line}\n${Cause.pretty(cause)}`
 }
+
+const bounded = (text: string): string =>
+  text.length <= ENTRY_CHARS ? text : `${text.slice(0, ENTRY_CHARS)}… (${text.length} characters)`
 
 const asJson = ({ at, level, source, message }: LogEntry): string =>
   JSON.stringify({ at: new Date(at).toISOString(), level, source, message })

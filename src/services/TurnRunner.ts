@@ -13,7 +13,6 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { REPLY_CHARS } from "../domain/Bounds.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { type RunError, RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
 import type { Agent } from "../domain/Agent.ts"
@@ -62,6 +61,8 @@ const make = Effect.gen(function* () {
   const transcript = yield* Transcript
   const config = yield* GatewayConfig
 
+  const { replyChars } = config.runs
+
   const write = <A>(work: (at: number) => Change<A>): Effect.Effect<A> =>
     Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => work(at))).pipe(
       Effect.tapError(({ detail }) => Effect.logWarning("A turn waits for storage", detail)),
@@ -100,6 +101,9 @@ const make = Effect.gen(function* () {
       if (!open) turn.stop()
     })
 
+  const tooMuch = (runtime: string) =>
+    Effect.fail(new RuntimeFailed({ runtime, detail: `Said more than ${replyChars} characters.` }))
+
   const say = (
     turn: RunningTurn,
     { agentId, runId, sessionKey }: Begun["turn"],
@@ -110,11 +114,11 @@ const make = Effect.gen(function* () {
     if (!isRuntimeEvent(event)) return Effect.fail(new RuntimeFailed({ runtime, detail: "It said what is no event." }))
     switch (event._tag) {
       case "Text":
-        if (turn.text.length + event.text.length > REPLY_CHARS) return tooMuch(runtime)
+        if (turn.text.length + event.text.length > replyChars) return tooMuch(runtime)
         turn.text += event.text
         return Effect.sync(() => events.live({ _tag: "TextDelta", ...ofRun, text: event.text }))
       case "Thinking":
-        if (turn.thinking.length + event.text.length > REPLY_CHARS) return tooMuch(runtime)
+        if (turn.thinking.length + event.text.length > replyChars) return tooMuch(runtime)
         turn.thinking += event.text
         return Effect.sync(() => events.live({ _tag: "ThinkingDelta", ...ofRun, text: event.text }))
       case "ToolUpdated":
@@ -123,14 +127,14 @@ const make = Effect.gen(function* () {
             _tag: "ToolUpdated",
             ...ofRun,
             callId: event.callId,
-            text: beginning(event.text, REPLY_CHARS),
+            text: beginning(event.text, replyChars),
           }),
         )
       case "Usage":
         return Effect.sync(() => turn.count(event.usage))
       case "ToolStarted": {
         const { callId, name } = event
-        const input = beginning(event.input, REPLY_CHARS)
+        const input = beginning(event.input, replyChars)
         turn.calls.set(callId, { name, input })
         return orStop(
           turn,
@@ -139,7 +143,7 @@ const make = Effect.gen(function* () {
       }
       case "ToolEnded": {
         const { callId, isError } = event
-        const output = beginning(event.output, REPLY_CHARS)
+        const output = beginning(event.output, replyChars)
         const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
         turn.calls.delete(callId)
         const step = turn.nextStep++
@@ -216,9 +220,6 @@ const make = Effect.gen(function* () {
 
   return TurnRunner.of({ run })
 })
-
-const tooMuch = (runtime: string) =>
-  Effect.fail(new RuntimeFailed({ runtime, detail: `Said more than ${REPLY_CHARS} characters.` }))
 
 /** What everybody may know of a failure. What a dead runtime leaves behind may hold secrets, so it goes to the log only. */
 const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {

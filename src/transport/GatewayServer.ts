@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as HttpRouter from "effect/http/HttpRouter"
-import { ID_CHARS } from "../domain/Bounds.ts"
+import { SESSION_KEY_CHARS } from "../domain/Bounds.ts"
 import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import * as BugReports from "../services/BugReports.ts"
@@ -30,8 +30,8 @@ const CLOSE_TIMEOUT_MS = 1_000
 /** HTTP requests that take longer than this to arrive are cut. */
 const REQUEST_TIMEOUT_MS = 60_000
 
-/** An identifier in a path may be as long as any other; a character of it takes nine at most as `%E2%82%AC`. */
-const routing = { maxParamLength: ID_CHARS * 9 }
+/** A session key in a path may be as long as any other; a character of it takes nine at most as `%E2%82%AC`. */
+const routing = { maxParamLength: SESSION_KEY_CHARS * 9 }
 
 const checkExposure = ({ auth, host }: GatewaySettings): Effect.Effect<void, StartupError> =>
   auth === "token" || isLoopback(host)

@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../src/domain/Agent.ts"
 import { Binding } from "../../src/domain/Binding.ts"
+import { RoutePart, SessionKey } from "../../src/domain/Bounds.ts"
 import { agentOfSessionKey, inOrder, resolve, type Route, sessionKey } from "../../src/domain/Routing.ts"
 
 const Word = Schema.Literals(["a", "b", "telegram", "telegram:a", "slack:b", "*", ""])
@@ -120,6 +121,21 @@ const normalized = (input: string): string => {
 }
 
 const Text = Schema.Array(Schema.Literals(["A", "z", "0", "-", "_", " ", "!", "é", "İ", "\n", "aaaaaaaaaa"]))
+
+describe("the session of a route", () => {
+  it("is one that methods take, however long its parts are", () => {
+    const part = Schema.decodeSync(RoutePart)("İ".repeat(256))
+    const route = { channel: part, accountId: part, peerId: part }
+    for (const dmScope of DmScope.literals) {
+      const key = sessionKey("a".repeat(64), dmScope, route)
+      expect(Schema.decodeSync(SessionKey)(key)).toBe(key)
+    }
+  })
+
+  it.each(["a\nb", "\u0000", "half of \ud83d", "x".repeat(257)])("is not made of %j", (part) => {
+    expect(Schema.is(RoutePart)(part)).toBe(false)
+  })
+})
 
 describe("the id of an agent", () => {
   it.prop(

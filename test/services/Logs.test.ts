@@ -12,13 +12,14 @@ import { Events } from "../../src/services/Events.ts"
 import { Logs } from "../../src/services/Logs.ts"
 
 const TOKEN = "the-gateway-token"
+const PASSWORD = "a person's own words"
 
 /** Logs whose lines go to `lines` instead of standard error. */
 const logged = (options: GatewayOptions = {}) => {
   const lines: Array<string> = []
   const capture = { ...console, error: (line: string) => void lines.push(line) }
   const layer = Logs.layer.pipe(
-    Layer.provideMerge(GatewayConfig.layer({ token: TOKEN, ...options })),
+    Layer.provideMerge(GatewayConfig.layer({ token: TOKEN, password: PASSWORD, ...options })),
     Layer.provideMerge(Layer.succeed(Console.Console, capture)),
   )
   return { lines, layer }
@@ -79,6 +80,20 @@ describe("the log", () => {
   )
 })
 
+describe("an entry", () => {
+  const { layer, lines } = logged()
+
+  it.effect("is no longer than a person reads, and shows no part of a secret where it is cut", () =>
+    Effect.gen(function* () {
+      yield* Effect.log(`${"x".repeat(16_380)}${TOKEN}${"x".repeat(10_000_000)}`)
+      const [message = ""] = yield* messages
+      expect(message.length).toBeLessThan(17_000)
+      expect(message).not.toContain("the-")
+      expect(lines[0]!.length).toBeLessThan(17_000)
+    }).pipe(Effect.provide(layer)),
+  )
+})
+
 describe("a secret", () => {
   const { layer, lines } = logged()
 
@@ -88,6 +103,7 @@ describe("a secret", () => {
       const made = "made-at-the-first-start"
       logs.hide(Redacted.make(made))
       yield* Effect.log(`the token is ${TOKEN}`)
+      yield* Effect.log(`they said ${PASSWORD}`)
       yield* Effect.log({ nested: { token: TOKEN }, list: [made] })
       yield* Effect.log(Redacted.make("in-a-redacted-value"))
       yield* Effect.log("Authorization: Bearer in-a-header")
@@ -95,8 +111,8 @@ describe("a secret", () => {
       yield* Effect.log("annotated").pipe(Effect.annotateLogs({ header: `Bearer ${made}` }))
       yield* Effect.logError("failed", Cause.fail(new Error(`wrong token ${TOKEN}`)))
       const everything = [...(yield* messages), ...lines].join("\n")
-      expect(lines).toHaveLength(7)
-      for (const secret of [TOKEN, made, "in-a-redacted-value", "in-a-header", "in-an-address"]) {
+      expect(lines).toHaveLength(8)
+      for (const secret of [TOKEN, PASSWORD, made, "in-a-redacted-value", "in-a-header", "in-an-address"]) {
         expect(everything).not.toContain(secret)
       }
       expect(everything).toContain("wrong token <redacted>")

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { REPLY_CHARS } from "../../src/domain/Bounds.ts"
 import type { RuntimeEvent } from "../../src/domain/Run.ts"
 import type { Runtime } from "../../src/services/AgentRuntime.ts"
 import { Runs } from "../../src/services/Runs.ts"
@@ -59,7 +58,7 @@ describe("a runtime that never stops talking", () => {
       for (const asked of ["Text", "Thinking"]) {
         expect(yield* ask(asked, "s")).toMatchObject({
           state: "failed",
-          error: { reason: "runtime", message: `Said more than ${REPLY_CHARS} characters.` },
+          error: { reason: "runtime", message: "Said more than 1048576 characters." },
         })
       }
     }).pipe(
@@ -80,7 +79,7 @@ describe("a runtime that never stops talking", () => {
       expect(yield* ask("x", "s")).toMatchObject({ state: "done" })
       const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 10 }))
       const tool = messages.find(({ role }) => role === "tool")?.tool
-      expect(tool).toMatchObject({ ...call, input: long.slice(0, REPLY_CHARS), output: long.slice(0, REPLY_CHARS) })
+      expect(tool).toMatchObject({ ...call, input: long.slice(0, 1_048_576), output: long.slice(0, 1_048_576) })
     }).pipe(
       Effect.provide(
         withRuntime(() =>

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { SESSION_KEY_CHARS } from "../../src/domain/Bounds.ts"
 import type { GatewayEvent } from "../../src/domain/Event.ts"
+import { SessionQuery } from "../../src/domain/Session.ts"
 import { Agents } from "../../src/services/Agents.ts"
 import { Bindings } from "../../src/services/Bindings.ts"
 import { Events } from "../../src/services/Events.ts"
@@ -80,6 +82,17 @@ describe("sessions", () => {
         channel: "web",
         peerId: "Ada",
       })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("with the longest names are listed page by page", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const query = Schema.decodeSync(SessionQuery)
+      for (let n = 0; n < 3; n++) yield* sessions.create({ key: `${'"'.repeat(SESSION_KEY_CHARS - 1)}${n}` })
+      const first = yield* sessions.list(query({ limit: 2 }))
+      const second = yield* sessions.list(query({ limit: 2, cursor: first.nextCursor! }))
+      expect(new Set([...first.sessions, ...second.sessions].map(({ key }) => key)).size).toBe(3)
     }).pipe(Effect.provide(layer())),
   )
 

@@ -149,6 +149,16 @@ describe("the gateway's secrets", () => {
     }).pipe(Effect.provide(layer({ limits: { authFailures: 2 } }))),
   )
 
+  it.effect("lock nobody out for longer because the clock was set back", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("2 days")
+      yield* refusal(admit({ token: secret("x") }))
+      expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({ reason: "locked-out" })
+      yield* TestClock.setTime(1_000)
+      expect((yield* admit({ token: secret("the-token") })).principal.kind).toBe("token")
+    }).pipe(Effect.provide(layer({ limits: { authFailures: 1 } }))),
+  )
+
   it.effect("are not asked for where there are none, and what was asked for is given", () =>
     Effect.gen(function* () {
       const { principal } = yield* admit({ device: phone, scopes: ["operator.read"] })

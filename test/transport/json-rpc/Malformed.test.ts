@@ -120,8 +120,8 @@ const parameters: ReadonlyArray<Row> = [
   ["empty", call("sessions.get", '{"key":""}'), params('Expected a value with a length of at least 1\n  at ["key"]')],
   [
     "too long",
-    call("sessions.get", `{"key":"${"x".repeat(257)}"}`),
-    params('Expected a value with a length of at most 256\n  at ["key"]'),
+    call("sessions.get", `{"key":"${"x".repeat(2_049)}"}`),
+    params('Expected a value with a length of at most 2048\n  at ["key"]'),
   ],
   ["in the prototype", call("sessions.get", '{"__proto__":{"key":"a"}}'), params('Missing key\n  at ["key"]')],
   ["of every object", call("sessions.get", '{"constructor":"a","toString":"a"}'), params('Missing key\n  at ["key"]')],

@@ -47,6 +47,7 @@ it.live("text deltas that wait are joined", () =>
       TestGateway.layer({
         runtimes: AgentRuntime.layer(talkative),
         runtime: "talkative",
+        runs: { replyChars: 100_000_000 },
         limits: { outboxBytes: 100_000_000 },
       }),
     ),
