@@ -18,6 +18,10 @@ export const Limits = Schema.Struct({
   ),
   handshakeTimeoutMs: limit(10_000, "Time to prove who one is. Longer helps slow networks, shorter frees sockets."),
   preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger one closes the connection (1009)."),
+  preAuthFrames: limit(
+    64,
+    "Frames, pings among them, before authentication. One more closes the connection (1008): strangers have little to say.",
+  ),
   frameBytes: limit(4_194_304, "Largest frame after authentication. A larger one closes the connection (1009)."),
   frameDepth: limit(64, "Deepest nesting of a frame's JSON."),
   inboundFrames: limit(

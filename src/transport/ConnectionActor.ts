@@ -18,6 +18,7 @@ import { Unauthenticated } from "../domain/Refusal.ts"
 import type { Admission, AdmissionError, Authenticator, Credentials, Secret } from "../services/Authenticator.ts"
 import type { Connection, Connections, Registered } from "../services/Connections.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
+import { pongFrame } from "./Frames.ts"
 import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { Inbox } from "./Inbox.ts"
@@ -64,6 +65,8 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
   #deadline: Fiber.Fiber<void> | undefined = undefined
+  /** Those that came before the client has proved who it is. */
+  #strangeFrames = 0
   #closing = false
 
   constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, arrival: Arrival) {
@@ -112,11 +115,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   )
 
   #loop(inbox: Inbox): Effect.Effect<never> {
-    const { filled } = inbox
-    const step = Effect.suspend(() => {
-      const frames = inbox.take()
-      return frames.length === 0 ? filled : this.#handle(frames)
-    })
+    const step = Effect.flatMap(inbox.filled, () => this.#handle(inbox.take()))
     return Effect.forever(step, { disableYield: true })
   }
 
@@ -131,9 +130,23 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   // The socket's side
 
   onFrame(data: Buffer, isBinary: boolean): void {
-    if (this.#closing || this.#inbox === undefined) return
+    if (this.#closing || this.#inbox === undefined || this.#isTooTalkative()) return
     if (isBinary && this.#wire.binary !== true) return this.close(CloseCodes.unsupported)
     if (!this.#inbox.offer(data)) this.close(CloseCodes.policy, "too many frames at once")
+  }
+
+  onPing(payload: Buffer): void {
+    if (this.#closing || this.#inbox === undefined || this.#isTooTalkative()) return
+    if (!this.#inbox.offerNothing()) return this.close(CloseCodes.policy, "too many frames at once")
+    this.#writer.outbox.pong(pongFrame(payload))
+    this.#writer.wake()
+  }
+
+  /** Nobody needs many frames to say who it is. */
+  #isTooTalkative(): boolean {
+    if (this.principal !== undefined || ++this.#strangeFrames <= this.#host.limits.preAuthFrames) return false
+    this.close(CloseCodes.policy, "too many frames before authentication")
+    return true
   }
 
   /** ws could not read a frame and has sent a close frame, after which there is nothing more to say. */
@@ -172,6 +185,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   #handle(frames: ReadonlyArray<string>): Effect.Effect<void> {
     const { nowMs } = this.#host.turn
     this.#lastInboundMs = nowMs
+    if (frames.length === 0) return Effect.void
     this.#bucket.refill(nowMs)
     return this.#handler!.onFrames(frames)
   }

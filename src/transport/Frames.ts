@@ -1,9 +1,10 @@
 /**
- * WebSocket frames as a server sends them (RFC 6455 5.2): text, unfragmented, unmasked. Several frames become one
+ * WebSocket frames as a server sends them (RFC 6455 5.2): unfragmented, unmasked. Several frames become one
  * Buffer, so that all that is pending costs one write. It knows no socket and no queue.
  */
 
 const TEXT = 0x81
+const PONG = 0x8a
 
 const headerBytes = (payloadBytes: number): number => (payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10)
 
@@ -59,6 +60,9 @@ export const numberFrames = (target: Buffer, from: number, to: number, at: numbe
   }
   return number
 }
+
+/** The answer to a ping, whose payload is 125 bytes at most. */
+export const pongFrame = (payload: Buffer): Buffer => Buffer.concat([Buffer.from([PONG, payload.length]), payload])
 
 /** One frame by itself: to be built once and shared by many outboxes. */
 export const textFrame = (text: string): Buffer => {

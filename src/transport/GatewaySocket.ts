@@ -9,6 +9,7 @@ import { lookUp } from "./CloseCodes.ts"
 /** Whom a socket tells what happens. */
 export interface SocketReceiver {
   onFrame(data: Buffer, isBinary: boolean): void
+  onPing(payload: Buffer): void
   onError(): void
   onClose(): void
 }
@@ -20,7 +21,7 @@ export class GatewaySocket extends WebSocket {
 
   listen(receiver: SocketReceiver): void {
     this.receiver = receiver
-    this.on("message", onMessage).on("close", onClose).on("error", onError)
+    this.on("message", onMessage).on("ping", onPing).on("close", onClose).on("error", onError)
   }
 
   raiseFrameLimit(bytes: number): void {
@@ -35,6 +36,10 @@ export class GatewaySocket extends WebSocket {
 
 function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
   if (this instanceof GatewaySocket && Buffer.isBuffer(data)) this.receiver?.onFrame(data, isBinary)
+}
+
+function onPing(this: WebSocket, payload: Buffer): void {
+  if (this instanceof GatewaySocket) this.receiver?.onPing(payload)
 }
 
 function onClose(this: WebSocket): void {

@@ -7,14 +7,18 @@ import * as Queue from "effect/Queue"
 import type { Limits } from "../domain/Limits.ts"
 import type { Turn } from "./Turn.ts"
 
-/** Frames handled between two looks at the queue. */
+/** What is handled of one connection in one turn of the event loop, so that who sends much holds up nobody. */
 const BATCH_FRAMES = 64
+const BATCH_BYTES = 65_536
 
 /**
  * A paused socket still gives what it has read: 64 KiB, in frames of 6 bytes at least. The queue has room for them
  * beyond its limit.
  */
 const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
+
+/** Stands in the queue for a frame that asks for nothing: it takes its place in the turns like any other. */
+const NOTHING = Buffer.alloc(0)
 
 /** What can be told to wait. */
 interface Source {
@@ -29,6 +33,8 @@ export class Inbox {
   readonly #turn: Turn
   #bytes = 0
   #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
+  /** It is this reader's turn, and it was not waiting. */
+  #due = false
   /** The source has been told to wait. */
   paused = false
 
@@ -57,16 +63,25 @@ export class Inbox {
     return true
   }
 
-  /** Some of the frames, in order; none: there are none. */
+  /** A frame came that needs no handling: that many of them do not hold up others is the queue's business all the same. */
+  offerNothing(): boolean {
+    return this.offer(NOTHING)
+  }
+
+  /** Once after each `filled`: the frames of this turn, in order. What is left is for the next. */
   take(): ReadonlyArray<string> {
     const frames: Array<string> = []
-    while (frames.length < BATCH_FRAMES) {
+    let bytes = 0
+    for (let count = 0; count < BATCH_FRAMES && bytes < BATCH_BYTES; count++) {
       const taken = Queue.takeUnsafe(this.#queue)
       if (taken === undefined || taken._tag === "Failure") break
-      this.#bytes -= taken.value.length
-      frames.push(taken.value.toString())
+      bytes += taken.value.length
+      if (taken.value !== NOTHING) frames.push(taken.value.toString())
     }
-    if (this.paused && Queue.sizeUnsafe(this.#queue) <= this.#limits.inboundFrames / 4) {
+    this.#bytes -= bytes
+    const left = Queue.sizeUnsafe(this.#queue)
+    if (left > 0) this.#turn.read(this)
+    if (this.paused && left <= this.#limits.inboundFrames / 4) {
       this.paused = false
       this.#source.resume()
     }
@@ -74,19 +89,25 @@ export class Inbox {
   }
 
   /**
-   * Waits for the next frame, by itself and not among the queue's takers: a reader that is alone needs no list of
-   * them, and is woken once for all that came in a turn.
+   * Waits until there are frames and it is this reader's turn, by itself and not among the queue's takers: a reader
+   * that is alone needs no list of them, and is woken once for all that came in a turn.
    */
   get filled(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      this.#resume = resume
+      if (!this.#due) {
+        this.#resume = resume
+        return
+      }
+      this.#due = false
+      resume(Effect.void)
     })
   }
 
-  /** The turn's word that something has come. */
+  /** The turn's word, once for all that waits. */
   read(): void {
     const resume = this.#resume
     this.#resume = undefined
+    this.#due = resume === undefined
     resume?.(Effect.void)
   }
 }

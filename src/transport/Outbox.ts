@@ -57,6 +57,8 @@ export class Outbox {
   #last: Pending | undefined = undefined
   /** The last frame of the urgent lane, which is the beginning of the list. */
   #lastUrgent: Pending | undefined = undefined
+  /** The pong that waits. */
+  #pong: Pending | undefined = undefined
   #latest: Map<string, Pending> | undefined = undefined
   #appended: Map<string, Pending> | undefined = undefined
 
@@ -101,7 +103,22 @@ export class Outbox {
 
   /** Overtakes everything but other urgent frames: pongs, heartbeats. */
   urgent(frame: Buffer): void {
-    const pending = new Pending(frame, frame.length, 1, undefined, false)
+    this.#overtake(new Pending(frame, frame.length, 1, undefined, false))
+  }
+
+  /** Urgent; replaces one that waits: of several pings the newest alone need be answered (RFC 6455 5.5.3). */
+  pong(frame: Buffer): void {
+    if (this.#pong !== undefined) {
+      this.bytes += frame.length - this.#pong.bytes
+      this.#pong.body = frame
+      this.#pong.bytes = frame.length
+      return
+    }
+    this.#pong = new Pending(frame, frame.length, 1, undefined, false)
+    this.#overtake(this.#pong)
+  }
+
+  #overtake(pending: Pending): void {
     const before = this.#lastUrgent
     this.#lastUrgent = pending
     if (before === undefined) {
@@ -130,6 +147,7 @@ export class Outbox {
       if (pending.seq !== undefined && pending.seq > (this.takenSeq ?? -1)) this.takenSeq = pending.seq
       if (pending.key !== undefined) this.#forget(pending.key, pending)
       if (pending === this.#lastUrgent) this.#lastUrgent = undefined
+      if (pending === this.#pong) this.#pong = undefined
       this.#count(pending, -1)
       if (pending.body instanceof Growing) settle(pending, pending.body)
       pending = pending.next
@@ -152,7 +170,7 @@ export class Outbox {
   clear(): void {
     this.bytes = 0
     this.frames = 0
-    this.#first = this.#last = this.#lastUrgent = undefined
+    this.#first = this.#last = this.#lastUrgent = this.#pong = undefined
     this.#latest = this.#appended = undefined
   }
 

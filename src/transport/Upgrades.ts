@@ -22,6 +22,9 @@ import { Wires } from "./Wires.ts"
 /** How long a closed socket may take to say goodbye before ws cuts it. */
 const CLOSE_TIMEOUT_MS = 5_000
 
+/** Of one message. Each costs as much as a small frame, and no client needs many: 4 MiB by the 4 KiB of small buffers. */
+const MAX_FRAGMENTS = 1_024
+
 /** Stays on the stream for good, so it is no closure: one would keep the HTTP request alive as long. */
 function destroy(this: Duplex): void {
   this.destroy()
@@ -97,6 +100,9 @@ export class Upgrades extends Context.Service<
         clientTracking: false,
         perMessageDeflate: false,
         maxPayload: limits.preAuthFrameBytes,
+        maxFragments: MAX_FRAGMENTS,
+        // The connection answers pings itself: ws answers each, and cuts who sends sixty at once.
+        autoPong: false,
         closeTimeout: CLOSE_TIMEOUT_MS,
         WebSocket: GatewaySocket,
       }

@@ -30,6 +30,8 @@ export class TestSocket {
   readonly #closed = Deferred.makeUnsafe<Closed>()
   /** All that came, for the message of a test that fails. */
   readonly #heard: Array<string> = []
+  /** What the pongs carried. */
+  readonly pongs: Array<string> = []
 
   constructor(socket: WebSocket) {
     this.#socket = socket
@@ -41,6 +43,7 @@ export class TestSocket {
     socket.on("close", (code, reason) =>
       Deferred.doneUnsafe(this.#closed, Effect.succeed({ code, reason: reason.toString() })),
     )
+    socket.on("pong", (payload) => this.pongs.push(payload.toString()))
     socket.on("error", () => {})
   }
 
@@ -99,6 +102,10 @@ export class TestSocket {
     // Not public; ws has no other way to it.
     const { _socket } = this.#socket as unknown as { readonly _socket: { write(bytes: Buffer): void } }
     _socket.write(bytes)
+  }
+
+  ping(payload: string): void {
+    this.#socket.ping(payload)
   }
 
   /** Reads nothing more from the network, as a client does that hangs. */

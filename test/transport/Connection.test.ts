@@ -203,6 +203,110 @@ describe("a client that floods", () => {
   })
 })
 
+describe("a client that pings", () => {
+  layer(stubGateway(), { excludeTestServices: true })((it) => {
+    it.effect("is answered with what its newest ping carries, however many come at once", () =>
+      Effect.gen(function* () {
+        const bystander = yield* connect()
+        const socket = yield* connect()
+        // Masked with zeros: as they are.
+        const ping = (n: number) => Buffer.concat([Buffer.from([0x89, 0x84, 0, 0, 0, 0]), Buffer.from(`${1_000 + n}`)])
+        socket.sendBytes(Buffer.concat(Array.from({ length: 1_000 }, (_, n) => ping(n))))
+        yield* until(() => socket.pongs.includes("1999"))
+        expect(socket.pongs.length).toBeLessThan(100)
+        yield* isServed(socket)
+        yield* isServed(bystander)
+      }),
+    )
+  })
+
+  layer(stubGateway({ limits: { outboxBytes: 200_000_000 } }), { excludeTestServices: true })((it) => {
+    it.effect("and never reads costs one pong", () =>
+      Effect.gen(function* () {
+        const connections = yield* Connections
+        const socket = yield* connect()
+        socket.stopReading()
+        // Fills what the kernel holds, so that the pongs have to wait.
+        for (let id = 0; id < 20; id++) socket.send(answerOf(id, 1_000_000))
+        yield* until(() => connections.list()[0]!.outboxBytes > 1_000_000)
+        let before = Number.NaN
+        while (before !== connections.list()[0]!.outboxBytes) {
+          before = connections.list()[0]!.outboxBytes
+          yield* Effect.sleep("50 millis")
+        }
+        for (let n = 0; n < 1_000; n++) socket.ping("x".repeat(100))
+        yield* Effect.sleep("50 millis")
+        expect(connections.list()[0]!.outboxBytes - before).toBeLessThan(200)
+      }),
+    )
+  })
+})
+
+describe("a stranger", () => {
+  layer(stubGateway({ limits: { preAuthFrames: 8 } }), { excludeTestServices: true })((it) => {
+    it.effect.each([
+      { name: "messages", say: (socket: TestSocket.TestSocket, n: number) => socket.send(request(n, "ping")) },
+      { name: "pings", say: (socket: TestSocket.TestSocket) => socket.ping("x") },
+    ])("has few $name to say who it is", ({ say }) =>
+      Effect.gen(function* () {
+        const { authority } = yield* ListeningAddress
+        const socket = yield* TestSocket.connect(`ws://${authority}/rpc`)
+        for (let n = 0; n < 9; n++) say(socket, n)
+        expect(yield* socket.closed).toEqual({
+          code: 1008,
+          reason: "policy violation: too many frames before authentication",
+        })
+      }),
+    )
+
+    it.effect("that has said who it is may say as much as it likes", () =>
+      Effect.gen(function* () {
+        const { authority } = yield* ListeningAddress
+        const socket = yield* TestSocket.connect(`ws://${authority}/rpc`)
+        for (let n = 0; n < 7; n++) socket.send(request(n, "ping"))
+        socket.send(request("who", "authenticate", { token: TOKEN }))
+        for (let n = 0; n < 8; n++) yield* next(socket)
+        for (let n = 0; n < 9; n++) {
+          socket.ping("x")
+          yield* isServed(socket)
+        }
+      }),
+    )
+  })
+})
+
+describe("clients whose frames come together", () => {
+  const handled: Array<string> = []
+  const recording = Layer.effectDiscard(
+    Effect.flatMap(Wires, (wires) =>
+      wires.mount("/recording", {
+        dialect: "recording",
+        open: () =>
+          Effect.succeed({
+            onFrames: (frames) => Effect.sync(() => handled.push(...frames)),
+            callsInFlight: () => 0,
+            sentSeq: () => undefined,
+          }),
+      }),
+    ),
+  )
+
+  layer(stubGateway({}, recording), { excludeTestServices: true })((it) => {
+    it.effect("take turns: who sends one is not behind who sends thousands", () =>
+      Effect.gen(function* () {
+        const flooding = yield* connect("/recording")
+        const other = yield* connect("/recording")
+        flooding.sendBytes(
+          Buffer.concat(Array.from({ length: 8_000 }, () => Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x66]))),
+        )
+        other.send("other")
+        yield* until(() => handled.length === 8_001)
+        expect(handled.indexOf("other")).toBeLessThan(4_000)
+      }),
+    )
+  })
+})
+
 describe("a client that sends what is not handled", () => {
   const stuck = Layer.effectDiscard(
     Effect.flatMap(Wires, (wires) =>

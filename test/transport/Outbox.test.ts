@@ -16,6 +16,7 @@ const Operation = Schema.Union([
   Schema.TaggedStruct("must", {}),
   Schema.TaggedStruct("shared", {}),
   Schema.TaggedStruct("urgent", {}),
+  Schema.TaggedStruct("pong", {}),
   Schema.TaggedStruct("latest", { key: Key }),
   Schema.TaggedStruct("append", { key: Key }),
   Schema.TaggedStruct("take", { budget: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 40 })) }),
@@ -44,6 +45,7 @@ const run = (history: typeof History.Type) => {
     if (operation._tag === "must") outbox.must(text, step)
     else if (operation._tag === "shared") outbox.shared(Buffer.from(text), 1, step)
     else if (operation._tag === "urgent") outbox.urgent(Buffer.from(`!${step}`))
+    else if (operation._tag === "pong") outbox.pong(Buffer.from(`!${step}`))
     else if (operation._tag === "latest") outbox.latest(operation.key, text, step)
     else if (operation._tag === "append") outbox.append(operation.key, text, joined, step)
     else take(operation.budget)
@@ -145,6 +147,17 @@ describe("an outbox", () => {
     },
     long,
   )
+
+  it("keeps one pong, the newest, where the first of those that wait had its place", () => {
+    const outbox = new Outbox()
+    outbox.must("m")
+    outbox.pong(Buffer.from("first"))
+    outbox.urgent(Buffer.from("u"))
+    outbox.pong(Buffer.from("second"))
+    expect(outbox.take(Number.POSITIVE_INFINITY).map(({ body }) => String(body))).toEqual(["second", "u", "m"])
+    outbox.pong(Buffer.from("third"))
+    expect(outbox.take(Number.POSITIVE_INFINITY).map(({ body }) => String(body))).toEqual(["third"])
+  })
 
   it("lets urgent frames overtake all that waits, in their own order", () => {
     const outbox = new Outbox()
