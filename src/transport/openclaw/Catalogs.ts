@@ -91,7 +91,7 @@ export const catalogMethods: ReadonlyArray<Row> = [
   ["last-heartbeat", "operator.read", always(null)],
   ["exec.approval.list", "operator.approvals", always([])],
   ["plugin.approval.list", "operator.approvals", always([])],
-  ["question.list", "operator.read", always({ questions: [] })],
+  ["question.list", "operator.questions", always({ questions: [] })],
   [
     "skills.status",
     "operator.read",

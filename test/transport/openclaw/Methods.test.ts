@@ -22,6 +22,22 @@ describe("OpenClaw's methods", () => {
     expect([...methods.keys()].filter((method) => !methodNames.includes(method))).toEqual(["send", "system-event"])
   })
 
+  it("take the scopes that the published schema names for them", () => {
+    const published = new URL("../protocol.schema.json", import.meta.resolve("@openclaw/gateway-protocol"))
+    const schema: { readonly methods: Record<string, { readonly scope: string }> } = JSON.parse(
+      readFileSync(published, "utf8"),
+    )
+    // Everybody who is connected may ask whether the gateway is well, there too.
+    const { health: _health, ...theirs } = schema.methods
+    const differing = [...methods].flatMap(([name, method]) => {
+      const scope = theirs[name]?.scope
+      if (method._tag !== "Own" || scope === undefined || scope === "dynamic" || scope === method.scope) return []
+      return [`${name}: ${method.scope}, there ${scope}`]
+    })
+    expect(differing).toEqual([])
+    expect([...methods.keys()].filter((name) => name in theirs).length).toBeGreaterThan(50)
+  })
+
   it.live("health, status and presence", () =>
     Effect.gen(function* () {
       yield* talk("hello")
