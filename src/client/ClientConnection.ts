@@ -17,6 +17,7 @@ import type { FromServerEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessa
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
+import { knownOf } from "./KnownItems.ts"
 
 export interface ConnectionOptions {
   /** Where the gateway's contract is served, e.g. `ws://127.0.0.1:18789/rpc`. */
@@ -104,7 +105,13 @@ export const make = Effect.fnUntraced(function* (
         if ("requestId" in message) {
           const caller = callers.get(message.requestId)
           if (message._tag === "Exit") callers.delete(message.requestId)
-          return caller === undefined ? Effect.void : deliver(caller, message)
+          if (caller === undefined) return Effect.void
+          if (message._tag !== "Chunk") return deliver(caller, message)
+          const [first, ...rest] = knownOf(message.values)
+          if (first !== undefined) return deliver(caller, { ...message, values: [first, ...rest] })
+          // Nobody else acknowledges what nobody is given, and the gateway waits for it.
+          const { requestId } = message
+          return write === undefined ? Effect.void : Effect.ignore(write(JSON.stringify({ _tag: "Ack", requestId })))
         }
         return Effect.forEach(Array.from(clientIds), (caller) => deliver(caller, message), { discard: true })
       }

@@ -14,7 +14,8 @@ export interface CuttingProxy {
   readonly connections: () => number
 }
 
-export const make = (target: number) =>
+/** `rewrite`: what the gateway sends, as the client gets it. As long as before, as frames say how long they are. */
+export const make = (target: number, rewrite = (data: Buffer): Buffer => data) =>
   Effect.acquireRelease(
     Effect.callback<CuttingProxy & { readonly close: () => void }>((resume) => {
       const open = new Set<Socket>()
@@ -32,7 +33,8 @@ export const make = (target: number) =>
         open.add(client)
         for (const socket of [client, gateway]) socket.on("close", end).on("error", end)
         client.on("data", (data) => gateway.write(data))
-        gateway.on("data", (data) => {
+        gateway.on("data", (sent) => {
+          const data = rewrite(sent)
           left -= data.length
           // what is cut off in the middle of a frame is lost, as on a real network
           if (left < 0) client.write(data.subarray(0, data.length >> 1), end)
