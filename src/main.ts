@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 /**
  * The binary: takes the command line to cli/Causeway.ts and its exit code back to the shell. Everything is loaded after
- * the compile cache is on, which halves the time to start.
+ * the compile cache is on, which halves the time to start, and after a look at Node, which may be too old to load it.
  */
-import { enableCompileCache } from "node:module"
+import * as Module from "node:module"
+import * as NodeVersion from "./cli/NodeVersion.ts"
 import * as YoungGeneration from "./cli/YoungGeneration.ts"
 
-enableCompileCache()
+if (NodeVersion.isTooOld(process.versions.node)) {
+  process.stderr.write(`causeway: Node ${process.versions.node} is too old: use ${NodeVersion.OLDEST_NODE} or newer\n`)
+  process.exit(1)
+}
+Module.enableCompileCache()
 YoungGeneration.hold()
 
 await import("effect/schema/SchemaJITCompiler/enable")

@@ -13,6 +13,7 @@ import * as Migrations from "../services/Migrations.ts"
 import { isBusy } from "../services/SqliteError.ts"
 import { type StatePaths, statePaths } from "../services/StateFolder.ts"
 import { clockSetBack, newestEventAt } from "../services/WallClock.ts"
+import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
 import { localUrl } from "./LocalUrl.ts"
 
 export type Check =
@@ -43,13 +44,8 @@ export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings)
   return found.map(([name, finding]): Check => Object.assign({ name }, finding))
 })
 
-/** As `engines` of package.json has it. */
-const node = (version: string): Finding => {
-  const [major = 0, minor = 0] = version.split(".").map(Number)
-  return major > 22 || (major === 22 && minor >= 19)
-    ? fact(version)
-    : problem(`Node ${version} is too old`, "install Node 22.19 or newer")
-}
+const node = (version: string): Finding =>
+  isTooOld(version) ? problem(`Node ${version} is too old`, `install Node ${OLDEST_NODE} or newer`) : fact(version)
 
 /** The nearest folder on the way to it that exists: where the first start would make it. */
 const existing = (path: string): string => (Fs.existsSync(path) ? path : existing(Path.dirname(path)))

@@ -121,6 +121,15 @@ describe("a gateway that cannot start says why in one line, and ends with 1 (wit
     }),
   )
 
+  it.live("Node is too old to load it", () =>
+    Effect.gen(function* () {
+      const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`
+      const exit = yield* startWith([], { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(old)}"` })
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toBe("causeway: Node 20.20.2 is too old: use 22.19 or newer\n")
+    }),
+  )
+
   it.live("its user has no home folder and it was given no state folder", () =>
     Effect.gen(function* () {
       // as under a user id that the machine does not know, which some containers give to programs
