@@ -41,6 +41,7 @@ import * as DialectWires from "./transport/DialectWires.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as GatewayServer from "./transport/GatewayServer.ts"
 import * as HealthRoutes from "./transport/HealthRoutes.ts"
+import type { ListeningAddress } from "./transport/GatewayServer.ts"
 import { LocalCalls } from "./transport/LocalCalls.ts"
 import * as RpcWire from "./transport/RpcWire.ts"
 
@@ -79,16 +80,36 @@ export const parts = {
 /** Storage that is gone with its scope: a database in memory, and a temporary folder for the token and documents. */
 export const storageInMemory = Layer.mergeAll(Database.layerMemory, StateFolder.layerTemporary)
 
-/** E.g. `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Closing its scope drains it: see Drain.ts. */
-export const layerWith = <E1, R1, E2, R2, A3, E3, R3>({
-  storage,
-  runtimes,
-  routes,
-}: {
+/** What is in the context of whatever is built upon a gateway. */
+export type Services =
+  | AgentRuntime
+  | Agents
+  | Authenticator
+  | Bindings
+  | Connections
+  | Events
+  | ListeningAddress
+  | Logs
+  | Memory
+  | Runs
+  | Sessions
+  | SqlClient.SqlClient
+  | Sqlite
+  | StateFolder
+  | System
+
+interface Parts<E1, R1, E2, R2, A3, E3, R3> {
   readonly storage: Layer.Layer<StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
   readonly runtimes: Layer.Layer<AgentRuntime, E2, R2>
   readonly routes: Layer.Layer<A3, E3, R3>
-}) =>
+}
+
+/** The gateway with all that is behind its services in its type, for tests that look inside. */
+export const wholeWith = <E1, R1, E2, R2, A3, E3, R3>({
+  storage,
+  runtimes,
+  routes,
+}: Parts<E1, R1, E2, R2, A3, E3, R3>) =>
   Drain.layer.pipe(
     Layer.provideMerge(GatewayServer.layer(routes)),
     Layer.provideMerge(GatewayHandlers.layer),
@@ -98,5 +119,14 @@ export const layerWith = <E1, R1, E2, R2, A3, E3, R3>({
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )
 
-/** Given a GatewayConfig, needs nothing else. */
+const withPublicServices = <E, R>(layer: Layer.Layer<Services, E, R>): Layer.Layer<Services, E, R> => layer
+
+/**
+ * A gateway with parts of your own: `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Building it opens
+ * the port, closing its scope drains it: see Drain.ts. It fails with StartupError, whose message says what to do.
+ */
+export const layerWith = <E1, R1, E2, R2, A3, E3, R3>(parts: Parts<E1, R1, E2, R2, A3, E3, R3>) =>
+  withPublicServices(wholeWith(parts))
+
+/** The gateway of the binary. Given a GatewayConfig, it needs nothing else. */
 export const layer = layerWith(parts)

@@ -37,6 +37,9 @@ export type Principal = typeof Principal.Type
 
 export const everyScope: ReadonlyArray<Scope> = Scope.literals
 
+/** The embedding program itself, for what its services are asked without a wire: `runs.accept(send, localPrincipal)`. */
+export const localPrincipal: Principal = { id: "local", kind: "local", role: "operator", scopes: everyScope }
+
 const implied: Record<Scope, ReadonlyArray<Scope>> = {
   "operator.read": ["operator.read", "operator.write", "operator.admin"],
   "operator.write": ["operator.write", "operator.admin"],

@@ -75,7 +75,7 @@ export class Events extends Context.Service<
      * `past`, then what happens: every kept event once, in order, without a gap, however slow the subscriber. One that
      * falls too far behind is joined anew from where it stands (`Joined` again), and misses what was live only.
      */
-    subscribe(filter: EventFilter, from: Position | undefined): Stream.Stream<EventItem>
+    subscribe(filter: EventFilter, from?: Position): Stream.Stream<EventItem>
   }
 >()("causeway/services/Events") {
   static readonly layerTuned = (

@@ -7,16 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
+import { localPrincipal } from "../../src/domain/Principal.ts"
 import { Runs } from "../../src/services/Runs.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
 import * as TestGateway from "../support/TestGateway.ts"
-
-const local = {
-  id: "local",
-  kind: "local",
-  role: "operator",
-  scopes: ["operator.admin"],
-} as const
 
 /** A client behind a proxy, in a gateway's own process. */
 const clientThrough = (port: number, token: string | undefined = TestGateway.TOKEN) =>
@@ -130,7 +124,7 @@ describe("the client over drops", () => {
       const proxy = yield* CuttingProxy.make(port)
       const client = yield* clientThrough(proxy.port)
       yield* client.connected
-      const { runId } = yield* runs.accept({ text: "/slow 60000 wait", sessionKey: "agent:main:call" }, local)
+      const { runId } = yield* runs.accept({ text: "/slow 60000 wait", sessionKey: "agent:main:call" }, localPrincipal)
       const waiting = yield* Effect.forkScoped(Effect.flip(client.calls["runs.wait"]({ runId })))
       yield* client.calls.ping({})
       proxy.cut()

@@ -112,6 +112,8 @@ describe("the installed package", () => {
        import type * as Layer from "effect/Layer"
        export const layer: Layer.Layer<GatewayConfig> = GatewayConfig.layer({ port: 0 })
        export const parts = Object.keys(Gateway.parts)
+       // what a library exports must have a type that can be named from outside
+       export const gateway = Gateway.layerWith({ ...Gateway.parts, storage: Gateway.storageInMemory })
        export const client = GatewayClient.layer({ url: "ws://127.0.0.1:1/rpc" })
        export const list: Promise<{ readonly sessions: ReadonlyArray<Session> }> = connect({ url: "" }).call("sessions.list", {})
        // @ts-expect-error: no method has this name
@@ -131,6 +133,7 @@ describe("the installed package", () => {
           strict: true,
           exactOptionalPropertyTypes: true,
           noEmit: true,
+          declaration: true,
           skipLibCheck: true,
           types: ["node"],
           resolveJsonModule: true,

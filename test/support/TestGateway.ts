@@ -50,7 +50,7 @@ export const layer = ({
         ),
       )
       return address.pipe(
-        Layer.provideMerge(Gateway.layerWith({ ...Gateway.parts, routes, runtimes })),
+        Layer.provideMerge(Gateway.wholeWith({ ...Gateway.parts, routes, runtimes })),
         Layer.provideMerge(GatewayConfig.layer(settings)),
       )
     }),
