@@ -44,9 +44,7 @@ export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   const error = Cause.squash(cause)
   if (error instanceof CommandFailed) return { line: error.message, exitCode: error.exitCode }
   if (error instanceof StartupError) return failed(error.message)
-  if (isRunNotDone(error)) {
-    return failed(error.outcome === "aborted" ? "the run was aborted" : `the run failed: ${error.error?.message}`)
-  }
+  if (isRunNotDone(error)) return failed(error.message)
   if (isContractError(error)) return fromContract(error)
   // The contract itself refuses what was to be sent, e.g. a message without text.
   if (error instanceof Error && SchemaIssue.isIssue(error.cause)) {

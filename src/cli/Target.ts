@@ -12,6 +12,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { LOCKED_OUT } from "../client/ClientConnection.ts"
 import { GatewayClient } from "../client/GatewayClient.ts"
+import { gatewayUrl } from "../client/GatewayUrl.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import { statePaths } from "../services/StateFolder.ts"
 import { findToken } from "../services/TokenFile.ts"
@@ -39,21 +40,12 @@ export const connected = <const Name extends string, Input extends Given, Contex
     layer(Flags.given({ url, token, "state-dir": stateDir, config })),
   )
 
-/** From what a person types (`host:port`, `https://…`) to where the contract is served; undefined: it is no address. */
-export const rpcUrl = (typed: string): URL | undefined => {
-  const text = /^[a-z]+:\/\//i.test(typed) ? typed : `ws://${typed}`
-  const url = URL.parse(text.replace(/^http/i, "ws"))
-  if (url === null || !/^wss?:$/.test(url.protocol)) return undefined
-  if (url.pathname === "/") url.pathname = "/rpc"
-  return url
-}
-
 const isLoopback = (url: URL) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
 
 const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
   const typed = flags["url"] ?? localUrl(settings)
-  const url = rpcUrl(typed)
+  const url = gatewayUrl(typed)
   if (url === undefined) {
     return yield* new CommandFailed({
       problem: `${typed} is no address`,

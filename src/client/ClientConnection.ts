@@ -17,11 +17,13 @@ import type { FromServerEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessa
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
+import { gatewayUrl } from "./GatewayUrl.ts"
 import { knownOf } from "./KnownItems.ts"
 
 export interface ConnectionOptions {
-  /** Where the gateway's contract is served, e.g. `ws://127.0.0.1:18789/rpc`. */
+  /** The gateway's address, e.g. `ws://127.0.0.1:18789/rpc`. Left out, the scheme is `ws` and the path `/rpc`. */
   readonly url: string
+  /** The gateway's token, or its password. Left out: for gateways with `auth: none`. */
   readonly token?: Redacted.Redacted<string> | string | undefined
   /** The longest wait between two attempts. 30 seconds by default. */
   readonly maxBackoff?: Duration.Input | undefined
@@ -92,7 +94,9 @@ export const make = Effect.fnUntraced(function* (
   const maxBackoffMs = Duration.toMillis(options.maxBackoff ?? "30 seconds")
   const pingIntervalMs = Duration.toMillis(options.pingInterval ?? "10 seconds")
   const state = new ConnectionStates()
-  const socket = yield* Socket.makeWebSocket(options.url)
+  const url = gatewayUrl(options.url)
+  if (url === undefined) return yield* Effect.die(new TypeError(`${options.url} is no address of a gateway`))
+  const socket = yield* Socket.makeWebSocket(url.href)
   const parser = RpcSerialization.json.makeUnsafe()
   let write: ((frame: string) => Effect.Effect<void, Socket.SocketError>) | undefined
 

@@ -12,7 +12,13 @@ export class RunNotDone extends Schema.TaggedError<RunNotDone>()("RunNotDone", {
   runId: Schema.String,
   outcome: Schema.Literals(["aborted", "failed"]),
   error: Schema.optionalKey(RunError),
-}) {}
+}) {
+  override get message(): string {
+    return this.outcome === "aborted"
+      ? "the run was aborted"
+      : `the run failed: ${this.error?.message ?? "no reason given"}`
+  }
+}
 
 /** What the item adds to what was said. A text that replaces the one so far adds the part that is new. */
 export const nextPiece = (said: string, item: StreamItem): string => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect, type ConnectionState, type Gateway } from "../../src/client.ts"
+import { SessionNotFound } from "../../src/domain.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
@@ -53,6 +54,71 @@ describe("connect", () => {
       await expect(gateway.call("status", {})).rejects.toMatchObject({ _tag: "RpcClientError" })
       await expect(collect(gateway.reply("hello"))).rejects.toMatchObject({ _tag: "RpcClientError" })
     }, "not-the-token"),
+  )
+
+  it.live("takes a payload that may be empty for granted", () =>
+    program(async (gateway) => {
+      expect((await gateway.call("agents.list")).defaultId).toBe("main")
+      // @ts-expect-error: this one may not be left out
+      await expect(gateway.call("sessions.get")).rejects.toThrow(TypeError)
+    }),
+  )
+
+  it.live("says in a message what went wrong, for those who only log it", () =>
+    program(async (gateway) => {
+      const missing = await gateway.call("sessions.get", { key: "nowhere" }).catch((error: unknown) => error)
+      expect(missing).toBeInstanceOf(SessionNotFound)
+      expect(missing).toMatchObject({ message: 'Session not found (sessionKey: "nowhere")' })
+      await expect(gateway.call("chat.send", { text: "" })).rejects.toThrow(/does not take that.*text/s)
+      await expect(collect(gateway.reply("/fail now"))).rejects.toThrow(/^the run failed: .*asked to fail/)
+      await expect(gateway.call("nothing" as "ping")).rejects.toThrow("the contract has no method nothing")
+    }),
+  )
+
+  it.live("gives a call up when its signal says so, also one that waits for a connection", () =>
+    program(async (gateway, proxy) => {
+      const slow = gateway.call("chat.send", { text: "/slow 60000 one two", idempotencyKey: "slow" })
+      await slow
+      const signal = AbortSignal.timeout(50)
+      const waiting = gateway.call("runs.wait", { runId: "slow", timeoutMs: 60_000 }, { signal })
+      await expect(waiting).rejects.toMatchObject({ name: "TimeoutError" })
+      const nobody = connect({ url: `127.0.0.1:${proxy.port}`, token: "not-the-token-at-all" })
+      await expect(nobody.call("ping", {}, { signal: AbortSignal.abort(new Error("no time")) })).rejects.toThrow(
+        "no time",
+      )
+      await nobody.close()
+    }),
+  )
+
+  it.live("takes the address that the gateway prints, and refuses what is none", () =>
+    program(async (_, proxy) => {
+      const gateway = connect({ url: `http://127.0.0.1:${proxy.port}`, token: TestGateway.TOKEN })
+      expect((await gateway.call("ping")).at).toBeGreaterThan(0)
+      await gateway.close()
+      const nowhere = connect({ url: "not an address" })
+      await expect(nowhere.call("ping")).rejects.toThrow("not an address is no address of a gateway")
+      await nowhere.close()
+    }),
+  )
+
+  it.live("rejects what is in flight when it is closed, and whatever is asked after that", () =>
+    program(async (gateway) => {
+      await gateway.call("chat.send", { text: "/slow 60000 one two", idempotencyKey: "slow" })
+      const waiting = gateway.call("runs.wait", { runId: "slow", timeoutMs: 60_000 })
+      let joined = () => {}
+      const isJoined = new Promise<void>((resume) => (joined = resume))
+      const listening = async () => {
+        for await (const item of gateway.events()) if (item._tag === "CaughtUp") joined()
+      }
+      const ends = Promise.allSettled([waiting, listening()])
+      await isJoined
+      await gateway.close()
+      for (const end of await ends) {
+        expect(end).toMatchObject({ status: "rejected", reason: { message: "the client is closed" } })
+      }
+      await expect(gateway.call("ping")).rejects.toThrow("the client is closed")
+      await expect(collect(gateway.reply("hello"))).rejects.toThrow("the client is closed")
+    }),
   )
 
   it.live("gives a reply piece by piece", () =>

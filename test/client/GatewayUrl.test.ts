@@ -1,0 +1,19 @@
+import { describe, expect, it } from "@effect/vitest"
+import { gatewayUrl } from "../../src/client/GatewayUrl.ts"
+
+describe("the address that a person types", () => {
+  it.each([
+    ["127.0.0.1:4000", "ws://127.0.0.1:4000/rpc"],
+    ["localhost:4000", "ws://localhost:4000/rpc"],
+    ["http://127.0.0.1:4000", "ws://127.0.0.1:4000/rpc"],
+    ["https://gateway.example.org", "wss://gateway.example.org/rpc"],
+    ["wss://gateway.example.org/causeway/rpc", "wss://gateway.example.org/causeway/rpc"],
+    ["[::1]:4000", "ws://[::1]:4000/rpc"],
+  ])("%s is %s", (typed, url) => {
+    expect(gatewayUrl(typed)?.href).toBe(url)
+  })
+
+  it.each(["", "ftp://host", "http://", "not an address"])("%j is none", (typed) => {
+    expect(gatewayUrl(typed)).toBeUndefined()
+  })
+})
