@@ -31,7 +31,7 @@ export type Acceptance = typeof Acceptance.Type
 
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {}
 
-/** The idempotency key belongs to a send in another session. */
+/** The idempotency key belongs to another message: to one in another session, or with another text. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
   idempotencyKey: Schema.String,
   sessionKey: Schema.String,

@@ -10,6 +10,7 @@ import events from "./migrations/0001_events.ts"
 import agents from "./migrations/0002_agents.ts"
 import sessions from "./migrations/0003_sessions.ts"
 import devices from "./migrations/0004_devices.ts"
+import turnDigests from "./migrations/0005_turn_digests.ts"
 
 export const TABLE = "causeway_migrations"
 
@@ -18,6 +19,7 @@ const steps = {
   "0002_agents": agents,
   "0003_sessions": sessions,
   "0004_devices": devices,
+  "0005_turn_digests": turnDigests,
 }
 
 /** The newest version that this program knows. */

@@ -41,7 +41,7 @@ import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { Transcript } from "./Transcript.ts"
-import type { TurnRow } from "./TurnRows.ts"
+import type { NewTurn, TurnRow } from "./TurnRows.ts"
 
 export class Runs extends Context.Service<
   Runs,
@@ -113,14 +113,14 @@ const make = Effect.gen(function* () {
   const take = Effect.fnUntraced(function* (
     runId: string,
     session: NewSession,
-    { principal, text }: Pick<TurnRow, "principal" | "text">,
+    { principal, text }: Pick<NewTurn, "principal" | "text">,
   ): Effect.fn.Return<Change<Acceptance>, IdempotencyConflict | SessionBusy | ActorError> {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
     const head = events.head()
     const known = transcript.turns.get(runId)
     if (known !== undefined) {
       const position = { epoch: head.epoch, seq: known.acceptedAfter }
-      if (known.sessionKey === sessionKey) {
+      if (known.sessionKey === sessionKey && transcript.turns.asked(runId, text)) {
         return [{ runId, sessionKey, agentId: known.agentId, duplicate: true, position }, []]
       }
       return yield* new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey })
@@ -223,7 +223,9 @@ const make = Effect.gen(function* () {
       const session = newSession(sessionKey, agentId, { text }, at)
       return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
     })
-    if (added.sessionKey === sessionKey || idempotencyKey === undefined) return added
+    if (added.sessionKey === sessionKey && added.text.toWellFormed() === text.toWellFormed() && added.role === role)
+      return added
+    if (idempotencyKey === undefined) return added
     return yield* new IdempotencyConflict({ idempotencyKey, sessionKey: added.sessionKey })
   })
 

@@ -35,6 +35,7 @@ export const nothing: LastWords = { text: "", thinking: "", step: 0 }
 /** A turn at its beginning, with what was said before it. */
 export interface Begun {
   readonly turn: TurnRow
+  readonly text: string
   /** The session's own choice; null: the agent's. */
   readonly model: string | null
   readonly history: ReadonlyArray<Message>
@@ -176,7 +177,8 @@ const make = (db: DatabaseSync) => {
       const turn = turns.get(runId)!
       // What an attempt wrote that was cut off is not what this one will say; what it did stays in the event log.
       const undone = turn.attempt > 1 ? takeBack(turn, 1, at) : []
-      const { sessionKey, text } = turn
+      const { sessionKey } = turn
+      const text = turns.textOf(runId)
       const written = add({ sessionKey, runId, step: 0, role: "user", text, at })
       const own = messages.ofRun(sessionKey, runId)[0]
       const { messages: history } = messages.page(
@@ -191,7 +193,7 @@ const make = (db: DatabaseSync) => {
         { _tag: "RunStarted", ...ofRun(turn), attempt: turn.attempt },
         ...changed(sessionKey),
       ]
-      return [{ turn, model: sessions.get(sessionKey)?.model ?? null, history }, events]
+      return [{ turn, text, model: sessions.get(sessionKey)?.model ?? null, history }, events]
     },
 
     /** False: the run is over, so it should stop. */

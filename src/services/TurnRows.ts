@@ -2,6 +2,7 @@
  * Rows of the turns table: what was accepted, in which order, and how it ended. Synchronous, on the raw handle: for use
  * inside a commit, or with the connection's lock held. A turn is open until `endedAt` is set, and that happens once.
  */
+import { hash } from "node:crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Usage } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
@@ -12,7 +13,6 @@ export interface TurnRow {
   readonly sessionKey: string
   readonly agentId: string
   readonly principal: Principal
-  readonly text: string
   readonly state: RunState
   readonly attempt: number
   readonly error: RunError | undefined
@@ -23,10 +23,12 @@ export interface TurnRow {
   readonly endedAt: number | undefined
 }
 
-export type NewTurn = Pick<
+export interface NewTurn extends Pick<
   TurnRow,
-  "runId" | "sessionKey" | "agentId" | "principal" | "text" | "acceptedAt" | "acceptedAfter"
->
+  "runId" | "sessionKey" | "agentId" | "principal" | "acceptedAt" | "acceptedAfter"
+> {
+  readonly text: string
+}
 
 export interface Ending {
   readonly outcome: RunOutcome
@@ -39,7 +41,6 @@ type Row = {
   readonly session_key: string
   readonly agent_id: string
   readonly principal: string
-  readonly text: string
   readonly state: RunState
   readonly attempt: number
   readonly error: string | null
@@ -55,7 +56,6 @@ const toTurn = (row: Row): TurnRow => ({
   sessionKey: row.session_key,
   agentId: row.agent_id,
   principal: JSON.parse(row.principal),
-  text: row.text,
   state: row.state,
   attempt: row.attempt,
   error: row.error === null ? undefined : JSON.parse(row.error),
@@ -67,19 +67,27 @@ const toTurn = (row: Row): TurnRow => ({
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
+/** All but the text: it may be long, and is needed once. */
+const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, error, usage, accepted_at, accepted_after,
+  ended_at`
+
+const digestOf = (text: string): string => hash("sha256", text, "base64url")
+
 export const turnRows = (db: DatabaseSync) => {
-  const selectByRun = db.prepare("SELECT * FROM turns WHERE run_id = ?")
-  const selectOpen = db.prepare("SELECT * FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos")
+  const selectByRun = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE run_id = ?`)
+  const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
+  const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
   const selectFirst = db.prepare(
     "SELECT run_id, agent_id FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos LIMIT 1",
   )
-  const selectEveryOpen = db.prepare("SELECT * FROM turns WHERE ended_at IS NULL ORDER BY pos")
+  const selectEveryOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
   const countWaiting = db.prepare(
     "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
   )
   const insert = db.prepare(`INSERT INTO turns
-    (run_id, session_key, agent_id, principal, text, state, attempt, accepted_at, accepted_after)
-    VALUES (?, ?, ?, ?, ?, 'queued', 0, ?, ?)`)
+    (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after)
+    VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, ?, ?)`)
+  const selectDigest = db.prepare("SELECT text_digest AS digest FROM turns WHERE run_id = ?")
   const begin = db.prepare("UPDATE turns SET state = 'running', attempt = attempt + 1 WHERE run_id = ?")
   // The text of an ended turn is in the transcript, or was taken back.
   const end = db.prepare(
@@ -98,6 +106,8 @@ export const turnRows = (db: DatabaseSync) => {
       const row = selectByRun.get(runId)
       return row === undefined ? undefined : toTurn(row as Row)
     },
+    /** What the turn was asked; empty once it has ended. */
+    textOf: (runId: string): string => String(selectText.get(runId)?.["text"] ?? ""),
     /** The turn of a session whose time it is: accepted first of those that have not ended. */
     first: (sessionKey: string): Pick<TurnRow, "runId" | "agentId"> | undefined => {
       const row = selectFirst.get(sessionKey) as Pick<Row, "run_id" | "agent_id"> | undefined
@@ -108,7 +118,13 @@ export const turnRows = (db: DatabaseSync) => {
     waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
     insert: (turn: NewTurn): void => {
       const { acceptedAfter, acceptedAt, agentId, principal, runId, sessionKey, text } = turn
-      insert.run(runId, sessionKey, agentId, JSON.stringify(principal), text, acceptedAt, acceptedAfter)
+      const digest = digestOf(text)
+      insert.run(runId, sessionKey, agentId, JSON.stringify(principal), text, digest, acceptedAt, acceptedAfter)
+    },
+    /** Whether this is what the turn was asked, as far as that is known. */
+    asked: (runId: string, text: string): boolean => {
+      const digest = selectDigest.get(runId)?.["digest"] ?? null
+      return digest === null || digest === digestOf(text)
     },
     begin: (runId: string): void => {
       begin.run(runId)

@@ -157,7 +157,7 @@ const make = Effect.gen(function* () {
   }
 
   const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun, { agent, runtime }: Asked) {
-    const { attempt, principal, runId, sessionKey, text } = begun.turn
+    const { attempt, principal, runId, sessionKey } = begun.turn
     const model = begun.model ?? agent.model
     const saying = runtime.run({
       agent,
@@ -167,7 +167,7 @@ const make = Effect.gen(function* () {
       principal,
       model,
       history: begun.history,
-      text,
+      text: begun.text,
     })
     yield* Stream.runForEach(saying, (event) => say(turn, begun.turn, runtime.name, event))
   })

@@ -277,6 +277,23 @@ describe("a key", () => {
     }).pipe(Effect.provide(gateway))
   })
 
+  it.live("belongs to one text: while the turn waits, while it runs, and after its end", () => {
+    const { gateway, next } = onStage()
+    const conflict = { _tag: "IdempotencyConflict", idempotencyKey: "key", sessionKey: "s" }
+    return Effect.gen(function* () {
+      yield* send("x", "s", "before")
+      yield* send("x", "s", "key")
+      expect(yield* Effect.flip(send("y", "s", "key"))).toMatchObject(conflict)
+      yield* Effect.flatMap(next, ({ end }) => end)
+      const run = yield* next
+      expect(yield* Effect.flip(send("y", "s", "key"))).toMatchObject(conflict)
+      yield* run.fail("for all the same")
+      yield* ended("key")
+      expect(yield* Effect.flip(send("y", "s", "key"))).toMatchObject(conflict)
+      expect(yield* send("x", "s", "key")).toMatchObject({ duplicate: true })
+    }).pipe(Effect.provide(gateway))
+  })
+
   it.live("belongs to one session", () =>
     Effect.gen(function* () {
       yield* send("x", "s", "key")
@@ -455,6 +472,7 @@ describe("an injected message", () => {
       expect(yield* transcript()).toEqual(["system: note", "assistant: again", "assistant: again"])
       const conflict = yield* Effect.flip(runs.inject({ ...note, sessionKey: "other" }))
       expect(conflict).toMatchObject({ _tag: "IdempotencyConflict", sessionKey: "s" })
+      expect(yield* Effect.flip(runs.inject({ ...note, text: "other" }))).toEqual(conflict)
       expect(told.map(({ _tag }) => _tag)).toEqual([
         "SessionOpened",
         "MessageAdded",
@@ -463,6 +481,8 @@ describe("an injected message", () => {
         "MessageAdded",
         "SessionChanged",
       ])
+      const half = { ...note, idempotencyKey: "half", text: "\ud83d" }
+      expect((yield* runs.inject(half)).id).toBe((yield* runs.inject(half)).id)
     }).pipe(Effect.provide(layer())),
   )
 })
