@@ -30,6 +30,14 @@ const CLOSE_TIMEOUT_MS = 1_000
 /** HTTP requests that take longer than this to arrive are cut. */
 const REQUEST_TIMEOUT_MS = 60_000
 
+/** Node looks now and then for requests that take too long; every 30 s if it is not told. */
+const timeouts = ({ limits: { handshakeTimeoutMs } }: GatewaySettings) => ({
+  headersTimeout: handshakeTimeoutMs,
+  // Node insists that it is no shorter.
+  requestTimeout: Math.max(REQUEST_TIMEOUT_MS, handshakeTimeoutMs),
+  connectionsCheckingInterval: Math.min(30_000, Math.max(100, handshakeTimeoutMs / 4)),
+})
+
 /** A session key in a path may be as long as any other; a character of it takes nine at most as `%E2%82%AC`. */
 const routing = { maxParamLength: SESSION_KEY_CHARS * 9 }
 
@@ -97,8 +105,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       createServer({
-        headersTimeout: config.limits.handshakeTimeoutMs,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        ...timeouts(config),
         // Node gives every kind of upgrade to the `upgrade` listener; the others are plain requests to us.
         shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
       }),

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import type { GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import { StartupError } from "../../src/domain/StartupError.ts"
 import { ListeningAddress } from "../../src/transport/GatewayServer.ts"
@@ -73,6 +73,27 @@ describe("a gateway", () => {
       expect(address.authority).toBe(`${host === "::1" ? "[::1]" : host}:${address.port}`)
       expect((yield* get("/healthz")).status).toBe(200)
     }).pipe(Effect.provide(stubGateway({ host, auth: "none" }))),
+  )
+
+  it.live("may give strangers more time than requests have by default", () =>
+    Effect.gen(function* () {
+      expect((yield* get("/healthz")).status).toBe(200)
+    }).pipe(Effect.provide(stubGateway({ limits: { handshakeTimeoutMs: 3_600_000 } }))),
+  )
+
+  it.live("cuts who does not come to the end of a request's head in the time for handshakes", () =>
+    Effect.gen(function* () {
+      const { port } = yield* ListeningAddress
+      const answer = yield* Effect.callback<string>((resume) => {
+        let heard = ""
+        const socket = connect(port, "127.0.0.1").setEncoding("utf8")
+        socket.on("data", (text) => (heard += text)).on("close", () => resume(Effect.succeed(heard)))
+        const letters = setInterval(() => socket.write("x"), 10)
+        socket.on("close", () => clearInterval(letters)).on("error", () => {})
+        socket.write("GET /healthz HTTP/1.1\r\nX: ")
+      })
+      expect(answer).toMatch(/^HTTP\/1.1 408 /)
+    }).pipe(Effect.timeout("4 seconds"), Effect.provide(stubGateway({ limits: { handshakeTimeoutMs: 200 } }))),
   )
 
   it.live("closes: clients are told, and the port is free again", () =>
