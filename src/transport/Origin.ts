@@ -15,9 +15,16 @@ export interface OriginPolicy {
   readonly allowed: ReadonlyArray<string>
   /**
    * Whether everybody who reaches the port is trusted (auth `none`). Then the page's own host must be a loopback name:
-   * a site that rebinds its DNS name to 127.0.0.1 is of the same origin as the gateway.
+   * a site that rebinds its DNS name to 127.0.0.1 is of the same origin as the gateway, and for what a page gets from
+   * its own origin browsers name none.
    */
   readonly open: boolean
+}
+
+/** Whether the client calls the gateway by a name that no other site can have. */
+const isOwnName = ({ allowed }: OriginPolicy, host: string): boolean => {
+  const name = parse(`http://${host}`)?.hostname
+  return name !== undefined && (isLoopback(name) || allowed.some((page) => parse(page)?.hostname === name))
 }
 
 export const isOriginAllowed = (
@@ -25,7 +32,7 @@ export const isOriginAllowed = (
   origin: string | undefined,
   host: string | undefined,
 ): boolean => {
-  if (origin === undefined) return true
+  if (origin === undefined) return !policy.open || host === undefined || isOwnName(policy, host)
   const page = parse(origin)
   if (page === undefined) return false
   if (policy.allowed.some((allowed) => parse(allowed)?.origin === page.origin)) return true

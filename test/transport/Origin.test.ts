@@ -38,6 +38,22 @@ describe("an origin", () => {
   })
 })
 
+describe("a client that names no origin, where everybody is trusted", () => {
+  const named = { allowed: ["http://gateway.example.org:18789"], open: true }
+
+  it.each<[string, string | undefined, boolean]>([
+    ["this machine", "127.0.0.1:18789", true],
+    ["this machine, by IPv6", "[::1]:18789", true],
+    ["this machine by name", "localhost", true],
+    ["a configured name", "gateway.example.org:18789", true],
+    ["nothing, as HTTP/1.0 does", undefined, true],
+    ["a name that a site may have rebound to this machine", "evil.example:18789", false],
+    ["a host that is none", "a b", false],
+  ])("may call the gateway %s", (_, host, allowed) => {
+    expect(isOriginAllowed(named, undefined, host)).toBe(allowed)
+  })
+})
+
 describe("a loopback host", () => {
   it("is a name or an address of this machine, and nothing that looks like it", () => {
     for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]"]) {
