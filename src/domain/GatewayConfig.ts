@@ -6,11 +6,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { parseRange } from "./Address.ts"
 import { Limits } from "./Limits.ts"
 
 const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
   Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema).annotateKey({ description, default: value })
 
+const IsRange = Schema.makeFilter((text: string) =>
+  parseRange(text) === undefined ? "must be an address, or a range as 10.0.0.0/8" : undefined,
+)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -48,6 +52,11 @@ export const GatewaySettings = Schema.Struct({
     Schema.Array(Schema.String),
     [],
     "Browser origins that may connect besides the gateway's own, e.g. https://dash.example.org.",
+  ),
+  trustedProxies: option(
+    Schema.Array(Schema.String.check(IsRange)),
+    [],
+    "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). Whom they say that they serve (X-Forwarded-For, X-Real-IP) is who is counted, listed and locked out; from anybody else it is not believed.",
   ),
   openclaw: option(
     Schema.Struct({

@@ -14,7 +14,7 @@ export const Limits = Schema.Struct({
   connections: limit(10_000, "Sockets at once. One more is refused with 503: room is kept for those who are here."),
   unauthenticatedPerAddress: limit(
     32,
-    "Sockets at once that have not proved who they are, per remote address. More are refused with 429.",
+    "Sockets at once that have not proved who they are, per remote address (of IPv6: per /64 network). More are refused with 429.",
   ),
   handshakeTimeoutMs: limit(10_000, "Time to prove who one is. Longer helps slow networks, shorter frees sockets."),
   preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger one closes the connection (1009)."),
@@ -39,7 +39,7 @@ export const Limits = Schema.Struct({
   ),
   outboxFrames: limit(16_384, "Frames accepted for a client and not yet taken by its socket; as outboxBytes."),
   heartbeatMs: limit(30_000, "How often a silent client is pinged; silent for two such times it is closed (4009)."),
-  authFailures: limit(10, "Wrong tokens from one address before it is locked out."),
+  authFailures: limit(10, "Wrong tokens from one address (of IPv6: one /64 network) before it is locked out."),
   lockoutMs: limit(60_000, "How long an address is locked out, and how long a wrong token is remembered."),
   authFailureDelayMs: limit(
     250,

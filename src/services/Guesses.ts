@@ -1,7 +1,8 @@
 /**
- * Who has presented wrong tokens, by address, for as long as it matters. Pure: the caller brings the time. Bounded: of
- * very many addresses, those that failed longest ago are forgotten first.
+ * Who has presented wrong tokens, by address (of IPv6, by network), for as long as it matters. Pure: the caller brings
+ * the time. Bounded: of very many addresses, those that failed longest ago are forgotten first.
  */
+import { networkOf } from "../domain/Address.ts"
 
 const MAX_ADDRESSES = 10_000
 
@@ -24,17 +25,18 @@ export class Guesses {
 
   /** 0: it is not. */
   lockedOutForMs(address: string, now: number): number {
-    const record = this.#records.get(address)
+    const record = this.#records.get(networkOf(address))
     if (record === undefined || record.failures < this.#limit) return 0
     return this.#isRecent(record, now) ? record.lastAt + this.#memoryMs - now : 0
   }
 
   /** Counts one more and tells how many that makes. */
   fail(address: string, now: number): number {
-    const record = this.#records.get(address)
+    const source = networkOf(address)
+    const record = this.#records.get(source)
     const failures = record !== undefined && this.#isRecent(record, now) ? record.failures + 1 : 1
-    this.#records.delete(address)
-    this.#records.set(address, { failures, lastAt: now })
+    this.#records.delete(source)
+    this.#records.set(source, { failures, lastAt: now })
     if (this.#records.size > MAX_ADDRESSES) this.#records.delete(this.#records.keys().next().value!)
     return failures
   }
@@ -45,7 +47,7 @@ export class Guesses {
   }
 
   forget(address: string): void {
-    this.#records.delete(address)
+    this.#records.delete(networkOf(address))
   }
 
   get size(): number {

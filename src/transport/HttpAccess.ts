@@ -11,7 +11,8 @@ import type { Principal } from "../domain/Principal.ts"
 import type { Unauthenticated } from "../domain/Refusal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
 import { isOriginAllowed } from "./Origin.ts"
-import { normalizeAddress, presentedToken } from "./Upgrades.ts"
+import { clientAddress, parseProxies } from "./ClientAddress.ts"
+import { presentedToken } from "./Upgrades.ts"
 
 export interface Caller {
   readonly principal: Principal
@@ -26,8 +27,12 @@ export type Access = (
 export const problem = (status: number, error: string, headers: Record<string, string> = {}) =>
   HttpServerResponse.jsonUnsafe({ error }, { status, headers })
 
-const unauthorized = ({ reason }: Unauthenticated) =>
-  problem(401, reason === "missing" ? "a token is needed" : "the token is not right", { "www-authenticate": "Bearer" })
+const unauthorized = ({ reason, retryAfterMs }: Unauthenticated) =>
+  retryAfterMs !== undefined
+    ? problem(429, "too many wrong tokens from this address", { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` })
+    : problem(401, reason === "missing" ? "a token is needed" : "the token is not right", {
+        "www-authenticate": "Bearer",
+      })
 
 export const foreign = problem(403, "this page's origin is not allowed")
 
@@ -44,11 +49,12 @@ export const pages: Effect.Effect<IsAllowed, never, GatewayConfig> = Effect.map(
 
 export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig> = Effect.gen(function* () {
   const authenticator = yield* Authenticator
+  const proxies = parseProxies((yield* GatewayConfig).trustedProxies)
   const isAllowed = yield* pages
   return Effect.fnUntraced(function* (request) {
     if (!isAllowed(request)) return yield* Effect.fail(foreign)
     const { headers, originalUrl, remoteAddress: from } = request
-    const remoteAddress = normalizeAddress(Option.getOrUndefined(from))
+    const remoteAddress = clientAddress(proxies, Option.getOrUndefined(from), headers)
     const token = presentedToken(headers["authorization"], originalUrl)
     const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), unauthorized)
     return { principal, remoteAddress }

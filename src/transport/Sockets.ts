@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Socket } from "node:net"
 import type { GatewayStopping } from "../domain/Event.ts"
+import { networkOf } from "../domain/Address.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
@@ -64,9 +65,10 @@ export class Sockets extends Context.Service<
         let onEmpty: (() => void) | undefined
 
         const withdraw = (remoteAddress: string) => {
-          const count = (unauthenticated.get(remoteAddress) ?? 0) - 1
-          if (count > 0) unauthenticated.set(remoteAddress, count)
-          else unauthenticated.delete(remoteAddress)
+          const source = networkOf(remoteAddress)
+          const count = (unauthenticated.get(source) ?? 0) - 1
+          if (count > 0) unauthenticated.set(source, count)
+          else unauthenticated.delete(source)
         }
 
         const host: ActorHost = {
@@ -114,9 +116,10 @@ export class Sockets extends Context.Service<
           admit: (remoteAddress, isToldWhy) => {
             if (phase === "closing" || (phase === "stopping" && !isToldWhy)) return "stopping"
             if (actors.size >= limits.connections) return "full"
-            const count = unauthenticated.get(remoteAddress) ?? 0
+            const source = networkOf(remoteAddress)
+            const count = unauthenticated.get(source) ?? 0
             if (count >= limits.unauthenticatedPerAddress) return "too-many-unauthenticated"
-            unauthenticated.set(remoteAddress, count + 1)
+            unauthenticated.set(source, count + 1)
             return "admitted"
           },
           withdraw,

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { IncomingMessage } from "node:http"
 import { Socket } from "node:net"
@@ -14,8 +15,10 @@ import { WebSocketServer } from "ws"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
+import { clientAddress, isForwarded, parseProxies } from "./ClientAddress.ts"
 import { GatewaySocket } from "./GatewaySocket.ts"
 import { isLoopback, isOriginAllowed } from "./Origin.ts"
+import { pathOf, queryOf } from "./RequestTarget.ts"
 import { type Admission, Sockets } from "./Sockets.ts"
 import { Wires } from "./Wires.ts"
 
@@ -38,13 +41,14 @@ const refusals = {
   503: "Service Unavailable",
 } as const
 
-const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string): void => {
+const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string, retryAfterMs?: number): void => {
   const body = JSON.stringify({ error: problem })
   stream.on("error", destroy)
   // The server leaves its half of a socket open, and so may the client.
   stream.once("finish", destroy)
   stream.end(
     `HTTP/1.1 ${status} ${refusals[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      (retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
 }
@@ -55,18 +59,6 @@ const noRoom = {
   "too-many-unauthenticated": [429, "too many unauthenticated connections from this address"],
 } as const satisfies Record<Exclude<Admission, "admitted">, readonly [keyof typeof refusals, string]>
 
-/** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
-export const normalizeAddress = (address: string | undefined): string =>
-  address === undefined ? "" : address.startsWith("::ffff:") ? address.slice(7) : address
-
-/** By these a proxy says that the client is another than the one who connects. */
-const forwarding = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip"]
-
-const pathOf = (url: string): string => {
-  const end = url.indexOf("?")
-  return end === -1 ? url : url.slice(0, end)
-}
-
 /** `Authorization: Bearer`, or `?token=` for browsers, which can set no header. */
 export const presentedToken = (
   authorization: string | undefined,
@@ -75,7 +67,7 @@ export const presentedToken = (
   const bearer = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1]
   if (bearer !== undefined) return Redacted.make(bearer)
   if (!url.includes("token=")) return undefined
-  const token = new URLSearchParams(url.slice(pathOf(url).length)).get("token")
+  const token = queryOf(url).get("token")
   return token === null ? undefined : Redacted.make(token)
 }
 
@@ -89,11 +81,12 @@ export class Upgrades extends Context.Service<
   static readonly layer: Layer.Layer<Upgrades, never, GatewayConfig | Authenticator | Sockets | Wires> = Layer.effect(
     Upgrades,
     Effect.gen(function* () {
-      const { allowedOrigins, auth, limits } = yield* GatewayConfig
+      const { allowedOrigins, auth, limits, trustedProxies } = yield* GatewayConfig
       const authenticator = yield* Authenticator
       const sockets = yield* Sockets
       const wires = yield* Wires
       const runFork = Effect.runForkWith(yield* Effect.context())
+      const proxies = parseProxies(trustedProxies)
       const origins = { allowed: allowedOrigins, open: auth === "none" }
       const options = {
         noServer: true,
@@ -109,7 +102,8 @@ export class Upgrades extends Context.Service<
       const server = new WebSocketServer(options)
 
       const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-        if (!(stream instanceof Socket)) {
+        // Without an address the client is gone.
+        if (!(stream instanceof Socket) || stream.remoteAddress === undefined) {
           stream.destroy()
           return
         }
@@ -120,14 +114,15 @@ export class Upgrades extends Context.Service<
         if (!originAllowed && wire.handshake !== true) {
           return refuse(stream, 403, "this page's origin is not allowed")
         }
-        const remoteAddress = normalizeAddress(stream.remoteAddress)
+        const connected = clientAddress([], stream.remoteAddress, headers)
+        const remoteAddress = clientAddress(proxies, connected, headers)
         const admission = sockets.admit(remoteAddress, wire.handshake === true)
         if (admission !== "admitted") {
           const [status, problem] = noRoom[admission]
           return refuse(stream, status, problem)
         }
         const withdraw = () => sockets.withdraw(remoteAddress)
-        const direct = isLoopback(remoteAddress) && !forwarding.some((name) => headers[name] !== undefined)
+        const direct = isLoopback(connected) && !isForwarded(headers)
         const arrival = { remoteAddress, direct, originAllowed }
 
         const upgrade = (principal: Principal | undefined): void => {
@@ -148,7 +143,9 @@ export class Upgrades extends Context.Service<
         fiber.addObserver((exit) => {
           if (Exit.isSuccess(exit)) return upgrade(exit.value)
           withdraw()
-          refuse(stream, 401, "the token is not right")
+          const retryAfterMs = Option.getOrUndefined(Exit.findErrorOption(exit))?.retryAfterMs
+          if (retryAfterMs === undefined) refuse(stream, 401, "the token is not right")
+          else refuse(stream, 429, "too many wrong tokens from this address", retryAfterMs)
         })
       }
 

@@ -86,6 +86,50 @@ describe("an upgrade", () => {
   })
 })
 
+describe("an upgrade that names the whole URL", () => {
+  layer(stubGateway(), { excludeTestServices: true })((it) => {
+    it.effect("is one to its path", () =>
+      Effect.gen(function* () {
+        const { authority } = yield* ListeningAddress
+        expect((yield* ask(`http://${authority}/nowhere`, handshake)).status).toBe(404)
+        expect((yield* ask(`http://${authority}/rpc?token=wrong`, handshake)).status).toBe(401)
+      }),
+    )
+  })
+})
+
+describe("clients behind a proxy", () => {
+  const limits = { unauthenticatedPerAddress: 1 }
+  const from = (address: string) => connect("/rpc", { "X-Forwarded-For": address })
+
+  layer(stubGateway({ limits, trustedProxies: ["127.0.0.1"] }), { excludeTestServices: true })((it) => {
+    it.effect("that is trusted are counted each, a whole network of IPv6 as one", () =>
+      Effect.gen(function* () {
+        yield* from("198.51.100.1")
+        yield* from("198.51.100.2")
+        expect((yield* Effect.flip(from("192.0.2.1, 198.51.100.1"))).status).toBe(429)
+        yield* from("2001:db8::1")
+        expect((yield* Effect.flip(from("2001:db8::2"))).status).toBe(429)
+        const { list } = yield* Connections
+        expect(list().map(({ remoteAddress }) => remoteAddress)).toEqual([
+          "198.51.100.1",
+          "198.51.100.2",
+          "2001:db8::1",
+        ])
+      }),
+    )
+  })
+
+  layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
+    it.effect("that is not trusted are one, whatever it says", () =>
+      Effect.gen(function* () {
+        yield* from("198.51.100.1")
+        expect((yield* Effect.flip(from("198.51.100.2"))).status).toBe(429)
+      }),
+    )
+  })
+})
+
 describe("the places for connections", () => {
   const limits = { unauthenticatedPerAddress: 32, connections: 40, handshakeTimeoutMs: 60_000 }
 

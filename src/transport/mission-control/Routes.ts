@@ -11,6 +11,7 @@ import { Id } from "../../domain/Bounds.ts"
 import * as Cors from "../Cors.ts"
 import type { Fault } from "../Dialect.ts"
 import * as HttpAccess from "../HttpAccess.ts"
+import { queryOf } from "../RequestTarget.ts"
 import { type Inquiry, failed, map, run } from "../Inquiry.ts"
 import { LocalCalls } from "../LocalCalls.ts"
 import { historyLimit } from "./MessagesIn.ts"
@@ -74,7 +75,7 @@ const answer = Effect.gen(function* () {
     Effect.fnUntraced(function* (request: HttpServerRequest) {
       const params = yield* HttpRouter.params
       const { principal } = yield* access(request)
-      const query = new URL(request.originalUrl, "http://gateway").searchParams
+      const query = queryOf(request.originalUrl)
       const as = { id: "http", dialect: "http", principal }
       const payload = yield* Effect.mapError(
         run(inquire({ params, query }), (method, params) => call(as, method, params)),
@@ -102,6 +103,9 @@ export const layer = HttpRouter.use((router) =>
       yield* router.add("GET", route.path, get)
       yield* router.add("OPTIONS", route.path, (request) => Effect.succeed(preflight(request)))
     }
-    yield* router.add("*", "/api/*", HttpAccess.problem(404, "nothing is here"))
+    // Not `*`, which would have HEAD, too: what has no answer to it is asked for the one to GET.
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const) {
+      yield* router.add(method, "/api/*", HttpAccess.problem(404, "nothing is here"))
+    }
   }),
 )

@@ -173,6 +173,16 @@ gateway()("a script", (it) => {
     }),
   )
 
+  it.effect("may ask for the head of an answer, or by the whole URL", () =>
+    Effect.gen(function* () {
+      for (const path of ["/api/sessions", "http://gateway:99999/api/sessions?limit=1"]) {
+        expect((yield* ask(path)).status).toBe(200)
+        const head = yield* ask(path, { method: "HEAD" })
+        expect([head.status, head.body]).toEqual([200, undefined])
+      }
+    }),
+  )
+
   it.effect("may present the token in the query", () =>
     Effect.gen(function* () {
       const { status } = yield* ask(`/api/status?token=${Gateway.TOKEN}`, { token: null })
@@ -237,3 +247,37 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
     }
   },
 )
+
+gateway({ limits: { authFailureDelayMs: 0, authFailures: 1 }, trustedProxies: ["127.0.0.1"] })("a guesser", (it) => {
+  it.effect("is told to wait, the right token or not; others behind the same proxy are not", () =>
+    Effect.gen(function* () {
+      const headers = { "x-forwarded-for": "198.51.100.1" }
+      expect((yield* ask("/api/status", { token: "wrong", headers })).status).toBe(401)
+      const locked = yield* ask("/api/status", { headers })
+      expect([locked.status, locked.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
+      expect(Number(locked.headers["retry-after"])).toBeGreaterThan(0)
+      const upgrade = {
+        ...headers,
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      }
+      const socket = yield* ask(`/rpc?token=${Gateway.TOKEN}`, { token: null, headers: upgrade })
+      expect([socket.status, socket.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
+      expect(Number(socket.headers["retry-after"])).toBeGreaterThan(0)
+      expect((yield* ask("/api/status", { headers: { "x-forwarded-for": "198.51.100.2" } })).status).toBe(200)
+    }),
+  )
+})
+
+gateway({ auth: "none" })("a site that has rebound its name to this machine", (it) => {
+  it.effect("gets nothing from a gateway that trusts everybody, though its pages name no origin", () =>
+    Effect.gen(function* () {
+      for (const path of paths) {
+        const { body, status } = yield* ask(path, { headers: { host: "evil.example:18789" } })
+        expect([status, body]).toEqual([403, { error: "this page's origin is not allowed" }])
+      }
+    }),
+  )
+})

@@ -1,0 +1,86 @@
+/**
+ * IP addresses as numbers: whether one is within a range, and which network a client is to be counted by. IPv4 is the
+ * part of IPv6 that is set aside for it (RFC 4291 2.5.5.2), so that one client is one address, however it is written.
+ * Pure; who is trusted is configuration.
+ */
+
+const V4_MAPPED = 0xffff_0000_0000n
+const V4_BITS = 96
+
+const parseV4 = (text: string): bigint | undefined => {
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number)
+  if (parts === undefined || parts.some((part) => part > 255)) return undefined
+  return parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+}
+
+/** The groups of one side of `::`; at the end of all, an IPv4 address is two. */
+const parseGroups = (text: string, isLast: boolean): ReadonlyArray<bigint> | undefined => {
+  if (text === "") return []
+  const groups: Array<bigint> = []
+  const parts = text.split(":")
+  for (const [index, group] of parts.entries()) {
+    const v4 = isLast && index === parts.length - 1 ? parseV4(group) : undefined
+    if (v4 !== undefined) groups.push(v4 >> 16n, v4 & 0xffffn)
+    else if (/^[0-9a-f]{1,4}$/i.test(group)) groups.push(BigInt(`0x${group}`))
+    else return undefined
+  }
+  return groups
+}
+
+const parseV6 = (text: string): bigint | undefined => {
+  const sides = text.split("::")
+  const head = parseGroups(sides[0] ?? "", sides.length === 1)
+  const tail = parseGroups(sides[1] ?? "", true)
+  if (sides.length > 2 || head === undefined || tail === undefined) return undefined
+  const zeros = 8 - head.length - tail.length
+  if (sides.length === 1 ? zeros !== 0 : zeros < 1) return undefined
+  const groups = [...head, ...Array.from({ length: zeros }, () => 0n), ...tail]
+  return groups.reduce((sum, group) => (sum << 16n) | group, 0n)
+}
+
+/** Undefined: it is none. A zone (`fe80::1%eth0`) says where an address is reached, not which it is. */
+const parse = (address: string): bigint | undefined => {
+  if (!address.includes(":")) {
+    const v4 = parseV4(address)
+    return v4 === undefined ? undefined : V4_MAPPED | v4
+  }
+  return parseV6(address.replace(/%[^%]*$/, ""))
+}
+
+const isV4 = (value: bigint): boolean => value >> 32n === V4_MAPPED >> 32n
+
+export const isAddress = (text: string): boolean => parse(text) !== undefined
+
+export interface Range {
+  readonly first: bigint
+  /** How many bits of an address count. */
+  readonly bits: number
+}
+
+/** `10.0.0.0/8`, `fd00::/8`, or one address. Undefined: it is none. */
+export const parseRange = (text: string): Range | undefined => {
+  const [, address = "", length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const first = parse(address)
+  if (first === undefined) return undefined
+  const before = address.includes(":") ? 0 : V4_BITS
+  const bits = length === undefined ? 128 : before + Number(length)
+  return bits > 128 ? undefined : { first, bits }
+}
+
+export const isWithin = (ranges: ReadonlyArray<Range>, address: string): boolean => {
+  if (ranges.length === 0) return false
+  const value = parse(address)
+  return (
+    value !== undefined && ranges.some(({ bits, first }) => value >> BigInt(128 - bits) === first >> BigInt(128 - bits))
+  )
+}
+
+/**
+ * By what a client is counted: an IPv4 address is one client; of IPv6, whoever has one address has the 2^64 of its
+ * network (RFC 4291 2.5.4), and could use a new one for every guess.
+ */
+export const networkOf = (address: string): string => {
+  if (!address.includes(":")) return address
+  const value = parse(address)
+  return value === undefined || isV4(value) ? address : `${(value >> 64n).toString(16)}::/64`
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { isAddress, isWithin, networkOf, parseRange } from "../../src/domain/Address.ts"
+
+const within = (range: string, address: string) => isWithin([parseRange(range)!], address)
+
+const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
+const Group = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
+const Groups = Schema.Tuple([Group, Group, Group, Group, Group, Group, Group, Group])
+
+const v6 = (groups: ReadonlyArray<number>) => groups.map((group) => group.toString(16)).join(":")
+
+describe("an address", () => {
+  it("is IPv4, or IPv6 in any of its forms", () => {
+    const texts =
+      "10.0.0.1 255.255.255.255 :: ::1 fd00::1 1:2:3:4:5:6:7:8 ::ffff:10.0.0.1 1:2:3:4:5:6:10.0.0.1 fe80::1%eth0"
+    for (const text of texts.split(" ")) expect([text, isAddress(text)]).toEqual([text, true])
+  })
+
+  it("is nothing that only looks like one", () => {
+    const texts =
+      "localhost 10.0.0 10.0.0.256 10.0.0.1.2 0x7f.0.0.1 1:2:3:4:5:6:7 ::: 1::2::3 1:2:3:4:5:6:7:8:9 12345:: g:: " +
+      "10.0.0.1:80 [::1] ::1.2.3 1.2.3.4:: ::1:: 1:2:3:4:5:6:7::8:9"
+    for (const text of ["", ...texts.split(" ")]) expect([text, isAddress(text)]).toEqual([text, false])
+  })
+})
+
+describe("a range", () => {
+  it.each([
+    ["10.0.0.0/8", "10.255.0.1", "11.0.0.0"],
+    ["192.168.1.128/25", "192.168.1.200", "192.168.1.127"],
+    ["127.0.0.1", "127.0.0.1", "127.0.0.2"],
+    ["0.0.0.0/0", "8.8.8.8", "2001:db8::1"],
+    ["fd00::/8", "fdff::1", "fe00::1"],
+    ["::1", "::1", "::2"],
+    ["::/0", "2001:db8::1", "none"],
+    ["10.0.0.0/8", "::ffff:10.1.2.3", "::10.1.2.3"],
+  ])("%s has %s and not %s", (range, inside, outside) => {
+    expect([within(range, inside), within(range, outside)]).toEqual([true, false])
+  })
+
+  it.each(["", "/8", "10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/-1", "all"])(
+    "is not %j",
+    (text) => expect(parseRange(text)).toBeUndefined(),
+  )
+
+  it.prop("of one address has it and no other", [Groups, Groups], ([a, b]) => {
+    expect(within(v6(a), v6(a))).toBe(true)
+    expect(within(v6(a), v6(b))).toBe(v6(a) === v6(b))
+  })
+})
+
+describe("the network of an address", () => {
+  it.prop("is the address itself for IPv4", [Schema.Tuple([Byte, Byte, Byte, Byte])], ([bytes]) => {
+    expect(networkOf(bytes.join("."))).toBe(bytes.join("."))
+  })
+
+  it.prop("is one for all IPv6 addresses with the same first half, and no others", [Groups, Groups], ([a, b]) => {
+    const sibling = [...a.slice(0, 4), ...b.slice(4)]
+    expect(networkOf(v6(sibling))).toBe(networkOf(v6(a)))
+    expect(networkOf(v6(a)) === networkOf(v6(b))).toBe(v6(a.slice(0, 4)) === v6(b.slice(0, 4)))
+  })
+
+  it("does not depend on how the address is written", () => {
+    expect(networkOf("2001:db8::1")).toBe(networkOf("2001:0DB8:0:0:ffff::"))
+    expect(networkOf("not:an:address")).toBe("not:an:address")
+  })
+})
