@@ -81,7 +81,7 @@ export class StateFolder extends Context.Service<
 const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
   Effect.try({
     try: () => {
-      makeFolder(folder)
+      if (!isFolder(folder)) makeFolder(folder)
       for (const file of [databaseFile, lockFile]) create(file)
     },
     catch: (error) => toStartupError(error, `the state folder ${folder}`),
@@ -89,10 +89,12 @@ const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
 
 /** Not by mkdir's own `recursive`: where the system itself has what is above it (/proc, automounts) that never ends. */
 const makeFolder = (folder: string) => {
-  if (Fs.existsSync(folder)) return
-  makeFolder(Path.dirname(folder))
+  const above = Path.dirname(folder)
+  if (!Fs.existsSync(above)) makeFolder(above)
   Fs.mkdirSync(folder, { mode: 0o700 })
 }
+
+const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** Never opens a file that is there: closing it again would let go of every lock that this process has on it. */
 const create = (file: string) => {
