@@ -14,6 +14,7 @@ import { StartupError } from "../domain/StartupError.ts"
 import * as BugReports from "../services/BugReports.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import { isLoopback } from "./Origin.ts"
+import * as NothingHere from "./NothingHere.ts"
 import { Sockets } from "./Sockets.ts"
 import { Upgrades } from "./Upgrades.ts"
 import { Wires } from "./Wires.ts"
@@ -101,7 +102,11 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const upgrades = yield* Upgrades
   const scope = yield* Effect.scope
   const routes = yield* Effect.provideService(HttpRouter.toHttpEffect(app), HttpRouter.RouterConfig, routing)
-  const handle = yield* NodeHttpServer.makeHandler(routes, { scope })
+  const nothingHere = NothingHere.answer(config.path)
+  const answers = Effect.catchIf(routes, NothingHere.isRouteNotFound, ({ reason }) =>
+    Effect.succeed(nothingHere(reason.request)),
+  )
+  const handle = yield* NodeHttpServer.makeHandler(answers, { scope })
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       createServer({

@@ -123,7 +123,15 @@ describe("a gateway", () => {
       Effect.gen(function* () {
         expect(yield* get("/mine/route")).toEqual({ status: 200, body: "my route" })
         expect((yield* get("/healthz")).status).toBe(200)
-        expect((yield* get("/nowhere")).status).toBe(404)
+        expect(yield* get("/nowhere")).toEqual({ status: 404, body: '{"error":"nothing is here"}' })
+      }),
+    )
+
+    it.effect("says what it is to who opens its address in a browser", () =>
+      Effect.gen(function* () {
+        const { body, status } = yield* get("/?from=somewhere")
+        expect(status).toBe(200)
+        expect(body).toMatch(/^This is a Causeway gateway\b/)
       }),
     )
   })
