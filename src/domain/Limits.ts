@@ -35,7 +35,7 @@ export const Limits = Schema.Struct({
   callsInFlight: limit(1_024, "Calls of one connection that have not been answered; one more answers RateLimited."),
   outboxBytes: limit(
     4_194_304,
-    "Bytes accepted for a client and not yet taken by its socket. Above, it is closed as a slow consumer (4008) with the position to resume from.",
+    "Bytes accepted for a client and not yet taken by its socket. Above half of it, its next calls wait, for two heartbeats at most; above, it is closed as a slow consumer (4008) with the position to resume from.",
   ),
   outboxFrames: limit(16_384, "Frames accepted for a client and not yet taken by its socket; as outboxBytes."),
   heartbeatMs: limit(30_000, "How often a silent client is pinged; silent for two such times it is closed (4009)."),

@@ -302,6 +302,15 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     return this.#writer.room()
   }
 
+  backlog(): Effect.Effect<void> | undefined {
+    if (this.#writer.hasRoom) return undefined
+    const { heartbeatMs } = this.#host.limits
+    if (heartbeatMs === 0) return this.room()
+    return Effect.map(this.#writer.roomWithin(2 * heartbeatMs), (hasRoom) => {
+      if (!hasRoom) this.#closeSlow()
+    })
+  }
+
   close(close: CloseCode, detail?: string): void {
     if (this.#closing) return
     this.#closing = true
@@ -317,10 +326,14 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     const { outbox } = this.#writer
     const { outboxBytes, outboxFrames } = this.#host.limits
     if (outbox.frames < outboxFrames && this.#writer.bytes < outboxBytes) return true
-    const position = this.#position(seq)
-    outbox.clear()
-    this.close(CloseCodes.slowConsumer, `resume from ${position}`)
+    this.#closeSlow(seq)
     return false
+  }
+
+  #closeSlow(refused?: number): void {
+    const position = this.#position(refused)
+    this.#writer.outbox.clear()
+    this.close(CloseCodes.slowConsumer, `resume from ${position}`)
   }
 
   /** Everything up to it is on its way to the client, before the close frame. `refused`: what is not, besides what waits. */

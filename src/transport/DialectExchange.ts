@@ -145,8 +145,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   #obey(inbound: Inbound<R>, asked: boolean): Effect.Effect<void> {
     switch (inbound._tag) {
-      case "Call":
-        return this.#call(inbound.ref, inbound.method, inbound.params, asked)
+      case "Call": {
+        const call = () => this.#call(inbound.ref, inbound.method, inbound.params, asked)
+        const backlog = asked ? this.#peer.backlog() : undefined
+        return backlog === undefined ? call() : Effect.andThen(backlog, Effect.suspend(call))
+      }
       case "Cancel":
         return this.#inFlight.cancel(inbound.id)
       case "Identify":

@@ -87,12 +87,19 @@ export class RpcConversation implements FrameHandler {
   #handle(message: RpcFrames.Inbound): Effect.Effect<void> {
     const retryAfterMs = this.#peer.admit()
     switch (message._tag) {
-      case "Request":
+      case "Request": {
         if (retryAfterMs > 0) {
           this.#refuse(message.id, new RateLimited({ limit: "messages-per-second", retryAfterMs }))
           return Effect.void
         }
-        return this.#peer.principal === undefined ? this.#authenticate(message) : this.#call(message)
+        if (this.#peer.principal === undefined) return this.#authenticate(message)
+        const backlog = this.#peer.backlog()
+        if (backlog === undefined) return this.#call(message)
+        return Effect.andThen(
+          backlog,
+          Effect.suspend(() => this.#call(message)),
+        )
+      }
       case "Ping":
         this.#peer.sendUrgent(RpcFrames.pong)
         return Effect.void

@@ -47,14 +47,27 @@ export class SocketWriter {
     return this.#blocked
   }
 
+  get hasRoom(): boolean {
+    return this.bytes <= this.#roomBytes
+  }
+
   /** Returns at once while the client keeps up, else when it does again: how a stream is held back by its reader. */
   room(): Effect.Effect<void> {
-    if (this.bytes <= this.#roomBytes) return Effect.void
+    if (this.hasRoom) return Effect.void
     return Effect.callback<void>((resume) => {
       const waiting = (this.#waiting ??= new Set())
       const go = () => resume(Effect.void)
       waiting.add(go)
       return Effect.sync(() => waiting.delete(go))
+    })
+  }
+
+  /** As `room`, and whether there is any: there is none once the client has taken nothing for so long. */
+  roomWithin(patienceMs: number): Effect.Effect<boolean> {
+    const before = this.bytes
+    return Effect.timeoutOrElse(Effect.as(this.room(), true), {
+      duration: patienceMs,
+      orElse: () => Effect.suspend(() => (this.bytes < before ? this.roomWithin(patienceMs) : Effect.succeed(false))),
     })
   }
 
@@ -78,7 +91,7 @@ export class SocketWriter {
         })
       }
     }
-    if (this.#waiting !== undefined && this.bytes <= this.#roomBytes) {
+    if (this.#waiting !== undefined && this.hasRoom) {
       const waiting = this.#waiting
       this.#waiting = undefined
       for (const go of waiting) go()

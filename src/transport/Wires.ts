@@ -53,6 +53,11 @@ export interface Peer {
   readonly behind: boolean
   /** Waits while the client is behind. For streams, before they send. */
   room(): Effect.Effect<void>
+  /**
+   * What to wait for before a call of the client is begun: that it takes the answers that it has asked for. Undefined: it
+   * keeps up. One that takes none is closed in the end.
+   */
+  backlog(): Effect.Effect<void> | undefined
   close(close: CloseCode, detail?: string): void
 }
 

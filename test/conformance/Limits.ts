@@ -1,6 +1,7 @@
 /** Limits: a client that goes beyond one is told which, and nobody else notices. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { Runs } from "../../src/services/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { open, openUnknown, speaksContract } from "./Talk.ts"
@@ -52,6 +53,23 @@ export const limited = (driver: Driver): void => {
 
     if (!speaksContract(driver)) return
     const { call, cancel } = driver.contract
+    it.layer(TestGateway.layer({ ...driver.gateway, limits: { outboxBytes: 262_144 } }), { excludeTestServices: true })(
+      (it) => {
+        it.effect("answers who asks for more at once than may wait for it, as it is read", () =>
+          Effect.gen(function* () {
+            const runs = yield* Runs
+            for (let i = 0; i < 10; i++) {
+              yield* runs.inject({ sessionKey: "long", text: "x".repeat(200_000), role: "user" })
+            }
+            const talk = yield* open(driver)
+            const ids = Array.from({ length: 20 }, () => talk.nextId())
+            talk.socket.send(...ids.map((id) => call(id, "sessions.history", { key: "long", limit: 200 })))
+            for (const id of ids) expect(yield* talk.replyTo(id)).toMatchObject({ _tag: "Answer" })
+          }),
+        )
+      },
+    )
+
     const few = TestGateway.layer({ ...driver.gateway, limits: { callsInFlight: 8 } })
     it.layer(few, { excludeTestServices: true })((it) => {
       it.effect("refuses one call too many in flight, and takes the next when one has ended", () =>

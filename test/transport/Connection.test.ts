@@ -137,7 +137,7 @@ describe("a client that does not read", () => {
   const outboxBytes = 1_000_000
   const answerBytes = 100_000
 
-  layer(stubGateway({ limits: { outboxBytes } }), { excludeTestServices: true })((it) => {
+  layer(stubGateway({ limits: { outboxBytes, heartbeatMs: 200 } }), { excludeTestServices: true })((it) => {
     it.effect("costs its bound, is closed with a position to resume from, and holds up nobody", () =>
       Effect.gen(function* () {
         const stub = yield* Stub
@@ -183,6 +183,19 @@ describe("a client that does not read", () => {
         for (let i = 0; i <= answers; i++) heard.push((yield* next(socket))._tag)
         expect(heard.indexOf("Pong")).toBeLessThan(answers - 10)
         expect(heard.filter((tag) => tag === "Exit")).toHaveLength(answers)
+      }),
+    )
+  })
+})
+
+describe("a client that asks for much at once", () => {
+  layer(stubGateway({ limits: { outboxBytes: 1_000_000 } }), { excludeTestServices: true })((it) => {
+    it.effect("and reads is answered, however much more it is than may wait for it", () =>
+      Effect.gen(function* () {
+        const socket = yield* connect()
+        const ids = Array.from({ length: 100 }, (_, id) => id)
+        socket.send(...ids.map((id) => answerOf(id, 400_000)))
+        for (const id of ids) expect(yield* next(socket)).toMatchObject({ requestId: id, exit: { _tag: "Success" } })
       }),
     )
   })

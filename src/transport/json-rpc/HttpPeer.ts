@@ -105,6 +105,8 @@ export class HttpPeer implements Peer, Connection {
     return Effect.void
   }
 
+  backlog(): undefined {}
+
   close(close: CloseCode): void {
     this.closed = close
   }
