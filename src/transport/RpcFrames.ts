@@ -40,7 +40,11 @@ export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbou
     : json.map(readMessage)
 }
 
-const isId = (id: unknown): id is Id => typeof id === "number" || (typeof id === "string" && id.length <= ID_CHARS)
+/** An integer beyond 2^53 or an overflow would be answered by another id, or by none. */
+const isId = (id: unknown): id is Id =>
+  typeof id === "number"
+    ? Number.isFinite(id) && (Number.isSafeInteger(id) || !Number.isInteger(id))
+    : typeof id === "string" && id.length <= ID_CHARS
 
 const isHeaders = (headers: unknown): headers is RequestEncoded["headers"] =>
   Array.isArray(headers) &&
@@ -61,7 +65,8 @@ const readMessage = (json: unknown): Inbound => {
   switch (_tag) {
     case "Request": {
       const { headers = none, id, payload, tag } = message
-      if (!isId(id)) return problem(`a request's id must be a number, or a text of ${ID_CHARS} characters at most`)
+      if (!isId(id))
+        return problem(`a request's id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
       if (typeof tag !== "string") return problem("a request's tag must be the name of a method", id)
       if (!isHeaders(headers)) return problem("a request's headers must be pairs of texts", id)
       return { _tag, id, tag, payload, headers }

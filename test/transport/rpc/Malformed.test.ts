@@ -47,7 +47,7 @@ const complaint = (name: string, say: string, problem: string): Row => ({
 const notJson = "the frame is not JSON"
 const notObject = "a message must be an object"
 const noTag = "a message's _tag must be Request, Ack, Interrupt, Ping or Eof"
-const badId = "a request's id must be a number, or a text of 256 characters at most"
+const badId = "a request's id must be a number that JSON keeps, or a text of 256 characters at most"
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
 
 const frames = [
@@ -84,6 +84,8 @@ const messages = [
   complaint("a request without an id", '{"_tag":"Request","tag":"ping","payload":{}}', badId),
   complaint("an id that is null", request(null, "ping"), badId),
   complaint("an id that is an object", request({}, "ping"), badId),
+  complaint("an id that is more than a number can be", request(1, "ping").replace('"id":1', '"id":1e400'), badId),
+  complaint("an id that no number keeps", request(1, "ping").replace('"id":1', '"id":9007199254740993'), badId),
   complaint("an id that is too long", request("x".repeat(257), "ping"), badId),
   complaint("an Ack of nothing", '{"_tag":"Ack"}', "Ack must name the request by requestId"),
   complaint(
