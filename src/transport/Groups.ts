@@ -8,8 +8,9 @@ import type { Dialect, Frame } from "./Dialect.ts"
 import { textFrame } from "./Frames.ts"
 import type { Peer } from "./Wires.ts"
 
-/** Frames held for one follower while it is brought to the present. More: it is joined anew from where it stands. */
+/** Frames, and characters of them, held for one follower that is not in the present. More: it is joined anew. */
 const HELD_FRAMES = 4_096
+const HELD_CHARS = 4_194_304
 
 /** Characters from which on texts that are told at once are not one frame any more. */
 const FRAME_CHARS = 65_536
@@ -39,8 +40,9 @@ export class Follower {
   seq: number
   /** What happens while the past is still being told; undefined: the follower is in the present. */
   held: Array<WordedItem> | undefined = []
-  /** More happened than can be held. */
+  /** More happened than can be held, so that nothing is. */
   outrun = false
+  #heldChars = 0
   /** Not all of the past could be told. */
   reset: ResetReason | null = null
   #wake: (() => void) | undefined = undefined
@@ -50,15 +52,26 @@ export class Follower {
     this.seq = seq
   }
 
-  hold(held: Array<WordedItem>, batch: ReadonlyArray<WordedItem>): void {
-    if (held.length + batch.length > HELD_FRAMES) this.outrun = true
-    else held.push(...batch)
+  /** From now on it is held what happens. */
+  beginHolding(): void {
+    this.held = []
+    this.#heldChars = 0
+    this.outrun = false
+  }
+
+  hold(batch: ReadonlyArray<WordedItem>): void {
+    if (this.held === undefined || this.outrun) return
+    for (const { told } of batch) this.#heldChars += told.text.length
+    this.outrun = this.held.length + batch.length > HELD_FRAMES || this.#heldChars > HELD_CHARS
+    if (this.outrun) this.held = []
+    else this.held.push(...batch)
   }
 
   /** Out of the present: everything before the batch was told. */
   fallBehind(batch: ReadonlyArray<WordedItem>): void {
     this.seq = Math.max(this.seq, batch[0]!.at - 1)
-    this.hold((this.held = []), batch)
+    this.beginHolding()
+    this.hold(batch)
     this.#wake?.()
   }
 
@@ -66,6 +79,7 @@ export class Follower {
   takeHeld(): ReadonlyArray<WordedItem> {
     const held = this.held ?? []
     this.held = held.length === 0 ? undefined : []
+    this.#heldChars = 0
     return held
   }
 
@@ -100,7 +114,7 @@ export class Group {
     for (const follower of this.followers) {
       const { held, listener } = follower
       if (held !== undefined) {
-        follower.hold(held, batch)
+        follower.hold(batch)
       } else if (listener.full === true) {
         follower.fallBehind(batch)
       } else if (follower.seq < first && !listener.behind) {

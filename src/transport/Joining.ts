@@ -67,8 +67,7 @@ export const make = (events: Events["Service"], wording: Wording, joins: boolean
   return {
     tellHeld,
     bringToPresent: Effect.fnUntraced(function* (group, follower, from) {
-      follower.held = []
-      follower.outrun = false
+      follower.beginHolding()
       const { head, items } = yield* events.past(group.filter, from)
       yield* Stream.runForEachArray(items, (page) => tellPast(group, follower, page))
       follower.seq = head
