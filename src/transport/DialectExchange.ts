@@ -15,6 +15,7 @@ import type { Limits } from "../domain/Limits.ts"
 import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
 import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import type { IssuedToken } from "../services/Devices.ts"
+import { CloseCodes } from "./CloseCodes.ts"
 import type { Conversation, Fault, Inbound, Ref } from "./Dialect.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import type { Method } from "./DialectMethods.ts"
@@ -126,16 +127,23 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   #onFrame(frame: string): Effect.Effect<void> {
     try {
-      if (isDeeperThan(this.#host.limits.frameDepth, frame)) {
-        return this.#obeyAll(this.#conversation.unreadable("too-deep"))
-      }
-      return this.#obeyAll(this.#conversation.read(frame, this.#peer.principal), true)
+      const inbound = isDeeperThan(this.#host.limits.frameDepth, frame)
+        ? this.#conversation.unreadable("too-deep")
+        : this.#conversation.read(frame, this.#peer.principal)
+      return this.#isTooMuch(inbound) ? Done : this.#obeyAll(inbound, true)
     } catch (bug) {
       return Effect.andThen(
         this.#speech.log("a frame was not read", bug),
         this.#obeyAll(this.#conversation.unreadable("bug")),
       )
     }
+  }
+
+  /** Calls are counted where they are answered. What is said to any other frame costs as much. */
+  #isTooMuch(inbound: ReadonlyArray<Inbound<R>>): boolean {
+    if (inbound.some(({ _tag }) => _tag === "Call") || this.#peer.admit() === 0) return false
+    this.#peer.close(CloseCodes.policy, "too many messages")
+    return true
   }
 
   /** `asked`: the client itself has sent this, so that it counts towards its rate. */

@@ -51,6 +51,16 @@ export const limited = (driver: Driver): void => {
       )
     })
 
+    it.layer(TestGateway.layer({ ...driver.gateway, limits }), { excludeTestServices: true })((it) => {
+      it.effect("closes with 1008 who goes on with what means nothing beyond the rate", () =>
+        Effect.gen(function* () {
+          const talk = yield* open(driver)
+          talk.socket.send(...Array.from({ length: 200 }, () => driver.malformed))
+          expect(yield* talk.socket.closed).toEqual({ code: 1008, reason: "policy violation: too many messages" })
+        }),
+      )
+    })
+
     if (!speaksContract(driver)) return
     const { call, cancel } = driver.contract
     it.layer(TestGateway.layer({ ...driver.gateway, limits: { outboxBytes: 262_144 } }), { excludeTestServices: true })(
