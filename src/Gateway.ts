@@ -15,6 +15,7 @@ import * as Cluster from "./services/Cluster.ts"
 import { Connections } from "./services/Connections.ts"
 import * as Database from "./services/Database.ts"
 import { Devices } from "./services/Devices.ts"
+import * as Doorbells from "./services/Doorbells.ts"
 import * as EchoRuntime from "./services/EchoRuntime.ts"
 import { Events } from "./services/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
@@ -46,7 +47,7 @@ import { LocalCalls } from "./transport/LocalCalls.ts"
 import * as RpcWire from "./transport/RpcWire.ts"
 
 /** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
-const conversations = Runs.layer.pipe(
+const conversations = Layer.mergeAll(Runs.layer, Doorbells.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunLimits.layer, SessionIndex.layer, Cluster.layer)),

@@ -6,14 +6,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type {
-  AlreadyProcessingMessage,
-  EntityNotAssignedToRunner,
-  MailboxFull,
-  PersistenceError,
-} from "effect/cluster/ClusterError"
 import type * as Sharding from "effect/cluster/Sharding"
 import { randomUUID } from "node:crypto"
 import type { AgentNotFound } from "../domain/Agent.ts"
@@ -32,7 +27,7 @@ import type { Message } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { ShuttingDown } from "../domain/Refusal.ts"
 import type { Run } from "../domain/Run.ts"
-import { StorageUnavailable } from "../domain/Storage.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
 import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import { RunLimits } from "./RunLimits.ts"
@@ -86,16 +81,6 @@ const newSession = (key: string, agentId: string, send: SendPayload, createdAt: 
   ...defaultSettings(key, send.peerId),
 })
 
-/** Sending to an actor of this process fails for want of storage; anything else would be a mistake of the gateway. */
-type ActorError = MailboxFull | AlreadyProcessingMessage | EntityNotAssignedToRunner | PersistenceError
-
-const actorFailed = {
-  AlreadyProcessingMessage: (error: AlreadyProcessingMessage) => Effect.die(error),
-  EntityNotAssignedToRunner: (error: EntityNotAssignedToRunner) => Effect.die(error),
-  MailboxFull: (error: MailboxFull) => Effect.die(error),
-  PersistenceError: ({ cause }: PersistenceError) => Effect.fail(new StorageUnavailable({ detail: String(cause) })),
-}
-
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
   const events = yield* Events
@@ -109,29 +94,30 @@ const make = Effect.gen(function* () {
 
   const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
 
-  /** The transaction of an acceptance: the turn and the doorbell are saved together, or neither is. */
-  const take = Effect.fnUntraced(function* (
+  /** The turn is the promise: who sees to it is told by the event of its acceptance. */
+  const take = (
     runId: string,
     session: NewSession,
     { principal, text }: Pick<NewTurn, "principal" | "text">,
-  ): Effect.fn.Return<Change<Acceptance>, IdempotencyConflict | SessionBusy | ActorError> {
+  ): Change<Result.Result<Acceptance, IdempotencyConflict | SessionBusy>> => {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
     const head = events.head()
     const known = transcript.turns.get(runId)
     if (known !== undefined) {
       const position = { epoch: head.epoch, seq: known.acceptedAfter }
       if (known.sessionKey === sessionKey && transcript.turns.asked(runId, text)) {
-        return [{ runId, sessionKey, agentId: known.agentId, duplicate: true, position }, []]
+        return [Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position }), []]
       }
-      return yield* new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey })
+      return [Result.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey })), []]
     }
     const waiting = transcript.turns.waiting(sessionKey)
-    if (waiting >= limit.waitingPerSession) return yield* new SessionBusy({ sessionKey, waiting })
+    if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
     const turn = { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: head.seq }
-    const happened = transcript.accept(session, turn)
-    yield* actorOf(sessionKey).turn({ runId }, { discard: true })
-    return [{ runId, sessionKey, agentId, duplicate: false, position: head }, happened]
-  })
+    return [
+      Result.succeed({ runId, sessionKey, agentId, duplicate: false, position: head }),
+      transcript.accept(session, turn),
+    ]
+  }
 
   /** Only a label can be that of no session. */
   const agentFor = (address: Omit<SessionAddress, "label">) =>
@@ -142,9 +128,8 @@ const make = Effect.gen(function* () {
     const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
     const runId = send.idempotencyKey ?? randomUUID()
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
-    return yield* events
-      .transact(take(runId, session, { principal, text: send.text }))
-      .pipe(Effect.catchTags(actorFailed))
+    const answer = yield* events.commit(() => take(runId, session, { principal, text: send.text }))
+    return yield* Effect.fromResult(answer)
   })
 
   const toRun = (turn: TurnRow): Run => {
@@ -210,7 +195,10 @@ const make = Effect.gen(function* () {
     const some = yield* read(() => transcript.turns.open(sessionKey).length > 0)
     if (!some) return []
     const named = runId === undefined ? {} : { runId }
-    return yield* actorOf(sessionKey).abort(named).pipe(Effect.catchTags(actorFailed))
+    // An actor of this process can be reached, and takes any number of calls.
+    return yield* actorOf(sessionKey)
+      .abort(named)
+      .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
   })
 
   const inject: Runs["Service"]["inject"] = Effect.fn("Runs.inject")(function* (message) {

@@ -1,7 +1,7 @@
 /**
  * SessionActor: a session that lives. Its turns run one after another, in the order in which they were accepted: the lane
- * lets in one doorbell at a time, and whichever comes first, the turn whose time it is, is the first open one in the
- * table. So neither redelivery nor a clock set back can reorder a conversation. It knows no client and reads no list.
+ * lets in one doorbell at a time, and the turn whose time it is, is the first open one in the table. So neither a
+ * restart nor a clock set back can reorder a conversation. It knows no client and reads no list.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -37,9 +37,9 @@ const actor = Effect.gen(function* () {
       )
     })
 
-  /** Runs the session's turns up to this one. The look at the table takes no lock: to begin a turn is to look again. */
-  const serve = Effect.fnUntraced(function* (runId: string) {
-    while (transcript.stillOpen(runId) !== undefined) {
+  /** Runs the session's open turns. The look at the table takes no lock: to begin a turn is to look again. */
+  const serve = Effect.gen(function* () {
+    while (true) {
       const next = transcript.turns.first(sessionKey)
       if (next === undefined) return
       yield* limits.withPlace(next.agentId)(run(next.runId))
@@ -55,7 +55,7 @@ const actor = Effect.gen(function* () {
   })
 
   return SessionEntity.of({
-    turn: ({ payload }) => lane.withPermit(serve(payload.runId)),
+    serve: () => lane.withPermit(serve),
     abort: ({ payload }) => Effect.uninterruptible(abort(payload.runId)),
   })
 })

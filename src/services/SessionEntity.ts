@@ -9,14 +9,11 @@ import * as Rpc from "effect/rpc/Rpc"
 import { StorageUnavailable } from "../domain/Storage.ts"
 
 /**
- * A doorbell: the named turn is in the `turns` table, and the actor should see to it. Answered when that turn has ended,
- * so a crash rings it again. Saved in the same transaction as the turn; it carries nothing that the row does not say.
+ * A doorbell: there are turns in the `turns` table, and the actor should see to them. Answered when they have ended. It
+ * carries nothing that the rows do not say.
  */
-const turn = Rpc.make("turn", { payload: { runId: Schema.String } })
-  .annotate(ClusterSchema.Persisted, true)
-  // The turn belongs to the session: a caller who goes away does not stop it.
-  .annotate(ClusterSchema.Uninterruptible, "client")
-  // A stopping gateway does not wait for a turn: the message stays, and the next start rings again.
+const serve = Rpc.make("serve")
+  // A stopping gateway does not wait for a turn: its row stays, and the next start rings again.
   .annotate(ClusterSchema.InterruptOnTermination, true)
 
 /** Ends the named turn, or all that run and wait; answers which were ended. */
@@ -26,4 +23,4 @@ const abort = Rpc.make("abort", {
   error: StorageUnavailable,
 })
 
-export const SessionEntity = Entity.make("Session", [turn, abort])
+export const SessionEntity = Entity.make("Session", [serve, abort])

@@ -72,7 +72,7 @@ describe("after a restart", () => {
     }),
   )
 
-  it.live("turns run in the order of their acceptance, although their doorbells ring in the opposite one", () =>
+  it.live("turns run in the order of their acceptance, although the clock was set back in between", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const texts = ["1", "2", "3", "4"]
@@ -80,10 +80,8 @@ describe("after a restart", () => {
       for (const text of texts) yield* before.send(text)
       yield* before.next
       yield* before.stop
-      // A clock that was set back gives later messages smaller ids, and messages are read in the order of their ids.
       database(filename, (db) => {
-        db.exec("UPDATE actor_messages SET id = -id, request_id = -request_id")
-        expect(db.prepare("SELECT count(*) AS n FROM actor_messages WHERE processed = 0").get()).toMatchObject({ n: 4 })
+        db.exec("UPDATE turns SET accepted_at = accepted_at - 1000 * pos")
       })
       const after = yield* start(filename)
       for (const text of texts) {

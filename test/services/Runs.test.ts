@@ -144,7 +144,7 @@ describe("the turns of a session", () => {
       expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
       expect(runs.counts()).toEqual({ running: 1, waiting: 2, limit: 4 })
       const { db } = yield* Sqlite
-      expect(db.prepare("SELECT count(*) AS n FROM actor_messages").get()).toMatchObject({ n: 3 })
+      expect(db.prepare("SELECT count(*) AS n FROM turns").get()).toMatchObject({ n: 3 })
     }).pipe(Effect.provide(gateway))
   })
 })

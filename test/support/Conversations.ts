@@ -11,6 +11,7 @@ import { Agents } from "../../src/services/Agents.ts"
 import { Bindings } from "../../src/services/Bindings.ts"
 import * as Cluster from "../../src/services/Cluster.ts"
 import * as Database from "../../src/services/Database.ts"
+import * as Doorbells from "../../src/services/Doorbells.ts"
 import { echo } from "../../src/services/EchoRuntime.ts"
 import { Events } from "../../src/services/Events.ts"
 import { OpenRuns } from "../../src/services/OpenRuns.ts"
@@ -29,7 +30,7 @@ export interface ConversationOptions {
 }
 
 export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOptions = {}) =>
-  Runs.layer.pipe(
+  Layer.mergeAll(Runs.layer, Doorbells.layer).pipe(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunLimits.layer, Cluster.layer)),
