@@ -47,11 +47,14 @@ export class GatewayClient extends Context.Service<
      * connection drops before its answer; nothing is sent twice behind your back.
      */
     readonly calls: GatewayCalls
-    /** How the connection stands, and every change of it. */
+    /** How the connection stands, and every change of it. A stream of `changes` begins with how it stands now. */
     readonly state: Pick<ConnectionStates, "changes" | "current">
     /** Returns once connected; fails if the gateway refused the token. */
     readonly connected: Effect.Effect<void, RpcClientError>
-    /** Events for as long as you listen, over any number of drops. A `Joined` item tells of each (re)join. */
+    /**
+     * Events from now or after a position, for as long as you listen, over any number of drops: each kept event once and in
+     * order. A `Joined` item tells of each (re)join; where its `reset` is not null, something is missing: take the lists anew.
+     */
     events(filter?: EventFilter, from?: Position): Stream.Stream<EventItem, ClientError>
     /**
      * Sends and follows the run to its `RunEnded`, over any number of drops. The idempotency key that makes this safe
@@ -136,7 +139,10 @@ export class GatewayClient extends Context.Service<
       }),
     )
 
-  /** Over the WebSocket of the platform: browsers, and Node since 22. */
+  /**
+   * Over the WebSocket of the platform: browsers, and Node since 22. It connects at once, keeps trying until its scope
+   * closes, and builds whether or not a gateway is there: `connected` waits for one.
+   */
   static readonly layer = (options: ClientConnection.ConnectionOptions): Layer.Layer<GatewayClient> =>
     GatewayClient.layerNoDeps(options).pipe(Layer.provide(Socket.layerWebSocketConstructorGlobal))
 }

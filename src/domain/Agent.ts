@@ -36,13 +36,15 @@ export const AgentId = text(NAME_CHARS).pipe(
   }),
 )
 
-/** How direct messages of an agent are split into sessions. */
+/** How direct messages of an agent are split into sessions: see Routing.ts. */
 export const DmScope = Schema.Literals(["main", "per-peer", "per-channel-peer", "per-account-channel-peer"])
 export type DmScope = typeof DmScope.Type
 
+/** Who answers: a name, an instruction and the model and runtime to think with. */
 export const Agent = Schema.Struct({
   id: Schema.String,
   name: Name,
+  /** The instruction that its runtime gets before each conversation. */
   personality: text(INSTRUCTION_CHARS),
   /** A model id of `models.list`; empty: the runtime's default. */
   model: text(NAME_CHARS),
@@ -58,8 +60,10 @@ export type Agent = typeof Agent.Type
 export const systemPrompt = (agent: Pick<Agent, "name" | "personality">): string =>
   `You are ${agent.name}.${agent.personality === "" ? "" : `\n${agent.personality}`}`
 
+/** No agent has this id. */
 export class AgentNotFound extends Schema.TaggedError<AgentNotFound>()("AgentNotFound", { agentId: Schema.String }) {}
 
+/** The id is taken. */
 export class AgentExists extends Schema.TaggedError<AgentExists>()("AgentExists", { agentId: Schema.String }) {}
 
 /** `main` is where everything unclaimed goes: it can be changed, not deleted. */

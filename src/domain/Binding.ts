@@ -11,10 +11,13 @@ import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
+/** What a binding looks at in a message. */
 export const MatchKey = Schema.Literals(["peer_id", "guild_id", "account_id", "channel", "default"])
 
+/** Which binding goes first: 1 peer, 2 guild, 3 account, 4 channel, 5 default. */
 export const Tier = Schema.Literals([1, 2, 3, 4, 5])
 
+/** Lets an agent answer what matches: see Routing.ts for the order. */
 export const Binding = Schema.Struct({
   agentId: Schema.String,
   /** 1 peer, 2 guild, 3 account, 4 channel, 5 default: a binding matches only if tier and key agree. */

@@ -18,6 +18,7 @@ const IsRange = Schema.makeFilter((text: string) =>
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
+/** Every option as it is in force. Times are in milliseconds and sizes in bytes, as their names say. */
 export const GatewaySettings = Schema.Struct({
   enabled: option(Schema.Boolean, true, "Off: the process says so and ends with code 0."),
   host: option(
@@ -155,6 +156,7 @@ export type GatewaySettings = typeof GatewaySettings.Type
 /** What may be given: every option may be left out. */
 export type GatewayOptions = typeof GatewaySettings.Encoded
 
+/** The options of a gateway: `GatewayConfig.layer({ port: 0, token: "secret" })`; what is left out has its default. */
 export class GatewayConfig extends Context.Service<GatewayConfig, GatewaySettings>()("causeway/domain/GatewayConfig") {
   /** Options that do not fit their schema end the program: they are its text, not input. */
   static readonly layer = (options: GatewayOptions): Layer.Layer<GatewayConfig> =>

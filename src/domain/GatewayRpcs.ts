@@ -14,6 +14,10 @@ import { MemoryRpcs } from "./Memory.ts"
 import { SessionRpcs } from "./Session.ts"
 import { SystemRpcs } from "./System.ts"
 
+/**
+ * All methods. `RpcClient.make(GatewayRpcs)` is a client of them, `GatewayRpcs.requests` the list: name, payload, success
+ * and error schemas, and the annotations RequiredScope and Summary.
+ */
 export const GatewayRpcs = RpcGroup.make().merge(
   AgentRpcs,
   BindingRpcs,

@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import { EpochMillis, MESSAGE_CHARS, NAME_CHARS, nonEmptyText, text } from "./Bounds.ts"
 
+/** Who said it: `tool` is a call that an agent made, with its result; `system` a note by the gateway or an operator. */
 export const MessageRole = Schema.Literals(["user", "assistant", "tool", "system"])
 export type MessageRole = typeof MessageRole.Type
 
@@ -26,6 +27,7 @@ export const ToolCall = Schema.Struct({
 }).annotate({ identifier: "ToolCall" })
 export type ToolCall = typeof ToolCall.Type
 
+/** What was said in a session, once and for all: messages are added and removed, never changed. */
 export const Message = Schema.Struct({
   /** Position in the transcripts of this gateway: ascending, never used twice. */
   id: Schema.Int,

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
 import { Usage } from "./Message.ts"
 
+/** How a run ended. */
 export const RunOutcome = Schema.Literals(["done", "aborted", "failed"])
 export type RunOutcome = typeof RunOutcome.Type
 
@@ -19,6 +20,7 @@ export const RunError = Schema.Struct({
 }).annotate({ identifier: "RunError" })
 export type RunError = typeof RunError.Type
 
+/** One turn of an agent: a message, and what it answers. */
 export const Run = Schema.Struct({
   /** The idempotency key of the send, or one that the gateway made. */
   runId: Schema.String,

@@ -27,9 +27,12 @@ import { Summary } from "./Summary.ts"
 export const Activity = Schema.Literals(["idle", "queued", "running"])
 export type Activity = typeof Activity.Type
 
+/** A conversation: what a list shows of it. Its transcript is `sessions.history`. */
 export const Session = Schema.Struct({
   key: Schema.String,
+  /** The agent that answers in it. */
   agentId: Schema.String,
+  /** What it is for, e.g. `session`, `direct`. */
   kind: text(NAME_CHARS),
   displayName: text(NAME_CHARS),
   label: Schema.NullOr(text(NAME_CHARS)),
@@ -41,9 +44,11 @@ export const Session = Schema.Struct({
   messageCount: Schema.Int,
   /** The beginning of the newest message, 200 characters at most. */
   lastMessage: Schema.NullOr(Schema.String),
+  /** Tokens of all its runs, as providers counted them. */
   inputTokens: Schema.Int,
   outputTokens: Schema.Int,
   totalTokens: Schema.Int,
+  /** Tokens of the model's context in use after the newest run. */
   contextTokens: Schema.Int,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
@@ -58,10 +63,12 @@ export const routeFields = {
   accountId: Schema.optionalKey(RoutePart),
 }
 
+/** No session has this key. */
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {
   sessionKey: Schema.String,
 }) {}
 
+/** The key is taken. */
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
   sessionKey: Schema.String,
 }) {}
@@ -69,12 +76,14 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
 /** The cursor is not one that `sessions.list` gave for this sort. */
 export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorInvalid", { cursor: Schema.String }) {}
 
+/** By what a list is sorted; ties go by key. */
 export const SessionSort = Schema.Literals(["updatedAt", "createdAt", "key", "messageCount"])
 export type SessionSort = typeof SessionSort.Type
 
 /** A cursor names a session, as JSON. */
 const CURSOR_CHARS = 2 * SESSION_KEY_CHARS + 256
 
+/** Which sessions a list has, and in which order. All that is given must hold. */
 export const SessionQuery = Schema.Struct({
   agentId: Schema.optionalKey(AgentId),
   kind: Schema.optionalKey(text(NAME_CHARS)),
@@ -88,6 +97,7 @@ export const SessionQuery = Schema.Struct({
   order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
   /** Rows of the page, 50 by default. */
   limit: Schema.optionalKey(PageSize),
+  /** `nextCursor` of the page before. */
   cursor: Schema.optionalKey(text(CURSOR_CHARS)),
 })
 export type SessionQuery = typeof SessionQuery.Type
@@ -96,6 +106,7 @@ export const SessionPage = Schema.Struct({
   sessions: Schema.Array(Session),
   /** How many sessions match, on all pages. */
   total: Schema.Int,
+  /** Null: this is the last page. */
   nextCursor: Schema.NullOr(Schema.String),
 }).annotate({ identifier: "SessionPage" })
 export type SessionPage = typeof SessionPage.Type

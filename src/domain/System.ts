@@ -14,6 +14,7 @@ import { Summary } from "./Summary.ts"
 export const HealthState = Schema.Literals(["healthy", "degraded", "stopping"])
 export type HealthState = typeof HealthState.Type
 
+/** How the gateway is. */
 export const Health = Schema.Struct({
   state: HealthState,
   version: Schema.String,
@@ -23,10 +24,12 @@ export const Health = Schema.Struct({
 }).annotate({ identifier: "Health" })
 export type Health = typeof Health.Type
 
+/** What the gateway holds and does, in numbers. */
 export const Status = Schema.Struct({
   version: Schema.String,
   startedAt: EpochMillis,
   uptimeMs: Schema.Finite,
+  /** The newest event. */
   position: Position,
   connections: Schema.Int,
   agents: Schema.Int,
@@ -38,6 +41,7 @@ export const Status = Schema.Struct({
 }).annotate({ identifier: "Status" })
 export type Status = typeof Status.Type
 
+/** A model that agents may be given. */
 export const Model = Schema.Struct({
   id: Schema.String,
   name: Schema.String,

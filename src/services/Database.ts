@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
-import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import { migrate } from "./Migrations.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -14,6 +14,7 @@ import { StateFolder } from "./StateFolder.ts"
 const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
   Layer.effectDiscard(migrate).pipe(Layer.provideMerge(connection))
 
+/** `causeway.db` in the state folder, as durable as the option `durability` says. */
 export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
   Effect.gen(function* () {
     const { durability } = yield* GatewayConfig
@@ -22,8 +23,9 @@ export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, Stat
   }),
 )
 
-/** A database at a path of the caller's choosing. */
-export const layerFile = (filename: string) => migrated(Sqlite.layer({ filename, durability: "process" }))
+/** A database at a path of the caller's choosing. `power`: what is acknowledged survives a power cut; see GatewayConfig. */
+export const layerFile = (filename: string, durability: GatewaySettings["durability"] = "power") =>
+  migrated(Sqlite.layer({ filename, durability }))
 
 /** Gone with its scope. For tests. */
 export const layerMemory: Layer.Layer<Sqlite | SqlClient.SqlClient> = Layer.orDie(migrated(Sqlite.layerMemory))
