@@ -26,9 +26,11 @@ const row = (option: ConfigOption): string =>
 
 export const configurationPage = (): string => `# Configuration
 
-Every option may be given in a YAML file, in the environment or as a flag of \`causeway start\`; a flag wins over the
-environment, the environment over the file, the file over the default. A variable that is set to nothing counts as not
-set. An option that does not exist, or a value that does not fit, ends the start with a line that names it.
+Every option may be given in a YAML file or in the environment, those at the top also as a flag of \`causeway start\`; a
+flag wins over the environment, the environment over the file, the file over the default. A variable that is set to
+nothing counts as not set. A flag or an option of the file that does not exist, or a value that does not fit, ends the
+command with a line that names it and exit code 2. A variable whose name does not exist is passed by: it may be
+somebody else's.
 
 The file is the one that \`--config\` or \`GATEWAY_CONFIG\` names. Its options stand at the top or under \`gateway\`:
 
@@ -41,7 +43,7 @@ gateway:
     concurrent: 8
 \`\`\`
 
-Variables and flags of lists take their parts separated by commas. \`~\` is the home folder. Secrets have no flag,
+Variables and flags of lists take their parts separated by commas. \`~\` is the home folder. Secrets have no flag of \`start\`,
 because every user of a machine sees its command lines.
 
 | option | variable | flag | default | what it does, and its trade |
