@@ -11,7 +11,9 @@ import { REFUSED } from "../client/ClientConnection.ts"
 import { RunNotDone } from "../client/Reply.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
 import { StartupError } from "../domain/StartupError.ts"
+import { VERSION } from "../domain/Version.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
+import { line } from "./Output.ts"
 import { type ContractError, isContractError, wording } from "./Wording.ts"
 
 export interface Failure {
@@ -54,7 +56,13 @@ export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
     if (error.message.includes(REFUSED)) return fromContract(new Unauthenticated({ reason: "invalid" }))
     return { line: `the connection to the gateway broke: ${error.message}`, exitCode: ExitCode.unreachable }
   }
+  // Methods grow from version to version, and the one that answers is not always as new as the one that asks.
+  if (Schema.isSchemaError(error)) {
+    return failed(
+      `the gateway is of another version than this command (${VERSION}), which does not understand its answer: run both alike`,
+    )
+  }
   // Whoever read our output has left: `causeway send … | head -1`.
   if (Predicate.isTagged(error, "PlatformError")) return { line: "", exitCode: ExitCode.ok }
-  return failed(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`)
+  return failed(line(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`))
 }

@@ -9,13 +9,16 @@ import type * as Option from "effect/Option"
 import { configOptions } from "./ConfigOptions.ts"
 import * as Flags from "./Flags.ts"
 
+const inWords = (value: unknown): string => {
+  if (value === undefined) return ""
+  return Array.isArray(value) && value.length === 0 ? " Default: none." : ` Default: ${String(value)}.`
+}
+
 const flags: Record<string, Flag.Flag<Option.Option<string>>> = {
   config: Flags.config,
   ...Object.fromEntries(
     configOptions.flatMap(({ flag, description, default: value }) =>
-      flag === undefined
-        ? []
-        : [[flag, Flags.text(flag, value === undefined ? description : `${description} Default: ${value}.`)]],
+      flag === undefined ? [] : [[flag, Flags.text(flag, `${description}${inWords(value)}`)]],
     ),
   ),
 }
