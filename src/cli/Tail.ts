@@ -4,6 +4,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -55,7 +56,9 @@ export const tail = Command.make(
   },
   Effect.fnUntraced(function* ({ from, json, logs, session, topics }) {
     const client = yield* GatewayClient
-    const { stdout } = yield* Stdio.Stdio
+    const { stderrIsTerminal, stdout } = yield* Stdio.Stdio
+    // Where nothing happens, nothing is written: whoever looks shall know that this is no failure.
+    if (yield* stderrIsTerminal) yield* Console.error(faint("[following; Ctrl-C ends]", process.stderr))
     const chosen = Option.getOrUndefined(topics)
     const wanted = logs ? [...(chosen ?? Topic.literals), "logs" as const] : chosen
     const filter = { ...(wanted !== undefined && { topics: wanted }), ...Flags.given({ sessionKey: session }) }

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { EventItem } from "../../src/domain/Event.ts"
 import { Status } from "../../src/domain/System.ts"
 import { start, temporaryFolder } from "../support/GatewayProcess.ts"
+import * as Terminal from "../support/Terminal.ts"
 
 const Line = Schema.Struct({ position: Schema.String })
 const decodeItem = Schema.decodeUnknownSync(Schema.fromJsonString(EventItem))
@@ -88,6 +89,16 @@ describe("causeway tail", () => {
       yield* gateway.cli("status", "--token", "wrong")
       yield* tail.prints("a wrong token from 127.0.0.1")
       expect(tail.stdout().match(/listening on/g)).toHaveLength(1)
+    }),
+  )
+
+  it.live("says at a terminal that it follows, also where nothing happens, and ends by Ctrl-C", () =>
+    Effect.gen(function* () {
+      const { stateDir, url } = yield* start()
+      const tail = yield* Terminal.open(["tail", "--url", url, "--state-dir", stateDir])
+      yield* tail.shows("[following; Ctrl-C ends]")
+      tail.type("\u0003")
+      expect(yield* tail.exit).toBe(130)
     }),
   )
 
