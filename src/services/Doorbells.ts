@@ -45,6 +45,13 @@ export const layer: Layer.Layer<never, never, Events | Sharding.Sharding | Trans
     yield* events.observe(({ event }) => {
       if (event._tag === "RunAccepted") ring(event.sessionKey)
     })
-    for (const { sessionKey } of turns.everyOpen()) ring(sessionKey)
+    // Many may have waited for this start: each wakes an actor, and whoever connects meanwhile is to be served, too.
+    const keys = new Set(turns.everyOpen().map(({ sessionKey }) => sessionKey))
+    const ringOne = (sessionKey: string) =>
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => ring(sessionKey)),
+      )
+    yield* Effect.forkScoped(Effect.forEach(keys, ringOne, { discard: true }))
   }),
 )

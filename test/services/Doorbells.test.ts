@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import type * as SqlClient from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
+import * as Path from "node:path"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import * as Cluster from "../../src/services/Cluster.ts"
 import * as Database from "../../src/services/Database.ts"
@@ -13,6 +15,8 @@ import { Runs } from "../../src/services/Runs.ts"
 import { SessionEntity } from "../../src/services/SessionEntity.ts"
 import { defaultSettings } from "../../src/services/Sessions.ts"
 import { Transcript } from "../../src/services/Transcript.ts"
+import type { Sqlite } from "../../src/services/Sqlite.ts"
+import { temporaryFolder } from "../support/GatewayProcess.ts"
 import { ask, layer, principal } from "../support/Conversations.ts"
 
 const turn = (runId: string, sessionKey: string) => ({
@@ -41,8 +45,16 @@ const accept = (runId: string, sessionKey = "s") =>
     yield* events.commit(() => [undefined, transcript.accept(session(sessionKey), turn(runId, sessionKey))])
   })
 
+const kept = (database: Layer.Layer<Sqlite | SqlClient.SqlClient>) =>
+  Layer.mergeAll(Events.layer, Transcript.layer).pipe(
+    Layer.provideMerge(database),
+    Layer.provide(GatewayConfig.layer({})),
+    Layer.provide(Logger.layer([])),
+    Layer.orDie,
+  )
+
 /** Doorbells over actors that do as the test says: each ends its first turn, unless `first` has something else to do. */
-const withActors = (...first: ReadonlyArray<Effect.Effect<void>>) => {
+const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = Database.layerMemory) => {
   let served = 0
   const actors = SessionEntity.toLayer(
     Effect.gen(function* () {
@@ -63,11 +75,8 @@ const withActors = (...first: ReadonlyArray<Effect.Effect<void>>) => {
   const services = Doorbells.layer.pipe(
     Layer.provideMerge(actors),
     Layer.provideMerge(Cluster.layer),
-    Layer.provideMerge(Layer.mergeAll(Events.layer, Transcript.layer)),
-    Layer.provideMerge(Database.layerMemory),
-    Layer.provide(GatewayConfig.layer({})),
+    Layer.provideMerge(kept(database)),
     Layer.provide(Logger.layer([])),
-    Layer.orDie,
   )
   return { services, served: () => served }
 }
@@ -91,7 +100,7 @@ describe("a doorbell", () => {
   })
 
   it.effect("rings again where an actor dies, or falls asleep in that moment", () => {
-    const { served, services } = withActors(Effect.die("a bug"), Effect.interrupt)
+    const { served, services } = withActors([Effect.die("a bug"), Effect.interrupt])
     return Effect.gen(function* () {
       yield* accept("1")
       const ended = yield* Effect.forkChild(untilAllHaveEnded)
@@ -103,6 +112,28 @@ describe("a doorbell", () => {
       expect(served()).toBe(3)
     }).pipe(Effect.provide(services))
   })
+
+  it.live("rings at a start for all that waits, a few in each turn of the event loop", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const database = Layer.orDie(Database.layerFile(Path.join(folder, "db")))
+      const sessions = Array.from({ length: 300 }, (_, n) => `${n}`)
+      yield* Effect.forEach(sessions, (n) => accept(`run-${n}`, n)).pipe(Effect.provide(kept(database)))
+      const { served, services } = withActors(
+        sessions.map(() => Effect.never),
+        database,
+      )
+      let most = 0
+      yield* Effect.gen(function* () {
+        while (served() < sessions.length) {
+          const before = served()
+          yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+          most = Math.max(most, served() - before)
+        }
+      }).pipe(Effect.provide(services))
+      expect(most).toBeLessThan(30)
+    }).pipe(Effect.scoped),
+  )
 
   it.live("rings for a send whose sender has left in the moment of its acceptance", () =>
     Effect.gen(function* () {
