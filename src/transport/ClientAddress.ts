@@ -6,7 +6,8 @@ import type { IncomingHttpHeaders } from "node:http"
 import { isAddress, isWithin, parseRange, type Range } from "../domain/Address.ts"
 
 /** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
-const normalize = (address: string): string => (address.startsWith("::ffff:") ? address.slice(7) : address)
+export const normalizeAddress = (address: string): string =>
+  address.startsWith("::ffff:") ? address.slice(7) : address
 
 /** Some proxies write the port, too: `10.0.0.1:443`, `[fd00::1]:443`. */
 const withoutPort = (hop: string): string => /^\[([^\]]*)\]/.exec(hop)?.[1] ?? hop.replace(/^([^:]*):\d+$/, "$1")
@@ -28,14 +29,14 @@ export const clientAddress = (
   connected: string | undefined,
   headers: Headers,
 ): string => {
-  let address = normalize(connected ?? "")
+  let address = normalizeAddress(connected ?? "")
   if (proxies.length === 0) return address
   const forwarded = listed(headers["x-forwarded-for"] ?? headers["x-real-ip"])
   for (const hop of forwarded.toReversed()) {
     if (!isWithin(proxies, address)) return address
     const served = withoutPort(hop.trim())
     if (!isAddress(served)) return address
-    address = normalize(served)
+    address = normalizeAddress(served)
   }
   return address
 }

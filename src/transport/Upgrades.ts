@@ -15,7 +15,7 @@ import { WebSocketServer } from "ws"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
-import { clientAddress, isForwarded, parseProxies } from "./ClientAddress.ts"
+import { clientAddress, isForwarded, normalizeAddress, parseProxies } from "./ClientAddress.ts"
 import { GatewaySocket } from "./GatewaySocket.ts"
 import { isLoopback, isOriginAllowed } from "./Origin.ts"
 import { pathOf, queryOf } from "./RequestTarget.ts"
@@ -114,7 +114,7 @@ export class Upgrades extends Context.Service<
         if (!originAllowed && wire.handshake !== true) {
           return refuse(stream, 403, "this page's origin is not allowed")
         }
-        const connected = clientAddress([], stream.remoteAddress, headers)
+        const connected = normalizeAddress(stream.remoteAddress)
         const remoteAddress = clientAddress(proxies, connected, headers)
         const admission = sockets.admit(remoteAddress, wire.handshake === true)
         if (admission !== "admitted") {
