@@ -7,11 +7,20 @@ import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { open } from "./Talk.ts"
 
-/** A session of its own for each, so that none of the events may stand for another. */
+/**
+ * A session of its own for each, so that none of the events may stand for another. Answers the position of the last:
+ * who is present may be told at any time, and moves the head.
+ */
 export const happen = Effect.fnUntraced(function* (name: string, count: number, text = "hello") {
+  const events = yield* Events
   const runs = yield* Runs
+  let last = 0
+  yield* events.observe(({ event, seq }) => {
+    if (event._tag === "MessageAdded") last = seq
+  })
   for (let i = 0; i < count; i++) yield* runs.inject({ sessionKey: `${name}-${i}`, text, role: "user" })
-})
+  return last
+}, Effect.scoped)
 
 /** As far as both have got: who was told last is not the question. */
 export const alike = (a: ReadonlyArray<number>, b: ReadonlyArray<number>) => {
@@ -27,12 +36,10 @@ export const events = (driver: Driver): void => {
     it.layer(TestGateway.layer(driver.gateway), { excludeTestServices: true })((it) => {
       it.effect("tells what happens, in order, to all who follow alike", () =>
         Effect.gen(function* () {
-          const { head } = yield* Events
           const [one, other] = [yield* open(driver), yield* open(driver)]
           yield* one.follow()
           yield* other.follow()
-          yield* happen("alike", 20)
-          const last = head().seq
+          const last = yield* happen("alike", 20)
           const [toOne, toOther] = yield* Effect.all([
             one.toldUntil((seq) => seq >= last - 1),
             other.toldUntil((seq) => seq >= last - 1),
@@ -58,8 +65,7 @@ export const events = (driver: Driver): void => {
           yield* happen("away", 10)
           const second = yield* open(driver)
           seen.push(...(yield* second.follow({ epoch, seq: seen.at(-1)! })))
-          yield* happen("after", 10)
-          const last = head().seq
+          const last = yield* happen("after", 10)
           seen.push(...(yield* second.toldUntil((seq) => seq >= last - 1)))
           const all = yield* steady.toldUntil((seq) => seq >= last - 1)
           const [mine, others] = alike(seen, all)
@@ -78,8 +84,7 @@ export const events = (driver: Driver): void => {
           hungry.socket.send(driver.subscribe(hungry.nextId(), { epoch, seq: 0 }))
           const live = yield* open(driver)
           yield* live.follow()
-          yield* happen("live", 5)
-          const last = head().seq
+          const last = yield* happen("live", 5)
           expect((yield* live.toldUntil((seq) => seq >= last - 1)).length).toBeGreaterThan(0)
         }),
       )

@@ -4,6 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { AgentId } from "../../../src/domain/Agent.ts"
+import { SessionKey } from "../../../src/domain/Bounds.ts"
 import { GatewayEvent } from "../../../src/domain/Event.ts"
 import { Message } from "../../../src/domain/Message.ts"
 import { Session } from "../../../src/domain/Session.ts"
@@ -171,7 +172,7 @@ describe("keys", () => {
     }
   })
 
-  it.prop("have one UUID each", [Schema.String, Schema.String, Schema.Int], ([a, b, createdAt]) => {
+  it.prop("have one UUID each", [SessionKey, SessionKey, Schema.Int], ([a, b, createdAt]) => {
     const id = sessionIdOf({ key: a, createdAt })
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(sessionIdOf({ key: b, createdAt }) === id).toBe(a === b)
