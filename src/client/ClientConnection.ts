@@ -152,24 +152,23 @@ export const make = Effect.fnUntraced(function* (
         yield* authenticate(writer, reader).pipe(
           Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silent) }),
         )
-        let lastInbound = yield* Clock.currentTimeMillis
+        // A machine's clock may be set, and that is no silence.
+        const clock = yield* Clock.Clock
+        const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        let lastInbound = nowMs()
         write = writer.write
         state.set({ _tag: "Connected" })
         const read = Effect.forever(
-          Effect.flatMap(reader.pull, (frames) =>
-            Effect.flatMap(Clock.currentTimeMillis, (now) => {
-              lastInbound = now
-              return Effect.forEach(frames.flatMap(parse), dispatch, { discard: true })
-            }),
-          ),
+          Effect.flatMap(reader.pull, (frames) => {
+            lastInbound = nowMs()
+            return Effect.forEach(frames.flatMap(parse), dispatch, { discard: true })
+          }),
         )
         const watch = Effect.gen(function* () {
           while (true) {
             yield* writer.write('{"_tag":"Ping"}')
             yield* Effect.sleep(pingIntervalMs)
-            if ((yield* Clock.currentTimeMillis) - lastInbound > 2 * pingIntervalMs) {
-              return yield* silent
-            }
+            if (nowMs() - lastInbound > 2 * pingIntervalMs) return yield* silent
           }
         })
         return yield* Effect.raceFirst(read, watch)

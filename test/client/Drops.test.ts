@@ -150,6 +150,25 @@ describe("the client over drops", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
+  it.live("a gateway that says nothing more is given up, and looked for again", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway.TestGateway
+      let silent = false
+      const proxy = yield* CuttingProxy.make(port, (data) => (silent ? Buffer.alloc(0) : data))
+      const url = `ws://127.0.0.1:${proxy.port}/rpc`
+      const options = { url, token: TestGateway.TOKEN, maxBackoff: 5, pingInterval: 100 }
+      const client = Context.get(yield* Layer.build(GatewayClient.layer(options)), GatewayClient)
+      yield* client.connected
+      const states = yield* client.state.changes.pipe(
+        Stream.tap(({ _tag }) => Effect.sync(() => (silent = _tag === "Connected"))),
+        Stream.take(4),
+        Stream.runCollect,
+      )
+      expect(states.map(({ _tag }) => _tag)).toEqual(["Connected", "Waiting", "Connecting", "Connected"])
+      expect(states[1]).toMatchObject({ attempt: 0, reason: "closed 4009 no sign of life" })
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+  )
+
   it.live("a wrong token is refused once and for all: calls, events and sends fail instead of trying for ever", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
