@@ -6,27 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Session, SessionPage, SessionQuery, SessionSort } from "../../src/domain/Session.ts"
 import { SessionList } from "../../src/services/SessionList.ts"
-
-const session = (key: string, facts: Partial<Session> = {}): Session => ({
-  key,
-  agentId: "main",
-  kind: "session",
-  displayName: key,
-  label: null,
-  channel: null,
-  peerId: null,
-  model: null,
-  activity: "idle",
-  messageCount: 0,
-  lastMessage: null,
-  inputTokens: 0,
-  outputTokens: 0,
-  totalTokens: 0,
-  contextTokens: 0,
-  createdAt: 0,
-  updatedAt: 0,
-  ...facts,
-})
+import { session } from "../support/Sessions.ts"
 
 const Few = Schema.Literals([1, 2, 3])
 const Facts = Schema.Struct({

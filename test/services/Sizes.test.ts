@@ -8,6 +8,7 @@ import { SessionList } from "../../src/services/SessionList.ts"
 import { Sessions } from "../../src/services/Sessions.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
 import { ask, layer, principal } from "../support/Conversations.ts"
+import { session } from "../support/Sessions.ts"
 import { staged } from "../support/StagedRuntime.ts"
 
 /** A session `s` with this many messages, as long as they are. */
@@ -143,28 +144,13 @@ describe("very many changes at once", () => {
 describe("a list of 10,000 sessions", () => {
   it("is looked through once for a page of those that match", () => {
     let asked = 0
-    const sessions = Array.from({ length: 10_000 }, (_, n) => ({
-      key: `s${n}`,
-      get agentId() {
-        asked++
-        return n % 100 === 0 ? "luna" : "main"
-      },
-      kind: "session",
-      displayName: `${n}`,
-      label: null,
-      channel: null,
-      peerId: null,
-      model: null,
-      activity: "idle" as const,
-      messageCount: 0,
-      lastMessage: null,
-      inputTokens: 0,
-      outputTokens: 0,
-      totalTokens: 0,
-      contextTokens: 0,
-      createdAt: n,
-      updatedAt: n,
-    }))
+    const agentOf = (n: number) => {
+      asked++
+      return n % 100 === 0 ? "luna" : "main"
+    }
+    const sessions = Array.from({ length: 10_000 }, (_, n) =>
+      Object.defineProperty(session(`s${n}`, { createdAt: n, updatedAt: n }), "agentId", { get: () => agentOf(n) }),
+    )
     const page = new SessionList(sessions).page({ agentId: "luna", limit: 50 })
     expect(page).toMatchObject({ success: { total: 100 } })
     expect(asked).toBe(10_000)

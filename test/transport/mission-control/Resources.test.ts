@@ -6,35 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Document } from "../../../src/domain/Memory.ts"
-import type { Session } from "../../../src/domain/Session.ts"
 import { SessionList } from "../../../src/services/SessionList.ts"
 import type { Fault } from "../../../src/transport/Dialect.ts"
 import { type Inquiry, run } from "../../../src/transport/Inquiry.ts"
 import * as Resources from "../../../src/transport/mission-control/Resources.ts"
+import { session } from "../../support/Sessions.ts"
 
 /** Answers an inquiry by a table of methods; each is called with its parameters. */
 const answer = <A>(inquiry: Inquiry<A>, methods: { readonly [method: string]: (params: any) => unknown }): A =>
   Effect.runSync(run(inquiry, (method, params) => Effect.sync(() => methods[method]!(params))))
-
-const session = (key: string, updatedAt: number): Session => ({
-  key,
-  agentId: "main",
-  kind: "",
-  displayName: "",
-  label: null,
-  channel: null,
-  peerId: null,
-  model: null,
-  activity: "idle",
-  messageCount: 0,
-  lastMessage: null,
-  inputTokens: 0,
-  outputTokens: 0,
-  totalTokens: 0,
-  contextTokens: 0,
-  createdAt: 0,
-  updatedAt,
-})
 
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 599 }))
 
@@ -44,13 +24,13 @@ describe("all sessions", () => {
     [Schema.Array(Schema.Array(Index))],
     ([changes]) => {
       const count = 600
-      const list = new SessionList(Array.from({ length: count }, (_, i) => session(`s${i}`, i)))
+      const list = new SessionList(Array.from({ length: count }, (_, i) => session(`s${i}`, { updatedAt: i })))
       let now = count
       let page = 0
       const { sessions } = answer(Resources.sessions(), {
         "sessions.list": (query) => {
           const found = Result.getOrThrow(list.page(query))
-          for (const i of changes[page++] ?? []) list.put(session(`s${i}`, now++))
+          for (const i of changes[page++] ?? []) list.put(session(`s${i}`, { updatedAt: now++ }))
           return found
         },
       })
@@ -62,7 +42,11 @@ describe("all sessions", () => {
 
   it("have a kind and a name, even where nobody gave them one", () => {
     const { sessions } = answer(Resources.sessions(), {
-      "sessions.list": () => ({ sessions: [session("x", 1)], nextCursor: null, total: 1 }),
+      "sessions.list": () => ({
+        sessions: [session("x", { kind: "", displayName: "", updatedAt: 1 })],
+        nextCursor: null,
+        total: 1,
+      }),
     })
     expect(sessions).toEqual([
       {
