@@ -15,6 +15,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { type LogEntry, LogLevel } from "../domain/Log.ts"
+import { shortened } from "../domain/Text.ts"
 import { Events } from "./Events.ts"
 import { redact } from "./Redaction.ts"
 
@@ -65,7 +66,7 @@ export class Logs extends Context.Service<
           at: date.getTime(),
           level: levelOf(logLevel),
           source: String(source),
-          message: bounded(redact(sentence(message, facts, cause), secrets)),
+          message: bounded(redact(sentence(message, facts, cause), secrets).toWellFormed()),
         }
         ring.push(entry)
         if (ring.length > RING) ring.shift()
@@ -141,7 +142,7 @@ const sentence = (message: unknown, facts: Record<string, unknown>, cause: Cause
 }
 
 const bounded = (text: string): string =>
-  text.length <= ENTRY_CHARS ? text : `${text.slice(0, ENTRY_CHARS)}… (${text.length} characters)`
+  text.length <= ENTRY_CHARS ? text : `${shortened(text, ENTRY_CHARS)} (${text.length} characters)`
 
 const asJson = ({ at, level, source, message }: LogEntry): string =>
   JSON.stringify({ at: new Date(at).toISOString(), level, source, message })

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Usage } from "../domain/Message.ts"
 import type { Activity, Session } from "../domain/Session.ts"
+import { cut } from "../domain/Text.ts"
 
 type Row = {
   readonly key: string
@@ -45,9 +46,8 @@ export interface Growth {
 /** Characters of a text that a list shows. */
 export const BEGINNING = 200
 
-/** As much of a text as a list shows, or as `max` allows, never half a character. */
-export const beginning = (text: string, max = BEGINNING): string =>
-  text.length <= max ? text : text.slice(0, text.codePointAt(max - 1)! > 0xff_ff ? max - 1 : max)
+/** Returns as much of a text as a list shows. */
+export const beginning = (text: string): string => cut(text, BEGINNING)
 
 // `max` finds the answer among the two states of an open turn because "running" sorts after "queued".
 const SELECT = `SELECT s.*, coalesce(

@@ -16,11 +16,11 @@ import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { type RunError, RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
 import type { Agent } from "../domain/Agent.ts"
+import { cut, Pieces, wellFormed } from "../domain/Text.ts"
 import { AgentRuntime, type Runtime } from "./AgentRuntime.ts"
 import { Agents } from "./Agents.ts"
 import { type Change, Events } from "./Events.ts"
 import { RunningTurn } from "./RunningTurn.ts"
-import { beginning } from "./SessionRows.ts"
 import { type Begun, nothing, Transcript } from "./Transcript.ts"
 
 /** Characters of a runtime's complaint that are passed on. */
@@ -111,13 +111,14 @@ const make = Effect.gen(function* () {
     event: RuntimeEvent,
   ) => {
     const ofRun = { sessionKey, runId, agentId }
-    if (!isRuntimeEvent(event)) return Effect.fail(new RuntimeFailed({ runtime, detail: "It said what is no event." }))
     switch (event._tag) {
       case "Text":
+        if (event.text === "") return Effect.void
         if (turn.text.length + event.text.length > replyChars) return tooMuch(runtime)
         turn.text += event.text
         return Effect.sync(() => events.live({ _tag: "TextDelta", ...ofRun, text: event.text }))
       case "Thinking":
+        if (event.text === "") return Effect.void
         if (turn.thinking.length + event.text.length > replyChars) return tooMuch(runtime)
         turn.thinking += event.text
         return Effect.sync(() => events.live({ _tag: "ThinkingDelta", ...ofRun, text: event.text }))
@@ -127,14 +128,14 @@ const make = Effect.gen(function* () {
             _tag: "ToolUpdated",
             ...ofRun,
             callId: event.callId,
-            text: beginning(event.text, replyChars),
+            text: cut(event.text, replyChars),
           }),
         )
       case "Usage":
         return Effect.sync(() => turn.count(event.usage))
       case "ToolStarted": {
         const { callId, name } = event
-        const input = beginning(event.input, replyChars)
+        const input = cut(event.input, replyChars)
         turn.calls.set(callId, { name, input })
         return orStop(
           turn,
@@ -143,7 +144,7 @@ const make = Effect.gen(function* () {
       }
       case "ToolEnded": {
         const { callId, isError } = event
-        const output = beginning(event.output, replyChars)
+        const output = cut(event.output, replyChars)
         const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
         turn.calls.delete(callId)
         const step = turn.nextStep++
@@ -157,6 +158,7 @@ const make = Effect.gen(function* () {
   }
 
   const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: Begun, { agent, runtime }: Asked) {
+    const whole = wholeCharacters()
     const { attempt, principal, runId, sessionKey } = begun.turn
     const model = begun.model ?? agent.model
     const saying = runtime.run({
@@ -169,7 +171,11 @@ const make = Effect.gen(function* () {
       history: begun.history,
       text: begun.text,
     })
-    yield* Stream.runForEach(saying, (event) => say(turn, begun.turn, runtime.name, event))
+    yield* Stream.runForEach(saying, (event) =>
+      isRuntimeEvent(event)
+        ? say(turn, begun.turn, runtime.name, whole(event))
+        : Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail: "It said what is no event." })),
+    )
   })
 
   /** A runtime that does not stop is left behind: it must not keep its session, or its place among the runs, for good. */
@@ -221,10 +227,30 @@ const make = Effect.gen(function* () {
   return TurnRunner.of({ run })
 })
 
+/** Models stream bytes, so a runtime may cut a text anywhere. Returns the events with whole characters alone. */
+const wholeCharacters = () => {
+  const text = new Pieces()
+  const thinking = new Pieces()
+  return (event: RuntimeEvent): RuntimeEvent => {
+    switch (event._tag) {
+      case "Text":
+        return { _tag: "Text", text: text.next(event.text) }
+      case "Thinking":
+        return { _tag: "Thinking", text: thinking.next(event.text) }
+      case "ToolUpdated":
+      case "ToolStarted":
+      case "ToolEnded":
+        return wellFormed(event)
+      case "Usage":
+        return event
+    }
+  }
+}
+
 /** What everybody may know of a failure. What a dead runtime leaves behind may hold secrets, so it goes to the log only. */
 const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
   if (Cause.hasDies(cause)) return { reason: "bug", message: "The agent's runtime died; the gateway's log says more." }
   const failure = Cause.findErrorOption(cause)
   const detail = failure._tag === "Some" ? failure.value.detail : "The agent's runtime stopped by itself."
-  return { reason: "runtime", message: detail.slice(0, COMPLAINT_CHARS) }
+  return { reason: "runtime", message: cut(detail.toWellFormed(), COMPLAINT_CHARS) }
 }

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
 import { ID_CHARS } from "../domain/Bounds.ts"
 import { Refusal } from "../domain/Refusal.ts"
+import { cut, parseJson } from "../domain/Text.ts"
 import { textFrame } from "./Frames.ts"
 import { isDeeperThan } from "./JsonDepth.ts"
 
@@ -30,7 +31,7 @@ export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbou
   if (isDeeperThan(depthLimit, text)) return [problem(`the frame nests deeper than ${depthLimit}`)]
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch {
     return [problem("the frame is not JSON")]
   }
@@ -114,7 +115,7 @@ export const seqOf = (value: unknown): number | undefined =>
 const DEFECT_CHARS = 1_000
 
 const withoutDetail = (defect: unknown): string =>
-  typeof defect === "string" ? defect.slice(0, DEFECT_CHARS) : "internal error"
+  typeof defect === "string" ? cut(defect, DEFECT_CHARS) : "internal error"
 
 /** A defect of a handler is a bug, and its text is for the log: what clients see says no more than that there was one. */
 export const withoutDefects = (response: FromServerEncoded): FromServerEncoded => {

@@ -3,6 +3,7 @@
  * wrong with one that asks nothing. Total: no text makes it throw. It knows no method.
  */
 import { ID_CHARS } from "../../domain/Bounds.ts"
+import { parseJson } from "../../domain/Text.ts"
 
 export type Id = string | number | null
 
@@ -41,7 +42,7 @@ export const isObject = (json: unknown): json is Json =>
 export const readFrame = (text: string): Frame | undefined => {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch {
     return undefined
   }

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { DOCUMENT_CHARS } from "../../domain/Bounds.ts"
 import { Position } from "../../domain/Event.ts"
 import { DocumentId } from "../../domain/Memory.ts"
+import { cut, parseJson } from "../../domain/Text.ts"
 
 export const channels = ["sessions", "memory", "logs", "files", "tasks", "memories"] as const
 export type Channel = (typeof channels)[number]
@@ -46,7 +47,7 @@ const UNKNOWN_MAX = 16
 
 /** A name as the client gave it, to be told that there is no such thing. */
 const shown = (name: unknown): string =>
-  (typeof name === "string" ? name : (JSON.stringify(name) ?? "undefined")).slice(0, NAME_CHARS)
+  cut(typeof name === "string" ? name : (JSON.stringify(name) ?? "undefined"), NAME_CHARS)
 
 const isChannel = (name: unknown): name is Channel => channels.some((channel) => channel === name)
 
@@ -55,7 +56,7 @@ const isDate = Schema.is(DocumentId)
 
 const parse = (frame: string): Fields | undefined => {
   try {
-    const json: unknown = JSON.parse(frame)
+    const json: unknown = parseJson(frame)
     return typeof json === "object" && json !== null && !Array.isArray(json) ? { ...json } : undefined
   } catch {
     return undefined

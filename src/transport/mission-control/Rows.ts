@@ -6,6 +6,7 @@ import type { LogEntry } from "../../domain/Log.ts"
 import type { DocumentContent } from "../../domain/Memory.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
+import { cut } from "../../domain/Text.ts"
 
 /** Everything that a row shows, and null where there is nothing: clients merge rows by key, field by field. */
 export const sessionRow = (session: Session) => ({
@@ -40,15 +41,9 @@ export const logRow = ({ at, id, level, message, source }: LogEntry) => ({
 
 const MEMORY_CHARS = 5_000
 
-/** The beginning of a document, cut between characters. */
-const beginning = (content: string): string => {
-  const end = /[\uD800-\uDBFF]/.test(content[MEMORY_CHARS - 1] ?? "") ? MEMORY_CHARS - 1 : MEMORY_CHARS
-  return content.slice(0, end)
-}
-
 export const memoryRow = ({ content, id, modifiedAt }: DocumentContent) => ({
   id,
   date: id,
-  content: beginning(content),
+  content: cut(content, MEMORY_CHARS),
   lastModified: modifiedAt,
 })

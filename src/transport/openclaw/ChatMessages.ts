@@ -3,6 +3,7 @@
  * call is two messages: the assistant's call and the tool's result. Pure.
  */
 import type { Message, Usage } from "../../domain/Message.ts"
+import { parseJson, shortened } from "../../domain/Text.ts"
 
 type Json = { readonly [field: string]: unknown }
 
@@ -26,7 +27,7 @@ export const usageOf = ({ inputTokens, outputTokens }: Usage) => ({
 /** Tool input is JSON as a rule; what is not is the one argument. */
 export const argumentsOf = (input: string): Json => {
   try {
-    const json: unknown = JSON.parse(input)
+    const json = parseJson(input)
     if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json }
   } catch {
     // Not JSON: told as it is.
@@ -102,6 +103,6 @@ export const messagesOf = (message: Message): ReadonlyArray<Json> => {
   }
 }
 
-/** Cut so that a client that asks for little gets little. */
+/** Returns the message with its text cut to what the client asks for. */
 export const cut = (message: Message, maxChars: number): Message =>
-  message.text.length <= maxChars ? message : { ...message, text: `${message.text.slice(0, maxChars)}…` }
+  message.text.length <= maxChars ? message : { ...message, text: shortened(message.text, maxChars) }

@@ -2,6 +2,7 @@
  * Frames: requests, responses and events of the OpenClaw protocol, read and written. Total: no text makes it throw.
  * What a frame looks like depends on who reads it; it knows no method and no connection.
  */
+import { parseJson } from "../../domain/Text.ts"
 import { NUMBER_CHARS } from "../Frames.ts"
 
 /**
@@ -57,7 +58,7 @@ const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
 export const readFrame = (text: string, strict: boolean): Read => {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = parseJson(text)
   } catch {
     return { _tag: "Malformed" }
   }

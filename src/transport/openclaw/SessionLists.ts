@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { Session } from "../../domain/Session.ts"
+import { cut } from "../../domain/Text.ts"
 import type { Fault } from "../Dialect.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
@@ -154,7 +155,7 @@ const PREVIEW_ITEMS = 20
 
 const preview = own(Schema.Struct({ keys: texts, limit: number, maxChars: number }), ({ keys, limit, maxChars }) => {
   const asked = (keys ?? []).slice(0, PREVIEW_KEYS)
-  const cut = (text: string) => (maxChars == null ? text : text.slice(0, Math.max(0, maxChars)))
+  const shown = (text: string) => (maxChars == null ? text : cut(text, maxChars))
   const previews = ask(
     "sessions.preview",
     { keys: asked.map((key) => canonicalKey(key)), limit: bounded(limit, 12, PREVIEW_ITEMS) },
@@ -166,7 +167,7 @@ const preview = own(Schema.Struct({ keys: texts, limit: number, maxChars: number
       const found = previews.find((preview) => preview.key === canonicalKey(key))
       return found === undefined
         ? { key, status: "missing", items: [] }
-        : { key, status: "ok", items: found.messages.map(({ role, text }) => ({ role, text: cut(text) })) }
+        : { key, status: "ok", items: found.messages.map(({ role, text }) => ({ role, text: shown(text) })) }
     }),
   }))
 })
