@@ -64,6 +64,10 @@ export const browser = async (
       await page.goto(`${url}/chat`)
       await page.getByText("echo: hello from the browser").first().waitFor()
     }),
+    await step("shows a page of its settings after a reload", async () => {
+      await page.goto(`${url}/settings/devices`)
+      await page.getByText("Devices").first().waitFor()
+    }),
   ]
   const version = running.version()
   await running.close()

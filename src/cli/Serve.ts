@@ -22,7 +22,7 @@ const announce = Effect.fnUntraced(function* (configFile: string | undefined) {
   const settings = yield* GatewayConfig
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
-  const url = localUrl({ host, port })
+  const url = localUrl({ basePath: settings.basePath, host, port })
   const command = (words: string) => [thisCommand, words, ...targetFlags(settings, url, configFile)].join(" ")
   yield* Console.log(`Causeway ${VERSION} listens on ${url}
 
@@ -48,13 +48,13 @@ const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `
 
 /** The flags by which a client finds this gateway and its token, if it is not where clients look. */
 const targetFlags = (
-  { port, stateDir }: GatewaySettings,
+  { basePath, port, stateDir }: GatewaySettings,
   url: string,
   configFile: string | undefined,
 ): ReadonlyArray<string> => [
   // The file may hold the token, which stands on no command line.
   ...(configFile === undefined ? [] : ["--config", quoted(configFile)]),
-  ...(port === DEFAULTS.port ? [] : ["--url", url]),
+  ...(port === DEFAULTS.port && basePath === DEFAULTS.basePath ? [] : ["--url", url]),
   ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", quoted(stateDir)]),
 ]
 

@@ -21,7 +21,7 @@ import { gatewayUrl } from "./GatewayUrl.ts"
 import { knownOf } from "./KnownItems.ts"
 
 export interface ConnectionOptions {
-  /** The gateway's address, e.g. `ws://127.0.0.1:18789/rpc`. Left out, the scheme is `ws` and the path `/rpc`. */
+  /** The gateway's address, e.g. `ws://127.0.0.1:18789/rpc` or `https://host/causeway`. Left out, the scheme is `ws` and `/rpc` ends the path. */
   readonly url: string
   /** The gateway's token, or its password. Left out: for gateways with `auth: none`. */
   readonly token?: Redacted.Redacted<string> | string | undefined

@@ -1,12 +1,12 @@
 /**
- * GatewayUrl: from the address that a person or a gateway writes to the one where the contract is served. Pure.
+ * GatewayUrl: turns the address of a gateway, as a person writes it, into the URL of the contract. Pure.
  */
 
 const PATH = "/rpc"
 
 /**
- * `127.0.0.1:18789`, `http://127.0.0.1:18789` and `ws://127.0.0.1:18789/rpc` mean the same. A path other than `/` stays,
- * e.g. that of a proxy. Undefined: it is no address.
+ * Returns the URL of the contract, or `undefined` if the text is no address. `127.0.0.1:18789`, `http://127.0.0.1:18789`
+ * and `ws://127.0.0.1:18789/rpc` mean the same. A path is the gateway's base path, unless it ends with `/rpc`.
  */
 export const gatewayUrl = (written: string): URL | undefined => {
   const text = /^[a-z]+:\/\//i.test(written) ? written : `ws://${written}`
@@ -14,7 +14,8 @@ export const gatewayUrl = (written: string): URL | undefined => {
   if (parts === null) return undefined
   try {
     const url = new URL(`ws${parts[2]}://${parts[3]}`)
-    if (url.pathname === "/") url.pathname = PATH
+    const path = url.pathname.replace(/\/+$/, "")
+    url.pathname = path.endsWith(PATH) ? path : path + PATH
     return url
   } catch {
     return undefined

@@ -36,6 +36,15 @@ export const GatewaySettings = Schema.Struct({
     "/ws",
     "Where dashboards and JSON-RPC clients connect.",
   ),
+  basePath: option(
+    Schema.String.check(
+      Schema.isPattern(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)*$/, {
+        expected: "a path such as /causeway, without a slash at its end",
+      }),
+    ),
+    "",
+    "A path that every route, wire and page is below, e.g. /causeway. Set it behind a proxy that does not strip its prefix. Requests outside of it get 404.",
+  ),
   auth: option(
     Schema.Literals(["token", "none"]),
     "token",

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { hash, timingSafeEqual } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
 import { Device, DeviceGrant } from "../domain/Device.ts"
+import type { Role } from "../domain/Principal.ts"
 import type { TokenOf } from "./Devices.ts"
 
 const DeviceRow = Schema.Struct({ ...Device.fields, grants: Schema.fromJsonString(Schema.Array(DeviceGrant)) })
@@ -71,6 +72,14 @@ export const isToken = (db: DatabaseSync, { deviceId, role }: TokenOf, token: st
   const stored = row?.["token_hash"]
   return typeof stored === "string" && timingSafeEqual(Buffer.from(stored), Buffer.from(digest(token)))
 }
+
+/** 32 bytes in base64url. */
+const TOKEN = /^[\w-]{43}$/
+
+/** Whether any device has this token in the role. */
+export const isTokenOf = (db: DatabaseSync, role: Role, token: string): boolean =>
+  TOKEN.test(token) &&
+  db.prepare("SELECT 1 FROM device_grants WHERE role = ? AND token_hash = ?").get(role, digest(token)) !== undefined
 
 export const setLastUsed = (db: DatabaseSync, { deviceId, role }: TokenOf, at: number): void => {
   db.prepare("UPDATE device_grants SET last_used_at = ? WHERE device_id = ? AND role = ?").run(at, deviceId, role)

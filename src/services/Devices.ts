@@ -48,6 +48,8 @@ export class Devices extends Context.Service<
     /** In the order in which they were paired. */
     readonly all: () => ReadonlyArray<Device>
     readonly find: (deviceId: string) => Device | undefined
+    /** Whether this is the token of any device in the role `operator`, for requests that name no device. */
+    readonly isOperatorToken: (token: Redacted.Redacted<string>) => boolean
     /** What the token gives; undefined: it is not the token of that device in that role. Notes that it was used. */
     redeem(of: TokenOf, token: Redacted.Redacted<string>): Effect.Effect<DeviceGrant | undefined>
     /** Adds what is asked for to what the device may do; pairs it if it is new. */
@@ -168,6 +170,7 @@ export class Devices extends Context.Service<
       return Devices.of({
         all: () => [...devices.values()],
         find: (deviceId) => devices.get(deviceId),
+        isOperatorToken: (token) => Rows.isTokenOf(db, "operator", Redacted.value(token)),
         redeem,
         grant,
         issue,

@@ -1,16 +1,19 @@
 /**
- * CORS: what a browser must be told before a page of another origin sees an answer. Which pages may ask is decided
- * elsewhere (Origin.ts); this words the decision.
+ * CORS: the headers that a browser needs before it shows an answer to a page of another origin, and the answer to its
+ * preflight. Origin.ts decides which pages may ask. All routes for browsers are added by `add`.
  */
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Effect from "effect/Effect"
+import type * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpAccess from "./HttpAccess.ts"
 
 /** How long a browser may remember the answer to a preflight. */
 const MAX_AGE_SECONDS = "600"
 
-/** The answer, readable by the page that asked. Nobody else may be given it from a cache. */
-export const readable = (
-  { headers }: HttpServerRequest.HttpServerRequest,
+/** Returns the answer, readable by the page that asked. A cache must not give it to another page. */
+const readable = (
+  { headers }: HttpServerRequest,
   response: HttpServerResponse.HttpServerResponse,
 ): HttpServerResponse.HttpServerResponse => {
   const origin = headers["origin"]
@@ -18,13 +21,32 @@ export const readable = (
   return origin === undefined ? varying : HttpServerResponse.setHeader(varying, "access-control-allow-origin", origin)
 }
 
-/** The answer to a preflight of a page that may ask. */
-export const preflight = (methods: string): HttpServerResponse.HttpServerResponse =>
+const preflight = (method: string): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.empty({
     status: 204,
     headers: {
-      "access-control-allow-methods": methods,
+      "access-control-allow-methods": method,
       "access-control-allow-headers": "authorization, content-type",
       "access-control-max-age": MAX_AGE_SECONDS,
     },
   })
+
+type Respond = (
+  request: HttpServerRequest,
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpRouter.RouteContext>
+
+/** Adds a route that pages of allowed origins may call, with the answer to their preflight. */
+export const add = Effect.fnUntraced(function* (
+  router: HttpRouter.HttpRouter,
+  method: "GET" | "POST",
+  path: HttpRouter.PathInput,
+  respond: Respond,
+) {
+  const isAllowed = yield* HttpAccess.pages
+  yield* router.add(method, path, (request) =>
+    Effect.map(respond(request), (response) => (isAllowed(request) ? readable(request, response) : response)),
+  )
+  yield* router.add("OPTIONS", path, (request) =>
+    Effect.succeed(isAllowed(request) ? readable(request, preflight(method)) : HttpAccess.foreign),
+  )
+})

@@ -12,9 +12,11 @@ import { SESSION_KEY_CHARS } from "../domain/Bounds.ts"
 import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import * as BugReports from "../services/BugReports.ts"
+import * as BasePath from "./BasePath.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import { isLoopback } from "./Origin.ts"
-import * as NothingHere from "./NothingHere.ts"
+import { FallbackRoute, isRouteNotFound } from "./FallbackRoute.ts"
+import { RouteTable } from "./RouteTable.ts"
 import { Sockets } from "./Sockets.ts"
 import { Upgrades } from "./Upgrades.ts"
 import { Wires } from "./Wires.ts"
@@ -101,10 +103,16 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const sockets = yield* Sockets
   const upgrades = yield* Upgrades
   const scope = yield* Effect.scope
-  const routes = yield* Effect.provideService(HttpRouter.toHttpEffect(app), HttpRouter.RouterConfig, routing)
-  const nothingHere = NothingHere.answer(config.path)
-  const answers = Effect.catchIf(routes, NothingHere.isRouteNotFound, ({ reason }) =>
-    Effect.succeed(nothingHere(reason.request)),
+  const fallback = yield* FallbackRoute
+  const table = new RouteTable(routing)
+  const recording = Layer.effect(
+    HttpRouter.HttpRouter,
+    Effect.map(HttpRouter.HttpRouter, (router) => table.recording(router)),
+  )
+  const routed = HttpRouter.toHttpEffect(Layer.provide(app, recording))
+  const routes = yield* Effect.provideService(routed, HttpRouter.RouterConfig, routing)
+  const answers = Effect.catchIf(routes, isRouteNotFound, ({ reason: { request } }) =>
+    fallback.answer(request, table.methodsAt(request.url)),
   )
   const handle = yield* NodeHttpServer.makeHandler(answers, { scope })
   const server = yield* Effect.acquireRelease(
@@ -117,8 +125,8 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
     ),
     (server) => Effect.andThen(sockets.closeAll(CloseCodes.restart), close(server)),
   )
-  server.on("request", handle)
-  server.on("upgrade", upgrades.handle)
+  server.on("request", BasePath.onRequest(config.basePath, handle))
+  server.on("upgrade", BasePath.onUpgrade(config.basePath, upgrades.handle))
   const port = yield* listen(server, config.host, config.port)
   const authority = config.host.includes(":") ? `[${config.host}]:${port}` : `${config.host}:${port}`
   yield* Effect.logInfo(`listening on ${authority}`)
@@ -129,6 +137,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
 export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
   Layer.effect(ListeningAddress, serve(app)).pipe(
     Layer.provide(Upgrades.layer),
+    Layer.provide(FallbackRoute.layer),
     Layer.provideMerge(Sockets.layer),
     Layer.provide(Wires.layer),
     Layer.provide(BugReports.layer),

@@ -1,6 +1,6 @@
 /**
- * The probes of load balancers and supervisors: alive as long as there is an answer, ready while work would be taken.
- * It knows nothing of how health is found out: that is services/System.ts.
+ * The probes of load balancers and supervisors: the gateway is alive while it answers, and ready while it takes work.
+ * services/System.ts determines the health.
  */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -21,14 +21,6 @@ const ready = Effect.gen(function* () {
   })
 })
 
-/** Probes only look: whatever else is tried is told so, as by OpenClaw's own gateway. */
-const onlyLooking = Effect.succeed(
-  HttpServerResponse.text("Method Not Allowed", { status: 405, headers: { allow: "GET, HEAD" } }),
-)
-
-const PATHS = ["/health", "/healthz", "/ready", "/readyz"] as const
-const CHANGES = ["POST", "PUT", "PATCH", "DELETE"] as const
-
 export const layer = HttpRouter.use((router) =>
   Effect.flatMap(ready, (ready) =>
     router.addAll([
@@ -36,7 +28,6 @@ export const layer = HttpRouter.use((router) =>
       HttpRouter.route("GET", "/healthz", alive),
       HttpRouter.route("GET", "/ready", ready),
       HttpRouter.route("GET", "/readyz", ready),
-      ...PATHS.flatMap((path) => CHANGES.map((method) => HttpRouter.route(method, path, onlyLooking))),
     ]),
   ),
 )

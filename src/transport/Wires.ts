@@ -13,6 +13,7 @@ import type { Unauthenticated } from "../domain/Refusal.ts"
 import type { Admission, AdmissionError, Credentials, Source } from "../services/Authenticator.ts"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Merge } from "./Outbox.ts"
+import { normalizePath } from "./RequestTarget.ts"
 
 /** How a client came: what its HTTP request says of it. */
 export interface Arrival extends Source {
@@ -94,11 +95,14 @@ export interface Wire extends WireTraits {
 export class Wires extends Context.Service<
   Wires,
   {
-    /** Spoken at the path until the scope closes. */
+    /** Mounts the wire at the path, with or without a slash at its end, until the scope closes. */
     mount(path: string, wire: Wire): Effect.Effect<void, never, Scope.Scope>
     /** Spoken wherever nothing else is, until the scope closes. */
     mountElsewhere(wire: Wire): Effect.Effect<void, never, Scope.Scope>
+    /** `path`: as `pathOf` of RequestTarget.ts returns it. */
     readonly at: (path: string) => Wire | undefined
+    /** Whether a wire is mounted at the path itself. */
+    readonly isMounted: (path: string) => boolean
   }
 >()("causeway/transport/Wires") {
   static readonly layer: Layer.Layer<Wires> = Layer.sync(Wires, () => {
@@ -111,9 +115,10 @@ export class Wires extends Context.Service<
         () => Effect.sync(() => table.delete(path)),
       )
     return Wires.of({
-      mount,
+      mount: (path, wire) => mount(normalizePath(path), wire),
       mountElsewhere: (wire) => mount(ELSEWHERE, wire),
       at: (path) => table.get(path) ?? table.get(ELSEWHERE),
+      isMounted: (path) => table.has(path),
     })
   })
 }

@@ -9,6 +9,9 @@ describe("the address that a person types", () => {
     ["https://gateway.example.org", "wss://gateway.example.org/rpc"],
     ["wss://gateway.example.org/causeway/rpc", "wss://gateway.example.org/causeway/rpc"],
     ["[::1]:4000", "ws://[::1]:4000/rpc"],
+    ["127.0.0.1:4000/causeway", "ws://127.0.0.1:4000/causeway/rpc"],
+    ["https://gateway.example.org/causeway/", "wss://gateway.example.org/causeway/rpc"],
+    ["https://gateway.example.org/a/rpc/?x=1", "wss://gateway.example.org/a/rpc?x=1"],
   ])("%s is %s", (typed, url) => {
     expect(gatewayUrl(typed)?.href).toBe(url)
   })

@@ -34,7 +34,7 @@ const handshake = {
 
 describe("an upgrade", () => {
   layer(stubGateway({ allowedOrigins: ["https://dash.example.org"] }), { excludeTestServices: true })((it) => {
-    it.effect.each(["/", "/nowhere", "/rpc/", "/rpcs", "/RPC", "/%72pc"])("to %s finds nothing spoken there", (path) =>
+    it.effect.each(["/", "/nowhere", "/rpcs", "/RPC", "/%72pc"])("to %s finds nothing spoken there", (path) =>
       Effect.gen(function* () {
         const { body, status } = yield* ask(path, handshake)
         expect({ status, body }).toEqual({ status: 404, body: '{"error":"nothing is spoken here"}' })

@@ -11,6 +11,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Connections } from "../../services/Connections.ts"
+import * as Cors from "../Cors.ts"
 import { DialectServer } from "../DialectServer.ts"
 import * as HttpAccess from "../HttpAccess.ts"
 import { HttpPeer } from "./HttpPeer.ts"
@@ -69,4 +70,6 @@ const post = Effect.gen(function* () {
     )
 })
 
-export const layer = HttpRouter.use((router) => Effect.flatMap(post, (post) => router.add("POST", "/jsonrpc", post)))
+export const layer = HttpRouter.use((router) =>
+  Effect.flatMap(post, (post) => Cors.add(router, "POST", "/jsonrpc", post)),
+)

@@ -88,24 +88,11 @@ const answer = Effect.gen(function* () {
 export const layer = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const answerTo = yield* answer
-    const isAllowed = yield* HttpAccess.pages
-
-    const preflight = (request: HttpServerRequest) =>
-      isAllowed(request) ? Cors.readable(request, Cors.preflight("GET")) : HttpAccess.foreign
-
     for (const route of routes) {
       const respond = answerTo(route)
-      const get = (request: HttpServerRequest) =>
-        respond(request).pipe(
-          Effect.catch((refusal) => Effect.succeed(refusal)),
-          Effect.map((response) => (isAllowed(request) ? Cors.readable(request, response) : response)),
-        )
-      yield* router.add("GET", route.path, get)
-      yield* router.add("OPTIONS", route.path, (request) => Effect.succeed(preflight(request)))
-    }
-    // Not `*`, which would have HEAD, too: what has no answer to it is asked for the one to GET.
-    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const) {
-      yield* router.add(method, "/api/*", HttpAccess.problem(404, "nothing is here"))
+      yield* Cors.add(router, "GET", route.path, (request) =>
+        Effect.catch(respond(request), (refusal) => Effect.succeed(refusal)),
+      )
     }
   }),
 )

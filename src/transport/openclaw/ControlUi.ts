@@ -1,23 +1,26 @@
 /**
- * OpenClaw's Control UI, where its folder is configured: static files with the page for every path that is none of the
- * gateway's own, the configuration that it asks for before it connects, and the policy that it runs under. The files are
- * not part of this gateway.
+ * ControlUi: OpenClaw's Control UI, where its folder is configured: its files, its page at all other paths, the
+ * configuration that the page asks for, and the policy that it runs under. The files are not part of this gateway.
  */
 import { createHash } from "node:crypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
 import * as HttpRouter from "effect/http/HttpRouter"
-import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpStaticServer from "effect/http/HttpStaticServer"
 import { MAIN_AGENT } from "../../domain/Agent.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 import { VERSION } from "../../domain/Version.ts"
+import { Devices } from "../../services/Devices.ts"
+import { FallbackRoute } from "../FallbackRoute.ts"
 import * as HttpAccess from "../HttpAccess.ts"
+import { pathOf } from "../RequestTarget.ts"
+import { presentedToken } from "../Upgrades.ts"
+import * as ControlUiFiles from "./ControlUiFiles.ts"
 
 /** Where generations of the page ask for it. */
 const CONFIG_PATHS = [
@@ -26,21 +29,35 @@ const CONFIG_PATHS = [
   "/__openclaw__/control-ui-config.json",
 ] as const
 
-const pageConfig = {
-  basePath: "",
+/** Paths of programs: a program that asks for what is not there gets 404, not a page. */
+const PROGRAMS = /^\/(?:api|hooks|mcp|v1|__openclaw|__openclaw__)(?:\/|$)/
+
+const takesPages = ({ headers: { accept = "*/*" } }: HttpServerRequest): boolean =>
+  accept.includes("text/html") || accept.includes("*/*")
+
+const pageConfig = (basePath: string) => ({
+  basePath,
   assistantName: "Assistant",
   assistantAvatar: "A",
   assistantAgentId: MAIN_AGENT,
   serverVersion: VERSION,
-}
+  terminalEnabled: false,
+  cliAgentsEnabled: false,
+  embedSandbox: "strict",
+  allowExternalEmbedUrls: false,
+  automaticallyFetchFavicons: false,
+  communityInvite: false,
+  pluginAssetsRequireAuth: true,
+  pluginFrameGrants: [],
+})
 
-/** The page's own scripts within its text, which its policy lets run by their hashes alone. */
+/** Returns the page's own scripts, which its policy allows by their hashes. */
 export const inlineScripts = (html: string): ReadonlyArray<string> =>
   Array.from(html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([^]*?)<\/script>/g), ([, script]) => script ?? "")
 
 const hashOf = (script: string): string => `'sha256-${createHash("sha256").update(script).digest("base64")}'`
 
-/** Nothing runs, frames or is framed but what comes from here. */
+/** Returns a policy under which only files of this origin run, and nothing frames the page. */
 export const contentSecurityPolicy = (html: string): string =>
   [
     "default-src 'self'",
@@ -55,12 +72,12 @@ export const contentSecurityPolicy = (html: string): string =>
     "connect-src 'self' ws: wss: data:",
   ].join("; ")
 
-const protection = (html: string) => ({
-  "content-security-policy": contentSecurityPolicy(html),
+const protection = {
+  "cache-control": "no-cache",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "x-frame-options": "DENY",
-})
+}
 
 const missing = (folder: string) =>
   new StartupError({
@@ -69,28 +86,77 @@ const missing = (folder: string) =>
   })
 
 const serve = Effect.fnUntraced(function* (folder: string) {
+  const { basePath } = yield* GatewayConfig
   const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const router = yield* HttpRouter.HttpRouter
-  const access = yield* HttpAccess.make
-  const html = yield* Effect.mapError(fs.readFileString(path.join(folder, "index.html")), () => missing(folder))
-  const files = yield* Effect.mapError(
-    HttpStaticServer.make({ root: folder, spa: true, cacheControl: "no-cache" }),
-    () => missing(folder),
-  )
-  const headers = protection(html)
-  const config = (request: HttpServerRequest) =>
-    Effect.match(access(request), {
-      onFailure: (refusal) => refusal,
-      onSuccess: () => HttpServerResponse.jsonUnsafe(pageConfig, { headers }),
+  const fallback = yield* FallbackRoute
+  const find = yield* Effect.mapError(ControlUiFiles.make(folder), () => missing(folder))
+  const files = yield* Effect.mapError(HttpStaticServer.make({ root: folder, index: undefined }), () => missing(folder))
+  if ((yield* find("index.html")) === undefined) return yield* missing(folder)
+
+  /** Reads the page each time: an update of the package replaces it, and the names of its scripts with it. */
+  const page = Effect.gen(function* () {
+    const index = yield* find("index.html")
+    if (index === undefined) return undefined
+    const html = ControlUiFiles.rooted(yield* fs.readFileString(index.path), basePath)
+    return HttpServerResponse.text(html, {
+      contentType: "text/html; charset=utf-8",
+      headers: { ...protection, "content-security-policy": contentSecurityPolicy(html) },
     })
-  yield* router.addAll([
-    ...CONFIG_PATHS.map((path) => HttpRouter.route("GET", path, config)),
-    HttpRouter.route("GET", "/*", Effect.map(files, HttpServerResponse.setHeaders(headers))),
-  ])
+  }).pipe(Effect.orElseSucceed(() => undefined))
+
+  const file = Effect.fnUntraced(
+    function* (request: HttpServerRequest, name: string) {
+      const found = yield* find(name)
+      if (found === undefined) return undefined
+      const asked = request.modify({ url: `/${found.name.split("/").map(encodeURIComponent).join("/")}` })
+      const response = yield* Effect.provideService(files, HttpServerRequest, asked)
+      return HttpServerResponse.setHeaders(response, {
+        ...protection,
+        "content-security-policy": contentSecurityPolicy(""),
+      })
+    },
+    Effect.orElseSucceed(() => undefined),
+  )
+
+  yield* fallback.add((request) => {
+    const path = pathOf(request.url)
+    if (PROGRAMS.test(path)) return Effect.undefined
+    const asked = ControlUiFiles.askedBy(path)
+    switch (asked._tag) {
+      case "Page":
+        return takesPages(request) ? page : Effect.undefined
+      case "File":
+        return file(request, asked.name)
+      case "Nothing":
+        return Effect.undefined
+    }
+  })
 })
 
+/**
+ * The page sends the token of its device, where it has one, and else the shared one. So the device token is looked up
+ * first: it is not a wrong shared token.
+ */
+const configRoutes = HttpRouter.use((router) =>
+  Effect.gen(function* () {
+    const { basePath } = yield* GatewayConfig
+    const devices = yield* Devices
+    const access = yield* HttpAccess.make
+    const isAllowed = yield* HttpAccess.pages
+    const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
+
+    const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
+      const token = presentedToken(request.headers["authorization"], request.originalUrl)
+      if (isAllowed(request) && token !== undefined && devices.isOperatorToken(token)) return config
+      return yield* Effect.match(access(request), { onFailure: (refusal) => refusal, onSuccess: () => config })
+    })
+    yield* router.addAll(CONFIG_PATHS.map((path) => HttpRouter.route("GET", path, answer)))
+  }),
+)
+
 /** Without effect where no folder is configured. */
-export const layer = Layer.effectDiscard(
-  Effect.flatMap(GatewayConfig, ({ controlUiDir }) => (controlUiDir === undefined ? Effect.void : serve(controlUiDir))),
+export const layer = Layer.unwrap(
+  Effect.map(GatewayConfig, ({ controlUiDir }) =>
+    controlUiDir === undefined ? Layer.empty : Layer.mergeAll(Layer.effectDiscard(serve(controlUiDir)), configRoutes),
+  ),
 ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))

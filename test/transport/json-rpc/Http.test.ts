@@ -23,7 +23,10 @@ const post = Effect.fnUntraced(function* ({ body, headers = {} }: Sent) {
 const call = (method: string, params = {}) => JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })
 
 describe("POST /jsonrpc", () => {
-  const gateway = TestGateway.layer({ limits: { frameBytes: 10_000, authFailureDelayMs: 1 } })
+  const gateway = TestGateway.layer({
+    limits: { frameBytes: 10_000, authFailureDelayMs: 1 },
+    allowedOrigins: ["https://dash.example.org"],
+  })
   it.layer(gateway, { excludeTestServices: true })((it) => {
     it.effect("answers a call, and waits for the reply of a send", () =>
       Effect.gen(function* () {
@@ -71,6 +74,38 @@ describe("POST /jsonrpc", () => {
         expect([without.status, without.headers.get("www-authenticate")]).toEqual([401, "Bearer"])
         expect((yield* post({ body, headers: { authorization: "Bearer wrong" } })).status).toBe(401)
         expect((yield* post({ body, headers: { origin: "https://evil.example" } })).status).toBe(403)
+      }),
+    )
+
+    it.effect("answers the preflight of an allowed page, which then may read every answer", () =>
+      Effect.gen(function* () {
+        const { url } = yield* TestGateway.TestGateway
+        const preflight = (origin: string) =>
+          Effect.promise(() =>
+            fetch(`${url}/jsonrpc`, {
+              method: "OPTIONS",
+              headers: {
+                origin,
+                "access-control-request-method": "POST",
+                "access-control-request-headers": "authorization,content-type",
+              },
+            }),
+          )
+        const origin = "https://dash.example.org"
+        const { headers, status } = yield* preflight(origin)
+        expect(status).toBe(204)
+        expect(headers.get("access-control-allow-origin")).toBe(origin)
+        expect(headers.get("access-control-allow-methods")).toBe("POST")
+        expect(headers.get("access-control-allow-headers")).toBe("authorization, content-type")
+        expect((yield* preflight("https://evil.example")).status).toBe(403)
+        const bad = [{}, { authorization: "Bearer wrong" }, { "content-type": "text/plain" }]
+        for (const more of bad) {
+          const answer = yield* post({ body: call("ping"), headers: { origin, ...more } })
+          expect(answer.headers.get("access-control-allow-origin")).toBe(origin)
+          expect(answer.headers.get("vary")).toBe("origin")
+        }
+        const foreign = yield* post({ body: call("ping"), headers: { origin: "https://evil.example" } })
+        expect(foreign.headers.get("access-control-allow-origin")).toBeNull()
       }),
     )
 

@@ -134,11 +134,13 @@ gateway()("a script", (it) => {
       for (const [path, method] of [
         ["/api/weather", "GET"],
         ["/api/sessions/x", "GET"],
-        ["/api/sessions", "POST"],
+        ["/api/weather", "POST"],
       ] as const) {
         const { body, status } = yield* ask(path, { method })
         expect([status, body]).toEqual([404, { error: "nothing is here" }])
       }
+      const { body, status } = yield* ask("/api/sessions", { method: "POST" })
+      expect([status, body]).toEqual([405, { error: "POST is not allowed here" }])
     }),
   )
 
