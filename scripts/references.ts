@@ -3,7 +3,6 @@
  * programs. `node scripts/references.ts` writes them; a test compares them with what is committed.
  */
 import * as Context from "effect/Context"
-import * as Schema from "effect/Schema"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -12,26 +11,8 @@ import { GatewayRpcs } from "../src/domain/GatewayRpcs.ts"
 import { RequiredScope } from "../src/domain/Principal.ts"
 import { Refusal } from "../src/domain/Refusal.ts"
 import { Summary } from "../src/domain/Summary.ts"
+import { errorsOf, type Json, JsonSchemas } from "../src/transport/JsonSchemas.ts"
 import manifest from "../package.json" with { type: "json" }
-
-type Json = { readonly [key: string]: unknown }
-
-/** Definitions shared by all schemas of the references, filled as schemas are rendered. */
-const definitions = new Map<string, Json>()
-
-const render = (schema: Schema.Top, root: string): Json => {
-  const document = Schema.toJsonSchemaDocument(schema)
-  const relocate = (value: unknown): unknown =>
-    JSON.parse(
-      JSON.stringify(value)
-        .replaceAll('"#/$defs/', `"${root}`)
-        .replaceAll(/Encoded"/g, '"'),
-    ) as unknown
-  for (const [name, definition] of Object.entries(document.definitions)) {
-    definitions.set(name.replace(/Encoded$/, ""), relocate(definition) as Json)
-  }
-  return relocate(document.schema) as Json
-}
 
 interface Method {
   readonly name: string
@@ -43,12 +24,7 @@ interface Method {
   readonly errors: ReadonlyArray<string>
 }
 
-const errorsOf = (schema: Json): ReadonlyArray<string> => {
-  const refs = "anyOf" in schema ? (schema["anyOf"] as ReadonlyArray<Json>) : [schema]
-  return refs.flatMap((ref) => (typeof ref["$ref"] === "string" ? [ref["$ref"].split("/").at(-1)!] : []))
-}
-
-const methods = (root: string): ReadonlyArray<Method> =>
+const methods = (schemas: JsonSchemas): ReadonlyArray<Method> =>
   Array.from(GatewayRpcs.requests.values(), (request) => {
     const rpc: Rpc.AnyWithProps = request
     const stream = RpcSchema.isStreamSchema(rpc.successSchema)
@@ -57,11 +33,13 @@ const methods = (root: string): ReadonlyArray<Method> =>
       summary: Context.get(rpc.annotations, Summary),
       scope: Context.get(rpc.annotations, RequiredScope),
       stream,
-      payload: render(rpc.payloadSchema, root),
-      result: render(RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema.success : rpc.successSchema, root),
+      payload: schemas.render(rpc.payloadSchema),
+      result: schemas.render(
+        RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema.success : rpc.successSchema,
+      ),
       errors: [
-        ...errorsOf(render(rpc.errorSchema, root)),
-        ...(RpcSchema.isStreamSchema(rpc.successSchema) ? errorsOf(render(rpc.successSchema.error, root)) : []),
+        ...errorsOf(schemas.render(rpc.errorSchema)),
+        ...(RpcSchema.isStreamSchema(rpc.successSchema) ? errorsOf(schemas.render(rpc.successSchema.error)) : []),
       ],
     }
   }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -105,8 +83,9 @@ const typeRows = ([name, schema]: readonly [string, Json]): ReadonlyArray<string
 }
 
 const methodsPage = (): string => {
-  const all = methods("#/$defs/")
-  const refusals = errorsOf(render(Refusal, "#/$defs/"))
+  const schemas = new JsonSchemas("#/$defs/")
+  const all = methods(schemas)
+  const refusals = errorsOf(schemas.render(Refusal))
   const section = (method: Method) =>
     [
       `## ${method.name}`,
@@ -119,9 +98,7 @@ const methodsPage = (): string => {
       ...(method.errors.length > 0 ? [`- errors: ${method.errors.map((error) => `\`${error}\``).join(", ")}`] : []),
       "",
     ].join("\n")
-  const types = Array.from(definitions)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(typeRows)
+  const types = Object.entries(schemas.definitions()).flatMap(typeRows)
   return [
     "# Methods",
     "",
@@ -148,7 +125,8 @@ const methodsPage = (): string => {
 }
 
 const schemaDocument = (): Json => {
-  const all = methods("#/$defs/")
+  const schemas = new JsonSchemas("#/$defs/")
+  const all = methods(schemas)
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "Causeway gateway contract",
@@ -165,13 +143,14 @@ const schemaDocument = (): Json => {
         },
       ]),
     ),
-    $defs: Object.fromEntries(Array.from(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    $defs: schemas.definitions(),
   }
 }
 
 /** AsyncAPI 3.0: the frames of `/rpc` (effect/rpc's JSON serialization) with the contract's payloads in them. */
 const asyncApi = (): Json => {
-  const all = methods("#/components/schemas/")
+  const schemas = new JsonSchemas("#/components/schemas/")
+  const all = methods(schemas)
   const key = (name: string) => name.replaceAll(".", "_")
   const id = { anyOf: [{ type: "string" }, { type: "integer" }] }
   const message = (name: string, title: string, payload: Json) => [name, { name, title, payload }] as const
@@ -254,23 +233,18 @@ const asyncApi = (): Json => {
     ),
     components: {
       messages,
-      schemas: Object.fromEntries(Array.from(definitions).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+      schemas: schemas.definitions(),
     },
   }
 }
 
 const pretty = (document: Json): string => `${JSON.stringify(document, null, 2)}\n`
 
-const fresh = <A>(make: () => A): A => {
-  definitions.clear()
-  return make()
-}
-
 /** Every generated file, by its path in the repository. */
 export const references = (): Readonly<Record<string, string>> => ({
-  "docs/protocol/methods.md": fresh(methodsPage),
-  "docs/protocol/schema.json": pretty(fresh(schemaDocument)),
-  "docs/protocol/asyncapi.json": pretty(fresh(asyncApi)),
+  "docs/protocol/methods.md": methodsPage(),
+  "docs/protocol/schema.json": pretty(schemaDocument()),
+  "docs/protocol/asyncapi.json": pretty(asyncApi()),
 })
 
 if (import.meta.main) {

@@ -75,8 +75,9 @@ export class Runs extends Context.Service<
 const newSession = (key: string, agentId: string, send: SendPayload, createdAt: number): NewSession => ({
   key,
   agentId,
-  channel: send.channel ?? null,
-  peerId: send.peerId ?? null,
+  // Empty means left out.
+  channel: send.channel || null,
+  peerId: send.peerId || null,
   createdAt,
   ...defaultSettings(key, send.peerId),
 })

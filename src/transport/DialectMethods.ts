@@ -8,12 +8,22 @@ import type { Scope } from "../domain/Principal.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 
+/** What a dialect's reference says of a method of its own. */
+export interface About {
+  readonly summary: string
+  readonly result: Schema.Top
+  /** The parameter that may go by position. Left out: the one that is required. */
+  readonly positional?: string
+}
+
 export type Method =
   | { readonly _tag: "Contract"; readonly codec: MethodCodec }
   /** Calls methods of the contract as the client, and makes one answer of theirs. */
   | {
       readonly _tag: "Own"
       readonly inquire: (params: unknown) => Inquiry.Inquiry<unknown>
+      readonly params: Schema.Top
+      readonly about?: About | undefined
       /** What the caller needs besides what the methods need that it calls. */
       readonly scope?: Scope
     }
@@ -21,7 +31,7 @@ export type Method =
   | { readonly _tag: "Subscribe" }
   | { readonly _tag: "Unsubscribe" }
 
-const SUBSCRIBE = "events.subscribe"
+export const SUBSCRIBE = "events.subscribe"
 
 /** Ends a subscription. The native wire has no need of it: there a subscription is a call, and ends as calls do. */
 const UNSUBSCRIBE = "events.unsubscribe"
@@ -36,10 +46,16 @@ export const contractMethods: ReadonlyMap<string, Method> = new Map<string, Meth
 ])
 
 /** A method of a dialect's own: what it takes, in the dialect's names, and what it asks of the contract. */
-export const own = <P, I>(params: Schema.Codec<P, I>, inquire: (params: P) => Inquiry.Inquiry<unknown>): Method => {
+export const own = <P, I>(
+  params: Schema.Codec<P, I>,
+  inquire: (params: P) => Inquiry.Inquiry<unknown>,
+  about?: About,
+): Method => {
   const decode = Schema.decodeUnknownResult(Schema.toCodecJson(params))
   return {
     _tag: "Own",
+    params,
+    about,
     inquire: (json) =>
       Result.match(decode(json), {
         onFailure: ({ message }) => Inquiry.failed({ _tag: "InvalidParams", issue: message }),

@@ -20,6 +20,12 @@ const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 /** Stands in the queue for a frame that asks for nothing: it takes its place in the turns like any other. */
 const NOTHING = Buffer.alloc(0)
 
+/** Returns the text without a byte order mark, which some clients put first and JSON does not have (RFC 8259 8.1). */
+const textOf = (frame: Buffer): string =>
+  frame.length > 2 && frame[0] === 0xef && frame[1] === 0xbb && frame[2] === 0xbf
+    ? frame.toString("utf8", 3)
+    : frame.toString()
+
 /** What can be told to wait. */
 interface Source {
   pause(): void
@@ -76,7 +82,7 @@ export class Inbox {
       const taken = Queue.takeUnsafe(this.#queue)
       if (taken === undefined || taken._tag === "Failure") break
       bytes += taken.value.length
-      if (taken.value !== NOTHING) frames.push(taken.value.toString())
+      if (taken.value !== NOTHING) frames.push(textOf(taken.value))
     }
     this.#bytes -= bytes
     const left = Queue.sizeUnsafe(this.#queue)

@@ -12,6 +12,7 @@ export interface Request {
   /** Undefined: a notification, to which nothing is answered. */
   readonly id: Id | undefined
   readonly method: string
+  /** Undefined: left out, or null. */
   readonly params: unknown
 }
 
@@ -22,7 +23,13 @@ export interface Invalid {
   readonly issue: string
 }
 
-export type Entry = Request | Invalid
+/** An answer, though the gateway asks nothing. It is not answered: two such sides would never stop. */
+export interface Answer {
+  readonly _tag: "Answer"
+  readonly id: undefined
+}
+
+export type Entry = Request | Invalid | Answer
 
 export interface Frame {
   readonly entries: ReadonlyArray<Entry>
@@ -54,19 +61,19 @@ export const readFrame = (text: string): Frame | undefined => {
   return { entries: json.map(readEntry), isBatch: true }
 }
 
+const answer: Answer = { _tag: "Answer", id: undefined }
+
 const invalid = (id: Id, issue: string): Invalid => ({ _tag: "Invalid", id, issue })
 
 const readEntry = (json: unknown): Entry => {
   if (!isObject(json)) return invalid(null, "a request must be an object")
   const { id, jsonrpc, method, params } = json
+  if (method === undefined && (Object.hasOwn(json, "result") || Object.hasOwn(json, "error"))) return answer
   if (!isId(id))
     return invalid(null, `id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
   if (jsonrpc !== "2.0") return invalid(id ?? null, 'jsonrpc must be "2.0"')
   if (typeof method !== "string") return invalid(id ?? null, "method must be a text")
-  if (params !== undefined && (typeof params !== "object" || params === null)) {
-    return invalid(id ?? null, "params must be an object or an array")
-  }
-  return { _tag: "Request", id, method, params }
+  return { _tag: "Request", id, method, params: params ?? undefined }
 }
 
 /**

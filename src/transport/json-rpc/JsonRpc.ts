@@ -16,7 +16,7 @@ import {
   writeResult,
 } from "./Envelope.ts"
 import * as Errors from "./Errors.ts"
-import { methods } from "./Methods.ts"
+import { methods, positionalOf } from "./Methods.ts"
 import { callItem, event, TYPING } from "./Notifications.ts"
 
 export interface JsonRpcRef extends Ref {
@@ -31,15 +31,31 @@ type In = Inbound<JsonRpcRef>
 
 const AUTHENTICATE = new Set(["authenticate", "gateway.authenticate"])
 
-const CANCEL = "$/cancel"
+/** The second name is that of the Language Server Protocol. */
+const CANCEL = new Set(["$/cancel", "$/cancelRequest"])
 
 /** Every client is told who is typing, as soon as it is known. */
 const followTyping: In = { _tag: "Follow", key: TYPING, filter: { topics: ["chat"] } }
 
 const isAnswered = (entry: Entry): boolean => entry._tag === "Invalid" || entry.id !== undefined
 
-/** Parameters go by name. An empty array names none. */
-const named = (params: unknown): unknown => (Array.isArray(params) && params.length === 0 ? undefined : params)
+/** By method: the parameter that may go by position. */
+const positionals = new Map<string, string>([...CANCEL].map((method) => [method, "id"]))
+for (const [name, method] of methods) {
+  const positional = positionalOf(method)
+  if (positional !== undefined) positionals.set(name, positional)
+}
+
+type Named = { readonly params: unknown } | { readonly issue: string }
+
+/** Parameters go by name. An empty array names none, and of a method with one required parameter one may go by position. */
+const named = (method: string, params: unknown): Named => {
+  if (!Array.isArray(params) || params.length === 0) return { params: Array.isArray(params) ? undefined : params }
+  const positional = positionals.get(method)
+  if (positional === undefined) return { issue: "parameters go by name, in an object" }
+  if (params.length > 1) return { issue: `only ${positional} may go by position, the others by name in an object` }
+  return { params: { [positional]: params[0] as unknown } }
+}
 
 const inBatch = ({ batch, place }: JsonRpcRef, answer: string): string | undefined =>
   batch === undefined ? answer : batch.put(place, answer)
@@ -74,19 +90,28 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
       const { id } = entry
       const ref = { id: id ?? undefined, answerTo: id, batch, place }
       if (isAnswered(entry)) place++
-      return entry._tag === "Invalid"
-        ? say(fail(ref, Errors.invalidRequest(entry.issue)))
-        : this.#readRequest(ref, entry, principal)
+      switch (entry._tag) {
+        case "Answer":
+          return []
+        case "Invalid":
+          return say(fail(ref, Errors.invalidRequest(entry.issue)))
+        case "Request":
+          return this.#readRequest(ref, entry, principal)
+      }
     })
   }
 
   #readRequest(ref: JsonRpcRef, request: Request, principal: Principal | undefined): ReadonlyArray<In> {
     const { method } = request
-    const params = named(request.params)
-    if (Array.isArray(params)) {
-      return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: "parameters go by name, in an object" })))
+    const isCancel = CANCEL.has(method)
+    if (!isCancel && !methods.has(method)) return [{ _tag: "Call", ref, method, params: undefined }]
+    if (request.params !== undefined && typeof request.params !== "object") {
+      return say(fail(ref, Errors.invalidRequest("params must be an object or an array")))
     }
-    if (method === CANCEL) return this.#cancel(ref, params)
+    const read = named(method, request.params)
+    if ("issue" in read) return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: read.issue })))
+    const { params } = read
+    if (isCancel) return this.#cancel(ref, params)
     if (principal === undefined && AUTHENTICATE.has(method)) {
       const token = isObject(params) && typeof params["token"] === "string" ? params["token"] : undefined
       return [{ _tag: "Identify", ref, token }]

@@ -26,7 +26,7 @@ const cut = HttpAccess.problem(400, "the body did not arrive")
 const broken = HttpAccess.problem(500, "internal error")
 const nothing = HttpServerResponse.empty({ status: 204 })
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /** Bytes that are no UTF-8 are no JSON either; an empty frame says so. */
 const decodeText = (body: ArrayBuffer): string => {

@@ -7,6 +7,8 @@ import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { contractMethods, type Method, own } from "../DialectMethods.ts"
 import { ask, failed, type Inquiry, known, map, type Result } from "../Inquiry.ts"
+import { type Json, onlyRequired } from "../JsonSchemas.ts"
+import { openRpc } from "./OpenRpc.ts"
 
 /** Left out or null, as clients have it whose language has no "left out". */
 const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -17,7 +19,7 @@ type Given<A> = { readonly [K in keyof A]?: NonNullable<A[K]> }
 const given = <A extends object>(fields: A): Given<A> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as Given<A>
 
-/** An empty text stands for nothing. */
+/** An empty text stands for nothing, where the gateways that clients know take it so. */
 const filled = (text: string | null | undefined): string | undefined =>
   text === null || text === "" ? undefined : text
 
@@ -45,8 +47,9 @@ const send = own(
     if (said === undefined) return textRequired
     const route = given({
       agentId: filled(agent_id),
-      channel: filled(channel) ?? "websocket",
-      peerId: filled(peer_id) ?? "ws-client",
+      // Only what is left out has a default. An empty peer is no peer: the message goes to the main session.
+      channel: channel ?? "websocket",
+      peerId: peer_id ?? "ws-client",
       accountId: filled(account_id),
       guildId: filled(guild_id),
     })
@@ -54,12 +57,28 @@ const send = own(
       map(replyOf(runId), (reply) => ({ agent_id: agentId, session_key: sessionKey, reply })),
     )
   },
+  {
+    summary: "Sends a message and answers with the reply. Bindings choose the agent, unless one is named.",
+    result: Schema.Struct({ agent_id: Schema.String, session_key: Schema.String, reply: Schema.String }),
+    // An error of its own says that it is missing.
+    positional: "text",
+  },
 )
 
 type BindingRow = Result<"bindings.set">
 
-const listBindings = own(Schema.Struct({}), () =>
-  ask("bindings.list", {}, ({ bindings }) => known(bindings.map(bindingRow))),
+const BindingInRow = Schema.Struct({
+  agent_id: Schema.String,
+  tier: Tier,
+  match_key: MatchKey,
+  match_value: Schema.String,
+  priority: Schema.Int,
+})
+
+const listBindings = own(
+  Schema.Struct({}),
+  () => ask("bindings.list", {}, ({ bindings }) => known(bindings.map(bindingRow))),
+  { summary: "All bindings, in the order in which they are asked.", result: Schema.Array(BindingInRow) },
 )
 
 const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: BindingRow) => ({
@@ -84,6 +103,10 @@ const setBinding = own(
       { agentId: agent_id, ...given({ tier, priority, matchKey: match_key, matchValue: match_value }) },
       (binding) => known({ ok: true, binding: describe(binding) }),
     ),
+  {
+    summary: "Makes a binding, or replaces the one with the same agent, key and value.",
+    result: Schema.Struct({ ok: Schema.Boolean, binding: Schema.String }),
+  },
 )
 
 const removeBinding = own(
@@ -92,6 +115,7 @@ const removeBinding = own(
     ask("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }, ({ removed }) =>
       known({ ok: removed }),
     ),
+  { summary: "Removes a binding, and says whether there was one.", result: Schema.Struct({ ok: Schema.Boolean }) },
 )
 
 const agentRow = ({ dmScope, id, model, name, personality }: Result<"agents.get">) => ({
@@ -102,7 +126,18 @@ const agentRow = ({ dmScope, id, model, name, personality }: Result<"agents.get"
   personality,
 })
 
-const listAgents = own(Schema.Struct({}), () => ask("agents.list", {}, ({ agents }) => known(agents.map(agentRow))))
+const AgentInRow = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  model: Schema.String,
+  dm_scope: DmScope,
+  personality: Schema.String,
+})
+
+const listAgents = own(Schema.Struct({}), () => ask("agents.list", {}, ({ agents }) => known(agents.map(agentRow))), {
+  summary: "All agents.",
+  result: Schema.Array(AgentInRow),
+})
 
 /** Registering what is there changes it: clients register their agents whenever they start. */
 const registerAgent = own(
@@ -120,6 +155,7 @@ const registerAgent = own(
       fault._tag === "Domain" && fault.error._tag === "AgentExists" ? ask("agents.update", agent, row) : failed(fault),
     )
   },
+  { summary: "Makes an agent, or changes the one with the same id.", result: AgentInRow },
 )
 
 const PAGE = 200
@@ -140,30 +176,60 @@ const countMessages = (
     return page.nextCursor === null ? known(Object.fromEntries(all)) : countMessages(prefix, all, page.nextCursor)
   })
 
-const listSessions = own(Schema.Struct({ agent_id: optional(Schema.String) }), ({ agent_id }) => {
-  const agentId = filled(agent_id)
-  return countMessages(agentId === undefined ? "" : `agent:${normalizeAgentId(agentId)}:`)
-})
-
-/** In the words of both gateways that clients know. */
-const status = own(Schema.Struct({}), () =>
-  ask("status", {}, ({ agents, bindings, connections, uptimeMs }) => {
-    const uptime = Math.round(uptimeMs / 100) / 10
-    return known({
-      uptime,
-      clients: connections,
-      agents,
-      running: true,
-      uptime_seconds: uptime,
-      connected_clients: connections,
-      agent_count: agents,
-      binding_count: bindings,
-    })
-  }),
+const listSessions = own(
+  Schema.Struct({ agent_id: optional(Schema.String) }),
+  ({ agent_id }) => {
+    const agentId = filled(agent_id)
+    return countMessages(agentId === undefined ? "" : `agent:${normalizeAgentId(agentId)}:`)
+  },
+  {
+    summary: "The number of messages by session, of all sessions or of an agent's.",
+    result: Schema.Record(Schema.String, Schema.Int),
+  },
 )
 
-/** The name of the contract's method in this dialect, whatever its own methods are called. */
+/** The fields of both gateways that clients know. */
+const status = own(
+  Schema.Struct({}),
+  () =>
+    ask("status", {}, ({ agents, bindings, connections, uptimeMs }) => {
+      const uptime = Math.round(uptimeMs / 100) / 10
+      return known({
+        uptime,
+        clients: connections,
+        agents,
+        running: true,
+        uptime_seconds: uptime,
+        connected_clients: connections,
+        agent_count: agents,
+        binding_count: bindings,
+      })
+    }),
+  {
+    summary: "How long the gateway has run, in seconds, and how many clients, agents and bindings it has.",
+    result: Schema.Struct({
+      uptime: Schema.Finite,
+      clients: Schema.Int,
+      agents: Schema.Int,
+      running: Schema.Boolean,
+      uptime_seconds: Schema.Finite,
+      connected_clients: Schema.Int,
+      agent_count: Schema.Int,
+      binding_count: Schema.Int,
+    }),
+  },
+)
+
+/** Before a name, it always means the contract's method. */
 const PREFIX = "gateway."
+
+/** The document is made when it is first asked for: most gateways are never asked. */
+let document: Inquiry<Json> | undefined
+
+const discover = own(Schema.Struct({}), () => (document ??= known(openRpc(methods, PREFIX))), {
+  summary: "This document.",
+  result: Schema.Record(Schema.String, Schema.Unknown),
+})
 
 export const methods: ReadonlyMap<string, Method> = new Map([
   ...Array.from(contractMethods, ([name, method]): [string, Method] => [PREFIX + name, method]),
@@ -176,4 +242,19 @@ export const methods: ReadonlyMap<string, Method> = new Map([
   ["agents.register", registerAgent],
   ["sessions.list", listSessions],
   ["status", status],
+  ["rpc.discover", discover],
 ])
+
+/** Returns the parameter that may go by position, if the method has one. */
+export const positionalOf = (method: Method): string | undefined => {
+  switch (method._tag) {
+    case "Contract":
+      return onlyRequired(method.codec.rpc.payloadSchema)
+    case "Own":
+      return method.about?.positional ?? onlyRequired(method.params)
+    case "Subscribe":
+      return undefined
+    case "Unsubscribe":
+      return "subscription"
+  }
+}

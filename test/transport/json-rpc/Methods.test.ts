@@ -41,6 +41,33 @@ describe("send", () => {
       }),
     )
 
+    it.effect("takes an empty peer for no peer, and an empty channel for no channel", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const nobody = yield* client.call("send", { text: "hi", channel: "slack", peer_id: "" })
+        expect(nobody.result).toMatchObject({ agent_id: "main", session_key: "agent:main:main" })
+        yield* client.call("agents.register", { id: "ada", name: "Ada", dm_scope: "per-channel-peer" })
+        yield* client.call("bindings.set", { agent_id: "ada", match_key: "channel", match_value: "websocket" })
+        const binding = { agent_id: "ada", match_key: "channel", match_value: "websocket" }
+        const absent = yield* client.call("send", { text: "hi", peer_id: "p" })
+        expect(absent.result).toMatchObject({ session_key: "agent:ada:websocket:direct:p" })
+        const empty = yield* client.call("send", { text: "hi", peer_id: "p", channel: "" })
+        expect(empty.result).toMatchObject({ session_key: "agent:main:direct:p" })
+        const named = yield* client.call("send", { text: "hi", agent_id: "ada", peer_id: "p", channel: "" })
+        expect(named.result).toMatchObject({ session_key: "agent:ada:unknown:direct:p" })
+        const { result } = yield* client.call("sessions.get", { key: "agent:ada:unknown:direct:p" })
+        expect(result.channel).toBeNull()
+        yield* client.call("bindings.remove", binding)
+      }),
+    )
+
+    it.effect("takes its text by position", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        expect((yield* client.call("send", ["hello"])).result).toMatchObject({ reply: "echo: hello" })
+      }),
+    )
+
     it.effect("takes null and empty texts for what was left out", () =>
       Effect.gen(function* () {
         const client = yield* open()
@@ -177,9 +204,44 @@ describe("agents, bindings, sessions, status", () => {
   })
 })
 
+describe("rpc.discover", () => {
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("answers with an OpenRPC document of every method, whose references all lead somewhere", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const { result } = yield* client.call("rpc.discover")
+        expect(result).toMatchObject({ openrpc: "1.3.2", info: { title: "Causeway gateway" } })
+        const names = result.methods.map(({ name }: { name: string }) => name)
+        expect(new Set(names).size).toBe(names.length)
+        const shown = new Set(names)
+        for (const name of methods.keys()) {
+          const plain = name.replace(/^gateway\./, "")
+          expect(shown.has(methods.get(plain) === methods.get(name) ? plain : name), name).toBe(true)
+        }
+        const schemas = new Set(Object.keys(result.components.schemas).map((name) => `#/components/schemas/${name}`))
+        for (const [, ref] of JSON.stringify(result).matchAll(/"\$ref":"([^"]*)"/g))
+          expect(schemas.has(ref!), ref).toBe(true)
+        for (const { name, params, result: answer, summary } of result.methods) {
+          expect(summary, name).not.toBe("")
+          expect(answer.schema, name).not.toEqual({})
+          const required = params.map(({ required }: { required: boolean }) => required)
+          expect(required, name).toEqual([...required].toSorted().toReversed())
+        }
+        const described = (wanted: string) => result.methods.find(({ name }: { name: string }) => name === wanted)
+        expect(described("sessions.get")).toMatchObject({
+          params: [{ name: "key", required: true, schema: { type: "string" } }],
+          "x-scope": "operator.read",
+        })
+        expect(described("chat.stream")).toMatchObject({ result: { schema: { type: "null" } } })
+        expect(described("gateway.agents.list")).toBeDefined()
+      }),
+    )
+  })
+})
+
 describe("the contract", () => {
   const ownNames = ["send", "bindings.list", "bindings.set", "bindings.remove", "agents.list", "agents.register"]
-  const taken = new Set([...ownNames, "sessions.list", "status"])
+  const taken = new Set([...ownNames, "sessions.list", "status", "rpc.discover"])
 
   it("is there under its own names where they are free, and always behind the prefix", () => {
     for (const name of GatewayRpcs.requests.keys()) {

@@ -100,14 +100,14 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("$/cancel ends a send that waits for its reply; the run goes on", () =>
+    it.effect("$/cancelRequest ends a send that waits for its reply; the run goes on", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("events.subscribe", { topics: ["chat"] })
         const id = client.send("send", { text: "/slow 500 on and on", peer_id: "cancelled" })
         const started = yield* client.itemsUntil(({ event }) => event?._tag === "RunStarted")
         const { runId, sessionKey } = started.at(-1).event
-        client.notify("$/cancel", { id })
+        client.notify("$/cancelRequest", { id })
         expect((yield* client.answerTo(id)).error).toMatchObject({ code: -32800 })
         const { result } = yield* client.call("runs.wait", { runId })
         expect(result).toMatchObject({ sessionKey, state: "done", reply: "echo: on and on" })

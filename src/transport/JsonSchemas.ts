@@ -1,0 +1,54 @@
+/**
+ * JsonSchemas: JSON Schemas of the contract's schemas, as the references of docs/protocol and `rpc.discover` show them.
+ * Named schemas are definitions, which all schemas of one document share.
+ */
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+
+export type Json = { readonly [key: string]: unknown }
+
+export class JsonSchemas {
+  readonly #root: string
+  readonly #definitions = new Map<string, Json>()
+
+  /** `root`: where the document keeps its definitions, e.g. `#/$defs/`. */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** Returns the schema of the JSON form, and adds the definitions that it refers to. */
+  render(schema: Schema.Top): Json {
+    const document = Schema.toJsonSchemaDocument(schema)
+    for (const [name, definition] of Object.entries(document.definitions)) {
+      this.#definitions.set(name.replace(/Encoded$/, ""), this.#relocate(definition))
+    }
+    return this.#relocate(document.schema)
+  }
+
+  /** Returns the definitions so far, by name and in the order of their names. */
+  definitions(): Readonly<Record<string, Json>> {
+    return Object.fromEntries(Array.from(this.#definitions).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  #relocate(value: unknown): Json {
+    return JSON.parse(
+      JSON.stringify(value)
+        .replaceAll('"#/$defs/', `"${this.#root}`)
+        .replaceAll(/Encoded"/g, '"'),
+    ) as Json
+  }
+}
+
+/** Returns the tags of a union of errors, given its JSON Schema. */
+export const errorsOf = (schema: Json): ReadonlyArray<string> => {
+  const refs = "anyOf" in schema ? (schema["anyOf"] as ReadonlyArray<Json>) : [schema]
+  return refs.flatMap((ref) => (typeof ref["$ref"] === "string" ? [ref["$ref"].split("/").at(-1)!] : []))
+}
+
+/** Returns the one member that a client must give, or `undefined` if there is no such member or more than one. */
+export const onlyRequired = (schema: Schema.Top): string | undefined => {
+  const ast = SchemaAST.toEncoded(schema.ast)
+  if (!SchemaAST.isObjects(ast)) return undefined
+  const required = ast.propertySignatures.filter(({ type }) => !SchemaAST.isOptional(type))
+  return required.length === 1 ? String(required[0]!.name) : undefined
+}

@@ -1,0 +1,114 @@
+/**
+ * OpenRpc: the document that `rpc.discover` answers with (https://spec.open-rpc.org, 1.3.2), made from the schemas of the
+ * contract and of this dialect's own methods.
+ */
+import * as Context from "effect/Context"
+import * as RpcSchema from "effect/rpc/RpcSchema"
+import { RequiredScope } from "../../domain/Principal.ts"
+import { Summary } from "../../domain/Summary.ts"
+import { VERSION } from "../../domain/Version.ts"
+import { type Method, SUBSCRIBE } from "../DialectMethods.ts"
+import { errorsOf, type Json, JsonSchemas } from "../JsonSchemas.ts"
+import { type MethodCodec, methodCodecs } from "../MethodCodecs.ts"
+import { codes } from "./Errors.ts"
+
+const DESCRIPTION = `Every method of the contract is here under the prefix "gateway." too, which is left out below where the name alone \
+means the same. A method with one required parameter takes it by position, all others by name. Items of streams come as notifications "$/item".`
+
+const ROOT = "#/components/schemas/"
+
+const NOTHING: Json = { type: "null" }
+
+const object = (properties: Readonly<Record<string, Json>>): Json => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+})
+
+interface Described {
+  readonly summary: string
+  readonly scope?: string | undefined
+  readonly params: Json
+  readonly result: Json
+  /** Of a stream: each value. */
+  readonly item?: Json | undefined
+  readonly errors?: ReadonlyArray<string>
+}
+
+/** Returns a descriptor for each member; required ones first, as the specification asks. */
+const paramsOf = ({ properties = {}, required = [] }: Json) => {
+  const names = new Set(required as ReadonlyArray<string>)
+  return Object.entries(properties as Readonly<Record<string, Json>>)
+    .map(([name, schema]) => ({ name, required: names.has(name), schema }))
+    .toSorted((a, b) => Number(b.required) - Number(a.required))
+}
+
+const methodOf = (name: string, { errors = [], item, params, result, scope, summary }: Described) => ({
+  name,
+  summary,
+  paramStructure: "either",
+  params: paramsOf(params),
+  result: { name: "result", schema: result },
+  errors: errors.map((_tag) => ({ code: codes.failed, message: _tag, data: { _tag } })),
+  ...(scope !== undefined && { "x-scope": scope }),
+  ...(item !== undefined && { "x-item": item }),
+})
+
+class Describer {
+  readonly schemas = new JsonSchemas(ROOT)
+
+  contract({ rpc, streams }: MethodCodec): Described {
+    const { errorSchema, successSchema: success } = rpc
+    const value = this.schemas.render(RpcSchema.isStreamSchema(success) ? success.success : success)
+    return {
+      summary: Context.get(rpc.annotations, Summary),
+      scope: Context.get(rpc.annotations, RequiredScope),
+      params: this.schemas.render(rpc.payloadSchema),
+      result: streams ? NOTHING : value,
+      item: streams ? value : undefined,
+      errors: [
+        ...errorsOf(this.schemas.render(errorSchema)),
+        ...(RpcSchema.isStreamSchema(success) ? errorsOf(this.schemas.render(success.error)) : []),
+      ],
+    }
+  }
+
+  describe(method: Method): Described {
+    switch (method._tag) {
+      case "Contract":
+        return this.contract(method.codec)
+      case "Own": {
+        const { about, params } = method
+        const result = about === undefined ? {} : this.schemas.render(about.result)
+        return { summary: about?.summary ?? "", params: this.schemas.render(params), result }
+      }
+      case "Subscribe":
+        return {
+          ...this.contract(methodCodecs.get(SUBSCRIBE)!),
+          result: object({ subscription: { type: "string" } }),
+        }
+      case "Unsubscribe":
+        return {
+          summary: "Ends a subscription.",
+          params: object({ subscription: { type: "string" } }),
+          result: object({ unsubscribed: { type: "boolean" } }),
+        }
+    }
+  }
+}
+
+/** Returns the document. `prefix`: of names that always mean the contract's method. */
+export const openRpc = (methods: ReadonlyMap<string, Method>, prefix: string): Json => {
+  const describer = new Describer()
+  const shown = [...methods].filter(
+    ([name, method]) => !name.startsWith(prefix) || methods.get(name.slice(prefix.length)) !== method,
+  )
+  return {
+    openrpc: "1.3.2",
+    info: { title: "Causeway gateway", version: VERSION, description: DESCRIPTION, license: { name: "MIT" } },
+    methods: shown
+      .map(([name, method]) => methodOf(name, describer.describe(method)))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    components: { schemas: describer.schemas.definitions() },
+  }
+}
