@@ -14,7 +14,7 @@ import type { Message } from "../domain/Message.ts"
 import type { Session, SessionQuery } from "../domain/Session.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { counted, faint, moment, printable, shortened, show, table } from "./Output.ts"
+import { counted, faint, line, moment, printable, shortened, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const key = Argument.String("key").pipe(Argument.withDescription("The session's key, as `sessions list` shows it."))
@@ -121,9 +121,17 @@ const historyPage = (messages: ReadonlyArray<Message>, nextBefore: number | null
   return [...older, ...messages.map(messageLines)].join("\n\n")
 }
 
-export const messageLines = ({ aborted, at, id, role, text, tool }: Message): string => {
+/** What became of a message that was not said, or not answered, to the end. */
+const mark = ({ aborted, failed, role }: Message): string => {
+  if (failed !== undefined) return `  failed: ${line(failed.message)}`
+  if (aborted !== true) return ""
+  return role === "user" ? "  aborted before it began" : "  cut off"
+}
+
+export const messageLines = (message: Message): string => {
+  const { at, id, role, text, tool } = message
   const words = tool === undefined ? text : `${tool.name}(${tool.input}) → ${tool.output}`
-  return `${faint(`${moment(at)}  ${role}  #${id}${aborted === true ? "  cut off" : ""}`)}\n${printable(words)}`
+  return `${faint(`${moment(at)}  ${role}  #${id}${mark(message)}`)}\n${printable(words)}`
 }
 
 const reset = Command.make(

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { StreamItem } from "../domain/Chat.ts"
-import { RunError } from "../domain/Run.ts"
+import { RunError } from "../domain/RunError.ts"
 
 /** The run ended without a reply. */
 export class RunNotDone extends Schema.TaggedError<RunNotDone>()("RunNotDone", {

@@ -16,7 +16,8 @@ import { Message, Usage } from "./Message.ts"
 import { PresenceEntry } from "./Connection.ts"
 import { grants, RequiredScope, type Scope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
-import { RunError, RunOutcome } from "./Run.ts"
+import { RunOutcome } from "./Run.ts"
+import { RunError } from "./RunError.ts"
 import { Session } from "./Session.ts"
 import { Summary } from "./Summary.ts"
 
@@ -35,7 +36,7 @@ export const KeptEvent = Schema.TaggedUnion({
   SessionChanged: { session: Session },
   SessionClosed: { sessionKey: Schema.String },
   MessageAdded: { sessionKey: Schema.String, message: Message },
-  /** A failed run takes its messages back; a reset takes all (`ids` empty means all). */
+  /** A failed run takes its tools' messages back; a reset takes all (`ids` empty means all). */
   MessagesRemoved: {
     sessionKey: Schema.String,
     ids: Schema.Array(Schema.Int),
@@ -45,6 +46,7 @@ export const KeptEvent = Schema.TaggedUnion({
   RunStarted: { ...ofRun, attempt: Schema.Int },
   ToolStarted: { ...ofRun, callId: Schema.String, name: Schema.String, input: Schema.String },
   ToolEnded: { ...ofRun, callId: Schema.String, name: Schema.String, output: Schema.String, isError: Schema.Boolean },
+  /** `error`: also the mark that the user's message of the run has from now on. */
   RunEnded: {
     ...ofRun,
     outcome: RunOutcome,

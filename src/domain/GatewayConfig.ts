@@ -113,8 +113,8 @@ export const GatewaySettings = Schema.Struct({
       ),
       attempts: option(
         Count,
-        3,
-        "How often a run is begun if restarts cut it off. Then it fails, so that a poisonous turn does not kill the gateway for ever.",
+        10,
+        "How many crashes may cut a run off before it fails. The first three times it begins again at once, then alone and after growing pauses, so that a run that crashes the gateway does not do so for ever. Planned stops do not count.",
       ),
       deadlineMs: option(
         Millis,

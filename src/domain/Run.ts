@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
 import { Usage } from "./Message.ts"
+import { RunError } from "./RunError.ts"
 
 /** How a run ended. */
 export const RunOutcome = Schema.Literals(["done", "aborted", "failed"])
@@ -12,14 +13,6 @@ export type RunOutcome = typeof RunOutcome.Type
 export const RunState = Schema.Literals(["queued", "running", "done", "aborted", "failed"])
 export type RunState = typeof RunState.Type
 
-/** Why a run failed, for people and for programs. */
-export const RunError = Schema.Struct({
-  /** A short code: `runtime` (the model or tool failed), `interrupted` (given up after too many restarts), `bug`. */
-  reason: Schema.Literals(["runtime", "interrupted", "bug"]),
-  message: Schema.String,
-}).annotate({ identifier: "RunError" })
-export type RunError = typeof RunError.Type
-
 /** One turn of an agent: a message, and what it answers. */
 export const Run = Schema.Struct({
   /** The idempotency key of the send, or one that the gateway made. */
@@ -27,7 +20,7 @@ export const Run = Schema.Struct({
   sessionKey: Schema.String,
   agentId: Schema.String,
   state: RunState,
-  /** How often the run was begun: more than once where a restart cut it off. */
+  /** How often the run was begun: more than once where a stop or a crash cut it off. */
   attempt: Schema.Int,
   error: Schema.optionalKey(RunError),
   /** The agent's reply once the run is done. */
@@ -59,7 +52,7 @@ export const RuntimeEvent = Schema.TaggedUnion({
 })
 export type RuntimeEvent = typeof RuntimeEvent.Type
 
-/** The runtime gave up: the run fails and its user turn is taken back. */
+/** The runtime gave up: the run fails. The message that it was to answer stays, marked with the reason. */
 export class RuntimeFailed extends Schema.TaggedError<RuntimeFailed>()("RuntimeFailed", {
   runtime: Schema.String,
   detail: Schema.String,

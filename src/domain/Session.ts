@@ -42,6 +42,8 @@ export const Session = Schema.Struct({
   model: Schema.NullOr(text(NAME_CHARS)),
   activity: Activity,
   messageCount: Schema.Int,
+  /** How many of the messages agents are told: all but those that no reply followed because their run failed or never began. */
+  historyCount: Schema.Int,
   /** The beginning of the newest message, 200 characters at most. */
   lastMessage: Schema.NullOr(Schema.String),
   /** Tokens of all its runs, as providers counted them. */

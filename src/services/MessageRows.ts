@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Message, MessageRole, ToolCall } from "../domain/Message.ts"
+import type { RunError } from "../domain/RunError.ts"
 import { BEGINNING, beginning } from "./SessionRows.ts"
 
 export interface NewMessage extends Omit<Message, "id"> {
@@ -23,6 +24,7 @@ type Row = {
   readonly tool: string | null
   readonly usage: string | null
   readonly aborted: number
+  readonly failed: string | null
   readonly at: number
 }
 
@@ -47,25 +49,43 @@ const toMessage = (row: Row): Message => ({
   ...(row.tool !== null && { tool: toolOf(JSON.parse(row.tool), row.text) }),
   ...(row.usage !== null && { usage: JSON.parse(row.usage) }),
   ...(row.aborted !== 0 && { aborted: true }),
+  ...(row.failed !== null && { failed: JSON.parse(row.failed) }),
   at: row.at,
 })
 
 const keptTool = ({ callId, isError, input, name }: ToolCall): KeptTool => ({ callId, name, input, isError })
 
+/** The first `limit` of the rows, and no more than fit into `maxChars`: one at least. Given newest first. */
+const fitting = (rows: Iterable<Record<string, SQLOutputValue>>, limit: number, maxChars: number) => {
+  const newest: Array<Message> = []
+  let chars = 0
+  for (const row of rows) {
+    if (newest.length === limit || chars >= maxChars) return { messages: newest.toReversed(), more: true }
+    const message = toMessage(row as Row)
+    newest.push(message)
+    chars += message.text.length + (message.thinking?.length ?? 0)
+    if (message.tool !== undefined) chars += message.tool.input.length + message.tool.output.length
+  }
+  return { messages: newest.toReversed(), more: false }
+}
+
 export const messageRows = (db: DatabaseSync) => {
   const insert = db.prepare(`INSERT INTO messages
-    (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
+    (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
   const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
+  /** As `isInHistory` has it. */
+  const selectHistory = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND id < ?
+    AND failed IS NULL AND NOT (role = 'user' AND aborted <> 0) ORDER BY id DESC LIMIT ?`)
   // SQLite counts characters, and none of them is shorter than one of JavaScript's.
   const selectBeginnings = db.prepare(`SELECT role, substr(text, 1, ${BEGINNING + 1}) AS text FROM messages
     WHERE session_key = ? ORDER BY id DESC LIMIT ?`)
   const selectOfRun = db.prepare("SELECT * FROM messages WHERE session_key = ? AND run_id = ? ORDER BY step")
   const selectInjected = db.prepare("SELECT * FROM messages WHERE injection_key = ?")
-  const selectNewestText = db.prepare(
-    "SELECT text FROM messages WHERE session_key = ? AND role <> 'tool' ORDER BY id DESC LIMIT 1",
-  )
   const takeBack = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
+  const fail = db.prepare(
+    "UPDATE messages SET failed = ? WHERE session_key = ? AND run_id = ? AND step = 0 AND failed IS NULL",
+  )
   const removeSome = db.prepare(
     "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_key = ? ORDER BY id LIMIT ?)",
   )
@@ -88,23 +108,17 @@ export const messageRows = (db: DatabaseSync) => {
         rest.tool === undefined ? null : JSON.stringify(keptTool(rest.tool)),
         rest.usage === undefined ? null : JSON.stringify(rest.usage),
         rest.aborted === true ? 1 : 0,
+        rest.failed === undefined ? null : JSON.stringify(rest.failed),
         rest.at,
       )
       return changes === 0 ? undefined : { id: Number(lastInsertRowid), ...rest }
     },
     /** The newest messages older than `before`, oldest first. `more`: there are older ones, or there may be. */
-    page: (sessionKey: string, before: number, limit: number, maxChars = PAGE_CHARS) => {
-      const newest: Array<Message> = []
-      let chars = 0
-      for (const row of selectPage.iterate(sessionKey, before, limit + 1)) {
-        if (newest.length === limit || chars >= maxChars) return { messages: newest.toReversed(), more: true }
-        const message = toMessage(row as Row)
-        newest.push(message)
-        chars += message.text.length + (message.thinking?.length ?? 0)
-        if (message.tool !== undefined) chars += message.tool.input.length + message.tool.output.length
-      }
-      return { messages: newest.toReversed(), more: false }
-    },
+    page: (sessionKey: string, before: number, limit: number) =>
+      fitting(selectPage.iterate(sessionKey, before, limit + 1), limit, PAGE_CHARS),
+    /** Of the messages older than `before`, the newest that agents are told, oldest first. */
+    history: (sessionKey: string, before: number, limit: number, maxChars: number): ReadonlyArray<Message> =>
+      fitting(selectHistory.iterate(sessionKey, before, limit), limit, maxChars).messages,
     /** How the newest messages begin, oldest first. */
     beginnings: (sessionKey: string, limit: number) =>
       selectBeginnings
@@ -116,10 +130,9 @@ export const messageRows = (db: DatabaseSync) => {
         .toReversed(),
     ofRun: (sessionKey: string, runId: string): ReadonlyArray<Message> => messages(selectOfRun.all(sessionKey, runId)),
     injected: (key: string): Message | undefined => messages(selectInjected.all(key))[0],
-    newestText: (sessionKey: string): string | null => {
-      const row = selectNewestText.get(sessionKey) as Pick<Row, "text"> | undefined
-      return row?.text ?? null
-    },
+    /** Marks what the run was asked with the reason why it failed; false: the message has not been written. */
+    fail: (sessionKey: string, runId: string, error: RunError): boolean =>
+      fail.run(JSON.stringify(error), sessionKey, runId).changes > 0,
     /** Removes what a run has written from a step on; answers the ids. */
     takeBack: (sessionKey: string, runId: string, fromStep: number): ReadonlyArray<number> =>
       takeBack.all(sessionKey, runId, fromStep).map((row) => Number(row["id"])),

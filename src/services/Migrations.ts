@@ -11,6 +11,7 @@ import agents from "./migrations/0002_agents.ts"
 import sessions from "./migrations/0003_sessions.ts"
 import devices from "./migrations/0004_devices.ts"
 import turnDigests from "./migrations/0005_turn_digests.ts"
+import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
 
 export const TABLE = "causeway_migrations"
 
@@ -20,6 +21,7 @@ const steps = {
   "0003_sessions": sessions,
   "0004_devices": devices,
   "0005_turn_digests": turnDigests,
+  "0006_unanswered_messages": unansweredMessages,
 }
 
 /** The newest version that this program knows. */

@@ -57,7 +57,10 @@ export class Runs extends Context.Service<
       readonly idempotencyKey?: string | undefined
     }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | StorageUnavailable>
     readonly counts: () => { readonly running: number; readonly waiting: number; readonly limit: number }
-    /** Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. */
+    /**
+     * Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. Runs that the stop cuts
+     * off were not cut off by a crash, from the beginning of the drain on.
+     */
     readonly drain: Effect.Effect<void>
   }
 >()("causeway/services/Runs") {
@@ -92,6 +95,12 @@ const make = Effect.gen(function* () {
   const transcript = yield* Transcript
   const actorOf = yield* SessionEntity.client
   let draining = false
+
+  /** A disk that does not answer must not hold up a stop. Without the mark, the stop counts as a crash. */
+  const handOver = Effect.ignore(
+    Effect.timeout(Effect.interruptible(events.commit(() => [transcript.turns.handOver(), []])), "1 second"),
+  )
+  yield* Effect.addFinalizer(() => handOver)
 
   const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
 
@@ -232,7 +241,7 @@ const make = Effect.gen(function* () {
     counts: () => ({ running: limits.running(), waiting: open.waiting(), limit: limit.concurrent }),
     drain: Effect.suspend(() => {
       draining = true
-      return limits.drain
+      return Effect.andThen(handOver, limits.drain)
     }),
   })
 })

@@ -1,7 +1,7 @@
 /**
- * SessionActor: a session that lives. Its turns run one after another, in the order in which they were accepted: the lane
- * lets in one doorbell at a time, and the turn whose time it is, is the first open one in the table. So neither a
- * restart nor a clock set back can reorder a conversation. It knows no client and reads no list.
+ * SessionActor: the actor of one session. Its turns run one after another, in the order in which they were accepted: the
+ * lane lets in one doorbell at a time, and the next turn is the first open one in the table. So neither a restart nor a
+ * clock set back can reorder a conversation. It knows no client and reads no list.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,14 +9,20 @@ import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
 import * as Entity from "effect/cluster/Entity"
 import type * as Sharding from "effect/cluster/Sharding"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { retryAfter } from "../domain/Retry.ts"
 import { Events } from "./Events.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import { Transcript } from "./Transcript.ts"
+import type { TurnRow } from "./TurnRows.ts"
 import { TurnRunner } from "./TurnRunner.ts"
 
+type Next = Pick<TurnRow, "agentId" | "crashes" | "runId">
+
 const actor = Effect.gen(function* () {
+  const { attempts } = (yield* GatewayConfig).runs
   const events = yield* Events
   const limits = yield* RunLimits
   const runner = yield* TurnRunner
@@ -25,12 +31,21 @@ const actor = Effect.gen(function* () {
   const lane = Semaphore.makeUnsafe(1)
   let running: RunningTurn | undefined
 
-  const run = (runId: string) =>
+  /** Waits, where crashes have cut the turn off too often, until it may begin again. An abort ends the wait. */
+  const pause = (turn: RunningTurn, crashes: number, pauseMs: number) => {
+    const untilThen = Effect.raceFirst(Effect.sleep(pauseMs), turn.untilStopped)
+    const message = `A run waits ${pauseMs} ms and begins again alone: ${crashes} crashes have cut it off`
+    return Effect.annotateLogs(Effect.andThen(Effect.logWarning(message), untilThen), { runId: turn.runId, sessionKey })
+  }
+
+  const run = ({ agentId, crashes, runId }: Next) =>
     Effect.suspend(() => {
       const turn = new RunningTurn(runId)
       running = turn
+      const { alone, pauseMs } = retryAfter(crashes, attempts)
+      const placed = limits.withPlace(agentId, alone)(runner.run(turn))
       return Effect.ensuring(
-        runner.run(turn),
+        pauseMs === 0 ? placed : Effect.andThen(pause(turn, crashes, pauseMs), placed),
         Effect.sync(() => {
           running = undefined
         }),
@@ -42,7 +57,7 @@ const actor = Effect.gen(function* () {
     while (true) {
       const next = transcript.turns.first(sessionKey)
       if (next === undefined) return
-      yield* limits.withPlace(next.agentId)(run(next.runId))
+      yield* run(next)
     }
   })
 
@@ -60,11 +75,14 @@ const actor = Effect.gen(function* () {
   })
 })
 
-export const layer: Layer.Layer<never, never, Events | RunLimits | Sharding.Sharding | Transcript | TurnRunner> =
-  SessionEntity.toLayer(actor, {
-    // The lane is ours, so that an abort need not stand in it.
-    concurrency: "unbounded",
-    // How many may wait is decided when a send is accepted (runs.waitingPerSession).
-    mailboxCapacity: "unbounded",
-    disableFatalDefects: true,
-  })
+export const layer: Layer.Layer<
+  never,
+  never,
+  Events | GatewayConfig | RunLimits | Sharding.Sharding | Transcript | TurnRunner
+> = SessionEntity.toLayer(actor, {
+  // The lane is ours, so that an abort need not stand in it.
+  concurrency: "unbounded",
+  // How many may wait is decided when a send is accepted (runs.waitingPerSession).
+  mailboxCapacity: "unbounded",
+  disableFatalDefects: true,
+})

@@ -18,6 +18,7 @@ type Row = {
   readonly model: string | null
   readonly activity: Activity
   readonly message_count: number
+  readonly history_count: number
   readonly last_message: string | null
   readonly input_tokens: number
   readonly output_tokens: number
@@ -38,6 +39,8 @@ export type SessionSettings = Pick<Session, "kind" | "displayName" | "label" | "
 /** What has come to a session's transcript and counters. */
 export interface Growth {
   readonly messages: number
+  /** How many of them agents are told. */
+  readonly history: number
   /** Left out: the newest message is still the same. */
   readonly lastMessage?: string | null | undefined
   readonly usage?: Usage | undefined
@@ -65,6 +68,7 @@ const toSession = (row: Row): Session => ({
   model: row.model,
   activity: row.activity,
   messageCount: row.message_count,
+  historyCount: row.history_count,
   lastMessage: row.last_message,
   inputTokens: row.input_tokens,
   outputTokens: row.output_tokens,
@@ -81,16 +85,17 @@ export const sessionRows = (db: DatabaseSync) => {
   )
   const select = db.prepare(`${SELECT} WHERE s.key = ?`)
   const insert = db.prepare(`INSERT INTO sessions
-    (key, agent_id, kind, display_name, label, channel, peer_id, model, message_count, last_message,
-     input_tokens, output_tokens, context_tokens, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, 0, 0, 0, ?, ?)`)
+    (key, agent_id, kind, display_name, label, channel, peer_id, model, message_count, history_count,
+     last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, 0, ?, ?)`)
   const settings = db.prepare(
     "UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, updated_at = ? WHERE key = ?",
   )
-  const grow = db.prepare(`UPDATE sessions SET message_count = message_count + ?, input_tokens = input_tokens + ?,
-    output_tokens = output_tokens + ?, context_tokens = coalesce(?, context_tokens), updated_at = ? WHERE key = ?`)
+  const grow = db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
+    input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, context_tokens = coalesce(?, context_tokens), updated_at = ? WHERE key = ?`)
   const setLastMessage = db.prepare("UPDATE sessions SET last_message = ? WHERE key = ?")
-  const empty = db.prepare(`UPDATE sessions SET message_count = 0, last_message = NULL, input_tokens = 0,
+  const empty =
+    db.prepare(`UPDATE sessions SET message_count = 0, history_count = 0, last_message = NULL, input_tokens = 0,
     output_tokens = 0, context_tokens = 0, updated_at = ? WHERE key = ?`)
   const remove = db.prepare("DELETE FROM sessions WHERE key = ?")
 
@@ -110,8 +115,16 @@ export const sessionRows = (db: DatabaseSync) => {
     set: (key: string, to: SessionSettings, at: number): void => {
       settings.run(to.kind, to.displayName, to.label, to.model, at, key)
     },
-    grow: (key: string, { lastMessage, messages, usage }: Growth, at: number): void => {
-      grow.run(messages, usage?.inputTokens ?? 0, usage?.outputTokens ?? 0, usage?.contextTokens ?? null, at, key)
+    grow: (key: string, { history, lastMessage, messages, usage }: Growth, at: number): void => {
+      grow.run(
+        messages,
+        history,
+        usage?.inputTokens ?? 0,
+        usage?.outputTokens ?? 0,
+        usage?.contextTokens ?? null,
+        at,
+        key,
+      )
       if (lastMessage !== undefined) setLastMessage.run(lastMessage, key)
     },
     empty: (key: string, at: number): void => {

@@ -1,14 +1,15 @@
 /**
  * Transcript: what can happen to a session, each as one change: the rows that it writes and the events that tell of it.
  * Synchronous, for use inside Events.commit or transact. It knows neither runtimes nor actors, and it is where a turn
- * ends exactly once: whoever comes second finds it ended and changes nothing.
+ * ends exactly once: a second end finds the turn ended and changes nothing.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DatabaseSync } from "node:sqlite"
 import type { KeptEvent } from "../domain/Event.ts"
-import type { Message, ToolCall } from "../domain/Message.ts"
+import { isInHistory, type Message, type ToolCall } from "../domain/Message.ts"
+import type { RunError } from "../domain/RunError.ts"
 import type { Session } from "../domain/Session.ts"
 import type { Change } from "./Events.ts"
 import { messageRows, type NewMessage } from "./MessageRows.ts"
@@ -81,7 +82,8 @@ const make = (db: DatabaseSync) => {
     const added = messages.insert(message)
     if (added !== undefined) {
       const lastMessage = added.role === "tool" ? undefined : beginning(added.text)
-      sessions.grow(added.sessionKey, { messages: 1, lastMessage, usage: added.usage }, added.at)
+      const history = isInHistory(added) ? 1 : 0
+      sessions.grow(added.sessionKey, { messages: 1, history, lastMessage, usage: added.usage }, added.at)
     }
     return added
   }
@@ -89,13 +91,22 @@ const make = (db: DatabaseSync) => {
   const told = (message: Message | undefined): ReadonlyArray<KeptEvent> =>
     message === undefined ? [] : [{ _tag: "MessageAdded", sessionKey: message.sessionKey, message }]
 
-  const takeBack = (turn: TurnRow, fromStep: number, at: number): ReadonlyArray<KeptEvent> => {
-    const ids = messages.takeBack(turn.sessionKey, turn.runId, fromStep)
+  /** Removes what the tools of an attempt have written. What its user said stays. */
+  const takeBack = ({ runId, sessionKey }: TurnRow, at: number): ReadonlyArray<KeptEvent> => {
+    const ids = messages.takeBack(sessionKey, runId, 1)
     if (ids.length === 0) return []
-    const newest = messages.newestText(turn.sessionKey)
-    const lastMessage = newest === null ? null : beginning(newest)
-    sessions.grow(turn.sessionKey, { messages: -ids.length, lastMessage }, at)
-    return [{ _tag: "MessagesRemoved", sessionKey: turn.sessionKey, ids, reason: "run-failed" }]
+    sessions.grow(sessionKey, { messages: -ids.length, history: -ids.length }, at)
+    return [{ _tag: "MessagesRemoved", sessionKey, ids, reason: "run-failed" }]
+  }
+
+  /** Keeps what the user said of a turn that ends without a reply, with the reason as its mark. */
+  const keep = ({ runId, sessionKey }: TurnRow, failed: RunError | undefined, at: number): ReadonlyArray<KeptEvent> => {
+    if (failed !== undefined && messages.fail(sessionKey, runId, failed)) {
+      sessions.grow(sessionKey, { messages: 0, history: -1 }, at)
+      return []
+    }
+    const mark = failed === undefined ? { aborted: true } : { failed }
+    return told(add({ sessionKey, runId, step: 0, role: "user", text: turns.textOf(runId), ...mark, at }))
   }
 
   const lastMessage = (turn: TurnRow, ending: Ending, { step, text, thinking }: LastWords, at: number) =>
@@ -113,24 +124,36 @@ const make = (db: DatabaseSync) => {
           at,
         })
 
-  /** Without the SessionChanged that belongs after it. What a run says after its session was removed goes nowhere. */
-  const finish = (turn: TurnRow, ending: Ending, words: LastWords, at: number): ReadonlyArray<KeptEvent> => {
+  /** Ends the turn, and leaves the transcript as it is. */
+  const close = (turn: TurnRow, ending: Ending, at: number): KeptEvent => {
     turns.end(turn.runId, ending, at)
     const { error, outcome, usage } = ending
-    const events: Array<KeptEvent> = []
-    if (sessions.get(turn.sessionKey) !== undefined) {
-      const message = outcome === "failed" ? undefined : lastMessage(turn, ending, words, at)
-      events.push(...(outcome === "failed" ? takeBack(turn, 0, at) : told(message)))
-      sessions.grow(turn.sessionKey, { messages: 0, usage: message === undefined ? usage : undefined }, at)
-    }
-    events.push({
+    return {
       _tag: "RunEnded",
       ...ofRun(turn),
       outcome,
       ...(error !== undefined && { error }),
       ...(usage !== undefined && { usage }),
-    })
-    return events
+    }
+  }
+
+  /** Writes what is left of a run at its end: its last words, or what its user said. */
+  const leave = (turn: TurnRow, ending: Ending, words: LastWords, at: number): ReadonlyArray<KeptEvent> => {
+    const { error, outcome, usage } = ending
+    const isUnanswered = outcome === "failed" || (outcome === "aborted" && turn.attempt === 0)
+    const message = isUnanswered ? undefined : lastMessage(turn, ending, words, at)
+    const undone = outcome === "failed" ? takeBack(turn, at) : []
+    const kept = isUnanswered ? keep(turn, error, at) : told(message)
+    // A message brings its usage with it.
+    const spent = message === undefined ? usage : undefined
+    sessions.grow(turn.sessionKey, { messages: 0, history: 0, usage: spent }, at)
+    return [...undone, ...kept]
+  }
+
+  /** Without the SessionChanged that belongs after it. What a run says after its session was removed goes nowhere. */
+  const finish = (turn: TurnRow, ending: Ending, words: LastWords, at: number): ReadonlyArray<KeptEvent> => {
+    const left = sessions.get(turn.sessionKey) === undefined ? [] : leave(turn, ending, words, at)
+    return [...left, close(turn, ending, at)]
   }
 
   const stillOpen = (runId: string): TurnRow | undefined => {
@@ -138,8 +161,8 @@ const make = (db: DatabaseSync) => {
     return turn === undefined || turn.endedAt !== undefined ? undefined : turn
   }
 
-  const finishAll = (sessionKey: string, at: number): ReadonlyArray<KeptEvent> =>
-    turns.open(sessionKey).flatMap((turn) => finish(turn, { outcome: "aborted" }, nothing, at))
+  const closeAll = (sessionKey: string, at: number): ReadonlyArray<KeptEvent> =>
+    turns.open(sessionKey).map((turn) => close(turn, { outcome: "aborted" }, at))
 
   return {
     sessions,
@@ -160,33 +183,28 @@ const make = (db: DatabaseSync) => {
     accept: (session: NewSession, turn: NewTurn): ReadonlyArray<KeptEvent> =>
       withSession(session, () => {
         turns.insert(turn)
-        sessions.grow(turn.sessionKey, { messages: 0 }, turn.acceptedAt)
+        sessions.grow(turn.sessionKey, { messages: 0, history: 0 }, turn.acceptedAt)
         return [{ _tag: "RunAccepted", ...ofRun(turn) }]
       }),
 
-    /** Undefined: it has ended, by an abort or because it was begun too often. */
+    /** Undefined: it has ended, by an abort or because crashes have cut it off too often. */
     begin: (runId: string, attempts: number, at: number): Change<Begun | undefined> => {
       const before = stillOpen(runId)
       if (before === undefined) return [undefined, []]
-      if (before.attempt >= attempts) {
-        const message = `begun ${before.attempt} times and always cut off by a restart`
+      if (before.crashes >= attempts) {
+        const message = `${before.crashes} crashes of the gateway have cut the run off`
         const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
         return [undefined, [...finish(before, ending, nothing, at), ...changed(before.sessionKey)]]
       }
       turns.begin(runId)
       const turn = turns.get(runId)!
       // What an attempt wrote that was cut off is not what this one will say; what it did stays in the event log.
-      const undone = turn.attempt > 1 ? takeBack(turn, 1, at) : []
+      const undone = turn.attempt > 1 ? takeBack(turn, at) : []
       const { sessionKey } = turn
       const text = turns.textOf(runId)
       const written = add({ sessionKey, runId, step: 0, role: "user", text, at })
       const own = messages.ofRun(sessionKey, runId)[0]
-      const { messages: history } = messages.page(
-        sessionKey,
-        own?.id ?? Number.MAX_SAFE_INTEGER,
-        HISTORY,
-        HISTORY_CHARS,
-      )
+      const history = messages.history(sessionKey, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY, HISTORY_CHARS)
       const events: ReadonlyArray<KeptEvent> = [
         ...undone,
         ...told(written),
@@ -243,14 +261,14 @@ const make = (db: DatabaseSync) => {
      * as aborted, and what they say from now on is lost.
      */
     clear: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-      const ended = finishAll(key, at)
+      const ended = closeAll(key, at)
       sessions.empty(key, at)
       return [...ended, { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }, ...changed(key)]
     },
 
     /** As `clear`, and the session is gone. */
     remove: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-      const ended = finishAll(key, at)
+      const ended = closeAll(key, at)
       sessions.remove(key)
       return [...ended, { _tag: "SessionClosed", sessionKey: key }]
     },

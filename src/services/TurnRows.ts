@@ -6,7 +6,8 @@ import { hash } from "node:crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Usage } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
-import type { RunError, RunOutcome, RunState } from "../domain/Run.ts"
+import type { RunOutcome, RunState } from "../domain/Run.ts"
+import type { RunError } from "../domain/RunError.ts"
 
 export interface TurnRow {
   readonly runId: string
@@ -15,6 +16,8 @@ export interface TurnRow {
   readonly principal: Principal
   readonly state: RunState
   readonly attempt: number
+  /** How many crashes of the process have cut it off. */
+  readonly crashes: number
   readonly error: RunError | undefined
   readonly usage: Usage | undefined
   readonly acceptedAt: number
@@ -43,6 +46,7 @@ type Row = {
   readonly principal: string
   readonly state: RunState
   readonly attempt: number
+  readonly crashes: number
   readonly error: string | null
   readonly usage: string | null
   readonly accepted_at: number
@@ -58,6 +62,7 @@ const toTurn = (row: Row): TurnRow => ({
   principal: JSON.parse(row.principal),
   state: row.state,
   attempt: row.attempt,
+  crashes: row.crashes,
   error: row.error === null ? undefined : JSON.parse(row.error),
   usage: row.usage === null ? undefined : JSON.parse(row.usage),
   acceptedAt: row.accepted_at,
@@ -68,8 +73,8 @@ const toTurn = (row: Row): TurnRow => ({
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
 /** All but the text: it may be long, and is needed once. */
-const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, error, usage, accepted_at, accepted_after,
-  ended_at`
+const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, error, usage, accepted_at,
+  accepted_after, ended_at`
 
 const digestOf = (text: string): string => hash("sha256", text, "base64url")
 
@@ -78,7 +83,7 @@ export const turnRows = (db: DatabaseSync) => {
   const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
   const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
   const selectFirst = db.prepare(
-    "SELECT run_id, agent_id FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos LIMIT 1",
+    "SELECT run_id, agent_id, crashes FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos LIMIT 1",
   )
   const selectEveryOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
   const countWaiting = db.prepare(
@@ -88,15 +93,19 @@ export const turnRows = (db: DatabaseSync) => {
     (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after)
     VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, ?, ?)`)
   const selectDigest = db.prepare("SELECT text_digest AS digest FROM turns WHERE run_id = ?")
-  const begin = db.prepare("UPDATE turns SET state = 'running', attempt = attempt + 1 WHERE run_id = ?")
-  // The text of an ended turn is in the transcript, or was taken back.
+  const begin = db.prepare(
+    "UPDATE turns SET state = 'running', attempt = attempt + 1, handed_over = 0 WHERE run_id = ?",
+  )
+  // The text of an ended turn is in the transcript.
   const end = db.prepare(
     "UPDATE turns SET state = ?, error = ?, usage = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
   )
   const forget = db.prepare(
     "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
   )
-  const requeue = db.prepare("UPDATE turns SET state = 'queued' WHERE ended_at IS NULL AND state = 'running'")
+  const handOver = db.prepare("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'")
+  const requeue = db.prepare(`UPDATE turns SET state = 'queued', crashes = crashes + 1 - handed_over, handed_over = 0
+    WHERE ended_at IS NULL AND state = 'running'`)
 
   const turns = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<TurnRow> =>
     rows.map((row) => toTurn(row as Row))
@@ -109,9 +118,9 @@ export const turnRows = (db: DatabaseSync) => {
     /** What the turn was asked; empty once it has ended. */
     textOf: (runId: string): string => String(selectText.get(runId)?.["text"] ?? ""),
     /** The turn of a session whose time it is: accepted first of those that have not ended. */
-    first: (sessionKey: string): Pick<TurnRow, "runId" | "agentId"> | undefined => {
-      const row = selectFirst.get(sessionKey) as Pick<Row, "run_id" | "agent_id"> | undefined
-      return row === undefined ? undefined : { runId: row.run_id, agentId: row.agent_id }
+    first: (sessionKey: string): Pick<TurnRow, "runId" | "agentId" | "crashes"> | undefined => {
+      const row = selectFirst.get(sessionKey) as Pick<Row, "run_id" | "agent_id" | "crashes"> | undefined
+      return row === undefined ? undefined : { runId: row.run_id, agentId: row.agent_id, crashes: row.crashes }
     },
     open: (sessionKey: string): ReadonlyArray<TurnRow> => turns(selectOpen.all(sessionKey)),
     everyOpen: (): ReadonlyArray<TurnRow> => turns(selectEveryOpen.all()),
@@ -134,7 +143,11 @@ export const turnRows = (db: DatabaseSync) => {
     },
     /** Removes turns that ended before this moment; answers how many. With them their keys are free again. */
     forget: (before: number, limit: number): number => Number(forget.run(before, limit).changes),
-    /** After a crash: what was running waits again. */
+    /** At the beginning of a planned stop: what it cuts off was not cut off by a crash. */
+    handOver: (): void => {
+      handOver.run()
+    },
+    /** At a start: turns that were running wait again. Counts a crash for those that no planned stop has handed over. */
     requeue: (): void => {
       requeue.run()
     },

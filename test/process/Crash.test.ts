@@ -15,6 +15,7 @@ import { layer } from "../support/Conversations.ts"
 
 const ROUNDS = 20
 const program = Path.resolve(import.meta.dirname, "../support/CrashingGateway.ts")
+const poisoned = Path.resolve(import.meta.dirname, "../support/PoisonedGateway.ts")
 
 interface Acknowledged {
   readonly sessionKey: string
@@ -43,7 +44,7 @@ const finish = (filename: string) =>
     const runs = yield* Runs
     while (runs.counts().running + runs.counts().waiting > 0) yield* Effect.sleep("5 millis")
   }).pipe(
-    Effect.provide(layer({ filename, config: { runs: { attempts: 1_000, concurrent: 16, concurrentPerAgent: 16 } } })),
+    Effect.provide(layer({ filename, config: { runs: { concurrent: 16, concurrentPerAgent: 16 } } })),
     Effect.runPromise,
   )
 
@@ -78,6 +79,41 @@ describe("a gateway that is killed in the middle of its turns", () => {
         )
         expect(message_count).toBe(written.length)
       }
+    } finally {
+      Fs.rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+describe("a message that kills the gateway whenever its turn begins", () => {
+  it("stays in the transcript with the reason, and every other message is answered", { timeout: 60_000 }, async () => {
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-poison-"))
+    try {
+      const filename = Path.join(folder, "db")
+      const signals: Array<unknown> = []
+      do {
+        const child = spawn(process.execPath, [poisoned, filename], { stdio: "inherit" })
+        const [, signal] = await once(child, "exit")
+        signals.push(signal)
+      } while (signals.at(-1) !== null)
+      expect(signals).toEqual([...Array<string>(5).fill("SIGKILL"), null])
+
+      const db = new DatabaseSync(filename)
+      const turns = db.prepare("SELECT run_id, state, crashes FROM turns ORDER BY run_id").all()
+      const messages = db.prepare("SELECT text, failed FROM messages WHERE session_key = 'poisoned' ORDER BY id").all()
+      db.close()
+      expect(turns.map(({ run_id, state }) => `${run_id} ${state}`)).toEqual([
+        "after done",
+        "before done",
+        "behind done",
+        "beside done",
+        "poison failed",
+      ])
+      expect(messages).toMatchObject([
+        { text: "poison", failed: expect.stringContaining('"reason":"interrupted"') },
+        { text: "behind", failed: null },
+        { text: "heard behind", failed: null },
+      ])
     } finally {
       Fs.rmSync(folder, { recursive: true })
     }

@@ -3,9 +3,11 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Exit from "effect/Exit"
+import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -20,7 +22,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
 )
 
-const start = Effect.fnUntraced(function* (filename: string, attempts = 3) {
+const start = Effect.fnUntraced(function* (filename: string, attempts = 10) {
   const stage = staged()
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
@@ -31,6 +33,9 @@ const start = Effect.fnUntraced(function* (filename: string, attempts = 3) {
   const send = (text: string, sessionKey = "s") => runs.accept({ text, sessionKey }, principal)
   return { ...stage, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
 })
+
+/** As if the gateway had been killed instead of stopped. */
+const crash = (filename: string) => database(filename, (db) => db.exec("UPDATE turns SET handed_over = 0"))
 
 const database = <A>(filename: string, use: (db: DatabaseSync) => A): A => {
   const db = new DatabaseSync(filename)
@@ -92,28 +97,87 @@ describe("after a restart", () => {
     }),
   )
 
-  it.live("a turn that is cut off again and again is given up", () =>
+  it.live("a turn that planned stops cut off is begun again, however often that happens", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
-      for (let attempt = 1; attempt <= 2; attempt++) {
+      for (let attempt = 1; attempt <= 15; attempt++) {
         const gateway = yield* start(filename, 2)
-        if (attempt === 1) yield* gateway.send("poison")
+        if (attempt === 1) yield* gateway.send("patient")
         expect((yield* gateway.next).turn.attempt).toBe(attempt)
         yield* gateway.stop
       }
       const last = yield* start(filename, 2)
+      const run = yield* last.next
+      yield* run.end
+      expect(yield* last.runs.wait(run.turn.runId, 5_000)).toMatchObject({ state: "done", attempt: 16 })
+    }),
+  )
+
+  it.live("a process that is killed during its drain counts no crash for what it was running", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const before = yield* start(filename)
+      yield* before.send("x")
+      yield* before.next
+      const drained = yield* Effect.forkChild(before.runs.drain, { startImmediately: true })
+      const handedOver = () => database(filename, (db) => db.prepare("SELECT handed_over FROM turns").get())
+      while (handedOver()?.["handed_over"] !== 1) yield* Effect.sleep("5 millis")
+      yield* Fiber.interrupt(drained)
+      yield* before.stop
+      yield* start(filename)
+      const turn = database(filename, (db) => db.prepare("SELECT crashes, handed_over FROM turns").get())
+      expect(turn).toMatchObject({ crashes: 0 })
+    }),
+  )
+
+  it.effect("a turn that crashes cut off begins at once, then after growing pauses, and fails after ten", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const pauses = [0, 0, 0, 0, 1, 2, 4, 8, 16, 32]
+      for (const [crashes, seconds] of pauses.entries()) {
+        const gateway = yield* start(filename)
+        if (crashes === 0) yield* gateway.send("poison")
+        if (seconds > 0) {
+          expect(yield* gateway.send("other", `s${crashes}`)).toMatchObject({ duplicate: false })
+          const other = yield* gateway.next
+          expect(other.turn.text).toBe("other")
+          yield* other.end
+          yield* gateway.runs.wait(other.turn.runId, 5_000)
+          yield* TestClock.adjust(seconds * 1_000 - 1)
+          expect(gateway.runs.counts()).toMatchObject({ running: 0, waiting: 1 })
+          yield* TestClock.adjust(1)
+        }
+        const { turn } = yield* gateway.next
+        expect(turn).toMatchObject({ text: "poison", attempt: crashes + 1 })
+        yield* gateway.stop
+        crash(filename)
+      }
+      const last = yield* start(filename)
       const { runId } = yield* last.send("after")
       const run = yield* last.next
       expect(run.turn).toMatchObject({ text: "after", history: [] })
       yield* run.end
       yield* last.runs.wait(runId, 5_000)
-      const states = database(filename, (db) =>
-        db.prepare("SELECT state, attempt, error FROM turns ORDER BY pos").all(),
-      )
-      expect(states).toMatchObject([
-        { state: "failed", attempt: 2, error: expect.stringContaining("interrupted") },
-        { state: "done", attempt: 1 },
-      ])
+      const { messages } = yield* last.sessions.history("s", { limit: 10 })
+      const error = { reason: "interrupted", message: "10 crashes of the gateway have cut the run off" }
+      expect(messages).toMatchObject([{ text: "poison", failed: error }, { text: "after" }])
+      expect(last.sessions.find("s")).toMatchObject({ messageCount: 2, historyCount: 1 })
+    }),
+  )
+
+  it.effect("an abort ends a turn that waits for its pause, and the next one begins", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const before = yield* start(filename)
+      const { runId } = yield* before.send("poison")
+      yield* before.next
+      yield* before.stop
+      database(filename, (db) => db.exec("UPDATE turns SET crashes = 8"))
+      const after = yield* start(filename)
+      yield* after.send("next")
+      expect(after.runs.counts()).toMatchObject({ running: 0, waiting: 2 })
+      expect(yield* after.runs.abort("s", runId)).toEqual([runId])
+      expect((yield* after.next).turn).toMatchObject({ text: "next" })
     }),
   )
 

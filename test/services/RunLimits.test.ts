@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
+import { TestClock } from "effect/testing"
 import { make } from "../../src/services/RunLimits.ts"
 
 /** Runs that stay until they are told to leave, and the order in which they got in. */
@@ -10,7 +11,7 @@ const stage = (concurrent: number, perAgent: number) => {
   const limits = make(concurrent, perAgent)
   const entered: Array<string> = []
   const leave = new Map<string, Deferred.Deferred<void>>()
-  const start = (name: string, agentId: string) =>
+  const start = (name: string, agentId: string, alone = false) =>
     Effect.suspend(() => {
       const told = Deferred.makeUnsafe<void>()
       leave.set(name, told)
@@ -18,7 +19,7 @@ const stage = (concurrent: number, perAgent: number) => {
         Effect.sync(() => entered.push(name)),
         Deferred.await(told),
       )
-      return Effect.forkChild(limits.withPlace(agentId)(run), { startImmediately: true })
+      return Effect.forkChild(limits.withPlace(agentId, alone)(run), { startImmediately: true })
     })
   const end = (name: string) => Effect.andThen(Deferred.succeed(leave.get(name)!, undefined), Effect.yieldNow)
   return { limits, entered, start, end }
@@ -108,5 +109,55 @@ describe("the limits on runs", () => {
         }
       }),
     { arbitrary: { size: 60 } },
+  )
+
+  it.effect("let a run alone that asks for it: after those before it, before those after it", () =>
+    Effect.gen(function* () {
+      const { end, entered, start } = stage(4, 4)
+      yield* start("before", "main")
+      yield* start("alone", "main", true)
+      yield* start("after", "other")
+      expect(entered).toEqual(["before"])
+      yield* end("before")
+      expect(entered).toEqual(["before", "alone"])
+      yield* end("alone")
+      expect(entered).toEqual(["before", "alone", "after"])
+    }),
+  )
+
+  it.effect("let others in beside a run that has been alone for a minute", () =>
+    Effect.gen(function* () {
+      const { entered, start } = stage(4, 4)
+      yield* start("alone", "main", true)
+      yield* start("after", "main")
+      yield* TestClock.adjust("59 seconds")
+      expect(entered).toEqual(["alone"])
+      yield* TestClock.adjust("1 second")
+      expect(entered).toEqual(["alone", "after"])
+    }),
+  )
+
+  it.effect("let in a run beside others that has waited a minute to be alone", () =>
+    Effect.gen(function* () {
+      const { entered, start } = stage(4, 4)
+      yield* start("long", "main")
+      yield* start("alone", "main", true)
+      yield* start("after", "main")
+      yield* TestClock.adjust("59 seconds")
+      expect(entered).toEqual(["long"])
+      yield* TestClock.adjust("1 second")
+      expect(entered.toSorted()).toEqual(["after", "alone", "long"])
+    }),
+  )
+
+  it.effect("hold up none for a run that leaves while it waits to be alone", () =>
+    Effect.gen(function* () {
+      const { entered, start } = stage(4, 4)
+      yield* start("long", "main")
+      const waiting = yield* start("alone", "main", true)
+      yield* start("after", "main")
+      yield* Fiber.interrupt(waiting)
+      expect(entered).toEqual(["long", "after"])
+    }),
   )
 })

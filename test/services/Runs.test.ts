@@ -203,7 +203,7 @@ describe("an abort", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("ends what waits, the named one only or all of them, and none of it ever begins", () => {
+  it.live("ends what waits, the named one or all of them: none begins, and what the user said stays", () => {
     const { gateway, next, runs: begun } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
@@ -217,6 +217,10 @@ describe("an abort", () => {
       yield* send("4")
       yield* next
       expect(begun.map(({ turn }) => turn.text)).toEqual(["1", "4"])
+      const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 10 }))
+      const said = messages.map(({ aborted, text }) => `${text}${aborted === true ? " aborted" : ""}`)
+      expect(said).toEqual(["1", "2 aborted", "3 aborted", "4"])
+      expect(begun[1]?.turn.history.map(({ text }) => text)).toEqual(["1"])
     }).pipe(Effect.provide(gateway))
   })
 
@@ -305,7 +309,7 @@ describe("a key", () => {
 })
 
 describe("a run that fails", () => {
-  it.live("takes its messages back, and everybody is told why", () => {
+  it.live("keeps what the user said, marked with the reason, and no agent is told it again", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const sessions = yield* Sessions
@@ -325,13 +329,23 @@ describe("a run that fails", () => {
       const error = { reason: "runtime", message: "the model is overloaded" }
       const usage = { inputTokens: 3, outputTokens: 2 }
       expect(yield* ended(runId)).toMatchObject({ state: "failed", error, usage })
-      expect(yield* transcript()).toEqual(["user: before", "assistant: fine"])
-      expect(sessions.find("s")).toMatchObject({ messageCount: 2, lastMessage: "fine", totalTokens: 5 })
-      const added = told.flatMap((event) => (event._tag === "MessageAdded" ? [event.message.id] : []))
-      expect(told.find(({ _tag }) => _tag === "MessagesRemoved")).toMatchObject({ ids: added, reason: "run-failed" })
+      expect(yield* transcript()).toEqual(["user: before", "assistant: fine", "user: doomed"])
+      const { messages } = yield* sessions.history("s", { limit: 1 })
+      expect(messages).toMatchObject([{ text: "doomed", runId, failed: error }])
+      const counts = { messageCount: 3, historyCount: 2 }
+      expect(sessions.find("s")).toMatchObject({ ...counts, lastMessage: "doomed", totalTokens: 5 })
+      const byTools = told.flatMap((event) =>
+        event._tag === "MessageAdded" && event.message.role === "tool" ? [event.message.id] : [],
+      )
+      expect(told.find(({ _tag }) => _tag === "MessagesRemoved")).toMatchObject({ ids: byTools, reason: "run-failed" })
       expect(told.find(({ _tag }) => _tag === "RunEnded")).toMatchObject({ outcome: "failed", error })
+      yield* send("doomed")
+      const again = yield* next
+      expect(again.turn).toMatchObject({ text: "doomed" })
+      expect(again.turn.history.map(({ text }) => text)).toEqual(["before", "fine"])
+      yield* again.end
       yield* send("after")
-      expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["before", "fine"])
+      expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["before", "fine", "doomed"])
     }).pipe(Effect.provide(gateway))
   })
 

@@ -216,9 +216,15 @@ describe("sessions", () => {
               const stored = transcript.sessions.all().toSorted((a, b) => (a.key < b.key ? -1 : 1))
               expect([...index.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(stored)
               for (const session of stored) {
-                const rows = db.prepare("SELECT id FROM messages WHERE session_key = ? ORDER BY id").all(session.key)
+                const rows = db
+                  .prepare("SELECT id, role, aborted, failed FROM messages WHERE session_key = ? ORDER BY id")
+                  .all(session.key)
                 expect(rows.map(({ id }) => id)).toEqual(told.get(session.key))
                 expect(session.messageCount).toBe(rows.length)
+                const inHistory = rows.filter(
+                  ({ aborted, failed, role }) => failed === null && (role !== "user" || aborted === 0),
+                )
+                expect(session.historyCount).toBe(inHistory.length)
               }
             }),
           )

@@ -1,5 +1,5 @@
 /**
- * A gateway that is made to be killed: sends to a few sessions as fast as they take it, and writes a line for each send
+ * A gateway for tests that kill it: it sends to a few sessions as fast as they take it, and writes a line for each send
  * that was acknowledged, before anything else happens. Run as `node CrashingGateway.ts <database>`.
  */
 import * as Effect from "effect/Effect"
@@ -26,6 +26,6 @@ const sendFor = (sessionKey: string) =>
 const sessions = Array.from({ length: SESSIONS }, (_, n) => `session-${n}`)
 
 void Effect.forEach(sessions, sendFor, { concurrency: "unbounded" }).pipe(
-  Effect.provide(layer({ filename, config: { runs: { waitingPerSession: 4, attempts: 1_000 } } })),
+  Effect.provide(layer({ filename, config: { runs: { waitingPerSession: 4 } } })),
   Effect.runPromise,
 )

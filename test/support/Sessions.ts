@@ -12,6 +12,7 @@ export const session = (key: string, facts: Partial<Session> = {}): Session => (
   model: null,
   activity: "idle",
   messageCount: 0,
+  historyCount: 0,
   lastMessage: null,
   inputTokens: 0,
   outputTokens: 0,

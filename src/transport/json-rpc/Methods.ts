@@ -160,7 +160,10 @@ const registerAgent = own(
 
 const PAGE = 200
 
-/** By key, so that a session that is used meanwhile stays in its place. */
+/**
+ * Counts the messages that agents are told: clients expect that a failed run takes its user's message back. By key, so
+ * that a session that is used meanwhile stays in its place.
+ */
 const countMessages = (
   prefix: string,
   counts: ReadonlyArray<readonly [string, number]> = [],
@@ -171,7 +174,7 @@ const countMessages = (
       ...counts,
       ...page.sessions
         .filter(({ key }) => key.startsWith(prefix))
-        .map(({ key, messageCount }) => [key, messageCount] as const),
+        .map(({ historyCount, key }) => [key, historyCount] as const),
     ]
     return page.nextCursor === null ? known(Object.fromEntries(all)) : countMessages(prefix, all, page.nextCursor)
   })

@@ -21,13 +21,15 @@ export const sessionRow = (session: Session) => ({
 })
 export type SessionRow = ReturnType<typeof sessionRow>
 
-export const messageRow = ({ at, id, role, text, thinking, tool }: Message) => ({
+export const messageRow = ({ aborted, at, failed, id, role, text, thinking, tool }: Message) => ({
   id,
   role,
   content: text,
   timestamp: at,
   ...(thinking !== undefined && { thinking }),
   ...(tool !== undefined && { tool }),
+  ...(aborted === true && { aborted }),
+  ...(failed !== undefined && { failed }),
 })
 
 /** Entries are counted anew when the gateway starts; with its time the id is an entry's own. */

@@ -56,6 +56,16 @@ const assistant = (message: Message): Json => ({
   __openclaw: own(message),
 })
 
+/** In the place of the reply that a run owes: clients show why there is none. */
+const unanswered = (message: Message, stopReason: "aborted" | "error", errorMessage: string): Json => ({
+  role: "assistant",
+  content: [],
+  stopReason,
+  errorMessage,
+  timestamp: message.at,
+  __openclaw: own(message, "-end"),
+})
+
 const user = (message: Message): Json => ({
   role: "user",
   content: message.text,
@@ -93,6 +103,8 @@ const toolCall = (message: Message): ReadonlyArray<Json> => {
 export const messagesOf = (message: Message): ReadonlyArray<Json> => {
   switch (message.role) {
     case "user":
+      if (message.failed !== undefined) return [user(message), unanswered(message, "error", message.failed.message)]
+      if (message.aborted === true) return [user(message), unanswered(message, "aborted", "The run did not begin.")]
       return [user(message)]
     case "assistant":
       return [assistant(message)]

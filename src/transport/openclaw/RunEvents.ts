@@ -6,7 +6,8 @@ import { MAIN_AGENT } from "../../domain/Agent.ts"
 import type { GatewayEvent } from "../../domain/Event.ts"
 import type { Message, Usage } from "../../domain/Message.ts"
 import { agentOfSessionKey } from "../../domain/Routing.ts"
-import type { RunError, RunOutcome } from "../../domain/Run.ts"
+import type { RunOutcome } from "../../domain/Run.ts"
+import type { RunError } from "../../domain/RunError.ts"
 import { argumentsOf, assistantText, messagesOf, usageOf } from "./ChatMessages.ts"
 
 /** An event's name and its data. */

@@ -31,7 +31,7 @@ export const sessionClosed = (sessionKey: string, at: number): Payload => [
   { sessionKey, ...ofAgent(sessionKey), reason: "delete", ts: Math.floor(at) },
 ]
 
-/** A failed run takes back what it said, and a reset everything: clients read the history anew. */
+/** A failed run takes back what its tools said, and a reset removes everything: clients read the history again. */
 export const messagesRemoved = (sessionKey: string, reason: string, at: number): Payload => [
   "sessions.changed",
   { sessionKey, ...ofAgent(sessionKey), reason: reason === "reset" ? "reset" : "messages-removed", ts: Math.floor(at) },

@@ -81,6 +81,11 @@ describe("send", () => {
         const client = yield* open()
         const { result } = yield* client.call("send", { text: "/fail now", peer_id: "failing" })
         expect(result).toMatchObject({ reply: "The echo was asked to fail." })
+        // As if the message had been taken back, which clients of this protocol expect.
+        expect((yield* client.call("sessions.list")).result).toMatchObject({ "agent:main:direct:failing": 0 })
+        const history = yield* client.call("sessions.history", { key: "agent:main:direct:failing" })
+        const failed = { reason: "runtime", message: "The echo was asked to fail." }
+        expect(history.result.messages).toMatchObject([{ role: "user", text: "/fail now", failed }])
       }),
     )
 

@@ -215,6 +215,11 @@ describe("OpenClaw's events", () => {
       expect(failed.at(-1)!.payload).toMatchObject({ runId: "two", errorKind: "unknown" })
       expect(failed.at(-1)!.payload.errorMessage).toContain("no more tokens")
       expect(outline(failed)).toContain("agent lifecycle error")
+      const { payload } = yield* client.ask("chat.history", { sessionKey: "main", limit: 1 })
+      expect(payload.messages).toMatchObject([
+        { role: "user", content: "two" },
+        { role: "assistant", content: [], stopReason: "error", errorMessage: "no more tokens" },
+      ])
     }).pipe(Effect.provide(gateway(runtime)))
   })
 
