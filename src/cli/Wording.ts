@@ -42,7 +42,7 @@ const words: Words = {
   SessionNotFound: ({ sessionKey }) => `there is no session ${sessionKey}: sessions list shows those there are`,
   ShuttingDown: () => "the gateway is stopping and takes no new messages: try again when it is back",
   StorageUnavailable: ({ detail }) =>
-    `the gateway cannot write to its disk (${detail}): nothing was changed, try again`,
+    `the gateway cannot write to its database (${detail}): nothing was changed, try again`,
   Unauthenticated: ({ reason }) =>
     reason === "missing"
       ? "the gateway asks for a token: give it by --token or GATEWAY_TOKEN, or its state folder by --state-dir"

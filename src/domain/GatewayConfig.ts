@@ -97,6 +97,11 @@ export const GatewaySettings = Schema.Struct({
     "power",
     "What an acknowledgement survives: a power cut (every commit reaches the disk), or a crash of the process only (faster on slow disks).",
   ),
+  lockWaitMs: option(
+    Millis,
+    5_000,
+    "How long a write waits while another program keeps the database locked. Longer outlasts slow backups and shells; shorter tells clients sooner. Reads and probes go on meanwhile.",
+  ),
   clock: option(
     Schema.Literals(["strict", "any"]),
     "strict",

@@ -20,41 +20,82 @@ const LOOK_INTERVAL = "1 second"
 /** 64 MB of pages. A log that is never quiet never starts over by itself; above this, writers wait for a moment. */
 const MAX_PAGES = 16_384
 
+const PAGE_BYTES = 4_096
+
+/** How long writers wait at most for the log to start over, while another process still reads it. */
+const PATIENCE_MS = 50
+
+/** A log that could not start over for this long is worth a line; so is one that has doubled since the last. */
+const STUCK_MS = 10_000
+
 /** SQLite's own default, for when the thread is gone. */
 const AUTOCHECKPOINT_PAGES = 1_000
 
 // Text, because a file would have another name from sources, from a build and from a bundle.
+// The log starts over under the write lock, so the thread tries it only if that is likely to succeed and to be short: no
+// reader holds the log back (`log === checkpointed`), and little is left to move, or ten rounds have not made it little.
+// After each failure the thread leaves writers alone for twice as many rounds.
 const program = `
-  const { workerData } = require("node:worker_threads")
+  const { parentPort, workerData } = require("node:worker_threads")
   const { DatabaseSync } = require("node:sqlite")
-  const db = new DatabaseSync(workerData.filename, { timeout: 1000 })
+  const { filename, intervalMs, maxPages, patienceMs, stuckMs } = workerData
+  const db = new DatabaseSync(filename, { timeout: patienceMs })
+  let before = 0
+  let rounds = 0
+  let failures = 0
+  let rest = 0
+  let largeSince
+  let told = 0
+  const tell = (log) => {
+    largeSince ??= performance.now()
+    if (performance.now() - largeSince < stuckMs || log < told * 2) return
+    told = log
+    parentPort.postMessage(log)
+  }
+  const small = () => {
+    before = 0
+    rounds = 0
+    failures = 0
+    rest = 0
+    largeSince = undefined
+    if (told > 0) parentPort.postMessage(0)
+    told = 0
+  }
   setInterval(() => {
     try {
-      const { log } = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get()
-      if (log > workerData.maxPages) db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()
+      const { log, checkpointed } = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get()
+      if (log <= maxPages) return small()
+      const isLittle = checkpointed - before <= maxPages / 16 || ++rounds > 10
+      before = checkpointed
+      if (log === checkpointed && isLittle && rest-- <= 0) {
+        if (db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy === 0) return small()
+        rest = Math.min(2 ** failures++, 128)
+      }
+      tell(log)
     } catch {
       // The disk is full or the file busy: nothing is lost, the next round tries again.
     }
-  }, workerData.intervalMs)
+  }, intervalMs)
 `
 
 /** Until the scope closes. The last checkpoint is made by closing `db` itself, as its last connection. */
 export const checkpointer = Effect.fnUntraced(function* (
   db: DatabaseSync,
   filename: string,
-  options: { readonly firstBytes?: number; readonly intervalMs?: number; readonly maxPages?: number } = {},
+  options: Partial<CheckpointerOptions> = {},
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const { firstBytes = FIRST_BYTES, ...threadOptions } = options
   const runFork = Effect.runForkWith(yield* Effect.context())
   yield* Effect.sync(() => db.exec("PRAGMA wal_autocheckpoint = 0"))
   const isEnough = Effect.sync(() => (statSync(`${filename}-wal`, { throwIfNoEntry: false })?.size ?? 0) >= firstBytes)
   const enough = Effect.repeat(isEnough, { until: (isEnough) => isEnough, schedule: Schedule.spaced(LOOK_INTERVAL) })
-  const thread = Effect.sync(() =>
-    startThread({ filename, intervalMs: INTERVAL_MS, maxPages: MAX_PAGES, ...threadOptions }, (error) => {
-      db.exec(`PRAGMA wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
-      runFork(Effect.logWarning("the checkpoint thread ended; checkpoints stall the gateway from now on", error))
-    }),
-  )
+  const onLost = (error: unknown) => {
+    db.exec(`PRAGMA wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`)
+    runFork(Effect.logWarning("the checkpoint thread ended; checkpoints stall the gateway from now on", error))
+  }
+  const onSize = (pages: number) => runFork(pages === 0 ? shrunk(filename) : stuck(filename, pages))
+  const threadDefaults = { intervalMs: INTERVAL_MS, maxPages: MAX_PAGES, patienceMs: PATIENCE_MS, stuckMs: STUCK_MS }
+  const thread = Effect.sync(() => startThread({ filename, ...threadDefaults, ...threadOptions }, onSize, onLost))
   yield* Effect.forkScoped(
     Effect.andThen(
       enough,
@@ -67,15 +108,34 @@ export const checkpointer = Effect.fnUntraced(function* (
   )
 })
 
+const stuck = (filename: string, pages: number) =>
+  Effect.logWarning(
+    `${filename}-wal has grown to ${Math.round((pages * PAGE_BYTES) / 1_048_576)} MB because another process still reads ` +
+      `old rows of the database. Writes go on. To free the space, end that process, which "fuser ${filename}" names`,
+  )
+
+const shrunk = (filename: string) => Effect.logInfo(`${filename}-wal has started over: no old rows are read any more`)
+
 interface ThreadOptions {
-  readonly filename: string
   readonly intervalMs: number
   readonly maxPages: number
+  readonly patienceMs: number
+  readonly stuckMs: number
 }
 
-const startThread = (options: ThreadOptions, onLost: (error: unknown) => void) => {
+export interface CheckpointerOptions extends ThreadOptions {
+  readonly firstBytes: number
+}
+
+/** `onSize` is told how many pages a log has that cannot start over, and 0 once it could. */
+const startThread = (
+  options: ThreadOptions & { readonly filename: string },
+  onSize: (pages: number) => void,
+  onLost: (error: unknown) => void,
+) => {
   const worker = new Worker(program, { eval: true, workerData: options })
   worker.unref()
+  worker.on("message", onSize)
   let problem: unknown
   const lost = () => onLost(problem)
   worker.once("error", (error) => (problem = error))

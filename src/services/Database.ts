@@ -17,15 +17,18 @@ const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =
 /** `causeway.db` in the state folder, as durable as the option `durability` says. */
 export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
   Effect.gen(function* () {
-    const { durability } = yield* GatewayConfig
+    const { durability, lockWaitMs } = yield* GatewayConfig
     const { databaseFile } = yield* StateFolder
-    return migrated(Sqlite.layer({ filename: databaseFile, durability }))
+    return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
   }),
 )
 
-/** A database at a path of the caller's choosing. `power`: what is acknowledged survives a power cut; see GatewayConfig. */
-export const layerFile = (filename: string, durability: GatewaySettings["durability"] = "power") =>
-  migrated(Sqlite.layer({ filename, durability }))
+/**
+ * A database at a path of the caller's choosing. `power`: what is acknowledged survives a power cut; `lockWaitMs`: how
+ * long a write waits for another process; see GatewayConfig.
+ */
+export const layerFile = (filename: string, durability: GatewaySettings["durability"] = "power", lockWaitMs?: number) =>
+  migrated(Sqlite.layer({ filename, durability, ...(lockWaitMs !== undefined && { lockWaitMs }) }))
 
 /** Gone with its scope. For tests. */
 export const layerMemory: Layer.Layer<Sqlite | SqlClient.SqlClient> = Layer.orDie(migrated(Sqlite.layerMemory))

@@ -22,7 +22,7 @@ import { past, resetReason, subscribe } from "./EventJoin.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { type Change, makeWriter } from "./EventWriter.ts"
 import { Sqlite } from "./Sqlite.ts"
-import { toStartupError } from "./SqliteError.ts"
+import { isBusy, toStartupError } from "./SqliteError.ts"
 
 export type { Change }
 
@@ -89,15 +89,13 @@ export class Events extends Context.Service<
 const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   const { retainDays, retainRows } = (yield* GatewayConfig).events
   const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
-  const { db, withLock } = yield* Sqlite
+  const { db, withLock, writeLock } = yield* Sqlite
   const told = yield* Effect.acquireRelease(PubSub.unbounded<Positioned>(), PubSub.shutdown)
   // At once, so that a listener wakes once and takes all of them.
   const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(told, events))
-  const log = yield* withLock(
-    Effect.try({
-      try: () => new EventLog(db, retention, tuning, publish),
-      catch: (error) => toStartupError(error, db.location() ?? "in memory"),
-    }),
+  const open = Effect.try({ try: () => new EventLog(db, retention, tuning, publish), catch: (error) => error })
+  const log = yield* Effect.mapError(writeLock.retry(withLock(open), isBusy), (error) =>
+    toStartupError(error, db.location() ?? "in memory"),
   )
   const writer = yield* makeWriter(log)
   yield* Effect.addFinalizer(() => writer.close)

@@ -12,6 +12,7 @@ import sessions from "./migrations/0003_sessions.ts"
 import devices from "./migrations/0004_devices.ts"
 import turnDigests from "./migrations/0005_turn_digests.ts"
 import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
+import { isBusy } from "./SqliteError.ts"
 
 export const TABLE = "causeway_migrations"
 
@@ -47,11 +48,16 @@ const refuseNewer = Effect.gen(function* () {
 export const migrate: Effect.Effect<void, StartupError, SqlClient.SqlClient> = run.pipe(
   Effect.andThen(refuseNewer),
   Effect.catchTags({
-    SqlError: (error) => Effect.fail(notMigrated(error.message)),
+    SqlError: (error) => Effect.fail(isBusy(error) ? inUse : notMigrated(error.message)),
     MigrationError: (error) => Effect.fail(notMigrated(error.message)),
   }),
   Effect.withSpan("Migrations.migrate"),
 )
+
+const inUse = new StartupError({
+  problem: "the database is in use by another program",
+  remedy: "stop that program, or use another state folder",
+})
 
 const notMigrated = (detail: string) =>
   new StartupError({

@@ -42,12 +42,15 @@ export const layer = Layer.effectDiscard(
 
     /** With the lock held no change of ours is half told: whatever differs came from elsewhere. */
     const look = withLock(
-      Effect.sync((): Difference<Session> => {
+      Effect.try((): Difference<Session> => {
         const version = dataVersion.get()?.["data_version"]
         if (version === seen) return nothing
         seen = version
         return difference(byKey(index.values()), byKey(sessions.all()), same)
       }),
+    ).pipe(
+      // A row that is no session, or a failing disk. The next foreign change is looked at again.
+      Effect.catch(({ cause }) => Effect.as(Effect.logWarning("Stored sessions could not be read", cause), nothing)),
     )
 
     /** A row may have changed again since it was looked at; then its own change tells of it, or the next look. */
@@ -76,6 +79,8 @@ export const layer = Layer.effectDiscard(
             seen = undefined
             return Effect.logWarning("Changes of sessions could not be told", error)
           }),
+          // A row that is no session. The next foreign change is looked at again.
+          Effect.catchDefect((defect) => Effect.logWarning("A stored session cannot be told", defect)),
         ),
       ),
       Effect.annotateLogs("source", "sessions"),

@@ -31,7 +31,7 @@ export class System extends Context.Service<
   static readonly layer = Layer.effect(
     System,
     Effect.gen(function* () {
-      const { db } = yield* Sqlite
+      const { db, writeLock } = yield* Sqlite
       const events = yield* Events
       const agents = yield* Agents
       const bindings = yield* Bindings
@@ -47,12 +47,21 @@ export class System extends Context.Service<
         db.exec("UPDATE agents SET updated_at = updated_at WHERE id = 'main'")
         return [undefined, []]
       })
+      /** Returns only if writes wait for another process: sooner than a write fails and a probe gives up. */
+      const lockProblem = Effect.gen(function* () {
+        while (true) {
+          const problem = writeLock.problem(yield* Clock.currentTimeMillis)
+          if (problem !== null) return problem
+          yield* Effect.sleep(LOCK_LOOK_INTERVAL)
+        }
+      })
       const storage = touched.pipe(
         Effect.as(null),
         Effect.timeout(STORAGE_PATIENCE),
         Effect.catchTag("TimeoutError", () => Effect.succeed("storage does not answer")),
         Effect.catchTag("StorageUnavailable", (error) => Effect.succeed(error.detail)),
         Effect.catchDefect((defect) => Effect.succeed(String(defect))),
+        Effect.raceFirst(lockProblem),
       )
       // However often health is asked, the disk is asked once a second.
       const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
@@ -101,6 +110,8 @@ export class System extends Context.Service<
     }),
   )
 }
+
+const LOCK_LOOK_INTERVAL = "100 millis"
 
 /** Longer than a commit takes on a slow disk, shorter than a probe waits. */
 const STORAGE_PATIENCE = "2 seconds"

@@ -18,6 +18,7 @@ import { RuntimeEvent, RuntimeFailed } from "../domain/Run.ts"
 import type { RunError } from "../domain/RunError.ts"
 import type { Agent } from "../domain/Agent.ts"
 import { cut, Pieces, wellFormed } from "../domain/Text.ts"
+import type { StorageUnavailable } from "../domain/Storage.ts"
 import { AgentRuntime, type Runtime } from "./AgentRuntime.ts"
 import { Agents } from "./Agents.ts"
 import { type Change, Events } from "./Events.ts"
@@ -65,11 +66,19 @@ const make = Effect.gen(function* () {
   const { replyChars } = config.runs
 
   const write = <A>(work: (at: number) => Change<A>): Effect.Effect<A> =>
-    Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => work(at))).pipe(
-      Effect.tapError(({ detail }) => Effect.logWarning("A turn waits for storage", detail)),
-      Effect.retry(untilStorageIsBack),
-      Effect.orDie,
-    )
+    Effect.suspend(() => {
+      let told = false
+      const tell = ({ detail }: StorageUnavailable) => {
+        if (told) return Effect.void
+        told = true
+        return Effect.logWarning("A turn waits for storage", detail)
+      }
+      return Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => work(at))).pipe(
+        Effect.tapError(tell),
+        Effect.retry(untilStorageIsBack),
+        Effect.orDie,
+      )
+    })
 
   const fail = (turn: RunningTurn, error: RunError) =>
     write((at) => transcript.end(turn.runId, { outcome: "failed", error, usage: turn.usage }, turn.lastWords, at))

@@ -66,6 +66,21 @@ describe("sessions that another program changes", () => {
     ),
   )
 
+  it.effect("are still told after a row that is no session was written and mended", () =>
+    monitored(
+      Effect.fnUntraced(function* (other) {
+        const sessions = yield* Sessions
+        yield* sessions.create({ key: "a" })
+        const subscription = yield* (yield* Events).listen
+        other.exec("UPDATE sessions SET label = printf('%.5000c', 'x')")
+        yield* TestClock.adjust("5 seconds")
+        other.exec("UPDATE sessions SET label = 'theirs'")
+        yield* TestClock.adjust("5 seconds")
+        expect(yield* next(subscription)).toMatchObject({ _tag: "SessionChanged", session: { label: "theirs" } })
+      }),
+    ),
+  )
+
   it.effect("are told once", () =>
     monitored(
       Effect.fnUntraced(function* (other) {

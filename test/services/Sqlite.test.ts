@@ -16,6 +16,9 @@ import { checkpointer } from "../../src/services/Checkpointer.ts"
 import * as Database from "../../src/services/Database.ts"
 import { migrate } from "../../src/services/Migrations.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
+import { isBusy } from "../../src/services/SqliteError.ts"
+import { makeWriteLock } from "../../src/services/WriteLock.ts"
+import { openElsewhere } from "../support/OtherProcess.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-sqlite-"))),
@@ -270,6 +273,43 @@ describe("the write-ahead log", () => {
       while (sizeOf(`${file}-wal`) > 0) yield* turn
       expect(sizeOf(file)).toBeGreaterThan(1_000_000)
     }).pipe(Effect.scoped),
+  )
+
+  it.live(
+    "that a reader of another process holds back stops no write, is told once, and starts over afterwards",
+    () => {
+      const told: Array<string> = []
+      return Effect.gen(function* () {
+        const file = yield* temporaryFile
+        const db = yield* Effect.acquireRelease(
+          Effect.sync(() => new DatabaseSync(file, { timeout: 0 })),
+          (db) => Effect.sync(() => db.close()),
+        )
+        db.exec("PRAGMA journal_mode = WAL; CREATE TABLE notes (text TEXT)")
+        yield* checkpointer(db, file, { firstBytes: 0, intervalMs: 2, maxPages: 200, patienceMs: 1, stuckMs: 0 })
+        const lock = yield* makeWriteLock(file, 1_000)
+        const insert = db.prepare("INSERT INTO notes VALUES (?)")
+        const write = Effect.try(() => insert.run("x".repeat(3_000)))
+        const writeUntil = (line: RegExp) =>
+          Effect.repeat(
+            Effect.andThen(
+              turn,
+              lock.retry(write, ({ cause }) => isBusy(cause)),
+            ),
+            {
+              until: () => told.some((text) => line.test(text)),
+            },
+          )
+        const elsewhere = yield* openElsewhere(file)
+        yield* elsewhere("BEGIN; SELECT count(*) FROM notes")
+        yield* writeUntil(/test\.db-wal has grown to \d+ MB because another process still reads/)
+        yield* elsewhere("COMMIT")
+        yield* writeUntil(/test\.db-wal has started over/)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])),
+      )
+    },
   )
 
   it.live("is checkpointed by the connection itself when the thread is lost", () =>
