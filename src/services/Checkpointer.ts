@@ -33,7 +33,7 @@ const AUTOCHECKPOINT_PAGES = 1_000
 
 // Text, because a file would have another name from sources, from a build and from a bundle.
 // The log starts over under the write lock, so the thread tries it only if that is likely to succeed and to be short: no
-// reader holds the log back (`log === checkpointed`), and little is left to move, or ten rounds have not made it little.
+// reader holds the log back (`log === checkpointed`), and little is left to move, or three rounds have not made it little.
 // After each failure the thread leaves writers alone for twice as many rounds.
 const program = `
   const { parentPort, workerData } = require("node:worker_threads")
@@ -65,7 +65,7 @@ const program = `
     try {
       const { log, checkpointed } = db.prepare("PRAGMA wal_checkpoint(PASSIVE)").get()
       if (log <= maxPages) return small()
-      const isLittle = checkpointed - before <= maxPages / 16 || ++rounds > 10
+      const isLittle = checkpointed - before <= maxPages / 16 || ++rounds > 3
       before = checkpointed
       if (log === checkpointed && isLittle && rest-- <= 0) {
         if (db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy === 0) return small()
