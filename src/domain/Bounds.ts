@@ -3,6 +3,7 @@
  * These are part of the protocol. What a single gateway allows (rates, queues, buffers) is configuration: see Limits.ts.
  */
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 
 /** Characters of one chat message, user's or agent's prompt. */
 export const MESSAGE_CHARS = 262_144
@@ -17,6 +18,12 @@ export const ID_CHARS = 256
  * each), which lower case may make twice as long.
  */
 export const SESSION_KEY_CHARS = 2_048
+/** Characters of a token, a password or another secret. */
+export const SECRET_CHARS = 4_096
+/** Characters of the name of a method, known or not. */
+export const METHOD_CHARS = 256
+/** Items of a list that a client sends, where nothing smaller is said. */
+export const LIST_ITEMS = 256
 /** Characters of a personality or another instruction for an agent. */
 export const INSTRUCTION_CHARS = 65_536
 /** Rows in one page of a list. */
@@ -31,6 +38,8 @@ export const Name = nonEmptyText(NAME_CHARS)
 /** No control characters, and nothing that is not a character: halves of surrogate pairs would all be stored alike. */
 const printable = Schema.isPattern(/^[^\p{Cc}\p{Cs}]*$/u, { expected: "text without control characters" })
 
+export const printableText = (max: number) => text(max).check(printable)
+
 /** An identifier of the client's choosing. */
 export const Id = nonEmptyText(ID_CHARS).check(printable)
 
@@ -38,7 +47,21 @@ export const Id = nonEmptyText(ID_CHARS).check(printable)
 export const SessionKey = nonEmptyText(SESSION_KEY_CHARS).check(printable)
 
 /** A part of a route, as it is known on its channel; empty means the same as left out. */
-export const RoutePart = text(ID_CHARS).check(printable)
+export const RoutePart = printableText(ID_CHARS)
+
+export const list = <S extends Schema.Top>(item: S, max = LIST_ITEMS) =>
+  Schema.Array(item).check(Schema.isMaxLength(max))
+
+/** A set of literals, sent as a list in any order. It is read in the order of the literals, each once. */
+export const setOf = <L extends ReadonlyArray<string>>(literals: Schema.Literals<L>) =>
+  list(literals).pipe(
+    Schema.decode({
+      decode: SchemaGetter.transform((items: ReadonlyArray<L[number]>) =>
+        literals.literals.filter((literal) => items.includes(literal)),
+      ),
+      encode: SchemaGetter.passthrough(),
+    }),
+  )
 
 export const PageSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: PAGE_ROWS }))
 

@@ -4,7 +4,7 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { EpochMillis, Id, text } from "./Bounds.ts"
+import { EpochMillis, Id, SECRET_CHARS, text } from "./Bounds.ts"
 import { Principal, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Unauthenticated } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
@@ -88,7 +88,7 @@ const close = Rpc.make("connections.close", {
  * The wire itself answers it; the only method that an unauthenticated connection may call.
  */
 const authenticate = Rpc.make("authenticate", {
-  payload: { token: text(4_096) },
+  payload: { token: text(SECRET_CHARS) },
   success: Schema.Struct({ connectionId: Schema.String, principal: Principal }),
   error: Unauthenticated,
 }).annotate(

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { EpochMillis, Id, ID_CHARS, text } from "./Bounds.ts"
+import { EpochMillis, Id, ID_CHARS, setOf, text } from "./Bounds.ts"
 import { grants, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Forbidden } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
@@ -172,7 +172,7 @@ const rotate = Rpc.make("devices.token.rotate", {
   payload: {
     ...ofRole,
     /** Left out: as before. It can have fewer scopes than before, never more. */
-    scopes: Schema.optionalKey(Schema.Array(Scope)),
+    scopes: Schema.optionalKey(setOf(Scope)),
   },
   success: Schema.Struct({
     deviceId: Schema.String,

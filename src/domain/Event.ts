@@ -8,7 +8,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
 import { Binding } from "./Binding.ts"
-import { EpochMillis, SessionKey } from "./Bounds.ts"
+import { EpochMillis, ID_CHARS, SessionKey, setOf, text } from "./Bounds.ts"
 import { Device, PairingDecision, PairingRequest } from "./Device.ts"
 import { LogEntry } from "./Log.ts"
 import { Document } from "./Memory.ts"
@@ -23,7 +23,7 @@ import { Summary } from "./Summary.ts"
 
 /** A place in the order of events. The epoch names the log; it survives restarts and changes only with the database. */
 export const Position = Schema.Struct({
-  epoch: Schema.String,
+  epoch: text(ID_CHARS),
   seq: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
 }).annotate({ identifier: "Position" })
 export type Position = typeof Position.Type
@@ -145,7 +145,7 @@ export const runOf = (event: GatewayEvent): string | undefined =>
 /** Which events a subscriber wants. */
 export const EventFilter = Schema.Struct({
   /** Left out: every topic but `logs`, which must be asked for. What the caller lacks the scope for is not told. */
-  topics: Schema.optionalKey(Schema.Array(Topic)),
+  topics: Schema.optionalKey(setOf(Topic)),
   /** Only events about this session. */
   sessionKey: Schema.optionalKey(SessionKey),
 })

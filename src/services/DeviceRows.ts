@@ -5,13 +5,26 @@
 import * as Schema from "effect/Schema"
 import { hash, timingSafeEqual } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
+import { ID_CHARS } from "../domain/Bounds.ts"
 import { Device, DeviceGrant } from "../domain/Device.ts"
 import type { Role } from "../domain/Principal.ts"
+import { cut } from "../domain/Text.ts"
 import type { TokenOf } from "./Devices.ts"
 
 const DeviceRow = Schema.Struct({ ...Device.fields, grants: Schema.fromJsonString(Schema.Array(DeviceGrant)) })
 
 const decode = Schema.decodeUnknownSync(DeviceRow)
+
+const cutTexts = (row: object): object =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === "string" && name !== "grants" ? cut(value, ID_CHARS) : value,
+    ]),
+  )
+
+/** Rows of before texts were bounded may hold longer ones. */
+const read = (row: object): Device => decode(cutTexts(row))
 
 /** The grants as one JSON text, so that a device is one row to read. */
 const SELECT = `SELECT id AS deviceId, public_key AS publicKey, display_name AS displayName, platform,
@@ -22,14 +35,11 @@ const SELECT = `SELECT id AS deviceId, public_key AS publicKey, display_name AS 
   ) AS grants FROM devices`
 
 export const allDevices = (db: DatabaseSync): ReadonlyArray<Device> =>
-  db
-    .prepare(`${SELECT} ORDER BY paired_at, id`)
-    .all()
-    .map((row) => decode(row))
+  db.prepare(`${SELECT} ORDER BY paired_at, id`).all().map(read)
 
 export const findDevice = (db: DatabaseSync, deviceId: string): Device | undefined => {
   const row = db.prepare(`${SELECT} WHERE id = ?`).get(deviceId)
-  return row === undefined ? undefined : decode(row)
+  return row === undefined ? undefined : read(row)
 }
 
 /** Writes the device and its grants; their tokens stay as they are. */

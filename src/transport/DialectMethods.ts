@@ -5,6 +5,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Scope } from "../domain/Principal.ts"
+import { invalidParams } from "./Faults.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 
@@ -22,6 +23,7 @@ export type Method =
   | {
       readonly _tag: "Own"
       readonly inquire: (params: unknown) => Inquiry.Inquiry<unknown>
+      /** What it takes. */
       readonly params: Schema.Top
       readonly about?: About | undefined
       /** What the caller needs besides what the methods need that it calls. */
@@ -58,7 +60,7 @@ export const own = <P, I>(
     about,
     inquire: (json) =>
       Result.match(decode(json), {
-        onFailure: ({ message }) => Inquiry.failed({ _tag: "InvalidParams", issue: message }),
+        onFailure: (error) => Inquiry.failed(invalidParams(error)),
         onSuccess: inquire,
       }),
   }

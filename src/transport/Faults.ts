@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Refusal } from "../domain/Refusal.ts"
+import { shortened } from "../domain/Text.ts"
 import type { Fault, Tagged } from "./Dialect.ts"
 import { encodeError, encodeRefusal } from "./MethodCodecs.ts"
 
@@ -13,9 +14,12 @@ export const internal: Fault = { _tag: "Internal" }
 
 export const refused = (refusal: Refusal): Fault => ofError(encodeRefusal(refusal))
 
+/** Longer texts repeat what the client has sent. */
+const ISSUE_CHARS = 1_000
+
 export const invalidParams = ({ message }: { readonly message: string }): Fault => ({
   _tag: "InvalidParams",
-  issue: message,
+  issue: shortened(message, ISSUE_CHARS),
 })
 
 /** From an error as JSON: the refusals that any method may give, or the method's own. */

@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcSchema from "effect/rpc/RpcSchema"
+import { Id } from "../domain/Bounds.ts"
 import { EventFilter, Position } from "../domain/Event.ts"
 import { PairingRequired } from "../domain/Device.ts"
 import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
@@ -56,4 +57,4 @@ export const decodeSubscription = Schema.decodeUnknownEffect(
 )
 
 /** As `Unsubscribe` of DialectMethods.ts takes it. */
-export const decodeUnsubscription = Schema.decodeUnknownEffect(Schema.Struct({ subscription: Schema.String }))
+export const decodeUnsubscription = Schema.decodeUnknownEffect(Schema.Struct({ subscription: Id }))

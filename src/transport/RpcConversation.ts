@@ -12,6 +12,7 @@ import type {
   InterruptEncoded,
   RequestEncoded,
 } from "effect/rpc/RpcMessage"
+import { SECRET_CHARS } from "../domain/Bounds.ts"
 import type { EventFilter, Position } from "../domain/Event.ts"
 import type { Limits } from "../domain/Limits.ts"
 import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
@@ -152,6 +153,10 @@ export class RpcConversation implements FrameHandler {
       return Effect.void
     }
     const token = typeof payload === "object" && payload !== null && "token" in payload ? payload.token : undefined
+    if (typeof token === "string" && token.length > SECRET_CHARS) {
+      this.#peer.send(RpcFrames.failure(id, `a token has ${SECRET_CHARS} characters at most`))
+      return Effect.void
+    }
     return Effect.match(this.#peer.authenticate(typeof token === "string" ? Redacted.make(token) : undefined), {
       onSuccess: (principal) => this.#peer.send(RpcFrames.success(id, { connectionId: this.#peer.id, principal })),
       onFailure: (error) => {

@@ -4,7 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
-import { ID_CHARS } from "../domain/Bounds.ts"
+import { ID_CHARS, METHOD_CHARS } from "../domain/Bounds.ts"
 import { Refusal } from "../domain/Refusal.ts"
 import { cut, parseJson } from "../domain/Text.ts"
 import { textFrame } from "./Frames.ts"
@@ -68,7 +68,9 @@ const readMessage = (json: unknown): Inbound => {
       const { headers = none, id, payload, tag } = message
       if (!isId(id))
         return problem(`a request's id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
-      if (typeof tag !== "string") return problem("a request's tag must be the name of a method", id)
+      if (typeof tag !== "string" || tag.length > METHOD_CHARS) {
+        return problem(`a request's tag must be the name of a method, ${METHOD_CHARS} characters at most`, id)
+      }
       if (!isHeaders(headers)) return problem("a request's headers must be pairs of texts", id)
       return { _tag, id, tag, payload, headers }
     }

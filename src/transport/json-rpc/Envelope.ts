@@ -2,7 +2,7 @@
  * JSON-RPC 2.0 envelopes, read and written (https://www.jsonrpc.org/specification): what a frame asks, and what is
  * wrong with one that asks nothing. Total: no text makes it throw. It knows no method.
  */
-import { ID_CHARS } from "../../domain/Bounds.ts"
+import { ID_CHARS, METHOD_CHARS } from "../../domain/Bounds.ts"
 import { parseJson } from "../../domain/Text.ts"
 
 export type Id = string | number | null
@@ -73,6 +73,7 @@ const readEntry = (json: unknown): Entry => {
     return invalid(null, `id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
   if (jsonrpc !== "2.0") return invalid(id ?? null, 'jsonrpc must be "2.0"')
   if (typeof method !== "string") return invalid(id ?? null, "method must be a text")
+  if (method.length > METHOD_CHARS) return invalid(id ?? null, `method is longer than ${METHOD_CHARS} characters`)
   return { _tag: "Request", id, method, params: params ?? undefined }
 }
 

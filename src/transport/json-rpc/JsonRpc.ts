@@ -2,6 +2,7 @@
  * JSON-RPC 2.0 as a dialect: what its frames mean, and how answers, errors and events are worded. Methods are in
  * Methods.ts, envelopes in Envelope.ts; the protocol for people is docs/protocol/json-rpc.md.
  */
+import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Unreadable } from "../Dialect.ts"
 import { Batch } from "./Batch.ts"
@@ -114,6 +115,10 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
     if (isCancel) return this.#cancel(ref, params)
     if (principal === undefined && AUTHENTICATE.has(method)) {
       const token = isObject(params) && typeof params["token"] === "string" ? params["token"] : undefined
+      if (token !== undefined && token.length > SECRET_CHARS) {
+        const issue = `a token has ${SECRET_CHARS} characters at most`
+        return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue })))
+      }
       return [{ _tag: "Identify", ref, token }]
     }
     return [{ _tag: "Call", ref, method, params }]

@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
+import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
 import { contractMethods, type Method, own } from "../DialectMethods.ts"
 import { ask, failed, type Inquiry, known, map, type Result } from "../Inquiry.ts"
 import { type Json, onlyRequired } from "../JsonSchemas.ts"
@@ -35,15 +36,15 @@ const replyOf = (runId: string): Inquiry<string> =>
 
 const send = own(
   Schema.Struct({
-    text: optional(Schema.String),
-    channel: optional(Schema.String),
-    peer_id: optional(Schema.String),
-    agent_id: optional(Schema.String),
-    account_id: optional(Schema.String),
-    guild_id: optional(Schema.String),
+    text: optional(text(MESSAGE_CHARS)),
+    channel: optional(RoutePart),
+    peer_id: optional(RoutePart),
+    agent_id: optional(text(NAME_CHARS)),
+    account_id: optional(RoutePart),
+    guild_id: optional(RoutePart),
   }),
-  ({ account_id, agent_id, channel, guild_id, peer_id, text }) => {
-    const said = filled(text)
+  ({ account_id, agent_id, channel, guild_id, peer_id, ...message }) => {
+    const said = filled(message.text)
     if (said === undefined) return textRequired
     const route = given({
       agentId: filled(agent_id),
@@ -91,10 +92,10 @@ const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: BindingRo
 
 const setBinding = own(
   Schema.Struct({
-    agent_id: Schema.NonEmptyString,
+    agent_id: Name,
     tier: optional(Tier),
     match_key: optional(MatchKey),
-    match_value: optional(Schema.String),
+    match_value: optional(text(ID_CHARS)),
     priority: optional(Schema.Int),
   }),
   ({ agent_id, match_key, match_value, priority, tier }) =>
@@ -110,7 +111,7 @@ const setBinding = own(
 )
 
 const removeBinding = own(
-  Schema.Struct({ agent_id: Schema.NonEmptyString, match_key: MatchKey, match_value: Schema.String }),
+  Schema.Struct({ agent_id: Name, match_key: MatchKey, match_value: text(ID_CHARS) }),
   ({ agent_id, match_key, match_value }) =>
     ask("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }, ({ removed }) =>
       known({ ok: removed }),
@@ -142,10 +143,10 @@ const listAgents = own(Schema.Struct({}), () => ask("agents.list", {}, ({ agents
 /** Registering what is there changes it: clients register their agents whenever they start. */
 const registerAgent = own(
   Schema.Struct({
-    id: Schema.NonEmptyString,
-    name: Schema.NonEmptyString,
-    personality: optional(Schema.String),
-    model: optional(Schema.String),
+    id: Name,
+    name: Name,
+    personality: optional(text(INSTRUCTION_CHARS)),
+    model: optional(text(NAME_CHARS)),
     dm_scope: optional(DmScope),
   }),
   ({ dm_scope, id, model, name, personality }) => {
@@ -180,7 +181,7 @@ const countMessages = (
   })
 
 const listSessions = own(
-  Schema.Struct({ agent_id: optional(Schema.String) }),
+  Schema.Struct({ agent_id: optional(text(NAME_CHARS)) }),
   ({ agent_id }) => {
     const agentId = filled(agent_id)
     return countMessages(agentId === undefined ? "" : `agent:${normalizeAgentId(agentId)}:`)

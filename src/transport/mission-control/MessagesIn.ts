@@ -3,7 +3,7 @@
  * words that the client is told. It knows nothing of who is speaking and what was said before.
  */
 import * as Schema from "effect/Schema"
-import { DOCUMENT_CHARS } from "../../domain/Bounds.ts"
+import { DOCUMENT_CHARS, SECRET_CHARS } from "../../domain/Bounds.ts"
 import { Position } from "../../domain/Event.ts"
 import { DocumentId } from "../../domain/Memory.ts"
 import { cut, parseJson } from "../../domain/Text.ts"
@@ -127,11 +127,13 @@ export const readMessage = (frame: string): ClientMessage => {
   const { channels, content, template, token, type } = message
   switch (type) {
     case "authenticate":
-      return { _tag: "Authenticate", token: typeof token === "string" ? token : undefined }
+      if (typeof token !== "string") return { _tag: "Authenticate", token: undefined }
+      if (token.length > SECRET_CHARS) return wrong(`token is longer than ${SECRET_CHARS} characters`)
+      return { _tag: "Authenticate", token }
     case "subscribe":
       return subscribe(message)
     case "unsubscribe":
-      return { _tag: "Unsubscribe", channels: Array.isArray(channels) ? channels.filter(isChannel) : [] }
+      return { _tag: "Unsubscribe", channels: Array.isArray(channels) ? [...new Set(channels.filter(isChannel))] : [] }
     case "request":
       return request(message)
     case "ping":

@@ -2,7 +2,7 @@
  * Methods: what can be called in Mission Control's language, by the names of its resources and messages.
  */
 import * as Schema from "effect/Schema"
-import { Id } from "../../domain/Bounds.ts"
+import { DOCUMENT_CHARS, Id, text } from "../../domain/Bounds.ts"
 import { DocumentId } from "../../domain/Memory.ts"
 import { type Method, own } from "../DialectMethods.ts"
 import { ask, known } from "../Inquiry.ts"
@@ -29,13 +29,13 @@ export const methods: ReadonlyMap<string, Method> = new Map([
   ["file", own(OnDate, ({ date }) => Resources.file(date))],
   [
     "write_file",
-    own(Schema.Struct({ date: DocumentId, content: Schema.String }), ({ content, date }) =>
+    own(Schema.Struct({ date: DocumentId, content: text(DOCUMENT_CHARS) }), ({ content, date }) =>
       Resources.writeFile(date, content),
     ),
   ],
   [
     "create_file",
-    own(Schema.Struct({ date: DocumentId, template: Schema.String }), ({ date, template }) =>
+    own(Schema.Struct({ date: DocumentId, template: text(DOCUMENT_CHARS) }), ({ date, template }) =>
       Resources.createFile(date, template),
     ),
   ],

@@ -8,7 +8,7 @@ import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map, tell } from "../Inquiry.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, list, number, text } from "./Params.ts"
+import { filled, given, id, invalid, key, message, name, number, things } from "./Params.ts"
 import { modelFor, roster } from "./Roster.ts"
 import { now, sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -71,24 +71,23 @@ const outcome = (run: Run): Inquiry<object> => {
 
 const agent = own(
   Schema.Struct({
-    message: text,
-    agentId: text,
-    sessionKey: text,
-    to: text,
-    channel: text,
-    accountId: text,
-    idempotencyKey: text,
-    attachments: list,
+    message,
+    agentId: name,
+    sessionKey: key,
+    to: id,
+    channel: id,
+    accountId: id,
+    idempotencyKey: id,
+    attachments: things,
     timeout: number,
   }),
   ({ accountId, agentId, attachments, channel, idempotencyKey, message, sessionKey, timeout, to }) => {
     if (filled(message) === undefined) return invalid("message is required")
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
-    const key = filled(sessionKey)
     const address =
-      key === undefined
+      filled(sessionKey) === undefined
         ? given({ channel: filled(channel), peerId: filled(to), accountId: filled(accountId) })
-        : { sessionKey: canonicalKey(key, agentId) }
+        : { sessionKey: canonicalKey(sessionKey, agentId) }
     const send = {
       text: message!,
       ...address,
@@ -104,7 +103,7 @@ const agent = own(
   },
 )
 
-const wait = own(Schema.Struct({ runId: text, timeoutMs: number }), ({ runId, timeoutMs }) => {
+const wait = own(Schema.Struct({ runId: id, timeoutMs: number }), ({ runId, timeoutMs }) => {
   if (filled(runId) === undefined) return invalid("runId is required")
   return map(waitFor(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
     const { acceptedAt, endedAt, error, reply, state } = run

@@ -8,7 +8,7 @@ import { agentOfSessionKey } from "../../domain/Routing.ts"
 import { own } from "../DialectMethods.ts"
 import { ask, flatMap, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, Nothing, text } from "./Params.ts"
+import { filled, given, invalid, key, name, Nothing } from "./Params.ts"
 import { agentRuntime, modelFor, modelId, modelRef, type Roster, roster, thinking } from "./Roster.ts"
 import { MAIN_KEY } from "./SessionKeys.ts"
 
@@ -37,14 +37,14 @@ const list = own(Nothing, () =>
   })),
 )
 
-const identity = own(Schema.Struct({ agentId: text, sessionKey: text }), ({ agentId, sessionKey }) => {
+const identity = own(Schema.Struct({ agentId: name, sessionKey: key }), ({ agentId, sessionKey }) => {
   const id = filled(agentId) ?? agentOfSessionKey(sessionKey ?? "") ?? MAIN_AGENT
   return ask("agents.get", { id }, ({ id, name }) =>
     known({ agentId: id, name, nameSource: "config", avatar: [...name][0]?.toUpperCase() ?? "A" }),
   )
 })
 
-const create = own(Schema.Struct({ name: text, model: text, workspace: text }), ({ model, name, workspace }) => {
+const create = own(Schema.Struct({ name, model: name, workspace: name }), ({ model, name, workspace }) => {
   if (filled(name) === undefined) return invalid("name is required")
   return flatMap(roster(), ({ models }) => {
     const chosen = filled(model)
@@ -63,7 +63,7 @@ const create = own(Schema.Struct({ name: text, model: text, workspace: text }), 
   })
 })
 
-const update = own(Schema.Struct({ agentId: text, name: text, model: text }), ({ agentId, model, name }) => {
+const update = own(Schema.Struct({ agentId: name, name, model: name }), ({ agentId, model, name }) => {
   if (filled(agentId) === undefined) return invalid("agentId is required")
   return flatMap(roster(), ({ models }) =>
     ask(
@@ -79,7 +79,7 @@ const update = own(Schema.Struct({ agentId: text, name: text, model: text }), ({
   )
 })
 
-const remove = own(Schema.Struct({ agentId: text }), ({ agentId }) => {
+const remove = own(Schema.Struct({ agentId: name }), ({ agentId }) => {
   if (filled(agentId) === undefined) return invalid("agentId is required")
   return ask("agents.delete", { id: agentId! }, ({ removedBindings }) => known({ ok: true, agentId, removedBindings }))
 })

@@ -7,7 +7,7 @@ import type { EventFilter } from "../../domain/Event.ts"
 import { own } from "../DialectMethods.ts"
 import { type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, invalid, Nothing, text } from "./Params.ts"
+import { filled, flag, invalid, key, name, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 import { ListParams, sessionList } from "./SessionLists.ts"
@@ -55,9 +55,21 @@ export const audienceOf = ({ caps, clientId, mayRead, protocol, readsParams }: L
 /** Sessions that one connection is told the messages of by name. */
 export const KEYS_MAX = 256
 
-/** There is no room for the session that was subscribed to. */
-export const isFull = ({ keys }: Audience, method: string, answer: unknown): boolean =>
-  method === "sessions.messages.subscribe" && keys.length >= KEYS_MAX && !keys.includes(Object(answer).key)
+/** Characters of their keys together: each audience is kept as text, too. */
+export const KEYS_CHARS = 32_768
+
+/** What a client is told that subscribes to one more. */
+export const FULL = `${KEYS_MAX} sessions, with ${KEYS_CHARS} characters of keys, can be subscribed to by name`
+
+const hasRoom = ({ keys }: Audience, key: string): boolean =>
+  keys.length < KEYS_MAX && keys.reduce((chars, other) => chars + other.length, key.length) <= KEYS_CHARS
+
+/** Whether there is no room for the session that was subscribed to. */
+export const isFull = (audience: Audience, method: string, answer: unknown): boolean => {
+  if (method !== "sessions.messages.subscribe") return false
+  const { key } = Object(answer)
+  return !audience.keys.includes(key) && !hasRoom(audience, key)
+}
 
 /** The audience after a subscription has been answered; the same value where nothing changes. */
 export const heed = (audience: Audience, method: string, answer: unknown): Audience => {
@@ -68,9 +80,9 @@ export const heed = (audience: Audience, method: string, answer: unknown): Audie
     case "sessions.unsubscribe":
       return audience.sessions ? { ...audience, sessions: false } : audience
     case "sessions.messages.subscribe":
-      return audience.keys.includes(key) || audience.keys.length >= KEYS_MAX
+      return audience.keys.includes(key) || !hasRoom(audience, key)
         ? audience
-        : { ...audience, keys: [...audience.keys, String(key)].toSorted() }
+        : { ...audience, keys: [...audience.keys, key].toSorted() }
     case "sessions.messages.unsubscribe":
       return audience.keys.includes(key)
         ? { ...audience, keys: audience.keys.filter((other) => other !== key) }
@@ -89,18 +101,25 @@ export const filterOf = ({ sessions }: Audience): EventFilter => ({
 export const wordingOf = ({ keys, ...audience }: Audience): string =>
   JSON.stringify({ ...audience, keys: audience.sessions && !audience.scoped ? [] : keys })
 
-/** Of `wordingOf`; read once for each wording, not for each event. */
+/** Reads what `wordingOf` has written: once for each wording, not for each event. */
 export const fromWording = (wording: string): Audience => {
   const known = audiences.get(wording)
   if (known !== undefined) return known
-  if (audiences.size >= AUDIENCES_KEPT) audiences.clear()
+  chars += wording.length
+  if (audiences.size >= AUDIENCES_KEPT || chars > CHARS_KEPT) {
+    audiences.clear()
+    chars = wording.length
+  }
   const audience: Audience = JSON.parse(wording)
   audiences.set(wording, audience)
   return audience
 }
 
 const AUDIENCES_KEPT = 1_000
+const CHARS_KEPT = 4_194_304
 const audiences = new Map<string, Audience>()
+/** Of all wordings that are kept. */
+let chars = 0
 
 const subscribe = own(ListParams, (params): Inquiry<object> =>
   Object.keys(params).length === 0
@@ -108,7 +127,7 @@ const subscribe = own(ListParams, (params): Inquiry<object> =>
     : map(sessionList(params), (list) => ({ subscribed: true, list })),
 )
 
-const Keyed = Schema.Struct({ key: text, agentId: text, includeApprovals: flag })
+const Keyed = Schema.Struct({ key, agentId: name, includeApprovals: flag })
 
 /** Nothing waits for approval here. */
 const approvals = (sessionKey: string, updatedAtMs: number) => ({

@@ -7,13 +7,13 @@ import { MAIN_AGENT } from "../../domain/Agent.ts"
 import { type Method, own } from "../DialectMethods.ts"
 import { failed, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, Nothing, text } from "./Params.ts"
+import { filled, id, name, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 
 /** Slash commands that a message may begin with. */
 export const commands: ReadonlyArray<unknown> = []
 
-const OfAgent = Schema.Struct({ agentId: text })
+const OfAgent = Schema.Struct({ agentId: name })
 
 const always = (value: unknown): Method => own(Nothing, () => known(value))
 
@@ -68,7 +68,7 @@ const cronStatus = {
 const toolProfiles = [{ id: "full", label: "Full" }]
 
 /** No channel delivers messages here yet: who names one is told so, as by a gateway that has not got it. */
-const send = own(Schema.Struct({ channel: text }), ({ channel }) =>
+const send = own(Schema.Struct({ channel: id }), ({ channel }) =>
   failed({
     _tag: "Domain",
     error: { _tag: "ChannelUnavailable", message: `unsupported channel: ${filled(channel) ?? "none is configured"}` },

@@ -8,7 +8,7 @@ import { own } from "../DialectMethods.ts"
 import { ask, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import { cut, messagesOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, filled, number, text } from "./Params.ts"
+import { bounded, cursor, filled, key, name, number } from "./Params.ts"
 import { type SessionFacts, rowOf, sessionFacts } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { sessionDefaults } from "./SessionRows.ts"
@@ -99,13 +99,13 @@ export const history = (requested: string | null | undefined, agentId: string | 
 }
 
 const Asks = Schema.Struct({
-  sessionKey: text,
-  agentId: text,
+  sessionKey: key,
+  agentId: name,
   limit: number,
   offset: number,
   maxChars: number,
   maxBytes: number,
-  cursor: text,
+  cursor,
 })
 
 const answer = own(Asks, ({ agentId, cursor, limit, maxBytes, maxChars, offset, sessionKey }) => {

@@ -8,7 +8,7 @@ import { all, ask, type Inquiry, known, map } from "../Inquiry.ts"
 import { commands } from "./Catalogs.ts"
 import { modelChoices } from "./Models.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, list, text } from "./Params.ts"
+import { filled, given, id, invalid, key, message, name, things } from "./Params.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
 /** How a run that was sent before stands: a repeated send starts no second one. */
@@ -43,13 +43,13 @@ const sendTo = ({ agentId, attachments, idempotencyKey, key, message }: Sending)
   )
 }
 
-const Message = { agentId: text, message: text, idempotencyKey: text, attachments: list }
+const Message = { agentId: name, message, idempotencyKey: id, attachments: things }
 
-const chatSend = own(Schema.Struct({ sessionKey: text, ...Message }), ({ sessionKey: key, ...sending }) =>
+const chatSend = own(Schema.Struct({ sessionKey: key, ...Message }), ({ sessionKey: key, ...sending }) =>
   filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
 )
 
-const sessionSend = own(Schema.Struct({ key: text, ...Message }), (sending) =>
+const sessionSend = own(Schema.Struct({ key, ...Message }), (sending) =>
   filled(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
 )
 
@@ -57,7 +57,7 @@ const sessionSend = own(Schema.Struct({ key: text, ...Message }), (sending) =>
 const endRuns = (key: string, runId: string | undefined): Inquiry<ReadonlyArray<string>> =>
   ask("chat.abort", { sessionKey: key, ...given({ runId }) }, ({ aborted }) => known(aborted))
 
-const chatAbort = own(Schema.Struct({ sessionKey: text, agentId: text, runId: text }), (params) =>
+const chatAbort = own(Schema.Struct({ sessionKey: key, agentId: name, runId: id }), (params) =>
   map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
     ok: true,
     aborted: runIds.length > 0,
@@ -65,7 +65,7 @@ const chatAbort = own(Schema.Struct({ sessionKey: text, agentId: text, runId: te
   })),
 )
 
-const sessionAbort = own(Schema.Struct({ key: text, agentId: text, runId: text }), ({ agentId, key, runId }) => {
+const sessionAbort = own(Schema.Struct({ key, agentId: name, runId: id }), ({ agentId, key, runId }) => {
   const run = filled(runId)
   if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
   const ended =
@@ -85,7 +85,7 @@ const sessionAbort = own(Schema.Struct({ key: text, agentId: text, runId: text }
 })
 
 const inject = own(
-  Schema.Struct({ sessionKey: text, agentId: text, message: text, label: text }),
+  Schema.Struct({ sessionKey: key, agentId: name, message, label: name }),
   ({ agentId, label, message, sessionKey }) => {
     if (filled(message) === undefined) return invalid("message is required")
     const heading = filled(label) === undefined ? "" : `[${label}]\n\n`
@@ -97,13 +97,13 @@ const inject = own(
   },
 )
 
-const metadata = own(Schema.Struct({ agentId: text, sessionKey: text }), () =>
+const metadata = own(Schema.Struct({ agentId: name, sessionKey: key }), () =>
   map(all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
 )
 
 /** A word to an agent's main session, now: an agent that is to hear it later has nothing here that would wake it. */
 const wake = own(
-  Schema.Struct({ text, mode: text, sessionKey: text, agentId: text }),
+  Schema.Struct({ text: message, mode: name, sessionKey: key, agentId: name }),
   ({ agentId, mode, sessionKey, text }) => {
     if (filled(text) === undefined) return invalid("text is required")
     const key = canonicalKey(sessionKey, agentId)

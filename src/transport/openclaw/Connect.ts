@@ -5,10 +5,23 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import {
+  ID_CHARS,
+  list,
+  NAME_CHARS,
+  printableText,
+  SECRET_CHARS,
+  SESSION_KEY_CHARS,
+  text,
+} from "../../domain/Bounds.ts"
 import type { ClientProfile } from "../../domain/Connection.ts"
 import { Position } from "../../domain/Event.ts"
 import { Scope } from "../../domain/Principal.ts"
+import { cut, shortened } from "../../domain/Text.ts"
 import { given } from "./Params.ts"
+
+/** Characters of a field that describes a client; a frame before authentication holds little more. */
+const FIELD_CHARS = 8_192
 
 /** Null stands for left out. */
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
@@ -16,19 +29,24 @@ const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Nul
 const Text = Schema.String
 const Protocol = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
+/** Part of what a device signs, so that it is read whole. It is cut where it is shown and kept. */
+const About = text(FIELD_CHARS)
+const Secret = text(SECRET_CHARS)
+const Names = list(text(NAME_CHARS))
+
 const Auth = {
-  token: maybe(Text),
-  password: maybe(Text),
-  deviceToken: maybe(Text),
-  bootstrapToken: maybe(Text),
+  token: maybe(Secret),
+  password: maybe(Secret),
+  deviceToken: maybe(Secret),
+  bootstrapToken: maybe(Secret),
 }
 
 const Device = {
-  id: Text,
-  publicKey: Text,
-  signature: Text,
+  id: text(ID_CHARS),
+  publicKey: text(ID_CHARS),
+  signature: text(ID_CHARS),
   signedAt: Schema.Finite,
-  nonce: maybe(Text),
+  nonce: maybe(text(ID_CHARS)),
 }
 
 /**
@@ -38,27 +56,32 @@ const Device = {
 const resume = maybe(
   Schema.Union([
     Schema.Literal(true),
-    Schema.Struct({ ...Position.fields, sessions: maybe(Schema.Boolean), messages: maybe(Schema.Array(Text)) }),
+    Schema.Struct({
+      ...Position.fields,
+      sessions: maybe(Schema.Boolean),
+      messages: maybe(list(printableText(SESSION_KEY_CHARS))),
+    }),
   ]),
 )
 
-const Open = Schema.Struct({
+/** Read openly. */
+export const Open = Schema.Struct({
   minProtocol: Protocol,
   maxProtocol: Protocol,
   client: Schema.Struct({
-    id: Text,
-    version: maybe(Text),
-    platform: maybe(Text),
-    mode: maybe(Text),
-    displayName: maybe(Text),
-    deviceFamily: maybe(Text),
-    modelIdentifier: maybe(Text),
-    timeZone: maybe(Text),
-    instanceId: maybe(Text),
+    id: About,
+    version: maybe(About),
+    platform: maybe(About),
+    mode: maybe(About),
+    displayName: maybe(About),
+    deviceFamily: maybe(About),
+    modelIdentifier: maybe(About),
+    timeZone: maybe(About),
+    instanceId: maybe(About),
   }),
-  role: maybe(Text),
-  scopes: maybe(Schema.Array(Text)),
-  caps: maybe(Schema.Array(Text)),
+  role: maybe(text(NAME_CHARS)),
+  scopes: maybe(Names),
+  caps: maybe(Names),
   auth: maybe(Schema.Struct(Auth)),
   device: maybe(Schema.Struct(Device)),
   resume,
@@ -147,7 +170,12 @@ const readStrict = Schema.decodeUnknownResult(Strict, { errors: "first", onExces
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** `at /client/id: must be …`, as the reference gateway's clients see it. */
-const worded = ({ issue }: Schema.SchemaError): string => {
+const worded = (error: Schema.SchemaError): string => shortened(problemOf(error), ISSUE_CHARS)
+
+/** Longer texts repeat what the client has sent. */
+const ISSUE_CHARS = 500
+
+const problemOf = ({ issue }: Schema.SchemaError): string => {
   const [first] = issuesOf(issue).issues
   if (first === undefined) return "at root: must be object"
   const { message, path = [] } = first
@@ -183,19 +211,12 @@ export const negotiate = ({ maxProtocol, minProtocol }: Pick<Connect, "minProtoc
 export const isControlCenter = ({ client, maxProtocol }: Connect): boolean =>
   client.id === "control-center" && maxProtocol === 3
 
-/** Characters. Everybody is told it, so that it is cut to what a list shows. */
+/** Characters of what a client says of itself, as lists show it and devices are kept. */
 const SHOWN = 96
 
-const shown = (text: string | null | undefined): string | undefined => {
-  const trimmed = text?.trim() ?? ""
-  return (
-    (trimmed.length <= SHOWN
-      ? trimmed
-      : Array.from(trimmed.slice(0, 2 * SHOWN))
-          .slice(0, SHOWN)
-          .join("")) || undefined
-  )
-}
+/** Returns `undefined` for an empty text. */
+export const shown = (text: string | null | undefined): string | undefined =>
+  cut(text?.trim() ?? "", SHOWN) || undefined
 
 /** What it is called in lists. */
 export const nameOf = ({ client }: Pick<Connect, "client">): string =>

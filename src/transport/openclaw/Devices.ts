@@ -9,7 +9,7 @@ import { Role, Scope } from "../../domain/Principal.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, type Inquiry, known, map, orNothing } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, Nothing, text, texts } from "./Params.ts"
+import { filled, given, id, invalid, name, names, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 
 type About = Pick<Device, "displayName" | "platform" | "deviceFamily" | "clientId" | "clientMode" | "remoteAddress">
@@ -65,7 +65,7 @@ const list = own(Nothing, () => {
   )
 })
 
-const OfRequest = Schema.Struct({ requestId: text })
+const OfRequest = Schema.Struct({ requestId: id })
 
 const approve = own(OfRequest, ({ requestId }) =>
   filled(requestId) === undefined
@@ -79,7 +79,7 @@ const reject = own(OfRequest, ({ requestId }) =>
     : ask("devices.reject", { requestId: requestId! }, ({ deviceId }) => known({ requestId, deviceId })),
 )
 
-const remove = own(Schema.Struct({ deviceId: text }), ({ deviceId }) =>
+const remove = own(Schema.Struct({ deviceId: id }), ({ deviceId }) =>
   filled(deviceId) === undefined
     ? invalid("deviceId is required")
     : ask("devices.remove", { deviceId: deviceId! }, ({ deviceId }) => known({ deviceId })),
@@ -89,7 +89,7 @@ const isRole = Schema.is(Role)
 const isScope = Schema.is(Scope)
 
 /** Clients name scopes that this gateway has no use for: a token without them can do as much. */
-const rotate = own(Schema.Struct({ deviceId: text, role: text, scopes: texts }), ({ deviceId, role, scopes }) => {
+const rotate = own(Schema.Struct({ deviceId: id, role: name, scopes: names }), ({ deviceId, role, scopes }) => {
   if (filled(deviceId) === undefined) return invalid("deviceId is required")
   const asked = {
     ...given({ role: isRole(role) ? role : undefined, scopes: scopes?.filter((scope) => isScope(scope)) }),
@@ -99,7 +99,7 @@ const rotate = own(Schema.Struct({ deviceId: text, role: text, scopes: texts }),
   )
 })
 
-const revoke = own(Schema.Struct({ deviceId: text, role: text }), ({ deviceId, role }) => {
+const revoke = own(Schema.Struct({ deviceId: id, role: name }), ({ deviceId, role }) => {
   if (filled(deviceId) === undefined) return invalid("deviceId is required")
   const asked = isRole(role) ? { role } : {}
   const revoked = ask("devices.token.revoke", { deviceId: deviceId!, ...asked }, ({ revoked }) => known(revoked))

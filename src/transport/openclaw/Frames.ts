@@ -2,7 +2,8 @@
  * Frames: requests, responses and events of the OpenClaw protocol, read and written. Total: no text makes it throw.
  * What a frame looks like depends on who reads it; it knows no method and no connection.
  */
-import { parseJson } from "../../domain/Text.ts"
+import { ID_CHARS, METHOD_CHARS, NAME_CHARS } from "../../domain/Bounds.ts"
+import { parseJson, shortened } from "../../domain/Text.ts"
 import { NUMBER_CHARS } from "../Frames.ts"
 
 /**
@@ -36,6 +37,8 @@ export const isObject = (json: unknown): json is Json =>
 
 const members = new Set(["type", "id", "method", "params", "traceparent", "expectedProfileId"])
 
+const longest = { id: ID_CHARS, method: METHOD_CHARS }
+
 /** What is wrong with it, in the words of the reference gateway's validator; clients' authors look for them. */
 const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
   const missing = ["id", "method", "type"].find((member) => frame[member] === undefined)
@@ -43,13 +46,17 @@ const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
     const value = frame[member]
     if (value === undefined) return []
     if (typeof value !== "string") return [`at /${member}: must be string`]
-    return value === "" ? [`at /${member}: must not have fewer than 1 characters`] : []
+    if (value === "") return [`at /${member}: must not have fewer than 1 characters`]
+    const max = longest[member]
+    return value.length > max ? [`at /${member}: must not have more than ${max} characters`] : []
   })
-  const foreign = strict ? Object.keys(frame).filter((member) => !members.has(member)) : []
+  const foreign = strict ? Object.keys(frame).find((member) => !members.has(member)) : undefined
   return [
     ...(missing === undefined ? [] : [`must have required property '${missing}'`]),
-    ...foreign.map((member) => `at root: unexpected property '${member}'`),
+    ...(foreign === undefined ? [] : [`at root: unexpected property '${shortened(foreign, NAME_CHARS)}'`]),
     ...(frame["type"] === undefined || frame["type"] === "req" ? [] : ["at /type: must be equal to constant"]),
+    // A guard: the request counts only for that profile, and nobody has one here.
+    ...(frame["expectedProfileId"] == null ? [] : ["at /expectedProfileId: this gateway has no profiles"]),
     ...texts,
   ]
 }
@@ -66,7 +73,11 @@ export const readFrame = (text: string, strict: boolean): Read => {
   const { id, method, params } = json
   const issues = issuesOf(json, strict)
   if (issues.length > 0 || typeof id !== "string" || typeof method !== "string") {
-    return { _tag: "Invalid", id: typeof id === "string" ? id : undefined, issue: issues.join("; ") }
+    return {
+      _tag: "Invalid",
+      id: typeof id === "string" && id.length <= ID_CHARS ? id : undefined,
+      issue: issues.join("; "),
+    }
   }
   return { _tag: "Request", id, method, params }
 }

@@ -5,7 +5,7 @@
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Credentials } from "../../services/Authenticator.ts"
-import { type Connect, isControlCenter, negotiate, type Protocol, readConnect, scopesOf } from "./Connect.ts"
+import { type Connect, isControlCenter, negotiate, type Protocol, readConnect, scopesOf, shown } from "./Connect.ts"
 import { deviceProblem } from "./DeviceProof.ts"
 import { type Era, readFrame } from "./Frames.ts"
 import * as Refusals from "./Refusals.ts"
@@ -57,11 +57,11 @@ const credentialsOf = (connect: Connect): Credentials => {
       device: {
         deviceId: device.id.toLowerCase(),
         publicKey: device.publicKey,
-        displayName: client.displayName || null,
-        platform: client.platform || null,
-        deviceFamily: client.deviceFamily || null,
-        clientId: client.id || null,
-        clientMode: client.mode || null,
+        displayName: shown(client.displayName) ?? null,
+        platform: shown(client.platform) ?? null,
+        deviceFamily: shown(client.deviceFamily) ?? null,
+        clientId: shown(client.id) ?? null,
+        clientMode: shown(client.mode) ?? null,
       },
     }),
   }

@@ -7,7 +7,7 @@ import type { Model } from "../../domain/System.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { anything, text } from "./Params.ts"
+import { anything, name } from "./Params.ts"
 import { thinking } from "./Roster.ts"
 import { now } from "./SessionFacts.ts"
 
@@ -32,7 +32,7 @@ const providerOf = (runtime: string) => ({
   profiles: [],
 })
 
-const authStatus = own(Schema.Struct({ agentId: text, refresh: anything }), () =>
+const authStatus = own(Schema.Struct({ agentId: name, refresh: anything }), () =>
   map(all({ ts: now(), models: modelChoices() }), ({ models, ts }) => ({
     ts,
     providers: [...new Set(models.map(({ provider }) => provider))].map(providerOf),
@@ -43,7 +43,7 @@ export const modelMethods: ReadonlyArray<Row> = [
   [
     "models.list",
     "operator.read",
-    own(Schema.Struct({ agentId: text }), () => map(modelChoices(), (models) => ({ models }))),
+    own(Schema.Struct({ agentId: name }), () => map(modelChoices(), (models) => ({ models }))),
   ],
   ["models.authStatus", "operator.read", authStatus],
 ]

@@ -8,7 +8,7 @@ import type { Device } from "../../domain/Device.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map, orNothing } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, Nothing, text } from "./Params.ts"
+import { filled, given, id, invalid, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 
 const offer = { caps: [], commands: [] }
@@ -63,7 +63,7 @@ const nodes = (): Inquiry<ReadonlyArray<ReturnType<typeof here> | ReturnType<typ
 
 const list = own(Nothing, () => all({ ts: now(), nodes: nodes() }))
 
-const describe = own(Schema.Struct({ nodeId: text }), ({ nodeId }) => {
+const describe = own(Schema.Struct({ nodeId: id }), ({ nodeId }) => {
   if (filled(nodeId) === undefined) return invalid("nodeId is required")
   return flatMap(all({ ts: now(), nodes: nodes() }), ({ nodes, ts }): Inquiry<object> => {
     const found = nodes.find((node) => node.nodeId === nodeId)

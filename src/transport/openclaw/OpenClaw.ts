@@ -11,7 +11,7 @@ import type { IssuedToken } from "../../services/Devices.ts"
 import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
 import { type Method, own } from "../DialectMethods.ts"
-import { type Audience, audienceOf, filterOf, heed, isFull, KEYS_MAX, wordingOf } from "./Audience.ts"
+import { type Audience, audienceOf, filterOf, FULL, heed, isFull, wordingOf } from "./Audience.ts"
 import { nameOf, profileOf, resumed } from "./Connect.ts"
 import { ofFault } from "./Errors.ts"
 import { signsOfLife, tell, tellText, TEXT_MS } from "./Events.ts"
@@ -209,7 +209,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   success({ id }: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef> {
     if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
     const audience = this.#audience!
-    if (isFull(audience, method, value)) return this.#invalid(id, `${KEYS_MAX} sessions are subscribed to already`)
+    if (isFull(audience, method, value)) return this.#invalid(id, FULL)
     const text = writeResult(this.#era, id, value, json)
     const heeded = heed(audience, method, value)
     if (heeded === audience) return text

@@ -3,17 +3,33 @@
  * be null or an empty text, and one that is not known is passed by. Pure; it knows no method.
  */
 import * as Schema from "effect/Schema"
+import {
+  ID_CHARS,
+  list,
+  MESSAGE_CHARS,
+  NAME_CHARS,
+  printableText,
+  SESSION_KEY_CHARS,
+  text,
+} from "../../domain/Bounds.ts"
 import { failed } from "../Inquiry.ts"
 
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
-export const text = maybe(Schema.String)
+/** The name of a session, as clients write it. */
+export const key = maybe(printableText(SESSION_KEY_CHARS))
+export const id = maybe(printableText(ID_CHARS))
+export const cursor = maybe(text(SESSION_KEY_CHARS))
+/** A name, a title, an agent or a model. */
+export const name = maybe(text(NAME_CHARS))
+export const message = maybe(text(MESSAGE_CHARS))
 export const number = maybe(Schema.Finite)
 export const flag = maybe(Schema.Boolean)
 /** What is only looked at for being there. */
 export const anything = Schema.optionalKey(Schema.Unknown)
-export const list = maybe(Schema.Array(Schema.Unknown))
-export const texts = maybe(Schema.Array(Schema.String))
+export const things = maybe(list(Schema.Unknown))
+export const names = maybe(list(text(NAME_CHARS)))
+export const keys = maybe(list(printableText(SESSION_KEY_CHARS)))
 
 export const Nothing = Schema.Struct({})
 

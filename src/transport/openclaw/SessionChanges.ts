@@ -8,14 +8,14 @@ import type { Fault } from "../Dialect.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, given, invalid, text } from "./Params.ts"
+import { filled, flag, given, id, invalid, key, message, name } from "./Params.ts"
 import { modelFor, modelId, type Roster, roster } from "./Roster.ts"
 import { sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { STORE } from "./SessionLists.ts"
 import { sessionDefaults, sessionEntry } from "./SessionRows.ts"
 
-const Keyed = Schema.Struct({ key: text, agentId: text })
+const Keyed = Schema.Struct({ key, agentId: name })
 
 const resolved = (roster: Roster, session: Session) => {
   const model = modelFor(roster, session.agentId, session.model)
@@ -32,7 +32,7 @@ const changed = (roster: Roster, session: Session) => ({
 })
 
 /** What of a session can be set: a label or a model that is null or empty is taken away. */
-const Settings = { label: text, displayName: text, model: text }
+const Settings = { label: name, displayName: name, model: name }
 
 const settingsOf = (
   roster: Roster,
@@ -44,7 +44,7 @@ const settingsOf = (
 })
 
 const create = own(
-  Schema.Struct({ key: text, agentId: text, ...Settings, message: text, task: text, idempotencyKey: text }),
+  Schema.Struct({ key, agentId: name, ...Settings, message, task: message, idempotencyKey: id }),
   ({ agentId, idempotencyKey, key, message, task, ...settings }) =>
     flatMap(roster(), (roster) => {
       const asked = filled(key) === undefined ? undefined : canonicalKey(key, agentId)
@@ -74,7 +74,7 @@ const create = own(
 /** What a person asks for by hand, and would take for done. Everything else that is not known is passed by. */
 const Unsupported = { archived: flag, pinned: flag }
 
-const Patch = Schema.Struct({ key: text, agentId: text, ...Settings, ...Unsupported })
+const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...Unsupported })
 
 const patch = own(Patch, ({ agentId, archived, key, pinned, ...settings }) => {
   if (filled(key) === undefined) return invalid("key is required")

@@ -9,7 +9,7 @@ import type { Fault } from "../Dialect.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, filled, flag, given, invalid, number, text, texts } from "./Params.ts"
+import { bounded, filled, flag, given, id, invalid, key, keys, name, number } from "./Params.ts"
 import { roster } from "./Roster.ts"
 import { now, openRuns, rowOf, sessionFacts, sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -59,10 +59,10 @@ export const ListParams = Schema.Struct({
   limit: number,
   offset: number,
   activeMinutes: number,
-  agentId: text,
-  label: text,
-  search: text,
-  spawnedBy: text,
+  agentId: name,
+  label: name,
+  search: name,
+  spawnedBy: key,
   archived: Schema.optionalKey(Schema.Unknown),
 })
 type ListParams = typeof ListParams.Type
@@ -108,7 +108,7 @@ export const sessionList = (params: ListParams) => {
   })
 }
 
-const describe = own(Schema.Struct({ key: text, agentId: text }), ({ agentId, key }) => {
+const describe = own(Schema.Struct({ key, agentId: name }), ({ agentId, key }) => {
   const canonical = canonicalKey(key, agentId)
   return map(sessionFacts(canonical), (facts) => ({
     session: facts.session === undefined ? null : rowOf(facts, canonical),
@@ -124,7 +124,7 @@ const byId = (sessionId: string) =>
 const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
 
 const resolve = own(
-  Schema.Struct({ key: text, sessionId: text, label: text, agentId: text, allowMissing: flag }),
+  Schema.Struct({ key, sessionId: id, label: name, agentId: name, allowMissing: flag }),
   ({ agentId, allowMissing, key, label, sessionId }) => {
     const missing = (subject: string) => (allowMissing === true ? known({ ok: false }) : noSession(subject))
     const orMissing = (subject: string) => (fault: Fault) =>
@@ -153,7 +153,7 @@ const resolve = own(
 const PREVIEW_KEYS = 50
 const PREVIEW_ITEMS = 20
 
-const preview = own(Schema.Struct({ keys: texts, limit: number, maxChars: number }), ({ keys, limit, maxChars }) => {
+const preview = own(Schema.Struct({ keys, limit: number, maxChars: number }), ({ keys, limit, maxChars }) => {
   const asked = (keys ?? []).slice(0, PREVIEW_KEYS)
   const shown = (text: string) => (maxChars == null ? text : cut(text, maxChars))
   const previews = ask(

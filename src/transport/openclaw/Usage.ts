@@ -8,7 +8,7 @@ import type { Session } from "../../domain/Session.ts"
 import { own } from "../DialectMethods.ts"
 import { flatMap, type Inquiry, map } from "../Inquiry.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, filled, invalid, Nothing, number, text } from "./Params.ts"
+import { bounded, filled, invalid, name, Nothing, number } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 import { activeSince } from "./SessionLists.ts"
 
@@ -42,11 +42,11 @@ const dayRow = (date: string, sessions: ReadonlyArray<Session>) => ({ date, ...t
 
 const Asked = Schema.Struct({
   days: number,
-  range: text,
-  startDate: text,
-  endDate: text,
-  agentId: text,
-  agentScope: text,
+  range: name,
+  startDate: name,
+  endDate: name,
+  agentId: name,
+  agentScope: name,
 })
 
 /** The first and the last day that are asked for; undefined: not both can be read. */

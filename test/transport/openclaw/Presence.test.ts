@@ -78,7 +78,8 @@ describe("presence", () => {
         const entry = hello.snapshot.presence.at(-1)
         expectValid("PresenceEntry", entry)
         expect(entry.host).toBe("x".repeat(96))
-        expect(entry.platform).toBe(`${"y".repeat(95)}😀`)
+        // Not half of the character that is over the bound.
+        expect(entry.platform).toBe("y".repeat(95))
         expect(entry.mode).toBe("openclaw")
         expect("version" in entry).toBe(false)
       }),

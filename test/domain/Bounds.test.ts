@@ -1,0 +1,42 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import type * as Rpc from "effect/rpc/Rpc"
+import { list, LIST_ITEMS, setOf } from "../../src/domain/Bounds.ts"
+import { GatewayRpcs } from "../../src/domain/GatewayRpcs.ts"
+import { Scope } from "../../src/domain/Principal.ts"
+import { unbounded } from "../support/Unbounded.ts"
+
+describe("the contract", () => {
+  it("Every text and every list that a client can send to a method is bounded.", () => {
+    const open = Array.from(GatewayRpcs.requests.values(), (request) => {
+      const rpc: Rpc.AnyWithProps = request
+      return [rpc._tag, unbounded(rpc.payloadSchema)] as const
+    }).filter(([, paths]) => paths.length > 0)
+    expect(open).toEqual([])
+  })
+
+  it("The search for what is unbounded finds texts, lists and what is inside of them.", () => {
+    const { String: Text, Struct } = Schema
+    expect(
+      unbounded(Struct({ a: Text, b: Schema.Array(Struct({ c: Text })), d: list(Schema.Literals(["x"])) })),
+    ).toEqual(["a", "b[]", "b[].c"])
+    expect(unbounded(Struct({ a: Schema.optionalKey(Schema.NullOr(Text)) }))).toEqual(["a"])
+  })
+})
+
+describe("a set of literals", () => {
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(setOf(Scope)))
+
+  it("A set is read in one order, each literal once, however it was sent.", () => {
+    const sent = ["operator.write", "operator.read", "operator.write"]
+    expect(decode(sent)).toMatchObject({ success: ["operator.read", "operator.write"] })
+    expect(decode([])).toMatchObject({ success: [] })
+    expect(decode(["no.such"])._tag).toBe("Failure")
+  })
+
+  it("A list that is longer than a list may be is refused.", () => {
+    const many = (count: number) => Array.from({ length: count }, () => "operator.read")
+    expect(decode(many(LIST_ITEMS))._tag).toBe("Success")
+    expect(decode(many(LIST_ITEMS + 1))._tag).toBe("Failure")
+  })
+})
