@@ -10,8 +10,9 @@ import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../domain/GatewayConfig.ts"
 import * as Migrations from "../services/Migrations.ts"
-import { isBusy } from "../services/SqliteError.ts"
-import { type StatePaths, statePaths } from "../services/StateFolder.ts"
+import { isOpen, isWritable, ownerOf } from "../services/Private.ts"
+import { privateFiles, type StatePaths, statePaths } from "../services/StateFolder.ts"
+import { isHeld } from "../services/StateLock.ts"
 import { clockSetBack, newestEventAt } from "../services/WallClock.ts"
 import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
 import { localUrl } from "./LocalUrl.ts"
@@ -30,7 +31,7 @@ const detailOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings) {
   const paths = statePaths(settings.stateDir)
-  const running = isHeld(paths)
+  const running = isHeld(paths.lockFile)
   const now = yield* Clock.currentTimeMillis
   const found: ReadonlyArray<readonly [name: string, finding: Finding]> = [
     ["node", node(process.versions.node)],
@@ -63,18 +64,42 @@ const folder = ({ folder }: StatePaths): Finding => {
   return fact(place === folder ? folder : `${folder}, made by the first start`)
 }
 
-/** The files hold conversations and the token. */
-const secrecy = ({ databaseFile, tokenFile }: StatePaths): Finding => {
-  const open = [tokenFile, databaseFile].filter(
-    (file) => process.platform !== "win32" && Fs.existsSync(file) && (Fs.statSync(file).mode & 0o077) !== 0,
+/** The files hold conversations and secrets. A file of another user than the folder's is that user's to read. */
+const secrecy = (paths: StatePaths): Finding => {
+  const { folder, tokenFile } = paths
+  if (!isFolderOfItsOwn(Fs.realpathSync(existing(folder)))) return fact("there are no files")
+  const documents = isFolderOfItsOwn(paths.memoryDir) ? [paths.memoryDir, ...filesIn(paths.memoryDir)] : []
+  const files = [...privateFiles(paths), ...documents]
+  const foreign = files.filter((file) => ![undefined, 0, ownerOf(folder)].includes(ownerOf(file)))
+  if (foreign.length > 0)
+    return problem(
+      `${some(foreign)} ${foreign.length === 1 ? "belongs" : "belong"} to another user`,
+      `chown them as ${folder} is`,
+    )
+  if (isWritable(folder)) {
+    return problem(`others may write ${folder}, and so replace the files in it`, `chmod go-w ${folder}`)
+  }
+  const open = files.filter(isOpen)
+  if (open.length === 0) return fact("no mode lets others read the files")
+  const rotate = open.includes(tokenFile) ? "; then `causeway token rotate`" : ""
+  return problem(
+    `others may read ${some(open)}`,
+    `chmod go-rwx ${open.length > 3 ? `-R ${folder}` : open.join(" ")}${rotate}`,
   )
-  return open.length === 0
-    ? fact("nobody else reads the files")
-    : problem(
-        `others may read ${open.join(" and ")}`,
-        `chmod 600 ${open.join(" ")}${open.includes(tokenFile) ? "; then `causeway token rotate`" : ""}`,
-      )
 }
+
+/** Not a link to one: that may be shared on purpose. */
+const isFolderOfItsOwn = (path: string): boolean =>
+  Fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  Fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [Path.join(folder, entry.name)] : [],
+  )
+
+/** The first of them by name. */
+const some = (paths: ReadonlyArray<string>): string =>
+  paths.length > 3 ? `${paths.slice(0, 3).join(", ")} and ${paths.length - 3} more` : paths.join(" and ")
 
 /** Below this a gateway that is talked to fills the disk within days. */
 const LEAST_FREE_MB = 200
@@ -85,21 +110,6 @@ const disk = ({ folder }: StatePaths): Finding => {
   return freeMb >= LEAST_FREE_MB
     ? fact(`${freeMb} MB free`)
     : problem(`only ${freeMb} MB are free where the state folder is`, "free some, or move the state folder")
-}
-
-/** Whether a gateway has the folder: it holds a transaction on the lock file. */
-const isHeld = ({ lockFile }: StatePaths): boolean => {
-  if (!Fs.existsSync(lockFile)) return false
-  let lock: DatabaseSync | undefined
-  try {
-    lock = new DatabaseSync(lockFile)
-    lock.exec("BEGIN IMMEDIATE; ROLLBACK")
-    return false
-  } catch (error) {
-    return isBusy(error)
-  } finally {
-    lock?.close()
-  }
 }
 
 /** Reads every page; of a large database that takes some seconds. */

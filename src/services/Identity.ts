@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from "node:crypto"
 import * as Fs from "node:fs"
-import * as Path from "node:path"
 import type { GatewayIdentity } from "../domain/System.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import { toStartupError } from "./FileError.ts"
@@ -35,7 +34,7 @@ export class Identity extends Context.Service<Identity, GatewayIdentity>()("caus
   static readonly layer: Layer.Layer<Identity, StartupError, StateFolder> = Layer.effect(
     Identity,
     Effect.gen(function* () {
-      const file = Path.join((yield* StateFolder).folder, "identity.pem")
+      const { identityFile: file } = yield* StateFolder
       return Identity.of(
         yield* Effect.try({
           try: () => identityOf(keep(file)),

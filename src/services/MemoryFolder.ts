@@ -30,7 +30,7 @@ const isDocumentId = Schema.is(DocumentId)
 export const make = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  yield* fs.makeDirectory(folder, { recursive: true }).pipe(
+  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(
     Effect.mapError(
       (error) =>
         new StartupError({
@@ -58,7 +58,8 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     Effect.flatMap((names) =>
       Effect.forEach(
         names.filter((name) => name.endsWith(EXTENSION)),
-        (name) => find(name.slice(0, -EXTENSION.length)),
+        // One name that leads nowhere, as a loop of links, does not hide the others.
+        (name) => Effect.orElseSucceed(find(name.slice(0, -EXTENSION.length)), () => Option.none<Document>()),
         { concurrency: 8 },
       ),
     ),
@@ -78,17 +79,27 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     return { ...document.value, content }
   })
 
+  /** A new document is for this user alone; one that is there keeps its mode, as others may share a folder by it. */
+  const modeFor = (id: string) =>
+    fs.stat(fileOf(id)).pipe(
+      Effect.map(({ mode }) => mode & 0o777),
+      Effect.orElseSucceed(() => 0o600),
+    )
+
   /** Written beside, flushed, then put in place: by a rename, or by a link that fails where the name is taken. */
   const write = Effect.fnUntraced(function* (id: string, content: string, create: boolean) {
     if (!isDocumentId(id)) return yield* refused("not the name of a document")
     if (content.length > DOCUMENT_CHARS) return yield* refused(`longer than ${DOCUMENT_CHARS} characters`)
     const draft = path.join(folder, `.${randomUUID()}.tmp`)
-    yield* fs.makeDirectory(folder, { recursive: true }).pipe(unavailable("write"))
+    yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(unavailable("write"))
+    const mode = yield* modeFor(id)
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const file = yield* fs.open(draft, { flag: "wx" })
+        const file = yield* fs.open(draft, { flag: "wx", mode: 0o600 })
         yield* file.writeAll(new TextEncoder().encode(content))
         yield* file.sync
+        // Not by `open`, which takes the umask from it.
+        if (mode !== 0o600) yield* fs.chmod(draft, mode)
       }),
     ).pipe(
       Effect.andThen(create ? fs.link(draft, fileOf(id)) : fs.rename(draft, fileOf(id))),

@@ -9,17 +9,18 @@ import type * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
-import { StartupError } from "../domain/StartupError.ts"
+import type { StartupError } from "../domain/StartupError.ts"
 import { toStartupError } from "./FileError.ts"
-import { isBusy } from "./SqliteError.ts"
+import { takeBack, takeBackFolder } from "./Private.ts"
+import { create, hold } from "./StateLock.ts"
 import { keepToken } from "./TokenFile.ts"
 
 export interface StatePaths {
   readonly folder: string
   readonly databaseFile: string
   readonly tokenFile: string
+  readonly identityFile: string
   readonly lockFile: string
   /** The default of `memoryDir`. */
   readonly memoryDir: string
@@ -35,16 +36,34 @@ export const statePaths = (stateDir: string): StatePaths => {
     folder,
     databaseFile: Path.join(folder, "causeway.db"),
     tokenFile: Path.join(folder, "token"),
+    identityFile: Path.join(folder, "identity.pem"),
     lockFile: Path.join(folder, "lock"),
     memoryDir: Path.join(folder, "memory"),
   }
 }
+
+/** The files that hold conversations and secrets, whether they are there or not. */
+export const privateFiles = ({
+  databaseFile,
+  identityFile,
+  lockFile,
+  tokenFile,
+}: StatePaths): ReadonlyArray<string> => [
+  databaseFile,
+  `${databaseFile}-wal`,
+  `${databaseFile}-shm`,
+  tokenFile,
+  identityFile,
+  lockFile,
+]
 
 export class StateFolder extends Context.Service<
   StateFolder,
   StatePaths & {
     /** The token kept here; made at the first use. */
     readonly token: Effect.Effect<Redacted.Redacted<string>, StartupError>
+    /** Fails when the folder is no longer this gateway's: it was moved or replaced, or another gateway has it. */
+    readonly lost: Effect.Effect<never, StartupError>
   }
 >()("causeway/services/StateFolder") {
   /** Holds the folder until its scope closes, or the process ends, however it ends. */
@@ -52,9 +71,10 @@ export class StateFolder extends Context.Service<
     StateFolder,
     Effect.gen(function* () {
       const paths = statePaths((yield* GatewayConfig).stateDir)
+      yield* makeFolder(paths)
+      const lost = yield* hold(paths)
       yield* prepare(paths)
-      yield* hold(paths)
-      return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile) })
+      return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile), lost })
     }),
   )
 
@@ -68,61 +88,36 @@ export class StateFolder extends Context.Service<
       ),
       (folder) => {
         const paths = statePaths(folder)
-        return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile) })
+        return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile), lost: Effect.never })
       },
     ),
   )
+}
+
+const attempt = <A>(folder: string, run: () => A): Effect.Effect<A, StartupError> =>
+  Effect.try({ try: run, catch: (error) => toStartupError(error, `the state folder ${folder}`) })
+
+const makeFolder = ({ folder }: StatePaths) =>
+  attempt(folder, () => {
+    if (!isFolder(folder)) makeWithParents(folder)
+  })
+
+const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Not by mkdir's own `recursive`: where the system itself has what is above it (/proc, automounts) that never ends. */
+const makeWithParents = (folder: string) => {
+  const above = Path.dirname(folder)
+  if (!Fs.existsSync(above)) makeWithParents(above)
+  Fs.mkdirSync(folder, { mode: 0o700 })
 }
 
 /**
  * A folder that is there already keeps its mode: it may be one that others use, too. So the files are closed to
  * others one by one, and those that SQLite adds to a database take over its mode.
  */
-const prepare = ({ databaseFile, folder, lockFile }: StatePaths) =>
-  Effect.try({
-    try: () => {
-      if (!isFolder(folder)) makeFolder(folder)
-      for (const file of [databaseFile, lockFile]) create(file)
-    },
-    catch: (error) => toStartupError(error, `the state folder ${folder}`),
-  })
-
-/** Not by mkdir's own `recursive`: where the system itself has what is above it (/proc, automounts) that never ends. */
-const makeFolder = (folder: string) => {
-  const above = Path.dirname(folder)
-  if (!Fs.existsSync(above)) makeFolder(above)
-  Fs.mkdirSync(folder, { mode: 0o700 })
-}
-
-const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-
-/** Never opens a file that is there: closing it again would let go of every lock that this process has on it. */
-const create = (file: string) => {
-  if (!Fs.existsSync(file)) Fs.closeSync(Fs.openSync(file, "a", 0o600))
-}
-
-/**
- * A transaction held open on a database of nothing: SQLite's file lock goes with the process, so a crash leaves no
- * stale lock and nobody needs to guess whether a process id still means the same program.
- */
-const hold = ({ folder, lockFile }: StatePaths) =>
-  Effect.acquireRelease(
-    Effect.suspend(() => {
-      let lock: DatabaseSync | undefined
-      try {
-        lock = new DatabaseSync(lockFile)
-        lock.exec("BEGIN EXCLUSIVE")
-        return Effect.succeed(lock)
-      } catch (error) {
-        lock?.close()
-        return Effect.fail(isBusy(error) ? taken(folder) : toStartupError(error, `the lock file ${lockFile}`))
-      }
-    }),
-    (lock) => Effect.sync(() => lock.close()),
-  )
-
-const taken = (folder: string) =>
-  new StartupError({
-    problem: `another gateway uses the state folder ${folder}`,
-    remedy: "stop it, or give this one another state folder",
+const prepare = (paths: StatePaths) =>
+  attempt(paths.folder, () => {
+    create(paths.databaseFile)
+    for (const file of privateFiles(paths)) takeBack(file, 0o600)
+    takeBackFolder(paths.memoryDir)
   })

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import { StartupError } from "../domain/StartupError.ts"
 import { toStartupError } from "./FileError.ts"
+import { takeBack } from "./Private.ts"
 
 const TOKEN_BYTES = 32
 
@@ -58,7 +59,7 @@ export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: strin
   return yield* attempt(file, () => {
     const token = find(file)
     if (token === undefined) return redact(write(file))
-    Fs.chmodSync(file, 0o600)
+    takeBack(file, 0o600)
     return redact(token)
   })
 })

@@ -9,7 +9,10 @@ import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
 import { temporaryFolder } from "../support/GatewayProcess.ts"
 
 const identityIn = (folder: string) => {
-  const state = Layer.succeed(StateFolder, StateFolder.of({ ...statePaths(folder), token: Effect.die("not here") }))
+  const state = Layer.succeed(
+    StateFolder,
+    StateFolder.of({ ...statePaths(folder), token: Effect.die("not here"), lost: Effect.never }),
+  )
   return Effect.provide(Identity, Layer.fresh(Identity.layer).pipe(Layer.provide(state)))
 }
 

@@ -61,6 +61,41 @@ describe("documents", () => {
     ),
   )
 
+  it.effect("are this user's alone whatever the umask, in a folder that is, too; one that is shared stays shared", () =>
+    inFolder(
+      Effect.fnUntraced(function* ({ path, put }) {
+        const memory = yield* Memory
+        const umask = process.umask(0)
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.umask(umask)))
+        yield* memory.write("new", "1")
+        yield* memory.write("made", "1", { create: true })
+        put("shared.md", "1")
+        Fs.chmodSync(join(path, "shared.md"), 0o664)
+        process.umask(0o077)
+        yield* memory.write("shared", "2")
+        const modeOf = (name: string) => (Fs.statSync(join(path, name)).mode & 0o777).toString(8)
+        expect(["new.md", "made.md", "shared.md"].map(modeOf)).toEqual(["600", "600", "664"])
+        Fs.rmSync(path, { recursive: true })
+        process.umask(0)
+        yield* memory.write("again", "1")
+        expect(["", "again.md"].map(modeOf)).toEqual(["700", "600"])
+      }),
+    ),
+  )
+
+  it.effect("are listed where some names lead nowhere: a link to nothing, a loop of links", () =>
+    inFolder(
+      Effect.fnUntraced(function* ({ path }) {
+        const memory = yield* Memory
+        yield* memory.write("here", "1")
+        Fs.symlinkSync("/nowhere/at-all.md", join(path, "broken.md"))
+        Fs.symlinkSync("loop.md", join(path, "loop.md"))
+        Fs.symlinkSync("here.md/below.md", join(path, "below.md"))
+        expect((yield* memory.list).map(({ id }) => id)).toEqual(["here"])
+      }),
+    ),
+  )
+
   it.effect("are listed newest first, Markdown files alone", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {

@@ -38,7 +38,11 @@ const layer = (options: GatewayOptions = {}) =>
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(Database.layerMemory),
     Layer.provide(
-      Layer.succeed(StateFolder, { ...statePaths("/nowhere"), token: Effect.succeed(secret("kept-token")) }),
+      Layer.succeed(StateFolder, {
+        ...statePaths("/nowhere"),
+        token: Effect.succeed(secret("kept-token")),
+        lost: Effect.never,
+      }),
     ),
     Layer.provide(GatewayConfig.layer({ token: "the-token", password: "the-password", ...options })),
     Layer.provide(Logger.layer([])),
@@ -120,7 +124,11 @@ describe("the gateway's secrets", () => {
           Layer.provideMerge(Events.layer),
           Layer.provideMerge(Database.layerMemory),
           Layer.provide(
-            Layer.succeed(StateFolder, { ...statePaths("/nowhere"), token: Effect.succeed(secret("kept-token")) }),
+            Layer.succeed(StateFolder, {
+              ...statePaths("/nowhere"),
+              token: Effect.succeed(secret("kept-token")),
+              lost: Effect.never,
+            }),
           ),
           Layer.provide(GatewayConfig.layer({})),
           Layer.provide(Logger.layer([])),
@@ -352,7 +360,9 @@ const storage = Events.layer.pipe(
   Layer.orDie,
 )
 const trustOf = trust.pipe(
-  Layer.provide(Layer.succeed(StateFolder, { ...statePaths("/nowhere"), token: Effect.succeed(secret("t")) })),
+  Layer.provide(
+    Layer.succeed(StateFolder, { ...statePaths("/nowhere"), token: Effect.succeed(secret("t")), lost: Effect.never }),
+  ),
 )
 
 describe("what a device needs", () => {

@@ -75,8 +75,8 @@ const unless =
 const read = (id: string, onFault: (fault: Fault) => Inquiry<undefined>): Inquiry<DocumentContent | undefined> =>
   ask("memory.read", { id }, (found) => known(found), onFault)
 
-/** To be told unasked, or among others: one that has gone meanwhile, or is too large to be a document, is left out. */
-export const document = (id: string) => read(id, unless("DocumentNotFound", "DocumentTooLarge"))
+/** To be told unasked, or among others: leaves out one that has gone meanwhile, is too large or cannot be read. */
+export const document = (id: string) => read(id, unless("DocumentNotFound", "DocumentTooLarge", "MemoryUnavailable"))
 
 /** As many of the newest as fit the budget, given newest first. */
 export const fitting = (documents: ReadonlyArray<Document>, budget: number): ReadonlyArray<Document> => {
