@@ -46,6 +46,12 @@ gateway:
 Variables and flags of lists take their parts separated by commas. \`~\` is the home folder. Secrets have no flag of \`start\`,
 because every user of a machine sees its command lines.
 
+A secret may be in a file instead: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, \`GATEWAY_PASSWORD_FILE\` that
+of \`GATEWAY_PASSWORD\`. Under systemd the credentials \`token\` and \`password\` count too (also named \`gateway-token\` or
+\`GATEWAY_TOKEN\`). The variable wins over its file, the file over the credential, the credential over the YAML file.
+Blanks and line ends around a secret do not count. A secret of fewer than 16 characters is a warning where \`host\` is a
+loopback address, and keeps the gateway from starting elsewhere.
+
 | option | variable | flag | default | what it does, and its trade |
 |---|---|---|---|---|
 ${configOptions.map((option) => `| ${row(option)} |`).join("\n")}

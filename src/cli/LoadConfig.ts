@@ -1,6 +1,6 @@
 /**
- * LoadConfig: the one place that reads the environment and the configuration file. Flags win over the environment, the
- * environment over the file, the file over the defaults. What does not fit ends the command with where it was found.
+ * LoadConfig: the options from flags, the environment, files of secrets and the configuration file, in this order, and
+ * the defaults. An option that does not fit ends the command with a line that says where it was found.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -11,15 +11,16 @@ import { readFile } from "node:fs/promises"
 import { GatewaySettings } from "../domain/GatewayConfig.ts"
 import { resolvePath } from "../services/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
+import { type Environment, processEnvironment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
-
-export type Environment = Readonly<Record<string, string | undefined>>
+import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
 
 export interface Sources {
   /** By flag name, without dashes. */
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Environment
   readonly file?: { readonly name: string; readonly content: unknown } | undefined
+  readonly secrets?: SecretTexts | undefined
 }
 
 type Tree = { readonly [key: string]: unknown }
@@ -32,7 +33,12 @@ const decode = Schema.decodeUnknownResult(GatewaySettings, { errors: "all", onEx
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The settings that the sources amount to, or everything in them that does not fit. */
-export const settingsFrom = ({ flags, environment, file }: Sources): Result.Result<GatewaySettings, CommandFailed> => {
+export const settingsFrom = ({
+  flags,
+  environment,
+  file,
+  secrets,
+}: Sources): Result.Result<GatewaySettings, CommandFailed> => {
   let tree: Tree = {}
   if (file !== undefined) {
     const written = optionsInFile(file.content)
@@ -44,7 +50,10 @@ export const settingsFrom = ({ flags, environment, file }: Sources): Result.Resu
   const origins = new Map<string, string>()
   const shown = new Map<string, string>()
   for (const option of configOptions) {
-    const given = fromFlag(option.flag, flags) ?? fromEnvironment(option.environment, environment)
+    const given =
+      fromFlag(option.flag, flags) ??
+      fromEnvironment(option.environment, environment) ??
+      secrets?.get(option.path.join("."))
     if (given === undefined) continue
     tree = put(tree, option.path, option.fromText(given.text))
     origins.set(option.path.join("."), given.name)
@@ -109,17 +118,14 @@ const readYaml = Effect.fnUntraced(function* (name: string) {
 
 const firstLine = (text: string) => text.split("\n", 1)[0]?.replace(/:$/, "") ?? ""
 
-/** The environment of this process. Everything that needs it is given it from here. */
-// oxlint-disable-next-line no-restricted-properties -- this is the place
-export const processEnvironment: Environment = process.env
-
 export const loadConfig = Effect.fn("loadConfig")(function* (
   flags: Sources["flags"],
   environment: Environment = processEnvironment,
 ) {
   const path = flags["config"] ?? fromEnvironment(["GATEWAY_CONFIG"], environment)?.text
   const file = path === undefined ? undefined : yield* readYaml(path)
-  const settings = yield* Effect.fromResult(settingsFrom({ flags, environment, file }))
+  const secrets = yield* readSecrets(environment)
+  const settings = yield* Effect.fromResult(settingsFrom({ flags, environment, file, secrets }))
   // Under a user id that the machine does not know, as in some containers, `~` is nowhere.
   yield* Effect.try({
     try: () => resolvePath(settings.stateDir),

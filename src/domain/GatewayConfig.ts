@@ -18,6 +18,16 @@ const IsRange = Schema.makeFilter((text: string) =>
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
+/**
+ * Blanks and line ends around a secret are not part of it: no HTTP header can carry them, and files end with a line end.
+ * A control character within it is refused for the same reason.
+ */
+const secret = (label: string) =>
+  Schema.RedactedFromValue(
+    Schema.Trim.check(Schema.isPattern(/^\P{Cc}+$/u, { expected: "one line of text without control characters" })),
+    { label },
+  )
+
 /** Every option as it is in force. Times are in milliseconds and sizes in bytes, as their names say. */
 export const GatewaySettings = Schema.Struct({
   enabled: option(Schema.Boolean, true, "Off: the process says so and ends with code 0."),
@@ -50,12 +60,10 @@ export const GatewaySettings = Schema.Struct({
     "token",
     "How a client proves itself. `none` trusts everybody who can reach the port, so it is allowed on loopback only.",
   ),
-  token: Schema.optionalKey(Schema.RedactedFromValue(Schema.NonEmptyString, { label: "gateway token" })).annotateKey({
+  token: Schema.optionalKey(secret("gateway token")).annotateKey({
     description: "The shared secret. Left out: made at the first start and kept in the state folder, mode 0600.",
   }),
-  password: Schema.optionalKey(
-    Schema.RedactedFromValue(Schema.NonEmptyString, { label: "gateway password" }),
-  ).annotateKey({
+  password: Schema.optionalKey(secret("gateway password")).annotateKey({
     description: "A second shared secret, for people: as good as the token on every wire.",
   }),
   allowedOrigins: option(

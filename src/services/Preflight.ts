@@ -1,7 +1,7 @@
 /**
- * Preflight: what must be in order before the port is opened, and belongs to no single service: the runtime of agents
- * that name none is there, the clock can be believed, and the token that the state folder keeps is as secret in the log
- * as a configured one.
+ * Preflight: conditions that must hold before the port is opened, and that belong to no single service. The runtime of
+ * agents that name none is there, the clock can be believed, the secrets are long enough, and the log hides the token
+ * that the state folder keeps.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { StartupError } from "../domain/StartupError.ts"
 import { AgentRuntime } from "./AgentRuntime.ts"
 import { Logs } from "./Logs.ts"
+import { checkSecrets } from "./SecretStrength.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
 import { clockSetBack, newestEventAt } from "./WallClock.ts"
@@ -20,7 +21,8 @@ const CLOCK_TOLERANCE_MS = 60_000
 export const layer: Layer.Layer<never, StartupError, AgentRuntime | GatewayConfig | Logs | Sqlite | StateFolder> =
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const { auth, clock, runtime, token } = yield* GatewayConfig
+      const config = yield* GatewayConfig
+      const { auth, clock, runtime } = config
       const runtimes = yield* AgentRuntime
       if (!runtimes.has(runtime)) {
         return yield* new StartupError({
@@ -39,8 +41,10 @@ export const layer: Layer.Layer<never, StartupError, AgentRuntime | GatewayConfi
           remedy: "set the clock of this machine, or the option clock to any",
         })
       }
-      const state = yield* StateFolder
+      if (auth === "none") return
+      const token = config.token ?? (yield* (yield* StateFolder).token)
       const logs = yield* Logs
-      if (auth === "token" && token === undefined) logs.hide(yield* state.token)
+      logs.hide(token)
+      yield* checkSecrets(config.host, { ...config, token })
     }),
   )

@@ -64,7 +64,7 @@ export const presentedToken = (
   authorization: string | undefined,
   url: string,
 ): Redacted.Redacted<string> | undefined => {
-  const bearer = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1]
+  const bearer = /^bearer +(\S.*)$/i.exec(authorization ?? "")?.[1]
   if (bearer !== undefined) return Redacted.make(bearer)
   if (!url.includes("token=")) return undefined
   const token = queryOf(url).get("token")

@@ -4,8 +4,9 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { configOptions } from "../../src/cli/ConfigOptions.ts"
+import type { Environment } from "../../src/cli/Environment.ts"
 import { loadConfig, settingsFrom, type Sources } from "../../src/cli/LoadConfig.ts"
 
 const settings = (sources: Partial<Sources>) =>
@@ -77,6 +78,25 @@ describe("the configuration", () => {
     expect(other && Redacted.value(other)).toBe("theirs")
   })
 
+  it("takes a secret without the blanks and line ends around it, wherever it comes from", () => {
+    const tokenOf = (sources: Partial<Sources>) => {
+      const { token } = settings(sources)
+      return token && Redacted.value(token)
+    }
+    expect(tokenOf({ environment: { GATEWAY_TOKEN: "s3cret\n" } })).toBe("s3cret")
+    expect(tokenOf(file({ token: " s3cret\r\n" }))).toBe("s3cret")
+    const { password } = settings({ environment: { GATEWAY_PASSWORD: "\tof two words \n" } })
+    expect(password && Redacted.value(password)).toBe("of two words")
+  })
+
+  it("refuses a secret that no header can carry, and does not show it", () => {
+    for (const secret of ["s3\ncret", "s3\u0000cret", " \n"]) {
+      expect(problem({ environment: { GATEWAY_TOKEN: secret } })).toMatch(/^GATEWAY_TOKEN: .*one line of text/)
+      expect(problem({ environment: { GATEWAY_TOKEN: secret } })).not.toContain("s3")
+      expect(problem(file({ password: secret }))).toMatch(/^password in gateway.yaml: .*one line of text/)
+    }
+  })
+
   it("takes a variable that is set to nothing for one that is not set", () => {
     expect(settings({ environment: { GATEWAY_PORT: "", GATEWAY_TOKEN: "" } })).toMatchObject({ port: 18_789 })
   })
@@ -106,13 +126,71 @@ describe("the configuration", () => {
   })
 })
 
-describe("the configuration file", () => {
-  const write = (content: string) => {
-    const path = join(mkdtempSync(join(tmpdir(), "causeway-config-")), "gateway.yaml")
-    writeFileSync(path, content)
-    return path
-  }
+const write = (content: string, name = "gateway.yaml") => {
+  const path = join(mkdtempSync(join(tmpdir(), "causeway-config-")), name)
+  writeFileSync(path, content)
+  return path
+}
 
+describe("a secret in a file", () => {
+  const secretsOf = Effect.fnUntraced(function* (environment: Environment) {
+    const { password, token } = yield* loadConfig({}, environment)
+    return { token: token && Redacted.value(token), password: password && Redacted.value(password) }
+  })
+
+  it.effect("is the one that a variable with _FILE names, for every secret and every name of it", () =>
+    Effect.gen(function* () {
+      const token = write("in-a-file\n", "token")
+      const password = write("  of people\r\n", "password")
+      expect(yield* secretsOf({ GATEWAY_TOKEN_FILE: token, GATEWAY_PASSWORD_FILE: password })).toEqual({
+        token: "in-a-file",
+        password: "of people",
+      })
+      expect((yield* secretsOf({ OPENCLAW_GATEWAY_TOKEN_FILE: token })).token).toBe("in-a-file")
+    }),
+  )
+
+  it.effect("is a credential of systemd, by any of its names", () =>
+    Effect.gen(function* () {
+      for (const name of ["token", "gateway-token", "GATEWAY_TOKEN"]) {
+        const CREDENTIALS_DIRECTORY = dirname(write("of-systemd\n", name))
+        expect(yield* secretsOf({ CREDENTIALS_DIRECTORY })).toEqual({ token: "of-systemd", password: undefined })
+      }
+      const CREDENTIALS_DIRECTORY = dirname(write("of-systemd\n", "password"))
+      expect((yield* secretsOf({ CREDENTIALS_DIRECTORY })).password).toBe("of-systemd")
+    }),
+  )
+
+  it.effect("counts after the variable, before a credential, and that before the configuration file", () =>
+    Effect.gen(function* () {
+      const GATEWAY_CONFIG = write("token: of-the-yaml\n")
+      const CREDENTIALS_DIRECTORY = dirname(write("of-systemd", "token"))
+      const GATEWAY_TOKEN_FILE = write("of-a-file", "secret")
+      const GATEWAY_TOKEN = "of-the-variable"
+      const from = (environment: Environment) => Effect.map(secretsOf(environment), ({ token }) => token)
+      expect(yield* from({ GATEWAY_CONFIG })).toBe("of-the-yaml")
+      expect(yield* from({ GATEWAY_CONFIG, CREDENTIALS_DIRECTORY })).toBe("of-systemd")
+      expect(yield* from({ GATEWAY_CONFIG, CREDENTIALS_DIRECTORY, GATEWAY_TOKEN_FILE })).toBe("of-a-file")
+      expect(yield* from({ CREDENTIALS_DIRECTORY, GATEWAY_TOKEN_FILE, GATEWAY_TOKEN })).toBe("of-the-variable")
+    }),
+  )
+
+  it.effect("that is missing, empty, a folder or far too long is named with what to do", () =>
+    Effect.gen(function* () {
+      const problemOf = (path: string) => Effect.flip(loadConfig({}, { GATEWAY_TOKEN_FILE: path }))
+      const missing = yield* problemOf("/nowhere/token")
+      expect(missing).toMatchObject({
+        exitCode: 2,
+        problem: "GATEWAY_TOKEN_FILE: /nowhere/token cannot be read (ENOENT)",
+      })
+      expect((yield* problemOf(write(" \n"))).problem).toMatch(/is empty$/)
+      expect((yield* problemOf(tmpdir())).problem).toMatch(/cannot be read \(EISDIR\)$/)
+      expect((yield* problemOf(write("x".repeat(70_000)))).problem).toMatch(/longer than 65536 bytes/)
+    }),
+  )
+})
+
+describe("the configuration file", () => {
   it.effect("is the one that GATEWAY_CONFIG names, or before it --config", () =>
     Effect.gen(function* () {
       const environment = { GATEWAY_CONFIG: write("gateway:\n  port: 4000\n") }

@@ -179,6 +179,25 @@ describe("a gateway that cannot start says why in one line, and ends with 1 (wit
     }),
   )
 
+  it.live("a secret is short, and other machines reach it; on loopback that is a warning", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* temporaryFolder
+      const short = { GATEWAY_TOKEN: "s3cret\n", GATEWAY_HOST: "0.0.0.0" }
+      const exit = yield* startWith(["--state-dir", stateDir], short)
+      expect(exit.code).toBe(1)
+      expect(oneLine(exit.stderr)).toMatch(/the token has 6 characters.* 0\.0\.0\.0: take 16 characters/)
+      const password = { GATEWAY_PASSWORD: "fifteen letters", GATEWAY_HOST: "0.0.0.0" }
+      expect(oneLine((yield* startWith(["--state-dir", stateDir], password)).stderr)).toContain("password has 15")
+      const gateway = yield* start({ stateDir, env: { GATEWAY_TOKEN: "s3cret\n" } })
+      expect(gateway.stderr()).toMatch(/WARN .*the token has 6 characters/)
+      expect(yield* gateway.cli("status", "--token", "s3cret")).toMatchObject({ code: 0 })
+      const answer = yield* Effect.promise(() =>
+        fetch(`${gateway.url}/api/status`, { headers: { authorization: "Bearer s3cret" } }),
+      )
+      expect(answer.status).toBe(200)
+    }),
+  )
+
   it.live("everybody on the network could use it", () =>
     Effect.gen(function* () {
       const exit = yield* startWith(["--state-dir", yield* temporaryFolder, "--host", "0.0.0.0", "--auth", "none"])
