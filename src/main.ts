@@ -3,15 +3,19 @@
  * The binary: takes the command line to cli/Causeway.ts and its exit code back to the shell. Everything is loaded after
  * the compile cache is on, which halves the time to start, and after a look at Node, which may be too old to load it.
  */
-import * as Module from "node:module"
+import * as CompileCache from "./cli/CompileCache.ts"
+import { processEnvironment } from "./cli/Environment.ts"
 import * as NodeVersion from "./cli/NodeVersion.ts"
 import * as YoungGeneration from "./cli/YoungGeneration.ts"
+
+// Node opens a debugger port at SIGUSR1 where no listener is in its place. SIGUSR2 ends a process without one.
+process.on("SIGUSR1", () => {}).on("SIGUSR2", () => {})
 
 if (NodeVersion.isTooOld(process.versions.node)) {
   process.stderr.write(`causeway: Node ${process.versions.node} is too old: use ${NodeVersion.OLDEST_NODE} or newer\n`)
   process.exit(1)
 }
-Module.enableCompileCache()
+CompileCache.enable(processEnvironment)
 YoungGeneration.hold()
 
 await import("effect/schema/SchemaJITCompiler/enable")

@@ -1,20 +1,24 @@
 /**
- * Serve: the gateway as a process, what `causeway start` does. It says where it listens and what to try, and ends when
- * it is asked to: the first signal drains it, a second one ends it at once.
+ * Serve: the gateway as a process, which `causeway start` runs. It prints its address and commands to try. It ends when
+ * a signal asks for it, or when it has lost its state folder; Signals.ts has the rules.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { VERSION } from "../domain/Version.ts"
 import * as Gateway from "../Gateway.ts"
+import * as Reload from "../services/Reload.ts"
 import { StateFolder } from "../services/StateFolder.ts"
 import { ListeningAddress } from "../transport/GatewayServer.ts"
-import { processEnvironment } from "./Environment.ts"
+import { isRunByNpm, processEnvironment } from "./Environment.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { loadConfig, settingsFrom, type Sources } from "./LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
+import * as Signals from "./Signals.ts"
+import * as StandardStreams from "./StandardStreams.ts"
 import * as YoungGeneration from "./YoungGeneration.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
@@ -64,38 +68,33 @@ const whereTokenIs = ({ auth, token }: GatewaySettings, file: string): string =>
   return token === undefined ? `kept in ${file}` : "the one that was configured"
 }
 
-/** What closing everything may take beyond the drain, before the process ends without it. */
-const CLOSE_GRACE_MS = 500
-
-/**
- * runMain interrupts at every signal, which ends nothing that is already ending. So the second signal ends the process,
- * and so does time, should a client or a disk hold up the end: what was acknowledged is on disk, as after a crash.
- */
-const boundedEnd = (drainMs: number) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      let asked = false
-      const onSignal = () => {
-        if (asked) process.exit(ExitCode.failed)
-        asked = true
-        setTimeout(() => process.exit(ExitCode.ok), drainMs + CLOSE_GRACE_MS).unref()
-      }
-      process.on("SIGINT", onSignal).on("SIGTERM", onSignal)
-      return onSignal
-    }),
-    (onSignal) => Effect.sync(() => process.off("SIGINT", onSignal).off("SIGTERM", onSignal)),
+/** What a SIGHUP does: see docs/operating.md. A configuration that does not fit changes nothing. */
+const reload = (flags: Sources["flags"]) =>
+  loadConfig(flags).pipe(
+    Effect.flatMap(Reload.reload),
+    Effect.catch((error) => Effect.logError(`the configuration was not reloaded: ${error.message}`)),
+    Effect.withSpan("causeway reload"),
   )
 
 export const serve = Effect.fn("causeway start")(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
   if (!settings.enabled) return yield* Console.log("The gateway is not enabled (option `enabled`).")
-  yield* boundedEnd(settings.drainMs)
-  return yield* Layer.launch(
-    Layer.effectDiscard(announce(flags["config"])).pipe(
-      Layer.provide(Gateway.layer),
-      Layer.provide(Layer.succeed(GatewayConfig, settings)),
-    ),
-  ).pipe(
+  const streams = StandardStreams.takeOver()
+  const hangUps = yield* Signals.hangUps
+  yield* Signals.boundedEnd(settings.drainMs, isRunByNpm)
+  if (isRunByNpm) yield* Signals.endWithParent
+  const gateway = Gateway.layer.pipe(Layer.provideMerge(Layer.succeed(GatewayConfig, settings)))
+  return yield* Effect.gen(function* () {
+    const runFork = Effect.runForkWith(yield* Effect.context())
+    streams.onGap = (lines) => void runFork(Effect.logWarning(`standard error did not take ${lines} lines of the log`))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(hangUps), reload(flags))))
+    yield* announce(flags["config"])
+    return yield* (yield* StateFolder).lost.pipe(
+      Effect.tapError(() => Effect.sync(() => Signals.endInTime(settings.drainMs, ExitCode.failed))),
+    )
+  }).pipe(
+    Effect.provide(gateway),
+    Effect.provideService(Console.Console, streams.console),
     Effect.onInterrupt(() =>
       Effect.sync(() => {
         process.exitCode = ExitCode.ok

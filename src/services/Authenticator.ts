@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { hash, timingSafeEqual } from "node:crypto"
 import type { Asked, Candidate, PairingRequired, ScopesNotGranted } from "../domain/Device.ts"
-import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
 import { everyScope, type Principal, type Role, type Scope } from "../domain/Principal.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
 import type { StartupError } from "../domain/StartupError.ts"
@@ -35,6 +35,8 @@ export interface Credentials {
   readonly scopes?: ReadonlyArray<Scope> | undefined
 }
 
+type ConfiguredSecrets = Pick<GatewaySettings, "token" | "password">
+
 /** Where a client comes from. */
 export interface Source {
   readonly remoteAddress: string
@@ -59,6 +61,11 @@ export class Authenticator extends Context.Service<
     authenticate(secret: Secret | undefined, remoteAddress: string): Effect.Effect<Principal, Unauthenticated>
     /** By all that a handshake can carry. The principal has the scopes that it asked for, or the client is refused. */
     admit(credentials: Credentials, source: Source): Effect.Effect<Admission, AdmissionError>
+    /**
+     * Takes over the configured secrets and returns those that are no longer valid. A token is not taken over where one
+     * of the two is the state folder's own.
+     */
+    readonly replaceSecrets: (secrets: ConfiguredSecrets) => ReadonlyArray<"token" | "password">
   }
 >()("causeway/services/Authenticator") {
   /** The secrets of the configuration; without a token there, the one that the state folder keeps. */
@@ -71,20 +78,22 @@ export class Authenticator extends Context.Service<
         if (config.auth === "none") {
           return Authenticator.of({
             open: true,
+            replaceSecrets: () => [],
             authenticate: () => Effect.succeed(anybody),
             admit: (credentials) => Effect.succeed({ principal: asAsked(anybody, credentials), issued: undefined }),
           })
         }
         const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
-        const token = config.token === undefined ? yield* keptToken : Effect.succeed(digest(config.token))
-        const password = config.password === undefined ? undefined : digest(config.password)
+        let configured = digests(config)
+        const kept = config.token === undefined ? yield* keptToken : undefined
         const guesses = new Guesses(authFailures, lockoutMs)
 
         const holderOf = Effect.fnUntraced(function* (secret: Secret | undefined) {
           if (secret === undefined) return undefined
           const presented = digest(secret)
-          if (timingSafeEqual(presented, yield* token)) return tokenHolder
-          return password !== undefined && timingSafeEqual(presented, password) ? passwordHolder : undefined
+          const token = kept === undefined ? configured.token : yield* kept
+          if (isSame(presented, token)) return tokenHolder
+          return isSame(presented, configured.password) ? passwordHolder : undefined
         })
 
         const checkLockout = Effect.fnUntraced(function* (remoteAddress: string) {
@@ -140,7 +149,18 @@ export class Authenticator extends Context.Service<
           )
         })
 
-        return Authenticator.of({ open: false, authenticate, admit })
+        const replaceSecrets: Authenticator["Service"]["replaceSecrets"] = (secrets) => {
+          const { password, token = configured.token } = digests(secrets)
+          const next = { token: kept === undefined ? token : undefined, password }
+          const changed = (["token", "password"] as const).filter((kind) => {
+            const before = configured[kind]
+            return before !== undefined && !isSame(before, next[kind])
+          })
+          configured = next
+          return changed
+        }
+
+        return Authenticator.of({ open: false, authenticate, admit, replaceSecrets })
       }),
     )
 }
@@ -177,3 +197,11 @@ const asAsked = (holder: Principal, { device, role, scopes = holder.scopes }: Cr
 
 /** Of equal length whatever the secret, as comparing in constant time asks for. */
 const digest = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret), "buffer")
+
+const digests = ({ password, token }: ConfiguredSecrets) => ({
+  token: token && digest(token),
+  password: password && digest(password),
+})
+
+const isSame = (presented: Buffer, expected: Buffer | undefined): boolean =>
+  expected !== undefined && timingSafeEqual(presented, expected)

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { renameSync } from "node:fs"
 import { WebSocket } from "ws"
 import { StreamItem } from "../../src/domain/Chat.ts"
 import { type GatewayProcess, start } from "../support/GatewayProcess.ts"
@@ -111,6 +112,22 @@ describe("a gateway that is asked to stop", () => {
       gateway.signal("SIGTERM")
       yield* Effect.promise(() => fetchUntil(`${gateway.url}/ready`, "stopping"))
       expect(yield* gateway.exit).toMatchObject({ code: 0 })
+    }),
+  )
+})
+
+describe("a gateway whose state folder is moved", () => {
+  it.live("stops with 1 and says so, and what it had accepted is in the folder", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start({ args: ["--drain-ms", "300"] })
+      yield* gateway.cli("send", "one two")
+      const moved = `${gateway.stateDir}.moved`
+      renameSync(gateway.stateDir, moved)
+      const exit = yield* gateway.exit
+      expect(exit).toMatchObject({ code: 1, signal: null })
+      expect(exit.stderr).toMatch(/causeway: the database of .* was moved, removed or replaced: .*start it again\n$/)
+      const again = yield* start({ stateDir: moved })
+      expect(yield* wordsHeard(again)).toBe(2 + 3 + 1)
     }),
   )
 })

@@ -7,10 +7,17 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as Fs from "node:fs"
-import { tmpdir } from "node:os"
+import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 
-const MAIN = join(import.meta.dirname, "../../src/main.ts")
+export const MAIN = join(import.meta.dirname, "../../src/main.ts")
+
+/** Of the test's environment a command sees the path and the compile cache, which halves its time to start. */
+export const machine: Readonly<Record<string, string>> = {
+  PATH: process.env["PATH"] ?? "",
+  HOME: "/nowhere",
+  XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+}
 
 export interface Exit {
   readonly code: number | null
@@ -45,7 +52,7 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
   (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true })),
 )
 
-/** `causeway ...args`, killed when the scope closes. Of the test's environment it sees nothing but the path. */
+/** `causeway ...args`, killed when the scope closes. */
 export const command = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
   { env = {}, input }: CommandOptions = {},
@@ -53,7 +60,7 @@ export const command = Effect.fnUntraced(function* (
   const exit = yield* Deferred.make<Exit>()
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcessWithoutNullStreams =>
-      spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env["PATH"], HOME: "/nowhere", ...env } }),
+      spawn(process.execPath, [MAIN, ...args], { env: { ...machine, ...env } }),
     ),
     (child) =>
       Effect.suspend(() => {

@@ -103,6 +103,7 @@ const StubAuthenticator = Layer.unwrap(
   Effect.map(GatewayConfig, ({ auth }) =>
     Layer.mock(Authenticator)({
       open: auth === "none",
+      replaceSecrets: () => [],
       authenticate: (token) => {
         if (auth === "none") return Effect.succeed(holder)
         if (token === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))

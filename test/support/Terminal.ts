@@ -5,10 +5,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import { join } from "node:path"
 import { stripVTControlCharacters } from "node:util"
-
-const MAIN = join(import.meta.dirname, "../../src/main.ts")
+import { MAIN, machine } from "./GatewayProcess.ts"
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
@@ -23,7 +21,7 @@ export const open = Effect.fnUntraced(function* (
     Effect.sync(() =>
       // exec: signals and exit codes are the command's own, not a shell's
       spawn("script", ["--quiet", "--flush", "--return", "--command", `exec ${command}`, "/dev/null"], {
-        env: { PATH: process.env["PATH"], HOME: "/nowhere", TERM: "xterm", SHELL: "/bin/sh", ...env },
+        env: { ...machine, TERM: "xterm", SHELL: "/bin/sh", ...env },
       }),
     ),
     (child) =>

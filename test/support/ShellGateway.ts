@@ -1,0 +1,125 @@
+/**
+ * The real gateway as a shell starts it: with its standard streams where the shell puts them, in front of npm, at a
+ * terminal. The test knows its port and its process id, and asks it over HTTP.
+ */
+import * as Effect from "effect/Effect"
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
+import * as Fs from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { MAIN, machine, temporaryFolder } from "./GatewayProcess.ts"
+
+export const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+export const attempt = async (url: string, init?: RequestInit): Promise<number | undefined> => {
+  try {
+    return (await fetch(url, init)).status
+  } catch {
+    return undefined
+  }
+}
+
+/** Asks again and again, one request after the other. */
+export const until = async (url: string, expected: number | undefined): Promise<void> => {
+  while ((await attempt(url)) !== expected) await new Promise((resume) => setTimeout(resume, 20))
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a zombie is, its parent not having asked for its end: Linux alone says so. */
+const isZombie = (pid: number): boolean => {
+  try {
+    return /\) Z /.test(Fs.readFileSync(`/proc/${pid}/stat`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+export interface ShellGatewayOptions {
+  /** What stands before `node main.ts start ...`, and after it. The gateway's process id is the shell's. */
+  readonly redirect?: string
+  /** Programs around the shell, as `["script", "--command"]`; the shell's text is their last argument. */
+  readonly within?: ReadonlyArray<string>
+  readonly stdio?: StdioOptions
+  readonly env?: Readonly<Record<string, string>>
+  readonly args?: ReadonlyArray<string>
+}
+
+/** A gateway that answers. Killed when the scope closes. */
+export const start = Effect.fnUntraced(function* ({
+  args = [],
+  env = {},
+  redirect = "",
+  stdio = ["ignore", "pipe", "pipe"],
+  within = ["sh", "-c"],
+}: ShellGatewayOptions = {}) {
+  const folder = yield* temporaryFolder
+  const stateDir = join(folder, "state")
+  const pidFile = join(folder, "pid")
+  const port = yield* freePort
+  const url = `http://127.0.0.1:${port}`
+  const words = [process.execPath, MAIN, "start", "--port", port, "--state-dir", stateDir, ...args].join(" ")
+  const [program = "sh", ...before] = within
+  const child: ChildProcess = spawn(program, [...before, `echo $$ > ${pidFile}; exec ${words} ${redirect}`], {
+    stdio,
+    env: {
+      ...machine,
+      TERM: "xterm",
+      SHELL: "/bin/sh",
+      GATEWAY_LIMITS_AUTH_FAILURES: "1000000",
+      GATEWAY_LIMITS_AUTH_FAILURE_DELAY_MS: "0",
+      ...env,
+    },
+  })
+  const exit = new Promise<number | null>((resume) => child.once("exit", resume))
+  let stderr = ""
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+  const pidOf = () => Number(Fs.readFileSync(pidFile, "utf8"))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      child.kill("SIGKILL")
+      if (Fs.existsSync(pidFile) && isAlive(pidOf())) process.kill(pidOf(), "SIGKILL")
+    }),
+  )
+  yield* Effect.promise(() => until(`${url}/ready`, 200))
+  const pid = pidOf()
+  return {
+    child,
+    /** The exit code of the outermost program. */
+    exit: Effect.promise(() => exit),
+    /** What the pattern means has been written to standard error. */
+    logs: (expected: RegExp) =>
+      Effect.promise(async () => {
+        while (!expected.test(stderr)) await new Promise((resume) => setTimeout(resume, 20))
+      }),
+    stderr: () => stderr,
+    pid,
+    port,
+    stateDir,
+    url,
+    token: Fs.existsSync(join(stateDir, "token")) ? Fs.readFileSync(join(stateDir, "token"), "utf8").trim() : "",
+    signal: (signal: NodeJS.Signals) => void process.kill(pid, signal),
+    /** The status of a request that presents this token. The log gets a line for each wrong one. */
+    present: (token: string) =>
+      Effect.promise(() => attempt(`${url}/api/status`, { headers: { authorization: `Bearer ${token}` } })),
+    /** Returns when nothing listens at the port. */
+    closed: Effect.promise(() => until(`${url}/ready`, undefined)),
+    /** Returns when the process has ended. */
+    ended: Effect.promise(async () => {
+      while (isAlive(pid) && !isZombie(pid)) await new Promise((resume) => setTimeout(resume, 20))
+    }),
+  }
+})
