@@ -61,7 +61,8 @@ export const settingsFrom = ({
   }
   return Result.mapError(decode(tree), (error) => {
     const problems = issuesOf(error.issue).issues.map(({ message, path = [] }) => {
-      const key = path.map(String).join(".")
+      // An entry of a list was given by the variable or flag of the list.
+      const key = (origins.has(String(path[0])) ? path.slice(0, 1) : path).map(String).join(".")
       const origin = origins.get(key) ?? `${key} in ${file?.name}`
       return message === "Expected no excess property"
         ? `${origin} is no option`

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { parseRange } from "./Address.ts"
 import { Limits } from "./Limits.ts"
+import { originProblem } from "./PageOrigin.ts"
 
 const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
   Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema).annotateKey({ description, default: value })
@@ -15,6 +16,7 @@ const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], descriptio
 const IsRange = Schema.makeFilter((text: string) =>
   parseRange(text) === undefined ? "must be an address, or a range as 10.0.0.0/8" : undefined,
 )
+const IsOrigin = Schema.makeFilter(originProblem)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -67,14 +69,19 @@ export const GatewaySettings = Schema.Struct({
     description: "A second shared secret, for people: as good as the token on every wire.",
   }),
   allowedOrigins: option(
-    Schema.Array(Schema.String),
+    Schema.Array(Schema.String.check(IsOrigin)),
     [],
-    "Browser origins that may connect besides the gateway's own, e.g. https://dash.example.org.",
+    "Browser origins that may connect besides the gateway's own, as scheme://host[:port], e.g. https://dash.example.org or chrome-extension://ID. Patterns are refused: list each origin.",
   ),
   trustedProxies: option(
     Schema.Array(Schema.String.check(IsRange)),
     [],
-    "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). Whom they say that they serve (X-Forwarded-For, X-Real-IP) is who is counted, listed and locked out; from anybody else it is not believed.",
+    "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). Their clients are counted, listed and locked out by the address in clientAddressHeader. The gateway ignores that header from any other peer.",
+  ),
+  clientAddressHeader: option(
+    Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-real-ip" })),
+    "x-forwarded-for",
+    "The header by which the trusted proxies name the client. They must append to it or overwrite it: a client chooses its address through a proxy that passes the header on unchanged.",
   ),
   openclaw: option(
     Schema.Struct({

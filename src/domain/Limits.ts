@@ -11,10 +11,17 @@ const limit = (value: number, description: string) =>
     .annotateKey({ description, default: value })
 
 export const Limits = Schema.Struct({
-  connections: limit(10_000, "Sockets at once. One more is refused with 503: room is kept for those who are here."),
+  connections: limit(
+    10_000,
+    "WebSockets at once; one more is refused with 503. Clients that have not authenticated take half of them at most.",
+  ),
+  tcpPerAddress: limit(
+    1_024,
+    "TCP connections at once from one address (of IPv6: one /64 network) that have not authenticated; one more is closed. Trusted proxies are not counted.",
+  ),
   unauthenticatedPerAddress: limit(
     32,
-    "Sockets at once that have not proved who they are, per remote address (of IPv6: per /64 network). More are refused with 429.",
+    "WebSockets at once from one address (of IPv6: one /64 network) that have not authenticated; one more is refused with 429.",
   ),
   handshakeTimeoutMs: limit(10_000, "Time to prove who one is. Longer helps slow networks, shorter frees sockets."),
   preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger one closes the connection (1009)."),

@@ -4,54 +4,35 @@
  * beyond it the client is too slow and is closed with the position to resume from. It knows no dialect.
  */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { ClientProfile } from "../domain/Connection.ts"
-import type { Position } from "../domain/Event.ts"
-import type { Limits } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
-import type { Admission, AdmissionError, Authenticator, Credentials, Secret } from "../services/Authenticator.ts"
-import type { Connection, Connections, Registered } from "../services/Connections.ts"
+import type { Admission, AdmissionError, Credentials, Secret } from "../services/Authenticator.ts"
+import type { Connection, Registered } from "../services/Connections.ts"
+import type { ActorHost } from "./ActorHost.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
 import { pongFrame } from "./Frames.ts"
 import type { GatewaySocket, SocketReceiver } from "./GatewaySocket.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { Inbox } from "./Inbox.ts"
 import type { Merge } from "./Outbox.ts"
+import { PreAuth } from "./PreAuth.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
-import { monotonicMs, type Turn } from "./Turn.ts"
+import { monotonicMs } from "./Turn.ts"
 import type { Arrival, FrameHandler, Peer, Wire } from "./Wires.ts"
-
-/** What all connections of a gateway share. */
-export interface ActorHost {
-  readonly limits: Limits
-  readonly clock: Clock.Clock
-  readonly turn: Turn
-  readonly connections: Connections["Service"]
-  readonly authenticator: Authenticator["Service"]
-  /** The newest event position. */
-  readonly head: () => Position
-  /** Whether the gateway is going down. */
-  readonly stopping: () => boolean
-  readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
-  /** Told once: the client has proved who it is, or is gone without. */
-  readonly onSettled: (actor: ConnectionActor) => void
-  /** Told once: the socket is gone. */
-  readonly onGone: (actor: ConnectionActor) => void
-}
 
 export class ConnectionActor implements Peer, Connection, SocketReceiver {
   dialect: string
   readonly arrival: Arrival
   readonly remoteAddress: string
   principal: Principal | undefined = undefined
-  readonly #host: ActorHost
+  readonly #host: ActorHost<ConnectionActor>
   readonly #socket: GatewaySocket
   readonly #stream: Socket
   readonly #wire: Wire
@@ -64,12 +45,11 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   #inbox: Inbox | undefined = undefined
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
-  #deadline: Fiber.Fiber<void> | undefined = undefined
-  /** Those that came before the client has proved who it is. */
-  #strangeFrames = 0
+  /** Until the client has authenticated. */
+  #preAuth: PreAuth | undefined
   #closing = false
 
-  constructor(host: ActorHost, socket: GatewaySocket, stream: Socket, wire: Wire, arrival: Arrival) {
+  constructor(host: ActorHost<ConnectionActor>, socket: GatewaySocket, stream: Socket, wire: Wire, arrival: Arrival) {
     const now = monotonicMs(host.clock)
     this.dialect = wire.dialect
     this.arrival = arrival
@@ -81,6 +61,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#writer = new SocketWriter(socket, stream, host.turn, host.limits.outboxBytes / 2, wire.numberAt)
     this.#bucket = new TokenBucket(host.limits.messagesPerSecond, now)
     this.#heartbeat = new Heartbeat(host.limits.heartbeatMs, now)
+    this.#preAuth = new PreAuth(host.limits)
     this.#lastInboundMs = now
   }
 
@@ -104,8 +85,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
       self.#inbox = yield* Inbox.make(limits, self.#socket, turn)
       self.#registered = yield* connections.register(self)
       if (principal === undefined) {
-        const late = Effect.sync(() => self.close(CloseCodes.handshakeTimeout))
-        self.#deadline = yield* Effect.forkIn(Effect.delay(late, limits.handshakeTimeoutMs), scope)
+        yield* self.#preAuth!.start(() => self.close(CloseCodes.handshakeTimeout), scope)
       } else {
         self.#identify(principal)
       }
@@ -136,29 +116,42 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   }
 
   onPing(payload: Buffer): void {
-    if (this.#closing || this.#inbox === undefined || this.#isTooTalkative()) return
-    if (!this.#inbox.offerNothing()) return this.close(CloseCodes.policy, "too many frames at once")
+    if (!this.#takesControlFrame()) return
     this.#writer.outbox.pong(pongFrame(payload))
     this.#writer.wake()
   }
 
-  /** Nobody needs many frames to say who it is. */
+  onPong(): void {
+    this.#takesControlFrame()
+  }
+
+  /** A control frame takes its place in the inbox, so that a flood of them is not read. */
+  #takesControlFrame(): boolean {
+    if (this.#closing || this.#inbox === undefined || this.#isTooTalkative()) return false
+    if (this.#inbox.offerNothing()) return true
+    this.close(CloseCodes.policy, "too many frames at once")
+    return false
+  }
+
+  /** No client needs many frames to authenticate. */
   #isTooTalkative(): boolean {
-    if (this.principal !== undefined || ++this.#strangeFrames <= this.#host.limits.preAuthFrames) return false
+    if (this.#preAuth?.takeFrame() !== false) return false
     this.close(CloseCodes.policy, "too many frames before authentication")
     return true
   }
 
   /** ws could not read a frame and has sent a close frame, after which there is nothing more to say. */
-  onError(): void {
+  onError(problem: string): void {
+    this.#reportRefusal(problem)
     this.#closing = true
     this.#fiber?.interruptUnsafe()
   }
 
   onClose(): void {
+    if (!this.#closing && this.#preAuth?.hasSpoken === true) this.#reportRefusal("left without a valid credential")
     this.#closing = true
     this.#fiber?.interruptUnsafe()
-    if (this.principal === undefined) this.#host.onSettled(this)
+    if (this.#preAuth !== undefined) this.#host.onSettled(this)
     this.#host.onGone(this)
   }
 
@@ -228,15 +221,17 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   // The wire's side
 
   authenticate(secret: Secret | undefined, client?: string): Effect.Effect<Principal, Unauthenticated> {
-    return Effect.tap(this.#host.authenticator.authenticate(secret, this.remoteAddress), (principal) =>
-      Effect.sync(() => this.#identify(principal, client)),
+    return this.#host.authenticator.authenticate(secret, this.remoteAddress).pipe(
+      Effect.tapError((error) => this.#preAuth?.failed(error) ?? Effect.void),
+      Effect.tap((principal) => Effect.sync(() => this.#identify(principal, client))),
     )
   }
 
   enter(credentials: Credentials, client?: string, profile?: ClientProfile): Effect.Effect<Admission, AdmissionError> {
     if (!this.arrival.originAllowed) return Effect.fail(new Unauthenticated({ reason: "invalid" }))
-    return Effect.tap(this.#host.authenticator.admit(credentials, this.arrival), ({ principal }) =>
-      Effect.sync(() => this.#identify(principal, client, profile)),
+    return this.#host.authenticator.admit(credentials, this.arrival).pipe(
+      Effect.tapError((error) => this.#preAuth?.failed(error) ?? Effect.void),
+      Effect.tap(({ principal }) => Effect.sync(() => this.#identify(principal, client, profile))),
     )
   }
 
@@ -251,8 +246,8 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#registered?.identify(principal, client, profile)
     if (known) return
     this.#socket.raiseFrameLimit(this.#host.limits.frameBytes)
-    this.#deadline?.interruptUnsafe()
-    this.#deadline = undefined
+    this.#preAuth?.end()
+    this.#preAuth = undefined
     this.#host.onSettled(this)
   }
 
@@ -316,8 +311,14 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.#closing = true
     this.#writer.flushAll()
     const worded = this.#wire.closes?.get(close) ?? close
-    this.#socket.close(worded.code, reasonOf(worded, detail))
+    const reason = reasonOf(worded, detail)
+    if (close !== CloseCodes.restart) this.#reportRefusal(reason)
+    this.#socket.close(worded.code, reason)
     this.#fiber?.interruptUnsafe()
+  }
+
+  #reportRefusal(reason: string): void {
+    if (this.#preAuth?.isLogged === false) this.#host.onRefused(this, reason)
   }
 
   /** The bound is checked before a frame is added: a client that keeps up gets any frame, whatever its size. */

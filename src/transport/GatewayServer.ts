@@ -14,10 +14,13 @@ import { StartupError } from "../domain/StartupError.ts"
 import * as BugReports from "../services/BugReports.ts"
 import * as BasePath from "./BasePath.ts"
 import { CloseCodes } from "./CloseCodes.ts"
+import * as HttpGuard from "./HttpGuard.ts"
 import { isLoopback } from "./Origin.ts"
 import { FallbackRoute, isRouteNotFound } from "./FallbackRoute.ts"
+import { RefusalLog } from "./RefusalLog.ts"
 import { RouteTable } from "./RouteTable.ts"
 import { Sockets } from "./Sockets.ts"
+import { TcpConnections } from "./TcpConnections.ts"
 import { Upgrades } from "./Upgrades.ts"
 import { Wires } from "./Wires.ts"
 
@@ -102,6 +105,8 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   yield* checkExposure(config)
   const sockets = yield* Sockets
   const upgrades = yield* Upgrades
+  const tcp = yield* TcpConnections
+  const guard = yield* HttpGuard.make
   const scope = yield* Effect.scope
   const fallback = yield* FallbackRoute
   const table = new RouteTable(routing)
@@ -114,7 +119,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const answers = Effect.catchIf(routes, isRouteNotFound, ({ reason: { request } }) =>
     fallback.answer(request, table.methodsAt(request.url)),
   )
-  const handle = yield* NodeHttpServer.makeHandler(answers, { scope })
+  const handle = yield* NodeHttpServer.makeHandler(guard(answers), { scope })
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       createServer({
@@ -125,6 +130,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
     ),
     (server) => Effect.andThen(sockets.closeAll(CloseCodes.restart), close(server)),
   )
+  server.on("connection", tcp.accept)
   server.on("request", BasePath.onRequest(config.basePath, handle))
   server.on("upgrade", BasePath.onUpgrade(config.basePath, upgrades.handle))
   const port = yield* listen(server, config.host, config.port)
@@ -139,6 +145,8 @@ export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
     Layer.provide(Upgrades.layer),
     Layer.provide(FallbackRoute.layer),
     Layer.provideMerge(Sockets.layer),
+    Layer.provide(TcpConnections.layer),
+    Layer.provide(RefusalLog.layer),
     Layer.provide(Wires.layer),
     Layer.provide(BugReports.layer),
   )

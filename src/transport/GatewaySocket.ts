@@ -10,7 +10,8 @@ import { lookUp } from "./CloseCodes.ts"
 export interface SocketReceiver {
   onFrame(data: Buffer, isBinary: boolean): void
   onPing(payload: Buffer): void
-  onError(): void
+  onPong(): void
+  onError(problem: string): void
   onClose(): void
 }
 
@@ -21,7 +22,7 @@ export class GatewaySocket extends WebSocket {
 
   listen(receiver: SocketReceiver): void {
     this.receiver = receiver
-    this.on("message", onMessage).on("ping", onPing).on("close", onClose).on("error", onError)
+    this.on("message", onMessage).on("ping", onPing).on("pong", onPong).on("close", onClose).on("error", onError)
   }
 
   raiseFrameLimit(bytes: number): void {
@@ -42,11 +43,15 @@ function onPing(this: WebSocket, payload: Buffer): void {
   if (this instanceof GatewaySocket) this.receiver?.onPing(payload)
 }
 
+function onPong(this: WebSocket): void {
+  if (this instanceof GatewaySocket) this.receiver?.onPong()
+}
+
 function onClose(this: WebSocket): void {
   if (this instanceof GatewaySocket) this.receiver?.onClose()
 }
 
 /** Without a listener it would end the process. */
-function onError(this: WebSocket): void {
-  if (this instanceof GatewaySocket) this.receiver?.onError()
+function onError(this: WebSocket, error: Error): void {
+  if (this instanceof GatewaySocket) this.receiver?.onError(error.message)
 }

@@ -1,7 +1,8 @@
 /**
- * Who calls over HTTP: the page that a browser names must be allowed and the token must be right, as on every wire.
- * What is asked is the route's.
+ * HttpAccess: authenticates an HTTP request as every wire does. The page that sends it must be allowed, and the token
+ * right. Routes use it, those of embedding programs too.
  */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -10,8 +11,10 @@ import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import type { Unauthenticated } from "../domain/Refusal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
-import { isOriginAllowed } from "./Origin.ts"
-import { clientAddress, parseProxies } from "./ClientAddress.ts"
+import { clientAddress, proxiesOf } from "./ClientAddress.ts"
+import { FOREIGN, isPageAllowed, originPolicy } from "./Origin.ts"
+import { RefusalLog } from "./RefusalLog.ts"
+import { TcpConnections } from "./TcpConnections.ts"
 import { presentedToken } from "./Upgrades.ts"
 
 export interface Caller {
@@ -27,36 +30,51 @@ export type Access = (
 export const problem = (status: number, error: string, headers: Record<string, string> = {}) =>
   HttpServerResponse.jsonUnsafe({ error }, { status, headers })
 
-const unauthorized = ({ reason, retryAfterMs }: Unauthenticated) =>
-  retryAfterMs !== undefined
-    ? problem(429, "too many wrong tokens from this address", { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` })
-    : problem(401, reason === "missing" ? "a token is needed" : "the token is not right", {
-        "www-authenticate": "Bearer",
-      })
+/** A refusal closes its socket. */
+const CLOSE = { connection: "close" }
 
-export const foreign = problem(403, "this page's origin is not allowed")
+const GUESSES = "too many wrong tokens from this address"
+
+export const foreign = problem(403, FOREIGN, CLOSE)
 
 type IsAllowed = (request: HttpServerRequest.HttpServerRequest) => boolean
 
-/** Whether the page that a browser names may ask. All that a preflight is about: it brings no token. */
-export const pages: Effect.Effect<IsAllowed, never, GatewayConfig> = Effect.map(
-  GatewayConfig,
-  ({ allowedOrigins, auth }) => {
-    const policy = { allowed: allowedOrigins, open: auth === "none" }
-    return ({ headers }) => isOriginAllowed(policy, headers["origin"], headers["host"])
-  },
-)
-
-export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig> = Effect.gen(function* () {
-  const authenticator = yield* Authenticator
-  const proxies = parseProxies((yield* GatewayConfig).trustedProxies)
-  const isAllowed = yield* pages
-  return Effect.fnUntraced(function* (request) {
-    if (!isAllowed(request)) return yield* Effect.fail(foreign)
-    const { headers, originalUrl, remoteAddress: from } = request
-    const remoteAddress = clientAddress(proxies, Option.getOrUndefined(from), headers)
-    const token = presentedToken(headers["authorization"], originalUrl)
-    const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), unauthorized)
-    return { principal, remoteAddress }
-  })
+/** Whether the page that sends the request may ask. A preflight needs no more: it brings no token. */
+export const pages: Effect.Effect<IsAllowed, never, GatewayConfig> = Effect.map(GatewayConfig, (config) => {
+  const policy = originPolicy(config)
+  return ({ headers }) => isPageAllowed(policy, headers)
 })
+
+export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig | RefusalLog | TcpConnections> =
+  Effect.gen(function* () {
+    const authenticator = yield* Authenticator
+    const refusals = yield* RefusalLog
+    const tcp = yield* TcpConnections
+    const proxies = proxiesOf(yield* GatewayConfig)
+    const isAllowed = yield* pages
+
+    const refuse = (address: string, { reason, retryAfterMs }: Unauthenticated) => {
+      if (retryAfterMs !== undefined) {
+        refusals.note(address, `429 ${GUESSES}`)
+        return problem(429, GUESSES, { ...CLOSE, "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` })
+      }
+      if (reason === "missing") refusals.note(address, "401 no credential")
+      const said = reason === "missing" ? "a token is needed" : "the token is not right"
+      return problem(401, said, { ...CLOSE, "www-authenticate": "Bearer" })
+    }
+
+    return Effect.fnUntraced(function* (request) {
+      const { headers, originalUrl, remoteAddress: from } = request
+      const remoteAddress = clientAddress(proxies, Option.getOrUndefined(from), headers)
+      if (!isAllowed(request)) {
+        refusals.note(remoteAddress, FOREIGN, headers["origin"] ?? headers["sec-fetch-site"])
+        return yield* Effect.fail(foreign)
+      }
+      const token = presentedToken(headers["authorization"], originalUrl)
+      const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), (error) =>
+        refuse(remoteAddress, error),
+      )
+      tcp.release(NodeHttpServerRequest.toIncomingMessage(request).socket)
+      return { principal, remoteAddress }
+    })
+  })

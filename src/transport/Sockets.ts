@@ -8,32 +8,41 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Socket } from "node:net"
 import type { GatewayStopping } from "../domain/Event.ts"
-import { networkOf } from "../domain/Address.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
 import { Connections } from "../services/Connections.ts"
 import { Events } from "../services/Events.ts"
+import type { ActorHost } from "./ActorHost.ts"
+import * as AdmissionControl from "./AdmissionControl.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
-import { type ActorHost, ConnectionActor } from "./ConnectionActor.ts"
+import { ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
+import { RefusalLog } from "./RefusalLog.ts"
+import { TcpConnections } from "./TcpConnections.ts"
 import { monotonicMs, Turn } from "./Turn.ts"
 import type { Arrival, Wire } from "./Wires.ts"
 
 /** How long clients get to answer the close frame before their sockets are cut. */
 const CLOSE_DEADLINE_MS = 2_000
 
-export type Admission = "admitted" | "stopping" | "full" | "too-many-unauthenticated"
+export type Admission = AdmissionControl.Admission | "stopping"
+
+/** A client that asks for a connection. */
+export interface Applicant {
+  readonly arrival: Pick<Arrival, "remoteAddress" | "originAllowed">
+  /** Its HTTP request has proved who it is, so it needs no place among strangers. */
+  readonly isAuthenticated: boolean
+  /** Its wire can say that the gateway is stopping, so that it is let in to hear it. */
+  readonly isToldWhy: boolean
+}
 
 export class Sockets extends Context.Service<
   Sockets,
   {
-    /**
-     * Takes a place for a client who has not proved who it is yet. What is admitted must be given to `open`, or back
-     * by `withdraw`. `isToldWhy`: its wire can say that the gateway is going down, so that it is let in to hear it.
-     */
-    readonly admit: (remoteAddress: string, isToldWhy: boolean) => Admission
-    readonly withdraw: (remoteAddress: string) => void
+    /** Takes a place. An admitted client must be given to `open`, or its place back by `withdraw`. */
+    readonly admit: (applicant: Applicant) => Admission
+    readonly withdraw: (applicant: Applicant) => void
     /** Begins the connection's life. `principal`: who it is, where its HTTP request has proved it. */
     readonly open: (
       socket: GatewaySocket,
@@ -49,92 +58,104 @@ export class Sockets extends Context.Service<
     closeAll(close: CloseCode, detail?: string): Effect.Effect<void>
   }
 >()("causeway/transport/Sockets") {
-  static readonly layer: Layer.Layer<Sockets, never, GatewayConfig | Connections | Authenticator | Events> =
-    Layer.effect(
-      Sockets,
-      Effect.gen(function* () {
-        const { limits } = yield* GatewayConfig
-        const connections = yield* Connections
-        const authenticator = yield* Authenticator
-        const events = yield* Events
-        const clock = yield* Clock.Clock
-        const fork = Effect.runForkWith(yield* Effect.context())
-        const actors = new Set<ConnectionActor>()
-        const unauthenticated = new Map<string, number>()
-        let phase: "accepting" | "stopping" | "closing" = "accepting"
-        let onEmpty: (() => void) | undefined
+  static readonly layer: Layer.Layer<
+    Sockets,
+    never,
+    GatewayConfig | Connections | Authenticator | Events | RefusalLog | TcpConnections
+  > = Layer.effect(
+    Sockets,
+    Effect.gen(function* () {
+      const { limits } = yield* GatewayConfig
+      const connections = yield* Connections
+      const authenticator = yield* Authenticator
+      const events = yield* Events
+      const refusals = yield* RefusalLog
+      const tcp = yield* TcpConnections
+      const clock = yield* Clock.Clock
+      const fork = Effect.runForkWith(yield* Effect.context())
+      const actors = new Set<ConnectionActor>()
+      /** Those whose clients have not authenticated, with their TCP connections. */
+      const strangers = new Map<ConnectionActor, Socket>()
+      const admissions = new AdmissionControl.AdmissionControl(limits)
+      let phase: "accepting" | "stopping" | "closing" = "accepting"
+      let onEmpty: (() => void) | undefined
 
-        const withdraw = (remoteAddress: string) => {
-          const source = networkOf(remoteAddress)
-          const count = (unauthenticated.get(source) ?? 0) - 1
-          if (count > 0) unauthenticated.set(source, count)
-          else unauthenticated.delete(source)
-        }
+      const settle = (actor: ConnectionActor) => {
+        const stream = strangers.get(actor)
+        if (stream === undefined) return
+        strangers.delete(actor)
+        admissions.leave(actor.remoteAddress, !actor.arrival.originAllowed)
+        if (actor.principal !== undefined) tcp.release(stream)
+      }
 
-        const host: ActorHost = {
-          limits,
-          clock,
-          turn: new Turn(clock),
-          connections,
-          authenticator,
-          head: events.head,
-          stopping: () => phase !== "accepting",
-          fork,
-          onSettled: (actor) => withdraw(actor.arrival.remoteAddress),
-          onGone: (actor) => {
-            actors.delete(actor)
-            if (actors.size === 0) onEmpty?.()
-          },
-        }
+      const host: ActorHost<ConnectionActor> = {
+        limits,
+        clock,
+        turn: new Turn(clock),
+        connections,
+        authenticator,
+        head: events.head,
+        stopping: () => phase !== "accepting",
+        fork,
+        onSettled: settle,
+        onRefused: ({ arrival, remoteAddress }, reason) => {
+          // Of a foreign page Upgrades.ts has logged the origin.
+          if (arrival.originAllowed) refusals.note(remoteAddress, reason)
+        },
+        onGone: (actor) => {
+          actors.delete(actor)
+          if (actors.size === 0) onEmpty?.()
+        },
+      }
 
-        const allGone = Effect.callback<void>((resume) => {
-          if (actors.size === 0) return resume(Effect.void)
-          onEmpty = () => resume(Effect.void)
+      const allGone = Effect.callback<void>((resume) => {
+        if (actors.size === 0) return resume(Effect.void)
+        onEmpty = () => resume(Effect.void)
+      })
+
+      const closeAll = Effect.fn("Sockets.closeAll")(function* (close: CloseCode, detail?: string) {
+        phase = "closing"
+        for (const actor of actors) actor.close(close, detail)
+        yield* Effect.timeoutOrElse(allGone, {
+          duration: CLOSE_DEADLINE_MS,
+          orElse: () => Effect.sync(() => actors.forEach((actor) => actor.terminate())),
         })
+      })
 
-        const closeAll = Effect.fn("Sockets.closeAll")(function* (close: CloseCode, detail?: string) {
-          phase = "closing"
-          for (const actor of actors) actor.close(close, detail)
-          yield* Effect.timeoutOrElse(allGone, {
-            duration: CLOSE_DEADLINE_MS,
-            orElse: () => Effect.sync(() => actors.forEach((actor) => actor.terminate())),
-          })
-        })
+      yield* Effect.addFinalizer(() => closeAll(CloseCodes.restart))
+      const checkHeartbeats = Effect.sync(() => {
+        const now = monotonicMs(clock)
+        for (const actor of actors) actor.checkHeartbeat(now)
+      })
+      if (limits.heartbeatMs > 0) {
+        // After the sockets have been read: if the loop was held up, what came meanwhile is a sign of life.
+        const check = Effect.andThen(Effect.yieldNow, checkHeartbeats)
+        yield* Effect.forkScoped(Effect.forever(Effect.delay(check, limits.heartbeatMs / 4)))
+      }
 
-        yield* Effect.addFinalizer(() => closeAll(CloseCodes.restart))
-        const checkHeartbeats = Effect.sync(() => {
-          const now = monotonicMs(clock)
-          for (const actor of actors) actor.checkHeartbeat(now)
-        })
-        if (limits.heartbeatMs > 0) {
-          // After the sockets have been read: if the loop was held up, what came meanwhile is a sign of life.
-          const check = Effect.andThen(Effect.yieldNow, checkHeartbeats)
-          yield* Effect.forkScoped(Effect.forever(Effect.delay(check, limits.heartbeatMs / 4)))
-        }
-
-        return Sockets.of({
-          admit: (remoteAddress, isToldWhy) => {
-            if (phase === "closing" || (phase === "stopping" && !isToldWhy)) return "stopping"
-            if (actors.size >= limits.connections) return "full"
-            const source = networkOf(remoteAddress)
-            const count = unauthenticated.get(source) ?? 0
-            if (count >= limits.unauthenticatedPerAddress) return "too-many-unauthenticated"
-            unauthenticated.set(source, count + 1)
-            return "admitted"
-          },
-          withdraw,
-          open: (socket, stream, wire, arrival, principal) => {
-            const actor = new ConnectionActor(host, socket, stream, wire, arrival)
-            actors.add(actor)
-            actor.start(principal)
-          },
-          size: () => actors.size,
-          stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (notice) {
-            phase = "stopping"
-            yield* Effect.sync(() => events.live({ _tag: "GatewayStopping", ...notice }))
-          }),
-          closeAll,
-        })
-      }),
-    )
+      return Sockets.of({
+        admit: ({ arrival: { originAllowed, remoteAddress }, isAuthenticated, isToldWhy }) => {
+          if (phase === "closing" || (phase === "stopping" && !isToldWhy)) return "stopping"
+          if (actors.size - admissions.foreign >= limits.connections) return "full"
+          return isAuthenticated ? "admitted" : admissions.admit(remoteAddress, !originAllowed)
+        },
+        withdraw: ({ arrival: { originAllowed, remoteAddress }, isAuthenticated }) => {
+          if (!isAuthenticated) admissions.leave(remoteAddress, !originAllowed)
+        },
+        open: (socket, stream, wire, arrival, principal) => {
+          const actor = new ConnectionActor(host, socket, stream, wire, arrival)
+          actors.add(actor)
+          if (principal === undefined) strangers.set(actor, stream)
+          else tcp.release(stream)
+          actor.start(principal)
+        },
+        size: () => actors.size,
+        stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (notice) {
+          phase = "stopping"
+          yield* Effect.sync(() => events.live({ _tag: "GatewayStopping", ...notice }))
+        }),
+        closeAll,
+      })
+    }),
+  )
 }

@@ -15,11 +15,12 @@ import { WebSocketServer } from "ws"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { Authenticator } from "../services/Authenticator.ts"
-import { clientAddress, isForwarded, normalizeAddress, parseProxies } from "./ClientAddress.ts"
+import { clientAddress, isDirect, normalizeAddress, proxiesOf } from "./ClientAddress.ts"
 import { GatewaySocket } from "./GatewaySocket.ts"
-import { isLoopback, isOriginAllowed } from "./Origin.ts"
+import { FOREIGN, isPageAllowed, originPolicy } from "./Origin.ts"
+import { RefusalLog } from "./RefusalLog.ts"
 import { pathOf, queryOf } from "./RequestTarget.ts"
-import { type Admission, Sockets } from "./Sockets.ts"
+import { type Admission, type Applicant, Sockets } from "./Sockets.ts"
 import { Wires } from "./Wires.ts"
 
 /** How long a closed socket may take to say goodbye before ws cuts it. */
@@ -57,6 +58,7 @@ const noRoom = {
   stopping: [503, "the gateway is going down"],
   full: [503, "the gateway has as many connections as it may"],
   "too-many-unauthenticated": [429, "too many unauthenticated connections from this address"],
+  "too-many-foreign": [403, FOREIGN],
 } as const satisfies Record<Exclude<Admission, "admitted">, readonly [keyof typeof refusals, string]>
 
 /** `Authorization: Bearer`, or `?token=` for browsers, which can set no header. */
@@ -78,78 +80,88 @@ export class Upgrades extends Context.Service<
     readonly handle: (request: IncomingMessage, stream: Duplex, head: Buffer) => void
   }
 >()("causeway/transport/Upgrades") {
-  static readonly layer: Layer.Layer<Upgrades, never, GatewayConfig | Authenticator | Sockets | Wires> = Layer.effect(
-    Upgrades,
-    Effect.gen(function* () {
-      const { allowedOrigins, auth, limits, trustedProxies } = yield* GatewayConfig
-      const authenticator = yield* Authenticator
-      const sockets = yield* Sockets
-      const wires = yield* Wires
-      const runFork = Effect.runForkWith(yield* Effect.context())
-      const proxies = parseProxies(trustedProxies)
-      const origins = { allowed: allowedOrigins, open: auth === "none" }
-      const options = {
-        noServer: true,
-        clientTracking: false,
-        perMessageDeflate: false,
-        maxPayload: limits.preAuthFrameBytes,
-        maxFragments: MAX_FRAGMENTS,
-        // The connection answers pings itself: ws answers each, and cuts who sends sixty at once.
-        autoPong: false,
-        closeTimeout: CLOSE_TIMEOUT_MS,
-        WebSocket: GatewaySocket,
-      }
-      const server = new WebSocketServer(options)
+  static readonly layer: Layer.Layer<Upgrades, never, GatewayConfig | Authenticator | RefusalLog | Sockets | Wires> =
+    Layer.effect(
+      Upgrades,
+      Effect.gen(function* () {
+        const config = yield* GatewayConfig
+        const authenticator = yield* Authenticator
+        const sockets = yield* Sockets
+        const wires = yield* Wires
+        const runFork = Effect.runForkWith(yield* Effect.context())
+        const log = yield* RefusalLog
+        const proxies = proxiesOf(config)
+        const origins = originPolicy(config)
+        const options = {
+          noServer: true,
+          clientTracking: false,
+          perMessageDeflate: false,
+          maxPayload: config.limits.preAuthFrameBytes,
+          maxFragments: MAX_FRAGMENTS,
+          // The connection answers pings itself: ws answers each, and cuts who sends sixty at once.
+          autoPong: false,
+          closeTimeout: CLOSE_TIMEOUT_MS,
+          WebSocket: GatewaySocket,
+        }
+        const server = new WebSocketServer(options)
 
-      const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-        // Without an address the client is gone.
-        if (!(stream instanceof Socket) || stream.remoteAddress === undefined) {
-          stream.destroy()
-          return
-        }
-        const { headers, url = "/" } = request
-        const wire = wires.at(pathOf(url))
-        if (wire === undefined) return refuse(stream, 404, "nothing is spoken here")
-        const originAllowed = isOriginAllowed(origins, headers.origin, headers.host)
-        if (!originAllowed && wire.handshake !== true) {
-          return refuse(stream, 403, "this page's origin is not allowed")
-        }
-        const connected = normalizeAddress(stream.remoteAddress)
-        const remoteAddress = clientAddress(proxies, connected, headers)
-        const admission = sockets.admit(remoteAddress, wire.handshake === true)
-        if (admission !== "admitted") {
-          const [status, problem] = noRoom[admission]
-          return refuse(stream, status, problem)
-        }
-        const withdraw = () => sockets.withdraw(remoteAddress)
-        const direct = isLoopback(connected) && !isForwarded(headers)
-        const arrival = { remoteAddress, direct, originAllowed }
+        const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+          // Without an address the client is gone.
+          if (!(stream instanceof Socket) || stream.remoteAddress === undefined) {
+            stream.destroy()
+            return
+          }
+          const { headers, url = "/" } = request
+          const wire = wires.at(pathOf(url))
+          if (wire === undefined) return refuse(stream, 404, "nothing is spoken here")
+          const handshake = wire.handshake === true
+          const connected = normalizeAddress(stream.remoteAddress)
+          const remoteAddress = clientAddress(proxies, connected, headers)
+          const arrival = {
+            remoteAddress,
+            direct: isDirect(proxies, connected, headers),
+            originAllowed: isPageAllowed(origins, headers),
+          }
+          const turnAway = (status: keyof typeof refusals, problem: string, retryAfterMs?: number): void => {
+            log.note(remoteAddress, `${status} ${problem}`)
+            refuse(stream, status, problem, retryAfterMs)
+          }
+          if (!arrival.originAllowed) {
+            log.note(remoteAddress, FOREIGN, headers.origin)
+            if (!handshake) return refuse(stream, 403, FOREIGN)
+          }
 
-        const upgrade = (principal: Principal | undefined): void => {
-          let opened = false
-          server.handleUpgrade(request, stream, head, (socket) => {
-            opened = true
-            sockets.open(socket, stream, wire, arrival, principal)
+          const upgrade = (principal: Principal | undefined): void => {
+            const applicant: Applicant = { arrival, isAuthenticated: principal !== undefined, isToldWhy: handshake }
+            const admission = sockets.admit(applicant)
+            if (admission !== "admitted") {
+              const [status, problem] = noRoom[admission]
+              return arrival.originAllowed ? turnAway(status, problem) : refuse(stream, status, problem)
+            }
+            let opened = false
+            server.handleUpgrade(request, stream, head, (socket) => {
+              opened = true
+              sockets.open(socket, stream, wire, arrival, principal)
+            })
+            // ws answers an improper handshake by itself.
+            if (!opened) sockets.withdraw(applicant)
+          }
+
+          if (handshake) return upgrade(undefined)
+          const token = presentedToken(headers.authorization, url)
+          if (token === undefined && !authenticator.open) return upgrade(undefined)
+          // A client with a credential needs no place among strangers, which others may have taken.
+          stream.on("error", destroy)
+          const fiber = runFork(authenticator.authenticate(token, remoteAddress))
+          fiber.addObserver((exit) => {
+            if (Exit.isSuccess(exit)) return upgrade(exit.value)
+            const retryAfterMs = Option.getOrUndefined(Exit.findErrorOption(exit))?.retryAfterMs
+            if (retryAfterMs === undefined) refuse(stream, 401, "the token is not right")
+            else turnAway(429, "too many wrong tokens from this address", retryAfterMs)
           })
-          // ws answers by itself what is no proper handshake.
-          if (!opened) withdraw()
         }
 
-        if (wire.handshake === true) return upgrade(undefined)
-        const token = presentedToken(headers.authorization, url)
-        if (token === undefined && !authenticator.open) return upgrade(undefined)
-        stream.on("error", destroy)
-        const fiber = runFork(authenticator.authenticate(token, remoteAddress))
-        fiber.addObserver((exit) => {
-          if (Exit.isSuccess(exit)) return upgrade(exit.value)
-          withdraw()
-          const retryAfterMs = Option.getOrUndefined(Exit.findErrorOption(exit))?.retryAfterMs
-          if (retryAfterMs === undefined) refuse(stream, 401, "the token is not right")
-          else refuse(stream, 429, "too many wrong tokens from this address", retryAfterMs)
-        })
-      }
-
-      return Upgrades.of({ handle })
-    }),
-  )
+        return Upgrades.of({ handle })
+      }),
+    )
 }

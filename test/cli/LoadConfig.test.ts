@@ -109,6 +109,24 @@ describe("the configuration", () => {
     expect(problem(file({ runs: { concurrent: 0 } }))).toMatch(/^runs.concurrent in gateway.yaml: expected/)
   })
 
+  it("refuses an origin that no page can have, and says which", () => {
+    expect(problem({ environment: { GATEWAY_ALLOWED_ORIGINS: "https://a.example,*" } })).toBe(
+      'GATEWAY_ALLOWED_ORIGINS is "https://a.example,*": patterns are not supported: list each origin, e.g. https://dash.example.org',
+    )
+    expect(problem({ flags: { "allowed-origins": "dash.example.org" } })).toMatch(
+      /^--allowed-origins is "dash.example.org": not an origin: write scheme and host/,
+    )
+    expect(problem(file({ allowedOrigins: ["https://a.example", "null"] }))).toMatch(
+      /^allowedOrigins.1 in gateway.yaml: any sandboxed page has the origin null/,
+    )
+    expect(problem({ environment: { GATEWAY_TRUSTED_PROXIES: "10.0.0.0/8,proxy" } })).toMatch(
+      /^GATEWAY_TRUSTED_PROXIES is "10.0.0.0\/8,proxy": must be an address/,
+    )
+    expect(problem({ environment: { GATEWAY_CLIENT_ADDRESS_HEADER: "X Real" } })).toMatch(
+      /^GATEWAY_CLIENT_ADDRESS_HEADER is "X Real": expected the name of a header/,
+    )
+  })
+
   it("names options that do not exist", () => {
     expect(problem(file({ gateway: { prot: 1 } }))).toBe("prot in gateway.yaml is no option")
     expect(problem(file({ limits: { frames: 1 } }))).toBe("limits.frames in gateway.yaml is no option")

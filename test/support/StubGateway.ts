@@ -29,6 +29,8 @@ import { System } from "../../src/services/System.ts"
 import * as GatewayServer from "../../src/transport/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/RpcWire.ts"
+import type { RefusalLog } from "../../src/transport/RefusalLog.ts"
+import type { TcpConnections } from "../../src/transport/TcpConnections.ts"
 import type { Wires } from "../../src/transport/Wires.ts"
 
 export const TOKEN = "a-token-that-is-not-secret-at-all"
@@ -180,10 +182,13 @@ export const stubServices = (options: GatewayOptions = {}) =>
     Layer.provideMerge(GatewayConfig.layer({ port: 0, ...options })),
   )
 
+/** What routes and wires of a test may need. */
+type Routing = HttpRouter.HttpRouter | Wires | Authenticator | GatewayConfig | RefusalLog | TcpConnections
+
 /** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. `more`: routes and wires of a test. */
 export const stubGateway = (
   options: GatewayOptions = {},
-  more: Layer.Layer<never, never, HttpRouter.HttpRouter | Wires> = Layer.empty,
+  more: Layer.Layer<never, never, Routing> = Layer.empty,
   log: ReadonlyArray<Logger.Logger<unknown, unknown>> = [],
 ) =>
   GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, more)).pipe(

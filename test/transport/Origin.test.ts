@@ -1,8 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
-import { isLoopback, isOriginAllowed } from "../../src/transport/Origin.ts"
+import {
+  isForeign,
+  isLoopback,
+  isNavigation,
+  isOriginAllowed,
+  isPageAllowed,
+  originPolicy,
+} from "../../src/transport/Origin.ts"
 
-const closed = { allowed: ["https://dash.example.org"], open: false }
-const open = { allowed: [], open: true }
+const EXTENSION = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
+
+const closed = originPolicy({
+  allowedOrigins: ["https://dash.example.org", EXTENSION, "moz-extension://a"],
+  auth: "token",
+})
+const open = originPolicy({ allowedOrigins: [], auth: "none" })
 
 describe("an origin", () => {
   it.each<[string, string | undefined, string | undefined, boolean]>([
@@ -16,6 +28,12 @@ describe("an origin", () => {
     ["a configured page", "https://dash.example.org", "gateway.example.org", true],
     ["a configured page with a path and a slash", "https://dash.example.org/", "gateway.example.org", true],
     ["a configured host by another scheme", "http://dash.example.org", "gateway.example.org", false],
+    ["an allowed extension", EXTENSION, "127.0.0.1:18789", true],
+    ["another extension", "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "127.0.0.1:18789", false],
+    ["an extension of another browser", EXTENSION.replace("chrome", "moz"), "127.0.0.1:18789", false],
+    ["another opaque scheme", "vscode-webview://x", "127.0.0.1:18789", false],
+    ["an extension that is called like the gateway", "chrome-extension://gateway", "gateway", false],
+    ["a page from disk", "file://", "127.0.0.1:18789", false],
     ["a page of this machine, at this machine", "http://localhost:5173", "127.0.0.1:18789", true],
     ["by IPv6", "http://[::1]:5173", "[::1]:18789", true],
     ["a page of this machine, at another", "http://localhost:5173", "gateway.example.org", false],
@@ -39,7 +57,7 @@ describe("an origin", () => {
 })
 
 describe("a client that names no origin, where everybody is trusted", () => {
-  const named = { allowed: ["http://gateway.example.org:18789"], open: true }
+  const named = originPolicy({ allowedOrigins: ["http://gateway.example.org:18789"], auth: "none" })
 
   it.each<[string, string | undefined, boolean]>([
     ["this machine", "127.0.0.1:18789", true],
@@ -51,6 +69,44 @@ describe("a client that names no origin, where everybody is trusted", () => {
     ["a host that is none", "a b", false],
   ])("may call the gateway %s", (_, host, allowed) => {
     expect(isOriginAllowed(named, undefined, host)).toBe(allowed)
+  })
+})
+
+describe("a request without an origin", () => {
+  const host = "127.0.0.1:18789"
+
+  it.each<[string, Record<string, string>, boolean]>([
+    ["a program", {}, true],
+    ["the gateway's own page", { "sec-fetch-site": "same-origin" }, true],
+    ["an address that a person typed", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, true],
+    ["an image of another site", { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" }, false],
+    ["a script of another port of this machine", { "sec-fetch-site": "same-site", "sec-fetch-dest": "script" }, false],
+    ["a link on another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, false],
+  ])("of %s", (_, headers, allowed) => {
+    expect(isPageAllowed(closed, { host, ...headers })).toBe(allowed)
+    expect(isForeign(closed, { host, ...headers })).toBe(!allowed)
+  })
+
+  it("that says cross-site is allowed with an allowed origin", () => {
+    const headers = { host, "sec-fetch-site": "cross-site", origin: "https://dash.example.org" }
+    expect(isPageAllowed(closed, headers)).toBe(true)
+  })
+
+  it("of a rebound name is not foreign to a browser, and is refused all the same where everybody is trusted", () => {
+    const headers = { host: "evil.example", "sec-fetch-site": "same-origin" }
+    expect(isForeign(open, headers)).toBe(false)
+    expect(isPageAllowed(open, headers)).toBe(false)
+  })
+
+  it("is a navigation of a person only as a top-level GET", () => {
+    const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
+    expect(isNavigation("GET", link)).toBe(true)
+    expect(isNavigation("HEAD", link)).toBe(true)
+    expect(isNavigation("POST", link)).toBe(false)
+    expect(isNavigation("GET", { ...link, origin: "https://evil.example" })).toBe(false)
+    expect(isNavigation("GET", { ...link, "sec-fetch-dest": "iframe" })).toBe(false)
+    expect(isNavigation("GET", { ...link, "sec-fetch-mode": "no-cors" })).toBe(false)
+    expect(isNavigation("GET", {})).toBe(false)
   })
 })
 

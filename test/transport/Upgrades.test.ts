@@ -131,14 +131,16 @@ describe("clients behind a proxy", () => {
 })
 
 describe("the places for connections", () => {
-  const limits = { unauthenticatedPerAddress: 32, connections: 40, handshakeTimeoutMs: 60_000 }
+  const limits = { unauthenticatedPerAddress: 32, connections: 80, handshakeTimeoutMs: 60_000 }
 
   layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
     it.effect("are few for those of one address who have not proved who they are, and free again when they have", () =>
       Effect.gen(function* () {
         const sockets = yield* Effect.all(Array.from({ length: 32 }, () => connect("/rpc")))
         expect((yield* Effect.flip(connect("/rpc"))).status).toBe(429)
-        expect((yield* Effect.flip(connect("/rpc?token=wrong"))).status).toBe(429)
+        // A client with a credential needs none of these places.
+        expect((yield* Effect.flip(connect("/rpc?token=wrong"))).status).toBe(401)
+        expect((yield* connect(`/rpc?token=${TOKEN}`)).isOpen).toBe(true)
         sockets[0]!.send(JSON.stringify({ _tag: "Request", id: 1, tag: "authenticate", payload: { token: TOKEN } }))
         yield* sockets[0]!.next
         const taken = yield* connect("/rpc")
@@ -146,9 +148,20 @@ describe("the places for connections", () => {
         // Gone is as good as known.
         const { size } = yield* Sockets
         sockets[1]!.cut()
-        while (size() > 32) yield* Effect.sleep("1 millis")
+        while (size() > 33) yield* Effect.sleep("1 millis")
         yield* connect("/rpc")
         expect(taken.isOpen).toBe(true)
+      }),
+    )
+  })
+
+  layer(stubGateway({ limits: { connections: 6 } }), { excludeTestServices: true })((it) => {
+    it.effect("are kept free by half for clients that have authenticated", () =>
+      Effect.gen(function* () {
+        yield* Effect.all(Array.from({ length: 3 }, () => connect("/rpc")))
+        expect((yield* Effect.flip(connect("/rpc"))).status).toBe(503)
+        yield* Effect.all(Array.from({ length: 3 }, () => connect(`/rpc?token=${TOKEN}`)))
+        expect((yield* Effect.flip(connect(`/rpc?token=${TOKEN}`))).status).toBe(503)
       }),
     )
   })
