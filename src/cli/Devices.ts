@@ -1,14 +1,16 @@
 /**
- * `causeway devices`: who may come in by a key of their own: let those in that wait, and forget those that are paired.
+ * `causeway devices`: lists devices and pairing requests, decides on requests, and forgets devices.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { GatewayClient } from "../client/GatewayClient.ts"
-import type { Device, PairingRequest } from "../domain/Device.ts"
+import type { Approval, Asked, Device, PairingRequest } from "../domain/Device.ts"
+import { everyScope } from "../domain/Principal.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { moment, show, table } from "./Output.ts"
+import { line, moment, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const request = Argument.String("request").pipe(
@@ -23,7 +25,12 @@ const list = Command.make(
     const answer = yield* calls["devices.list"]({})
     yield* show(json, answer, () => page(answer.devices, answer.requests))
   }),
-).pipe(Command.withDescription("List the devices that are paired, and those that wait to be."), Target.connected)
+).pipe(
+  Command.withDescription(
+    "List paired devices, and waiting ones with what they ask for and the fingerprint of their key.",
+  ),
+  Target.connected,
+)
 
 const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingRequest>): string => {
   const waiting = requests.map((request) => [
@@ -31,35 +38,60 @@ const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingReq
     request.displayName,
     request.platform,
     request.remoteAddress,
-    request.scopes.join(" "),
+    request.reason,
+    grantLine(request),
+    request.deviceId,
   ])
   const paired = devices.map(({ deviceId, displayName, grants, pairedAt, platform }) => [
     deviceId,
     displayName,
     platform,
     moment(pairedAt),
-    grants.map(({ role, scopes }) => [role, ...scopes].join(" ")).join(", "),
+    grants.map(grantLine).join(", "),
   ])
   const tables = [
-    ...(waiting.length === 0 ? [] : [table(["WAITS", "NAME", "PLATFORM", "ADDRESS", "ASKS FOR"], waiting)]),
+    ...(waiting.length === 0
+      ? []
+      : [table(["WAITS", "NAME", "PLATFORM", "ADDRESS", "REASON", "ASKS FOR", "KEY FINGERPRINT"], waiting)]),
     ...(paired.length === 0 ? [] : [table(["PAIRED", "NAME", "PLATFORM", "SINCE", "MAY"], paired)]),
   ]
   return tables.length === 0 ? "No devices." : tables.join("\n\n")
 }
 
+const grantLine = ({ role, scopes }: Asked): string => [role, ...scopes].join(" ")
+
+const approvalLine = ({ deviceId, displayName, granted: { role, scopes } }: Approval): string =>
+  line(
+    `The device ${deviceId}${displayName === null ? "" : ` (${displayName})`} may now come in as ${role}` +
+      ` with ${scopes.join(", ") || "no scopes"}.`,
+  )
+
+/** Named in the singular, as one flag gives one scope. */
+const scopes = Flag.Literals("scope", everyScope).pipe(
+  Flag.withDescription("A scope that you expect; repeat it for more. The request must ask for exactly these scopes."),
+  Flag.between(0, everyScope.length),
+)
+
 const approve = Command.make(
   "approve",
-  { request, json: Flags.json, ...Target.flags },
-  Effect.fnUntraced(function* ({ json, request }) {
+  { request, scopes, json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json, request: requestId, scopes }) {
     const { calls } = yield* GatewayClient
-    const device = yield* calls["devices.approve"]({ requestId: request })
-    yield* show(json, device, () => `The device ${device.deviceId} is paired.`)
+    const { requests } = yield* calls["devices.list"]({})
+    const listed = requests.find((request) => request.requestId === requestId)
+    const expectedScopes = scopes.length > 0 ? scopes : (listed?.scopes ?? [])
+    const approval = yield* calls["devices.approve"]({ requestId, expectedScopes })
+    yield* show(json, approval, () => approvalLine(approval))
   }),
 ).pipe(
   Command.withDescription("Let a device in that waits, with the scopes that it asks for."),
   Command.withExamples([
-    { command: "causeway devices list", description: "See who waits, and with which scopes" },
-    { command: "causeway devices approve 3f2a…", description: "Let it in" },
+    { command: "causeway devices list", description: "See which devices wait, and for which scopes" },
+    { command: "causeway devices approve 3f2a…", description: "Grant what the list shows" },
+    {
+      command: "causeway devices approve 3f2a… --scope operator.read",
+      description: "Refuse it if it asks for anything else",
+    },
   ]),
   Target.connected,
 )

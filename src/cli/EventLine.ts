@@ -28,7 +28,8 @@ const detail: Detail = {
   MemoryRemoved: ({ id }) => id,
   DeviceChanged: ({ device }) => `${device.displayName ?? ""} ${device.deviceId}`,
   DeviceRemoved: ({ deviceId }) => deviceId,
-  PairingRequested: ({ request }) => `${request.requestId} ${request.displayName ?? request.deviceId}`,
+  PairingRequested: ({ request: { deviceId, displayName, requestId, role, scopes } }) =>
+    `${requestId} ${displayName ?? deviceId}: ${[role, ...scopes].join(" ")}`,
   PairingResolved: ({ decision, requestId }) => `${requestId} ${decision}`,
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
   GatewayStopping: ({ reason }) => reason,

@@ -31,7 +31,12 @@ const words: Words = {
   IdempotencyConflict: ({ idempotencyKey, sessionKey }) =>
     `the key ${idempotencyKey} belongs to a message of session ${sessionKey}: choose another`,
   MemoryUnavailable: ({ detail, operation }) => `the gateway cannot ${operation} its memory folder: ${detail}`,
-  PairingNotFound: ({ requestId }) => `no device waits under ${requestId}: devices list shows those that do`,
+  PairingNotFound: ({ requestId, supersededBy }) =>
+    supersededBy === undefined
+      ? `no device waits under ${requestId}: devices list shows those that do`
+      : `the device of request ${requestId} now asks for something else, under ${supersededBy}: see devices list`,
+  PairingScopesDiffer: ({ expectedScopes, requestId, requestedScopes }) =>
+    `the request ${requestId} asks for ${scopesLine(requestedScopes)}, not for ${scopesLine(expectedScopes)}: nothing was granted`,
   RateLimited: ({ retryAfterMs }) => `too many requests: try again in ${retryAfterMs} ms`,
   RunNotFound: ({ runId }) => `there is no run ${runId}: it was never begun, or is forgotten`,
   ScopesNotGranted: ({ deviceId, scopes }) =>
@@ -48,6 +53,8 @@ const words: Words = {
       ? "the gateway asks for a token: give it by --token or GATEWAY_TOKEN, or its state folder by --state-dir"
       : "the gateway refused the token: give its token by --token or GATEWAY_TOKEN",
 }
+
+const scopesLine = (scopes: ReadonlyArray<string>): string => scopes.join(", ") || "no scopes"
 
 export const isContractError = (error: unknown): error is ContractError =>
   Predicate.hasProperty(error, "_tag") && Object.hasOwn(words, String(error._tag)) && error instanceof Error

@@ -12,10 +12,10 @@ import { Authorized, Forbidden } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
-/** What a device says of itself. Nothing of it is proved but the key. */
+/** Facts that a device states about itself. Only the key is proved. */
 const aboutItself = {
-  /** The key's fingerprint: SHA-256 in hexadecimal. */
-  deviceId: Schema.String,
+  /** The fingerprint of the device's key: SHA-256 in hexadecimal. */
+  deviceId: Schema.String.annotateKey({ description: "The fingerprint of the device's key: SHA-256 in hexadecimal." }),
   publicKey: Schema.String,
   displayName: Schema.NullOr(text(ID_CHARS)),
   platform: Schema.NullOr(text(ID_CHARS)),
@@ -45,9 +45,14 @@ export type Device = typeof Device.Type
 export const PairingReason = Schema.Literals(["not-paired", "role-upgrade", "scope-upgrade"])
 export type PairingReason = typeof PairingReason.Type
 
-/** A device that waits for an operator's word. Not kept over a restart: the device asks again when it comes back. */
+/**
+ * A device that waits for an operator's decision. An id stands for one key, role, set of scopes and set of names: a
+ * device that asks for something else gets another id. A restart forgets requests; the device asks again.
+ */
 export const PairingRequest = Schema.Struct({
   requestId: Schema.String,
+  /** The request of the same device and role that this one replaced. */
+  supersedes: Schema.NullOr(Schema.String),
   ...aboutItself,
   role: Role,
   scopes: Schema.Array(Scope),
@@ -56,8 +61,8 @@ export const PairingRequest = Schema.Struct({
 }).annotate({ identifier: "PairingRequest" })
 export type PairingRequest = typeof PairingRequest.Type
 
-export const PairingDecision = Schema.Literals(["approved", "rejected"])
-
+/** `superseded`: the device asked for something else, under another id. */
+export const PairingDecision = Schema.Literals(["approved", "rejected", "superseded"])
 export type PairingDecision = typeof PairingDecision.Type
 
 /** What a device says of itself when it comes. */
@@ -75,11 +80,13 @@ export const candidateOf = (request: PairingRequest): Candidate => ({
   remoteAddress: request.remoteAddress,
 })
 
-/** What it asks for. */
-export interface Asked {
-  readonly role: Role
-  readonly scopes: ReadonlyArray<Scope>
-}
+/** A role and scopes: what a device asks for, or what an approval granted. */
+export const Asked = Schema.Struct({ role: Role, scopes: Schema.Array(Scope) })
+export type Asked = typeof Asked.Type
+
+/** A paired device, with what the approval granted to it. */
+export const Approval = Schema.Struct({ ...Device.fields, granted: Asked }).annotate({ identifier: "Approval" })
+export type Approval = typeof Approval.Type
 
 /** What a device that asks for this must first be given, if anything. */
 export const pairingNeeded = (device: Pick<Device, "grants"> | undefined, asked: Asked): PairingReason | undefined => {
@@ -110,6 +117,10 @@ export const withChange = (device: Device, role: Role, change: Partial<DeviceGra
 export const firstMissing = (scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>): Scope | undefined =>
   scopes.find((scope) => !grants(held, scope))
 
+/** Returns whether both lists name the same scopes, in any order. */
+export const sameScopes = (one: ReadonlyArray<Scope>, other: ReadonlyArray<Scope>): boolean =>
+  one.every((scope) => other.includes(scope)) && other.every((scope) => one.includes(scope))
+
 /** The device has to be approved by an operator first, who finds the request under this id. */
 export class PairingRequired extends Schema.TaggedError<PairingRequired>()("PairingRequired", {
   requestId: Schema.String,
@@ -129,6 +140,15 @@ export class DeviceNotFound extends Schema.TaggedError<DeviceNotFound>()("Device
 
 export class PairingNotFound extends Schema.TaggedError<PairingNotFound>()("PairingNotFound", {
   requestId: Schema.String,
+  /** The request that replaced it: the same device asks for something else. */
+  supersededBy: Schema.optionalKey(Schema.String),
+}) {}
+
+/** The request asks for other scopes than the operator expected. */
+export class PairingScopesDiffer extends Schema.TaggedError<PairingScopesDiffer>()("PairingScopesDiffer", {
+  requestId: Schema.String,
+  requestedScopes: Schema.Array(Scope),
+  expectedScopes: Schema.Array(Scope),
 }) {}
 
 const list = Rpc.make("devices.list", {
@@ -139,28 +159,38 @@ const list = Rpc.make("devices.list", {
   .annotate(Summary, "The paired devices, and those that wait to be approved.")
 
 const approve = Rpc.make("devices.approve", {
-  payload: { requestId: Id },
-  success: Device,
-  error: Schema.Union([PairingNotFound, Forbidden, StorageUnavailable]),
+  payload: {
+    requestId: Id,
+    /** The scopes that the operator has seen. The call fails if the request asks for others. */
+    expectedScopes: Schema.optionalKey(Schema.Array(Scope)),
+  },
+  success: Approval,
+  error: Schema.Union([PairingNotFound, PairingScopesDiffer, Forbidden, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Lets a device in that waits. Nobody can give a device scopes that they do not hold themselves.")
+  .annotate(
+    Summary,
+    "Grants a waiting device what it asks for, and answers what that is. The caller must hold every scope of the request.",
+  )
 
 const reject = Rpc.make("devices.reject", {
   payload: { requestId: Id },
   success: Schema.Struct({ deviceId: Schema.String }),
-  error: PairingNotFound,
+  error: Schema.Union([PairingNotFound, Forbidden]),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Turns away a device that waits. It may ask again.")
+  .annotate(Summary, "Turns away a waiting device. It may ask again. The caller must hold every scope of the request.")
 
 const remove = Rpc.make("devices.remove", {
   payload: { deviceId: Id },
   success: Schema.Struct({ deviceId: Schema.String }),
-  error: Schema.Union([DeviceNotFound, StorageUnavailable]),
+  error: Schema.Union([DeviceNotFound, Forbidden, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Forgets a device: its tokens are worth nothing and its connections are closed.")
+  .annotate(
+    Summary,
+    "Forgets a device: its tokens end and its connections are closed. The caller must hold every scope of the device.",
+  )
 
 const ofRole = {
   deviceId: Id,
@@ -187,15 +217,18 @@ const rotate = Rpc.make("devices.token.rotate", {
   .annotate(RequiredScope, "operator.pairing")
   .annotate(
     Summary,
-    "Gives a device a new token. The old one is worth nothing, and what was connected by it is closed.",
+    "Gives a device a new token. The old token ends, and its connections are closed. The caller must hold every scope that the device has in this role.",
   )
 
 const revoke = Rpc.make("devices.token.revoke", {
   payload: ofRole,
   success: Schema.Struct({ revoked: Schema.Boolean }),
-  error: Schema.Union([DeviceNotFound, StorageUnavailable]),
+  error: Schema.Union([DeviceNotFound, Forbidden, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Takes a device's token away and closes what was connected by it. The device stays paired.")
+  .annotate(
+    Summary,
+    "Ends a device's token and closes its connections. The device stays paired. The caller must hold every scope that the device has in this role.",
+  )
 
 export const DeviceRpcs = RpcGroup.make(list, approve, reject, remove, rotate, revoke).middleware(Authorized)

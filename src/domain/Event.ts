@@ -71,7 +71,7 @@ export const LiveEvent = Schema.TaggedUnion({
   ToolUpdated: { ...ofRun, callId: Schema.String, text: Schema.String },
   PresenceChanged: { presence: Schema.Array(PresenceEntry) },
   LogAdded: { entry: LogEntry },
-  /** A device waits to be approved, or asks for something else than before. */
+  /** A device waits to be approved. One that asks for something else than before has a new request. */
   PairingRequested: { request: PairingRequest },
   PairingResolved: { requestId: Schema.String, deviceId: Schema.String, decision: PairingDecision },
   /** The gateway is going down; clients should reconnect, to this address, after the drain. */

@@ -56,15 +56,22 @@ export class Devices extends Context.Service<
     grant(candidate: Candidate, asked: Asked): Effect.Effect<Device, StorageUnavailable>
     /** As `grant`, and gives it a token. The one that it had is worth nothing. */
     issue(candidate: Candidate, asked: Asked): Effect.Effect<IssuedToken, StorageUnavailable>
-    /** A new token for a device that has been granted something. `held`: the scopes of who asks for it. */
+    /** Gives a known device a new token. `held`: the scopes of the caller, who must hold all that the grant has. */
     rotate(
       of: TokenOf,
       scopes: ReadonlyArray<Scope> | undefined,
       held: ReadonlyArray<Scope>,
     ): Effect.Effect<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden | StorageUnavailable>
-    /** Whether there was a token. */
-    revoke(of: TokenOf): Effect.Effect<boolean, DeviceNotFound | StorageUnavailable>
-    remove(deviceId: string): Effect.Effect<void, DeviceNotFound | StorageUnavailable>
+    /** Returns whether there was a token. `held`: as for `rotate`. */
+    revoke(
+      of: TokenOf,
+      held: ReadonlyArray<Scope>,
+    ): Effect.Effect<boolean, DeviceNotFound | Forbidden | StorageUnavailable>
+    /** `held`: the scopes of the caller, who must hold all that the device has in any role. */
+    remove(
+      deviceId: string,
+      held: ReadonlyArray<Scope>,
+    ): Effect.Effect<void, DeviceNotFound | Forbidden | StorageUnavailable>
   }
 >()("causeway/services/Devices") {
   static readonly layer: Layer.Layer<Devices, never, Events | Sqlite> = Layer.effect(
@@ -128,13 +135,11 @@ export class Devices extends Context.Service<
             const device = Rows.findDevice(db, deviceId)
             const had = grantOf(device, role)
             if (device === undefined || had === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+            const refusal = beyond("devices.token.rotate", had.scopes, held)
+            if (refusal !== undefined) return [Result.fail(refusal), []]
             const given = scopes ?? had.scopes
             const tooMuch = given.filter((scope) => !grants(had.scopes, scope))
             if (tooMuch.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: tooMuch })), []]
-            const missingScope = firstMissing(given, held)
-            if (missingScope !== undefined) {
-              return [Result.fail(new Forbidden({ method: "devices.token.rotate", missingScope })), []]
-            }
             const changed = withChange(device, role, { scopes: given, issuedAt })
             const token = newToken()
             Rows.writeDevice(db, changed)
@@ -146,12 +151,15 @@ export class Devices extends Context.Service<
         return yield* Effect.fromResult(answer)
       })
 
-      const revoke = Effect.fn("Devices.revoke")(function* (of: TokenOf) {
+      const revoke = Effect.fn("Devices.revoke")(function* (of: TokenOf, held: ReadonlyArray<Scope>) {
         const { deviceId, role } = of
-        const answer = yield* events.commit<Result.Result<boolean, DeviceNotFound>>((db) => {
+        const answer = yield* events.commit<Result.Result<boolean, DeviceNotFound | Forbidden>>((db) => {
           const device = Rows.findDevice(db, deviceId)
           if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
-          if ((grantOf(device, role)?.issuedAt ?? null) === null) return [Result.succeed(false), []]
+          const had = grantOf(device, role)
+          const refusal = beyond("devices.token.revoke", had?.scopes ?? [], held)
+          if (refusal !== undefined) return [Result.fail(refusal), []]
+          if ((had?.issuedAt ?? null) === null) return [Result.succeed(false), []]
           const changed = withChange(device, role, { issuedAt: null })
           Rows.writeDevice(db, changed)
           Rows.setToken(db, of, null)
@@ -160,11 +168,17 @@ export class Devices extends Context.Service<
         return yield* Effect.fromResult(answer)
       })
 
-      const remove = Effect.fn("Devices.remove")(function* (deviceId: string) {
-        const removed = yield* events.commit<boolean>((db) =>
-          Rows.removeDevice(db, deviceId) ? [true, [{ _tag: "DeviceRemoved", deviceId }]] : [false, []],
-        )
-        if (!removed) return yield* new DeviceNotFound({ deviceId })
+      const remove = Effect.fn("Devices.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
+        const answer = yield* events.commit<Result.Result<void, DeviceNotFound | Forbidden>>((db) => {
+          const device = Rows.findDevice(db, deviceId)
+          if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+          const all = device.grants.flatMap(({ scopes }) => scopes)
+          const refusal = beyond("devices.remove", all, held)
+          if (refusal !== undefined) return [Result.fail(refusal), []]
+          Rows.removeDevice(db, deviceId)
+          return [Result.void, [{ _tag: "DeviceRemoved", deviceId }]]
+        })
+        return yield* Effect.fromResult(answer)
       })
 
       return Devices.of({
@@ -185,6 +199,12 @@ export class Devices extends Context.Service<
 const TOKEN_BYTES = 32
 
 const newToken = (): string => randomBytes(TOKEN_BYTES).toString("base64url")
+
+/** Returns a refusal if the caller does not hold one of the scopes that the call is about. */
+const beyond = (method: string, scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>): Forbidden | undefined => {
+  const missingScope = firstMissing(scopes, held)
+  return missingScope && new Forbidden({ method, missingScope })
+}
 
 const deviceChanged = (device: Device): KeptEvent => ({ _tag: "DeviceChanged", device })
 

@@ -1,6 +1,6 @@
 /**
- * Pairings: whether a device that has proved its key is let in, must first be approved, or is approved now. It takes
- * the proof for given; what a device may do and its tokens are kept by Devices.ts.
+ * Pairings: decides whether a device that has proved its key is let in, waits, or is approved. Authenticator.ts and the
+ * methods of operators use it. Devices.ts keeps grants and tokens.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import {
+  type Approval,
   type Asked,
   type Candidate,
   candidateOf,
-  type Device,
   type DeviceGrant,
+  type DeviceNotFound,
   firstMissing,
   grantOf,
   type PairingDecision,
@@ -21,6 +22,8 @@ import {
   type PairingReason,
   type PairingRequest,
   PairingRequired,
+  PairingScopesDiffer,
+  sameScopes,
   ScopesNotGranted,
 } from "../domain/Device.ts"
 import { grants, type Scope } from "../domain/Principal.ts"
@@ -33,30 +36,36 @@ import { PairingRequests } from "./PairingRequests.ts"
 export class Pairings extends Context.Service<
   Pairings,
   {
-    /** Those who wait. */
+    /** The devices that wait. */
     readonly requests: Effect.Effect<ReadonlyArray<PairingRequest>>
     /**
-     * A device that has shown the gateway's secret. `direct`: nobody but a user of this machine can have sent it, so it
-     * is paired, or given more, without asking. A token comes with what is new, and to a device that has none.
+     * Lets a device in that has shown the gateway's secret. `direct`: only a user of this machine can have sent it, so
+     * the device is paired, or given more, at once. Returns a token for a new grant and for a device that has none.
      */
     admit(
       candidate: Candidate,
       asked: Asked,
       direct: boolean,
     ): Effect.Effect<IssuedToken | undefined, PairingRequired | StorageUnavailable>
-    /** A device that shows a token. Undefined: it is not its own. One that asks for more than it gives has to wait. */
+    /** Returns `undefined` if the token is not the device's own. A device that asks for more than it has must wait. */
     recognize(
       candidate: Candidate,
       asked: Asked,
       token: Redacted.Redacted<string>,
     ): Effect.Effect<DeviceGrant | undefined, ScopesNotGranted>
-    /** `held`: the scopes of who approves. */
+    /** `held`: the scopes of the caller. `expectedScopes`: fails if the request asks for others. */
     approve(
       requestId: string,
       held: ReadonlyArray<Scope>,
-    ): Effect.Effect<Device, PairingNotFound | Forbidden | StorageUnavailable>
-    /** Answers whom it turned away. */
-    reject(requestId: string): Effect.Effect<PairingRequest, PairingNotFound>
+      expectedScopes?: ReadonlyArray<Scope>,
+    ): Effect.Effect<Approval, PairingNotFound | PairingScopesDiffer | Forbidden | StorageUnavailable>
+    /** Returns the request that it turned away. `held`: the scopes of the caller. */
+    reject(requestId: string, held: ReadonlyArray<Scope>): Effect.Effect<PairingRequest, PairingNotFound | Forbidden>
+    /** Forgets the device and its requests. `held`: the scopes of the caller. */
+    remove(
+      deviceId: string,
+      held: ReadonlyArray<Scope>,
+    ): Effect.Effect<void, DeviceNotFound | Forbidden | StorageUnavailable>
   }
 >()("causeway/services/Pairings") {
   static readonly layer: Layer.Layer<Pairings, never, Devices | Events> = Layer.effect(
@@ -66,21 +75,40 @@ export class Pairings extends Context.Service<
       const events = yield* Events
       const waiting = new PairingRequests()
 
+      const resolved = ({ deviceId, requestId }: PairingRequest, decision: PairingDecision) =>
+        events.live({ _tag: "PairingResolved", requestId, deviceId, decision })
+
       const ask = Effect.fnUntraced(function* (candidate: Candidate, asked: Asked, reason: PairingReason) {
-        const { isNews, request } = waiting.put(candidate, asked, reason, yield* Clock.currentTimeMillis)
-        if (isNews) events.live({ _tag: "PairingRequested", request })
+        const { isNew, request, superseded } = waiting.put(candidate, asked, reason, yield* Clock.currentTimeMillis)
+        if (superseded !== undefined) resolved(superseded, "superseded")
+        if (isNew) events.live({ _tag: "PairingRequested", request })
         return request
       })
 
-      const resolve = (request: PairingRequest, decision: PairingDecision) => {
-        const { deviceId, requestId } = request
-        waiting.remove(request)
-        events.live({ _tag: "PairingResolved", requestId, deviceId, decision })
-      }
+      /** Ends the requests of a device that have become needless. */
+      const settle = Effect.fnUntraced(function* (deviceId: string) {
+        const device = devices.find(deviceId)
+        for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
+          if (pairingNeeded(device, request) !== undefined) continue
+          waiting.take(request)
+          resolved(request, "approved")
+        }
+      })
 
-      const find = Effect.fnUntraced(function* (requestId: string) {
-        const request = waiting.find(requestId, yield* Clock.currentTimeMillis)
-        return request ?? (yield* new PairingNotFound({ requestId }))
+      /** Finds a request all of whose scopes the caller holds. */
+      const find = Effect.fnUntraced(function* (requestId: string, method: string, held: ReadonlyArray<Scope>) {
+        const now = yield* Clock.currentTimeMillis
+        const request = waiting.find(requestId, now)
+        if (request === undefined) {
+          const successor = waiting.successor(requestId, now)
+          return yield* new PairingNotFound({
+            requestId,
+            ...(successor !== undefined && { supersededBy: successor.requestId }),
+          })
+        }
+        const missingScope = firstMissing(request.scopes, held)
+        if (missingScope !== undefined) return yield* new Forbidden({ method, missingScope })
+        return request
       })
 
       const admit = Effect.fn("Pairings.admit")(function* (candidate: Candidate, asked: Asked, direct: boolean) {
@@ -93,8 +121,7 @@ export class Pairings extends Context.Service<
         }
         if (needed === undefined && grantOf(known, asked.role)?.issuedAt !== null) return undefined
         const issued = yield* devices.issue(candidate, asked)
-        const request = waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)
-        if (request !== undefined) resolve(request, "approved")
+        yield* settle(deviceId)
         return issued
       })
 
@@ -112,19 +139,39 @@ export class Pairings extends Context.Service<
         return yield* new ScopesNotGranted({ deviceId, scopes })
       })
 
-      const approve = Effect.fn("Pairings.approve")(function* (requestId: string, held: ReadonlyArray<Scope>) {
-        const request = yield* find(requestId)
-        const missingScope = firstMissing(request.scopes, held)
-        if (missingScope !== undefined) return yield* new Forbidden({ method: "devices.approve", missingScope })
-        const device = yield* devices.grant(candidateOf(request), request)
-        resolve(request, "approved")
-        return device
+      const approve = Effect.fn("Pairings.approve")(function* (
+        requestId: string,
+        held: ReadonlyArray<Scope>,
+        expectedScopes?: ReadonlyArray<Scope>,
+      ) {
+        const request = yield* find(requestId, "devices.approve", held)
+        const { role, scopes } = request
+        if (expectedScopes !== undefined && !sameScopes(scopes, expectedScopes)) {
+          return yield* new PairingScopesDiffer({ requestId, requestedScopes: scopes, expectedScopes })
+        }
+        // Taken before the write, so that nobody else decides on it meanwhile.
+        waiting.take(request)
+        const device = yield* Effect.tapCause(devices.grant(candidateOf(request), request), () =>
+          Effect.sync(() => waiting.restore(request)),
+        )
+        resolved(request, "approved")
+        yield* settle(device.deviceId)
+        return { ...device, granted: { role, scopes } }
       })
 
-      const reject = Effect.fn("Pairings.reject")(function* (requestId: string) {
-        const request = yield* find(requestId)
-        resolve(request, "rejected")
+      const reject = Effect.fn("Pairings.reject")(function* (requestId: string, held: ReadonlyArray<Scope>) {
+        const request = yield* find(requestId, "devices.reject", held)
+        waiting.take(request)
+        resolved(request, "rejected")
         return request
+      })
+
+      const remove = Effect.fn("Pairings.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
+        yield* devices.remove(deviceId, held)
+        for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
+          waiting.take(request)
+          resolved(request, "rejected")
+        }
       })
 
       return Pairings.of({
@@ -133,6 +180,7 @@ export class Pairings extends Context.Service<
         recognize,
         approve,
         reject,
+        remove,
       })
     }),
   )

@@ -170,27 +170,63 @@ describe("causeway connections", () => {
 })
 
 describe("causeway devices", () => {
-  it.live("lets a device in that waits, turns another away, and forgets the first", () =>
-    withGateway(
-      Effect.fnUntraced(function* ({ cli, ...gateway }) {
-        const place = { ...gateway, wsUrl: gateway.url.replace("http", "ws") }
-        expect((yield* cli("devices", "list")).stdout).toBe("No devices.\n")
-        const knock = Effect.fnUntraced(function* (device: TestDevice) {
-          const { answer } = yield* Effect.provideService(enterAs(device, {}, fromAway), TestGateway, place)
-          expect(answer).toMatchObject({ ok: false })
-          const { requests } = json(yield* cli("devices", "list", "--json")) as {
-            requests: ReadonlyArray<{ requestId: string; deviceId: string }>
-          }
-          return requests.find(({ deviceId }) => deviceId === device.id)!.requestId
-        })
+  /** The command line, and a device that asks from another machine; returns the id of its request. */
+  const withDevices = (
+    use: (
+      cli: GatewayProcess["cli"],
+      knock: (device: TestDevice, scopes?: ReadonlyArray<string>) => Effect.Effect<string, never, Scope.Scope>,
+    ) => Effect.Effect<void, never, Scope.Scope>,
+  ) =>
+    withGateway(({ cli, ...gateway }) => {
+      const place = { ...gateway, wsUrl: gateway.url.replace("http", "ws") }
+      return use(
+        cli,
+        Effect.fnUntraced(function* (device, scopes = ["operator.read"]) {
+          const { answer } = yield* Effect.provideService(enterAs(device, { scopes }, fromAway), TestGateway, place)
+          return answer.error!.details.requestId as string
+        }),
+      )
+    })
+
+  it.live("The list shows what a device asks for, and approval grants exactly that.", () =>
+    withDevices(
+      Effect.fnUntraced(function* (cli, knock) {
         const phone = new TestDevice()
-        const stranger = new TestDevice()
-        expect((yield* cli("devices", "approve", yield* knock(phone))).stdout).toBe(
-          `The device ${phone.id} is paired.\n`,
+        const seen = yield* knock(phone)
+        expect((yield* cli("devices", "list")).stdout).toMatch(
+          new RegExp(`REASON +ASKS FOR +KEY FINGERPRINT\n${seen} .* not-paired +operator operator.read +${phone.id}\n`),
         )
+        const wider = yield* knock(phone, ["operator.read", "operator.write"])
+        expect(refusal(yield* cli("devices", "approve", seen)).line).toContain(
+          `asks for something else, under ${wider}`,
+        )
+        expect(refusal(yield* cli("devices", "approve", wider, "--scope", "operator.read")).line).toContain(
+          "asks for operator.read, operator.write, not for operator.read: nothing was granted",
+        )
+        expect((yield* cli("devices", "approve", wider)).stdout).toBe(
+          `The device ${phone.id} may now come in as operator with operator.read, operator.write.\n`,
+        )
+      }),
+    ),
+  )
+
+  it.live("A device that is turned away waits no more.", () =>
+    withDevices(
+      Effect.fnUntraced(function* (cli, knock) {
+        const stranger = new TestDevice()
         expect(json(yield* cli("devices", "reject", yield* knock(stranger), "--json"))).toEqual({
           deviceId: stranger.id,
         })
+        expect((yield* cli("devices", "list")).stdout).toBe("No devices.\n")
+      }),
+    ),
+  )
+
+  it.live("A paired device is listed, and forgotten when somebody means it.", () =>
+    withDevices(
+      Effect.fnUntraced(function* (cli, knock) {
+        const phone = new TestDevice()
+        yield* cli("devices", "approve", yield* knock(phone))
         expect((yield* cli("devices", "list")).stdout).toMatch(new RegExp(`^PAIRED.*\n${phone.id} .*operator`))
         expect(refusal(yield* cli("devices", "remove", phone.id))).toMatchObject({ code: 2 })
         expect((yield* cli("devices", "remove", phone.id, "--yes")).code).toBe(0)

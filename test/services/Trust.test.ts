@@ -4,10 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
@@ -19,74 +17,15 @@ import {
   pairingNeeded,
   withGrant,
 } from "../../src/domain/Device.ts"
-import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { everyScope, grants, Role, Scope } from "../../src/domain/Principal.ts"
-import { Authenticator, type Credentials, type Source } from "../../src/services/Authenticator.ts"
 import * as Database from "../../src/services/Database.ts"
 import { Devices } from "../../src/services/Devices.ts"
 import { Events } from "../../src/services/Events.ts"
 import { Pairings } from "../../src/services/Pairings.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
 import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
-
-const secret = (text: string) => Redacted.make(text)
-
-const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
-
-const layer = (options: GatewayOptions = {}) =>
-  trust.pipe(
-    Layer.provideMerge(Events.layer),
-    Layer.provideMerge(Database.layerMemory),
-    Layer.provide(
-      Layer.succeed(StateFolder, {
-        ...statePaths("/nowhere"),
-        token: Effect.succeed(secret("kept-token")),
-        lost: Effect.never,
-      }),
-    ),
-    Layer.provide(GatewayConfig.layer({ token: "the-token", password: "the-password", ...options })),
-    Layer.provide(Logger.layer([])),
-    Layer.orDie,
-  )
-
-const phone = {
-  deviceId: "d1",
-  publicKey: "key-of-d1",
-  displayName: "Phone",
-  platform: "ios",
-  deviceFamily: null,
-  clientId: "openclaw-ios",
-  clientMode: "ui",
-}
-
-const here: Source = { remoteAddress: "127.0.0.1", direct: true }
-const away: Source = { remoteAddress: "10.0.0.7", direct: false }
-
-const admit = (credentials: Partial<Credentials>, source: Source = here) =>
-  Effect.flatMap(Authenticator, (authenticator) => authenticator.admit({ role: "operator", ...credentials }, source))
-
-/** What it fails with, once all that it waits for is over. */
-const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(Effect.flip(effect))
-    yield* TestClock.adjust("2 seconds")
-    return yield* Fiber.join(fiber)
-  })
-
-const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const subscription = yield* (yield* Events).listen
-    yield* effect
-    yield* Effect.yieldNow
-    const positioned = yield* PubSub.takeUpTo(subscription, 100)
-    return positioned.map(({ event }) => event)
-  }).pipe(Effect.scoped)
-
-/** Paired from this machine; the token that it got. */
-const paired = Effect.map(
-  admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }),
-  ({ issued }) => issued!.token,
-)
+import { admit, away, layer, paired, phone, refusal, secret, told, trust } from "../support/Trust.ts"
 
 describe("the gateway's secrets", () => {
   it.effect("let in whoever has one, wherever it was put, with the scopes asked for and no others", () =>
@@ -217,7 +156,7 @@ describe("a device", () => {
       yield* paired
       const again = yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, away)
       expect(again.issued).toBeUndefined()
-      yield* Effect.flatMap(Devices, (devices) => devices.revoke({ deviceId: "d1", role: "operator" }))
+      yield* Effect.flatMap(Devices, (devices) => devices.revoke({ deviceId: "d1", role: "operator" }, everyScope))
       const anew = yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, away)
       expect(anew.issued).toBeDefined()
     }).pipe(Effect.provide(layer())),
@@ -262,8 +201,10 @@ describe("a device", () => {
       const come = Effect.flip(admit({ token: secret("the-token"), device: phone }, away))
       yield* come
       const [first] = yield* pairings.requests
-      expect(yield* pairings.reject(first!.requestId)).toEqual(first)
-      expect(yield* Effect.flip(pairings.reject(first!.requestId))).toMatchObject({ _tag: "PairingNotFound" })
+      expect(yield* pairings.reject(first!.requestId, everyScope)).toEqual(first)
+      expect(yield* Effect.flip(pairings.reject(first!.requestId, everyScope))).toMatchObject({
+        _tag: "PairingNotFound",
+      })
       yield* come
       const [second] = yield* pairings.requests
       expect(second!.requestId).not.toBe(first!.requestId)
@@ -290,7 +231,7 @@ describe("a device", () => {
       const given = yield* admit({ token: secret("the-token"), device: phone, scopes: more })
       expect(Redacted.value(given.issued!.token)).not.toBe(Redacted.value(token))
       expect(given.issued!.scopes).toEqual(more)
-      expect(yield* pairings.requests).toEqual([])
+      expect(yield* pairings.requests).toMatchObject([{ role: "node", reason: "role-upgrade" }])
       expect(yield* refusal(admit({ deviceToken: token, device: phone }))).toMatchObject({ reason: "invalid" })
     }).pipe(Effect.provide(layer())),
   )
@@ -325,14 +266,14 @@ describe("a device", () => {
       const second = (yield* devices.rotate(of, undefined, held)).token
       expect(yield* refusal(admit({ deviceToken: first, device: phone }))).toMatchObject({ reason: "invalid" })
       expect((yield* admit({ deviceToken: second, device: phone })).principal.kind).toBe("device")
-      expect(yield* devices.revoke(of)).toBe(true)
-      expect(yield* devices.revoke(of)).toBe(false)
+      expect(yield* devices.revoke(of, held)).toBe(true)
+      expect(yield* devices.revoke(of, held)).toBe(false)
       expect(yield* refusal(admit({ deviceToken: second, device: phone }))).toMatchObject({ reason: "invalid" })
-      yield* devices.remove("d1")
+      yield* devices.remove("d1", held)
       expect(devices.all()).toEqual([])
-      expect(yield* Effect.flip(devices.remove("d1"))).toMatchObject({ _tag: "DeviceNotFound" })
+      expect(yield* Effect.flip(devices.remove("d1", held))).toMatchObject({ _tag: "DeviceNotFound" })
       expect(yield* Effect.flip(devices.rotate(of, undefined, held))).toMatchObject({ _tag: "DeviceNotFound" })
-      expect(yield* Effect.flip(devices.revoke(of))).toMatchObject({ _tag: "DeviceNotFound" })
+      expect(yield* Effect.flip(devices.revoke(of, held))).toMatchObject({ _tag: "DeviceNotFound" })
       expect(yield* Effect.flip(admit({ token: secret("the-token"), device: phone }, away))).toMatchObject({
         reason: "not-paired",
       })

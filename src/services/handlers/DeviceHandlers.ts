@@ -1,5 +1,5 @@
 /**
- * The devices' methods. Who loses a token, or the pairing itself, loses what is connected by it.
+ * DeviceHandlers: the methods `devices.*`. A device that loses a token or its pairing loses the connections made with it.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -16,13 +16,18 @@ export const DeviceHandlers = DeviceRpcs.toLayer(
     const pairings = yield* Pairings
     return DeviceRpcs.of({
       "devices.list": () => Effect.map(pairings.requests, (requests) => ({ devices: devices.all(), requests })),
-      "devices.approve": Effect.fnUntraced(function* ({ requestId }) {
+      "devices.approve": Effect.fnUntraced(function* ({ expectedScopes, requestId }) {
         const { principal } = yield* CurrentConnection
-        return yield* pairings.approve(requestId, principal.scopes)
+        return yield* pairings.approve(requestId, principal.scopes, expectedScopes)
       }),
-      "devices.reject": ({ requestId }) => Effect.map(pairings.reject(requestId), ({ deviceId }) => ({ deviceId })),
+      "devices.reject": Effect.fnUntraced(function* ({ requestId }) {
+        const { principal } = yield* CurrentConnection
+        const { deviceId } = yield* pairings.reject(requestId, principal.scopes)
+        return { deviceId }
+      }),
       "devices.remove": Effect.fnUntraced(function* ({ deviceId }) {
-        yield* devices.remove(deviceId)
+        const caller = yield* CurrentConnection
+        yield* pairings.remove(deviceId, caller.principal.scopes)
         connections.closeAll((principal) => principal.deviceId === deviceId, "device removed")
         return { deviceId }
       }),
@@ -36,7 +41,8 @@ export const DeviceHandlers = DeviceRpcs.toLayer(
         return { deviceId, role, ...issued, token: Redacted.value(issued.token) }
       }),
       "devices.token.revoke": Effect.fnUntraced(function* ({ deviceId, role = "operator" }) {
-        const revoked = yield* devices.revoke({ deviceId, role })
+        const caller = yield* CurrentConnection
+        const revoked = yield* devices.revoke({ deviceId, role }, caller.principal.scopes)
         connections.closeAll(
           (principal) => principal.kind === "device" && principal.deviceId === deviceId && principal.role === role,
           "device token revoked",

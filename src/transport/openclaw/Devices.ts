@@ -1,6 +1,5 @@
 /**
- * Devices: paired ones and those that wait, and the methods of who may pair. Pure; how a device proves itself is the
- * handshake's matter.
+ * Devices: the methods of operators that pair devices, and the views of devices and pairing requests. Pure.
  */
 import * as Schema from "effect/Schema"
 import type { PresenceEntry } from "../../domain/Connection.ts"
@@ -17,7 +16,7 @@ type About = Pick<Device, "displayName" | "platform" | "deviceFamily" | "clientI
 const about = ({ clientId, clientMode, deviceFamily, displayName, platform, remoteAddress }: About) =>
   given({ displayName, platform, deviceFamily, clientId, clientMode, remoteIp: filled(remoteAddress) })
 
-/** Also the payload of `device.pair.requested`. */
+/** The payload of `device.pair.requested`. Its published schema takes no other members. */
 export const pairingRow = (request: PairingRequest) => ({
   requestId: request.requestId,
   deviceId: request.deviceId,
@@ -31,17 +30,29 @@ export const pairingRow = (request: PairingRequest) => ({
   ts: Math.floor(request.requestedAt),
 })
 
+/** A row of `device.pair.list`. `deviceId` is the fingerprint of the device's key. */
+const pendingRow = (request: PairingRequest) => ({
+  ...pairingRow(request),
+  reason: request.reason,
+  ...given({ supersedes: request.supersedes }),
+})
+
 const tokenRow = ({ issuedAt, lastUsedAt, role, scopes }: DeviceGrant) =>
   given({ role, scopes, createdAtMs: issuedAt, lastUsedAtMs: lastUsedAt })
 
 export const deviceRow = (device: Device) => {
-  const [first] = device.grants
+  const roles = device.grants.map(({ role }) => role)
+  // Clients read one role and one list of scopes; a device that is also a node must not hide what it may do.
+  const role = roles.find((role) => role === "operator") ?? roles[0]
+  const scopes = [...new Set(device.grants.flatMap(({ scopes }) => scopes))]
   return {
     deviceId: device.deviceId,
     publicKey: device.publicKey,
     ...about(device),
-    ...(first !== undefined && { role: first.role, scopes: first.scopes, approvedScopes: first.scopes }),
-    roles: device.grants.map(({ role }) => role),
+    ...given({ role }),
+    scopes,
+    approvedScopes: scopes,
+    roles,
     tokens: device.grants.filter(({ issuedAt }) => issuedAt !== null).map(tokenRow),
     createdAtMs: device.pairedAt,
     approvedAtMs: device.pairedAt,
@@ -60,17 +71,27 @@ const list = own(Nothing, () => {
         ...deviceRow(device),
         ...(here !== undefined && { connected: here.has(device.deviceId) }),
       }))
-      return { pending: requests.map(pairingRow), paired }
+      return { pending: requests.map(pendingRow), paired }
     },
   )
 })
 
+const isRole = Schema.is(Role)
+const isScope = Schema.is(Scope)
+
 const OfRequest = Schema.Struct({ requestId: id })
 
-const approve = own(OfRequest, ({ requestId }) =>
-  filled(requestId) === undefined
-    ? invalid("requestId is required")
-    : ask("devices.approve", { requestId: requestId! }, (device) => known({ requestId, device: deviceRow(device) })),
+/** `expectedScopes` is an addition to the published schema: the call fails if the request asks for others. */
+const approve = own(
+  Schema.Struct({ requestId: id, expectedScopes: names }),
+  ({ expectedScopes: expected, requestId }) => {
+    if (filled(requestId) === undefined) return invalid("requestId is required")
+    const expectedScopes = expected?.filter((scope) => isScope(scope))
+    if (expectedScopes?.length !== expected?.length) return invalid("expectedScopes has an unknown scope")
+    return ask("devices.approve", { requestId: requestId!, ...given({ expectedScopes }) }, ({ granted, ...device }) =>
+      known({ requestId, device: deviceRow(device), granted }),
+    )
+  },
 )
 
 const reject = own(OfRequest, ({ requestId }) =>
@@ -85,15 +106,16 @@ const remove = own(Schema.Struct({ deviceId: id }), ({ deviceId }) =>
     : ask("devices.remove", { deviceId: deviceId! }, ({ deviceId }) => known({ deviceId })),
 )
 
-const isRole = Schema.is(Role)
-const isScope = Schema.is(Scope)
+const UNKNOWN_ROLE = "role must be operator or node"
 
-/** Clients name scopes that this gateway has no use for: a token without them can do as much. */
+/** A token of another role must not be taken for the operator's. */
+const isRoleOrNone = (role: string | null | undefined): role is Role | null | undefined => role == null || isRole(role)
+
+/** Drops scopes that this gateway does not have: a token without them can do as much. */
 const rotate = own(Schema.Struct({ deviceId: id, role: name, scopes: names }), ({ deviceId, role, scopes }) => {
   if (filled(deviceId) === undefined) return invalid("deviceId is required")
-  const asked = {
-    ...given({ role: isRole(role) ? role : undefined, scopes: scopes?.filter((scope) => isScope(scope)) }),
-  }
+  if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
+  const asked = { ...given({ role, scopes: scopes?.filter((scope) => isScope(scope)) }) }
   return ask("devices.token.rotate", { deviceId: deviceId!, ...asked }, ({ deviceId, issuedAt, role, scopes, token }) =>
     known({ deviceId, role, token, scopes, rotatedAtMs: Math.floor(issuedAt), tokenDelivery: "in-band" }),
   )
@@ -101,7 +123,8 @@ const rotate = own(Schema.Struct({ deviceId: id, role: name, scopes: names }), (
 
 const revoke = own(Schema.Struct({ deviceId: id, role: name }), ({ deviceId, role }) => {
   if (filled(deviceId) === undefined) return invalid("deviceId is required")
-  const asked = isRole(role) ? { role } : {}
+  if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
+  const asked = { ...given({ role }) }
   const revoked = ask("devices.token.revoke", { deviceId: deviceId!, ...asked }, ({ revoked }) => known(revoked))
   return map(all({ revoked, at: now() }), ({ at }) => ({ deviceId, role: role ?? "operator", revokedAtMs: at }))
 })

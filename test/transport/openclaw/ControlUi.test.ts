@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
+import { everyScope } from "../../../src/domain/Principal.ts"
 import { Devices } from "../../../src/services/Devices.ts"
 import { contentSecurityPolicy, inlineScripts } from "../../../src/transport/openclaw/ControlUi.ts"
 import { askedBy, rooted } from "../../../src/transport/openclaw/ControlUiFiles.ts"
@@ -144,7 +145,7 @@ describe("the Control UI", () => {
           expect(status).toBe(200)
           expect(JSON.parse(text)).toMatchObject({ basePath: "", assistantAgentId: "main", terminalEnabled: false })
           expect((yield* read(Redacted.value(node.token))).status).toBe(401)
-          yield* devices.revoke({ deviceId: "d1", role: "operator" })
+          yield* devices.revoke({ deviceId: "d1", role: "operator" }, everyScope)
           expect((yield* read(Redacted.value(operator.token))).status).toBe(401)
         }),
     )

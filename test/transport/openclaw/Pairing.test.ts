@@ -1,6 +1,7 @@
 /** Devices as they come over the wire: paired, approved, given tokens, and sent away when it is taken back. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { GatewayClient } from "../../../src/client/GatewayClient.ts"
@@ -184,11 +185,11 @@ describe("a device from elsewhere", () => {
       Effect.gen(function* () {
         const device = new TestDevice()
         const { client: pairer } = yield* enter({ scopes: ["operator.pairing"] })
-        const { answer } = yield* enterAs(device, { scopes: ["operator.admin"] }, fromAway)
+        const wide = yield* enterAs(device, { scopes: ["operator.admin"] }, fromAway)
+        const refused = yield* pairer.ask("device.pair.approve", { requestId: wide.answer.error!.details.requestId })
+        expect(refused).toMatchObject({ error: { message: "missing scope: operator.admin" } })
+        const { answer } = yield* enterAs(new TestDevice(), { scopes: ["operator.pairing"] }, fromAway)
         const { requestId } = answer.error!.details
-        expect(yield* pairer.ask("device.pair.approve", { requestId })).toMatchObject({
-          error: { message: "missing scope: operator.admin" },
-        })
         expect(yield* pairer.ask("device.pair.reject", { requestId })).toMatchObject({ ok: true })
         expect((yield* pairer.event("device.pair.resolved")).payload).toMatchObject({ decision: "rejected" })
         expect(yield* pairer.ask("device.pair.approve", { requestId })).toMatchObject({
@@ -196,6 +197,42 @@ describe("a device from elsewhere", () => {
           error: { code: "INVALID_REQUEST", details: { code: "PAIRING_NOT_FOUND" } },
         })
         expect(yield* pairer.ask("sessions.list")).toMatchObject({ error: { message: "missing scope: operator.read" } })
+      }),
+    )
+
+    it.effect("An approval of what the operator was shown grants nothing that the device asked for later.", () =>
+      Effect.gen(function* () {
+        const device = new TestDevice()
+        const { client: admin } = yield* enter()
+        const first = (yield* enterAs(device, READ, fromAway)).answer.error!.details.requestId
+        const list = Effect.map(admin.ask("device.pair.list"), ({ payload }) =>
+          payload.pending.filter(({ deviceId }: { deviceId: string }) => deviceId === device.id),
+        )
+        const fingerprint = createHash("sha256").update(Buffer.from(device.publicKey, "base64url")).digest("hex")
+        expect(yield* list).toMatchObject([
+          { requestId: first, deviceId: fingerprint, role: "operator", scopes: READ.scopes, reason: "not-paired" },
+        ])
+        const scopes = ["operator.read", "operator.admin"]
+        const second = (yield* enterAs(device, { scopes }, fromAway)).answer.error!.details.requestId
+        expect(second).not.toBe(first)
+        expect((yield* admin.event("device.pair.resolved")).payload).toMatchObject({
+          requestId: first,
+          decision: "superseded",
+        })
+        expect(yield* list).toMatchObject([{ requestId: second, supersedes: first, scopes }])
+        expect((yield* admin.ask("device.pair.approve", { requestId: first })).error).toMatchObject({
+          code: "INVALID_REQUEST",
+          details: { code: "PAIRING_NOT_FOUND", supersededBy: second },
+        })
+        const expecting = (expectedScopes: ReadonlyArray<string>) =>
+          admin.ask("device.pair.approve", { requestId: second, expectedScopes })
+        expect((yield* expecting(READ.scopes)).error?.details.code).toBe("PAIRING_SCOPES_DIFFER")
+        expect((yield* expecting(["operator.future"])).error?.message).toContain("unknown scope")
+        expect((yield* expecting(scopes)).payload).toMatchObject({
+          requestId: second,
+          device: { deviceId: device.id, scopes },
+          granted: { role: "operator", scopes },
+        })
       }),
     )
 
@@ -260,6 +297,57 @@ describe("what is taken back", () => {
   })
 })
 
+describe("An operator with pairing alone", () => {
+  it.layer(
+    gateway,
+    real,
+  )((it) => {
+    it.effect("An operator with pairing alone cannot touch an admin's device, but may turn away a node.", () =>
+      Effect.gen(function* () {
+        const admin = new TestDevice()
+        const { client: adminClient } = yield* pair(admin, { scopes: ["operator.admin"] })
+        const { client: pairer } = yield* enter({ scopes: ["operator.pairing"] })
+        const upgrade = new TestDevice()
+        const asked = yield* enterAs(upgrade, { scopes: ["operator.admin"] }, fromAway)
+        const { requestId } = asked.answer.error!.details
+        const { id: deviceId } = admin
+        for (const [method, params] of [
+          ["device.pair.approve", { requestId }],
+          ["device.pair.reject", { requestId }],
+          ["device.pair.remove", { deviceId }],
+          ["device.token.rotate", { deviceId, role: "operator" }],
+          ["device.token.rotate", { deviceId, role: "operator", scopes: [] }],
+          ["device.token.revoke", { deviceId, role: "operator" }],
+        ] as const) {
+          expect([method, (yield* pairer.ask(method, params)).error]).toMatchObject([
+            method,
+            { code: "FORBIDDEN", message: "missing scope: operator.admin" },
+          ])
+        }
+        expect(yield* adminClient.ask("sessions.list")).toMatchObject({ ok: true })
+        const node = new TestDevice()
+        const waiting = yield* enterAs(node, { role: "node", scopes: [] }, fromAway)
+        expect(
+          yield* pairer.ask("device.pair.reject", { requestId: waiting.answer.error!.details.requestId }),
+        ).toMatchObject({ ok: true })
+      }),
+    )
+
+    it.effect("A role that does not exist is refused, and no other role's token is taken instead.", () =>
+      Effect.gen(function* () {
+        const device = new TestDevice()
+        const { token } = yield* pair(device)
+        const { client } = yield* enter()
+        for (const method of ["device.token.rotate", "device.token.revoke"]) {
+          const { error } = yield* client.ask(method, { deviceId: device.id, role: "viewer" })
+          expect(error?.message).toContain("role must be operator or node")
+        }
+        expect((yield* enterAs(device, byToken(token))).answer.ok).toBe(true)
+      }),
+    )
+  })
+})
+
 describe("every other wire", () => {
   it.layer(
     gateway,
@@ -273,9 +361,11 @@ describe("every other wire", () => {
           const client = yield* GatewayClient
           const { requests } = yield* client.calls["devices.list"]({})
           const request = requests.find(({ deviceId }) => deviceId === device.id)!
-          const approved = yield* client.calls["devices.approve"]({ requestId: request.requestId })
+          const expectedScopes = ["operator.read"] as const
+          const approved = yield* client.calls["devices.approve"]({ requestId: request.requestId, expectedScopes })
           expect(approved).toMatchObject({
             deviceId: device.id,
+            granted: { role: "operator", scopes: ["operator.read"] },
             grants: [{ role: "operator", scopes: ["operator.read"] }],
           })
         }).pipe(Effect.provide(TestGateway.client))

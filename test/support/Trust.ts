@@ -1,0 +1,78 @@
+/** Authentication in memory: its Layers, a device, and helpers that wait out the delays of failures. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as PubSub from "effect/PubSub"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/testing/TestClock"
+import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import { Authenticator, type Credentials, type Source } from "../../src/services/Authenticator.ts"
+import * as Database from "../../src/services/Database.ts"
+import { Devices } from "../../src/services/Devices.ts"
+import { Events } from "../../src/services/Events.ts"
+import { Pairings } from "../../src/services/Pairings.ts"
+import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
+
+export const secret = (text: string) => Redacted.make(text)
+
+export const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
+
+export const layer = (options: GatewayOptions = {}) =>
+  trust.pipe(
+    Layer.provideMerge(Events.layer),
+    Layer.provideMerge(Database.layerMemory),
+    Layer.provide(
+      Layer.succeed(StateFolder, {
+        ...statePaths("/nowhere"),
+        token: Effect.succeed(secret("kept-token")),
+        lost: Effect.never,
+      }),
+    ),
+    Layer.provide(GatewayConfig.layer({ token: "the-token", password: "the-password", ...options })),
+    Layer.provide(Logger.layer([])),
+    Layer.orDie,
+  )
+
+export const phone = {
+  deviceId: "d1",
+  publicKey: "key-of-d1",
+  displayName: "Phone",
+  platform: "ios",
+  deviceFamily: null,
+  clientId: "openclaw-ios",
+  clientMode: "ui",
+}
+
+export const here: Source = { remoteAddress: "127.0.0.1", direct: true }
+export const away: Source = { remoteAddress: "10.0.0.7", direct: false }
+
+export const admit = (credentials: Partial<Credentials>, source: Source = here) =>
+  Effect.flatMap(Authenticator, (authenticator) => authenticator.admit({ role: "operator", ...credentials }, source))
+
+/** What it fails with, once all that it waits for is over. */
+export const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(Effect.flip(effect))
+    yield* TestClock.adjust("2 seconds")
+    return yield* Fiber.join(fiber)
+  })
+
+/** The events of an effect, without those of before. A commit comes after every event before it. */
+export const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const events = yield* Events
+    const flush = events.commit<void>(() => [undefined, []])
+    yield* flush
+    const subscription = yield* events.listen
+    yield* effect
+    yield* flush
+    const positioned = yield* PubSub.takeUpTo(subscription, 100)
+    return positioned.map(({ event }) => event)
+  }).pipe(Effect.scoped)
+
+/** Paired from this machine; the token that it got. */
+export const paired = Effect.map(
+  admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }),
+  ({ issued }) => issued!.token,
+)
