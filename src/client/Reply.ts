@@ -26,6 +26,7 @@ export const nextPiece = (said: string, item: StreamItem): string => {
   const whole = (text: string) => (text.startsWith(said) ? text.slice(said.length) : text)
   if (item._tag === "RunText") return whole(item.text)
   if (item.event._tag === "TextDelta") return item.event.text
+  if (item.event._tag === "RunEnded") return whole(item.event.reply ?? "")
   if (item.event._tag === "MessageAdded" && item.event.message.role === "assistant")
     return whole(item.event.message.text)
   return ""

@@ -9,7 +9,7 @@ import { Id, SessionKey } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
-import { Authorized, ShuttingDown } from "./Refusal.ts"
+import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
 import { OpenRun, Run } from "./Run.ts"
 import { routeFields } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
@@ -45,6 +45,8 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
 
 export const SendError = Schema.Union([
   AgentNotFound,
+  /** Of the commands `/new` and `/reset`, which need `operator.admin` as `sessions.reset` does. */
+  Forbidden,
   IdempotencyConflict,
   SessionBusy,
   ShuttingDown,
@@ -61,6 +63,8 @@ export const SendPayload = Schema.Struct({
   ...routeFields,
   /** Makes the send safe to repeat; becomes the run's id. Left out: the gateway makes one. */
   idempotencyKey: Schema.optionalKey(Id),
+  /** False: the agent gets the text also where it is a command, such as `/stop`. */
+  commands: Schema.optionalKey(Schema.Boolean),
 })
 export type SendPayload = typeof SendPayload.Type
 
@@ -70,7 +74,10 @@ const send = Rpc.make("chat.send", {
   error: SendError,
 })
   .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Sends a message to an agent. Returns when the send is on disk; the reply comes as events.")
+  .annotate(
+    Summary,
+    "Sends a message to an agent. Returns when the send is on disk; the reply comes as events. The gateway itself answers `/stop`, `/status`, `/new` and `/reset`, at once.",
+  )
 
 /** What a streamed send gives: the acceptance first, then the events of its run, to `RunEnded`. */
 export const StreamItem = Schema.Union([

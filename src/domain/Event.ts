@@ -52,6 +52,8 @@ export const KeptEvent = Schema.TaggedUnion({
     outcome: RunOutcome,
     error: Schema.optionalKey(RunError),
     usage: Schema.optionalKey(Usage),
+    /** The gateway's answer to a command. It stands in no transcript. */
+    reply: Schema.optionalKey(Schema.String),
   },
   AgentChanged: { agent: Agent },
   AgentRemoved: { agentId: Schema.String },

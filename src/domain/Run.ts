@@ -23,7 +23,7 @@ export const Run = Schema.Struct({
   /** How often the run was begun: more than once where a stop or a crash cut it off. */
   attempt: Schema.Int,
   error: Schema.optionalKey(RunError),
-  /** The agent's reply once the run is done. */
+  /** The agent's reply once the run is done, or the gateway's to a command. */
   reply: Schema.optionalKey(Schema.String),
   usage: Schema.optionalKey(Usage),
   acceptedAt: EpochMillis,

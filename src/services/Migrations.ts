@@ -12,6 +12,7 @@ import sessions from "./migrations/0003_sessions.ts"
 import devices from "./migrations/0004_devices.ts"
 import turnDigests from "./migrations/0005_turn_digests.ts"
 import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
+import commandReplies from "./migrations/0007_command_replies.ts"
 import { isBusy } from "./SqliteError.ts"
 
 export const TABLE = "causeway_migrations"
@@ -23,6 +24,7 @@ const steps = {
   "0004_devices": devices,
   "0005_turn_digests": turnDigests,
   "0006_unanswered_messages": unansweredMessages,
+  "0007_command_replies": commandReplies,
 }
 
 /** The newest version that this program knows. */

@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Sharding from "effect/cluster/Sharding"
@@ -18,9 +17,9 @@ import {
   RunNotFound,
   type SendError,
   type SendPayload,
-  SessionBusy,
   type StreamItem,
 } from "../domain/Chat.ts"
+import * as ChatCommand from "../domain/ChatCommand.ts"
 import type { Positioned } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import type { Message } from "../domain/Message.ts"
@@ -28,6 +27,9 @@ import type { Principal } from "../domain/Principal.ts"
 import { ShuttingDown } from "../domain/Refusal.ts"
 import type { Run } from "../domain/Run.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import * as Acceptances from "./Acceptances.ts"
+import type { Agents } from "./Agents.ts"
+import * as ChatCommands from "./ChatCommands.ts"
 import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import { RunLimits } from "./RunLimits.ts"
@@ -36,7 +38,7 @@ import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { Transcript } from "./Transcript.ts"
-import type { NewTurn, TurnRow } from "./TurnRows.ts"
+import type { TurnRow } from "./TurnRows.ts"
 
 export class Runs extends Context.Service<
   Runs,
@@ -68,7 +70,7 @@ export class Runs extends Context.Service<
   static readonly layer: Layer.Layer<
     Runs,
     never,
-    Events | GatewayConfig | OpenRuns | RunLimits | Sessions | Sharding.Sharding | Sqlite | Transcript
+    Agents | Events | GatewayConfig | OpenRuns | RunLimits | Sessions | Sharding.Sharding | Sqlite | Transcript
   > = Layer.effect(
     Runs,
     Effect.suspend(() => make),
@@ -87,6 +89,7 @@ const newSession = (key: string, agentId: string, send: SendPayload, createdAt: 
 
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
+  const acceptances = yield* Acceptances.make
   const events = yield* Events
   const limits = yield* RunLimits
   const open = yield* OpenRuns
@@ -104,31 +107,6 @@ const make = Effect.gen(function* () {
 
   const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
 
-  /** The turn is the promise: who sees to it is told by the event of its acceptance. */
-  const take = (
-    runId: string,
-    session: NewSession,
-    { principal, text }: Pick<NewTurn, "principal" | "text">,
-  ): Change<Result.Result<Acceptance, IdempotencyConflict | SessionBusy>> => {
-    const { agentId, createdAt: acceptedAt, key: sessionKey } = session
-    const head = events.head()
-    const known = transcript.turns.get(runId)
-    if (known !== undefined) {
-      const position = { epoch: head.epoch, seq: known.acceptedAfter }
-      if (known.sessionKey === sessionKey && transcript.turns.asked(runId, text)) {
-        return [Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position }), []]
-      }
-      return [Result.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey })), []]
-    }
-    const waiting = transcript.turns.waiting(sessionKey)
-    if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
-    const turn = { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: head.seq }
-    return [
-      Result.succeed({ runId, sessionKey, agentId, duplicate: false, position: head }),
-      transcript.accept(session, turn),
-    ]
-  }
-
   /** Only a label can be that of no session. */
   const agentFor = (address: Omit<SessionAddress, "label">) =>
     Effect.catchTag(sessions.resolve(address), "SessionNotFound", Effect.die)
@@ -138,16 +116,16 @@ const make = Effect.gen(function* () {
     const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
     const runId = send.idempotencyKey ?? randomUUID()
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
-    const answer = yield* events.commit(() => take(runId, session, { principal, text: send.text }))
-    return yield* Effect.fromResult(answer)
+    const sent = { runId, session, principal, text: send.text }
+    const command = send.commands === false ? undefined : ChatCommand.parse(send.text)
+    if (command !== undefined) return yield* runCommand(command, sent)
+    return yield* Effect.fromResult(yield* events.commit(() => acceptances.take(sent)))
   })
 
   const toRun = (turn: TurnRow): Run => {
     const { acceptedAt, agentId, attempt, endedAt, error, runId, sessionKey, state, usage } = turn
-    const reply =
-      state === "done"
-        ? transcript.messages.ofRun(sessionKey, runId).findLast(({ role }) => role === "assistant")
-        : undefined
+    const said = () => transcript.messages.ofRun(sessionKey, runId).findLast(({ role }) => role === "assistant")?.text
+    const reply = turn.reply ?? (state === "done" ? said() : undefined)
     return {
       runId,
       sessionKey,
@@ -156,7 +134,7 @@ const make = Effect.gen(function* () {
       attempt,
       acceptedAt,
       ...(error !== undefined && { error }),
-      ...(reply !== undefined && { reply: reply.text }),
+      ...(reply !== undefined && { reply }),
       ...(usage !== undefined && { usage }),
       ...(endedAt !== undefined && { endedAt }),
     }
@@ -176,14 +154,18 @@ const make = Effect.gen(function* () {
       const { seq } = events.head()
       const turn = transcript.turns.get(runId)
       if (turn === undefined || turn.state === "queued" || turn.state === "running") return []
-      const { agentId, endedAt = turn.acceptedAt, error, sessionKey, state: outcome, usage } = turn
+      const { agentId, endedAt = turn.acceptedAt, error, reply, sessionKey, state: outcome, usage } = turn
       const messages = transcript.messages.ofRun(sessionKey, runId).map((message): Positioned => ({
         _tag: "Event",
         seq,
         at: message.at,
         event: { _tag: "MessageAdded", sessionKey, message },
       }))
-      const facts = { ...(error !== undefined && { error }), ...(usage !== undefined && { usage }) }
+      const facts = {
+        ...(error !== undefined && { error }),
+        ...(usage !== undefined && { usage }),
+        ...(reply !== undefined && { reply }),
+      }
       const event = { _tag: "RunEnded" as const, sessionKey, runId, agentId, outcome, ...facts }
       return [...messages, { _tag: "Event", seq, at: endedAt, event }]
     })
@@ -210,6 +192,8 @@ const make = Effect.gen(function* () {
       .abort(named)
       .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
   })
+
+  const runCommand = yield* ChatCommands.make(abort)
 
   const inject: Runs["Service"]["inject"] = Effect.fn("Runs.inject")(function* (message) {
     const { idempotencyKey, role, sessionKey, text } = message

@@ -22,6 +22,7 @@ import {
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { Agents } from "./Agents.ts"
 import { Bindings } from "./Bindings.ts"
+import { removeMessages } from "./Emptying.ts"
 import { type Change, Events } from "./Events.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 import { beginning, type SessionSettings } from "./SessionRows.ts"
@@ -30,9 +31,6 @@ import { Transcript } from "./Transcript.ts"
 
 /** After every message. */
 const END = Number.MAX_SAFE_INTEGER
-
-/** Messages that go in one step when a session is emptied: what the event loop may wait for. */
-const REMOVED_AT_ONCE = 500
 
 export type SessionChanges = Partial<SessionSettings>
 
@@ -129,24 +127,13 @@ const make = Effect.gen(function* () {
       return answer === undefined ? yield* new SessionNotFound({ sessionKey: key }) : answer.value
     })
 
-  /** In one transaction, however long the transcript is. Others wait for it; the event loop waits for a step of it. */
-  const removeMessages = Effect.fnUntraced(function* (key: string) {
-    let removed = 0
-    while (true) {
-      const step = transcript.messages.removeSome(key, REMOVED_AT_ONCE)
-      removed += step
-      if (step < REMOVED_AT_ONCE) return removed
-      yield* Effect.yieldNow
-    }
-  })
-
   /** A change to a session that begins with removing what was said in it. Answers how many messages went. */
   const emptied = Effect.fnUntraced(function* (key: string, change: Transcript["Service"]["clear" | "remove"]) {
     const at = yield* Clock.currentTimeMillis
     const work = Effect.suspend(() =>
       transcript.sessions.get(key) === undefined
         ? Effect.fail(new SessionNotFound({ sessionKey: key }))
-        : Effect.map(removeMessages(key), (removed): Change<number> => [removed, change(key, at)]),
+        : Effect.map(removeMessages(transcript, key), (removed): Change<number> => [removed, change(key, at)]),
     )
     return yield* events.transact(work)
   })

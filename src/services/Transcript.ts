@@ -127,13 +127,14 @@ const make = (db: DatabaseSync) => {
   /** Ends the turn, and leaves the transcript as it is. */
   const close = (turn: TurnRow, ending: Ending, at: number): KeptEvent => {
     turns.end(turn.runId, ending, at)
-    const { error, outcome, usage } = ending
+    const { error, outcome, reply, usage } = ending
     return {
       _tag: "RunEnded",
       ...ofRun(turn),
       outcome,
       ...(error !== undefined && { error }),
       ...(usage !== undefined && { usage }),
+      ...(reply !== undefined && { reply }),
     }
   }
 
@@ -186,6 +187,18 @@ const make = (db: DatabaseSync) => {
         sessions.grow(turn.sessionKey, { messages: 0, history: 0 }, turn.acceptedAt)
         return [{ _tag: "RunAccepted", ...ofRun(turn) }]
       }),
+
+    /** A turn that the gateway itself has answered. Its session is as it was, and need not exist. */
+    answer: (turn: NewTurn, reply: string, at: number): ReadonlyArray<KeptEvent> => {
+      turns.insert(turn)
+      turns.begin(turn.runId)
+      const begun = turns.get(turn.runId)!
+      return [
+        { _tag: "RunAccepted", ...ofRun(turn) },
+        { _tag: "RunStarted", ...ofRun(turn), attempt: begun.attempt },
+        close(begun, { outcome: "done", reply }, at),
+      ]
+    },
 
     /** Undefined: it has ended, by an abort or because crashes have cut it off too often. */
     begin: (runId: string, attempts: number, at: number): Change<Begun | undefined> => {

@@ -20,6 +20,8 @@ export interface TurnRow {
   readonly crashes: number
   readonly error: RunError | undefined
   readonly usage: Usage | undefined
+  /** The gateway's answer to a command. */
+  readonly reply: string | undefined
   readonly acceptedAt: number
   /** The position after which everything about the run was told. */
   readonly acceptedAfter: number
@@ -31,12 +33,15 @@ export interface NewTurn extends Pick<
   "runId" | "sessionKey" | "agentId" | "principal" | "acceptedAt" | "acceptedAfter"
 > {
   readonly text: string
+  /** The message of which `text` is a part. Left out: all of it. */
+  readonly message?: string | undefined
 }
 
 export interface Ending {
   readonly outcome: RunOutcome
   readonly error?: RunError | undefined
   readonly usage?: Usage | undefined
+  readonly reply?: string | undefined
 }
 
 type Row = {
@@ -49,6 +54,7 @@ type Row = {
   readonly crashes: number
   readonly error: string | null
   readonly usage: string | null
+  readonly reply: string | null
   readonly accepted_at: number
   readonly accepted_after: number
   readonly ended_at: number | null
@@ -65,6 +71,7 @@ const toTurn = (row: Row): TurnRow => ({
   crashes: row.crashes,
   error: row.error === null ? undefined : JSON.parse(row.error),
   usage: row.usage === null ? undefined : JSON.parse(row.usage),
+  reply: row.reply ?? undefined,
   acceptedAt: row.accepted_at,
   acceptedAfter: row.accepted_after,
   endedAt: row.ended_at ?? undefined,
@@ -73,8 +80,8 @@ const toTurn = (row: Row): TurnRow => ({
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
 /** All but the text: it may be long, and is needed once. */
-const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, error, usage, accepted_at,
-  accepted_after, ended_at`
+const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, error, usage, reply,
+  accepted_at, accepted_after, ended_at`
 
 const digestOf = (text: string): string => hash("sha256", text, "base64url")
 
@@ -96,9 +103,9 @@ export const turnRows = (db: DatabaseSync) => {
   const begin = db.prepare(
     "UPDATE turns SET state = 'running', attempt = attempt + 1, handed_over = 0 WHERE run_id = ?",
   )
-  // The text of an ended turn is in the transcript.
+  // The text of an ended turn is in the transcript, or was a command.
   const end = db.prepare(
-    "UPDATE turns SET state = ?, error = ?, usage = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
+    "UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
   )
   const forget = db.prepare(
     "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
@@ -126,8 +133,8 @@ export const turnRows = (db: DatabaseSync) => {
     everyOpen: (): ReadonlyArray<TurnRow> => turns(selectEveryOpen.all()),
     waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
     insert: (turn: NewTurn): void => {
-      const { acceptedAfter, acceptedAt, agentId, principal, runId, sessionKey, text } = turn
-      const digest = digestOf(text)
+      const { acceptedAfter, acceptedAt, agentId, message, principal, runId, sessionKey, text } = turn
+      const digest = digestOf(message ?? text)
       insert.run(runId, sessionKey, agentId, JSON.stringify(principal), text, digest, acceptedAt, acceptedAfter)
     },
     /** Whether this is what the turn was asked, as far as that is known. */
@@ -138,8 +145,8 @@ export const turnRows = (db: DatabaseSync) => {
     begin: (runId: string): void => {
       begin.run(runId)
     },
-    end: (runId: string, { error, outcome, usage }: Ending, at: number): void => {
-      end.run(outcome, json(error), json(usage), at, runId)
+    end: (runId: string, { error, outcome, reply, usage }: Ending, at: number): void => {
+      end.run(outcome, json(error), json(usage), reply ?? null, at, runId)
     },
     /** Removes turns that ended before this moment; answers how many. With them their keys are free again. */
     forget: (before: number, limit: number): number => Number(forget.run(before, limit).changes),

@@ -10,8 +10,24 @@ import type { Row } from "./MethodTable.ts"
 import { filled, id, name, Nothing } from "./Params.ts"
 import { now } from "./SessionFacts.ts"
 
-/** Slash commands that a message may begin with. */
-export const commands: ReadonlyArray<unknown> = []
+const command = (name: string, category: string, description: string, acceptsArgs: boolean) => ({
+  name,
+  nativeName: name,
+  textAliases: [`/${name}`],
+  description,
+  category,
+  source: "native",
+  scope: "both",
+  acceptsArgs,
+})
+
+/** The commands of domain/ChatCommand.ts, as messages that clients offer. */
+export const commands: ReadonlyArray<unknown> = [
+  command("status", "status", "Show how the session stands.", false),
+  command("stop", "session", "Stop the current run.", false),
+  command("reset", "session", "Empty the session.", true),
+  command("new", "session", "Empty the session and begin a new conversation.", true),
+]
 
 const OfAgent = Schema.Struct({ agentId: name })
 

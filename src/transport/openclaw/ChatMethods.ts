@@ -8,7 +8,7 @@ import { all, ask, type Inquiry, known, map } from "../Inquiry.ts"
 import { commands } from "./Catalogs.ts"
 import { modelChoices } from "./Models.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, key, message, name, things } from "./Params.ts"
+import { filled, flag, given, id, invalid, key, message, name, things } from "./Params.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
 /** How a run that was sent before stands: a repeated send starts no second one. */
@@ -27,9 +27,11 @@ interface Sending {
   readonly message?: string | null
   readonly idempotencyKey?: string | null
   readonly attachments?: ReadonlyArray<unknown> | null
+  readonly suppressCommandInterpretation?: boolean | null
 }
 
-const sendTo = ({ agentId, attachments, idempotencyKey, key, message }: Sending): Inquiry<object> => {
+const sendTo = (sending: Sending): Inquiry<object> => {
+  const { agentId, attachments, idempotencyKey, key, message, suppressCommandInterpretation } = sending
   if (filled(message) === undefined) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
   return ask(
@@ -38,12 +40,19 @@ const sendTo = ({ agentId, attachments, idempotencyKey, key, message }: Sending)
       text: message!,
       sessionKey: canonicalKey(key, agentId),
       ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey) }),
+      ...(suppressCommandInterpretation === true && { commands: false }),
     },
     ({ duplicate, runId }) => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
   )
 }
 
-const Message = { agentId: name, message, idempotencyKey: id, attachments: things }
+const Message = {
+  agentId: name,
+  message,
+  idempotencyKey: id,
+  attachments: things,
+  suppressCommandInterpretation: flag,
+}
 
 const chatSend = own(Schema.Struct({ sessionKey: key, ...Message }), ({ sessionKey: key, ...sending }) =>
   filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),

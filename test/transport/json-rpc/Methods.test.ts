@@ -89,6 +89,22 @@ describe("send", () => {
       }),
     )
 
+    it.effect("of a command is answered by the gateway: /stop ends the run in progress, /new empties the session", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const running = client.send("send", { text: "/slow 60000 a b c", peer_id: "stopped" })
+        expect(yield* client.notification()).toMatchObject({ method: "typing", params: { typing: true } })
+        const stopped = yield* client.call("send", { text: "/stop", peer_id: "stopped" })
+        expect(stopped.result).toMatchObject({ reply: "Stopped." })
+        expect((yield* client.answerTo(running)).result).toMatchObject({ reply: "" })
+        const status = yield* client.call("send", { text: "/status", peer_id: "stopped" })
+        expect(status.result.reply).toContain("Session: agent:main:direct:stopped")
+        const emptied = yield* client.call("send", { text: "/new", peer_id: "stopped" })
+        expect(emptied.result.reply).toContain("new conversation")
+        expect((yield* client.call("sessions.list")).result).toMatchObject({ "agent:main:direct:stopped": 0 })
+      }),
+    )
+
     it.effect("is answered whatever the connection asks meanwhile, and two sends of one session in their order", () =>
       Effect.gen(function* () {
         const client = yield* open()

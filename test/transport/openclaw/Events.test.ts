@@ -223,6 +223,19 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(gateway(runtime)))
   })
 
+  it.live("tell the end of a run that the message /stop ends, and the gateway's answer to it", () => {
+    const { next, runtime } = staged()
+    return Effect.gen(function* () {
+      const { client } = yield* enter()
+      send(client, "one")
+      yield* next
+      send(client, "/stop")
+      const told = yield* eventsUntil(client, ({ payload }) => payload.runId === "/stop" && payload.state === "final")
+      expect(ofChat(told, "aborted")).toMatchObject([{ runId: "one" }])
+      expect(ofChat(told, "final")).toMatchObject([{ runId: "/stop", message: { content: [{ text: "Stopped." }] } }])
+    }).pipe(Effect.provide(gateway(runtime)))
+  })
+
   it.live("show a message without a run as a reply that is complete", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()

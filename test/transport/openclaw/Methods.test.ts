@@ -195,7 +195,7 @@ describe("OpenClaw's methods", () => {
     Effect.gen(function* () {
       expect(yield* answer("chat.metadata", { sessionKey: KEY })).toMatchObject({
         models: [{ id: "echo" }],
-        commands: [],
+        commands: [{ name: "status" }, { name: "stop" }, { name: "reset" }, { name: "new" }],
       })
       expect(yield* answer("chat.inject", { sessionKey: "main", message: "note", label: "L" })).toMatchObject({
         ok: true,

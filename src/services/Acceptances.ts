@@ -1,0 +1,71 @@
+/**
+ * Acceptances: how a send becomes a turn, within a commit: a key that was sent before is known again, and what does not
+ * fit is refused. Runs and ChatCommands use it.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { type Acceptance, IdempotencyConflict, SessionBusy } from "../domain/Chat.ts"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { type Change, Events } from "./Events.ts"
+import type { NewSession } from "./SessionRows.ts"
+import { Transcript } from "./Transcript.ts"
+import type { NewTurn } from "./TurnRows.ts"
+
+/** A send with its place: the session as it begins if it is not there yet. */
+export interface Sent {
+  readonly runId: string
+  readonly session: NewSession
+  readonly principal: Principal
+  readonly text: string
+}
+
+export type Answer = Result.Result<Acceptance, IdempotencyConflict | SessionBusy>
+
+export const make = Effect.gen(function* () {
+  const { runs: limit } = yield* GatewayConfig
+  const events = yield* Events
+  const transcript = yield* Transcript
+
+  /** The answer to a key that was sent before; undefined: it is new. */
+  const repeated = ({ runId, session: { key: sessionKey }, text }: Sent): Answer | undefined => {
+    const known = transcript.turns.get(runId)
+    if (known === undefined) return undefined
+    if (known.sessionKey !== sessionKey || !transcript.turns.asked(runId, text)) {
+      return Result.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey }))
+    }
+    const position = { epoch: events.head().epoch, seq: known.acceptedAfter }
+    return Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position })
+  }
+
+  const turnOf = ({ principal, runId, session, text }: Sent): NewTurn => {
+    const { agentId, createdAt: acceptedAt, key: sessionKey } = session
+    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq }
+  }
+
+  const accepted = ({ agentId, runId, sessionKey }: NewTurn): Answer =>
+    Result.succeed({ runId, sessionKey, agentId, duplicate: false, position: events.head() })
+
+  return {
+    repeated,
+
+    /** A turn for the agent: of all that was sent, or of the `part` that a command leaves. */
+    take: (sent: Sent, part = sent.text): Change<Answer> => {
+      const known = repeated(sent)
+      if (known !== undefined) return [known, []]
+      const { key: sessionKey } = sent.session
+      const waiting = transcript.turns.waiting(sessionKey)
+      if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
+      const turn = { ...turnOf(sent), text: part, message: sent.text }
+      return [accepted(turn), transcript.accept(sent.session, turn)]
+    },
+
+    /** A turn that the gateway itself has answered. */
+    answer: (sent: Sent, reply: string): Change<Answer> => {
+      const known = repeated(sent)
+      if (known !== undefined) return [known, []]
+      const turn = turnOf(sent)
+      return [accepted(turn), transcript.answer(turn, reply, turn.acceptedAt)]
+    },
+  }
+})

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { parse, standing, stopped } from "../../src/domain/ChatCommand.ts"
+
+const Blanks = Schema.Literals(["", " ", "\n", "\t  \r\n"])
+
+describe("a message", () => {
+  it.prop(
+    "is a command whatever its case and the blanks around it",
+    [Schema.Literals(["/stop", "/STATUS", "/New", "/reset"]), Blanks, Blanks],
+    ([word, before, after]) => {
+      const name = word.slice(1).toLowerCase()
+      const rest = name === "new" || name === "reset" ? { text: "" } : {}
+      expect(parse(`${before}${word}${after}`)).toEqual({ name, ...rest })
+    },
+  )
+
+  it("of /new and /reset may go on with the first message of the new conversation", () => {
+    expect(parse("/new  what is\nthe time? ")).toEqual({ name: "new", text: "what is\nthe time?" })
+    expect(parse("/reset\nhello")).toEqual({ name: "reset", text: "hello" })
+  })
+
+  it("that only begins like a command, or has it in the middle, is for the agent", () => {
+    for (const text of [
+      "",
+      "stop",
+      "/",
+      "/stopp",
+      "/stop it",
+      "/status?",
+      "please /stop",
+      "/newer",
+      "//stop",
+      "/ stop",
+    ]) {
+      expect(parse(text)).toBeUndefined()
+    }
+  })
+
+  it.prop("that does not begin with a slash is for the agent", [Schema.String], ([text]) => {
+    if (!text.trim().startsWith("/")) expect(parse(text)).toBeUndefined()
+  })
+})
+
+describe("the answer to a command", () => {
+  it("says how many runs were stopped", () => {
+    expect([0, 1, 2].map(stopped)).toEqual(["Nothing runs in this session.", "Stopped.", "Stopped 2 runs."])
+  })
+
+  it("says how a session stands that nobody has written to", () => {
+    const agent = {
+      id: "main",
+      name: "Main",
+      personality: "",
+      model: "",
+      runtime: "",
+      dmScope: "main",
+      createdAt: 0,
+      updatedAt: 0,
+    } as const
+    const facts = { sessionKey: "s", session: undefined, agent, runtime: "echo", running: 0, waiting: 0 }
+    expect(standing(facts).split("\n").slice(1)).toEqual([
+      "Session: s",
+      "Agent: Main (main)",
+      "Runtime: echo",
+      "Messages: 0",
+      "Tokens: 0, in context: 0",
+      "Runs: 0 running, 0 waiting",
+    ])
+  })
+})
