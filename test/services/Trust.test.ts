@@ -19,6 +19,7 @@ import {
 } from "../../src/domain/Device.ts"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { everyScope, grants, Role, Scope } from "../../src/domain/Principal.ts"
+import { Authenticator } from "../../src/services/Authenticator.ts"
 import * as Database from "../../src/services/Database.ts"
 import { Devices } from "../../src/services/Devices.ts"
 import { Events } from "../../src/services/Events.ts"
