@@ -10,21 +10,25 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
+import { withoutTrailing } from "./Text.ts"
 
 /** The agent that always exists and answers what no binding claims. */
 export const MAIN_AGENT = "main"
 
 const VALID_AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
-/** Any text to an agent id: trimmed, lower case, foreign characters to `-`, at most 64; what is left empty is `main`. */
+/**
+ * Returns the agent id that a text means: trimmed, in lower case, foreign characters as `-`, at most 64 characters.
+ * Returns `main` if nothing is left. Only the first NAME_CHARS characters count.
+ */
 export const normalizeAgentId = (input: string): string => {
-  const trimmed = input.trim()
+  const trimmed = input.trim().slice(0, NAME_CHARS)
   if (VALID_AGENT_ID.test(trimmed)) return trimmed
-  const cleaned = trimmed
+  const dashed = trimmed
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 64)
+    .replace(/^-+/, "")
+  const cleaned = withoutTrailing(dashed, "-").slice(0, 64)
   return cleaned === "" ? MAIN_AGENT : cleaned
 }
 
