@@ -23,7 +23,8 @@ const detail: Detail = {
   RunEnded: ({ error, outcome }) => (error === undefined ? outcome : `${outcome}: ${error.message}`),
   AgentChanged: ({ agent }) => agent.id,
   AgentRemoved: ({ agentId }) => agentId,
-  BindingsChanged: ({ bindings }) => bindings.map(describe).join("; "),
+  BindingsChanged: ({ removed, set }) =>
+    [...set.map(describe), ...removed.map((binding) => `removed ${describe(binding)}`)].join("; "),
   MemoryChanged: ({ document, isNew }) => `${document.id}${isNew ? ", new" : ""}`,
   MemoryRemoved: ({ id }) => id,
   DeviceChanged: ({ device }) => `${device.displayName ?? ""} ${device.deviceId}`,

@@ -30,6 +30,7 @@ const words: Words = {
   Forbidden: ({ method, missingScope }) => `this token may not call ${method}: it lacks ${missingScope}`,
   IdempotencyConflict: ({ idempotencyKey, sessionKey }) =>
     `the key ${idempotencyKey} belongs to a message of session ${sessionKey}: choose another`,
+  LimitReached: ({ message }) => message,
   MemoryUnavailable: ({ detail, operation }) => `the gateway cannot ${operation} its memory folder: ${detail}`,
   PairingNotFound: ({ requestId, supersededBy }) =>
     supersededBy === undefined

@@ -6,6 +6,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, INSTRUCTION_CHARS, Name, NAME_CHARS, text } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
@@ -105,7 +106,7 @@ const create = Rpc.make("agents.create", {
     ...settings,
   },
   success: Agent,
-  error: Schema.Union([AgentExists, StorageUnavailable]),
+  error: Schema.Union([AgentExists, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Makes an agent. Without an id, one is made from the name.")

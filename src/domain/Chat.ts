@@ -7,6 +7,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
 import { Id, SessionKey } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
+import { LimitReached } from "./Limits.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
@@ -48,6 +49,7 @@ export const SendError = Schema.Union([
   /** Of the commands `/new` and `/reset`, which need `operator.admin` as `sessions.reset` does. */
   Forbidden,
   IdempotencyConflict,
+  LimitReached,
   SessionBusy,
   ShuttingDown,
   StorageUnavailable,
@@ -115,7 +117,7 @@ const inject = Rpc.make("chat.inject", {
     idempotencyKey: Schema.optionalKey(Id),
   },
   success: Message,
-  error: Schema.Union([AgentNotFound, IdempotencyConflict, StorageUnavailable]),
+  error: Schema.Union([AgentNotFound, IdempotencyConflict, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Adds a message to a transcript without a run. The session is made if it does not exist.")

@@ -52,7 +52,41 @@ export const Limits = Schema.Struct({
     250,
     "How long the answer to a wrong token is held back, times the failures so far, 2 s at most.",
   ),
+  sessions: limit(100_000, "Sessions that there may be. Each costs memory; one more is refused with LimitReached."),
+  queuedRuns: limit(
+    10_000,
+    "Runs of all sessions that have been accepted and have not begun; one more is refused with LimitReached.",
+  ),
+  agents: limit(1_000, "Agents beside `main` that there may be; one more is refused with LimitReached."),
+  bindings: limit(10_000, "Bindings that there may be; one more is refused with LimitReached."),
+  documents: limit(10_000, "Documents of the memory folder; writing one more is refused with LimitReached."),
 })
 export type Limits = typeof Limits.Type
 
 export const defaultLimits: Limits = Schema.decodeSync(Limits)({})
+
+/** What many small calls can make, and is therefore bounded: what it is called, and what to do where it is too much. */
+const bounded = {
+  sessions: ["sessions", "delete some"],
+  queuedRuns: ["runs that wait", "try again when some have ended"],
+  agents: ["agents", "delete some"],
+  bindings: ["bindings", "remove some"],
+  documents: ["documents in the memory folder", "remove some"],
+} as const satisfies { readonly [Name in keyof Limits]?: readonly [things: string, remedy: string] }
+
+/** The gateway holds as many as the limit of that name says. Nothing was changed. */
+export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
+  limit: Schema.Literals(["sessions", "queuedRuns", "agents", "bindings", "documents"]),
+  max: Schema.Int,
+  /** What the problem is and what to do. */
+  message: Schema.String,
+}) {
+  static readonly of = (limit: keyof typeof bounded, max: number): LimitReached => {
+    const [things, remedy] = bounded[limit]
+    return new LimitReached({
+      limit,
+      max,
+      message: `the gateway holds ${max} ${things} at most: ${remedy}, or raise limits.${limit}`,
+    })
+  }
+}

@@ -17,6 +17,7 @@ import {
   SessionKey,
   text,
 } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
@@ -163,7 +164,7 @@ const create = Rpc.make("sessions.create", {
     ...settings,
   },
   success: Session,
-  error: Schema.Union([SessionExists, AgentNotFound, StorageUnavailable]),
+  error: Schema.Union([SessionExists, AgentNotFound, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Makes a session. Not needed before sending: a send makes the session that it goes to.")

@@ -6,8 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Acceptance, IdempotencyConflict, SessionBusy } from "../domain/Chat.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { type Change, Events } from "./Events.ts"
+import { OpenRuns } from "./OpenRuns.ts"
+import * as SessionLimit from "./SessionLimit.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { Transcript } from "./Transcript.ts"
 import type { NewTurn } from "./TurnRows.ts"
@@ -20,10 +23,12 @@ export interface Sent {
   readonly text: string
 }
 
-export type Answer = Result.Result<Acceptance, IdempotencyConflict | SessionBusy>
+export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy>
 
 export const make = Effect.gen(function* () {
-  const { runs: limit } = yield* GatewayConfig
+  const { limits, runs: limit } = yield* GatewayConfig
+  const tooManySessions = yield* SessionLimit.make
+  const open = yield* OpenRuns
   const events = yield* Events
   const transcript = yield* Transcript
 
@@ -56,6 +61,11 @@ export const make = Effect.gen(function* () {
       const { key: sessionKey } = sent.session
       const waiting = transcript.turns.waiting(sessionKey)
       if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
+      const tooMany =
+        open.waiting() >= limits.queuedRuns
+          ? LimitReached.of("queuedRuns", limits.queuedRuns)
+          : tooManySessions(sessionKey)
+      if (tooMany !== undefined) return [Result.fail(tooMany), []]
       const turn = { ...turnOf(sent), text: part, message: sent.text }
       return [accepted(turn), transcript.accept(sent.session, turn)]
     },

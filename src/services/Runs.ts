@@ -22,6 +22,7 @@ import {
 import * as ChatCommand from "../domain/ChatCommand.ts"
 import type { Positioned } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { Message } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { ShuttingDown } from "../domain/Refusal.ts"
@@ -34,6 +35,8 @@ import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { SessionEntity } from "./SessionEntity.ts"
+import type { SessionIndex } from "./SessionIndex.ts"
+import * as SessionLimit from "./SessionLimit.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -57,7 +60,7 @@ export class Runs extends Context.Service<
       readonly text: string
       readonly role: "assistant" | "system" | "user"
       readonly idempotencyKey?: string | undefined
-    }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | StorageUnavailable>
+    }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | LimitReached | StorageUnavailable>
     readonly counts: () => { readonly running: number; readonly waiting: number; readonly limit: number }
     /**
      * Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. Runs that the stop cuts
@@ -70,7 +73,16 @@ export class Runs extends Context.Service<
   static readonly layer: Layer.Layer<
     Runs,
     never,
-    Agents | Events | GatewayConfig | OpenRuns | RunLimits | Sessions | Sharding.Sharding | Sqlite | Transcript
+    | Agents
+    | Events
+    | GatewayConfig
+    | OpenRuns
+    | RunLimits
+    | SessionIndex
+    | Sessions
+    | Sharding.Sharding
+    | Sqlite
+    | Transcript
   > = Layer.effect(
     Runs,
     Effect.suspend(() => make),
@@ -90,6 +102,7 @@ const newSession = (key: string, agentId: string, send: SendPayload, createdAt: 
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
   const acceptances = yield* Acceptances.make
+  const tooManySessions = yield* SessionLimit.make
   const events = yield* Events
   const limits = yield* RunLimits
   const open = yield* OpenRuns
@@ -199,12 +212,15 @@ const make = Effect.gen(function* () {
     const { idempotencyKey, role, sessionKey, text } = message
     const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor({ key: sessionKey })).agentId
     const at = yield* Clock.currentTimeMillis
-    const added = yield* events.commit((): Change<Message> => {
+    const added = yield* events.commit((): Change<Message | LimitReached> => {
       const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
       if (known !== undefined) return [known, []]
+      const tooMany = tooManySessions(sessionKey)
+      if (tooMany !== undefined) return [tooMany, []]
       const session = newSession(sessionKey, agentId, { text }, at)
       return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
     })
+    if (added instanceof LimitReached) return yield* added
     if (added.sessionKey === sessionKey && added.text.toWellFormed() === text.toWellFormed() && added.role === role)
       return added
     if (idempotencyKey === undefined) return added

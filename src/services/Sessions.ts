@@ -9,6 +9,8 @@ import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
 import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../domain/Agent.ts"
 import type { Binding } from "../domain/Binding.ts"
+import type { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { Message, MessageRole } from "../domain/Message.ts"
 import * as Routing from "../domain/Routing.ts"
 import {
@@ -25,6 +27,7 @@ import { Bindings } from "./Bindings.ts"
 import { removeMessages } from "./Emptying.ts"
 import { type Change, Events } from "./Events.ts"
 import { SessionIndex } from "./SessionIndex.ts"
+import * as SessionLimit from "./SessionLimit.ts"
 import { beginning, type SessionSettings } from "./SessionRows.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { Transcript } from "./Transcript.ts"
@@ -60,7 +63,7 @@ export class Sessions extends Context.Service<
     >
     create(
       session: SessionChanges & { readonly key?: string; readonly agentId?: string },
-    ): Effect.Effect<Session, SessionExists | AgentNotFound | StorageUnavailable>
+    ): Effect.Effect<Session, SessionExists | AgentNotFound | LimitReached | StorageUnavailable>
     patch(key: string, changes: SessionChanges): Effect.Effect<Session, SessionNotFound | StorageUnavailable>
     /** Empties the transcript; answers how many messages went. Abort the session's runs first (Runs.abort). */
     reset(key: string): Effect.Effect<number, SessionNotFound | StorageUnavailable>
@@ -81,11 +84,14 @@ export class Sessions extends Context.Service<
     >
   }
 >()("causeway/services/Sessions") {
-  static readonly layer: Layer.Layer<Sessions, never, Agents | Bindings | Events | SessionIndex | Sqlite | Transcript> =
-    Layer.effect(
-      Sessions,
-      Effect.suspend(() => make),
-    )
+  static readonly layer: Layer.Layer<
+    Sessions,
+    never,
+    Agents | Bindings | Events | GatewayConfig | SessionIndex | Sqlite | Transcript
+  > = Layer.effect(
+    Sessions,
+    Effect.suspend(() => make),
+  )
 }
 
 /** How a session begins whose kind and name nobody has chosen. */
@@ -101,6 +107,7 @@ const make = Effect.gen(function* () {
   const bindings = yield* Bindings
   const events = yield* Events
   const index = yield* SessionIndex
+  const tooManySessions = yield* SessionLimit.make
   const sqlite = yield* Sqlite
   const transcript = yield* Transcript
 
@@ -178,8 +185,10 @@ const make = Effect.gen(function* () {
     const agent = yield* agents.get(normalizeAgentId(named))
     const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
     const createdAt = yield* Clock.currentTimeMillis
-    const created = yield* events.commit((): Change<Session | undefined> => {
+    const created = yield* events.commit((): Change<Session | LimitReached | undefined> => {
       if (transcript.sessions.get(newKey) !== undefined) return [undefined, []]
+      const tooMany = tooManySessions(newKey)
+      if (tooMany !== undefined) return [tooMany, []]
       return transcript.open({
         key: newKey,
         agentId: agent.id,
@@ -190,6 +199,7 @@ const make = Effect.gen(function* () {
         ...settings,
       })
     })
+    if (created instanceof LimitReached) return yield* created
     return created ?? (yield* new SessionExists({ sessionKey: newKey }))
   })
 
