@@ -3,12 +3,10 @@
  * would start from the same configuration. The token of the state folder is for the gateway on this machine alone.
  */
 import * as Command from "effect/cli/Command"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { LOCKED_OUT } from "../client/ClientConnection.ts"
 import { GatewayClient } from "../client/GatewayClient.ts"
@@ -20,7 +18,8 @@ import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "./LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
-import { faint } from "./Output.ts"
+import { faint, note } from "./Output.ts"
+import { Writer } from "./Writer.ts"
 
 export const flags = {
   url: Flags.text("url", "The gateway's address, e.g. 127.0.0.1:18789 or wss://gateway.example.org/rpc."),
@@ -61,7 +60,7 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
 })
 
 /** A client of the target, connected. It keeps to it over drops; a gateway that is not there at first is a failure. */
-const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError, Stdio.Stdio> =>
+const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError> =>
   Layer.unwrap(
     Effect.map(resolve(flags), ({ url, token }) =>
       Layer.effectDiscard(Effect.andThen(reached(url), Effect.forkScoped(tellOfDrops))).pipe(
@@ -70,16 +69,16 @@ const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFaile
     ),
   )
 
-/** Whoever looks at a command that waits shall know what it waits for. */
+/** Tells the person at a terminal why a command waits. */
 const tellOfDrops = Effect.gen(function* () {
-  const { stderrIsTerminal } = yield* Stdio.Stdio
-  if (!(yield* stderrIsTerminal)) return
+  const { isTerminal } = yield* Writer
+  if (!isTerminal("stderr")) return
   const { state } = yield* GatewayClient
   let away = false
   yield* Stream.runForEach(state.changes, (now) => {
     const news = now._tag === "Waiting" && !away ? now.reason : now._tag === "Connected" && away ? "back" : undefined
     away = now._tag === "Waiting" || (away && now._tag === "Connecting")
-    return news === undefined ? Effect.void : Console.error(faint(`[the gateway: ${news}]`, process.stderr))
+    return news === undefined ? Effect.void : note(faint(`[the gateway: ${news}]`))
   })
 })
 
