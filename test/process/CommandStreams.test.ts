@@ -71,12 +71,15 @@ describe("standard input", () => {
     120_000,
   )
 
-  it.live("An input that is empty is an empty text.", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const written = yield* gateway.shell('exec "$0" "$@" < /dev/null', "memory", "write", "notes", "-")
-      expect(written).toMatchObject({ code: 0, stdout: "notes: 0 bytes\n" })
-    }),
+  it.live(
+    "An input that is empty is an empty text.",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        const written = yield* gateway.shell('exec "$0" "$@" < /dev/null', "memory", "write", "notes", "-")
+        expect(written).toMatchObject({ code: 0, stdout: "notes: 0 bytes\n" })
+      }),
+    60_000,
   )
 })
 
@@ -115,44 +118,55 @@ describe("standard output", () => {
     60_000,
   )
 
-  it.live("A file that takes only the first part of an output is a failure: the rest is not lost in silence.", () =>
-    Effect.gen(function* () {
-      const file = join(yield* temporaryFolder, "completions")
-      const shell = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@" > '${file}'`
-      const exit = yield* run(["--completions", "bash"], { shell })
-      expect(exit).toMatchObject({ code: 1, stderr: expect.stringMatching(OUTPUT_FAILED) })
-      expect(Fs.statSync(file).size).toBeGreaterThan(0)
-      const whole = yield* run(["--completions", "bash"], { shell: `exec "$0" "$@" > '${file}'` })
-      expect(whole).toMatchObject({ code: 0, stderr: "" })
-      expect(Fs.readFileSync(file, "utf8")).toMatch(/\n$/)
-    }),
+  it.live(
+    "A file that takes only the first part of an output is a failure: the rest is not lost in silence.",
+    () =>
+      Effect.gen(function* () {
+        const file = join(yield* temporaryFolder, "completions")
+        const shell = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@" > '${file}'`
+        const exit = yield* run(["--completions", "bash"], { shell })
+        expect(exit).toMatchObject({ code: 1, stderr: expect.stringMatching(OUTPUT_FAILED) })
+        expect(Fs.statSync(file).size).toBeGreaterThan(0)
+        const whole = yield* run(["--completions", "bash"], { shell: `exec "$0" "$@" > '${file}'` })
+        expect(whole).toMatchObject({ code: 0, stderr: "" })
+        expect(Fs.readFileSync(file, "utf8")).toMatch(/\n$/)
+      }),
+    60_000,
   )
 
-  it.live("A reader that has read enough is no failure.", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      yield* gateway.fed(`first\n${"x".repeat(500_000)}`, "memory", "write", "notes", "-")
-      for (const command of [
-        ["memory", "read", "notes"],
-        ["tail", "--json"],
-        ["--completions", "bash"],
-      ]) {
-        const shell = '{ "$0" "$@"; echo "code $?" >&2; } | head -1 > /dev/null'
-        const exit = yield* command[0] === "--completions" ? run(command, { shell }) : gateway.shell(shell, ...command)
-        expect({ command, ...exit }).toMatchObject({ stderr: "code 0\n" })
-      }
-    }),
+  it.live(
+    "A reader that has read enough is no failure.",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        yield* gateway.fed(`first\n${"x".repeat(500_000)}`, "memory", "write", "notes", "-")
+        for (const command of [
+          ["memory", "read", "notes"],
+          ["tail", "--json"],
+          ["--completions", "bash"],
+        ]) {
+          const shell = '{ "$0" "$@"; echo "code $?" >&2; } | head -1 > /dev/null'
+          const exit = yield* command[0] === "--completions"
+            ? run(command, { shell })
+            : gateway.shell(shell, ...command)
+          expect({ command, ...exit }).toMatchObject({ stderr: "code 0\n" })
+        }
+      }),
+    60_000,
   )
 
-  it.live("Large contents arrive whole, in a file and in a pipe.", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const content = `${"long 漢字 ".repeat(60_000)}\n`
-      yield* gateway.fed(content, "memory", "write", "notes", "-")
-      const file = join(yield* temporaryFolder, "notes")
-      expect((yield* gateway.cli("memory", "read", "notes")).stdout).toBe(content)
-      yield* gateway.shell(`exec "$0" "$@" > '${file}'`, "memory", "read", "notes")
-      expect(Fs.readFileSync(file, "utf8")).toBe(content)
-    }),
+  it.live(
+    "Large contents arrive whole, in a file and in a pipe.",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        const content = `${"long 漢字 ".repeat(60_000)}\n`
+        yield* gateway.fed(content, "memory", "write", "notes", "-")
+        const file = join(yield* temporaryFolder, "notes")
+        expect((yield* gateway.cli("memory", "read", "notes")).stdout).toBe(content)
+        yield* gateway.shell(`exec "$0" "$@" > '${file}'`, "memory", "read", "notes")
+        expect(Fs.readFileSync(file, "utf8")).toBe(content)
+      }),
+    60_000,
   )
 })

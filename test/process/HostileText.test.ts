@@ -50,44 +50,53 @@ describe("a terminal", () => {
     60_000,
   )
 
-  it.live("gets JSON in ASCII; a program gets the characters", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      yield* gateway.fed(`${ATTACK} 漢\n`, "memory", "write", "notes", "-")
-      const raw = yield* shown(gateway, "memory", "read", "notes", "--json")
-      expect(raw).toMatch(/^[\r\n -~]+$/)
-      expect(JSON.parse(raw)).toMatchObject({ content: `${ATTACK} 漢\n` })
-      expect((yield* gateway.cli("memory", "read", "notes")).stdout).toBe(`${ATTACK} 漢\n`)
-    }),
+  it.live(
+    "gets JSON in ASCII; a program gets the characters",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        yield* gateway.fed(`${ATTACK} 漢\n`, "memory", "write", "notes", "-")
+        const raw = yield* shown(gateway, "memory", "read", "notes", "--json")
+        expect(raw).toMatch(/^[\r\n -~]+$/)
+        expect(JSON.parse(raw)).toMatchObject({ content: `${ATTACK} 漢\n` })
+        expect((yield* gateway.cli("memory", "read", "notes")).stdout).toBe(`${ATTACK} 漢\n`)
+      }),
+    60_000,
   )
 
-  it.live("gets the lines of a conversation, also by the arrow keys, without the codes in them", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      yield* gateway.fed(`${ATTACK}\n`, "chat")
-      const chat = yield* open(gateway, "chat")
-      yield* chat.shows("Ctrl-D leaves")
-      chat.type("\u001b[A")
-      yield* chat.shows(/hello[^]*hello[^]*> [^]*hello$/)
-      chat.type("\u0015\u0004")
-      yield* chat.exit
-      expect(obeyed(chat.raw())).toEqual([])
-    }),
+  it.live(
+    "gets the lines of a conversation, also by the arrow keys, without the codes in them",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        yield* gateway.fed(`${ATTACK}\n`, "chat")
+        const chat = yield* open(gateway, "chat")
+        yield* chat.shows("Ctrl-D leaves")
+        chat.type("\u001b[A")
+        yield* chat.shows(/hello[^]*hello[^]*> [^]*hello$/)
+        chat.type("\u0015\u0004")
+        yield* chat.exit
+        expect(obeyed(chat.raw())).toEqual([])
+      }),
+    60_000,
   )
 
-  it.live("gets the reason for which a connection was closed without the codes in it", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const tail = yield* open(gateway, "tail")
-      yield* tail.shows("[following")
-      const listed = yield* gateway.cli("connections", "list", "--json")
-      const [{ id } = { id: "" }] = (JSON.parse(listed.stdout) as { connections: ReadonlyArray<{ id: string }> })
-        .connections
-      yield* gateway.cli("connections", "close", id, "--reason", ATTACK)
-      yield* tail.shows("hello")
-      tail.type("\u0003")
-      yield* tail.exit
-      expect(obeyed(tail.raw())).toEqual([])
-    }),
+  it.live(
+    "gets the reason for which a connection was closed without the codes in it",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        const tail = yield* open(gateway, "tail")
+        yield* tail.shows("[following")
+        const listed = yield* gateway.cli("connections", "list", "--json")
+        const [{ id } = { id: "" }] = (JSON.parse(listed.stdout) as { connections: ReadonlyArray<{ id: string }> })
+          .connections
+        yield* gateway.cli("connections", "close", id, "--reason", ATTACK)
+        yield* tail.shows("hello")
+        tail.type("\u0003")
+        yield* tail.exit
+        expect(obeyed(tail.raw())).toEqual([])
+      }),
+    60_000,
   )
 })

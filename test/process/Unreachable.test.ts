@@ -41,39 +41,52 @@ const said = Effect.fnUntraced(function* (url: string, env: Record<string, strin
 })
 
 describe("a command that reaches no gateway", () => {
-  it.live("says whether nothing listens, or the name is unknown", () =>
-    Effect.gen(function* () {
-      expect(yield* said("127.0.0.1:9")).toContain("no gateway listens at 127.0.0.1:9: start one")
-      expect(yield* said("ws://[::1]:9")).toContain("no gateway listens at [::1]:9")
-      expect(yield* said("gateway.invalid:18789")).toMatch(/the name gateway\.invalid (is unknown|cannot be looked up)/)
-    }),
+  it.live(
+    "says whether nothing listens, or the name is unknown",
+    () =>
+      Effect.gen(function* () {
+        expect(yield* said("127.0.0.1:9")).toContain("no gateway listens at 127.0.0.1:9: start one")
+        expect(yield* said("ws://[::1]:9")).toContain("no gateway listens at [::1]:9")
+        expect(yield* said("gateway.invalid:18789")).toMatch(
+          /the name gateway\.invalid (is unknown|cannot be looked up)/,
+        )
+      }),
+    60_000,
   )
 
-  it.live("says that the proxy reaches no gateway, or what else answers in its place", () =>
-    Effect.gen(function* () {
-      const proxy = yield* listening(answering(502))
-      expect(yield* said(`127.0.0.1:${proxy}`)).toContain(`127.0.0.1:${proxy} answers 502: a proxy reaches no gateway`)
-      const web = yield* listening(Http.createServer((_, response) => response.end("<h1>hello</h1>")))
-      expect(yield* said(`http://127.0.0.1:${web}`)).toContain("is not a gateway: it answers 200")
-      const ssh = yield* listening(Net.createServer((socket) => socket.on("error", () => {}).write("SSH-2.0-x\r\n")))
-      expect(yield* said(`127.0.0.1:${ssh}`)).toContain("is not a gateway (HPE_")
-      const gone = yield* listening(Net.createServer((socket) => socket.destroy()))
-      expect(yield* said(`127.0.0.1:${gone}`)).toContain("closed the connection before it answered")
-      const sockets = Http.createServer()
-      new WebSocketServer({ server: sockets }).on("connection", (socket) => socket.send("welcome"))
-      const other = yield* listening(sockets)
-      expect(yield* said(`127.0.0.1:${other}`)).toContain("gave no answer that a gateway gives")
-    }),
+  it.live(
+    "says that the proxy reaches no gateway, or what else answers in its place",
+    () =>
+      Effect.gen(function* () {
+        const proxy = yield* listening(answering(502))
+        expect(yield* said(`127.0.0.1:${proxy}`)).toContain(
+          `127.0.0.1:${proxy} answers 502: a proxy reaches no gateway`,
+        )
+        const web = yield* listening(Http.createServer((_, response) => response.end("<h1>hello</h1>")))
+        expect(yield* said(`http://127.0.0.1:${web}`)).toContain("is not a gateway: it answers 200")
+        const ssh = yield* listening(Net.createServer((socket) => socket.on("error", () => {}).write("SSH-2.0-x\r\n")))
+        expect(yield* said(`127.0.0.1:${ssh}`)).toContain("is not a gateway (HPE_")
+        const gone = yield* listening(Net.createServer((socket) => socket.destroy()))
+        expect(yield* said(`127.0.0.1:${gone}`)).toContain("closed the connection before it answered")
+        const sockets = Http.createServer()
+        new WebSocketServer({ server: sockets }).on("connection", (socket) => socket.send("welcome"))
+        const other = yield* listening(sockets)
+        expect(yield* said(`127.0.0.1:${other}`)).toContain("gave no answer that a gateway gives")
+      }),
+    60_000,
   )
 
-  it.live("says what is wrong with TLS", () =>
-    Effect.gen(function* () {
-      const tls = yield* listening(withTls())
-      expect(yield* said(`wss://127.0.0.1:${tls}`)).toContain("does not trust the TLS certificate of")
-      const trusted = { NODE_EXTRA_CA_CERTS: certificate }
-      expect(yield* said(`https://127.0.0.1:${tls}`, trusted)).toContain("is for other names")
-      const http = yield* listening(answering(200))
-      expect(yield* said(`wss://127.0.0.1:${http}`)).toContain("does not answer in TLS (EPROTO)")
-    }),
+  it.live(
+    "says what is wrong with TLS",
+    () =>
+      Effect.gen(function* () {
+        const tls = yield* listening(withTls())
+        expect(yield* said(`wss://127.0.0.1:${tls}`)).toContain("does not trust the TLS certificate of")
+        const trusted = { NODE_EXTRA_CA_CERTS: certificate }
+        expect(yield* said(`https://127.0.0.1:${tls}`, trusted)).toContain("is for other names")
+        const http = yield* listening(answering(200))
+        expect(yield* said(`wss://127.0.0.1:${http}`)).toContain("does not answer in TLS (EPROTO)")
+      }),
+    60_000,
   )
 })
