@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import type { ConnectionState } from "../client/ConnectionStates.ts"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { gatewayUrl } from "../client/GatewayUrl.ts"
 import type { StartupError } from "../domain/StartupError.ts"
@@ -73,6 +74,9 @@ const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFaile
     }),
   )
 
+const waitReason = ({ code, reason }: Extract<ConnectionState, { readonly _tag: "Waiting" }>): string =>
+  code === undefined ? reason : `${reason} (${code})`
+
 /** Tells the person at a terminal why a command waits. */
 const tellOfDrops = Effect.gen(function* () {
   const { isTerminal } = yield* Writer
@@ -80,7 +84,8 @@ const tellOfDrops = Effect.gen(function* () {
   const { state } = yield* GatewayClient
   let away = false
   yield* Stream.runForEach(state.changes, (now) => {
-    const news = now._tag === "Waiting" && !away ? now.reason : now._tag === "Connected" && away ? "back" : undefined
+    const news =
+      now._tag === "Waiting" && !away ? waitReason(now) : now._tag === "Connected" && away ? "back" : undefined
     away = now._tag === "Waiting" || (away && now._tag === "Connecting")
     return news === undefined ? Effect.void : note(faint(`[the gateway: ${news}]`))
   })
