@@ -40,6 +40,19 @@ export const Limits = Schema.Struct({
     "Messages a second from one connection, with as many as a burst; above, calls answer RateLimited. A backstop: sharing the processor fairly is the work of the inbound queue. Lower it where clients are strangers.",
   ),
   callsInFlight: limit(1_024, "Calls of one connection that have not been answered; one more answers RateLimited."),
+  principalCalls: limit(
+    16_384,
+    "Calls of one principal that have not been answered, over all its connections; one more answers RateLimited. All clients with the shared token are one principal, each paired device is another.",
+  ),
+  principalSubscriptions: limit(
+    16_384,
+    "Subscriptions of one principal by `events.subscribe`, over all its connections; one more answers RateLimited.",
+  ),
+  principalRequests: limit(128, "HTTP requests of one principal in progress; one more is refused with 429."),
+  principalBytes: limit(
+    134_217_728,
+    "Bytes in flight of one principal: requests that are not answered, and answers that its clients have not taken. Above, calls and large answers become RateLimited (429 over HTTP). More costs as much memory.",
+  ),
   outboxBytes: limit(
     4_194_304,
     "Bytes accepted for a client and not yet taken by its socket. Above half of it, its next calls wait, for two heartbeats at most; above, it is closed as a slow consumer (4008) with the position to resume from.",
