@@ -50,8 +50,7 @@ export const GatewaySettings = Schema.Struct({
   ),
   basePath: option(
     Schema.String.check(
-      // No segment is `.` or `..`.
-      Schema.isPattern(/^(\/(\.{0,2}[\w~-][\w.~-]*|\.{3}[\w.~-]*))*$/, {
+      Schema.isPattern(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)*$/, {
         expected: "a path such as /causeway, without a slash at its end",
       }),
     ),

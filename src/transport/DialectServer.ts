@@ -82,7 +82,6 @@ export class DialectServer extends Context.Service<
           () =>
             Effect.suspend(() => {
               answers.delete(peer.clientId)
-              exchange.release()
               return server.disconnect(peer.clientId)
             }),
         )

@@ -7,8 +7,6 @@ const ofDocument = (tag: string): string => {
   switch (tag) {
     case "DocumentExists":
       return "File already exists"
-    case "LimitReached":
-      return "Too many files"
     default:
       return "File could not be written"
   }
