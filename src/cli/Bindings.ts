@@ -11,7 +11,7 @@ import { type Binding, describe, type MatchKey } from "../domain/Binding.ts"
 import { confirm } from "./Confirm.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import * as Flags from "./Flags.ts"
-import { line, show, table } from "./Output.ts"
+import { show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const agent = Argument.String("agent").pipe(Argument.withDescription("The id of the agent that answers."))
@@ -82,7 +82,7 @@ const set = Command.make(
   Effect.fnUntraced(function* ({ agent, json, priority, ...flags }) {
     const { calls } = yield* GatewayClient
     const binding = yield* calls["bindings.set"]({ agentId: agent, priority, ...(yield* claimed(flags)) })
-    yield* show(json, binding, () => line(describe(binding)))
+    yield* show(json, binding, () => describe(binding))
   }),
 ).pipe(
   Command.withDescription("Let an agent answer whom it did not answer before. The same binding again is replaced."),

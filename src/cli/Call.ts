@@ -5,15 +5,16 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import { problemsOf } from "./Failure.ts"
 import * as Flags from "./Flags.ts"
 import { nearest } from "./Nearest.ts"
+import * as Output from "./Output.ts"
 import { standardInput } from "./StandardInput.ts"
 import * as Target from "./Target.ts"
+import { Writer } from "./Writer.ts"
 
 export const call = Command.make(
   "call",
@@ -28,8 +29,8 @@ export const call = Command.make(
   },
   Effect.fnUntraced(function* ({ json, method, payload }) {
     const { calls } = yield* GatewayClient
-    const { stdout, stdoutIsTerminal } = yield* Stdio.Stdio
-    const indent = !json && (yield* stdoutIsTerminal) ? 2 : 0
+    const { isTerminal } = yield* Writer
+    const indent = !json && isTerminal("stdout") ? 2 : 0
     const { methodCodecs } = yield* Effect.promise(() => import("../transport/MethodCodecs.ts"))
     const codec = methodCodecs.get(method)
     if (codec === undefined) {
@@ -52,8 +53,7 @@ export const call = Command.make(
     const answers = Stream.isStream(answer) ? answer : Stream.fromEffect(answer)
     yield* answers.pipe(
       Stream.mapEffect((value) => Effect.orDie(codec.encodeValue(value))),
-      Stream.map((value) => `${JSON.stringify(value, undefined, Stream.isStream(answer) ? 0 : indent)}\n`),
-      Stream.run(stdout()),
+      Stream.runForEach((value) => Output.json([value], Stream.isStream(answer) ? 0 : indent)),
     )
   }),
 ).pipe(

@@ -6,10 +6,13 @@ import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as Completions from "effect/cli/Completions"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import * as Console from "effect/Console"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { line } from "../domain/Printable.ts"
 import { VERSION } from "../domain/Version.ts"
 import { agents } from "./Agents.ts"
 import { bindings } from "./Bindings.ts"
@@ -21,12 +24,14 @@ import { doctor } from "./Doctor.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { failureOf } from "./Failure.ts"
 import { memory } from "./Memory.ts"
+import { note } from "./Output.ts"
 import { send } from "./Send.ts"
 import { sessions } from "./Sessions.ts"
 import { start } from "./Start.ts"
 import { status } from "./Status.ts"
 import { tail } from "./Tail.ts"
 import { token } from "./Token.ts"
+import { Writer } from "./Writer.ts"
 
 const causeway = Command.make("causeway").pipe(
   Command.withDescription(
@@ -42,30 +47,48 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong, 69 no gateway answers
   ]),
 )
 
-/** A wrong command line gets the line that says so, not the whole help: that is one flag away. */
+/** Writes a text of this program with its colours. `run` makes a line of the defect that a failed write is here. */
+const writeOwn = (text: string): Effect.Effect<void> =>
+  Effect.flatMap(Writer, (writer) => Effect.orDie(writer.write("stdout", `${text}\n`)))
+
+/** A wrong command line gets one line that says so. The whole help is one flag away. */
 const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? Console.error(
-          `${event.commandPath.join(" ")}: ${event.errors.map(sentence).join("; ")} Try: ${event.commandPath.join(" ")} --help`,
-        )
-      : CliOutput.defaultPresenter.present(event),
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag === "InvalidInvocation") {
+      const command = event.commandPath.join(" ")
+      return yield* note(line(`${command}: ${event.errors.map(sentence).join("; ")} Try: ${command} --help`))
+    }
+    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+    const format = CliOutput.defaultFormatter({ colors: canColor })
+    yield* writeOwn(
+      event._tag === "Help" ? format.formatHelpDoc(event.helpDoc) : format.formatVersion(event.name, event.version),
+    )
+  }),
 }
+
+/** As effect's own, which does not notice that its script was not written. */
+const completions = GlobalFlag.Action({
+  flag: GlobalFlag.Completions.flag,
+  run: (shell, { command }) =>
+    Option.isNone(shell)
+      ? Effect.void
+      : writeOwn(Completions.generate(command.name, shell.value, Completions.fromCommand(command))),
+})
 
 const settings = Layer.mergeAll(
   CliOutput.layerPresenter(presenter),
   // Without effect's own `--log-level`: that name is an option of the gateway.
-  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, completions] }),
 )
 
-/** What is wrong and what was perhaps meant, on one line. */
+/** Returns the problem and perhaps the names that were meant, on one line. */
 const sentence = (error: CliError.CliError): string => {
   const problem = `${error.message.split("\n", 1)[0]}.`
   const meant = "suggestions" in error ? error.suggestions : []
   return meant.length === 0 ? problem : `${problem} Did you mean ${meant.join(" or ")}?`
 }
 
-/** Runs the command that the arguments give and tells how it ended. */
+/** Runs the command that the arguments give and returns how it ended. */
 export const run = (args: ReadonlyArray<string>) =>
   Command.runWith(causeway, { version: VERSION })(args).pipe(
     Effect.as<ExitCode>(ExitCode.ok),
@@ -74,7 +97,7 @@ export const run = (args: ReadonlyArray<string>) =>
     ),
     Effect.catchCause((cause) => {
       const { line, exitCode } = failureOf(cause)
-      return Effect.as(line === "" ? Effect.void : Console.error(`causeway: ${line}`), exitCode)
+      return Effect.as(line === "" ? Effect.void : note(`causeway: ${line}`), exitCode)
     }),
     Effect.provide(settings),
   )

@@ -1,10 +1,11 @@
 /**
- * `causeway chat`: a conversation, line by line. Ctrl-C ends the reply that is being given; when none is, it leaves, as
- * Ctrl-D and /exit do. The conversation is the gateway's: who comes back finds it where it was.
+ * `causeway chat`: a conversation, line by line. Ctrl-C ends the present reply. Without one it leaves, as Ctrl-D and
+ * /exit do. The gateway keeps the conversation, so the same command goes on with it.
  */
+import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import type { Message } from "../domain/Message.ts"
@@ -12,13 +13,16 @@ import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import { failureOf } from "./Failure.ts"
 import * as Flags from "./Flags.ts"
 import * as Lines from "./Lines.ts"
-import { faint, printable } from "./Output.ts"
+import { faint, joined, note, type Page, print } from "./Output.ts"
 import { speak } from "./Speak.ts"
 import * as Target from "./Target.ts"
+import { WriteFailed, Writer } from "./Writer.ts"
 
 const PROMPT = "> "
 
-/** Messages of the conversation so far that are shown to who comes back. */
+const isWriteFailed = Schema.is(WriteFailed)
+
+/** Messages of the conversation so far that are shown at the beginning. */
 const SHOWN = 6
 
 /** Messages from which the lines for the arrow keys are taken. */
@@ -34,37 +38,38 @@ export const chat = Command.make(
   },
   Effect.fnUntraced(function* ({ agent, json, session }) {
     const { calls } = yield* GatewayClient
-    const stdio = yield* Stdio.Stdio
-    const isTerminal = (yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)
+    const { stdinIsTerminal } = yield* Stdio.Stdio
+    const isTerminal = (yield* stdinIsTerminal) && (yield* Writer).isTerminal("stdout")
     const place = yield* calls["sessions.resolve"](Flags.given({ key: session, agentId: agent }))
     const { agentId, exists, sessionKey } = place
     const said = exists ? (yield* calls["sessions.history"]({ key: sessionKey, limit: REMEMBERED })).messages : []
     const lines = yield* Lines.open({ isTerminal, prompt: PROMPT, history: linesOf(said) })
-    if (isTerminal) yield* Console.log(greeting(agentId, sessionKey, said))
+    if (isTerminal) yield* print(greeting(agentId, sessionKey, said))
 
     const answer = Effect.fnUntraced(function* (text: string) {
-      if (!isTerminal && !json) yield* Console.log(`${PROMPT}${text}`)
+      if (!isTerminal && !json) yield* print(`${PROMPT}${text}`)
       const spoken = Effect.as(speak({ text, sessionKey, agentId }, json), true)
       const stopped = Effect.as(lines.interrupted, false)
       const isDone = yield* Effect.raceFirst(spoken, stopped)
-      if (!isDone) yield* Console.error(faint("[stopped]", process.stderr))
+      if (!isDone) yield* note(faint("[stopped]"))
     })
 
     let unanswered = 0
     while (true) {
       yield* lines.prompt
       const typed = yield* lines.next
+      if (typed._tag === "Failed") return yield* typed.failure
       if (typed._tag !== "Line" || typed.text.trim() === "/exit") break
       if (typed.text.trim() === "") continue
       yield* Effect.catchCause(answer(typed.text), (cause) => {
         const { line } = failureOf(cause)
-        // Nothing to say: who listened has left, or the command was ended.
-        if (line === "") return Effect.failCause(cause)
+        // The next reply could not be written either, or the command was ended.
+        if (line === "" || isWriteFailed(Cause.squash(cause))) return Effect.failCause(cause)
         unanswered++
-        return Console.error(`causeway: ${line}`)
+        return note(`causeway: ${line}`)
       })
     }
-    if (isTerminal) return yield* Console.log()
+    if (isTerminal) return yield* print("")
     if (unanswered > 0) {
       return yield* new CommandFailed({
         problem: `messages without a reply: ${unanswered}`,
@@ -90,11 +95,11 @@ export const chat = Command.make(
 const linesOf = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
   messages.flatMap(({ role, text }) => (role === "user" && !text.includes("\n") ? [text] : [])).toReversed()
 
-const greeting = (agentId: string, sessionKey: string, said: ReadonlyArray<Message>): string => {
+const greeting = (agentId: string, sessionKey: string, said: ReadonlyArray<Message>): Page => {
   const before = said
     .filter(({ role }) => role === "user" || role === "assistant")
     .slice(-SHOWN)
-    .map(({ role, text }) => faint(printable(role === "user" ? `${PROMPT}${text}` : text)))
+    .map(({ role, text }) => faint(role === "user" ? `${PROMPT}${text}` : text))
   const where = faint(`${agentId}, session ${sessionKey}. Ctrl-C stops a reply, Ctrl-D leaves.`)
-  return [where, ...before].join("\n")
+  return joined([where, ...before], "\n")
 }

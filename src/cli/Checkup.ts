@@ -11,6 +11,7 @@ import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../domain/GatewayConfig.ts"
 import * as Migrations from "../services/Migrations.ts"
 import { isOpen, isWritable, ownerOf } from "../services/Private.ts"
+import { weaknesses } from "../services/SecretStrength.ts"
 import { privateFiles, type StatePaths, statePaths } from "../services/StateFolder.ts"
 import { isHeld } from "../services/StateLock.ts"
 import { clockSetBack, newestEventAt } from "../services/WallClock.ts"
@@ -35,7 +36,7 @@ export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings)
   const now = yield* Clock.currentTimeMillis
   const found: ReadonlyArray<readonly [name: string, finding: Finding]> = [
     ["node", node(process.versions.node)],
-    ["configuration", fact(`listens on ${settings.host}:${settings.port}, auth ${settings.auth}`)],
+    ["configuration", configuration(settings)],
     ["state folder", folder(paths)],
     ["secrecy", secrecy(paths)],
     ["disk", disk(paths)],
@@ -47,6 +48,14 @@ export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings)
 
 const node = (version: string): Finding =>
   isTooOld(version) ? problem(`Node ${version} is too old`, `install Node ${OLDEST_NODE} or newer`) : fact(version)
+
+const configuration = (settings: GatewaySettings): Finding => {
+  const { auth, host, port } = settings
+  const weak = weaknesses(host, settings)
+  const fatal = weak.find(({ isFatal }) => isFatal)
+  if (fatal !== undefined) return problem(fatal.problem, fatal.remedy)
+  return fact([`listens on ${host}:${port}, auth ${auth}`, ...weak.map(({ problem }) => problem)].join("; "))
+}
 
 /** The nearest folder on the way to it that exists: where the first start would make it. */
 const existing = (path: string): string => (Fs.existsSync(path) ? path : existing(Path.dirname(path)))

@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import type { Approval, Asked, Device, PairingRequest } from "../domain/Device.ts"
 import { everyScope } from "../domain/Principal.ts"
+import { line } from "../domain/Printable.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { line, moment, show, table } from "./Output.ts"
+import { joined, moment, type Page, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const request = Argument.String("request").pipe(
@@ -32,7 +33,7 @@ const list = Command.make(
   Target.connected,
 )
 
-const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingRequest>): string => {
+const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingRequest>): Page => {
   const waiting = requests.map((request) => [
     request.requestId,
     request.displayName,
@@ -55,7 +56,7 @@ const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingReq
       : [table(["WAITS", "NAME", "PLATFORM", "ADDRESS", "REASON", "ASKS FOR", "KEY FINGERPRINT"], waiting)]),
     ...(paired.length === 0 ? [] : [table(["PAIRED", "NAME", "PLATFORM", "SINCE", "MAY"], paired)]),
   ]
-  return tables.length === 0 ? "No devices." : tables.join("\n\n")
+  return tables.length === 0 ? "No devices." : joined(tables, "\n\n")
 }
 
 const grantLine = ({ role, scopes }: Asked): string => [role, ...scopes].join(" ")

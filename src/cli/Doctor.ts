@@ -9,7 +9,8 @@ import * as Flags from "./Flags.ts"
 import type { Check } from "./Checkup.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import { loadConfig } from "./LoadConfig.ts"
-import { line, show } from "./Output.ts"
+import { line } from "../domain/Printable.ts"
+import { show } from "./Output.ts"
 
 export const doctor = Command.make(
   "doctor",

@@ -1,17 +1,22 @@
 /**
- * EventLine: an event as one line for a person. What is only in between, the pieces of a text that a message will hold
- * as a whole, has none.
+ * EventLine: an event as one line for a person. Pieces of a text have no line: a message holds the whole text later.
  */
 import { describe } from "../domain/Binding.ts"
 import { type GatewayEvent, sessionOf } from "../domain/Event.ts"
 import type { LogEntry } from "../domain/Log.ts"
-import { faint, line, moment, shortened } from "./Output.ts"
+import { line } from "../domain/Printable.ts"
+import * as Columns from "./Columns.ts"
+import { faint, moment, type Page, shortened } from "./Output.ts"
 
 type Detail = {
   readonly [Tag in GatewayEvent["_tag"]]?: (event: Extract<GatewayEvent, { readonly _tag: Tag }>) => string
 }
 
-const CHARACTERS = 100
+/** Columns of a session key. */
+const KEY = 60
+
+/** Columns of the rest. */
+const DETAIL = 100
 
 const detail: Detail = {
   SessionChanged: ({ session }) => session.activity,
@@ -23,7 +28,8 @@ const detail: Detail = {
   RunEnded: ({ error, outcome }) => (error === undefined ? outcome : `${outcome}: ${error.message}`),
   AgentChanged: ({ agent }) => agent.id,
   AgentRemoved: ({ agentId }) => agentId,
-  BindingsChanged: ({ bindings }) => bindings.map(describe).join("; "),
+  BindingsChanged: ({ removed, set }) =>
+    [...set.map(describe), ...removed.map((binding) => `removed ${describe(binding)}`)].join("; "),
   MemoryChanged: ({ document, isNew }) => `${document.id}${isNew ? ", new" : ""}`,
   MemoryRemoved: ({ id }) => id,
   DeviceChanged: ({ device }) => `${device.displayName ?? ""} ${device.deviceId}`,
@@ -43,15 +49,19 @@ const detailOf = <Tag extends GatewayEvent["_tag"]>(
 ): string => detail[event._tag]?.(event) ?? ""
 
 /** Undefined: the event has no line. */
-export const eventLine = (at: number, event: GatewayEvent): string | undefined => {
+export const eventLine = (at: number, event: GatewayEvent): Page | undefined => {
   if (isInBetween(event)) return undefined
   if (event._tag === "LogAdded") return logLine(event.entry)
-  const words = [event._tag.padEnd(15), line(sessionOf(event) ?? ""), shortened(detailOf(event), CHARACTERS)]
-  return `${faint(moment(at))}  ${words
-    .filter((word) => word !== "")
-    .join("  ")
-    .trimEnd()}`
+  const words = [
+    event._tag.padEnd(15),
+    Columns.cut(line(sessionOf(event) ?? ""), KEY, "middle"),
+    shortened(detailOf(event), DETAIL),
+  ]
+  const shown = words.filter((word) => word !== "")
+  return [faint(moment(at)), `  ${shown.join("  ").trimEnd()}`]
 }
 
-export const logLine = ({ at, level, message, source }: LogEntry): string =>
-  `${faint(moment(at))}  ${level.toUpperCase().padEnd(5)}  ${shortened(`${source}: ${message}`, 10 * CHARACTERS)}`
+export const logLine = ({ at, level, message, source }: LogEntry): Page => [
+  faint(moment(at)),
+  `  ${level.toUpperCase().padEnd(5)}  ${shortened(`${source}: ${message}`, 10 * DETAIL)}`,
+]

@@ -1,6 +1,6 @@
 /**
- * Failure: the end of a command as one line for standard error and an exit code. The edge where errors become words;
- * nobody is shown a stack.
+ * Failure: the end of a command as one line for standard error and an exit code. Errors become sentences here; no one
+ * sees a stack.
  */
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
@@ -11,12 +11,14 @@ import { REFUSED } from "../client/ClientConnection.ts"
 import { RunNotDone } from "../client/Reply.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
 import { StartupError } from "../domain/StartupError.ts"
+import { line } from "../domain/Printable.ts"
 import { VERSION } from "../domain/Version.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
-import { line } from "./Output.ts"
+import { WriteFailed } from "./Writer.ts"
 import { type ContractError, isContractError, wording } from "./Wording.ts"
 
 export interface Failure {
+  /** On one line, and printable, whatever others wrote into it. Empty: there is nothing to say. */
   readonly line: string
   readonly exitCode: ExitCode
 }
@@ -41,7 +43,18 @@ const fromContract = (error: ContractError): Failure => {
   return { line: wording(error), exitCode: isRefused ? ExitCode.refused : ExitCode.failed }
 }
 
+/** A reader that has left, as in `causeway send … | head -1`, has read enough. */
+const fromWrite = ({ code }: WriteFailed): Failure =>
+  code === "EPIPE"
+    ? { line: "", exitCode: ExitCode.ok }
+    : failed(`cannot write to standard output (${code}): the output is incomplete; free some space or write elsewhere`)
+
 export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
+  const failure = failureFrom(cause)
+  return { ...failure, line: line(failure.line) }
+}
+
+const failureFrom = (cause: Cause.Cause<unknown>): Failure => {
   if (Cause.hasInterruptsOnly(cause)) return { line: "", exitCode: ExitCode.interrupted }
   const error = Cause.squash(cause)
   if (error instanceof CommandFailed) return { line: error.message, exitCode: error.exitCode }
@@ -62,7 +75,6 @@ export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
       `the gateway is of another version than this command (${VERSION}), which does not understand its answer: run both alike`,
     )
   }
-  // Whoever read our output has left: `causeway send … | head -1`.
-  if (Predicate.isTagged(error, "PlatformError")) return { line: "", exitCode: ExitCode.ok }
-  return failed(line(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`))
+  if (error instanceof WriteFailed) return fromWrite(error)
+  return failed(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -1,17 +1,21 @@
 /**
- * Lines: what is typed, line by line, and Ctrl-C as something to react to instead of the end of the command. On a
- * terminal with editing and the lines before; from a pipe as they come.
+ * Lines: standard input line by line, with Ctrl-C as a value instead of the end of the command. A terminal gets editing
+ * and a history. `chat` uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { createInterface } from "node:readline"
+import { printable } from "../domain/Printable.ts"
+import type { CommandFailed } from "./ExitCode.ts"
+import { inputFailure, openInput } from "./StandardInput.ts"
 
-/** `Interrupted`: Ctrl-C. `Ended`: Ctrl-D, or the end of the pipe. */
+/** `Interrupted`: Ctrl-C. `Ended`: Ctrl-D, or the end of the pipe. `Failed`: the input cannot be read. */
 export type Typed =
   | { readonly _tag: "Line"; readonly text: string }
   | { readonly _tag: "Interrupted" }
   | { readonly _tag: "Ended" }
+  | { readonly _tag: "Failed"; readonly failure: CommandFailed }
 
 export interface Lines {
   /** The next line in order; Ctrl-C at once, whatever lines wait. */
@@ -25,7 +29,7 @@ export interface Lines {
 export interface LinesOptions {
   readonly isTerminal: boolean
   readonly prompt: string
-  /** What the arrow keys bring back, the newest first. */
+  /** Lines for the arrow keys, the newest first. */
   readonly history: ReadonlyArray<string>
 }
 
@@ -33,7 +37,8 @@ export const open = Effect.fnUntraced(function* ({
   history,
   isTerminal,
   prompt,
-}: LinesOptions): Effect.fn.Return<Lines, never, Scope.Scope> {
+}: LinesOptions): Effect.fn.Return<Lines, CommandFailed, Scope.Scope> {
+  const input = yield* openInput
   const lines = yield* Queue.unbounded<Typed>()
   // One Ctrl-C that nobody has reacted to is as good as many.
   const interrupts = yield* Queue.sliding<void>(1)
@@ -42,9 +47,9 @@ export const open = Effect.fnUntraced(function* ({
   const reader = yield* Effect.acquireRelease(
     Effect.sync(() =>
       createInterface({
-        input: process.stdin,
+        input,
         prompt,
-        history: [...history],
+        history: history.map(printable),
         terminal: isTerminal,
         ...(isTerminal && { output: process.stdout }),
       }),
@@ -53,6 +58,7 @@ export const open = Effect.fnUntraced(function* ({
   )
   reader
     .on("SIGINT", onInterrupt)
+    .on("error", (error: unknown) => Queue.offerUnsafe(lines, { _tag: "Failed", failure: inputFailure(error) }))
     .on("line", (text) => Queue.offerUnsafe(lines, { _tag: "Line", text }))
     .on("close", () => Queue.offerUnsafe(lines, { _tag: "Ended" }))
   const interrupted = Queue.take(interrupts)
@@ -65,7 +71,7 @@ export const open = Effect.fnUntraced(function* ({
   }
 })
 
-/** Until the scope closes the signal comes to this listener alone: whoever else waits for it would end the command. */
+/** Takes the signal from all other listeners until the scope closes: they would end the command. */
 const takeSignal = (signal: NodeJS.Signals, listener: () => void) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -7,7 +7,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import * as Flags from "./Flags.ts"
-import { moment, show, table } from "./Output.ts"
+import * as Output from "./Output.ts"
 import { standardInput } from "./StandardInput.ts"
 import * as Target from "./Target.ts"
 
@@ -19,9 +19,9 @@ const list = Command.make(
   Effect.fnUntraced(function* ({ json }) {
     const { calls } = yield* GatewayClient
     const answer = yield* calls["memory.list"]({})
-    const rows = () => answer.documents.map(({ id, modifiedAt, size }) => [id, size, moment(modifiedAt)])
-    yield* show(json, answer, () =>
-      answer.documents.length === 0 ? "No documents." : table(["ID", "BYTES", "CHANGED"], rows()),
+    const rows = () => answer.documents.map(({ id, modifiedAt, size }) => [id, size, Output.moment(modifiedAt)])
+    yield* Output.show(json, answer, () =>
+      answer.documents.length === 0 ? "No documents." : Output.table(["ID", "BYTES", "CHANGED"], rows()),
     )
   }),
 ).pipe(Command.withDescription("List the documents, the newest first."), Target.connected)
@@ -32,7 +32,7 @@ const read = Command.make(
   Effect.fnUntraced(function* ({ id, json }) {
     const { calls } = yield* GatewayClient
     const document = yield* calls["memory.read"]({ id })
-    yield* show(json, document, () => document.content.replace(/\n$/, ""))
+    yield* json ? Output.json([document]) : Output.content(document.content.replace(/\n?$/, "\n"))
   }),
 ).pipe(Command.withDescription("Write a document to standard output, as it is."), Target.connected)
 
@@ -52,7 +52,7 @@ const write = Command.make(
     const { calls } = yield* GatewayClient
     const content = text === "-" ? yield* standardInput : text
     const document = yield* calls["memory.write"]({ id, content, create })
-    yield* show(json, document, () => `${document.id}: ${document.size} bytes`)
+    yield* Output.show(json, document, () => `${document.id}: ${document.size} bytes`)
   }),
 ).pipe(
   Command.withDescription("Write a document as a whole."),

@@ -68,7 +68,7 @@ const whereTokenIs = ({ auth, token }: GatewaySettings, file: string): string =>
   return token === undefined ? `kept in ${file}` : "the one that was configured"
 }
 
-/** What a SIGHUP does: see docs/operating.md. A configuration that does not fit changes nothing. */
+/** Carries out a SIGHUP: see docs/operating.md. A configuration that does not fit changes nothing. */
 const reload = (flags: Sources["flags"]) =>
   loadConfig(flags).pipe(
     Effect.flatMap(Reload.reload),

@@ -11,10 +11,11 @@ import * as Stream from "effect/Stream"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { PAGE_ROWS } from "../domain/Bounds.ts"
 import type { Message } from "../domain/Message.ts"
+import { line } from "../domain/Printable.ts"
 import type { Session, SessionQuery } from "../domain/Session.ts"
 import { confirm } from "./Confirm.ts"
 import * as Flags from "./Flags.ts"
-import { counted, faint, line, moment, printable, shortened, show, table } from "./Output.ts"
+import { counted, faint, joined, moment, type Page, shortened, show, table } from "./Output.ts"
 import * as Target from "./Target.ts"
 
 const key = Argument.String("key").pipe(Argument.withDescription("The session's key, as `sessions list` shows it."))
@@ -62,7 +63,7 @@ const list = Command.make(
   Target.connected,
 )
 
-const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): string => {
+const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): Page => {
   if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Make one: causeway send "hello"'
   const rows = sessions.map((session) => [
     session.key,
@@ -73,7 +74,7 @@ const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: b
     shortened(session.lastMessage ?? "", 60),
   ])
   const page = table(["KEY", "AGENT", "STATE", "MESSAGES", "CHANGED", "NEWEST MESSAGE"], rows)
-  return sessions.length === total ? page : `${page}\n${faint(`${sessions.length} of ${total}: --limit shows more`)}`
+  return sessions.length === total ? page : [page, "\n", faint(`${sessions.length} of ${total}: --limit shows more`)]
 }
 
 const history = Command.make(
@@ -115,10 +116,10 @@ const history = Command.make(
   Target.connected,
 )
 
-const historyPage = (messages: ReadonlyArray<Message>, nextBefore: number | null): string => {
+const historyPage = (messages: ReadonlyArray<Message>, nextBefore: number | null): Page => {
   if (messages.length === 0) return "Nothing was said yet."
   const older = nextBefore === null ? [] : [faint(`older: --before ${nextBefore}`)]
-  return [...older, ...messages.map(messageLines)].join("\n\n")
+  return joined([...older, ...messages.map(messageLines)], "\n\n")
 }
 
 /** What became of a message that was not said, or not answered, to the end. */
@@ -128,10 +129,10 @@ const mark = ({ aborted, failed, role }: Message): string => {
   return role === "user" ? "  aborted before it began" : "  cut off"
 }
 
-export const messageLines = (message: Message): string => {
+const messageLines = (message: Message): Page => {
   const { at, id, role, text, tool } = message
   const words = tool === undefined ? text : `${tool.name}(${tool.input}) → ${tool.output}`
-  return `${faint(`${moment(at)}  ${role}  #${id}${mark(message)}`)}\n${printable(words)}`
+  return [faint(`${moment(at)}  ${role}  #${id}${mark(message)}`), "\n", words]
 }
 
 const reset = Command.make(

@@ -4,11 +4,9 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../client/GatewayClient.ts"
 import { PAGE_ROWS } from "../domain/Bounds.ts"
@@ -16,8 +14,9 @@ import { type EventItem, type Position, Topic } from "../domain/Event.ts"
 import type { LogEntry } from "../domain/Log.ts"
 import { eventLine } from "./EventLine.ts"
 import * as Flags from "./Flags.ts"
-import { faint } from "./Output.ts"
+import * as Output from "./Output.ts"
 import * as Target from "./Target.ts"
+import { Writer } from "./Writer.ts"
 
 /** `epoch:seq`, as `--json` writes positions; undefined: it is none. */
 export const readPosition = (text: string): Position | undefined => {
@@ -56,9 +55,9 @@ export const tail = Command.make(
   },
   Effect.fnUntraced(function* ({ from, json, logs, session, topics }) {
     const client = yield* GatewayClient
-    const { stderrIsTerminal, stdout } = yield* Stdio.Stdio
-    // Where nothing happens, nothing is written: whoever looks shall know that this is no failure.
-    if (yield* stderrIsTerminal) yield* Console.error(faint("[following; Ctrl-C ends]", process.stderr))
+    const { isTerminal } = yield* Writer
+    // A quiet gateway writes nothing. The note says that this is no failure.
+    if (isTerminal("stderr")) yield* Output.note(Output.faint("[following; Ctrl-C ends]"))
     const chosen = Option.getOrUndefined(topics)
     const wanted = logs ? [...(chosen ?? Topic.literals), "logs" as const] : chosen
     const filter = { ...(wanted !== undefined && { topics: wanted }), ...Flags.given({ sessionKey: session }) }
@@ -91,15 +90,14 @@ export const tail = Command.make(
       lastLog = id
       return [item]
     })
-    const text = (item: EventItem) =>
-      json ? JSON.stringify({ position: `${epoch}:${item.seq}`, ...item }) : itemLine(item)
+    /** Writes all that has come at once in one go. */
+    const write = (all: ReadonlyArray<EventItem>) => {
+      if (json) return Output.json(all.map((item) => ({ position: `${epoch}:${item.seq}`, ...item })))
+      const lines = all.flatMap((item) => itemLine(item) ?? [])
+      return lines.length === 0 ? Effect.void : Output.print(Output.joined(lines, "\n"))
+    }
 
-    yield* client.events(filter, Option.getOrUndefined(from)).pipe(
-      Stream.mapEffect(items),
-      Stream.flatMap((all) => Stream.fromIterable(all.flatMap((item) => text(item) ?? []))),
-      Stream.map((line) => `${line}\n`),
-      Stream.run(stdout()),
-    )
+    yield* client.events(filter, Option.getOrUndefined(from)).pipe(Stream.mapEffect(items), Stream.runForEach(write))
   }),
 ).pipe(
   Command.withDescription(
@@ -127,9 +125,9 @@ const resets = {
   future: "the gateway has not come to the position",
 }
 
-const itemLine = (item: EventItem): string | undefined => {
+const itemLine = (item: EventItem): Output.Page | undefined => {
   if (item._tag === "Event") return eventLine(item.at, item.event)
   if (item._tag === "Joined" && item.reset !== null)
-    return faint(`[${resets[item.reset]}: what was missed is not shown]`)
+    return Output.faint(`[${resets[item.reset]}: what was missed is not shown]`)
   return undefined
 }

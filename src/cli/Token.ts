@@ -3,7 +3,6 @@
  * this, over no wire.
  */
 import * as Command from "effect/cli/Command"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { statePaths } from "../services/StateFolder.ts"
@@ -12,7 +11,7 @@ import { confirm } from "./Confirm.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig } from "./LoadConfig.ts"
-import { show } from "./Output.ts"
+import { note, show } from "./Output.ts"
 
 const flags = { json: Flags.json, "state-dir": Flags.stateDir, config: Flags.config }
 
@@ -21,7 +20,7 @@ const showToken = Command.make(
   flags,
   Effect.fnUntraced(function* ({ json, ...place }) {
     const { auth, stateDir, token } = yield* loadConfig(Flags.given(place))
-    if (auth === "none") return yield* Console.error("No token is needed (option `auth`).")
+    if (auth === "none") return yield* note("No token is needed (option `auth`).")
     const { tokenFile } = statePaths(stateDir)
     const secret = Redacted.value(token ?? (yield* readToken(tokenFile)))
     const source = token === undefined ? tokenFile : "configuration"

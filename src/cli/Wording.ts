@@ -30,6 +30,7 @@ const words: Words = {
   Forbidden: ({ method, missingScope }) => `this token may not call ${method}: it lacks ${missingScope}`,
   IdempotencyConflict: ({ idempotencyKey, sessionKey }) =>
     `the key ${idempotencyKey} belongs to a message of session ${sessionKey}: choose another`,
+  LimitReached: ({ message }) => message,
   MemoryUnavailable: ({ detail, operation }) => `the gateway cannot ${operation} its memory folder: ${detail}`,
   PairingNotFound: ({ requestId, supersededBy }) =>
     supersededBy === undefined
@@ -43,7 +44,6 @@ const words: Words = {
     `the device ${deviceId} was not granted ${scopes.join(", ")}: pair it again`,
   SessionBusy: ({ sessionKey, waiting }) =>
     `${waiting} messages wait in session ${sessionKey}: try again when some are answered`,
-  SessionConflict: ({ sessionKey }) => `session ${sessionKey} has changed meanwhile: look at it again`,
   SessionExists: ({ sessionKey }) => `there is a session ${sessionKey} already: send to it`,
   SessionNotFound: ({ sessionKey }) => `there is no session ${sessionKey}: sessions list shows those there are`,
   ShuttingDown: () => "the gateway is stopping and takes no new messages: try again when it is back",

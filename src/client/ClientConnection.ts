@@ -79,6 +79,17 @@ const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
   return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : "the connection broke"
 }
 
+/** Returns the code of the error for which a socket was not opened, or else its message. */
+const openCode = (cause: Cause.Cause<Socket.SocketError | Refused>): string | undefined => {
+  const error = Cause.squash(cause)
+  if (!Socket.isSocketError(error) || error.reason._tag !== "SocketOpenError") return undefined
+  if (error.reason.kind === "Timeout") return "ETIMEDOUT"
+  const event: unknown = error.reason.cause
+  const why = Predicate.hasProperty(event, "error") ? event.error : event
+  if (!(why instanceof Error)) return undefined
+  return "code" in why && typeof why.code === "string" ? why.code : why.message || undefined
+}
+
 export interface ClientConnection {
   readonly state: ConnectionStates
   /** Returns once connected; fails if the gateway refused the token. */
@@ -188,7 +199,9 @@ export const make = Effect.fnUntraced(function* (
           const refused = Cause.squash(cause) instanceof Refused
           attempt = wasConnected ? 0 : attempt + 1
           const retryInMs = backoff(attempt, maxBackoffMs, yield* Random.next)
-          state.set(refused ? { _tag: "Refused", reason } : { _tag: "Waiting", attempt, retryInMs, reason })
+          const code = openCode(cause)
+          const waiting = { _tag: "Waiting", attempt, retryInMs, reason } as const
+          state.set(refused ? { _tag: "Refused", reason } : code === undefined ? waiting : { ...waiting, code })
           yield* dispatch(error)
           if (refused) return
           yield* Effect.sleep(retryInMs)

@@ -9,8 +9,17 @@ import * as Stream from "effect/Stream"
 export type ConnectionState =
   | { readonly _tag: "Connecting"; readonly attempt: number }
   | { readonly _tag: "Connected" }
-  /** Between two attempts. `reason`: why the last connection ended. */
-  | { readonly _tag: "Waiting"; readonly attempt: number; readonly retryInMs: number; readonly reason: string }
+  /**
+   * Between two attempts. `reason`: why the last connection ended. `code`: why it could not be opened, if the platform
+   * says it: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `Unexpected server response: 502`. Browsers never say it.
+   */
+  | {
+      readonly _tag: "Waiting"
+      readonly attempt: number
+      readonly retryInMs: number
+      readonly reason: string
+      readonly code?: string
+    }
   /** The gateway refused the token: there is no point in trying again. */
   | { readonly _tag: "Refused"; readonly reason: string }
 

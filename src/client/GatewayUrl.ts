@@ -1,6 +1,7 @@
 /**
  * GatewayUrl: turns the address of a gateway, as a person writes it, into the URL of the contract. Pure.
  */
+import { withoutTrailing } from "../domain/Text.ts"
 
 const PATH = "/rpc"
 
@@ -14,7 +15,7 @@ export const gatewayUrl = (written: string): URL | undefined => {
   if (parts === null) return undefined
   try {
     const url = new URL(`ws${parts[2]}://${parts[3]}`)
-    const path = url.pathname.replace(/\/+$/, "")
+    const path = withoutTrailing(url.pathname, "/")
     url.pathname = path.endsWith(PATH) ? path : path + PATH
     return url
   } catch {

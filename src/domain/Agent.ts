@@ -6,25 +6,30 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, INSTRUCTION_CHARS, Name, NAME_CHARS, text } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
+import { withoutTrailing } from "./Text.ts"
 
 /** The agent that always exists and answers what no binding claims. */
 export const MAIN_AGENT = "main"
 
 const VALID_AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
-/** Any text to an agent id: trimmed, lower case, foreign characters to `-`, at most 64; what is left empty is `main`. */
+/**
+ * Returns the agent id that a text means: trimmed, in lower case, foreign characters as `-`, at most 64 characters.
+ * Returns `main` if nothing is left. Only the first NAME_CHARS characters count.
+ */
 export const normalizeAgentId = (input: string): string => {
-  const trimmed = input.trim()
+  const trimmed = input.trim().slice(0, NAME_CHARS)
   if (VALID_AGENT_ID.test(trimmed)) return trimmed
-  const cleaned = trimmed
+  const dashed = trimmed
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 64)
+    .replace(/^-+/, "")
+  const cleaned = withoutTrailing(dashed, "-").slice(0, 64)
   return cleaned === "" ? MAIN_AGENT : cleaned
 }
 
@@ -101,7 +106,7 @@ const create = Rpc.make("agents.create", {
     ...settings,
   },
   success: Agent,
-  error: Schema.Union([AgentExists, StorageUnavailable]),
+  error: Schema.Union([AgentExists, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Makes an agent. Without an id, one is made from the name.")

@@ -6,6 +6,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
 import { ID_CHARS, text } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
@@ -58,7 +59,7 @@ const set = Rpc.make("bindings.set", {
   },
   /** A binding with the same agent, key and value is replaced. */
   success: Binding,
-  error: Schema.Union([AgentNotFound, BindingUnreachable, StorageUnavailable]),
+  error: Schema.Union([AgentNotFound, BindingUnreachable, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(

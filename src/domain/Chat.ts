@@ -5,13 +5,14 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
-import { Id, RUN_MS, SessionKey } from "./Bounds.ts"
+import { Id, SessionKey } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
+import { LimitReached } from "./Limits.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
 import { OpenRun, Run } from "./Run.ts"
-import { routeFields, SessionConflict, SessionExpectation } from "./Session.ts"
+import { routeFields } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
@@ -48,8 +49,8 @@ export const SendError = Schema.Union([
   /** Of the commands `/new` and `/reset`, which need `operator.admin` as `sessions.reset` does. */
   Forbidden,
   IdempotencyConflict,
+  LimitReached,
   SessionBusy,
-  SessionConflict,
   ShuttingDown,
   StorageUnavailable,
 ])
@@ -66,10 +67,6 @@ export const SendPayload = Schema.Struct({
   idempotencyKey: Schema.optionalKey(Id),
   /** False: the agent gets the text also where it is a command, such as `/stop`. */
   commands: Schema.optionalKey(Schema.Boolean),
-  /** Ends the run this long after its acceptance, whether it waits or runs. What it has said stays. Left out: never. */
-  timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
-  /** The send is accepted only if the session is like this. A send that is repeated is not asked again. */
-  expected: Schema.optionalKey(SessionExpectation),
 })
 export type SendPayload = typeof SendPayload.Type
 
@@ -120,7 +117,7 @@ const inject = Rpc.make("chat.inject", {
     idempotencyKey: Schema.optionalKey(Id),
   },
   success: Message,
-  error: Schema.Union([AgentNotFound, IdempotencyConflict, StorageUnavailable]),
+  error: Schema.Union([AgentNotFound, IdempotencyConflict, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Adds a message to a transcript without a run. The session is made if it does not exist.")

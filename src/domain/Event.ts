@@ -57,7 +57,8 @@ export const KeptEvent = Schema.TaggedUnion({
   },
   AgentChanged: { agent: Agent },
   AgentRemoved: { agentId: Schema.String },
-  BindingsChanged: { bindings: Schema.Array(Binding) },
+  /** The change, not the list. A binding of `set` replaces the one with the same agent, key and value in its place. */
+  BindingsChanged: { set: Schema.Array(Binding), removed: Schema.Array(Binding) },
   /** `isNew`: the document was not there before. */
   MemoryChanged: { document: Document, isNew: Schema.Boolean },
   MemoryRemoved: { id: Schema.String },

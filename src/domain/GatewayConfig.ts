@@ -50,7 +50,8 @@ export const GatewaySettings = Schema.Struct({
   ),
   basePath: option(
     Schema.String.check(
-      Schema.isPattern(/^(\/(?!\.{1,2}(\/|$))[\w.~-]+)*$/, {
+      // No segment is `.` or `..`.
+      Schema.isPattern(/^(\/(\.{0,2}[\w~-][\w.~-]*|\.{3}[\w.~-]*))*$/, {
         expected: "a path such as /causeway, without a slash at its end",
       }),
     ),

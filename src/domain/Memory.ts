@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { DOCUMENT_CHARS, EpochMillis, text } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
@@ -73,7 +74,7 @@ const write = Rpc.make("memory.write", {
     create: Schema.optionalKey(Schema.Boolean),
   },
   success: Document,
-  error: Schema.Union([DocumentExists, MemoryUnavailable]),
+  error: Schema.Union([DocumentExists, LimitReached, MemoryUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Writes a document of the memory folder as a whole.")

@@ -21,9 +21,16 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   missingScope: Scope,
 }) {}
 
-/** The connection sent more than its share. Nothing was done; `retryAfterMs` says when to try again. */
+/** The connection, or its principal over all connections, asked for more than its share. Nothing was done; `retryAfterMs` says when to try again. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
-  limit: Schema.Literals(["messages-per-second", "calls-in-flight"]),
+  limit: Schema.Literals([
+    "messages-per-second",
+    "calls-in-flight",
+    "principal-calls",
+    "subscriptions",
+    "http-requests",
+    "bytes-in-flight",
+  ]),
   retryAfterMs: Schema.Finite,
 }) {}
 

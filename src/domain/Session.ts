@@ -17,6 +17,7 @@ import {
   SessionKey,
   text,
 } from "./Bounds.ts"
+import { LimitReached } from "./Limits.ts"
 import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
@@ -54,8 +55,6 @@ export const Session = Schema.Struct({
   contextTokens: Schema.Int,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
-  /** When its transcript was last emptied; left out: never. */
-  emptiedAt: Schema.optionalKey(EpochMillis),
 }).annotate({ identifier: "Session" })
 export type Session = typeof Session.Type
 
@@ -76,39 +75,6 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
   sessionKey: Schema.String,
 }) {}
-
-/** What a client has seen of a session. A change that carries it is made only if all of it still holds. */
-export const SessionExpectation = Schema.Struct({
-  createdAt: Schema.optionalKey(EpochMillis),
-  /** Null: it was never emptied. */
-  emptiedAt: Schema.optionalKey(Schema.NullOr(EpochMillis)),
-  updatedAt: Schema.optionalKey(EpochMillis),
-  /** The id of the newest message; null: the transcript is empty. */
-  lastMessageId: Schema.optionalKey(Schema.NullOr(Schema.Int)),
-}).annotate({ identifier: "SessionExpectation" })
-export type SessionExpectation = typeof SessionExpectation.Type
-
-/** Which session is expected, whatever has been said in it since. */
-export const identityOf = ({ createdAt, emptiedAt }: SessionExpectation): SessionExpectation => ({
-  ...(createdAt !== undefined && { createdAt }),
-  ...(emptiedAt !== undefined && { emptiedAt }),
-})
-
-/** The session is not as the client expects it. Nothing was done. */
-export class SessionConflict extends Schema.TaggedError<SessionConflict>()("SessionConflict", {
-  sessionKey: Schema.String,
-}) {}
-
-/** Whether the session is as expected; `undefined`: there is no such session. */
-export const isAsExpected = (
-  { createdAt, emptiedAt, lastMessageId, updatedAt }: SessionExpectation,
-  session: Session | undefined,
-  newestMessageId: () => number | null,
-): boolean =>
-  (createdAt === undefined || createdAt === session?.createdAt) &&
-  (emptiedAt === undefined || emptiedAt === (session?.emptiedAt ?? null)) &&
-  (updatedAt === undefined || updatedAt === session?.updatedAt) &&
-  (lastMessageId === undefined || lastMessageId === newestMessageId())
 
 /** The cursor is not one that `sessions.list` gave for this sort. */
 export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorInvalid", { cursor: Schema.String }) {}
@@ -198,35 +164,31 @@ const create = Rpc.make("sessions.create", {
     ...settings,
   },
   success: Session,
-  error: Schema.Union([SessionExists, AgentNotFound, StorageUnavailable]),
+  error: Schema.Union([SessionExists, AgentNotFound, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Makes a session. Not needed before sending: a send makes the session that it goes to.")
 
-const expected = Schema.optionalKey(SessionExpectation)
-
-const ChangeError = Schema.Union([SessionNotFound, SessionConflict, StorageUnavailable])
-
 const patch = Rpc.make("sessions.patch", {
-  payload: { key: SessionKey, ...settings, expected },
+  payload: { key: SessionKey, ...settings },
   success: Session,
-  error: ChangeError,
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Changes the given settings of a session; what is left out stays.")
 
 const reset = Rpc.make("sessions.reset", {
-  payload: { key: SessionKey, expected },
+  payload: { key: SessionKey },
   success: Schema.Struct({ removedMessages: Schema.Int }),
-  error: ChangeError,
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Aborts what runs or waits and empties the transcript.")
 
 const remove = Rpc.make("sessions.delete", {
-  payload: { key: SessionKey, expected },
+  payload: { key: SessionKey },
   success: Schema.Struct({ removedMessages: Schema.Int }),
-  error: ChangeError,
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Aborts what runs or waits and removes the session with its transcript.")

@@ -14,6 +14,13 @@ export const cut = (text: string, max: number): string => {
 /** Returns the text cut by `cut`, with an ellipsis where something is missing. */
 export const shortened = (text: string, max: number): string => (text.length <= max ? text : `${cut(text, max)}…`)
 
+/** Returns the text without the given character at its end. A pattern such as `-+$` takes quadratic time. */
+export const withoutTrailing = (text: string, character: string): string => {
+  let end = text.length
+  while (end > 0 && text[end - 1] === character) end--
+  return text.slice(0, end)
+}
+
 const replaceHalves = (json: unknown): unknown => {
   if (typeof json === "string") return json.toWellFormed()
   if (Array.isArray(json)) return json.map(replaceHalves)

@@ -6,9 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type Acceptance, IdempotencyConflict, SessionBusy } from "../domain/Chat.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
-import { SessionConflict, type SessionExpectation } from "../domain/Session.ts"
 import { type Change, Events } from "./Events.ts"
+import { OpenRuns } from "./OpenRuns.ts"
+import * as SessionLimit from "./SessionLimit.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { Transcript } from "./Transcript.ts"
 import type { NewTurn } from "./TurnRows.ts"
@@ -19,14 +21,14 @@ export interface Sent {
   readonly session: NewSession
   readonly principal: Principal
   readonly text: string
-  readonly deadlineAt?: number | undefined
-  readonly expected?: SessionExpectation | undefined
 }
 
-export type Answer = Result.Result<Acceptance, IdempotencyConflict | SessionBusy | SessionConflict>
+export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy>
 
 export const make = Effect.gen(function* () {
-  const { runs: limit } = yield* GatewayConfig
+  const { limits, runs: limit } = yield* GatewayConfig
+  const tooManySessions = yield* SessionLimit.make
+  const open = yield* OpenRuns
   const events = yield* Events
   const transcript = yield* Transcript
 
@@ -41,9 +43,9 @@ export const make = Effect.gen(function* () {
     return Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position })
   }
 
-  const turnOf = ({ deadlineAt, principal, runId, session, text }: Sent): NewTurn => {
+  const turnOf = ({ principal, runId, session, text }: Sent): NewTurn => {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
-    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
+    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq }
   }
 
   const accepted = ({ agentId, runId, sessionKey }: NewTurn): Answer =>
@@ -57,10 +59,13 @@ export const make = Effect.gen(function* () {
       const known = repeated(sent)
       if (known !== undefined) return [known, []]
       const { key: sessionKey } = sent.session
-      if (!transcript.isExpected(sessionKey, sent.expected))
-        return [Result.fail(new SessionConflict({ sessionKey })), []]
       const waiting = transcript.turns.waiting(sessionKey)
       if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
+      const tooMany =
+        open.waiting() >= limits.queuedRuns
+          ? LimitReached.of("queuedRuns", limits.queuedRuns)
+          : tooManySessions(sessionKey)
+      if (tooMany !== undefined) return [Result.fail(tooMany), []]
       const turn = { ...turnOf(sent), text: part, message: sent.text }
       return [accepted(turn), transcript.accept(sent.session, turn)]
     },

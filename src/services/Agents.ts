@@ -10,8 +10,10 @@ import * as Schema from "effect/Schema"
 import type { DatabaseSync } from "node:sqlite"
 import { Agent, AgentExists, AgentNotFound, AgentProtected, MAIN_AGENT, normalizeAgentId } from "../domain/Agent.ts"
 import type { KeptEvent } from "../domain/Event.ts"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
-import { bindingsChanged } from "./Bindings.ts"
+import { removeBindingsTo } from "./Bindings.ts"
 import { Events } from "./Events.ts"
 import { Sqlite } from "./Sqlite.ts"
 
@@ -25,17 +27,18 @@ export class Agents extends Context.Service<
     get(id: string): Effect.Effect<Agent, AgentNotFound>
     create(
       agent: AgentChanges & { readonly id?: string; readonly name: string },
-    ): Effect.Effect<Agent, AgentExists | StorageUnavailable>
+    ): Effect.Effect<Agent, AgentExists | LimitReached | StorageUnavailable>
     update(id: string, changes: AgentChanges): Effect.Effect<Agent, AgentNotFound | StorageUnavailable>
     /** Removes the agent and its bindings; answers how many bindings went. */
     remove(id: string): Effect.Effect<number, AgentNotFound | AgentProtected | StorageUnavailable>
   }
 >()("causeway/services/Agents") {
-  static readonly layer: Layer.Layer<Agents, StorageUnavailable, Events | Sqlite> = Layer.effect(
+  static readonly layer: Layer.Layer<Agents, StorageUnavailable, Events | GatewayConfig | Sqlite> = Layer.effect(
     Agents,
     Effect.gen(function* () {
       const { db } = yield* Sqlite
       const events = yield* Events
+      const { agents: max } = (yield* GatewayConfig).limits
       const agents = new Map<string, Agent>()
       yield* events.observe(({ event }) => {
         if (event._tag === "AgentChanged") agents.set(event.agent.id, event.agent)
@@ -59,8 +62,10 @@ export class Agents extends Context.Service<
           createdAt: now,
           updatedAt: now,
         }
-        const answer = yield* events.commit<Result.Result<Agent, AgentExists>>((db) => {
+        const answer = yield* events.commit<Result.Result<Agent, AgentExists | LimitReached>>((db) => {
           if (stored(db, agent.id) !== undefined) return [Result.fail(new AgentExists({ agentId: agent.id })), []]
+          if (agent.id !== MAIN_AGENT && countOthers(db) >= max)
+            return [Result.fail(LimitReached.of("agents", max)), []]
           write(db, agent)
           return [Result.succeed(agent), [agentChanged(agent)]]
         })
@@ -87,15 +92,16 @@ export class Agents extends Context.Service<
           if (db.prepare("DELETE FROM agents WHERE id = ?").run(id).changes === 0) {
             return [Result.fail(new AgentNotFound({ agentId: id })), []]
           }
-          const bindings = Number(db.prepare("DELETE FROM bindings WHERE agent_id = ?").run(id).changes)
-          const removed: KeptEvent = { _tag: "AgentRemoved", agentId: id }
-          return [Result.succeed(bindings), bindings === 0 ? [removed] : [bindingsChanged(db), removed]]
+          const bindings = removeBindingsTo(db, id)
+          return [Result.succeed(bindings.count), [...bindings.events, { _tag: "AgentRemoved", agentId: id }]]
         })
         return yield* Effect.fromResult(answer)
       })
 
       if (!agents.has(MAIN_AGENT)) {
-        yield* create({ id: MAIN_AGENT, name: "Main" }).pipe(Effect.catchTag("AgentExists", Effect.die))
+        yield* create({ id: MAIN_AGENT, name: "Main" }).pipe(
+          Effect.catchTag(["AgentExists", "LimitReached"], Effect.die),
+        )
       }
 
       return Agents.of({ all: () => [...agents.values()], get, create, update, remove })
@@ -124,6 +130,9 @@ const stored = (db: DatabaseSync, id: string): Agent | undefined => {
   const row = db.prepare(`SELECT ${COLUMNS} FROM agents WHERE id = ?`).get(id)
   return row === undefined ? undefined : decode(row)
 }
+
+const countOthers = (db: DatabaseSync): number =>
+  Number(db.prepare("SELECT count(*) AS n FROM agents WHERE id <> ?").get(MAIN_AGENT)?.["n"])
 
 const write = (db: DatabaseSync, agent: Agent): void => {
   db.prepare(

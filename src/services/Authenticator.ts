@@ -195,8 +195,11 @@ const asAsked = (holder: Principal, { device, role, scopes = holder.scopes }: Cr
   ...(device !== undefined && { id: device.deviceId, deviceId: device.deviceId }),
 })
 
-/** Of equal length whatever the secret, as comparing in constant time asks for. */
-const digest = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret), "buffer")
+/**
+ * Of equal length whatever the secret, as comparing in constant time asks for. Without the line end that a client has
+ * read from a file: configured secrets have none.
+ */
+const digest = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
 
 const digests = ({ password, token }: ConfiguredSecrets) => ({
   token: token && digest(token),

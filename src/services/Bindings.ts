@@ -10,6 +10,8 @@ import * as Schema from "effect/Schema"
 import type { DatabaseSync } from "node:sqlite"
 import { AgentNotFound } from "../domain/Agent.ts"
 import { Binding, BindingUnreachable } from "../domain/Binding.ts"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import { inOrder } from "../domain/Routing.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import { Events } from "./Events.ts"
@@ -23,27 +25,31 @@ export class Bindings extends Context.Service<
     /** Left out: the default binding (`default`, `*`), the tier of its key, priority 0. */
     set(
       binding: { readonly agentId: string } & Partial<Omit<Binding, "agentId">>,
-    ): Effect.Effect<Binding, AgentNotFound | BindingUnreachable | StorageUnavailable>
+    ): Effect.Effect<Binding, AgentNotFound | BindingUnreachable | LimitReached | StorageUnavailable>
     remove(binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">): Effect.Effect<boolean, StorageUnavailable>
   }
 >()("causeway/services/Bindings") {
-  static readonly layer: Layer.Layer<Bindings, never, Events | Sqlite> = Layer.effect(
+  static readonly layer: Layer.Layer<Bindings, never, Events | GatewayConfig | Sqlite> = Layer.effect(
     Bindings,
     Effect.gen(function* () {
       const { db } = yield* Sqlite
       const events = yield* Events
-      let bindings: ReadonlyArray<Binding> = []
+      const { bindings: max } = (yield* GatewayConfig).limits
+      const bindings = new BindingList()
       yield* events.observe(({ event }) => {
-        if (event._tag === "BindingsChanged") bindings = event.bindings
+        if (event._tag === "BindingsChanged") bindings.apply(event)
       })
-      bindings = bindingsOf(db)
+      bindings.apply({ set: stored(db), removed: [] })
 
       const set = Effect.fn("Bindings.set")(function* (given: Parameters<Bindings["Service"]["set"]>[0]) {
         const binding = withDefaults(given)
         if (binding.tier !== tierOf[binding.matchKey]) return yield* new BindingUnreachable(binding)
-        const answer = yield* events.commit<Result.Result<Binding, AgentNotFound>>((db) => {
+        const answer = yield* events.commit<Result.Result<Binding, AgentNotFound | LimitReached>>((db) => {
           if (db.prepare("SELECT 1 FROM agents WHERE id = ?").get(binding.agentId) === undefined) {
             return [Result.fail(new AgentNotFound({ agentId: binding.agentId })), []]
+          }
+          if (find(db, binding) === undefined && count(db) >= max) {
+            return [Result.fail(LimitReached.of("bindings", max)), []]
           }
           const { changes } = db
             .prepare(
@@ -51,7 +57,7 @@ export class Bindings extends Context.Service<
                ON CONFLICT DO UPDATE SET priority = excluded.priority WHERE priority <> excluded.priority`,
             )
             .run(binding.agentId, binding.tier, binding.matchKey, binding.matchValue, binding.priority)
-          return [Result.succeed(binding), changes === 0 ? [] : [bindingsChanged(db)]]
+          return [Result.succeed(binding), changes === 0 ? [] : [changed({ set: [binding] })]]
         })
         return yield* Effect.fromResult(answer)
       })
@@ -60,14 +66,18 @@ export class Bindings extends Context.Service<
         binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">,
       ) {
         return yield* events.commit((db) => {
-          const { changes } = db
-            .prepare("DELETE FROM bindings WHERE agent_id = ? AND match_key = ? AND match_value = ?")
-            .run(binding.agentId, binding.matchKey, binding.matchValue)
-          return [changes > 0, changes === 0 ? [] : [bindingsChanged(db)]]
+          const before = find(db, binding)
+          if (before === undefined) return [false, []]
+          db.prepare("DELETE FROM bindings WHERE agent_id = ? AND match_key = ? AND match_value = ?").run(
+            binding.agentId,
+            binding.matchKey,
+            binding.matchValue,
+          )
+          return [true, [changed({ removed: [before] })]]
         })
       })
 
-      return Bindings.of({ all: () => bindings, set, remove })
+      return Bindings.of({ all: () => bindings.inOrder, set, remove })
     }),
   )
 }
@@ -82,19 +92,55 @@ const withDefaults = ({
   priority = 0,
 }: { readonly agentId: string } & Partial<Binding>): Binding => ({ agentId, tier, matchKey, matchValue, priority })
 
+type Key = Pick<Binding, "agentId" | "matchKey" | "matchValue">
+
+/** The bindings in memory. The order is made when it is asked for: a thousand changes in a row cost one sort. */
+class BindingList {
+  readonly #byKey = new Map<string, Binding>()
+  #inOrder: ReadonlyArray<Binding> | undefined
+
+  get inOrder(): ReadonlyArray<Binding> {
+    this.#inOrder ??= inOrder([...this.#byKey.values()])
+    return this.#inOrder
+  }
+
+  apply({ removed, set }: Changes): void {
+    for (const binding of set) this.#byKey.set(keyOf(binding), binding)
+    for (const binding of removed) this.#byKey.delete(keyOf(binding))
+    this.#inOrder = undefined
+  }
+}
+
+const keyOf = ({ agentId, matchKey, matchValue }: Key): string => JSON.stringify([agentId, matchKey, matchValue])
+
+interface Changes {
+  readonly set: ReadonlyArray<Binding>
+  readonly removed: ReadonlyArray<Binding>
+}
+
+const changed = ({ removed = [], set = [] }: Partial<Changes>) => ({ _tag: "BindingsChanged", set, removed }) as const
+
+const COLUMNS = "agent_id AS agentId, tier, match_key AS matchKey, match_value AS matchValue, priority"
+
 const decodeRows = Schema.decodeUnknownSync(Schema.Array(Binding))
 
-const bindingsOf = (db: DatabaseSync): ReadonlyArray<Binding> =>
-  inOrder(
-    decodeRows(
-      db
-        .prepare(
-          `SELECT agent_id AS agentId, tier, match_key AS matchKey, match_value AS matchValue, priority
-           FROM bindings ORDER BY rowid`,
-        )
-        .all(),
-    ),
-  )
+const stored = (db: DatabaseSync): ReadonlyArray<Binding> =>
+  decodeRows(db.prepare(`SELECT ${COLUMNS} FROM bindings ORDER BY rowid`).all())
 
-/** The event that tells how the bindings stand within the running transaction. */
-export const bindingsChanged = (db: DatabaseSync) => ({ _tag: "BindingsChanged", bindings: bindingsOf(db) }) as const
+const find = (db: DatabaseSync, { agentId, matchKey, matchValue }: Key): Binding | undefined =>
+  decodeRows(
+    db
+      .prepare(`SELECT ${COLUMNS} FROM bindings WHERE agent_id = ? AND match_key = ? AND match_value = ?`)
+      .all(agentId, matchKey, matchValue),
+  )[0]
+
+const count = (db: DatabaseSync): number => Number(db.prepare("SELECT count(*) AS n FROM bindings").get()?.["n"])
+
+/** Removes the bindings to an agent within the running transaction. Returns how many, with the event that tells it. */
+export const removeBindingsTo = (db: DatabaseSync, agentId: string) => {
+  const removed = decodeRows(
+    db.prepare(`SELECT ${COLUMNS} FROM bindings WHERE agent_id = ? ORDER BY rowid`).all(agentId),
+  )
+  db.prepare("DELETE FROM bindings WHERE agent_id = ?").run(agentId)
+  return { count: removed.length, events: removed.length === 0 ? [] : [changed({ removed })] }
+}

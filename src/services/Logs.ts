@@ -17,6 +17,7 @@ import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { type LogEntry, LogLevel } from "../domain/Log.ts"
 import { shortened } from "../domain/Text.ts"
 import { Events } from "./Events.ts"
+import { asJson, asLine } from "./LogLine.ts"
 import { redact } from "./Redaction.ts"
 
 /** Entries that are remembered. */
@@ -143,9 +144,3 @@ const sentence = (message: unknown, facts: Record<string, unknown>, cause: Cause
 
 const bounded = (text: string): string =>
   text.length <= ENTRY_CHARS ? text : `${shortened(text, ENTRY_CHARS)} (${text.length} characters)`
-
-const asJson = ({ at, level, source, message }: LogEntry): string =>
-  JSON.stringify({ at: new Date(at).toISOString(), level, source, message })
-
-const asLine = ({ at, level, source, message }: LogEntry): string =>
-  `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${source}: ${message}`

@@ -14,6 +14,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { difference, type Difference, isNothing } from "../domain/Difference.ts"
 import type { KeptEvent } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import {
   Document,
   type DocumentContent,
@@ -39,7 +40,7 @@ export class Memory extends Context.Service<
       id: string,
       content: string,
       options?: { readonly create?: boolean | undefined },
-    ): Effect.Effect<Document, DocumentExists | MemoryUnavailable>
+    ): Effect.Effect<Document, DocumentExists | LimitReached | MemoryUnavailable>
   }
 >()("causeway/services/Memory") {
   /** The documents of `folder`, which is made if it is missing. */
@@ -51,7 +52,7 @@ export class Memory extends Context.Service<
       Effect.gen(function* () {
         const { db } = yield* Sqlite
         const events = yield* Events
-        const { monitorIntervalMs } = yield* GatewayConfig
+        const { limits, monitorIntervalMs } = yield* GatewayConfig
         const documents = yield* MemoryFolder.make(folder)
         let told = lastTold(db)
         /** Between looking and telling nobody else writes: what is told is never older than what was told before. */
@@ -84,6 +85,9 @@ export class Memory extends Context.Service<
           content: string,
           options: { readonly create?: boolean | undefined } = {},
         ) {
+          if (!told.has(id) && told.size >= limits.documents) {
+            return yield* LimitReached.of("documents", limits.documents)
+          }
           const document = yield* documents.write(id, content, options.create === true)
           // The document is written, whether or not it can be told now: if not, the next comparison tells it.
           yield* Effect.ignore(tell(new Map([...told, [id, document]]), id))

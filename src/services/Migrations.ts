@@ -13,7 +13,7 @@ import devices from "./migrations/0004_devices.ts"
 import turnDigests from "./migrations/0005_turn_digests.ts"
 import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
 import commandReplies from "./migrations/0007_command_replies.ts"
-import sessionGenerations from "./migrations/0008_session_generations.ts"
+import bindingChanges from "./migrations/0008_binding_changes.ts"
 import { isBusy } from "./SqliteError.ts"
 
 export const TABLE = "causeway_migrations"
@@ -26,7 +26,7 @@ const steps = {
   "0005_turn_digests": turnDigests,
   "0006_unanswered_messages": unansweredMessages,
   "0007_command_replies": commandReplies,
-  "0008_session_generations": sessionGenerations,
+  "0008_binding_changes": bindingChanges,
 }
 
 /** The newest version that this program knows. */

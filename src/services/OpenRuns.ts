@@ -69,6 +69,7 @@ class Runs {
   readonly #open = new Map<string, Entry>()
   readonly #followers = new Map<string, Set<RunFollower>>()
   readonly #said: Events["Service"]["said"]
+  #waiting = 0
 
   constructor(said: Events["Service"]["said"]) {
     this.#said = said
@@ -91,9 +92,7 @@ class Runs {
   }
 
   get waiting(): number {
-    let waiting = 0
-    for (const { begun } of this.#open.values()) if (!begun) waiting++
-    return waiting
+    return this.#waiting
   }
 
   ended(runId: string): Effect.Effect<void> {
@@ -104,6 +103,7 @@ class Runs {
   accepted({ agentId, runId, sessionKey }: OfRun): void {
     const ended = Deferred.makeUnsafe<void>()
     this.#open.set(runId, { runId, sessionKey, agentId, begun: false, ended })
+    this.#waiting++
   }
 
   apply(item: Positioned): void {
@@ -133,6 +133,8 @@ class Runs {
     if (event._tag === "RunAccepted") return this.accepted(event)
     const run = this.#open.get(runId)
     if (run === undefined) return
+    // A run that was cut off is begun again.
+    if ((event._tag === "RunStarted" || event._tag === "RunEnded") && !run.begun) this.#waiting--
     if (event._tag === "RunStarted") run.begun = true
     if (event._tag === "RunEnded") {
       this.#open.delete(runId)

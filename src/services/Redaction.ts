@@ -4,13 +4,12 @@
  */
 const HIDDEN = "<redacted>"
 
-/** Ends of names: `access_token` and `clientSecret` are meant, too. */
-const NAMES = "token|secret|password|api[_-]?key"
-
+/** The names are ends of names: `access_token` and `clientSecret` are meant, too. */
 const byPlace: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b(bearer|basic)\s+[\w.~+/-]{8,}=*/gi, `$1 ${HIDDEN}`],
-  [new RegExp(`(${NAMES})=[^\\s&"'<>,;]+`, "gi"), `$1=${HIDDEN}`],
-  [new RegExp(`((?:${NAMES})["']\\s*:\\s*)(["'])(?:(?!\\2).)*\\2`, "gi"), `$1$2${HIDDEN}$2`],
+  [/(token|secret|password|api[_-]?key)=[^\s&"'<>,;]+/gi, `$1=${HIDDEN}`],
+  [/((?:token|secret|password|api[_-]?key)["']\s*:\s*)"[^"\n]*"/gi, `$1"${HIDDEN}"`],
+  [/((?:token|secret|password|api[_-]?key)["']\s*:\s*)'[^'\n]*'/gi, `$1'${HIDDEN}'`],
 ]
 
 /** Shorter values are too common in plain text: hiding them would make the log unreadable and give them away. */

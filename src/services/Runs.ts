@@ -22,20 +22,21 @@ import {
 import * as ChatCommand from "../domain/ChatCommand.ts"
 import type { Positioned } from "../domain/Event.ts"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { LimitReached } from "../domain/Limits.ts"
 import type { Message } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { ShuttingDown } from "../domain/Refusal.ts"
 import type { Run } from "../domain/Run.ts"
-import type { RunError } from "../domain/RunError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import * as Acceptances from "./Acceptances.ts"
 import type { Agents } from "./Agents.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
-import * as RunDeadlines from "./RunDeadlines.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { SessionEntity } from "./SessionEntity.ts"
+import type { SessionIndex } from "./SessionIndex.ts"
+import * as SessionLimit from "./SessionLimit.ts"
 import type { NewSession } from "./SessionRows.ts"
 import { defaultSettings, type SessionAddress, Sessions } from "./Sessions.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -51,8 +52,6 @@ export class Runs extends Context.Service<
     stream(send: SendPayload, principal: Principal): Stream.Stream<StreamItem, SendError>
     /** Ends one run, or all that run and wait in the session; answers which were ended. */
     abort(sessionKey: string, runId?: string): Effect.Effect<ReadonlyArray<string>, StorageUnavailable>
-    /** Makes a change that ends the turns of the session, and then stops the one that runs. */
-    ending<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
     get(runId: string): Effect.Effect<Run, RunNotFound>
     /** The run as it stands at its end, or when the time is up. */
     wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound>
@@ -61,7 +60,7 @@ export class Runs extends Context.Service<
       readonly text: string
       readonly role: "assistant" | "system" | "user"
       readonly idempotencyKey?: string | undefined
-    }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | StorageUnavailable>
+    }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | LimitReached | StorageUnavailable>
     readonly counts: () => { readonly running: number; readonly waiting: number; readonly limit: number }
     /**
      * Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. Runs that the stop cuts
@@ -74,7 +73,16 @@ export class Runs extends Context.Service<
   static readonly layer: Layer.Layer<
     Runs,
     never,
-    Agents | Events | GatewayConfig | OpenRuns | RunLimits | Sessions | Sharding.Sharding | Sqlite | Transcript
+    | Agents
+    | Events
+    | GatewayConfig
+    | OpenRuns
+    | RunLimits
+    | SessionIndex
+    | Sessions
+    | Sharding.Sharding
+    | Sqlite
+    | Transcript
   > = Layer.effect(
     Runs,
     Effect.suspend(() => make),
@@ -94,6 +102,7 @@ const newSession = (key: string, agentId: string, send: SendPayload, createdAt: 
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
   const acceptances = yield* Acceptances.make
+  const tooManySessions = yield* SessionLimit.make
   const events = yield* Events
   const limits = yield* RunLimits
   const open = yield* OpenRuns
@@ -120,22 +129,10 @@ const make = Effect.gen(function* () {
     const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
     const runId = send.idempotencyKey ?? randomUUID()
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
-    const { expected, text, timeoutMs } = send
-    const deadlineAt = timeoutMs === undefined ? undefined : session.createdAt + timeoutMs
-    const sent = { runId, session, principal, text, deadlineAt, expected }
+    const sent = { runId, session, principal, text: send.text }
     const command = send.commands === false ? undefined : ChatCommand.parse(send.text)
-    const taken =
-      command === undefined
-        ? Effect.flatMap(
-            events.commit(() => acceptances.take(sent)),
-            Effect.fromResult,
-          )
-        : runCommand(command, sent)
-    if (deadlineAt === undefined) return yield* taken
-    const watched = Effect.tap(taken, ({ duplicate }) =>
-      duplicate ? Effect.void : watch({ runId, sessionKey, deadlineAt }),
-    )
-    return yield* Effect.uninterruptible(watched)
+    if (command !== undefined) return yield* runCommand(command, sent)
+    return yield* Effect.fromResult(yield* events.commit(() => acceptances.take(sent)))
   })
 
   const toRun = (turn: TurnRow): Run => {
@@ -199,31 +196,15 @@ const make = Effect.gen(function* () {
       }),
     )
 
-  /** An actor of this process can be reached, and takes any number of calls. */
-  const end = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
-    actorOf(sessionKey)
-      .abort(which)
-      .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
-
-  const hasOpen = (sessionKey: string) => read(() => transcript.turns.open(sessionKey).length > 0)
-
   const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
-    if (!(yield* hasOpen(sessionKey))) return []
-    return yield* end(sessionKey, runId === undefined ? {} : { runId })
+    const some = yield* read(() => transcript.turns.open(sessionKey).length > 0)
+    if (!some) return []
+    const named = runId === undefined ? {} : { runId }
+    // An actor of this process can be reached, and takes any number of calls.
+    return yield* actorOf(sessionKey)
+      .abort(named)
+      .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
   })
-
-  const ending = Effect.fn("Runs.ending")(<A, E>(sessionKey: string, change: Effect.Effect<A, E>) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const some = yield* hasOpen(sessionKey)
-        const answer = yield* restore(change)
-        if (some) yield* end(sessionKey, {})
-        return answer
-      }),
-    ),
-  )
-
-  const watch = yield* RunDeadlines.make(({ runId, sessionKey }, error) => end(sessionKey, { runId, error }))
 
   const runCommand = yield* ChatCommands.make(abort)
 
@@ -231,12 +212,15 @@ const make = Effect.gen(function* () {
     const { idempotencyKey, role, sessionKey, text } = message
     const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor({ key: sessionKey })).agentId
     const at = yield* Clock.currentTimeMillis
-    const added = yield* events.commit((): Change<Message> => {
+    const added = yield* events.commit((): Change<Message | LimitReached> => {
       const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
       if (known !== undefined) return [known, []]
+      const tooMany = tooManySessions(sessionKey)
+      if (tooMany !== undefined) return [tooMany, []]
       const session = newSession(sessionKey, agentId, { text }, at)
       return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
     })
+    if (added instanceof LimitReached) return yield* added
     if (added.sessionKey === sessionKey && added.text.toWellFormed() === text.toWellFormed() && added.role === role)
       return added
     if (idempotencyKey === undefined) return added
@@ -247,7 +231,6 @@ const make = Effect.gen(function* () {
     accept,
     stream,
     abort,
-    ending,
     get,
     wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
       yield* get(runId)

@@ -15,23 +15,34 @@ const loopback = ["127.0.0.0/8", "::1"].map(parseRange).filter((range): range is
 
 const isLoopback = (host: string): boolean => host.toLowerCase() === "localhost" || isWithin(loopback, host)
 
-export const checkSecrets = Effect.fnUntraced(function* (
-  host: string,
-  { auth, password, token }: Pick<GatewaySettings, "auth" | "password" | "token">,
-) {
-  if (auth === "none") return
-  for (const [name, secret] of [
-    ["token", token],
-    ["password", password],
-  ] as const) {
-    if (secret === undefined) continue
-    const { length } = Redacted.value(secret)
-    if (length >= SHORTEST_SECRET) continue
-    const problem = `the ${name} has ${length} characters, which a program can guess`
-    const remedy = `take ${SHORTEST_SECRET} characters or more, e.g. by \`openssl rand -hex 32\``
-    if (!isLoopback(host)) {
-      return yield* new StartupError({ problem: `${problem}, and other machines reach ${host}`, remedy })
-    }
+export interface Weakness {
+  readonly problem: string
+  readonly remedy: string
+  /** Other machines reach the gateway, so it does not start. */
+  readonly isFatal: boolean
+}
+
+type Secrets = Pick<GatewaySettings, "auth" | "password" | "token">
+
+/** The secrets that are too short. */
+export const weaknesses = (host: string, { auth, password, token }: Secrets): ReadonlyArray<Weakness> =>
+  Object.entries({ token, password }).flatMap(([name, secret]) => {
+    const length = secret === undefined ? SHORTEST_SECRET : Redacted.value(secret).length
+    if (auth === "none" || length >= SHORTEST_SECRET) return []
+    const isFatal = !isLoopback(host)
+    return [
+      {
+        problem: `the ${name} has ${length} characters, which a program can guess${isFatal ? `, and other machines reach ${host}` : ""}`,
+        remedy: `take ${SHORTEST_SECRET} characters or more, e.g. by \`openssl rand -hex 32\``,
+        isFatal,
+      },
+    ]
+  })
+
+/** Logs a warning for each weakness, or fails with the first that is fatal. */
+export const checkSecrets = Effect.fnUntraced(function* (host: string, secrets: Secrets) {
+  for (const { isFatal, problem, remedy } of weaknesses(host, secrets)) {
+    if (isFatal) return yield* new StartupError({ problem, remedy })
     yield* Effect.logWarning(`${problem}: ${remedy}`)
   }
 })

@@ -76,7 +76,10 @@ export const isHeld = (lockFile: string): boolean => {
  */
 export const hold = Effect.fnUntraced(function* (paths: LockedPaths) {
   const { databaseFile, folder, lockFile } = paths
-  if (!Fs.existsSync(lockFile) && Fs.existsSync(databaseFile)) yield* Effect.sleep(HOLDER_GRACE_MS)
+  if (!Fs.existsSync(lockFile) && Fs.existsSync(databaseFile)) {
+    yield* Effect.logDebug(`${folder} has a database and no lock file: waiting for a gateway that may still run`)
+    yield* Effect.sleep(HOLDER_GRACE_MS)
+  }
   let held: Held = yield* Effect.acquireRelease(
     Effect.try({
       try: () => take(lockFile),

@@ -4,8 +4,10 @@ import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Position } from "../domain/Event.ts"
 import type { Limits } from "../domain/Limits.ts"
+import type { Principal } from "../domain/Principal.ts"
 import type { Authenticator } from "../services/Authenticator.ts"
 import type { Connections } from "../services/Connections.ts"
+import type { Usage } from "./PrincipalUsage.ts"
 import type { Turn } from "./Turn.ts"
 
 export interface ActorHost<Actor> {
@@ -14,6 +16,7 @@ export interface ActorHost<Actor> {
   readonly turn: Turn
   readonly connections: Connections["Service"]
   readonly authenticator: Authenticator["Service"]
+  readonly usageOf: (principal: Principal) => Usage
   /** The newest event position. */
   readonly head: () => Position
   /** Whether the gateway is going down. */

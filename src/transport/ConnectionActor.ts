@@ -1,7 +1,6 @@
 /**
- * The connection actor: one client's socket as a scoped fiber that holds a queue. What came in waits in the queue,
- * bounded: beyond it the socket is not read, so a flood is held by TCP. What goes out waits in the outbox, bounded:
- * beyond it the client is too slow and is closed with the position to resume from. It knows no dialect.
+ * ConnectionActor: one client's socket as a scoped fiber. Inbound frames wait in a bounded queue; beyond it the socket is
+ * not read. Outbound frames wait in a bounded outbox; beyond it the client is closed with the position to resume from.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -22,6 +21,7 @@ import { Heartbeat } from "./Heartbeat.ts"
 import { Inbox } from "./Inbox.ts"
 import type { Merge } from "./Outbox.ts"
 import { PreAuth } from "./PreAuth.ts"
+import type { Usage } from "./PrincipalUsage.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
 import { monotonicMs } from "./Turn.ts"
@@ -32,6 +32,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   readonly arrival: Arrival
   readonly remoteAddress: string
   principal: Principal | undefined = undefined
+  usage: Usage | undefined = undefined
   readonly #host: ActorHost<ConnectionActor>
   readonly #socket: GatewaySocket
   readonly #stream: Socket
@@ -150,12 +151,13 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
   onClose(): void {
     if (!this.#closing && this.#preAuth?.hasSpoken === true) this.#reportRefusal("left without a valid credential")
     this.#closing = true
+    this.#writer.release()
+    this.#inbox?.release()
     this.#fiber?.interruptUnsafe()
     if (this.#preAuth !== undefined) this.#host.onSettled(this)
     this.#host.onGone(this)
   }
 
-  /** Called every now and then: asks a silent client for a sign of life, gives up one that is gone. */
   checkHeartbeat(nowMs: number): void {
     // What a paused client has sent waits in the kernel, unseen.
     if (this.#closing || this.#inbox?.paused === true) return
@@ -170,7 +172,6 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     }
   }
 
-  /** Ends the socket without asking. */
   terminate(): void {
     this.#socket.terminate()
   }
@@ -245,6 +246,7 @@ export class ConnectionActor implements Peer, Connection, SocketReceiver {
     this.principal = principal
     this.#registered?.identify(principal, client, profile)
     if (known) return
+    this.usage = this.#writer.usage = this.#inbox!.usage = this.#host.usageOf(principal)
     this.#socket.raiseFrameLimit(this.#host.limits.frameBytes)
     this.#preAuth?.end()
     this.#preAuth = undefined

@@ -2,7 +2,6 @@
  * One connection's conversation in a foreign dialect, carried out: calls are looked up, limited, decoded and run, and
  * how they end is worded by the dialect (Speech.ts). It knows no wire and no method.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -12,26 +11,21 @@ import type * as RpcServer from "effect/rpc/RpcServer"
 import { type EventFilter, permitted, type Position } from "../domain/Event.ts"
 import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Limits } from "../domain/Limits.ts"
-import { grants, type Principal, RequiredScope, type Scope as PrincipalScope } from "../domain/Principal.ts"
-import { Forbidden, RateLimited, Unauthenticated } from "../domain/Refusal.ts"
+import type { Principal } from "../domain/Principal.ts"
+import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import type { IssuedToken } from "../services/Devices.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import type { Conversation, Fault, Inbound, Ref } from "./Dialect.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
-import type { Method } from "./DialectMethods.ts"
+import { type Method, SUBSCRIBE } from "./DialectMethods.ts"
 import type { Fanout } from "./Fanout.ts"
 import * as Faults from "./Faults.ts"
 import { Following } from "./Following.ts"
 import * as Inquiry from "./Inquiry.ts"
 import { isDeeperThan } from "./JsonDepth.ts"
 import type { LocalCalls } from "./LocalCalls.ts"
-import {
-  decodeSubscription,
-  decodeUnsubscription,
-  encodeError,
-  type MethodCodec,
-  methodCodecs,
-} from "./MethodCodecs.ts"
+import { decodeSubscription, decodeUnsubscription, encodeError, type MethodCodec } from "./MethodCodecs.ts"
+import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
 import { Requests } from "./Requests.ts"
 import type { SharedAnswers } from "./SharedAnswers.ts"
 import { Speech } from "./Speech.ts"
@@ -54,22 +48,9 @@ const BUSY_RETRY_MS = 100
 
 const Done = Effect.void
 
-const SUBSCRIBE = "events.subscribe"
-
 /** One by one. As a rule there is one. */
 const inTurn = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
   all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
-
-/** The scope that is asked for, if the principal lacks it. */
-const missingOf = (principal: Principal | undefined, scope: PrincipalScope | undefined): PrincipalScope | undefined =>
-  scope === undefined || grants(principal?.scopes ?? [], scope) ? undefined : scope
-
-/** What events ask for, however they are asked for. */
-const missingScope = (principal: Principal | undefined): PrincipalScope | undefined =>
-  missingOf(principal, Context.get(methodCodecs.get(SUBSCRIBE)!.rpc.annotations, RequiredScope))
-
-const forbidden = (method: string, missingScope: PrincipalScope): Fault =>
-  Faults.refused(new Forbidden({ method, missingScope }))
 
 export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #host: ExchangeHost
@@ -79,7 +60,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #following: Following | undefined
   readonly #requests: Requests
   readonly #speech: Speech<R>
-  readonly #inFlight = new CallsInFlight()
+  readonly #inFlight: CallsInFlight
   #lastSubscription = 0
 
   /** `scope`: what follows events or runs calls for this connection ends with it. */
@@ -88,6 +69,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     this.#peer = peer
     this.#conversation = conversation
     this.#scope = scope
+    this.#inFlight = new CallsInFlight(peer)
     this.#requests = new Requests(host.server, peer)
     this.#speech = new Speech(peer, conversation, (inbound) => this.#obeyAll(inbound))
     this.#following =
@@ -110,6 +92,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     return this.#inFlight.none()
   }
 
+  /** To be called when the connection has ended. */
+  release(): void {
+    this.#inFlight.release()
+  }
+
   /** What the server says to this connection. */
   answer(message: FromServer<GatewayRpcs>): Effect.Effect<void> {
     return this.#requests.answer(message)
@@ -130,7 +117,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       const inbound = isDeeperThan(this.#host.limits.frameDepth, frame)
         ? this.#conversation.unreadable("too-deep")
         : this.#conversation.read(frame, this.#peer.principal)
-      return this.#isTooMuch(inbound) ? Done : this.#obeyAll(inbound, true)
+      // The calls of a batch share its size.
+      return this.#isTooMuch(inbound) ? Done : this.#obeyAll(inbound, Math.ceil(frame.length / (inbound.length || 1)))
     } catch (bug) {
       return Effect.andThen(
         this.#speech.log("a frame was not read", bug),
@@ -146,17 +134,17 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     return true
   }
 
-  /** `asked`: the client itself has sent this, so that it counts towards its rate. */
-  #obeyAll(inbound: ReadonlyArray<Inbound<R>>, asked = false): Effect.Effect<void> {
-    return inTurn(inbound, (one) => this.#obey(one, asked))
+  /** `size`: in characters, of what the client itself has sent, which counts towards its share. 0: the dialect asks. */
+  #obeyAll(inbound: ReadonlyArray<Inbound<R>>, size = 0): Effect.Effect<void> {
+    return inTurn(inbound, (one) => this.#obey(one, size))
   }
 
-  #obey(inbound: Inbound<R>, asked: boolean): Effect.Effect<void> {
+  #obey(inbound: Inbound<R>, size: number): Effect.Effect<void> {
     switch (inbound._tag) {
       case "Call": {
-        const call = () => this.#call(inbound.ref, inbound.method, inbound.params, asked)
-        const backlog = asked ? this.#peer.backlog() : undefined
-        return backlog === undefined ? call() : Effect.andThen(backlog, Effect.suspend(call))
+        const call = () => this.#call(inbound.ref, inbound.method, inbound.params, size)
+        const backlog = size > 0 ? this.#peer.backlog() : undefined
+        return backlog === undefined ? call() : this.#afterBacklog(backlog, size, call)
       }
       case "Cancel":
         return this.#inFlight.cancel(inbound.id)
@@ -200,17 +188,31 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   // Calls
 
-  #call(ref: R, name: string, params: unknown, asked: boolean): Effect.Effect<void> {
+  /** What waits counts to the principal's share, as it does in flight. */
+  #afterBacklog(backlog: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#inFlight.hold(size)
+      return Effect.andThen(
+        Effect.ensuring(
+          backlog,
+          Effect.sync(() => this.#inFlight.hold(-size)),
+        ),
+        Effect.suspend(call),
+      )
+    })
+  }
+
+  #call(ref: R, name: string, params: unknown, size: number): Effect.Effect<void> {
     const method = this.#host.methods.get(name)
-    const fault = this.#refusal(ref, asked)
+    const fault = this.#refusal(ref, size)
     if (fault !== undefined) return this.#speech.failure(ref, name, fault)
     switch (method?._tag) {
       case "Contract":
-        return this.#ask(ref, name, method.codec, params ?? {})
+        return this.#ask(ref, name, method.codec, params ?? {}, size)
       case "Own": {
         const missing = missingOf(this.#peer.principal, method.scope)
         if (missing !== undefined) return this.#speech.failure(ref, name, forbidden(name, missing))
-        return this.#inquire(ref, name, () => method.inquire(params ?? {}))
+        return this.#inquire(ref, name, () => method.inquire(params ?? {}), size)
       }
       case "Subscribe":
         return this.#subscribe(ref, name, params ?? {})
@@ -222,17 +224,20 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   /** Why the call is not even looked at, if so. */
-  #refusal(ref: R, asked: boolean): Fault | undefined {
-    const retryAfterMs = asked ? this.#peer.admit() : 0
+  #refusal(ref: R, size: number): Fault | undefined {
+    const retryAfterMs = size > 0 ? this.#peer.admit() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
     if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
     if (this.#inFlight.has(ref.id)) return { _tag: "DuplicateId" }
-    if (this.#inFlight.size + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) return undefined
+    if (this.#inFlight.size + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) {
+      const refusal = this.#peer.usage?.callRefusal(size)
+      return refusal && Faults.refused(refusal)
+    }
     return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
   }
 
-  #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
-    this.#inFlight.end(ref.id)
+  #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>, size: number): Effect.Effect<void> {
+    this.#inFlight.end(ref.id, size)
     return Effect.tap(this.#answer(ref, name, exit), () => {
       this.#inFlight.settle()
       return Done
@@ -251,22 +256,22 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   /** A method of the contract, as it is. */
-  #ask(ref: R, name: string, codec: MethodCodec, params: unknown): Effect.Effect<void> {
+  #ask(ref: R, name: string, codec: MethodCodec, params: unknown, size: number): Effect.Effect<void> {
     return Effect.matchEffect(codec.decode(params), {
       onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: (payload) => {
         const { interrupt, send } = this.#requests.make(codec, payload, {
           item: (json, seq) => this.#speech.item(ref, name, json, seq),
-          end: (exit) => this.#end(ref, name, exit),
+          end: (exit) => this.#end(ref, name, exit, size),
         })
-        this.#inFlight.begin(ref.id, interrupt)
+        this.#inFlight.begin(ref.id, interrupt, size)
         return send
       },
     })
   }
 
   /** A method of the dialect's own. */
-  #inquire(ref: R, name: string, inquire: () => Inquiry.Inquiry<unknown>): Effect.Effect<void> {
+  #inquire(ref: R, name: string, inquire: () => Inquiry.Inquiry<unknown>, size: number): Effect.Effect<void> {
     const { dialect, id, principal } = this.#peer
     // Nobody comes as far without one.
     if (principal === undefined) return Done
@@ -285,6 +290,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       this.#inFlight.begin(
         ref.id,
         Effect.sync(() => interrupt?.()),
+        size,
       )
       let announced = false
       const hear = (value: unknown) => {
@@ -296,7 +302,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       const calls = Effect.tap(Inquiry.run(begun, call, hear, recollection), () =>
         announced ? (this.#host.fanout?.told ?? Done) : Done,
       )
-      const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit))
+      const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit, size))
       return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
         interrupt = () => fiber.interruptUnsafe()
       })
@@ -313,15 +319,16 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
     const following = this.#following
     if (following === undefined) return this.#speech.failure(ref, name, { _tag: "UnknownMethod", method: name })
-    const missing = missingScope(this.#peer.principal)
-    if (missing !== undefined) {
-      return this.#speech.failure(ref, name, forbidden(SUBSCRIBE, missing))
-    }
+    const missing = missingForEvents(this.#peer.principal)
+    if (missing !== undefined) return this.#speech.failure(ref, name, forbidden(SUBSCRIBE, missing))
+    const refusal = this.#peer.usage?.subscriptionRefusal()
+    if (refusal !== undefined) return this.#speech.failure(ref, name, Faults.refused(refusal))
     return Effect.matchEffect(decodeSubscription(params), {
       onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {
         // Not the call's id, which is free again once the call is answered.
         const subscription = `s${++this.#lastSubscription}`
+        this.#inFlight.subscribed(1)
         const answered = this.#speech.success(ref, name, { subscription })
         const held = this.#peer.principal?.scopes ?? []
         return Effect.andThen(answered, following.follow(subscription, permitted(filter, held), from))
@@ -333,9 +340,10 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     return Effect.matchEffect(decodeUnsubscription(params), {
       onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ subscription }) =>
-        Effect.flatMap(this.#following?.unfollow(subscription) ?? Effect.succeed(false), (unsubscribed) =>
-          this.#speech.success(ref, name, { unsubscribed }),
-        ),
+        Effect.flatMap(this.#following?.unfollow(subscription) ?? Effect.succeed(false), (unsubscribed) => {
+          if (unsubscribed) this.#inFlight.subscribed(-1)
+          return this.#speech.success(ref, name, { unsubscribed })
+        }),
     })
   }
 }

@@ -82,6 +82,7 @@ export class DialectServer extends Context.Service<
           () =>
             Effect.suspend(() => {
               answers.delete(peer.clientId)
+              exchange.release()
               return server.disconnect(peer.clientId)
             }),
         )

@@ -17,6 +17,7 @@ import { CloseCodes } from "./CloseCodes.ts"
 import * as HttpGuard from "./HttpGuard.ts"
 import { isLoopback } from "./Origin.ts"
 import { FallbackRoute, isRouteNotFound } from "./FallbackRoute.ts"
+import { PrincipalUsage } from "./PrincipalUsage.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { RouteTable } from "./RouteTable.ts"
 import { Sockets } from "./Sockets.ts"
@@ -145,6 +146,7 @@ export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
     Layer.provide(Upgrades.layer),
     Layer.provide(FallbackRoute.layer),
     Layer.provideMerge(Sockets.layer),
+    Layer.provide(PrincipalUsage.layer),
     Layer.provide(TcpConnections.layer),
     Layer.provide(RefusalLog.layer),
     Layer.provide(Wires.layer),

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Limits } from "../domain/Limits.ts"
+import type { Usage } from "./PrincipalUsage.ts"
 import type { Turn } from "./Turn.ts"
 
 /** What is handled of one connection in one turn of the event loop, so that who sends much holds up nobody. */
@@ -16,6 +17,9 @@ const BATCH_BYTES = 65_536
  * beyond its limit.
  */
 const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
+
+/** Smaller frames are not counted to the principal's share: the queue's own bound is enough for them. */
+const LARGE_BYTES = 65_536
 
 /** Stands in the queue for a frame that asks for nothing: it takes its place in the turns like any other. */
 const NOTHING = Buffer.alloc(0)
@@ -43,6 +47,9 @@ export class Inbox {
   #due = false
   /** The source has been told to wait. */
   paused = false
+  /** The share of the client's principal, to which large frames count. Undefined: there is no principal yet. */
+  usage: Usage | undefined = undefined
+  #counted = 0
 
   constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, turn: Turn) {
     this.#queue = queue
@@ -56,8 +63,9 @@ export class Inbox {
     return Effect.map(queue, (queue) => new Inbox(queue, limits, source, turn))
   }
 
-  /** False: there is no room even for what a paused source may still bring. */
+  /** Returns false if there is no room even for what a paused source may still bring. */
   offer(frame: Buffer): boolean {
+    if (frame.length > LARGE_BYTES && !this.#takes(frame.length)) return false
     if (!Queue.offerUnsafe(this.#queue, frame)) return false
     this.#bytes += frame.length
     const frames = Queue.sizeUnsafe(this.#queue)
@@ -82,6 +90,7 @@ export class Inbox {
       const taken = Queue.takeUnsafe(this.#queue)
       if (taken === undefined || taken._tag === "Failure") break
       bytes += taken.value.length
+      if (taken.value.length > LARGE_BYTES) this.#count(-taken.value.length)
       if (taken.value !== NOTHING) frames.push(textOf(taken.value))
     }
     this.#bytes -= bytes
@@ -92,6 +101,27 @@ export class Inbox {
       this.#source.resume()
     }
     return frames
+  }
+
+  /** The connection has ended: nothing of it counts any more. */
+  release(): void {
+    this.#count(-this.#counted)
+    this.usage = undefined
+  }
+
+  /** Behind frames that wait, a large one waits only within the principal's share. */
+  #takes(bytes: number): boolean {
+    if (this.#bytes > 0 && this.usage?.callRefusal(bytes) !== undefined) return false
+    this.#count(bytes)
+    return true
+  }
+
+  #count(bytes: number): void {
+    if (this.usage === undefined) return
+    // A frame may have come before there was a principal.
+    const change = Math.max(bytes, -this.#counted)
+    this.#counted += change
+    this.usage.bytes += change
   }
 
   /**

@@ -51,6 +51,8 @@ export class Outbox {
   /** Of all that waits, frame headers included. */
   bytes = 0
   frames = 0
+  /** Of what waits: the part that answers, rather than tells. */
+  answerBytes = 0
   /** The greatest event position handed out by `take`. */
   takenSeq: number | undefined = undefined
   #first: Pending | undefined = undefined
@@ -110,6 +112,7 @@ export class Outbox {
   pong(frame: Buffer): void {
     if (this.#pong !== undefined) {
       this.bytes += frame.length - this.#pong.bytes
+      this.answerBytes += frame.length - this.#pong.bytes
       this.#pong.body = frame
       this.#pong.bytes = frame.length
       return
@@ -170,6 +173,7 @@ export class Outbox {
   clear(): void {
     this.bytes = 0
     this.frames = 0
+    this.answerBytes = 0
     this.#first = this.#last = this.#lastUrgent = this.#pong = undefined
     this.#latest = this.#appended = undefined
   }
@@ -198,6 +202,7 @@ export class Outbox {
 
   #count(pending: Pending, sign: 1 | -1): void {
     this.bytes += sign * pending.bytes
+    if (!pending.tells) this.answerBytes += sign * pending.bytes
     this.frames += sign * pending.frames
   }
 }

@@ -5,6 +5,7 @@
 import * as FindMyWay from "effect/http/FindMyWay"
 import * as HttpMethod from "effect/http/HttpMethod"
 import * as HttpRouter from "effect/http/HttpRouter"
+import { withoutTrailing } from "../domain/Text.ts"
 
 export class RouteTable {
   readonly #routes: FindMyWay.Router<true>
@@ -17,7 +18,7 @@ export class RouteTable {
   recording(router: HttpRouter.HttpRouter, prefix = ""): HttpRouter.HttpRouter {
     return HttpRouter.HttpRouter.of({
       ...router,
-      prefixed: (more) => this.recording(router.prefixed(more), prefix + more.replace(/\/+$/, "")),
+      prefixed: (more) => this.recording(router.prefixed(more), prefix + withoutTrailing(more, "/")),
       add: (method, path, handler, options) => {
         this.#note(method, prefix, path)
         return router.add(method, path, handler, options)

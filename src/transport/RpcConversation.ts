@@ -18,6 +18,7 @@ import type { Limits } from "../domain/Limits.ts"
 import { RateLimited, Unauthenticated } from "../domain/Refusal.ts"
 import { CloseCodes } from "./CloseCodes.ts"
 import type { Fanout } from "./Fanout.ts"
+import { SUBSCRIBE } from "./DialectMethods.ts"
 import * as RpcFrames from "./RpcFrames.ts"
 import { RpcSubscription } from "./RpcSubscription.ts"
 import type { FrameHandler, Peer } from "./Wires.ts"
@@ -27,6 +28,9 @@ const CHUNK_CHARS = 262_144
 
 /** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
 const BUSY_RETRY_MS = 100
+
+/** Requests in smaller frames are not counted in bytes: their number is bounded. */
+const LARGE_CHARS = 4_096
 
 type Id = string | number
 
@@ -43,12 +47,23 @@ export class RpcConversation implements FrameHandler {
   /** Requests without an answer; of streams, the newest position sent, or who knows it. */
   readonly #calls = new Map<Id, number | RpcSubscription | undefined>()
 
+  /** Of requests in large frames, which count to the principal's share. */
+  #sizes: Map<Id, number> | undefined = undefined
+
   constructor(peer: Peer, host: ConversationHost) {
     this.#peer = peer
     this.#host = host
   }
 
   onClose(): Effect.Effect<void> {
+    const { usage } = this.#peer
+    if (usage !== undefined) {
+      usage.calls -= this.#calls.size
+      for (const call of this.#calls.values()) if (call instanceof RpcSubscription) usage.subscriptions--
+      if (this.#sizes !== undefined) for (const size of this.#sizes.values()) usage.bytes -= size
+    }
+    this.#calls.clear()
+    this.#sizes = undefined
     return this.#host.onClose(this.#peer.clientId)
   }
 
@@ -69,7 +84,7 @@ export class RpcConversation implements FrameHandler {
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
     const { frameDepth } = this.#host.limits
     let inbound = RpcFrames.readFrame(frames[0]!, frameDepth)
-    if (frames.length === 1 && inbound.length === 1) return this.#handle(inbound[0]!)
+    if (frames.length === 1 && inbound.length === 1) return this.#handle(inbound[0]!, frames[0]!.length)
     let frame = 1
     let next = 0
     return Effect.whileLoop({
@@ -80,12 +95,12 @@ export class RpcConversation implements FrameHandler {
         }
         return next < inbound.length
       },
-      body: () => this.#handle(inbound[next++]!),
+      body: () => this.#handle(inbound[next++]!, Math.ceil(frames[frame - 1]!.length / inbound.length)),
       step: () => {},
     })
   }
 
-  #handle(message: RpcFrames.Inbound): Effect.Effect<void> {
+  #handle(message: RpcFrames.Inbound, size: number): Effect.Effect<void> {
     const retryAfterMs = this.#peer.admit()
     switch (message._tag) {
       case "Request": {
@@ -95,11 +110,8 @@ export class RpcConversation implements FrameHandler {
         }
         if (this.#peer.principal === undefined) return this.#authenticate(message)
         const backlog = this.#peer.backlog()
-        if (backlog === undefined) return this.#call(message)
-        return Effect.andThen(
-          backlog,
-          Effect.suspend(() => this.#call(message)),
-        )
+        if (backlog === undefined) return this.#call(message, size)
+        return this.#afterBacklog(backlog, message, size)
       }
       case "Ping":
         this.#peer.sendUrgent(RpcFrames.pong)
@@ -123,12 +135,27 @@ export class RpcConversation implements FrameHandler {
     }
   }
 
+  /** What waits counts to the principal's share, as it does in flight. */
+  #afterBacklog(backlog: Effect.Effect<void>, request: RequestEncoded, size: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { usage } = this.#peer
+      if (usage !== undefined) usage.bytes += size
+      const free = Effect.sync(() => {
+        if (usage !== undefined) usage.bytes -= size
+      })
+      return Effect.andThen(
+        Effect.ensuring(backlog, free),
+        Effect.suspend(() => this.#call(request, size)),
+      )
+    })
+  }
+
   /** What concerns a call in flight. */
   #pass(message: AckEncoded | InterruptEncoded): Effect.Effect<void> {
     return this.#calls.has(message.requestId) ? this.#host.run(this.#peer.clientId, message) : Effect.void
   }
 
-  #call(request: RequestEncoded): Effect.Effect<void> {
+  #call(request: RequestEncoded, size: number): Effect.Effect<void> {
     const { id } = request
     if (this.#calls.has(id)) {
       // An answer with this id would be taken for the answer to the request that has it.
@@ -141,7 +168,20 @@ export class RpcConversation implements FrameHandler {
       this.#refuse(id, new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
       return Effect.void
     }
+    const { usage } = this.#peer
+    const refusal = usage?.callRefusal(size) ?? (request.tag === SUBSCRIBE ? usage?.subscriptionRefusal() : undefined)
+    if (refusal !== undefined) {
+      this.#refuse(id, refusal)
+      return Effect.void
+    }
     this.#calls.set(id, undefined)
+    if (usage !== undefined) {
+      usage.calls++
+      if (size > LARGE_CHARS) {
+        usage.bytes += size
+        ;(this.#sizes ??= new Map()).set(id, size)
+      }
+    }
     return this.#host.run(this.#peer.clientId, request)
   }
 
@@ -169,6 +209,8 @@ export class RpcConversation implements FrameHandler {
   /** Carries out `events.subscribe`, a call in flight, until it is interrupted. */
   follow(id: Id, fanout: Fanout, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
     return Effect.suspend(() => {
+      const { usage } = this.#peer
+      if (usage !== undefined && this.#calls.has(id)) usage.subscriptions++
       const subscription = new RpcSubscription(this.#peer, fanout, JSON.stringify(id), filter, from)
       this.#calls.set(id, subscription)
       return subscription.life
@@ -182,9 +224,27 @@ export class RpcConversation implements FrameHandler {
   /** What the server says to this client. */
   send(response: FromServerEncoded): Effect.Effect<void> {
     if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
-    if (response._tag === "Exit") this.#calls.delete(response.requestId)
-    this.#peer.send(JSON.stringify(RpcFrames.withoutDefects(response)))
+    const text = JSON.stringify(RpcFrames.withoutDefects(response))
+    if (response._tag !== "Exit") {
+      this.#peer.send(text)
+      return Effect.void
+    }
+    this.#end(response.requestId)
+    const refusal = this.#peer.usage?.answerRefusal(text.length)
+    this.#peer.send(refusal === undefined ? text : RpcFrames.refusal(response.requestId, refusal))
     return Effect.void
+  }
+
+  #end(id: Id): void {
+    const { usage } = this.#peer
+    const call = this.#calls.get(id)
+    if (!this.#calls.delete(id) || usage === undefined) return
+    usage.calls--
+    if (call instanceof RpcSubscription) usage.subscriptions--
+    const size = this.#sizes?.get(id)
+    if (size === undefined) return
+    usage.bytes -= size
+    this.#sizes?.delete(id)
   }
 
   #sendChunk(requestId: Id, values: ReadonlyArray<unknown>): Effect.Effect<void> {

@@ -7,6 +7,7 @@ import type { Socket } from "node:net"
 import { WebSocket } from "ws"
 import { numberFrames, payloadBytes, writeTextFrame } from "./Frames.ts"
 import { Outbox, type Pending } from "./Outbox.ts"
+import type { Usage } from "./PrincipalUsage.ts"
 import type { Turn } from "./Turn.ts"
 
 /** The most that is given to a socket at once. What is still in the outbox can be merged, replaced and overtaken. */
@@ -26,6 +27,9 @@ export class SocketWriter {
   #blocked = false
   #waiting: Set<() => void> | undefined = undefined
   readonly #numberAt: number | undefined
+  /** The share of the client's principal, to which unsent answers count. Undefined: there is no principal yet. */
+  usage: Usage | undefined = undefined
+  #counted = 0
   /** Of the next frame that tells something. */
   #number = 1
 
@@ -73,6 +77,7 @@ export class SocketWriter {
 
   /** To be called after something was put into the outbox. */
   wake(): void {
+    if (this.#blocked || this.outbox.answerBytes > SLICE_BYTES) this.#count()
     if (this.#scheduled || this.#blocked) return
     this.#scheduled = true
     this.#turn.write(this)
@@ -91,11 +96,31 @@ export class SocketWriter {
         })
       }
     }
+    if (this.#blocked || this.#counted > 0) this.#count()
     if (this.#waiting !== undefined && this.hasRoom) {
       const waiting = this.#waiting
       this.#waiting = undefined
       for (const go of waiting) go()
     }
+  }
+
+  /** Nothing is unsent any more: the socket is gone. */
+  release(): void {
+    if (this.usage !== undefined) this.usage.bytes -= this.#counted
+    this.usage = undefined
+    this.#counted = 0
+  }
+
+  /**
+   * Counts the answers that the client has not taken. Events are left out: many connections share them, and a slice of
+   * what is already written is little.
+   */
+  #count(): void {
+    if (this.usage === undefined) return
+    const written = this.#stream.writableLength - SLICE_BYTES
+    const unsent = this.outbox.answerBytes + (written > 0 ? written : 0)
+    this.usage.bytes += unsent - this.#counted
+    this.#counted = unsent
   }
 
   /** Gives everything to the socket, whether it wants it or not: the last thing before a close frame. */

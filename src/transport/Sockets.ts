@@ -18,6 +18,7 @@ import * as AdmissionControl from "./AdmissionControl.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
 import { ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
+import { PrincipalUsage } from "./PrincipalUsage.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { TcpConnections } from "./TcpConnections.ts"
 import { monotonicMs, Turn } from "./Turn.ts"
@@ -61,7 +62,7 @@ export class Sockets extends Context.Service<
   static readonly layer: Layer.Layer<
     Sockets,
     never,
-    GatewayConfig | Connections | Authenticator | Events | RefusalLog | TcpConnections
+    GatewayConfig | Connections | Authenticator | Events | PrincipalUsage | RefusalLog | TcpConnections
   > = Layer.effect(
     Sockets,
     Effect.gen(function* () {
@@ -69,6 +70,7 @@ export class Sockets extends Context.Service<
       const connections = yield* Connections
       const authenticator = yield* Authenticator
       const events = yield* Events
+      const usages = yield* PrincipalUsage
       const refusals = yield* RefusalLog
       const tcp = yield* TcpConnections
       const clock = yield* Clock.Clock
@@ -94,6 +96,7 @@ export class Sockets extends Context.Service<
         turn: new Turn(clock),
         connections,
         authenticator,
+        usageOf: usages.of,
         head: events.head,
         stopping: () => phase !== "accepting",
         fork,

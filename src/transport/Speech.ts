@@ -8,6 +8,12 @@ import type { Conversation, Fault, Inbound, Ref, Reply } from "./Dialect.ts"
 import * as Faults from "./Faults.ts"
 import type { Peer } from "./Wires.ts"
 
+const charsOf = <R extends Ref>(reply: Reply<R>): number => {
+  if (reply === undefined) return 0
+  if (typeof reply === "string") return reply.length
+  return reply.reduce((chars, inbound) => chars + (inbound._tag === "Say" ? inbound.text.length : 0), 0)
+}
+
 export class Speech<R extends Ref> {
   readonly #peer: Peer
   readonly #conversation: Conversation<R>
@@ -25,17 +31,26 @@ export class Speech<R extends Ref> {
   }
 
   success(ref: R, name: string, value: unknown, json?: () => string): Effect.Effect<void> {
-    return this.answer(ref, name, (conversation) => conversation.success(ref, name, value, json))
+    const answer = (conversation: Conversation<R>): Reply<R> => conversation.success(ref, name, value, json)
+    return this.answer(ref, name, answer, true)
   }
 
   failure(ref: R, name: string, fault: Fault): Effect.Effect<void> {
     return this.answer(ref, name, (conversation) => conversation.failure(ref, name, fault))
   }
 
-  answer(ref: R, name: string, word: (conversation: Conversation<R>) => Reply<R>): Effect.Effect<void> {
+  /** `bounded`: a large answer is refused while the principal has too much in flight. */
+  answer(
+    ref: R,
+    name: string,
+    word: (conversation: Conversation<R>) => Reply<R>,
+    bounded = false,
+  ): Effect.Effect<void> {
     return Effect.suspend(() => {
       try {
-        return this.#reply(word(this.#conversation))
+        const reply = word(this.#conversation)
+        const refusal = bounded ? this.#peer.usage?.answerRefusal(charsOf(reply)) : undefined
+        return refusal === undefined ? this.#reply(reply) : this.failure(ref, name, Faults.refused(refusal))
       } catch (bug) {
         return Effect.andThen(this.log(`an answer to ${name} was not said`, bug), this.#confess(ref, name))
       }

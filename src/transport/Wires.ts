@@ -13,6 +13,7 @@ import type { Unauthenticated } from "../domain/Refusal.ts"
 import type { Admission, AdmissionError, Credentials, Source } from "../services/Authenticator.ts"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Merge } from "./Outbox.ts"
+import type { Usage } from "./PrincipalUsage.ts"
 import { normalizePath } from "./RequestTarget.ts"
 
 /** How a client came: what its HTTP request says of it. */
@@ -32,6 +33,8 @@ export interface Peer {
   speaks(dialect: string): void
   /** Undefined until the client has proved who it is. */
   readonly principal: Principal | undefined
+  /** The share of the principal, over all its connections. Undefined until there is one. */
+  readonly usage: Usage | undefined
   /** Checks the token; from then on the connection acts as its principal, under the limits of those who are known. */
   authenticate(token: Redacted.Redacted<string> | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
   /** As `authenticate`, by all that a handshake carries. */

@@ -1,16 +1,20 @@
-/** The checks of `causeway doctor` that concern secrecy, in folders that others may open. */
+/** The checks of `causeway doctor` that concern secrecy: short secrets, and folders that others may open. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { checks } from "../../src/cli/Checkup.ts"
-import { GatewaySettings } from "../../src/domain/GatewayConfig.ts"
+import { type GatewayOptions, GatewaySettings } from "../../src/domain/GatewayConfig.ts"
 import { temporaryFolder } from "../support/GatewayProcess.ts"
 
+const check = Effect.fnUntraced(function* (name: string, options: GatewayOptions) {
+  const settings = yield* Schema.decodeEffect(GatewaySettings)({ port: 0, ...options })
+  return (yield* checks(settings)).find((check) => check.name === name)
+})
+
 const secrecyOf = Effect.fnUntraced(function* (stateDir: string) {
-  const settings = yield* Schema.decodeEffect(GatewaySettings)({ stateDir, port: 0 })
-  const found = (yield* checks(settings)).find(({ name }) => name === "secrecy")
+  const found = yield* check("secrecy", { stateDir })
   return found !== undefined && "problem" in found ? found : { problem: undefined, remedy: undefined }
 })
 
@@ -22,6 +26,22 @@ const folder = Effect.map(temporaryFolder, (folder) => {
   for (const name of NAMES.filter((name) => name !== "memory"))
     Fs.writeFileSync(join(folder, name), "", { mode: 0o600 })
   return folder
+})
+
+describe("the check of the configuration", () => {
+  it.live("finds a short secret where other machines reach the gateway, and mentions it on loopback", () =>
+    Effect.gen(function* () {
+      const options = { stateDir: yield* temporaryFolder, token: "fifteen letters" }
+      expect(yield* check("configuration", { ...options, host: "127.0.0.1" })).toMatchObject({
+        fact: expect.stringContaining("the token has 15 characters"),
+      })
+      expect(yield* check("configuration", { ...options, host: "0.0.0.0" })).toMatchObject({
+        problem: "the token has 15 characters, which a program can guess, and other machines reach 0.0.0.0",
+      })
+      const long = { ...options, host: "0.0.0.0", token: "sixteen letters!" }
+      expect(yield* check("configuration", long)).toMatchObject({ fact: "listens on 0.0.0.0:0, auth token" })
+    }),
+  )
 })
 
 describe("the check of secrecy", () => {

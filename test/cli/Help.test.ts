@@ -2,17 +2,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as TestConsole from "effect/testing/TestConsole"
 import { readFileSync } from "node:fs"
 import { stripVTControlCharacters } from "node:util"
 import * as Causeway from "../../src/cli/Causeway.ts"
+import { captured } from "../support/CapturedWriter.ts"
 
 const help = (path: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    expect(yield* Causeway.run([...path, "--help"])).toBe(0)
-    return stripVTControlCharacters((yield* TestConsole.logLines).join("\n"))
-  }).pipe(Effect.provide(Layer.fresh(TestConsole.layer)), Effect.provide(NodeServices.layer))
+    const { stdout } = yield* captured(
+      Effect.map(Causeway.run([...path, "--help"]), (code) => expect(code).toBe(0)),
+      false,
+    )
+    return stripVTControlCharacters(stdout).trimEnd()
+  }).pipe(Effect.provide(NodeServices.layer))
 
 interface Help {
   /** E.g. `sessions list`. */

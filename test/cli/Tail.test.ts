@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { eventLine } from "../../src/cli/EventLine.ts"
+import * as Output from "../../src/cli/Output.ts"
 import { readPosition } from "../../src/cli/Tail.ts"
 import { GatewayEvent, Position } from "../../src/domain/Event.ts"
+import { captured } from "../support/CapturedWriter.ts"
 
 describe("a position as text", () => {
   const Epoch = Schema.String.check(Schema.isPattern(/^[a-f0-9:-]{1,20}$/))
@@ -17,8 +20,9 @@ describe("a position as text", () => {
   })
 })
 
-it.prop("an event has one line, or none", [GatewayEvent], ([event]) => {
-  const text = eventLine(0, event)
-  if (/Delta|ToolUpdated/.test(event._tag)) expect(text).toBeUndefined()
-  else expect(text).toMatch(/^\S[^\n]* {2}[^\n]+$/)
+it.prop("An event has one line, or no line.", [GatewayEvent], ([event]) => {
+  const page = eventLine(0, event)
+  if (/Delta|ToolUpdated/.test(event._tag)) return expect(page).toBeUndefined()
+  const { stdout } = Effect.runSync(captured(Output.print(page ?? ""), false))
+  expect(stdout).toMatch(/^\S[^\n]* {2}[^\n]+\n$/)
 })

@@ -166,4 +166,11 @@ describe("the id of an agent", () => {
   ])("of %j is %j", (text, id) => {
     expect(normalizeAgentId(text)).toBe(id)
   })
+
+  // Quadratic time would be a quarter of an hour.
+  it("of a megabyte of dashes is that of its beginning", () => {
+    expect(normalizeAgentId(`a${"-".repeat(1_000_000)}x`)).toBe("a")
+    expect(normalizeAgentId(`${"-".repeat(1_000_000)}x`)).toBe("main")
+    expect(normalizeAgentId(`${" ".repeat(1_000_000)}x`)).toBe("x")
+  })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { cut, parseJson, Pieces, shortened, wellFormed } from "../../src/domain/Text.ts"
+import { cut, parseJson, Pieces, shortened, wellFormed, withoutTrailing } from "../../src/domain/Text.ts"
 
 const MOON = "\u{1f319}"
 
@@ -8,6 +8,14 @@ const MOON = "\u{1f319}"
 const Characters = Schema.Array(Schema.Literals(["a", "é", "\u{1f319}", "\u{1f469}\u{200d}\u{1f4bb}"]))
 const Units = Schema.Array(Schema.Literals(["a", "\ud83c", "\udf19", "\u{1f319}"]))
 const Length = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 }))
+
+describe("withoutTrailing", () => {
+  it("A text loses the character at its end, however often it stands there, and nowhere else.", () => {
+    expect(withoutTrailing("/a//b//", "/")).toBe("/a//b")
+    expect(withoutTrailing("///", "/")).toBe("")
+    expect(withoutTrailing(`${"/".repeat(1_000_000)}a`, "/")).toHaveLength(1_000_001)
+  })
+})
 
 describe("cut", () => {
   it("A cut never leaves half a character.", () => {

@@ -13,16 +13,23 @@ const ROOT = join(import.meta.dirname, "../..")
 
 /** `npm start` of this package. */
 const npmStart = Effect.gen(function* () {
-  const stateDir = join(yield* temporaryFolder, "state")
+  const folder = yield* temporaryFolder
+  const stateDir = join(folder, "state")
   const port = yield* ShellGateway.freePort
   const args = ["start", "--", "--port", String(port), "--state-dir", stateDir]
+  // In a group of its own, so that nothing of it is left.
   const npm = yield* Effect.acquireRelease(
-    // In a group of its own, so that nothing of it can be left.
     Effect.sync(() =>
-      spawn("npm", args, { cwd: ROOT, detached: true, stdio: "ignore", env: { ...machine, HOME: ROOT } }),
+      spawn("npm", args, { cwd: ROOT, detached: true, stdio: "ignore", env: { ...machine, HOME: folder } }),
     ),
-    ({ exitCode, pid }) =>
-      Effect.sync(() => void (exitCode === null && pid !== undefined && process.kill(-pid, "SIGKILL"))),
+    ({ pid }) =>
+      Effect.sync(() => {
+        try {
+          if (pid !== undefined) process.kill(-pid, "SIGKILL")
+        } catch {
+          // All of it has ended.
+        }
+      }),
   )
   const url = `http://127.0.0.1:${port}/ready`
   yield* Effect.promise(() => ShellGateway.until(url, 200))
@@ -59,8 +66,9 @@ describe("Ctrl-C under npm", () => {
   it.live("arrives twice, from the terminal and from npm, and is one request to stop", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ env: { npm_lifecycle_event: "start" } })
+      // Two of the same kind would be one to the system, where the first still waits.
       gateway.signal("SIGINT")
-      gateway.signal("SIGINT")
+      gateway.signal("SIGTERM")
       expect(yield* gateway.exit).toBe(0)
     }),
   )

@@ -9,7 +9,7 @@ import * as Database from "../../src/services/Database.ts"
 import { Events } from "../../src/services/Events.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
 
-const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provide(GatewayConfig.layer({})))
+const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer)
 const layer = registry.pipe(Layer.provideMerge(storage))
 
@@ -99,12 +99,14 @@ describe("the registry of agents", () => {
       const agents = yield* Agents
       const bindings = yield* Bindings
       yield* agents.create({ name: "Luna" })
-      yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "telegram" })
-      yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "slack" })
+      const removed = [
+        yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "telegram" }),
+        yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "slack" }),
+      ]
       const kept = yield* bindings.set({ agentId: "main" })
-      const events = yield* told(Effect.map(agents.remove("luna"), (removed) => expect(removed).toBe(2)))
+      const events = yield* told(Effect.map(agents.remove("luna"), (count) => expect(count).toBe(2)))
       expect(events).toEqual([
-        { _tag: "BindingsChanged", bindings: [kept] },
+        { _tag: "BindingsChanged", set: [], removed },
         { _tag: "AgentRemoved", agentId: "luna" },
       ])
       expect(bindings.all()).toEqual([kept])

@@ -1,14 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import type { Binding } from "../../src/domain/Binding.ts"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { Agents } from "../../src/services/Agents.ts"
 import { Bindings } from "../../src/services/Bindings.ts"
 import * as Database from "../../src/services/Database.ts"
 import { Events } from "../../src/services/Events.ts"
+import { Sqlite } from "../../src/services/Sqlite.ts"
 
-const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provide(GatewayConfig.layer({})))
+const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
 const layer = Layer.mergeAll(Agents.layer, Bindings.layer).pipe(Layer.provideMerge(storage))
 
 const values = (bindings: ReadonlyArray<Binding>) => bindings.map(({ matchValue }) => matchValue)
@@ -101,5 +103,40 @@ describe("the registry of bindings", () => {
       expect(yield* bindings.remove({ agentId, matchKey, matchValue })).toBe(false)
       expect(bindings.all()).toEqual([])
     }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("writes of a thousand changes what has changed, and not the list each time", () =>
+    Effect.gen(function* () {
+      const bindings = yield* Bindings
+      const { db } = yield* Sqlite
+      for (let n = 0; n < 1_000; n++) yield* bindings.set({ agentId: "main", matchKey: "peer_id", matchValue: `${n}` })
+      expect(bindings.all().length).toBe(1_000)
+      const written = db.prepare("SELECT sum(length(event)) AS characters FROM events").get()
+      expect(written?.["characters"]).toBeLessThan(200_000)
+    }).pipe(Effect.provide(layer)),
+  )
+
+  const Change = Schema.Struct({
+    does: Schema.Literals(["set", "remove"]),
+    matchKey: Schema.Literals(["peer_id", "channel"]),
+    matchValue: Schema.Literals(["a", "b", "c"]),
+    priority: Schema.Literals([0, 1]),
+  })
+
+  it.effect.prop("is after any changes as the next start reads it", [Schema.Array(Change)], ([changes]) =>
+    Effect.gen(function* () {
+      const before = yield* Effect.gen(function* () {
+        const bindings = yield* Bindings
+        for (const { does, matchKey, matchValue, priority } of changes) {
+          const key = { agentId: "main", matchKey, matchValue }
+          yield* does === "set" ? bindings.set({ ...key, priority }) : bindings.remove(key)
+        }
+        return bindings.all()
+      }).pipe(Effect.provide(Layer.provide(Bindings.layer, Agents.layer)))
+      const after = yield* Effect.map(Bindings, (bindings) => bindings.all()).pipe(
+        Effect.provide(Layer.fresh(Bindings.layer)),
+      )
+      expect(after).toEqual(before)
+    }).pipe(Effect.provide(Agents.layer), Effect.provide(storage)),
   )
 })

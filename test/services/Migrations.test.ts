@@ -11,6 +11,7 @@ import sessions from "../../src/services/migrations/0003_sessions.ts"
 import devices from "../../src/services/migrations/0004_devices.ts"
 import turnDigests from "../../src/services/migrations/0005_turn_digests.ts"
 import unansweredMessages from "../../src/services/migrations/0006_unanswered_messages.ts"
+import bindingChanges from "../../src/services/migrations/0008_binding_changes.ts"
 import { Sqlite } from "../../src/services/Sqlite.ts"
 import { session } from "../support/Sessions.ts"
 
@@ -42,11 +43,18 @@ describe("an upgrade from version 5", () => {
       const closed: KeptEvent = { _tag: "SessionClosed", sessionKey: "s" }
       yield* keep(1, "s", { _tag: "SessionOpened", session: before })
       yield* keep(2, "s", closed)
+      const binding = { agentId: "main", tier: 5, matchKey: "default", matchValue: "*", priority: 0 } as const
+      yield* keep(3, null, { _tag: "BindingsChanged", bindings: [binding] })
       const { db } = yield* Sqlite
       db.exec(`INSERT INTO sessions (key, agent_id, kind, display_name, message_count, input_tokens, output_tokens,
         context_tokens, created_at, updated_at) VALUES ('s', 'main', 'session', 's', 3, 0, 0, 0, 0, 0)`)
       yield* unansweredMessages
-      expect(yield* kept).toEqual([{ _tag: "SessionOpened", session: { ...before, historyCount: 3 } }, closed])
+      yield* bindingChanges
+      expect(yield* kept).toEqual([
+        { _tag: "SessionOpened", session: { ...before, historyCount: 3 } },
+        closed,
+        { _tag: "BindingsChanged", set: [binding], removed: [] },
+      ])
       expect(db.prepare("SELECT history_count FROM sessions").get()).toMatchObject({ history_count: 3 })
     }).pipe(Effect.provide(Sqlite.layerMemory)),
   )

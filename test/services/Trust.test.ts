@@ -19,6 +19,7 @@ import {
 } from "../../src/domain/Device.ts"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { everyScope, grants, Role, Scope } from "../../src/domain/Principal.ts"
+import { Authenticator } from "../../src/services/Authenticator.ts"
 import * as Database from "../../src/services/Database.ts"
 import { Devices } from "../../src/services/Devices.ts"
 import { Events } from "../../src/services/Events.ts"
@@ -43,6 +44,30 @@ describe("the gateway's secrets", () => {
       }
       const { principal } = yield* admit({ token: secret("the-token") })
       expect(principal.scopes).toEqual(everyScope)
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.effect("are right with the line end that a client has read from a file", () =>
+    Effect.gen(function* () {
+      const { principal } = yield* admit({ token: secret("the-token\n") })
+      expect(principal.kind).toBe("token")
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.effect("are replaced while the gateway runs: those that are no longer valid are told and refused", () =>
+    Effect.gen(function* () {
+      const { replaceSecrets } = yield* Authenticator
+      const [token, password] = [secret("the-token"), secret("the-password")]
+      expect(replaceSecrets({ token, password })).toEqual([])
+      expect(replaceSecrets({ token: secret("another-token"), password })).toEqual(["token"])
+      expect((yield* admit({ token: secret("another-token") })).principal.kind).toBe("token")
+      expect(yield* refusal(admit({ token }))).toMatchObject({ reason: "invalid" })
+      // A token that is no longer configured stays until the next start takes the state folder's own.
+      expect(replaceSecrets({})).toEqual(["password"])
+      expect((yield* admit({ token: secret("another-token") })).principal.kind).toBe("token")
+      expect(yield* refusal(admit({ password }))).toMatchObject({ reason: "invalid" })
+      expect(replaceSecrets({ password })).toEqual([])
+      expect((yield* admit({ password })).principal.kind).toBe("password")
     }).pipe(Effect.provide(layer())),
   )
 

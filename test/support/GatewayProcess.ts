@@ -42,6 +42,8 @@ export interface Command {
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
+  /** The line of a shell by which it is run, with redirections: `exec "$0" "$@" > /dev/full`. */
+  readonly shell?: string | undefined
   /** All of its standard input. Left out: it stays open. */
   readonly input?: string | undefined
 }
@@ -55,13 +57,15 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 /** `causeway ...args`, killed when the scope closes. */
 export const command = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
-  { env = {}, input }: CommandOptions = {},
+  { env = {}, input, shell }: CommandOptions = {},
 ) {
   const exit = yield* Deferred.make<Exit>()
   const child = yield* Effect.acquireRelease(
-    Effect.sync((): ChildProcessWithoutNullStreams =>
-      spawn(process.execPath, [MAIN, ...args], { env: { ...machine, ...env } }),
-    ),
+    Effect.sync((): ChildProcessWithoutNullStreams => {
+      const words = [process.execPath, MAIN, ...args]
+      const [program = "", ...rest] = shell === undefined ? words : ["/bin/sh", "-c", shell, ...words]
+      return spawn(program, rest, { env: { ...machine, ...env } })
+    }),
     (child) =>
       Effect.suspend(() => {
         child.kill("SIGKILL")
@@ -127,6 +131,8 @@ export interface GatewayProcess extends Command {
   readonly fed: (input: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
   /** As `cli`, for as long as the scope is open. */
   readonly open: (...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
+  /** As `cli`, run by a line of a shell: `exec "$0" "$@" > /dev/full`. */
+  readonly shell: (line: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
 }
 
 export interface GatewayProcessOptions extends CommandOptions {
@@ -159,5 +165,6 @@ export const start = Effect.fnUntraced(function* ({
     cli: (...args) => run([...args, ...target]),
     fed: (input, ...args) => run([...args, ...target], { input }),
     open: (...args) => command([...args, ...target]),
+    shell: (line, ...args) => run([...args, ...target], { shell: line }),
   } satisfies GatewayProcess
 })

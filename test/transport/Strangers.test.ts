@@ -117,6 +117,16 @@ describe("TCP connections of one address", () => {
     )
   })
 
+  gateway({ limits: { connections: 2, tcpPerAddress: 2, handshakeTimeoutMs: 60_000 } })((it) => {
+    it.effect("have a limit over all addresses, which known clients do not use up", () =>
+      Effect.gen(function* () {
+        yield* Effect.all([connect(`/rpc?token=${TOKEN}`), connect(`/rpc?token=${TOKEN}`)])
+        for (const address of ["127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.2"]) yield* open(address)
+        expect(yield* (yield* open("127.0.0.3")).closed).toBe("")
+      }),
+    )
+  })
+
   gateway({ limits: { tcpPerAddress: 2 }, trustedProxies: ["127.0.0.1"] })((it) => {
     it.effect("are not counted for a trusted proxy, which stands for many clients", () =>
       Effect.gen(function* () {

@@ -10,12 +10,14 @@ import type { Admission } from "../../services/Authenticator.ts"
 import { type Connection, Connections, type Registered } from "../../services/Connections.ts"
 import type { CloseCode } from "../CloseCodes.ts"
 import type { Caller } from "../HttpAccess.ts"
+import type { Usage } from "../PrincipalUsage.ts"
 import type { Arrival, Peer } from "../Wires.ts"
 
 export class HttpPeer implements Peer, Connection {
   dialect: string
   readonly arrival: Arrival
   readonly principal: Principal
+  readonly usage: Usage
   readonly behind = false
   /** Its request was let in: it is answered. */
   readonly stopping = false
@@ -26,7 +28,8 @@ export class HttpPeer implements Peer, Connection {
   readonly #openedAt: number
   #registered: Registered | undefined = undefined
 
-  private constructor(dialect: string, { principal, remoteAddress }: Caller, openedAt: number) {
+  private constructor(dialect: string, { principal, remoteAddress }: Caller, usage: Usage, openedAt: number) {
+    this.usage = usage
     this.dialect = dialect
     this.principal = principal
     this.arrival = { remoteAddress, direct: false, originAllowed: true }
@@ -37,9 +40,10 @@ export class HttpPeer implements Peer, Connection {
   static readonly make = Effect.fnUntraced(function* (
     dialect: string,
     caller: Caller,
+    usage: Usage,
   ): Effect.fn.Return<HttpPeer, never, Connections | Scope.Scope> {
     const connections = yield* Connections
-    const peer = new HttpPeer(dialect, caller, yield* Clock.currentTimeMillis)
+    const peer = new HttpPeer(dialect, caller, usage, yield* Clock.currentTimeMillis)
     peer.#registered = yield* connections.register(peer)
     peer.#registered.actAs(caller.principal)
     return peer

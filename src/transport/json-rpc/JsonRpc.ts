@@ -5,7 +5,7 @@
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Unreadable } from "../Dialect.ts"
-import { Batch } from "./Batch.ts"
+import { Batch, type Held } from "./Batch.ts"
 import {
   type Entry,
   type Id,
@@ -63,14 +63,20 @@ const inBatch = ({ batch, place }: JsonRpcRef, answer: string): string | undefin
 
 const say = (text: string | undefined): ReadonlyArray<In> => (text === undefined ? [] : [{ _tag: "Say", text }])
 
-const succeed = (ref: JsonRpcRef, result: unknown): string | undefined =>
-  ref.answerTo === undefined ? undefined : inBatch(ref, writeResult(ref.answerTo, result))
+const tooLargeForBatch = Errors.ofFault({ _tag: "Limited", limit: "bytes-in-flight", retryAfterMs: 0 })
+
+const succeed = (ref: JsonRpcRef, result: unknown): string | undefined => {
+  if (ref.answerTo === undefined) return undefined
+  const answer = writeResult(ref.answerTo, result)
+  return ref.batch === undefined || ref.batch.takes(answer) ? inBatch(ref, answer) : fail(ref, tooLargeForBatch)
+}
 
 const fail = (ref: JsonRpcRef, error: JsonRpcError): string | undefined =>
   ref.answerTo === undefined ? undefined : inBatch(ref, writeError(ref.answerTo, error))
 
 class JsonRpcConversation implements Conversation<JsonRpcRef> {
   readonly #facts: ConnectionFacts
+  readonly #held: Held = { chars: 0 }
 
   constructor(facts: ConnectionFacts) {
     this.#facts = facts
@@ -85,7 +91,7 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
     if (frame === undefined) return say(writeError(null, Errors.parseError))
     const { entries, isBatch } = frame
     const answered = entries.filter(isAnswered)
-    const batch = isBatch && answered.length > 0 ? new Batch(answered.length) : undefined
+    const batch = isBatch && answered.length > 0 ? new Batch(answered.length, this.#held) : undefined
     let place = 0
     return entries.flatMap((entry) => {
       const { id } = entry

@@ -14,6 +14,8 @@ import { Connections } from "../../services/Connections.ts"
 import * as Cors from "../Cors.ts"
 import { DialectServer } from "../DialectServer.ts"
 import * as HttpAccess from "../HttpAccess.ts"
+import { PrincipalUsage, type Usage } from "../PrincipalUsage.ts"
+import * as RequestShare from "../RequestShare.ts"
 import { HttpPeer } from "./HttpPeer.ts"
 import { jsonRpc } from "./JsonRpc.ts"
 
@@ -45,13 +47,22 @@ const post = Effect.gen(function* () {
   const connections = yield* Connections
   const dialects = yield* DialectServer
   const access = yield* HttpAccess.make
+  const usages = yield* PrincipalUsage
+  /** A body that does not say how long it is may be as long as any. */
+  const declaredBytes = ({ headers }: HttpServerRequest): number =>
+    Math.min(limits.frameBytes, Number(headers["content-length"] ?? limits.frameBytes) || 0)
   const bodyLimit = ByteSize.fromInputUnsafe(limits.frameBytes)
 
   const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
     const caller = yield* access(request)
     if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) return notJson
+    const usage = usages.of(caller.principal)
+    return yield* RequestShare.within(usage, request, declaredBytes(request), converse(request, caller, usage))
+  })
+
+  const converse = Effect.fnUntraced(function* (request: HttpServerRequest, caller: HttpAccess.Caller, usage: Usage) {
     const body = yield* Effect.mapError(request.arrayBuffer, unread)
-    const peer = yield* HttpPeer.make(jsonRpc.name, caller)
+    const peer = yield* HttpPeer.make(jsonRpc.name, caller, usage)
     const exchange = yield* dialects.converse(jsonRpc, peer)
     yield* exchange.onFrames([decodeText(body)])
     yield* exchange.idle()

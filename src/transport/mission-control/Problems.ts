@@ -7,6 +7,8 @@ const ofDocument = (tag: string): string => {
   switch (tag) {
     case "DocumentExists":
       return "File already exists"
+    case "LimitReached":
+      return "Too many files"
     default:
       return "File could not be written"
   }

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -11,6 +12,8 @@ import { Id } from "../../domain/Bounds.ts"
 import * as Cors from "../Cors.ts"
 import type { Fault } from "../Dialect.ts"
 import * as HttpAccess from "../HttpAccess.ts"
+import { PrincipalUsage } from "../PrincipalUsage.ts"
+import * as RequestShare from "../RequestShare.ts"
 import { queryOf } from "../RequestTarget.ts"
 import { type Inquiry, failed, map, run } from "../Inquiry.ts"
 import { LocalCalls } from "../LocalCalls.ts"
@@ -29,6 +32,8 @@ interface Route {
   /** As Problems.ts names what may fail. */
   readonly resource: string
   readonly inquire: (asked: Asked) => Inquiry<unknown>
+  /** Reads all documents. */
+  readonly isLarge?: boolean
 }
 
 const isSessionKey = Schema.is(Id)
@@ -47,10 +52,13 @@ const routes: ReadonlyArray<Route> = [
     resource: "status",
     inquire: () => map(Resources.status(), ({ status, uptime, version }) => ({ status, uptime, version })),
   },
-  { path: "/api/files", resource: "files", inquire: Resources.files },
-  { path: "/api/tasks", resource: "tasks", inquire: Resources.tasks },
-  { path: "/api/memories", resource: "memories", inquire: Resources.memories },
+  { path: "/api/files", resource: "files", inquire: Resources.files, isLarge: true },
+  { path: "/api/tasks", resource: "tasks", inquire: Resources.tasks, isLarge: true },
+  { path: "/api/memories", resource: "memories", inquire: Resources.memories, isLarge: true },
 ]
+
+/** Lists of whole documents that are made at once: each takes some times its size until it is text. */
+const ANSWERS_AT_ONCE = 2
 
 const statusOf = (fault: Fault): number => {
   switch (fault._tag) {
@@ -70,18 +78,26 @@ const statusOf = (fault: Fault): number => {
 const answer = Effect.gen(function* () {
   const { call } = yield* LocalCalls
   const access = yield* HttpAccess.make
+  const usages = yield* PrincipalUsage
+  const makers = yield* Semaphore.make(ANSWERS_AT_ONCE)
 
-  return ({ inquire, resource }: Route) =>
+  return ({ inquire, isLarge = false, resource }: Route) =>
     Effect.fnUntraced(function* (request: HttpServerRequest) {
       const params = yield* HttpRouter.params
       const { principal } = yield* access(request)
       const query = queryOf(request.originalUrl)
       const as = { id: "http", dialect: "http", principal }
-      const payload = yield* Effect.mapError(
+      const answer = Effect.match(
         run(inquire({ params, query }), (method, params) => call(as, method, params)),
-        (fault) => HttpAccess.problem(statusOf(fault), problemOf(resource, fault)),
+        {
+          onFailure: (fault) => HttpAccess.problem(statusOf(fault), problemOf(resource, fault)),
+          onSuccess: (payload) => HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } }),
+        },
       )
-      return HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } })
+      const usage = usages.of(principal)
+      // An answer counts once it is made, so only a few are made at once.
+      const made = isLarge ? makers.withPermits(1)(RequestShare.roomFor(usage, answer)) : answer
+      return yield* RequestShare.within(usage, request, 0, made)
     })
 })
 

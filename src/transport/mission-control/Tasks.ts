@@ -19,13 +19,20 @@ export interface Task {
 }
 
 const BOX = /^\s*[-*] \[([ xX])\]\s*(\S.*)$/
-const TAG = /\s*\[(CRITICAL|HIGH|MEDIUM|LOW)\]\s*/i
+const TAG = /\[(CRITICAL|HIGH|MEDIUM|LOW)\]/i
 
 /** A word of its own, in capitals: `LOW`, not `FLOW` or `low`. */
 const priorityOf = (title: string): Task["priority"] => {
   if (/\bCRITICAL\b/.test(title)) return "critical"
   if (/\bHIGH\b/.test(title)) return "high"
   return /\bLOW\b/.test(title) ? "low" : "medium"
+}
+
+/** Returns the title with a space instead of its first tag and the space around it. */
+const withoutTag = (title: string): string => {
+  const tag = TAG.exec(title)
+  if (tag === null) return title
+  return `${title.slice(0, tag.index).trimEnd()} ${title.slice(tag.index + tag[0].length).trimStart()}`
 }
 
 export const parseTasks = (content: string, source: string, modifiedAt: number): ReadonlyArray<Task> =>
@@ -37,7 +44,7 @@ export const parseTasks = (content: string, source: string, modifiedAt: number):
     })
     .map(({ done, title }, index) => ({
       id: `task-${source}-${index}`,
-      title: title.replace(TAG, " ").trim(),
+      title: withoutTag(title).trim(),
       status: done ? "done" : "todo",
       priority: priorityOf(title.replace(TAG, (tag) => tag.toUpperCase())),
       description: "",

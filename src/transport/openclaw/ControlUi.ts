@@ -52,8 +52,18 @@ const pageConfig = (basePath: string) => ({
 })
 
 /** Returns the page's own scripts, which its policy allows by their hashes. */
-export const inlineScripts = (html: string): ReadonlyArray<string> =>
-  Array.from(html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([^]*?)<\/script>/g), ([, script]) => script ?? "")
+export const inlineScripts = (html: string): ReadonlyArray<string> => {
+  const scripts: Array<string> = []
+  let begin = html.indexOf("<script")
+  while (begin !== -1) {
+    const open = html.indexOf(">", begin)
+    const close = open === -1 ? -1 : html.indexOf("</script>", open)
+    if (close === -1) break
+    if (!/\ssrc=/.test(html.slice(begin, open))) scripts.push(html.slice(open + 1, close))
+    begin = html.indexOf("<script", close)
+  }
+  return scripts
+}
 
 const hashOf = (script: string): string => `'sha256-${createHash("sha256").update(script).digest("base64")}'`
 

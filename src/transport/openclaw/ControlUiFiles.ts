@@ -44,9 +44,10 @@ export const askedBy = (path: string): Asked => {
 export const rooted = (html: string, basePath: string): string =>
   html
     .replaceAll(/\b(src|href)="\.\//g, `$1="${basePath}/`)
-    .replace(
-      /<html(?![^>]*\sdata-openclaw-control-ui-base-path)/i,
-      `$&${` data-openclaw-control-ui-base-path="${basePath}"`}`,
+    .replace(/<html[^<>]*/i, (tag) =>
+      /\sdata-openclaw-control-ui-base-path/i.test(tag)
+        ? tag
+        : `${tag.slice(0, "<html".length)} data-openclaw-control-ui-base-path="${basePath}"${tag.slice("<html".length)}`,
     )
 
 /** Finds files of the folder by name. Returns the real path, or `undefined` if there is no such file within the folder. */

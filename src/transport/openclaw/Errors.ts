@@ -42,6 +42,11 @@ const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): Err
     case "StorageUnavailable":
     case "SessionBusy":
       return { ...unavailable(describe(fault)), details: { code: codeOf(_tag), ...facts } }
+    case "LimitReached":
+      // Runs end by themselves; of anything else somebody must remove some.
+      return facts["limit"] === "queuedRuns"
+        ? { ...unavailable(describe(fault)), details: { code: codeOf(_tag), ...facts } }
+        : invalid(describe(fault), { code: codeOf(_tag), ...facts })
     case "ShuttingDown":
       return stopping(method)
     default:

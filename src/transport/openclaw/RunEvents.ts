@@ -113,13 +113,11 @@ export const ended = (run: Ended, place: Place, reply: string | undefined): Read
           ...(usage !== undefined && { usage }),
         }),
       ]
-    case "aborted": {
-      const stopReason = run.error?.reason === "timeout" ? "timeout" : "rpc"
+    case "aborted":
       return [
-        chat(run, place, "aborted", { stopReason }),
-        lifecycle({ phase: "end", status: "cancelled", aborted: true, stopReason }),
+        chat(run, place, "aborted", { stopReason: "rpc" }),
+        lifecycle({ phase: "end", status: "cancelled", aborted: true, stopReason: "rpc" }),
       ]
-    }
     case "failed": {
       const errorMessage = run.error?.message ?? "the run failed"
       return [

@@ -63,19 +63,12 @@ export const ListParams = Schema.Struct({
   label: name,
   search: name,
   spawnedBy: key,
-  creatorId: id,
-  ownerId: id,
-  involvingProfileId: id,
-  boardFace: name,
   archived: Schema.optionalKey(Schema.Unknown),
 })
 type ListParams = typeof ListParams.Type
 
-/** No session is archived, was begun by another, is somebody's or is shown as a dashboard. */
-const isNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
-  archived === true ||
-  boardFace === "dashboard" ||
-  [spawnedBy, creatorId, ownerId, involvingProfileId].some((value) => filled(value) !== undefined)
+/** There are no archived sessions and none that a session has begun. */
+const isNone = ({ archived, spawnedBy }: ListParams): boolean => archived === true || filled(spawnedBy) !== undefined
 
 const nobody = { sessions: [], total: 0 }
 
@@ -123,12 +116,12 @@ const describe = own(Schema.Struct({ key, agentId: name }), ({ agentId, key }) =
 })
 
 /** A session by its UUID, among the most recent: clients give one that a list has told them. */
-export const byId = (sessionId: string) =>
+const byId = (sessionId: string) =>
   map(firstSessions({ sortBy: "updatedAt", order: "desc" }, LIMIT_MAX), ({ sessions }) =>
     sessions.find((session) => sessionIdOf(session) === sessionId),
   )
 
-export const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
+const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
 
 const resolve = own(
   Schema.Struct({ key, sessionId: id, label: name, agentId: name, allowMissing: flag }),

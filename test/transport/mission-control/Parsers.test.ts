@@ -58,6 +58,14 @@ describe("tasks", () => {
     arbitrary: { runs: 2_000, size: 300 },
   })
 
+  // Quadratic time would be a quarter of an hour.
+  it("are found in a line with a megabyte of blanks", () => {
+    const blanks = " ".repeat(1_000_000)
+    expect(tasks(`- [ ] a${blanks}b`)).toMatchObject([{ title: `a${blanks}b` }])
+    expect(tasks(`- [ ] a${blanks}[HIGH]${blanks}b`)).toMatchObject([{ title: "a b", priority: "high" }])
+    expect(tasks(`${blanks}- [ ]${blanks}`)).toEqual([])
+  })
+
   it("have their priority from a word in capitals, or a tag however written", () => {
     const priorities = tasks(
       [

@@ -184,6 +184,10 @@ describe("the Control UI", () => {
 
   it("knows inline scripts from others", () => {
     expect(inlineScripts(PAGE)).toEqual(["go()"])
+    expect(inlineScripts(`<script src="a"></script><script>write("<script>")</script><script>`)).toEqual([
+      'write("<script>")',
+    ])
+    expect(inlineScripts("<script ".repeat(100_000))).toEqual([])
     expect(contentSecurityPolicy("")).toContain("script-src 'self' 'wasm-unsafe-eval';")
   })
 

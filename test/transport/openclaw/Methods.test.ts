@@ -77,6 +77,7 @@ describe("OpenClaw's methods", () => {
         name: "Luna",
         workspace: "/tmp/luna",
         model: "echo/echo",
+        emoji: "🌙",
       })
       expectValid("AgentsCreateResult", made)
       expect(made).toMatchObject({ agentId: "luna", name: "Luna", model: "echo/echo" })

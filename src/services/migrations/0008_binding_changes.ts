@@ -1,0 +1,12 @@
+/**
+ * Events of bindings carry the change instead of the list: what was kept before set all of its list.
+ */
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
+
+export default Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`UPDATE events
+    SET event = json_object('_tag', 'BindingsChanged', 'set', event -> '$.bindings', 'removed', json('[]'))
+    WHERE session_key IS NULL AND event ->> '$._tag' = 'BindingsChanged'`
+})
