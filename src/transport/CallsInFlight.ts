@@ -45,7 +45,7 @@ export class CallsInFlight {
   }
 
   /** Counts subscriptions that the client has asked for, or has ended. */
-  subscribed(change: 1 | -1): void {
+  subscribed(change: number): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
     this.#subscriptions += change

@@ -5,6 +5,7 @@
 import type { ClientProfile } from "../domain/Connection.ts"
 import type { EventFilter, EventItem, Position, ResetReason } from "../domain/Event.ts"
 import type { Principal } from "../domain/Principal.ts"
+import type { RateLimited } from "../domain/Refusal.ts"
 import type { Credentials } from "../services/Authenticator.ts"
 import type { IssuedToken } from "../services/Devices.ts"
 import type { CloseCode } from "./CloseCodes.ts"
@@ -155,6 +156,13 @@ export interface ConnectionFacts {
   readonly head: () => Position
   /** Why a client cannot go on from the position, if it cannot. */
   readonly lost: (from: Position) => ResetReason | null
+  /** For subscriptions that the dialect keeps itself: they count to the principal's share. */
+  readonly subscriptions: {
+    /** Returns why the principal may have no more. */
+    readonly refusal: () => RateLimited | undefined
+    /** To be called when the connection has more, or fewer. */
+    readonly changed: (by: number) => void
+  }
   /** Whether the gateway is going down. */
   readonly stopping: () => boolean
   readonly arrival: Arrival

@@ -60,7 +60,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   readonly #following: Following | undefined
   readonly #requests: Requests
   readonly #speech: Speech<R>
-  readonly #inFlight: CallsInFlight
+  readonly inFlight: CallsInFlight
   #lastSubscription = 0
 
   /** `scope`: what follows events or runs calls for this connection ends with it. */
@@ -69,7 +69,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     this.#peer = peer
     this.#conversation = conversation
     this.#scope = scope
-    this.#inFlight = new CallsInFlight(peer)
+    this.inFlight = new CallsInFlight(peer)
     this.#requests = new Requests(host.server, peer)
     this.#speech = new Speech(peer, conversation, (inbound) => this.#obeyAll(inbound))
     this.#following =
@@ -80,7 +80,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   callsInFlight(): number {
-    return this.#inFlight.size
+    return this.inFlight.size
   }
 
   sentSeq(): number | undefined {
@@ -89,12 +89,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
   /** Waits until no call is in flight. */
   idle(): Effect.Effect<void> {
-    return this.#inFlight.none()
-  }
-
-  /** To be called when the connection has ended. */
-  release(): void {
-    this.#inFlight.release()
+    return this.inFlight.none()
   }
 
   /** What the server says to this connection. */
@@ -147,7 +142,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
         return backlog === undefined ? call() : this.#afterBacklog(backlog, size, call)
       }
       case "Cancel":
-        return this.#inFlight.cancel(inbound.id)
+        return this.inFlight.cancel(inbound.id)
       case "Identify":
         return this.#identify(inbound.ref, inbound.token, inbound.client)
       case "Enter":
@@ -191,11 +186,11 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   /** What waits counts to the principal's share, as it does in flight. */
   #afterBacklog(backlog: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.#inFlight.hold(size)
+      this.inFlight.hold(size)
       return Effect.andThen(
         Effect.ensuring(
           backlog,
-          Effect.sync(() => this.#inFlight.hold(-size)),
+          Effect.sync(() => this.inFlight.hold(-size)),
         ),
         Effect.suspend(call),
       )
@@ -228,8 +223,8 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
     const retryAfterMs = size > 0 ? this.#peer.admit() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
     if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
-    if (this.#inFlight.has(ref.id)) return { _tag: "DuplicateId" }
-    if (this.#inFlight.size + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) {
+    if (this.inFlight.has(ref.id)) return { _tag: "DuplicateId" }
+    if (this.inFlight.size + (this.#following?.size ?? 0) < this.#host.limits.callsInFlight) {
       const refusal = this.#peer.usage?.callRefusal(size)
       return refusal && Faults.refused(refusal)
     }
@@ -237,9 +232,9 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
   }
 
   #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>, size: number): Effect.Effect<void> {
-    this.#inFlight.end(ref.id, size)
+    this.inFlight.end(ref.id, size)
     return Effect.tap(this.#answer(ref, name, exit), () => {
-      this.#inFlight.settle()
+      this.inFlight.settle()
       return Done
     })
   }
@@ -264,7 +259,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
           item: (json, seq) => this.#speech.item(ref, name, json, seq),
           end: (exit) => this.#end(ref, name, exit, size),
         })
-        this.#inFlight.begin(ref.id, interrupt, size)
+        this.inFlight.begin(ref.id, interrupt, size)
         return send
       },
     })
@@ -287,7 +282,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
 
     return Effect.suspend(() => {
       let interrupt: (() => void) | undefined
-      this.#inFlight.begin(
+      this.inFlight.begin(
         ref.id,
         Effect.sync(() => interrupt?.()),
         size,
@@ -328,7 +323,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       onSuccess: ({ from, ...filter }) => {
         // Not the call's id, which is free again once the call is answered.
         const subscription = `s${++this.#lastSubscription}`
-        this.#inFlight.subscribed(1)
+        this.inFlight.subscribed(1)
         const answered = this.#speech.success(ref, name, { subscription })
         const held = this.#peer.principal?.scopes ?? []
         return Effect.andThen(answered, following.follow(subscription, permitted(filter, held), from))
@@ -341,7 +336,7 @@ export class DialectExchange<R extends Ref> implements FrameHandler {
       onFailure: (error) => this.#speech.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ subscription }) =>
         Effect.flatMap(this.#following?.unfollow(subscription) ?? Effect.succeed(false), (unsubscribed) => {
-          if (unsubscribed) this.#inFlight.subscribed(-1)
+          if (unsubscribed) this.inFlight.subscribed(-1)
           return this.#speech.success(ref, name, { unsubscribed })
         }),
     })

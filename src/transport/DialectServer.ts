@@ -67,10 +67,15 @@ export class DialectServer extends Context.Service<
           now: () => clock.currentTimeMillisUnsafe(),
           head: events.head,
           lost: events.lost,
+          // Of no use before there is an exchange: a conversation that is being made has nobody to subscribe.
+          subscriptions: {
+            refusal: () => peer.usage?.subscriptionRefusal(),
+            changed: (by) => exchange.inFlight.subscribed(by),
+          },
           stopping: () => peer.stopping,
           arrival: peer.arrival,
         })
-        const exchange = new DialectExchange(
+        const exchange: DialectExchange<R> = new DialectExchange(
           { server, methods, call, shared, fanout, limits },
           peer,
           conversation,
@@ -82,7 +87,7 @@ export class DialectServer extends Context.Service<
           () =>
             Effect.suspend(() => {
               answers.delete(peer.clientId)
-              exchange.release()
+              exchange.inFlight.release()
               return server.disconnect(peer.clientId)
             }),
         )

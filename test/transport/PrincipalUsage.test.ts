@@ -6,6 +6,7 @@ import { Batch, HELD_CHARS } from "../../src/transport/json-rpc/Batch.ts"
 import { Usage } from "../../src/transport/PrincipalUsage.ts"
 import { open } from "../support/JsonRpcClient.ts"
 import * as MissionClient from "../support/MissionClient.ts"
+import { enter, type OpenClawClient } from "../support/OpenClawClient.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import { connect } from "../support/TestSocket.ts"
 
@@ -139,6 +140,23 @@ describe("the calls, subscriptions and requests of a principal", () => {
         native.socket.cut()
         yield* Effect.repeat(second.call("events.subscribe", {}), { until: ({ error }) => error === undefined })
         expect(limitOf((yield* first.call("events.subscribe", {})).error)).toEqual([-32029, "subscriptions"])
+      }),
+    )
+
+    it.effect("are bounded for sessions that OpenClaw clients subscribe to by name", () =>
+      Effect.gen(function* () {
+        const { client } = yield* enter({ scopes: ["operator.read"] })
+        const { client: other } = yield* enter({ scopes: ["operator.read"] })
+        const subscribe = (client: OpenClawClient, key: string) => client.ask("sessions.messages.subscribe", { key })
+        expect((yield* subscribe(client, "a")).ok).toBe(true)
+        expect((yield* subscribe(client, "b")).ok).toBe(true)
+        expect((yield* subscribe(client, "b")).ok).toBe(true)
+        expect((yield* subscribe(other, "c")).error).toMatchObject({ code: "UNAVAILABLE", retryable: true })
+        yield* client.ask("sessions.messages.unsubscribe", { key: "a" })
+        expect((yield* subscribe(other, "c")).ok).toBe(true)
+        client.socket.cut()
+        yield* Effect.repeat(subscribe(other, "d"), { until: ({ ok }) => ok === true })
+        expect((yield* subscribe(other, "e")).ok).toBe(false)
       }),
     )
 

@@ -10,6 +10,7 @@ import { grants, type Principal } from "../../domain/Principal.ts"
 import type { IssuedToken } from "../../services/Devices.ts"
 import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
 import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
+import * as Faults from "../Faults.ts"
 import { type Method, own } from "../DialectMethods.ts"
 import { type Audience, audienceOf, filterOf, FULL, heed, isFull, wordingOf } from "./Audience.ts"
 import { nameOf, profileOf, resumed } from "./Connect.ts"
@@ -155,6 +156,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     const audience = audienceFor(newcomer, principal)
     this.#placed = connect.resume != null
     this.#audience = audience
+    this.#facts.subscriptions.changed(audience.keys.length)
     this.#welcome = undefined
     return [
       say(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
@@ -206,13 +208,18 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   // Answers
 
-  success({ id }: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef> {
+  success(ref: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef> {
+    const { id } = ref
     if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
     const audience = this.#audience!
     if (isFull(audience, method, value)) return this.#invalid(id, FULL)
     const text = writeResult(this.#era, id, value, json)
     const heeded = heed(audience, method, value)
     if (heeded === audience) return text
+    const more = heeded.keys.length - audience.keys.length
+    const refusal = more > 0 ? this.#facts.subscriptions.refusal() : undefined
+    if (refusal !== undefined) return this.failure(ref, method, Faults.refused(refusal))
+    this.#facts.subscriptions.changed(more)
     this.#audience = heeded
     return [say(text), this.#follow(heeded)]
   }

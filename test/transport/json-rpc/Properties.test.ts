@@ -17,6 +17,7 @@ const converse = () =>
   jsonRpc.converse({
     connectionId: "c1",
     pushes: true,
+    subscriptions: { refusal: () => undefined, changed: () => {} },
     now: () => 0,
     head: () => ({ epoch: "e", seq: 0 }),
     lost: () => null,

@@ -20,6 +20,7 @@ const converse = () =>
     stopping: () => false,
     arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,
+    subscriptions: { refusal: () => undefined, changed: () => {} },
     now: () => 1_700_000_000_000,
     head: () => ({ epoch: "e", seq: 7 }),
   })

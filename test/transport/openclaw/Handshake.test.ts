@@ -366,6 +366,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
         const facts = {
           connectionId: "c1",
           pushes: true,
+          subscriptions: { refusal: () => undefined, changed: () => {} },
           now: () => 0,
           head,
           lost: () => null,
