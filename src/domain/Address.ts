@@ -1,7 +1,7 @@
 /**
- * IP addresses as numbers: whether one is within a range, and which network a client is to be counted by. IPv4 is the
- * part of IPv6 that is set aside for it (RFC 4291 2.5.5.2), so that one client is one address, however it is written.
- * Pure; who is trusted is configuration.
+ * IP addresses as numbers: tests whether an address is within a range, and finds the network under which a client is
+ * counted. IPv4 addresses are mapped into IPv6 (RFC 4291 2.5.5.2), so that one client has one number in either notation.
+ * The configuration, the connection limits and the lockout use it.
  */
 
 const V4_MAPPED = 0xffff_0000_0000n
@@ -13,7 +13,7 @@ const parseV4 = (text: string): bigint | undefined => {
   return parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n)
 }
 
-/** The groups of one side of `::`; at the end of all, an IPv4 address is two. */
+/** Returns the groups of one side of `::`. An IPv4 address at the end counts as two groups. */
 const parseGroups = (text: string, isLast: boolean): ReadonlyArray<bigint> | undefined => {
   if (text === "") return []
   const groups: Array<bigint> = []
@@ -38,7 +38,7 @@ const parseV6 = (text: string): bigint | undefined => {
   return groups.reduce((sum, group) => (sum << 16n) | group, 0n)
 }
 
-/** Undefined: it is none. A zone (`fe80::1%eth0`) says where an address is reached, not which it is. */
+/** Returns `undefined` if the text is not an address. Ignores a zone (`fe80::1%eth0`), which is not part of the address. */
 const parse = (address: string): bigint | undefined => {
   if (!address.includes(":")) {
     const v4 = parseV4(address)
@@ -53,11 +53,11 @@ export const isAddress = (text: string): boolean => parse(text) !== undefined
 
 export interface Range {
   readonly first: bigint
-  /** How many bits of an address count. */
+  /** How many leading bits of an address the range compares. */
   readonly bits: number
 }
 
-/** `10.0.0.0/8`, `fd00::/8`, or one address. Undefined: it is none. */
+/** Parses `10.0.0.0/8`, `fd00::/8` or a single address. Returns `undefined` if the text is neither. */
 export const parseRange = (text: string): Range | undefined => {
   const [, address = "", length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const first = parse(address)
@@ -76,8 +76,8 @@ export const isWithin = (ranges: ReadonlyArray<Range>, address: string): boolean
 }
 
 /**
- * By what a client is counted: an IPv4 address is one client; of IPv6, whoever has one address has the 2^64 of its
- * network (RFC 4291 2.5.4), and could use a new one for every guess.
+ * Returns the network under which a client is counted. An IPv4 address counts alone. A client with one IPv6 address has
+ * all 2^64 of its /64 network (RFC 4291 2.5.4) and could use a new one for every attempt, so IPv6 counts by network.
  */
 export const networkOf = (address: string): string => {
   if (!address.includes(":")) return address

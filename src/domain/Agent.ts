@@ -1,5 +1,6 @@
 /**
- * Agents: who answers. An agent is a name, a personality and a choice of model and runtime; it holds no conversation.
+ * Agents: their schema, ids and methods. An agent is a name, an instruction, a model and a runtime. Sessions hold the
+ * conversations.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -13,13 +14,13 @@ import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 import { withoutTrailing } from "./Text.ts"
 
-/** The agent that always exists and answers what no binding claims. */
+/** The agent that always exists. It answers every message that no binding matches. */
 export const MAIN_AGENT = "main"
 
 const VALID_AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
- * Returns the agent id that a text means: trimmed, in lower case, foreign characters as `-`, at most 64 characters.
+ * Returns the agent id for a text: trimmed, in lower case, other characters as `-`, at most 64 characters.
  * Returns `main` if nothing is left. Only the first NAME_CHARS characters count.
  */
 export const normalizeAgentId = (input: string): string => {
@@ -33,7 +34,7 @@ export const normalizeAgentId = (input: string): string => {
   return cleaned === "" ? MAIN_AGENT : cleaned
 }
 
-/** Read from any text by `normalizeAgentId`, so that every wire and every caller names agents alike. */
+/** Decodes any text with `normalizeAgentId`, so that an agent has the same id on every wire. */
 export const AgentId = text(NAME_CHARS).pipe(
   Schema.decode({
     decode: SchemaGetter.transform(normalizeAgentId),
@@ -41,19 +42,19 @@ export const AgentId = text(NAME_CHARS).pipe(
   }),
 )
 
-/** How direct messages of an agent are split into sessions: see Routing.ts. */
+/** How the direct messages of an agent are split into sessions. See Routing.ts. */
 export const DmScope = Schema.Literals(["main", "per-peer", "per-channel-peer", "per-account-channel-peer"])
 export type DmScope = typeof DmScope.Type
 
-/** Who answers: a name, an instruction and the model and runtime to think with. */
+/** An agent: a name, an instruction, and the model and runtime that it uses. */
 export const Agent = Schema.Struct({
   id: Schema.String,
   name: Name,
-  /** The instruction that its runtime gets before each conversation. */
+  /** The instruction that the runtime gets before each conversation. */
   personality: text(INSTRUCTION_CHARS),
-  /** A model id of `models.list`; empty: the runtime's default. */
+  /** A model id from `models.list`. Empty: the default of the runtime. */
   model: text(NAME_CHARS),
-  /** The runtime that thinks for this agent; empty: the gateway's default. */
+  /** The name of a runtime. Empty: the default of the gateway. */
   runtime: text(NAME_CHARS),
   dmScope: DmScope,
   createdAt: EpochMillis,
@@ -61,17 +62,17 @@ export const Agent = Schema.Struct({
 }).annotate({ identifier: "Agent" })
 export type Agent = typeof Agent.Type
 
-/** The instruction that an agent's runtime gets before the conversation. */
+/** Returns the instruction that the runtime gets before the conversation. */
 export const systemPrompt = (agent: Pick<Agent, "name" | "personality">): string =>
   `You are ${agent.name}.${agent.personality === "" ? "" : `\n${agent.personality}`}`
 
 /** No agent has this id. */
 export class AgentNotFound extends Schema.TaggedError<AgentNotFound>()("AgentNotFound", { agentId: Schema.String }) {}
 
-/** The id is taken. */
+/** Another agent has this id. */
 export class AgentExists extends Schema.TaggedError<AgentExists>()("AgentExists", { agentId: Schema.String }) {}
 
-/** `main` is where everything unclaimed goes: it can be changed, not deleted. */
+/** `main` answers every message without a binding, so it can be changed but not deleted. */
 export class AgentProtected extends Schema.TaggedError<AgentProtected>()("AgentProtected", {
   agentId: Schema.String,
 }) {}
@@ -88,7 +89,7 @@ const list = Rpc.make("agents.list", {
   success: Schema.Struct({ agents: Schema.Array(Agent), defaultId: Schema.String }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "All agents, `main` first, and the id of the one that answers what no binding claims.")
+  .annotate(Summary, "Lists all agents, `main` first, and the id of the agent that answers messages without a binding.")
 
 const get = Rpc.make("agents.get", {
   payload: { id: AgentId },
@@ -96,11 +97,11 @@ const get = Rpc.make("agents.get", {
   error: AgentNotFound,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "One agent.")
+  .annotate(Summary, "Returns one agent.")
 
 const create = Rpc.make("agents.create", {
   payload: {
-    /** Left out: made from the name. */
+    /** Left out: derived from the name. */
     id: Schema.optionalKey(AgentId),
     name: Name,
     ...settings,
@@ -109,7 +110,7 @@ const create = Rpc.make("agents.create", {
   error: Schema.Union([AgentExists, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Makes an agent. Without an id, one is made from the name.")
+  .annotate(Summary, "Creates an agent. Without an id, the gateway derives one from the name.")
 
 const update = Rpc.make("agents.update", {
   payload: { id: AgentId, name: Schema.optionalKey(Name), ...settings },
@@ -117,18 +118,15 @@ const update = Rpc.make("agents.update", {
   error: Schema.Union([AgentNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Changes the given settings of an agent; what is left out stays.")
+  .annotate(Summary, "Changes the given settings of an agent. The others stay as they are.")
 
 const remove = Rpc.make("agents.delete", {
   payload: { id: AgentId },
-  /** Bindings to the agent go with it; its sessions stay and can be read. */
+  /** Also removes the bindings to the agent. Its sessions stay readable. */
   success: Schema.Struct({ removedBindings: Schema.Int }),
   error: Schema.Union([AgentNotFound, AgentProtected, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(
-    Summary,
-    "Removes an agent and the bindings to it. Its sessions stay and can be read. `main` cannot be removed.",
-  )
+  .annotate(Summary, "Removes an agent and its bindings. Its sessions stay readable. `main` cannot be removed.")
 
 export const AgentRpcs = RpcGroup.make(list, get, create, update, remove).middleware(Authorized)

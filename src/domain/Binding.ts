@@ -1,5 +1,5 @@
 /**
- * Bindings: rules that say which agent answers which conversations. How they are applied is Routing.ts.
+ * Bindings: rules that say which agent answers which messages, with the methods to change them. Routing.ts applies them.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -12,29 +12,29 @@ import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
-/** What a binding looks at in a message. */
+/** The field of a message that a binding compares. */
 export const MatchKey = Schema.Literals(["peer_id", "guild_id", "account_id", "channel", "default"])
 
-/** Which binding goes first: 1 peer, 2 guild, 3 account, 4 channel, 5 default. */
+/** The precedence of a binding: 1 peer, 2 guild, 3 account, 4 channel, 5 default. Lower tiers go first. */
 export const Tier = Schema.Literals([1, 2, 3, 4, 5])
 
-/** Lets an agent answer what matches: see Routing.ts for the order. */
+/** Sends matching messages to an agent. See Routing.ts for the order. */
 export const Binding = Schema.Struct({
   agentId: Schema.String,
-  /** 1 peer, 2 guild, 3 account, 4 channel, 5 default: a binding matches only if tier and key agree. */
+  /** A binding matches only if its tier fits its key. */
   tier: Tier,
   matchKey: MatchKey,
   matchValue: text(ID_CHARS),
-  /** Among bindings of one tier the higher goes first. */
+  /** Within a tier, the higher priority goes first. */
   priority: Schema.Int,
 }).annotate({ identifier: "Binding" })
 export type Binding = typeof Binding.Type
 
-/** One line for people, e.g. `[peer] peer_id=telegram:42 -> agent:luna (pri=0)`. */
+/** Returns one line for people, e.g. `[peer] peer_id=telegram:42 -> agent:luna (pri=0)`. */
 export const describe = (binding: Binding): string =>
   `[${["peer", "guild", "account", "channel", "default"][binding.tier - 1]}] ${binding.matchKey}=${binding.matchValue} -> agent:${binding.agentId} (pri=${binding.priority})`
 
-/** The tier and the key contradict each other, so that the binding could never match. */
+/** The tier and the key contradict each other, so the binding could never match. */
 export class BindingUnreachable extends Schema.TaggedError<BindingUnreachable>()("BindingUnreachable", {
   tier: Schema.Int,
   matchKey: MatchKey,
@@ -42,29 +42,29 @@ export class BindingUnreachable extends Schema.TaggedError<BindingUnreachable>()
 
 const list = Rpc.make("bindings.list", {
   payload: {},
-  /** In the order in which they are asked. */
+  /** In order of precedence. */
   success: Schema.Struct({ bindings: Schema.Array(Binding) }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "All bindings, in the order in which they are asked.")
+  .annotate(Summary, "Lists all bindings in order of precedence.")
 
 const set = Rpc.make("bindings.set", {
   payload: {
     agentId: AgentId,
-    /** Left out: the tier of the key. */
+    /** Left out: the tier that fits the key. */
     tier: Schema.optionalKey(Tier),
     matchKey: Schema.optionalKey(MatchKey),
     matchValue: Schema.optionalKey(text(ID_CHARS)),
     priority: Schema.optionalKey(Schema.Int),
   },
-  /** A binding with the same agent, key and value is replaced. */
+  /** Replaces a binding with the same agent, key and value. */
   success: Binding,
   error: Schema.Union([AgentNotFound, BindingUnreachable, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(
     Summary,
-    "Makes a binding, or replaces the one with the same agent, key and value. Alone, an agent becomes the default.",
+    "Creates a binding, or replaces the one with the same agent, key and value. Without key and value, the agent becomes the default.",
   )
 
 const remove = Rpc.make("bindings.remove", {

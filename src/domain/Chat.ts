@@ -1,5 +1,6 @@
 /**
- * Chat: sending to agents. What a send promises is in `Acceptance`; what an agent says comes as events.
+ * Chat: the methods that send messages to agents and follow their runs. `Acceptance` says what a send promises. Replies
+ * come as events.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -17,28 +18,28 @@ import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
 /**
- * A send is on disk: it survives a crash, runs at least once in its place in the session, and is in the transcript
- * exactly once. `duplicate`: a send with this key was accepted before, and this one did nothing.
+ * The message is on disk: it survives a crash, runs at least once in its place in the session, and is in the transcript
+ * exactly once. `duplicate`: the gateway accepted a send with this key before, and this one did nothing.
  */
 export const Acceptance = Schema.Struct({
   runId: Schema.String,
   sessionKey: Schema.String,
   agentId: Schema.String,
   duplicate: Schema.Boolean,
-  /** All that happens in this run comes after this position: subscribe from here and miss nothing of it. */
+  /** All events of this run come after this position. Subscribe from here to miss none of them. */
   position: Position,
 }).annotate({ identifier: "Acceptance" })
 export type Acceptance = typeof Acceptance.Type
 
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {}
 
-/** The idempotency key belongs to another message: to one in another session, or with another text. */
+/** The idempotency key belongs to a message in another session or with another text. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
   idempotencyKey: Schema.String,
   sessionKey: Schema.String,
 }) {}
 
-/** As many turns wait in this session as may. Nothing was accepted. */
+/** The session has as many waiting turns as `runs.waitingPerSession` allows. Nothing was accepted. */
 export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", {
   sessionKey: Schema.String,
   waiting: Schema.Int,
@@ -46,7 +47,7 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
 
 export const SendError = Schema.Union([
   AgentNotFound,
-  /** Of the commands `/new` and `/reset`, which need `operator.admin` as `sessions.reset` does. */
+  /** The commands `/new` and `/reset` need `operator.admin`, as `sessions.reset` does. */
   Forbidden,
   IdempotencyConflict,
   LimitReached,
@@ -58,14 +59,14 @@ export type SendError = typeof SendError.Type
 
 export const SendPayload = Schema.Struct({
   text: MessageText,
-  /** The session to send to. Left out: found by `agentId` and the route, see Routing.ts. */
+  /** The session to send to. Left out: derived from `agentId` and the route. See Routing.ts. */
   sessionKey: Schema.optionalKey(SessionKey),
-  /** The agent to answer. Left out: of the session, or found by the bindings. */
+  /** The agent that answers. Left out: the session's agent, or the one that the bindings choose. */
   agentId: Schema.optionalKey(AgentId),
   ...routeFields,
-  /** Makes the send safe to repeat; becomes the run's id. Left out: the gateway makes one. */
+  /** Makes the send safe to repeat, and becomes the run's id. Left out: the gateway makes one. */
   idempotencyKey: Schema.optionalKey(Id),
-  /** False: the agent gets the text also where it is a command, such as `/stop`. */
+  /** False: the agent gets the text even if it is a command such as `/stop`. */
   commands: Schema.optionalKey(Schema.Boolean),
 })
 export type SendPayload = typeof SendPayload.Type
@@ -78,10 +79,10 @@ const send = Rpc.make("chat.send", {
   .annotate(RequiredScope, "operator.write")
   .annotate(
     Summary,
-    "Sends a message to an agent. Returns when the send is on disk; the reply comes as events. The gateway itself answers `/stop`, `/status`, `/new` and `/reset`, at once.",
+    "Sends a message to an agent. Returns when the message is on disk; the reply comes as events. The gateway itself answers `/stop`, `/status`, `/new` and `/reset` at once.",
   )
 
-/** What a streamed send gives: the acceptance first, then the events of its run, to `RunEnded`. */
+/** An item of a streamed send: first the acceptance, then the events of its run up to `RunEnded`. */
 export const StreamItem = Schema.Union([
   Schema.TaggedStruct("Accepted", Acceptance.fields),
   Positioned,
@@ -98,7 +99,7 @@ const stream = Rpc.make("chat.stream", {
   .annotate(RequiredScope, "operator.write")
   .annotate(
     Summary,
-    "Sends a message and streams its run to the end. Repeated with the same key it joins the run, or tells how it ended.",
+    "Sends a message and streams its run to the end. A repeated call with the same key joins the run, or streams how it ended.",
   )
 
 const abort = Rpc.make("chat.abort", {
@@ -107,7 +108,7 @@ const abort = Rpc.make("chat.abort", {
   error: StorageUnavailable,
 })
   .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Ends the named run, or all that run and wait in the session; also a send that has not begun.")
+  .annotate(Summary, "Aborts the named run, or every open run of the session. Also aborts runs that have not started.")
 
 const inject = Rpc.make("chat.inject", {
   payload: {
@@ -120,29 +121,29 @@ const inject = Rpc.make("chat.inject", {
   error: Schema.Union([AgentNotFound, IdempotencyConflict, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Adds a message to a transcript without a run. The session is made if it does not exist.")
+  .annotate(Summary, "Adds a message to a transcript without a run. Creates the session if it does not exist.")
 
 const openRuns = Rpc.make("runs.list", {
   payload: {
-    /** Left out: of every session. */
+    /** Left out: the runs of every session. */
     sessionKey: Schema.optionalKey(SessionKey),
   },
-  /** In the order in which they were accepted. */
+  /** In the order of acceptance. */
   success: Schema.Struct({ runs: Schema.Array(OpenRun) }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The runs that have been accepted and have not ended, with what each has said so far.")
+  .annotate(Summary, "Lists the open runs, each with its text so far.")
 
 const wait = Rpc.make("runs.wait", {
   payload: {
     runId: Id,
-    /** 30,000 by default, 600,000 at most. */
+    /** Milliseconds: 30,000 by default, 600,000 at most. */
     timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
   },
   success: Run,
   error: RunNotFound,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Waits for the end of a run, or until the time is up; either way tells how the run stands.")
+  .annotate(Summary, "Waits until the run ends or the time is up, and returns the state of the run.")
 
 export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, openRuns, wait).middleware(Authorized)

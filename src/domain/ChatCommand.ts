@@ -1,20 +1,20 @@
 /**
- * Chat commands: messages that are for the gateway and not for an agent. A command acts at once, also while a run is in
- * progress; neither it nor its answer stands in the transcript. Pure: services/ChatCommands.ts carries them out.
+ * Chat commands: messages for the gateway instead of an agent. A command acts at once, even during a run. Neither the
+ * command nor its answer enters the transcript. The service ChatCommands runs them.
  */
 import type { Agent } from "./Agent.ts"
 import type { Session } from "./Session.ts"
 import { VERSION } from "./Version.ts"
 
 export type ChatCommand =
-  /** Ends what runs and waits in the session. */
+  /** Aborts every open run of the session. */
   | { readonly name: "stop" }
-  /** Tells how the session stands. */
+  /** Describes the state of the session. */
   | { readonly name: "status" }
-  /** Empties the session. `text`: the first message of the new conversation; empty: there is none yet. */
+  /** Empties the session. `text`: the first message of the new conversation, or empty. */
   | { readonly name: "new" | "reset"; readonly text: string }
 
-/** Returns `undefined` if the text is a message for the agent. Case and blanks around it do not count. */
+/** Returns `undefined` if the text is a message for the agent. Ignores case and surrounding blanks. */
 export const parse = (message: string): ChatCommand | undefined => {
   const trimmed = message.trim()
   if (!trimmed.startsWith("/")) return undefined
@@ -44,7 +44,7 @@ export const EMPTIED = "The session is empty: a new conversation begins."
 
 export interface Standing {
   readonly sessionKey: string
-  /** Left out: nobody has written to the session yet. */
+  /** Undefined until the session has its first message. */
   readonly session: Session | undefined
   readonly agent: Agent
   readonly runtime: string
@@ -52,7 +52,7 @@ export interface Standing {
   readonly waiting: number
 }
 
-/** One fact to a line. */
+/** Returns the answer to `/status`, one fact per line. */
 export const standing = ({ agent, running, runtime, session, sessionKey, waiting }: Standing): string => {
   const model = session?.model ?? agent.model
   return [

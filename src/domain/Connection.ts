@@ -1,5 +1,5 @@
 /**
- * Connections: who is here, on which wire, and the methods to see, name and close them.
+ * Connections: the schemas of presence and connections, and the methods to list, authenticate and close them.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -9,7 +9,7 @@ import { Principal, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Unauthenticated } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
 
-/** What a client says of itself beside its name, where its wire has a place for it. Nobody has looked whether it is so. */
+/** Facts that a client states about itself, if its protocol has fields for them. The gateway does not verify them. */
 const profile = {
   version: Schema.optionalKey(Schema.String),
   /** E.g. `linux`, `macos 15.1`. */
@@ -19,30 +19,30 @@ const profile = {
   /** E.g. `iPhone17,1`. */
   modelIdentifier: Schema.optionalKey(Schema.String),
   timeZone: Schema.optionalKey(Schema.String),
-  /** What kind of client it is, e.g. `cli`, `ui`. */
+  /** The kind of client, e.g. `cli`, `ui`. */
   mode: Schema.optionalKey(Schema.String),
-  /** By which a client finds itself again among others of its kind. */
+  /** Lets a client find its own entry among others of its kind. */
   instanceId: Schema.optionalKey(Schema.String),
 }
 export const ClientProfile = Schema.Struct(profile)
 export type ClientProfile = typeof ClientProfile.Type
 
-/** One authenticated connection, as everybody may see it. */
+/** One authenticated connection, as every client with `operator.read` sees it. */
 export const PresenceEntry = Schema.Struct({
   ...profile,
   connectionId: Schema.String,
   dialect: Schema.String,
   role: Role,
   scopes: Schema.Array(Scope),
-  /** The device that has proved its key. */
+  /** The device whose key the client has proved. */
   deviceId: Schema.optionalKey(Schema.String),
-  /** What the client calls itself, where its wire has a place for it. */
+  /** The name that the client gives itself, if its protocol has a field for it. */
   client: Schema.NullOr(Schema.String),
   connectedAt: EpochMillis,
 }).annotate({ identifier: "PresenceEntry" })
 export type PresenceEntry = typeof PresenceEntry.Type
 
-/** One connection, as its operator sees it. */
+/** One connection, as an administrator sees it. */
 export const ConnectionInfo = Schema.Struct({
   id: Schema.String,
   dialect: Schema.String,
@@ -52,7 +52,7 @@ export const ConnectionInfo = Schema.Struct({
   connectedAt: EpochMillis,
   lastInboundAt: EpochMillis,
   callsInFlight: Schema.Int,
-  /** Bytes accepted for this client and not yet taken by its socket. */
+  /** Bytes in the outbox that the socket has not taken yet. */
   outboxBytes: Schema.Int,
 }).annotate({ identifier: "ConnectionInfo" })
 export type ConnectionInfo = typeof ConnectionInfo.Type
@@ -66,14 +66,14 @@ const presence = Rpc.make("presence.list", {
   success: Schema.Struct({ presence: Schema.Array(PresenceEntry) }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Who is connected.")
+  .annotate(Summary, "Lists the authenticated connections.")
 
 const list = Rpc.make("connections.list", {
   payload: {},
   success: Schema.Struct({ connections: Schema.Array(ConnectionInfo) }),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Every connection with its wire, principal and load.")
+  .annotate(Summary, "Lists every connection with its wire, principal and load.")
 
 const close = Rpc.make("connections.close", {
   payload: { connectionId: Id, reason: Schema.optionalKey(text(100)) },
@@ -81,11 +81,11 @@ const close = Rpc.make("connections.close", {
   error: ConnectionNotFound,
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Closes a connection. Its client is told the reason and may come back.")
+  .annotate(Summary, "Closes a connection. Its client gets the reason and may reconnect.")
 
 /**
- * The first message of a client that can set neither a header nor a query: it proves who it is.
- * The wire itself answers it; the only method that an unauthenticated connection may call.
+ * Authenticates a client that can set neither a header nor a query. It is the only method that an unauthenticated
+ * connection may call, and the wire itself answers it.
  */
 const authenticate = Rpc.make("authenticate", {
   payload: { token: text(SECRET_CHARS) },
@@ -93,7 +93,7 @@ const authenticate = Rpc.make("authenticate", {
   error: Unauthenticated,
 }).annotate(
   Summary,
-  "Proves who the client is, as the first message on a connection that could set neither a header nor a query. The one method that an unauthenticated connection may call.",
+  "Authenticates the connection, as its first message, if the client can set neither a header nor a query. It is the only method that an unauthenticated connection may call.",
 )
 
 export const ConnectionRpcs = RpcGroup.make(presence, list, close).middleware(Authorized).add(authenticate)

@@ -1,7 +1,6 @@
 /**
- * Devices: clients that have a key of their own and are known by it, and what each may do. A device is paired once,
- * silently or by an operator's word, and then proves itself without the gateway's secret. How it proves itself on the
- * wire is the wire's matter.
+ * Devices: clients with their own key, and the scopes of each. A device is paired once, either silently or by an operator.
+ * Afterwards it signs in without the gateway's secret. The wire defines how it proves its key.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -12,7 +11,7 @@ import { Authorized, Forbidden } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
-/** Facts that a device states about itself. Only the key is proved. */
+/** Facts that a device states about itself. The gateway verifies only the key. */
 const aboutItself = {
   /** The fingerprint of the device's key: SHA-256 in hexadecimal. */
   deviceId: Schema.String.annotateKey({ description: "The fingerprint of the device's key: SHA-256 in hexadecimal." }),
@@ -25,7 +24,7 @@ const aboutItself = {
   remoteAddress: Schema.String,
 }
 
-/** What a device may do in one role, and the token by which it may, if it has one. The token itself is not kept. */
+/** The scopes of a device in one role, and the times of its token. The gateway keeps only the hash of the token. */
 export const DeviceGrant = Schema.Struct({
   role: Role,
   scopes: Schema.Array(Scope),
@@ -41,13 +40,13 @@ export const Device = Schema.Struct({
 }).annotate({ identifier: "Device" })
 export type Device = typeof Device.Type
 
-/** Why a device must wait for an operator: it is unknown, or asks for a role or for scopes that it has not got. */
+/** Why a device must wait for an operator: it is unknown, or it asks for a role or for scopes that it does not have. */
 export const PairingReason = Schema.Literals(["not-paired", "role-upgrade", "scope-upgrade"])
 export type PairingReason = typeof PairingReason.Type
 
 /**
- * A device that waits for an operator's decision. An id stands for one key, role, set of scopes and set of names: a
- * device that asks for something else gets another id. A restart forgets requests; the device asks again.
+ * A device that waits for an operator's decision. An id stands for one key, role, set of scopes and set of names. A
+ * device that asks for something else gets another id. Requests do not survive a restart; the device asks again.
  */
 export const PairingRequest = Schema.Struct({
   requestId: Schema.String,
@@ -65,10 +64,10 @@ export type PairingRequest = typeof PairingRequest.Type
 export const PairingDecision = Schema.Literals(["approved", "rejected", "superseded"])
 export type PairingDecision = typeof PairingDecision.Type
 
-/** What a device says of itself when it comes. */
+/** The facts that a device states about itself when it connects. */
 export type Candidate = Omit<Device, "grants" | "pairedAt">
 
-/** What it said of itself when it asked. */
+/** Returns the facts that the device stated with its request. */
 export const candidateOf = (request: PairingRequest): Candidate => ({
   deviceId: request.deviceId,
   publicKey: request.publicKey,
@@ -80,15 +79,15 @@ export const candidateOf = (request: PairingRequest): Candidate => ({
   remoteAddress: request.remoteAddress,
 })
 
-/** A role and scopes: what a device asks for, or what an approval granted. */
+/** A role and scopes, either requested by a device or granted by an approval. */
 export const Asked = Schema.Struct({ role: Role, scopes: Schema.Array(Scope) })
 export type Asked = typeof Asked.Type
 
-/** A paired device, with what the approval granted to it. */
+/** A paired device, with the role and scopes that the approval granted. */
 export const Approval = Schema.Struct({ ...Device.fields, granted: Asked }).annotate({ identifier: "Approval" })
 export type Approval = typeof Approval.Type
 
-/** What a device that asks for this must first be given, if anything. */
+/** Returns why a device needs an approval first. Returns `undefined` if it already has the role and the scopes. */
 export const pairingNeeded = (device: Pick<Device, "grants"> | undefined, asked: Asked): PairingReason | undefined => {
   if (device === undefined) return "not-paired"
   const grant = grantOf(device, asked.role)
@@ -99,7 +98,7 @@ export const pairingNeeded = (device: Pick<Device, "grants"> | undefined, asked:
 export const grantOf = (device: Pick<Device, "grants"> | undefined, role: Role): DeviceGrant | undefined =>
   device?.grants.find((grant) => grant.role === role)
 
-/** The device with what it asked for added to what it had. A grant that is new has no token. */
+/** Returns the device with the role and scopes added. A new grant has no token yet. */
 export const withGrant = (device: Device, { role, scopes }: Asked): Device => {
   const had = grantOf(device, role)
   const grant = had ?? { role, scopes, issuedAt: null, lastUsedAt: null }
@@ -107,13 +106,13 @@ export const withGrant = (device: Device, { role, scopes }: Asked): Device => {
   return { ...device, grants: [...device.grants.filter((other) => other !== had), { ...grant, scopes: all }] }
 }
 
-/** The device with one of its grants changed. */
+/** Returns the device with its grant of that role changed. */
 export const withChange = (device: Device, role: Role, change: Partial<DeviceGrant>): Device => ({
   ...device,
   grants: device.grants.map((grant) => (grant.role === role ? { ...grant, ...change } : grant)),
 })
 
-/** The first of the scopes that none of the held ones grants. */
+/** Returns the first scope that the held scopes do not grant. */
 export const firstMissing = (scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>): Scope | undefined =>
   scopes.find((scope) => !grants(held, scope))
 
@@ -121,14 +120,14 @@ export const firstMissing = (scopes: ReadonlyArray<Scope>, held: ReadonlyArray<S
 export const sameScopes = (one: ReadonlyArray<Scope>, other: ReadonlyArray<Scope>): boolean =>
   one.every((scope) => other.includes(scope)) && other.every((scope) => one.includes(scope))
 
-/** The device has to be approved by an operator first, who finds the request under this id. */
+/** An operator must approve the device first. The operator finds the request under this id. */
 export class PairingRequired extends Schema.TaggedError<PairingRequired>()("PairingRequired", {
   requestId: Schema.String,
   deviceId: Schema.String,
   reason: PairingReason,
 }) {}
 
-/** The device's token does not give these scopes. */
+/** The token of the device does not grant these scopes. */
 export class ScopesNotGranted extends Schema.TaggedError<ScopesNotGranted>()("ScopesNotGranted", {
   deviceId: Schema.String,
   scopes: Schema.Array(Scope),
@@ -140,7 +139,7 @@ export class DeviceNotFound extends Schema.TaggedError<DeviceNotFound>()("Device
 
 export class PairingNotFound extends Schema.TaggedError<PairingNotFound>()("PairingNotFound", {
   requestId: Schema.String,
-  /** The request that replaced it: the same device asks for something else. */
+  /** The newer request of the same device, which asks for something else. */
   supersededBy: Schema.optionalKey(Schema.String),
 }) {}
 
@@ -156,7 +155,7 @@ const list = Rpc.make("devices.list", {
   success: Schema.Struct({ devices: Schema.Array(Device), requests: Schema.Array(PairingRequest) }),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "The paired devices, and those that wait to be approved.")
+  .annotate(Summary, "Lists the paired devices and the pairing requests.")
 
 const approve = Rpc.make("devices.approve", {
   payload: {
@@ -170,7 +169,7 @@ const approve = Rpc.make("devices.approve", {
   .annotate(RequiredScope, "operator.pairing")
   .annotate(
     Summary,
-    "Grants a waiting device what it asks for, and answers what that is. The caller must hold every scope of the request.",
+    "Approves a pairing request and returns the role and scopes that it granted. The caller must hold every scope of the request.",
   )
 
 const reject = Rpc.make("devices.reject", {
@@ -179,7 +178,10 @@ const reject = Rpc.make("devices.reject", {
   error: Schema.Union([PairingNotFound, Forbidden]),
 })
   .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Turns away a waiting device. It may ask again. The caller must hold every scope of the request.")
+  .annotate(
+    Summary,
+    "Rejects a pairing request. The device may ask again. The caller must hold every scope of the request.",
+  )
 
 const remove = Rpc.make("devices.remove", {
   payload: { deviceId: Id },
@@ -189,7 +191,7 @@ const remove = Rpc.make("devices.remove", {
   .annotate(RequiredScope, "operator.pairing")
   .annotate(
     Summary,
-    "Forgets a device: its tokens end and its connections are closed. The caller must hold every scope of the device.",
+    "Removes a device, revokes its tokens and closes its connections. The caller must hold every scope of the device.",
   )
 
 const ofRole = {
@@ -201,14 +203,14 @@ const ofRole = {
 const rotate = Rpc.make("devices.token.rotate", {
   payload: {
     ...ofRole,
-    /** Left out: as before. It can have fewer scopes than before, never more. */
+    /** Left out: the same scopes as before. The new token can have fewer scopes, never more. */
     scopes: Schema.optionalKey(setOf(Scope)),
   },
   success: Schema.Struct({
     deviceId: Schema.String,
     role: Role,
     scopes: Schema.Array(Scope),
-    /** Told this once: the gateway keeps its hash. */
+    /** Returned only this once: the gateway keeps the hash. */
     token: Schema.String,
     issuedAt: EpochMillis,
   }),
@@ -217,7 +219,7 @@ const rotate = Rpc.make("devices.token.rotate", {
   .annotate(RequiredScope, "operator.pairing")
   .annotate(
     Summary,
-    "Gives a device a new token. The old token ends, and its connections are closed. The caller must hold every scope that the device has in this role.",
+    "Gives a device a new token, revokes the old one and closes its connections. The caller must hold every scope that the device has in this role.",
   )
 
 const revoke = Rpc.make("devices.token.revoke", {
@@ -228,7 +230,7 @@ const revoke = Rpc.make("devices.token.revoke", {
   .annotate(RequiredScope, "operator.pairing")
   .annotate(
     Summary,
-    "Ends a device's token and closes its connections. The device stays paired. The caller must hold every scope that the device has in this role.",
+    "Revokes the token of a device and closes its connections. The device stays paired. The caller must hold every scope that the device has in this role.",
   )
 
 export const DeviceRpcs = RpcGroup.make(list, approve, reject, remove, rotate, revoke).middleware(Authorized)

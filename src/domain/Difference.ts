@@ -1,6 +1,6 @@
 /**
- * Difference: what has to be told so that somebody who knows one state of a keyed collection knows the other. Monitors
- * compare what is with what was told; what they do with the answer is theirs.
+ * Difference: compares two states of a keyed collection. Monitors compare the stored state with the published state and
+ * publish the difference.
  */
 
 export interface Difference<A> {
@@ -9,20 +9,20 @@ export interface Difference<A> {
   readonly removed: ReadonlyArray<string>
 }
 
-/** Added and changed in the order in which they are found, removed in the order in which they were told. */
+/** Returns added and changed items in the order of `current`, and removed keys in the order of `published`. */
 export const difference = <A>(
-  told: ReadonlyMap<string, A>,
-  found: ReadonlyMap<string, A>,
+  published: ReadonlyMap<string, A>,
+  current: ReadonlyMap<string, A>,
   same: (a: A, b: A) => boolean,
 ): Difference<A> => {
   const added: Array<A> = []
   const changed: Array<A> = []
-  for (const [key, now] of found) {
-    const before = told.get(key)
+  for (const [key, now] of current) {
+    const before = published.get(key)
     if (before === undefined) added.push(now)
     else if (!same(before, now)) changed.push(now)
   }
-  return { added, changed, removed: [...told.keys()].filter((key) => !found.has(key)) }
+  return { added, changed, removed: [...published.keys()].filter((key) => !current.has(key)) }
 }
 
 export const isNothing = ({ added, changed, removed }: Difference<unknown>): boolean =>

@@ -1,7 +1,7 @@
 /**
- * Events: everything that happens, in one order. An event has a position; kept events can be replayed from any
- * position that is still retained, live ones (marked below) are only seen by who is there.
- * How positions are given and replayed is services/Events.ts.
+ * Events: the schemas of all events, their topics and scopes, and `events.subscribe`. Every event has a position in one
+ * order. Kept events can be replayed from any position that is still retained. Only clients that are connected see live
+ * events. The service Events assigns positions and replays events.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -21,7 +21,7 @@ import { RunError } from "./RunError.ts"
 import { Session } from "./Session.ts"
 import { Summary } from "./Summary.ts"
 
-/** A place in the order of events. The epoch names the log; it survives restarts and changes only with the database. */
+/** A place in the order of events. The epoch identifies the log: it survives restarts and changes only with the database. */
 export const Position = Schema.Struct({
   epoch: text(ID_CHARS),
   seq: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
@@ -30,13 +30,13 @@ export type Position = typeof Position.Type
 
 const ofRun = { sessionKey: Schema.String, runId: Schema.String, agentId: Schema.String }
 
-/** Kept: a row for each, replayed after a drop. */
+/** Events that are stored, one row each, and replayed after a drop. */
 export const KeptEvent = Schema.TaggedUnion({
   SessionOpened: { session: Session },
   SessionChanged: { session: Session },
   SessionClosed: { sessionKey: Schema.String },
   MessageAdded: { sessionKey: Schema.String, message: Message },
-  /** A failed run takes its tools' messages back; a reset takes all (`ids` empty means all). */
+  /** A failed run removes the messages of its tools. A reset removes all messages: then `ids` is empty. */
   MessagesRemoved: {
     sessionKey: Schema.String,
     ids: Schema.Array(Schema.Int),
@@ -46,20 +46,20 @@ export const KeptEvent = Schema.TaggedUnion({
   RunStarted: { ...ofRun, attempt: Schema.Int },
   ToolStarted: { ...ofRun, callId: Schema.String, name: Schema.String, input: Schema.String },
   ToolEnded: { ...ofRun, callId: Schema.String, name: Schema.String, output: Schema.String, isError: Schema.Boolean },
-  /** `error`: also the mark that the user's message of the run has from now on. */
+  /** `error` is also the mark on the user's message from now on. */
   RunEnded: {
     ...ofRun,
     outcome: RunOutcome,
     error: Schema.optionalKey(RunError),
     usage: Schema.optionalKey(Usage),
-    /** The gateway's answer to a command. It stands in no transcript. */
+    /** The gateway's answer to a command. It is in no transcript. */
     reply: Schema.optionalKey(Schema.String),
   },
   AgentChanged: { agent: Agent },
   AgentRemoved: { agentId: Schema.String },
-  /** The change, not the list. A binding of `set` replaces the one with the same agent, key and value in its place. */
+  /** The change, not the whole list. Each binding of `set` replaces the one with the same agent, key and value. */
   BindingsChanged: { set: Schema.Array(Binding), removed: Schema.Array(Binding) },
-  /** `isNew`: the document was not there before. */
+  /** `isNew`: the document did not exist before. */
   MemoryChanged: { document: Document, isNew: Schema.Boolean },
   MemoryRemoved: { id: Schema.String },
   DeviceChanged: { device: Device },
@@ -67,21 +67,21 @@ export const KeptEvent = Schema.TaggedUnion({
 })
 export type KeptEvent = typeof KeptEvent.Type
 
-/** Live only: takes a position and leaves no row. What a delta said stands in the message that ends its run. */
+/** Events that have a position but are not stored. The message at the end of a run holds the text of all its deltas. */
 export const LiveEvent = Schema.TaggedUnion({
   TextDelta: { ...ofRun, text: Schema.String },
   ThinkingDelta: { ...ofRun, text: Schema.String },
   ToolUpdated: { ...ofRun, callId: Schema.String, text: Schema.String },
   PresenceChanged: { presence: Schema.Array(PresenceEntry) },
   LogAdded: { entry: LogEntry },
-  /** A device waits to be approved. One that asks for something else than before has a new request. */
+  /** A device waits for approval. A device that asks for something else gets a new request. */
   PairingRequested: { request: PairingRequest },
   PairingResolved: { requestId: Schema.String, deviceId: Schema.String, decision: PairingDecision },
-  /** The gateway is going down; clients should reconnect, to this address, after the drain. */
+  /** The gateway is stopping. Clients should reconnect to the same address after the drain. */
   GatewayStopping: {
     reason: Schema.String,
     drainMs: Schema.Finite,
-    /** In how many milliseconds after the drain it is back, where something starts it again. */
+    /** Milliseconds from the drain until the gateway is back, if a supervisor restarts it. */
     restartExpectedMs: Schema.optionalKey(Schema.Finite),
   },
 })
@@ -123,7 +123,7 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   GatewayStopping: "system",
 }
 
-/** What a subscriber needs to be told of a topic; undefined: to be known at all. */
+/** The scope that each topic requires. `undefined`: any authenticated client. */
 const scopes: Record<Topic, Scope | undefined> = {
   sessions: "operator.read",
   chat: "operator.read",
@@ -137,25 +137,25 @@ const scopes: Record<Topic, Scope | undefined> = {
 
 export const topicOf = (event: GatewayEvent): Topic => topics[event._tag]
 
-/** The session that an event is about, if it is about one. */
+/** Returns the key of the session that the event is about, or `undefined`. */
 export const sessionOf = (event: GatewayEvent): string | undefined =>
   "sessionKey" in event ? event.sessionKey : "session" in event ? event.session.key : undefined
 
-/** The run that an event is part of, if it is part of one. */
+/** Returns the id of the run that the event belongs to, or `undefined`. */
 export const runOf = (event: GatewayEvent): string | undefined =>
   "runId" in event ? event.runId : event._tag === "MessageAdded" ? (event.message.runId ?? undefined) : undefined
 
-/** Which events a subscriber wants. */
+/** The events that a subscriber wants. */
 export const EventFilter = Schema.Struct({
-  /** Left out: every topic but `logs`, which must be asked for. What the caller lacks the scope for is not told. */
+  /** Left out: every topic except `logs`. Topics for which the caller lacks the scope are dropped. */
   topics: Schema.optionalKey(setOf(Topic)),
   /** Only events about this session. */
   sessionKey: Schema.optionalKey(SessionKey),
 })
 export type EventFilter = typeof EventFilter.Type
 
-/** What is told to who names no topics. */
-const unasked: ReadonlyArray<Topic> = Topic.literals.filter((topic) => topic !== "logs")
+/** The topics of a subscriber that names none. */
+const defaultTopics: ReadonlyArray<Topic> = Topic.literals.filter((topic) => topic !== "logs")
 
 export const wants = (filter: EventFilter, event: GatewayEvent): boolean => {
   const topic = topicOf(event)
@@ -163,16 +163,16 @@ export const wants = (filter: EventFilter, event: GatewayEvent): boolean => {
   return filter.sessionKey === undefined || filter.sessionKey === sessionOf(event)
 }
 
-/** As much of what is wanted as the holder of the scopes may be told. */
+/** Returns the filter reduced to the topics that the scopes permit. */
 export const permitted = (filter: EventFilter, held: ReadonlyArray<Scope>): EventFilter => {
-  const topics = (filter.topics ?? unasked).filter((topic) => {
+  const topics = (filter.topics ?? defaultTopics).filter((topic) => {
     const needed = scopes[topic]
     return needed === undefined || grants(held, needed)
   })
   return { ...filter, topics }
 }
 
-/** Why a position could not be resumed: another database, older than what is kept, or never reached. */
+/** Why a position cannot be resumed: another database, older than the kept events, or never reached. */
 export const ResetReason = Schema.Literals(["epoch", "retention", "future"])
 export type ResetReason = typeof ResetReason.Type
 
@@ -184,7 +184,7 @@ export const Positioned = Schema.TaggedStruct("Event", {
 }).annotate({ identifier: "Positioned" })
 export type Positioned = typeof Positioned.Type
 
-/** All that an open run has said so far: replaces what the subscriber had of it, deltas go on from here. */
+/** The whole text of an open run so far. Replaces the subscriber's copy; later deltas continue from here. */
 export const RunText = Schema.TaggedStruct("RunText", {
   seq: Schema.Int,
   ...ofRun,
@@ -194,16 +194,16 @@ export const RunText = Schema.TaggedStruct("RunText", {
 export type RunText = typeof RunText.Type
 
 /**
- * What a subscriber gets, in this order: `Joined`, the kept events since `from`, a `RunText` for each open run,
- * `CaughtUp`, then what happens. Every item's `seq` is a position to resume from. One that falls far behind is joined
- * anew from where it stands, in the same order; it misses only what was live.
+ * The items of a subscription, in this order: `Joined`, the kept events since `from`, a `RunText` for each open run,
+ * `CaughtUp`, then new events. The `seq` of every item is a position to resume from. A subscriber that falls far behind
+ * starts over from its own position, in the same order. It misses only live events.
  */
 export const EventItem = Schema.Union([
   Schema.TaggedStruct("Joined", {
     epoch: Schema.String,
-    /** Items follow from after this position. */
+    /** The following items come after this position. */
     seq: Schema.Int,
-    /** Set: the position asked for could not be had, so take a snapshot (sessions.list, ...) now. */
+    /** Not null: `from` cannot be resumed. Take a snapshot (sessions.list, ...) now. */
     reset: Schema.NullOr(ResetReason),
   }),
   Positioned,
@@ -215,13 +215,13 @@ export type EventItem = typeof EventItem.Type
 const subscribe = Rpc.make("events.subscribe", {
   payload: {
     ...EventFilter.fields,
-    /** The last position seen: what came after it is sent first. Left out: from now on. */
+    /** The last position that the client saw: events after it come first. Left out: from now on. */
     from: Schema.optionalKey(Position),
   },
   success: EventItem,
   stream: true,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Everything that happens, from now or from a position on, without a gap.")
+  .annotate(Summary, "Streams all events, from now on or from a position, without a gap.")
 
 export const EventRpcs = RpcGroup.make(subscribe).middleware(Authorized)

@@ -1,6 +1,6 @@
 /**
- * The one configuration of a gateway: every option with its default and its trade. Pure: where the values come from
- * (flags, environment, a YAML file) is cli/LoadConfig.ts; an embedding program builds it with `GatewayConfig.layer`.
+ * GatewayConfig: every option of a gateway with its default and its trade. The command line reads the values from flags,
+ * the environment and a YAML file. An embedding program builds it with `GatewayConfig.layer`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,8 +21,8 @@ const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
 /**
- * Blanks and line ends around a secret are not part of it: no HTTP header can carry them, and files end with a line end.
- * A control character within it is refused for the same reason.
+ * A secret, without surrounding blanks and line ends: HTTP headers cannot carry them, and files end with a line end. A
+ * control character within a secret is refused for the same reason.
  */
 const secret = (label: string) =>
   Schema.RedactedFromValue(
@@ -30,23 +30,23 @@ const secret = (label: string) =>
     { label },
   )
 
-/** Every option as it is in force. Times are in milliseconds and sizes in bytes, as their names say. */
+/** Every option in force. Times are in milliseconds and sizes in bytes, as their names say. */
 export const GatewaySettings = Schema.Struct({
-  enabled: option(Schema.Boolean, true, "Off: the process says so and ends with code 0."),
+  enabled: option(Schema.Boolean, true, "If false, the process says so and exits with code 0."),
   host: option(
     Schema.NonEmptyString,
     "127.0.0.1",
-    "The address to listen on. Anything but a loopback address needs a token.",
+    "The address to listen on. Every address except loopback requires a token.",
   ),
   port: option(
     Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })),
     18_789,
-    "The one port. 0 takes any free one and prints it.",
+    "The port of all wires and routes. 0 takes a free port and prints it.",
   ),
   path: option(
     Schema.String.check(Schema.isPattern(/^\/[^\s?#]*$/, { expected: "a path such as /ws" })),
     "/ws",
-    "Where dashboards and JSON-RPC clients connect.",
+    "The path where dashboards and JSON-RPC clients connect.",
   ),
   basePath: option(
     Schema.String.check(
@@ -56,40 +56,40 @@ export const GatewaySettings = Schema.Struct({
       }),
     ),
     "",
-    "A path that every route, wire and page is below, e.g. /causeway. Set it behind a proxy that does not strip its prefix. Requests outside of it get 404.",
+    "A prefix of every route, wire and page, e.g. /causeway. Set it behind a proxy that does not strip its prefix. Requests outside of it get 404.",
   ),
   auth: option(
     Schema.Literals(["token", "none"]),
     "token",
-    "How a client proves itself. `none` trusts everybody who can reach the port, so it is allowed on loopback only.",
+    "How clients authenticate. `none` trusts every program that can reach the port, so it is allowed on loopback only.",
   ),
   token: Schema.optionalKey(secret("gateway token")).annotateKey({
-    description: "The shared secret. Left out: made at the first start and kept in the state folder, mode 0600.",
+    description: "The shared secret. Left out: the first start makes one and keeps it in the state folder, mode 0600.",
   }),
   password: Schema.optionalKey(secret("gateway password")).annotateKey({
-    description: "A second shared secret, for people: as good as the token on every wire.",
+    description: "A second shared secret, for people. Every wire accepts it like the token.",
   }),
   allowedOrigins: option(
     Schema.Array(Schema.String.check(IsOrigin)),
     [],
-    "Browser origins that may connect besides the gateway's own, as scheme://host[:port], e.g. https://dash.example.org or chrome-extension://ID. Patterns are refused: list each origin.",
+    "Web pages of these origins may connect, besides the gateway's own: scheme://host[:port], e.g. https://dash.example.org or chrome-extension://ID. Patterns are refused: list each origin.",
   ),
   trustedProxies: option(
     Schema.Array(Schema.String.check(IsRange)),
     [],
-    "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). Their clients are counted, listed and locked out by the address in clientAddressHeader. The gateway ignores that header from any other peer.",
+    "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). The gateway counts, lists and locks out their clients by the address in clientAddressHeader. It ignores that header from any other peer.",
   ),
   clientAddressHeader: option(
     Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-real-ip" })),
     "x-forwarded-for",
-    "The header by which the trusted proxies name the client. They must append to it or overwrite it: a client chooses its address through a proxy that passes the header on unchanged.",
+    "The header in which the trusted proxies name the client. They must append to it or overwrite it. If a proxy passes the header on unchanged, clients can forge their address.",
   ),
   openclaw: option(
     Schema.Struct({
       strict: option(
         Schema.Boolean,
         false,
-        "Refuses OpenClaw clients whose `connect` is not exactly as its schema has it: unknown client ids, modes and fields. Off, they are welcome: most third-party clients have some.",
+        "Refuses OpenClaw clients whose `connect` does not match the schema exactly: unknown client ids, modes and fields. Most third-party clients have some, so the default accepts them.",
       ),
     }),
     {},
@@ -98,97 +98,105 @@ export const GatewaySettings = Schema.Struct({
   stateDir: option(
     Schema.NonEmptyString,
     "~/.causeway",
-    "Where the database, the token and the lock are. One gateway to a folder.",
+    "The folder of the database, the token and the lock. One gateway per folder.",
   ),
   memoryDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The folder of Markdown files that agents share. Left out: memory/ in the state folder.",
+    description: "The folder of the Markdown files that agents share. Left out: memory/ in the state folder.",
   }),
   controlUiDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
     description:
-      "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: it is not served.",
+      "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: the gateway does not serve it.",
   }),
-  runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that name none."),
+  runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that do not choose one."),
   durability: option(
     Schema.Literals(["power", "process"]),
     "power",
-    "What an acknowledgement survives: a power cut (every commit reaches the disk), or a crash of the process only (faster on slow disks).",
+    "`power`: acknowledged messages survive a power cut, because every commit reaches the disk. `process`: they survive a crash of the process only, which is faster on slow disks.",
   ),
   lockWaitMs: option(
     Millis,
     5_000,
-    "How long a write waits while another program keeps the database locked. Longer outlasts slow backups and shells; shorter tells clients sooner. Reads and probes go on meanwhile.",
+    "How long a write waits while another program keeps the database locked. A longer time outlasts slow backups and shells, a shorter one reports the error earlier. Reads and probes continue meanwhile.",
   ),
   clock: option(
     Schema.Literals(["strict", "any"]),
     "strict",
-    "A start with the clock more than a minute behind the newest event: `strict` refuses it, so that times do not run backwards unnoticed; `any` starts and says so in health. The order of events never depends on the clock.",
+    "Applies if the clock is more than a minute behind the newest event. `strict` refuses to start, so that times do not run backwards unnoticed. `any` starts and reports it in health. The order of events never depends on the clock.",
   ),
   runs: option(
     Schema.Struct({
-      concurrent: option(Count, 4, "Runs at once over all agents. More wait in order."),
-      concurrentPerAgent: option(Count, 4, "Runs at once of one agent."),
-      waitingPerSession: option(
+      concurrent: option(
         Count,
-        100,
-        "Turns that may wait in one session. One more answers SessionBusy instead of growing the queue.",
+        4,
+        "Concurrent runs of all agents. Further runs wait in order. More runs cost memory and processor time.",
       ),
+      concurrentPerAgent: option(
+        Count,
+        4,
+        "Concurrent runs of one agent. A lower number leaves room for the other agents.",
+      ),
+      waitingPerSession: option(Count, 100, "Turns that may wait in one session. Further sends fail with SessionBusy."),
       attempts: option(
         Count,
         10,
-        "How many crashes may cut a run off before it fails. The first three times it begins again at once, then alone and after growing pauses, so that a run that crashes the gateway does not do so for ever. Planned stops do not count.",
+        "Crashes after which a run fails. After each of the first three the run restarts at once, later alone and after growing pauses. So a run that crashes the gateway does not crash it forever. Planned stops do not count.",
       ),
       deadlineMs: option(
         Millis,
         600_000,
-        "How long a run may take. Longer suits slow tools, shorter frees a place in the limits above. 0: no deadline.",
+        "How long a run may take. A longer time suits slow tools, a shorter one makes room for waiting runs earlier. 0: no deadline.",
       ),
       replyChars: option(
         Count,
         1_048_576,
-        "Characters that a run may say and may think; one that says more fails. What a tool is asked and answers is cut there. More costs memory while the run goes on, and may be more than a client takes at once.",
+        "Characters of the text of a run, and of its thinking. A run with more fails. Inputs and outputs of tools are cut at this length. A higher number costs memory during the run, and may exceed what a client accepts at once.",
       ),
     }),
     {},
-    "Limits on the work of agents.",
+    "Limits of runs.",
   ),
   events: option(
     Schema.Struct({
-      retainRows: option(Count, 1_000_000, "Kept events. A client that was away for more takes a snapshot."),
-      retainDays: option(Count, 30, "Age of the oldest kept event."),
+      retainRows: option(
+        Count,
+        1_000_000,
+        "Number of kept events. A client that missed more must take a snapshot. More events need more disk space.",
+      ),
+      retainDays: option(Count, 30, "Age of the oldest kept event in days."),
     }),
     {},
-    "How far back a client can resume.",
+    "How far back clients can resume.",
   ),
   monitorIntervalMs: option(
     Count,
     5_000,
-    "How often what is stored is compared with what was told. Local changes are told at once; this catches the rest.",
+    "How often the gateway looks for changes by other programs: in the database, the memory folder and the token file. It publishes its own changes at once. Dashboards get a changed list at most this often.",
   ),
   drainMs: option(
     Millis,
     4_000,
-    "Time that running work gets when the gateway stops. What is not done by then is begun again by the next start.",
+    "Time that open runs get when the gateway stops. The next start restarts the runs that did not finish.",
   ),
   restartExpectedMs: Schema.optionalKey(Millis).annotateKey({
     description:
-      "Set it where a supervisor starts the gateway again whenever it stops, to the time that takes: clients are told, and show a restart instead of an end.",
+      "How long a restart takes, if a supervisor restarts the gateway whenever it stops. Clients then show a restart instead of an end.",
   }),
   logLevel: option(
     Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"]),
     "info",
-    "The least level that is logged.",
+    "The lowest level that the gateway logs.",
   ),
-  logFormat: option(Schema.Literals(["pretty", "json"]), "pretty", "How the log is written to standard error."),
+  logFormat: option(Schema.Literals(["pretty", "json"]), "pretty", "The format of the log on standard error."),
   limits: option(Limits, {}, "Limits of connections and frames."),
 })
 export type GatewaySettings = typeof GatewaySettings.Type
 
-/** What may be given: every option may be left out. */
+/** The options as an embedding program gives them. Every option may be left out. */
 export type GatewayOptions = typeof GatewaySettings.Encoded
 
-/** The options of a gateway: `GatewayConfig.layer({ port: 0, token: "secret" })`; what is left out has its default. */
+/** The options of a gateway: `GatewayConfig.layer({ port: 0, token: "secret" })`. Options left out get their defaults. */
 export class GatewayConfig extends Context.Service<GatewayConfig, GatewaySettings>()("causeway/domain/GatewayConfig") {
-  /** Options that do not fit their schema end the program: they are its text, not input. */
+  /** Dies if an option does not match its schema: the options are part of the program, not input. */
   static readonly layer = (options: GatewayOptions): Layer.Layer<GatewayConfig> =>
     Layer.effect(GatewayConfig, Effect.orDie(Schema.decodeEffect(GatewaySettings)(options)))
 }

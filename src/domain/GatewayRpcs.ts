@@ -1,6 +1,6 @@
 /**
- * The contract: every method of the gateway, whatever the wire. Method lists, scope checks, references and
- * conformance suites are derived from `GatewayRpcs.requests`; adding a method is an `Rpc.make` in its noun's file.
+ * The contract: every method of the gateway, for all wires. Method lists, scope checks, references and conformance
+ * suites are derived from `GatewayRpcs.requests`. Add a method with `Rpc.make` in the file of its noun.
  */
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentRpcs } from "./Agent.ts"
@@ -15,8 +15,8 @@ import { SessionRpcs } from "./Session.ts"
 import { SystemRpcs } from "./System.ts"
 
 /**
- * All methods. `RpcClient.make(GatewayRpcs)` is a client of them, `GatewayRpcs.requests` the list: name, payload, success
- * and error schemas, and the annotations RequiredScope and Summary.
+ * All methods. `RpcClient.make(GatewayRpcs)` makes a client. `GatewayRpcs.requests` lists name, payload, success and error
+ * schemas of each method, with its annotations RequiredScope and Summary.
  */
 export const GatewayRpcs = RpcGroup.make().merge(
   AgentRpcs,

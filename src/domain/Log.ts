@@ -1,5 +1,5 @@
 /**
- * Logs: what the gateway says about itself, the newest entries of it, secrets blacked out.
+ * Logs: the schema of the gateway's log entries and the method that reads the newest ones. Secrets are redacted.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -13,11 +13,11 @@ export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "erro
 export type LogLevel = typeof LogLevel.Type
 
 export const LogEntry = Schema.Struct({
-  /** Ascending while the gateway runs; starts again with it. */
+  /** Ascends while the gateway runs. Starts over with each start of the gateway. */
   id: Schema.Int,
   at: EpochMillis,
   level: LogLevel,
-  /** The part of the gateway that speaks. */
+  /** The part of the gateway that logged the entry. */
   source: Schema.String,
   message: Schema.String,
 }).annotate({ identifier: "LogEntry" })
@@ -25,9 +25,9 @@ export type LogEntry = typeof LogEntry.Type
 
 const tail = Rpc.make("logs.tail", {
   payload: {
-    /** Only entries with a greater id. */
+    /** Returns only entries with a greater id. */
     after: Schema.optionalKey(Schema.Int),
-    /** Entries at most, the newest of them; 100 by default. */
+    /** Returns at most this many entries, the newest ones. 100 by default. */
     limit: Schema.optionalKey(PageSize),
     /** This level and above. */
     level: Schema.optionalKey(LogLevel),
@@ -35,13 +35,13 @@ const tail = Rpc.make("logs.tail", {
   success: Schema.Struct({
     /** Oldest first. */
     entries: Schema.Array(LogEntry),
-    /** The id of the newest entry there is: the next `after`. */
+    /** The id of the newest entry. Use it as the next `after`. */
     head: Schema.Int,
-    /** Entries between `after` and the first one here have been forgotten. */
+    /** True if entries between `after` and the first one here are no longer kept. */
     truncated: Schema.Boolean,
   }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The newest log entries, or those after the last one seen.")
+  .annotate(Summary, "Returns the newest log entries, or those after a given one.")
 
 export const LogRpcs = RpcGroup.make(tail).middleware(Authorized)

@@ -1,5 +1,6 @@
 /**
- * Memory: the Markdown files of one folder, by name. A document's id is its file name without `.md`.
+ * Memory: the Markdown files of one folder, and the methods that list, read and write them. The id of a document is its
+ * file name without `.md`.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -10,7 +11,7 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
 
-/** One path segment that stays in its folder: no separators, no leading dot. */
+/** One path segment that cannot leave the folder: no separators, no leading dot. */
 export const DocumentId = Schema.String.check(
   Schema.isPattern(/^[\p{L}\p{N}_][\p{L}\p{N} ._-]{0,126}$/u, {
     expected: "1 to 127 letters, digits, spaces, ., _ and -, the first a letter, a digit or _",
@@ -34,16 +35,16 @@ export class DocumentNotFound extends Schema.TaggedError<DocumentNotFound>()("Do
   id: Schema.String,
 }) {}
 
-/** The document is larger than a document may be. */
+/** The document is larger than DOCUMENT_CHARS allows. */
 export class DocumentTooLarge extends Schema.TaggedError<DocumentTooLarge>()("DocumentTooLarge", {
   id: Schema.String,
   size: Schema.Int,
 }) {}
 
-/** `create` was asked for and the document exists. */
+/** The payload has `create`, and the document exists. */
 export class DocumentExists extends Schema.TaggedError<DocumentExists>()("DocumentExists", { id: Schema.String }) {}
 
-/** The folder could not be read or written (permissions, space). */
+/** The gateway could not read or write the folder (permissions, space). */
 export class MemoryUnavailable extends Schema.TaggedError<MemoryUnavailable>()("MemoryUnavailable", {
   operation: Schema.Literals(["list", "read", "write"]),
   detail: Schema.String,
@@ -56,7 +57,7 @@ const list = Rpc.make("memory.list", {
   error: MemoryUnavailable,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The documents of the memory folder, newest first.")
+  .annotate(Summary, "Lists the documents of the memory folder, newest first.")
 
 const read = Rpc.make("memory.read", {
   payload: { id: DocumentId },
@@ -64,19 +65,19 @@ const read = Rpc.make("memory.read", {
   error: Schema.Union([DocumentNotFound, DocumentTooLarge, MemoryUnavailable]),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "One document of the memory folder.")
+  .annotate(Summary, "Returns one document of the memory folder.")
 
 const write = Rpc.make("memory.write", {
   payload: {
     id: DocumentId,
     content: text(DOCUMENT_CHARS),
-    /** Fail if the document exists. */
+    /** True: fails if the document exists. */
     create: Schema.optionalKey(Schema.Boolean),
   },
   success: Document,
   error: Schema.Union([DocumentExists, LimitReached, MemoryUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Writes a document of the memory folder as a whole.")
+  .annotate(Summary, "Replaces or creates a document of the memory folder.")
 
 export const MemoryRpcs = RpcGroup.make(list, read, write).middleware(Authorized)

@@ -1,25 +1,25 @@
 /**
- * Messages: what a transcript consists of. A message is added and removed, and its text never changes. A user's message
- * stays whatever becomes of its run: a mark says why no reply followed, and agents are not told a message with a mark.
+ * Messages: the entries of a transcript. Messages are added and removed; their text never changes. A user's message stays
+ * even if its run fails. Then a mark gives the reason, and agents do not see the message.
  */
 import * as Schema from "effect/Schema"
 import { EpochMillis, MESSAGE_CHARS, NAME_CHARS, nonEmptyText, text } from "./Bounds.ts"
 import { RunError } from "./RunError.ts"
 
-/** Who said it: `tool` is a call that an agent made, with its result; `system` a note by the gateway or an operator. */
+/** The author. `tool`: a call by an agent with its result. `system`: a note by the gateway or an operator. */
 export const MessageRole = Schema.Literals(["user", "assistant", "tool", "system"])
 export type MessageRole = typeof MessageRole.Type
 
-/** Tokens as the model provider counted them. */
+/** Tokens, as counted by the model provider. */
 export const Usage = Schema.Struct({
   inputTokens: Schema.Int,
   outputTokens: Schema.Int,
-  /** Tokens of the model's context in use after the run, where the provider tells. */
+  /** Tokens of the model's context in use after the run, if the provider reports them. */
   contextTokens: Schema.optionalKey(Schema.Int),
 }).annotate({ identifier: "Usage" })
 export type Usage = typeof Usage.Type
 
-/** A tool call of an agent with its result. Input and output are text, as the runtime gave them (often JSON). */
+/** A tool call of an agent with its result. Input and output are the texts of the runtime (often JSON). */
 export const ToolCall = Schema.Struct({
   callId: Schema.String,
   name: text(NAME_CHARS),
@@ -29,27 +29,27 @@ export const ToolCall = Schema.Struct({
 }).annotate({ identifier: "ToolCall" })
 export type ToolCall = typeof ToolCall.Type
 
-/** What was said in a session. */
+/** One message of a transcript. */
 export const Message = Schema.Struct({
-  /** Position in the transcripts of this gateway: ascending, never used twice. */
+  /** Ascends over all transcripts of this gateway and is never used twice. */
   id: Schema.Int,
   sessionKey: Schema.String,
-  /** The run that wrote it; null for an injected message. */
+  /** The run that wrote the message. Null for an injected message. */
   runId: Schema.NullOr(Schema.String),
   role: MessageRole,
   text: Schema.String,
   thinking: Schema.optionalKey(Schema.String),
   tool: Schema.optionalKey(ToolCall),
   usage: Schema.optionalKey(Usage),
-  /** True where an abort cut the text off; of a user's message: where it ended the run before the run began. */
+  /** True if an abort cut the text off. On a user's message: the abort ended its run before the run started. */
   aborted: Schema.optionalKey(Schema.Boolean),
-  /** Of a user's message: why its run failed. `RunEnded` tells it. Send the text again to run it again. */
+  /** On a user's message: why its run failed, as in `RunEnded`. To run the message again, send the text again. */
   failed: Schema.optionalKey(RunError),
   at: EpochMillis,
 }).annotate({ identifier: "Message" })
 export type Message = typeof Message.Type
 
-/** Whether agents are told the message: a user's message without a reply is for people only. */
+/** Returns whether agents see the message. They do not see a user's message whose run failed or never started. */
 export const isInHistory = ({ aborted, failed, role }: Pick<Message, "aborted" | "failed" | "role">): boolean =>
   failed === undefined && !(role === "user" && aborted === true)
 

@@ -1,11 +1,11 @@
 /**
- * The origin of a web page as `scheme://host[:port]`: reads the `Origin` header and the option `allowedOrigins`.
- * `URL.origin` does not serve: it is "null" for every scheme outside the URL standard, e.g. `chrome-extension:`.
+ * Page origins as `scheme://host[:port]`: reads the `Origin` header and validates the option `allowedOrigins`.
+ * `URL.origin` does not work here: it is "null" for every scheme outside the URL standard, e.g. `chrome-extension:`.
  */
 
 /**
  * Returns scheme, host and port of a URL, without the scheme's own port. Returns `undefined` for a text without a
- * scheme or a host. Chromium names pages from disk `file://`, the one origin that has no host.
+ * scheme or a host. Chromium sends `file://` for pages from disk, the only origin without a host.
  */
 export const originOf = (text: string): string | undefined => {
   if (!URL.canParse(text)) return undefined
@@ -13,7 +13,7 @@ export const originOf = (text: string): string | undefined => {
   return host === "" && protocol !== "file:" ? undefined : `${protocol}//${host}`
 }
 
-/** Returns why an entry of `allowedOrigins` matches no page or not the intended ones; `undefined` if it is an origin. */
+/** Returns why an entry of `allowedOrigins` is not an origin. Returns `undefined` if it is one. */
 export const originProblem = (entry: string): string | undefined => {
   if (entry.includes("*")) return "patterns are not supported: list each origin, e.g. https://dash.example.org"
   if (entry === "null")

@@ -1,6 +1,6 @@
 /**
- * Who is speaking and what they may do, the same on every wire.
- * It does not know how a principal proves itself: that is services/Authenticator.ts.
+ * Principals, roles and scopes: the identity and the rights of a caller, the same on every wire. The service
+ * Authenticator turns credentials into principals.
  */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
@@ -24,20 +24,20 @@ export type Role = typeof Role.Type
 export const Principal = Schema.Struct({
   id: Schema.String,
   /**
-   * How the principal proved itself: by the shared token or password, by its own key and token, by nothing (auth off),
-   * or as the embedding program.
+   * The credential: the shared token or password, a device key with its token, none (`auth: none`), or `local` for the
+   * embedding program.
    */
   kind: Schema.Literals(["token", "password", "device", "none", "local"]),
   role: Role,
   scopes: Schema.Array(Scope),
-  /** The device that it speaks from, where one has proved itself. */
+  /** The device whose key the caller has proved. */
   deviceId: Schema.optionalKey(Schema.String),
 }).annotate({ identifier: "Principal" })
 export type Principal = typeof Principal.Type
 
 export const everyScope: ReadonlyArray<Scope> = Scope.literals
 
-/** The embedding program itself, for what its services are asked without a wire: `runs.accept(send, localPrincipal)`. */
+/** The embedding program itself, for calls of services without a wire: `runs.accept(send, localPrincipal)`. */
 export const localPrincipal: Principal = { id: "local", kind: "local", role: "operator", scopes: everyScope }
 
 const implied: Record<Scope, ReadonlyArray<Scope>> = {
@@ -51,16 +51,16 @@ const implied: Record<Scope, ReadonlyArray<Scope>> = {
   "operator.talk.secrets": ["operator.talk.secrets", "operator.admin"],
 }
 
-/** Whether any of the held scopes grants the needed one. */
+/** Returns whether any of the held scopes grants the needed one. */
 export const grants = (held: ReadonlyArray<Scope>, needed: Scope): boolean =>
   implied[needed].some((scope) => held.includes(scope))
 
-/** What an Rpc asks of its caller. `undefined`: any authenticated connection. */
+/** The scope that a method requires. `undefined`: any authenticated connection may call it. */
 export const RequiredScope = Context.Reference<Scope | undefined>("causeway/domain/RequiredScope", {
   defaultValue: () => undefined,
 })
 
-/** The connection on which the current request came. Not carried across a cluster entity: stamp the principal there. */
+/** The connection of the current request. It does not cross a cluster entity: put the principal into the message there. */
 export class CurrentConnection extends Context.Service<
   CurrentConnection,
   { readonly id: string; readonly dialect: string; readonly principal: Principal }

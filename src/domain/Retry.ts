@@ -1,22 +1,22 @@
 /**
- * Retry: how a turn is begun again that crashes of the process have cut off. Most crashes are not the turn's fault, so it
- * begins at once; a turn that was there at each of several may be the cause, so it must not take others with it.
+ * Retry: decides how to restart a turn that a crash of the process interrupted. Most crashes are not the turn's fault, so
+ * it restarts at once. A turn that was running at several crashes may be their cause, so it then runs alone.
  */
 
-/** Crashes after which a turn begins again at once and beside others. */
+/** Up to this number of crashes, a turn restarts at once and beside others. */
 const AT_ONCE = 3
 
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
 export interface Retry {
-  /** No other run should be in progress, so that a crash names its cause and cuts nothing else off. */
+  /** True: no other run is in progress meanwhile, so that a crash has one suspect and interrupts nothing else. */
   readonly alone: boolean
-  /** Counted from the start of the process: others get this time before the next crash. */
+  /** Milliseconds from the start of the process. Other runs get this time before the next crash. */
   readonly pauseMs: number
 }
 
-/** `attempts`: the crashes after which it does not begin again, but fails. */
+/** Returns how a turn restarts after its crashes. From `attempts` crashes on it fails instead, without a pause. */
 export const retryAfter = (crashes: number, attempts: number): Retry =>
   crashes <= AT_ONCE || crashes >= attempts
     ? { alone: false, pauseMs: 0 }

@@ -1,10 +1,11 @@
 /**
- * Routing: which agent answers a message, and in which session. Pure; the rules of docs/protocol/routing.md.
+ * Routing: pure functions that choose the agent and the session of a message, by the rules of docs/protocol/routing.md.
+ * The services Sessions and Runs use them.
  */
 import { type DmScope, MAIN_AGENT, normalizeAgentId } from "./Agent.ts"
 import type { Binding } from "./Binding.ts"
 
-/** Where a message comes from. Absent facts match nothing. */
+/** Where a message comes from. A missing field matches no binding. */
 export interface Route {
   readonly channel?: string | undefined
   readonly peerId?: string | undefined
@@ -12,7 +13,7 @@ export interface Route {
   readonly accountId?: string | undefined
 }
 
-/** The order in which bindings are asked: tier ascending, priority descending, then as they were set. */
+/** Returns the bindings by precedence: tier ascending, priority descending, then in the order of creation. */
 export const inOrder = (bindings: ReadonlyArray<Binding>): ReadonlyArray<Binding> =>
   bindings.toSorted((a, b) => a.tier - b.tier || b.priority - a.priority)
 
@@ -33,7 +34,7 @@ const matches = (binding: Binding, route: Route): boolean => {
   }
 }
 
-/** The agent for a route: of the first binding that matches, else `main`. `bindings` must be `inOrder`. */
+/** Returns the agent of the first binding that matches the route, or `main`. `bindings` must be `inOrder`. */
 export const resolve = (
   bindings: ReadonlyArray<Binding>,
   route: Route,
@@ -46,7 +47,7 @@ const part = (value: string | undefined): string => (value ?? "").trim().toLower
 
 const orElse = (value: string, fallback: string): string => (value === "" ? fallback : value)
 
-/** The session of a route with an agent, by the agent's `dmScope`. Always lower case; without a peer it is the main one. */
+/** Returns the session key of a route, in lower case, by the agent's `dmScope`. Without a peer: the main session. */
 export const sessionKey = (agentId: string, dmScope: DmScope, route: Route): string => {
   const agent = normalizeAgentId(agentId)
   const peer = part(route.peerId)
@@ -57,5 +58,5 @@ export const sessionKey = (agentId: string, dmScope: DmScope, route: Route): str
   return `agent:${agent}:${channel}:${orElse(part(route.accountId), "default")}:direct:${peer}`
 }
 
-/** The agent that a session key names, if it has the form `agent:{id}:…`. */
+/** Returns the agent id in a session key of the form `agent:{id}:…`, or `undefined`. */
 export const agentOfSessionKey = (key: string): string | undefined => /^agent:([^:]+):./.exec(key)?.[1]

@@ -1,5 +1,5 @@
 /**
- * Runs: one turn of an agent, from its acceptance to its end.
+ * Runs: the schemas of a run, from its acceptance to its end, and of the events of a runtime.
  */
 import * as Schema from "effect/Schema"
 import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
@@ -13,17 +13,17 @@ export type RunOutcome = typeof RunOutcome.Type
 export const RunState = Schema.Literals(["queued", "running", "done", "aborted", "failed"])
 export type RunState = typeof RunState.Type
 
-/** One turn of an agent: a message, and what it answers. */
+/** One run: the execution of a turn, with its state and its reply. */
 export const Run = Schema.Struct({
   /** The idempotency key of the send, or one that the gateway made. */
   runId: Schema.String,
   sessionKey: Schema.String,
   agentId: Schema.String,
   state: RunState,
-  /** How often the run was begun: more than once where a stop or a crash cut it off. */
+  /** How often the run started: more than once if a stop or a crash interrupted it. */
   attempt: Schema.Int,
   error: Schema.optionalKey(RunError),
-  /** The agent's reply once the run is done, or the gateway's to a command. */
+  /** The agent's reply once the run is done, or the gateway's answer to a command. */
   reply: Schema.optionalKey(Schema.String),
   usage: Schema.optionalKey(Usage),
   acceptedAt: EpochMillis,
@@ -31,7 +31,7 @@ export const Run = Schema.Struct({
 }).annotate({ identifier: "Run" })
 export type Run = typeof Run.Type
 
-/** A run that has been accepted and has not ended, with what it has said so far. */
+/** A run that has not ended, with its text so far. */
 export const OpenRun = Schema.Struct({
   runId: Schema.String,
   sessionKey: Schema.String,
@@ -41,7 +41,7 @@ export const OpenRun = Schema.Struct({
 }).annotate({ identifier: "OpenRun" })
 export type OpenRun = typeof OpenRun.Type
 
-/** What an agent's runtime says while it thinks. The end of its stream is the end of the run. */
+/** An item of a runtime's stream. The end of the stream is the end of the run. */
 export const RuntimeEvent = Schema.TaggedUnion({
   Thinking: { text: Schema.String },
   Text: { text: Schema.String },
@@ -52,7 +52,7 @@ export const RuntimeEvent = Schema.TaggedUnion({
 })
 export type RuntimeEvent = typeof RuntimeEvent.Type
 
-/** The runtime gave up: the run fails. The message that it was to answer stays, marked with the reason. */
+/** The runtime failed, and so does the run. The user's message stays, marked with the reason. */
 export class RuntimeFailed extends Schema.TaggedError<RuntimeFailed>()("RuntimeFailed", {
   runtime: Schema.String,
   detail: Schema.String,

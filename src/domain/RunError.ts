@@ -1,11 +1,11 @@
 /**
- * RunError: why a run failed. A run carries it, and so does the message that the run was to answer.
+ * RunError: why a run failed. The run and the user's message both carry it.
  */
 import * as Schema from "effect/Schema"
 
 /** Why a run failed, for people and for programs. */
 export const RunError = Schema.Struct({
-  /** A short code: `runtime` (the model or tool failed), `interrupted` (crashes cut it off too often), `bug`. */
+  /** A short code: `runtime` (the model or a tool failed), `interrupted` (too many crashes interrupted the run) or `bug`. */
   reason: Schema.Literals(["runtime", "interrupted", "bug"]),
   message: Schema.String,
 }).annotate({ identifier: "RunError" })

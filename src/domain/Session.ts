@@ -1,5 +1,5 @@
 /**
- * Sessions: the conversations, as lists show them, and the methods that find, change and remove them.
+ * Sessions: the schema of a conversation, and the methods that find, change and remove sessions.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -24,30 +24,30 @@ import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
-/** What the session does now: nothing, turns wait, or a run is in progress. */
+/** The current state: nothing to do, turns wait, or a run is in progress. */
 export const Activity = Schema.Literals(["idle", "queued", "running"])
 export type Activity = typeof Activity.Type
 
-/** A conversation: what a list shows of it. Its transcript is `sessions.history`. */
+/** A conversation, as lists show it. `sessions.history` returns its transcript. */
 export const Session = Schema.Struct({
   key: Schema.String,
   /** The agent that answers in it. */
   agentId: Schema.String,
-  /** What it is for, e.g. `session`, `direct`. */
+  /** The purpose, e.g. `session`, `direct`. */
   kind: text(NAME_CHARS),
   displayName: text(NAME_CHARS),
   label: Schema.NullOr(text(NAME_CHARS)),
   channel: Schema.NullOr(text(ID_CHARS)),
   peerId: Schema.NullOr(text(ID_CHARS)),
-  /** A model id that overrides the agent's; null: the agent's. */
+  /** A model id that overrides the agent's. Null: the agent's model. */
   model: Schema.NullOr(text(NAME_CHARS)),
   activity: Activity,
   messageCount: Schema.Int,
-  /** How many of the messages agents are told: all but those that no reply followed because their run failed or never began. */
+  /** How many of the messages agents see: all except those whose run failed or never started. */
   historyCount: Schema.Int,
-  /** The beginning of the newest message, 200 characters at most. */
+  /** The start of the newest message, at most 200 characters. */
   lastMessage: Schema.NullOr(Schema.String),
-  /** Tokens of all its runs, as providers counted them. */
+  /** Tokens of all runs, as counted by the providers. */
   inputTokens: Schema.Int,
   outputTokens: Schema.Int,
   totalTokens: Schema.Int,
@@ -58,7 +58,7 @@ export const Session = Schema.Struct({
 }).annotate({ identifier: "Session" })
 export type Session = typeof Session.Type
 
-/** Where a message comes from, as a client states it. See Routing.ts. */
+/** The route of a message, as the client states it. See Routing.ts. */
 export const routeFields = {
   channel: Schema.optionalKey(RoutePart),
   peerId: Schema.optionalKey(RoutePart),
@@ -71,45 +71,45 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
   sessionKey: Schema.String,
 }) {}
 
-/** The key is taken. */
+/** Another session has this key. */
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
   sessionKey: Schema.String,
 }) {}
 
-/** The cursor is not one that `sessions.list` gave for this sort. */
+/** The cursor does not come from `sessions.list` with the same sort order. */
 export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorInvalid", { cursor: Schema.String }) {}
 
-/** By what a list is sorted; ties go by key. */
+/** The sort field of a list. Equal values are sorted by key. */
 export const SessionSort = Schema.Literals(["updatedAt", "createdAt", "key", "messageCount"])
 export type SessionSort = typeof SessionSort.Type
 
-/** A cursor names a session, as JSON. */
+/** A cursor holds a session key as JSON. */
 const CURSOR_CHARS = 2 * SESSION_KEY_CHARS + 256
 
-/** Which sessions a list has, and in which order. All that is given must hold. */
+/** The filters and the order of a list. A session must match all given filters. */
 export const SessionQuery = Schema.Struct({
   agentId: Schema.optionalKey(AgentId),
   kind: Schema.optionalKey(text(NAME_CHARS)),
   channel: Schema.optionalKey(RoutePart),
   activity: Schema.optionalKey(Activity),
-  /** Part of the key, the display name, the label or the newest message; case does not count. */
+  /** A part of the key, the display name, the label or the newest message. Ignores case. */
   search: Schema.optionalKey(text(NAME_CHARS)),
   /** Only sessions updated at or after this moment. */
   updatedSince: Schema.optionalKey(EpochMillis),
   sortBy: Schema.optionalKey(SessionSort),
   order: Schema.optionalKey(Schema.Literals(["asc", "desc"])),
-  /** Rows of the page, 50 by default. */
+  /** Rows per page, 50 by default. */
   limit: Schema.optionalKey(PageSize),
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   cursor: Schema.optionalKey(text(CURSOR_CHARS)),
 })
 export type SessionQuery = typeof SessionQuery.Type
 
 export const SessionPage = Schema.Struct({
   sessions: Schema.Array(Session),
-  /** How many sessions match, on all pages. */
+  /** The number of matching sessions on all pages. */
   total: Schema.Int,
-  /** Null: this is the last page. */
+  /** Null on the last page. */
   nextCursor: Schema.NullOr(Schema.String),
 }).annotate({ identifier: "SessionPage" })
 export type SessionPage = typeof SessionPage.Type
@@ -120,7 +120,7 @@ const list = Rpc.make("sessions.list", {
   error: CursorInvalid,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "A page of the sessions that match, sorted. Follow `nextCursor` for the next page.")
+  .annotate(Summary, "Returns a sorted page of the matching sessions. `nextCursor` leads to the next page.")
 
 const get = Rpc.make("sessions.get", {
   payload: { key: SessionKey },
@@ -128,7 +128,7 @@ const get = Rpc.make("sessions.get", {
   error: SessionNotFound,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "One session.")
+  .annotate(Summary, "Returns one session.")
 
 const resolve = Rpc.make("sessions.resolve", {
   payload: {
@@ -147,7 +147,10 @@ const resolve = Rpc.make("sessions.resolve", {
   error: Schema.Union([SessionNotFound, AgentNotFound]),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Which session a key, a label or a route means, and which agent answers there. Creates nothing.")
+  .annotate(
+    Summary,
+    "Finds the session of a key, a label or a route, and the agent that answers there. Creates nothing.",
+  )
 
 const settings = {
   kind: Schema.optionalKey(text(NAME_CHARS)),
@@ -158,7 +161,7 @@ const settings = {
 
 const create = Rpc.make("sessions.create", {
   payload: {
-    /** Left out: a new key under the agent. */
+    /** Left out: the gateway makes a key under the agent. */
     key: Schema.optionalKey(SessionKey),
     agentId: Schema.optionalKey(AgentId),
     ...settings,
@@ -167,7 +170,7 @@ const create = Rpc.make("sessions.create", {
   error: Schema.Union([SessionExists, AgentNotFound, LimitReached, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Makes a session. Not needed before sending: a send makes the session that it goes to.")
+  .annotate(Summary, "Creates a session. You need not call it before sending: a send creates its session.")
 
 const patch = Rpc.make("sessions.patch", {
   payload: { key: SessionKey, ...settings },
@@ -175,7 +178,7 @@ const patch = Rpc.make("sessions.patch", {
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Changes the given settings of a session; what is left out stays.")
+  .annotate(Summary, "Changes the given settings of a session. The others stay as they are.")
 
 const reset = Rpc.make("sessions.reset", {
   payload: { key: SessionKey },
@@ -183,7 +186,7 @@ const reset = Rpc.make("sessions.reset", {
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Aborts what runs or waits and empties the transcript.")
+  .annotate(Summary, "Aborts the open runs of a session and empties its transcript.")
 
 const remove = Rpc.make("sessions.delete", {
   payload: { key: SessionKey },
@@ -191,26 +194,26 @@ const remove = Rpc.make("sessions.delete", {
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Aborts what runs or waits and removes the session with its transcript.")
+  .annotate(Summary, "Aborts the open runs of a session and removes it with its transcript.")
 
 const history = Rpc.make("sessions.history", {
   payload: {
     key: SessionKey,
-    /** Messages of the page, 50 by default. */
+    /** Messages per page, 50 by default. */
     limit: Schema.optionalKey(PageSize),
-    /** Only messages with a smaller id: the way back through a long transcript. */
+    /** Returns only messages with a smaller id. Use it to page backwards. */
     before: Schema.optionalKey(Schema.Int),
   },
   success: Schema.Struct({
     /** Oldest first. */
     messages: Schema.Array(Message),
-    /** Give this as `before` for the page before; null: the transcript begins here. */
+    /** Use it as `before` for the previous page. Null: the transcript starts here. */
     nextBefore: Schema.NullOr(Schema.Int),
   }),
   error: SessionNotFound,
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "A page of a transcript, from its end backwards.")
+  .annotate(Summary, "Returns a page of a transcript, starting at the end.")
 
 const preview = Rpc.make("sessions.preview", {
   payload: {
@@ -227,7 +230,7 @@ const preview = Rpc.make("sessions.preview", {
   }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The newest messages of several sessions, each cut to 200 characters. Unknown keys are left out.")
+  .annotate(Summary, "Returns the newest messages of several sessions, each cut to 200 characters. Omits unknown keys.")
 
 export const SessionRpcs = RpcGroup.make(list, get, resolve, create, patch, reset, remove, history, preview).middleware(
   Authorized,

@@ -1,12 +1,13 @@
 /**
- * Why the gateway cannot start, as one line for the person who started it: what is wrong, and what to do.
+ * StartupError: why the gateway cannot start, in one line with the problem and the next step. The startup checks fail with
+ * it, and the command line prints it.
  */
 import * as Schema from "effect/Schema"
 
 export class StartupError extends Schema.TaggedError<StartupError>()("StartupError", {
-  /** What is wrong, with the facts: "port 18789 is taken". */
+  /** The problem with its facts: "port 18789 is taken". */
   problem: Schema.String,
-  /** What to do: "stop the other program or set GATEWAY_PORT". */
+  /** The next step: "stop the other program or set GATEWAY_PORT". */
   remedy: Schema.String,
 }) {
   override get message(): string {

@@ -1,5 +1,5 @@
 /**
- * What a method is for, in one or two sentences: the text of the references, of help and of tool descriptions.
+ * Summary: the annotation that describes a method in one or two sentences. References, help and tool descriptions show it.
  */
 import * as Context from "effect/Context"
 

@@ -1,5 +1,5 @@
 /**
- * The gateway itself: is it there, is it well, what does it hold, which models can its agents use.
+ * System: the methods about the gateway itself: health, status, models, configuration and identity.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -10,26 +10,26 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { Summary } from "./Summary.ts"
 
-/** `degraded`: up, but a check failed. `stopping`: draining, takes no new work. */
+/** `degraded`: up, but a check failed. `stopping`: draining, refuses new work. */
 export const HealthState = Schema.Literals(["healthy", "degraded", "stopping"])
 export type HealthState = typeof HealthState.Type
 
-/** How the gateway is. */
+/** The health of the gateway. */
 export const Health = Schema.Struct({
   state: HealthState,
   version: Schema.String,
   uptimeMs: Schema.Finite,
-  /** What was looked at, and what is wrong with it; null: nothing. */
+  /** Each check with its problem, or null if it passed. */
   checks: Schema.Array(Schema.Struct({ name: Schema.String, problem: Schema.NullOr(Schema.String) })),
 }).annotate({ identifier: "Health" })
 export type Health = typeof Health.Type
 
-/** What the gateway holds and does, in numbers. */
+/** The figures of the gateway. */
 export const Status = Schema.Struct({
   version: Schema.String,
   startedAt: EpochMillis,
   uptimeMs: Schema.Finite,
-  /** The newest event. */
+  /** The position of the newest event. */
   position: Position,
   connections: Schema.Int,
   agents: Schema.Int,
@@ -41,18 +41,18 @@ export const Status = Schema.Struct({
 }).annotate({ identifier: "Status" })
 export type Status = typeof Status.Type
 
-/** A model that agents may be given. */
+/** A model that agents can use. */
 export const Model = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   /** The runtime that offers it. */
   runtime: Schema.String,
-  /** Tokens; null where the runtime does not tell. */
+  /** Tokens. Null if the runtime does not report them. */
   contextWindow: Schema.NullOr(Schema.Int),
 }).annotate({ identifier: "Model" })
 export type Model = typeof Model.Type
 
-/** By which the gateway is known again, whatever its address and its token. */
+/** The gateway's key, by which clients recognize it independently of its address and token. */
 export const GatewayIdentity = Schema.Struct({
   /** The key's fingerprint: SHA-256 in hexadecimal. */
   id: Schema.String,
@@ -61,15 +61,18 @@ export const GatewayIdentity = Schema.Struct({
 }).annotate({ identifier: "GatewayIdentity" })
 export type GatewayIdentity = typeof GatewayIdentity.Type
 
-const health = Rpc.make("health", { payload: {}, success: Health }).annotate(Summary, "Whether the gateway is well.")
+const health = Rpc.make("health", { payload: {}, success: Health }).annotate(
+  Summary,
+  "Returns the health of the gateway and the problems that its checks found.",
+)
 
 const status = Rpc.make("status", { payload: {}, success: Status })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "What the gateway holds and does.")
+  .annotate(Summary, "Returns the figures of the gateway: connections, agents, sessions, runs and memory.")
 
 const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) }).annotate(
   Summary,
-  "The cheapest round trip there is: measures the wire.",
+  "Returns the time. It is the cheapest call, for measuring the round trip.",
 )
 
 const models = Rpc.make("models.list", {
@@ -77,22 +80,22 @@ const models = Rpc.make("models.list", {
   success: Schema.Struct({ models: Schema.Array(Model) }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The models that agents can use.")
+  .annotate(Summary, "Lists the models that agents can use.")
 
 const config = Rpc.make("config.get", {
   payload: {},
   success: Schema.Struct({
-    /** Every option as it is in force, by its name in a configuration file; secrets are blacked out. */
+    /** Every option in force, by its name in a configuration file. Secrets are redacted. */
     config: Schema.Json,
-    /** Changes whenever the configuration does. */
+    /** Changes whenever the configuration changes. */
     hash: Schema.String,
   }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The configuration that the gateway runs with, without its secrets.")
+  .annotate(Summary, "Returns the configuration in force, with secrets redacted.")
 
 const identity = Rpc.make("gateway.identity", { payload: {}, success: GatewayIdentity })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "The gateway's own public key, by which it is known again.")
+  .annotate(Summary, "Returns the gateway's own public key, by which clients recognize it.")
 
 export const SystemRpcs = RpcGroup.make(health, status, ping, models, config, identity).middleware(Authorized)

@@ -1,5 +1,5 @@
 /**
- * The version of this gateway, as clients are told it. Stated here because the package file is not where the program
- * can read it everywhere it runs (bundled, embedded); a test holds it equal to package.json.
+ * The version of this gateway, which clients see. It is stated here because a bundled or embedded gateway cannot read the
+ * package file. A test keeps it equal to package.json.
  */
 export const VERSION = "0.1.0"
