@@ -161,7 +161,7 @@ const approve = Rpc.make("devices.approve", {
   payload: {
     requestId: Id,
     /** The scopes that the operator has seen. The call fails if the request asks for others. */
-    expectedScopes: Schema.optionalKey(Schema.Array(Scope)),
+    expectedScopes: Schema.optionalKey(setOf(Scope)),
   },
   success: Approval,
   error: Schema.Union([PairingNotFound, PairingScopesDiffer, Forbidden, StorageUnavailable]),
