@@ -277,7 +277,7 @@ describe("the command line", () => {
       const gateway = yield* start({ env: { GATEWAY_LIMITS_AUTH_FAILURES: "1" } })
       const elsewhere = yield* run(["status", "--url", `${gateway.url}/other`, "--token", gateway.token])
       expect(elsewhere.code).toBe(69)
-      expect(oneLine(elsewhere.stderr)).toMatch(/\/other was closed 1008 .*without a path/)
+      expect(oneLine(elsewhere.stderr)).toMatch(/\/other\/rpc was closed 1008 .*without a path/)
       yield* gateway.cli("status", "--token", "wrong")
       const locked = yield* gateway.cli("status")
       expect(locked.code).toBe(77)
