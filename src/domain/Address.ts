@@ -82,5 +82,7 @@ export const isWithin = (ranges: ReadonlyArray<Range>, address: string): boolean
 export const networkOf = (address: string): string => {
   if (!address.includes(":")) return address
   const value = parse(address)
-  return value === undefined || isV4(value) ? address : `${(value >> 64n).toString(16)}::/64`
+  if (value === undefined) return address
+  if (!isV4(value)) return `${(value >> 64n).toString(16)}::/64`
+  return [24n, 16n, 8n, 0n].map((bits) => (value >> bits) & 0xffn).join(".")
 }

@@ -62,11 +62,14 @@ export const Limits = Schema.Struct({
     30_000,
     "Silence after which the gateway pings a client. After twice this time it closes the client (4009).",
   ),
-  authFailures: limit(10, "Wrong tokens from one address (IPv6: one /64 network) before the gateway locks it out."),
-  lockoutMs: limit(60_000, "How long a lockout lasts, and how long the gateway remembers a wrong token."),
+  authFailures: limit(
+    10,
+    "Wrong credentials of one kind (token or password) from one address (IPv6: one /64 network) before the gateway locks it out for that kind. A lockout applies to the password and to tokens under 32 characters. It never refuses a correct longer token or a device's own token.",
+  ),
+  lockoutMs: limit(60_000, "How long a lockout lasts, and how long the gateway remembers a wrong credential."),
   authFailureDelayMs: limit(
     250,
-    "Delay of the answer to a wrong token, multiplied by the failures so far, 2 s at most.",
+    "Delay of the answer to a wrong credential, multiplied by the failures so far, 2 s at most.",
   ),
   sessions: limit(100_000, "Sessions in total. Each costs memory. Creating more fails with LimitReached."),
   queuedRuns: limit(10_000, "Runs of all sessions that wait to start. Sending more fails with LimitReached."),

@@ -1,26 +1,32 @@
 /**
- * Authenticator: from what a client presents to a principal, the same for every wire. Slows down and locks out
- * addresses that guess. It knows no frame; whether a device is let in is asked of Pairings.ts.
+ * Authenticator: turns the credentials of a client into a principal, for every wire. It slows down wrong credentials and
+ * locks out networks that guess short secrets. Pairings.ts decides on devices.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import { hash, timingSafeEqual } from "node:crypto"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type { Asked, Candidate, PairingRequired, ScopesNotGranted } from "../domain/Device.ts"
-import { GatewayConfig, type GatewaySettings } from "../domain/GatewayConfig.ts"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { everyScope, type Principal, type Role, type Scope } from "../domain/Principal.ts"
 import { Unauthenticated } from "../domain/Refusal.ts"
 import type { StartupError } from "../domain/StartupError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
+import { AuthFailures, type CredentialKind } from "./AuthFailures.ts"
 import type { IssuedToken } from "./Devices.ts"
-import { Guesses } from "./Guesses.ts"
 import { Pairings } from "./Pairings.ts"
-import { StateFolder } from "./StateFolder.ts"
-import { followToken } from "./TokenFile.ts"
+import { type ConfiguredSecrets, type Match, SharedSecrets } from "./SharedSecrets.ts"
+import type { StateFolder } from "./StateFolder.ts"
 
 export type Secret = Redacted.Redacted<string>
+
+/** A text that may be one of the gateway's secrets, and the field in which it came. */
+interface Presented {
+  readonly kind: "token" | "password"
+  readonly secret: Secret
+}
 
 /** What a client presents, and what it asks for. */
 export interface Credentials {
@@ -34,8 +40,6 @@ export interface Credentials {
   /** Left out: all that the secret gives. */
   readonly scopes?: ReadonlyArray<Scope> | undefined
 }
-
-type ConfiguredSecrets = Pick<GatewaySettings, "token" | "password">
 
 /** Where a client comes from. */
 export interface Source {
@@ -57,7 +61,10 @@ export class Authenticator extends Context.Service<
   {
     /** Whether nothing needs to be presented (auth `none`). */
     readonly open: boolean
-    /** By a secret alone. Checks in constant time; a failure is held back, counted and in the end locks the address out. */
+    /**
+     * Authenticates by a secret alone, compared in constant time. A failure is held back and counted. Too many lock the
+     * network out of secrets that can be guessed: the password and short tokens.
+     */
     authenticate(secret: Secret | undefined, remoteAddress: string): Effect.Effect<Principal, Unauthenticated>
     /** By all that a handshake can carry. The principal has the scopes that it asked for, or the client is refused. */
     admit(credentials: Credentials, source: Source): Effect.Effect<Admission, AdmissionError>
@@ -84,104 +91,110 @@ export class Authenticator extends Context.Service<
           })
         }
         const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
-        let configured = digests(config)
-        const kept = config.token === undefined ? yield* keptToken : undefined
-        const guesses = new Guesses(authFailures, lockoutMs)
+        const secrets = yield* SharedSecrets.make(config)
+        const failures = new AuthFailures(authFailures, lockoutMs)
 
-        const holderOf = Effect.fnUntraced(function* (secret: Secret | undefined) {
-          if (secret === undefined) return undefined
-          const presented = digest(secret)
-          const token = kept === undefined ? configured.token : yield* kept
-          if (isSame(presented, token)) return tokenHolder
-          return isSame(presented, configured.password) ? passwordHolder : undefined
-        })
-
-        const checkLockout = Effect.fnUntraced(function* (remoteAddress: string) {
-          const retryAfterMs = guesses.lockedOutForMs(remoteAddress, yield* Clock.currentTimeMillis)
-          if (retryAfterMs > 0) return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
-        })
-
-        const fail = Effect.fnUntraced(function* (
-          remoteAddress: string,
-          credential: "token" | "password" | "device-token",
-        ) {
-          const failures = guesses.fail(remoteAddress, yield* Clock.currentTimeMillis)
-          yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${failures}`)
-          yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * failures))
+        /** Counts wrong credentials, holds the answer back, and refuses. */
+        const fail = Effect.fnUntraced(function* (wrong: ReadonlyArray<CredentialKind>, remoteAddress: string) {
+          const now = yield* Clock.currentTimeMillis
+          const count = Math.max(...wrong.map((kind) => failures.fail(kind, remoteAddress, now)))
+          const credential = wrong[0]!
+          yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${count}`)
+          yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * count))
           return yield* new Unauthenticated({ reason: "invalid", credential })
+        })
+
+        /** Finds the secret that cannot be guessed. It lets in whatever else came from the same network. */
+        const matchStrong = (presented: ReadonlyArray<Presented>): Match | undefined => {
+          for (const { secret } of presented) {
+            const match = secrets.match(secret)
+            if (match?.guessable === false) return match
+          }
+          return undefined
+        }
+
+        /**
+         * Finds a secret that could be guessed, unless the network is locked out. A right and a wrong secret then get the
+         * same answer, so that a guesser learns nothing. `others`: wrong credentials that came with them.
+         */
+        const matchGuessable = Effect.fnUntraced(function* (
+          presented: ReadonlyArray<Presented>,
+          remoteAddress: string,
+          others: ReadonlyArray<CredentialKind> = [],
+        ) {
+          const now = yield* Clock.currentTimeMillis
+          const wrong = [...others]
+          let retryAfterMs = 0
+          for (const { kind, secret } of presented) {
+            const lockedMs = secrets.areGuessable ? failures.lockedOutForMs(kind, remoteAddress, now) : 0
+            retryAfterMs = Math.max(retryAfterMs, lockedMs)
+            if (lockedMs > 0) continue
+            const match = secrets.match(secret)
+            if (match !== undefined) {
+              if (match.kind === kind) failures.forget(kind, remoteAddress)
+              return match
+            }
+            wrong.push(kind)
+          }
+          if (retryAfterMs === 0) return yield* fail(wrong, remoteAddress)
+          for (const kind of wrong) failures.fail(kind, remoteAddress, now)
+          return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
         })
 
         const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
           if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
-          yield* checkLockout(remoteAddress)
-          const holder = yield* holderOf(secret)
-          if (holder === undefined) return yield* fail(remoteAddress, "token")
-          guesses.forget(remoteAddress)
-          return holder
+          const presented: ReadonlyArray<Presented> = [{ kind: "token", secret }]
+          return holders[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
         })
 
+        /**
+         * Tries what cannot be guessed first: a strong token, then the device's own token. A right device token counts
+         * alone, as a client could try passwords beside it without a failure. Only a device that asks for more than it
+         * has needs one of the gateway's secrets.
+         */
         const admit = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: Source) {
-          const { deviceToken, password, role, scopes } = credentials
-          const shown = deviceToken ?? credentials.token
+          const { deviceToken, password, role, scopes, token } = credentials
+          const shown = deviceToken ?? token
           if (shown === undefined && password === undefined) return yield* new Unauthenticated({ reason: "missing" })
-          yield* checkLockout(remoteAddress)
+          const presented = presentedIn(credentials)
           const candidate = credentials.device && { ...credentials.device, remoteAddress }
-          const holder = (yield* holderOf(credentials.token)) ?? (yield* holderOf(password))
-          if (holder !== undefined) {
-            guesses.forget(remoteAddress)
-            const principal = asAsked(holder, credentials)
-            const issued = candidate && (yield* pairings.admit(candidate, principal, direct))
-            return { principal, issued }
-          }
-          if (candidate !== undefined && shown !== undefined) {
+          let match = matchStrong(presented)
+          if (match === undefined && candidate !== undefined && shown !== undefined) {
             const asked: Asked = { role, scopes: scopes ?? [] }
-            const grant = yield* pairings.recognize(candidate, asked, shown)
-            if (grant !== undefined) {
-              guesses.forget(remoteAddress)
-              const given = scopes ?? grant.scopes
-              const principal = asAsked({ ...deviceHolder, scopes: given }, credentials)
+            const recognized = yield* Effect.result(pairings.recognize(candidate, asked, shown))
+            if (Result.isFailure(recognized)) {
+              const others = presented.filter(({ secret }) => secret !== shown)
+              if (others.length === 0) return yield* recognized.failure
+              match = yield* Effect.mapError(matchGuessable(others, remoteAddress), () => recognized.failure)
+            } else if (recognized.success !== undefined) {
+              const grant = recognized.success
+              const principal = asAsked({ ...deviceHolder, scopes: scopes ?? grant.scopes }, credentials)
               return { principal, issued: { token: shown, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
             }
           }
-          return yield* fail(
-            remoteAddress,
-            deviceToken !== undefined ? "device-token" : credentials.token !== undefined ? "token" : "password",
-          )
+          match ??= yield* matchGuessable(presented, remoteAddress, deviceToken === undefined ? [] : ["device-token"])
+          const principal = asAsked(holders[match.kind], credentials)
+          const issued = candidate && (yield* pairings.admit(candidate, principal, direct))
+          return { principal, issued }
         })
 
-        const replaceSecrets: Authenticator["Service"]["replaceSecrets"] = (secrets) => {
-          const { password, token = configured.token } = digests(secrets)
-          const next = { token: kept === undefined ? token : undefined, password }
-          const changed = (["token", "password"] as const).filter((kind) => {
-            const before = configured[kind]
-            return before !== undefined && !isSame(before, next[kind])
-          })
-          configured = next
-          return changed
-        }
-
-        return Authenticator.of({ open: false, authenticate, admit, replaceSecrets })
+        return Authenticator.of({ open: false, authenticate, admit, replaceSecrets: (next) => secrets.replace(next) })
       }),
     )
 }
 
 const MAX_DELAY_MS = 2_000
 
-/** What the state folder keeps now: a token that is rotated counts at once, without a restart. */
-const keptToken = Effect.gen(function* () {
-  const { token, tokenFile } = yield* StateFolder
-  const current = followToken(tokenFile, yield* token)
-  let digested = { token: current(), digest: digest(current()) }
-  return Effect.sync(() => {
-    const token = current()
-    if (token !== digested.token) digested = { token, digest: digest(token) }
-    return digested.digest
-  })
-})
+const presentedIn = ({ password, token }: Credentials): ReadonlyArray<Presented> => [
+  ...(token === undefined ? [] : [{ kind: "token", secret: token } as const]),
+  ...(password === undefined ? [] : [{ kind: "password", secret: password } as const]),
+]
 
 const tokenHolder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
 
 const passwordHolder: Principal = { ...tokenHolder, kind: "password" }
+
+const holders = { token: tokenHolder, password: passwordHolder }
 
 const deviceHolder: Principal = { ...tokenHolder, kind: "device" }
 
@@ -194,17 +207,3 @@ const asAsked = (holder: Principal, { device, role, scopes = holder.scopes }: Cr
   scopes: role === "node" ? [] : scopes,
   ...(device !== undefined && { id: device.deviceId, deviceId: device.deviceId }),
 })
-
-/**
- * Of equal length whatever the secret, as comparing in constant time asks for. Without the line end that a client has
- * read from a file: configured secrets have none.
- */
-const digest = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
-
-const digests = ({ password, token }: ConfiguredSecrets) => ({
-  token: token && digest(token),
-  password: password && digest(password),
-})
-
-const isSame = (presented: Buffer, expected: Buffer | undefined): boolean =>
-  expected !== undefined && timingSafeEqual(presented, expected)

@@ -1,6 +1,6 @@
 /**
- * How long the gateway's secrets must be. A short secret is guessed: on loopback that is a warning, and a gateway that
- * other machines reach refuses to start.
+ * SecretStrength: says which secrets are too short. On loopback a short secret is a warning. A gateway that other machines
+ * reach refuses to start with one.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -10,6 +10,13 @@ import { StartupError } from "../domain/StartupError.ts"
 
 /** 16 random letters and digits are 95 bits. */
 export const SHORTEST_SECRET = 16
+
+/** From this length on a token cannot be guessed: 32 hexadecimal digits are 128 bits. */
+const UNGUESSABLE_TOKEN = 32
+
+/** Returns whether a program could find the token by trying texts, as fast as the gateway answers. */
+export const isGuessable = (token: Redacted.Redacted<string>): boolean =>
+  Redacted.value(token).length < UNGUESSABLE_TOKEN
 
 const loopback = ["127.0.0.0/8", "::1"].map(parseRange).filter((range): range is Range => range !== undefined)
 

@@ -63,6 +63,9 @@ describe("the network of an address", () => {
 
   it("does not depend on how the address is written", () => {
     expect(networkOf("2001:db8::1")).toBe(networkOf("2001:0DB8:0:0:ffff::"))
+    for (const mapped of ["::ffff:10.0.0.1", "::FFFF:a00:1", "0:0:0:0:0:ffff:10.0.0.1", "::ffff:10.0.0.1%eth0"]) {
+      expect(networkOf(mapped)).toBe("10.0.0.1")
+    }
     expect(networkOf("not:an:address")).toBe("not:an:address")
   })
 })

@@ -108,9 +108,9 @@ describe("the gateway's secrets", () => {
         reason: "invalid",
         credential: "password",
       })
-      expect(yield* refusal(admit({ token: secret("x"), password: secret("x") }))).toMatchObject({
-        credential: "token",
-      })
+      for (const credentials of [{ token: secret("x"), password: secret("x") }, { token: secret("x") }]) {
+        expect(yield* refusal(admit(credentials))).toMatchObject({ credential: "token" })
+      }
       expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({
         reason: "locked-out",
         retryAfterMs: 58_000,

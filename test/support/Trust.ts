@@ -18,7 +18,11 @@ export const secret = (text: string) => Redacted.make(text)
 
 export const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
 
+/** With a token and a password that can be guessed. */
 export const layer = (options: GatewayOptions = {}) =>
+  layerOf({ token: "the-token", password: "the-password", ...options })
+
+export const layerOf = (options: GatewayOptions) =>
   trust.pipe(
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(Database.layerMemory),
@@ -29,7 +33,7 @@ export const layer = (options: GatewayOptions = {}) =>
         lost: Effect.never,
       }),
     ),
-    Layer.provide(GatewayConfig.layer({ token: "the-token", password: "the-password", ...options })),
+    Layer.provide(GatewayConfig.layer(options)),
     Layer.provide(Logger.layer([])),
     Layer.orDie,
   )

@@ -120,19 +120,20 @@ const wrong: Record<string, readonly [what: string, code: string, reason: string
   ],
 }
 
-const lockedOut = (retryAfterMs: number): Refusal => {
+/** The token of a device is right during a lockout, too. */
+const lockedOut = (retryAfterMs: number, connect: Connect): Refusal => {
   const { close, error } = unauthorized(
     "too many failed authentication attempts (retry later)",
     "AUTH_RATE_LIMITED",
     "rate_limited",
-    false,
+    canRetry(connect),
     "wait_then_retry",
   )
   return { close, error: error && { ...error, retryable: true, retryAfterMs: Math.ceil(retryAfterMs) } }
 }
 
 const unauthenticated = ({ credential, reason, retryAfterMs }: Tagged, connect: Connect): Refusal => {
-  if (reason === "locked-out") return lockedOut(Number(retryAfterMs ?? 0))
+  if (reason === "locked-out") return lockedOut(Number(retryAfterMs ?? 0), connect)
   if (reason === "missing") return missing(connect)
   const [what, code, authReason] = wrong[String(credential)] ?? wrong["token"]!
   return unauthorized(what, code, authReason, canRetry(connect), "update_auth_credentials")

@@ -297,6 +297,33 @@ describe("what is taken back", () => {
   })
 })
 
+describe("A device on a network that is locked out", () => {
+  it.layer(
+    TestGateway.layer({ limits: { ...limits, authFailures: 1 } }),
+    real,
+  )((it) => {
+    it.effect("A device that shows the old secret is told to show its own token, and is let in by it.", () =>
+      Effect.gen(function* () {
+        const device = new TestDevice()
+        const { token } = yield* pair(device)
+        yield* enterAs(device, { ...READ, auth: { token: "old-secret" } })
+        const locked = yield* enterAs(device, { ...READ, auth: { token: "old-secret" } })
+        expect(locked.answer.error).toMatchObject({
+          retryable: true,
+          details: {
+            code: "AUTH_RATE_LIMITED",
+            canRetryWithDeviceToken: true,
+            recommendedNextStep: "retry_with_device_token",
+          },
+        })
+        for (const auth of [{ deviceToken: token }, { token }, { token: "old-secret", deviceToken: token }]) {
+          expect((yield* enterAs(device, { ...READ, auth })).answer).toMatchObject({ ok: true })
+        }
+      }),
+    )
+  })
+})
+
 describe("An operator with pairing alone", () => {
   it.layer(
     gateway,
