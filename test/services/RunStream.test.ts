@@ -141,7 +141,8 @@ describe("a streamed send", () => {
       const error = { reason: "runtime", message: "The echo was asked to fail." }
       expect(items.at(-1)).toMatchObject({ event: { _tag: "RunEnded", outcome: "failed", error } })
       const again = yield* Stream.runCollect(runs.stream(send("/fail x"), principal))
-      expect(tags(again)).toEqual(["Accepted", "RunEnded"])
+      expect(tags(again)).toEqual(["Accepted", "MessageAdded", "RunEnded"])
+      expect(again.at(1)).toMatchObject({ event: { message: { role: "user", text: "/fail x", failed: error } } })
       expect(again.at(-1)).toMatchObject({ event: { outcome: "failed", error } })
     }).pipe(Effect.provide(layer())),
   )

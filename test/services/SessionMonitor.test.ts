@@ -49,8 +49,10 @@ describe("sessions that another program changes", () => {
         yield* TestClock.adjust("5 seconds")
         const subscription = yield* (yield* Events).listen
         other.exec(`UPDATE sessions SET label = 'after' WHERE key = 'changed';
-          INSERT INTO sessions SELECT 'new', agent_id, kind, display_name, 'label', channel, peer_id, model, message_count,
-            last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at, history_count
+          INSERT INTO sessions (key, agent_id, kind, display_name, label, channel, peer_id, model, message_count,
+            history_count, last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at)
+          SELECT 'new', agent_id, kind, display_name, 'label', channel, peer_id, model, message_count,
+            history_count, last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at
             FROM sessions WHERE key = 'removed';
           DELETE FROM sessions WHERE key = 'removed';`)
         yield* TestClock.adjust("5 seconds")
