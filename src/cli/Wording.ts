@@ -44,6 +44,7 @@ const words: Words = {
     `the device ${deviceId} was not granted ${scopes.join(", ")}: pair it again`,
   SessionBusy: ({ sessionKey, waiting }) =>
     `${waiting} messages wait in session ${sessionKey}: try again when some are answered`,
+  SessionConflict: ({ sessionKey }) => `session ${sessionKey} has changed meanwhile: look at it again`,
   SessionExists: ({ sessionKey }) => `there is a session ${sessionKey} already: send to it`,
   SessionNotFound: ({ sessionKey }) => `there is no session ${sessionKey}: sessions list shows those there are`,
   ShuttingDown: () => "the gateway is stopping and takes no new messages: try again when it is back",

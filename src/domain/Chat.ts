@@ -6,14 +6,14 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
-import { Id, SessionKey } from "./Bounds.ts"
+import { Id, RUN_MS, SessionKey } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { LimitReached } from "./Limits.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
 import { OpenRun, Run } from "./Run.ts"
-import { routeFields } from "./Session.ts"
+import { routeFields, SessionConflict, SessionExpectation } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
@@ -52,6 +52,7 @@ export const SendError = Schema.Union([
   IdempotencyConflict,
   LimitReached,
   SessionBusy,
+  SessionConflict,
   ShuttingDown,
   StorageUnavailable,
 ])
@@ -68,6 +69,10 @@ export const SendPayload = Schema.Struct({
   idempotencyKey: Schema.optionalKey(Id),
   /** False: the agent gets the text even if it is a command such as `/stop`. */
   commands: Schema.optionalKey(Schema.Boolean),
+  /** Ends the run this long after its acceptance, whether it waits or runs. What it has said stays. Left out: never. */
+  timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
+  /** The send is accepted only if the session is like this. A send that is repeated is not asked again. */
+  expected: Schema.optionalKey(SessionExpectation),
 })
 export type SendPayload = typeof SendPayload.Type
 

@@ -5,8 +5,11 @@ import * as Schema from "effect/Schema"
 
 /** Why a run failed, for people and for programs. */
 export const RunError = Schema.Struct({
-  /** A short code: `runtime` (the model or a tool failed), `interrupted` (too many crashes interrupted the run) or `bug`. */
-  reason: Schema.Literals(["runtime", "interrupted", "bug"]),
+  /**
+   * A short code: `runtime` (the model or a tool failed), `interrupted` (too many crashes interrupted the run), `timeout`
+   * (the time that the client gave the run is up) or `bug`.
+   */
+  reason: Schema.Literals(["runtime", "interrupted", "timeout", "bug"]),
   message: Schema.String,
 }).annotate({ identifier: "RunError" })
 export type RunError = typeof RunError.Type

@@ -55,6 +55,8 @@ export const Session = Schema.Struct({
   contextTokens: Schema.Int,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
+  /** When its transcript was last emptied; left out: never. */
+  emptiedAt: Schema.optionalKey(EpochMillis),
 }).annotate({ identifier: "Session" })
 export type Session = typeof Session.Type
 
@@ -75,6 +77,39 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
   sessionKey: Schema.String,
 }) {}
+
+/** What a client has seen of a session. A change that carries it is made only if all of it still holds. */
+export const SessionExpectation = Schema.Struct({
+  createdAt: Schema.optionalKey(EpochMillis),
+  /** Null: it was never emptied. */
+  emptiedAt: Schema.optionalKey(Schema.NullOr(EpochMillis)),
+  updatedAt: Schema.optionalKey(EpochMillis),
+  /** The id of the newest message; null: the transcript is empty. */
+  lastMessageId: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+}).annotate({ identifier: "SessionExpectation" })
+export type SessionExpectation = typeof SessionExpectation.Type
+
+/** Which session is expected, whatever has been said in it since. */
+export const identityOf = ({ createdAt, emptiedAt }: SessionExpectation): SessionExpectation => ({
+  ...(createdAt !== undefined && { createdAt }),
+  ...(emptiedAt !== undefined && { emptiedAt }),
+})
+
+/** The session is not as the client expects it. Nothing was done. */
+export class SessionConflict extends Schema.TaggedError<SessionConflict>()("SessionConflict", {
+  sessionKey: Schema.String,
+}) {}
+
+/** Whether the session is as expected; `undefined`: there is no such session. */
+export const isAsExpected = (
+  { createdAt, emptiedAt, lastMessageId, updatedAt }: SessionExpectation,
+  session: Session | undefined,
+  newestMessageId: () => number | null,
+): boolean =>
+  (createdAt === undefined || createdAt === session?.createdAt) &&
+  (emptiedAt === undefined || emptiedAt === (session?.emptiedAt ?? null)) &&
+  (updatedAt === undefined || updatedAt === session?.updatedAt) &&
+  (lastMessageId === undefined || lastMessageId === newestMessageId())
 
 /** The cursor does not come from `sessions.list` with the same sort order. */
 export class CursorInvalid extends Schema.TaggedError<CursorInvalid>()("CursorInvalid", { cursor: Schema.String }) {}
@@ -172,26 +207,30 @@ const create = Rpc.make("sessions.create", {
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Creates a session. You need not call it before sending: a send creates its session.")
 
+const expected = Schema.optionalKey(SessionExpectation)
+
+const ChangeError = Schema.Union([SessionNotFound, SessionConflict, StorageUnavailable])
+
 const patch = Rpc.make("sessions.patch", {
-  payload: { key: SessionKey, ...settings },
+  payload: { key: SessionKey, ...settings, expected },
   success: Session,
-  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+  error: ChangeError,
 })
   .annotate(RequiredScope, "operator.write")
   .annotate(Summary, "Changes the given settings of a session. The others stay as they are.")
 
 const reset = Rpc.make("sessions.reset", {
-  payload: { key: SessionKey },
+  payload: { key: SessionKey, expected },
   success: Schema.Struct({ removedMessages: Schema.Int }),
-  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+  error: ChangeError,
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Aborts the open runs of a session and empties its transcript.")
 
 const remove = Rpc.make("sessions.delete", {
-  payload: { key: SessionKey },
+  payload: { key: SessionKey, expected },
   success: Schema.Struct({ removedMessages: Schema.Int }),
-  error: Schema.Union([SessionNotFound, StorageUnavailable]),
+  error: ChangeError,
 })
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Aborts the open runs of a session and removes it with its transcript.")

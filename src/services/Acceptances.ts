@@ -8,6 +8,7 @@ import { type Acceptance, IdempotencyConflict, SessionBusy } from "../domain/Cha
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { LimitReached } from "../domain/Limits.ts"
 import type { Principal } from "../domain/Principal.ts"
+import { SessionConflict, type SessionExpectation } from "../domain/Session.ts"
 import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as SessionLimit from "./SessionLimit.ts"
@@ -21,9 +22,11 @@ export interface Sent {
   readonly session: NewSession
   readonly principal: Principal
   readonly text: string
+  readonly deadlineAt?: number | undefined
+  readonly expected?: SessionExpectation | undefined
 }
 
-export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy>
+export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy | SessionConflict>
 
 export const make = Effect.gen(function* () {
   const { limits, runs: limit } = yield* GatewayConfig
@@ -43,9 +46,9 @@ export const make = Effect.gen(function* () {
     return Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position })
   }
 
-  const turnOf = ({ principal, runId, session, text }: Sent): NewTurn => {
+  const turnOf = ({ deadlineAt, principal, runId, session, text }: Sent): NewTurn => {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
-    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq }
+    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
   }
 
   const accepted = ({ agentId, runId, sessionKey }: NewTurn): Answer =>
@@ -59,6 +62,8 @@ export const make = Effect.gen(function* () {
       const known = repeated(sent)
       if (known !== undefined) return [known, []]
       const { key: sessionKey } = sent.session
+      if (!transcript.isExpected(sessionKey, sent.expected))
+        return [Result.fail(new SessionConflict({ sessionKey })), []]
       const waiting = transcript.turns.waiting(sessionKey)
       if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
       const tooMany =

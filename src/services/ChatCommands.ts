@@ -7,6 +7,7 @@ import { type ChatCommand, EMPTIED, standing, stopped } from "../domain/ChatComm
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { grants } from "../domain/Principal.ts"
 import { Forbidden } from "../domain/Refusal.ts"
+import { identityOf, SessionConflict } from "../domain/Session.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import * as Acceptances from "./Acceptances.ts"
 import type { Sent } from "./Acceptances.ts"
@@ -60,18 +61,26 @@ export const make = Effect.fnUntraced(function* (
     const work = Effect.gen(function* () {
       const known = acceptances.repeated(sent)
       if (known !== undefined) return [yield* Effect.fromResult(known), []] satisfies Change<unknown>
+      // The abort has changed what is said in the session, and not which it is.
+      const same = sent.expected && identityOf(sent.expected)
+      if (!transcript.isExpected(key, same)) return yield* new SessionConflict({ sessionKey: key })
       const exists = transcript.sessions.get(key) !== undefined
       if (exists) yield* removeMessages(transcript, key)
       const emptied = exists ? transcript.clear(key, at) : []
-      const [answer, accepted] = text === "" ? acceptances.answer(sent, EMPTIED) : acceptances.take(sent, text)
+      const [answer, accepted] =
+        text === "" ? acceptances.answer(sent, EMPTIED) : acceptances.take({ ...sent, expected: undefined }, text)
       return [yield* Effect.fromResult(answer), [...emptied, ...accepted]] satisfies Change<unknown>
     })
     return yield* events.transact(work)
   })
 
   return Effect.fn("ChatCommands.run")(function* (command: ChatCommand, sent: Sent) {
-    const known = yield* sqlite.withLock(Effect.sync(() => acceptances.repeated(sent)))
+    const { expected, session } = sent
+    const [known, isExpected] = yield* sqlite.withLock(
+      Effect.sync(() => [acceptances.repeated(sent), transcript.isExpected(session.key, expected)] as const),
+    )
     if (known !== undefined) return yield* Effect.fromResult(known)
+    if (!isExpected) return yield* new SessionConflict({ sessionKey: session.key })
     switch (command.name) {
       case "stop":
         return yield* stop(sent)

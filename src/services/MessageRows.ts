@@ -82,6 +82,7 @@ export const messageRows = (db: DatabaseSync) => {
     WHERE session_key = ? ORDER BY id DESC LIMIT ?`)
   const selectOfRun = db.prepare("SELECT * FROM messages WHERE session_key = ? AND run_id = ? ORDER BY step")
   const selectInjected = db.prepare("SELECT * FROM messages WHERE injection_key = ?")
+  const selectNewestId = db.prepare("SELECT max(id) AS id FROM messages WHERE session_key = ?")
   const takeBack = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
   const fail = db.prepare(
     "UPDATE messages SET failed = ? WHERE session_key = ? AND run_id = ? AND step = 0 AND failed IS NULL",
@@ -130,6 +131,10 @@ export const messageRows = (db: DatabaseSync) => {
         .toReversed(),
     ofRun: (sessionKey: string, runId: string): ReadonlyArray<Message> => messages(selectOfRun.all(sessionKey, runId)),
     injected: (key: string): Message | undefined => messages(selectInjected.all(key))[0],
+    newestId: (sessionKey: string): number | null => {
+      const id = selectNewestId.get(sessionKey)?.["id"] ?? null
+      return id === null ? null : Number(id)
+    },
     /** Marks what the run was asked with the reason why it failed; false: the message has not been written. */
     fail: (sessionKey: string, runId: string, error: RunError): boolean =>
       fail.run(JSON.stringify(error), sessionKey, runId).changes > 0,

@@ -14,6 +14,7 @@ import turnDigests from "./migrations/0005_turn_digests.ts"
 import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
 import commandReplies from "./migrations/0007_command_replies.ts"
 import bindingChanges from "./migrations/0008_binding_changes.ts"
+import sessionGenerations from "./migrations/0009_session_generations.ts"
 import { isBusy } from "./SqliteError.ts"
 
 export const TABLE = "causeway_migrations"
@@ -27,6 +28,7 @@ const steps = {
   "0006_unanswered_messages": unansweredMessages,
   "0007_command_replies": commandReplies,
   "0008_binding_changes": bindingChanges,
+  "0009_session_generations": sessionGenerations,
 }
 
 /** The newest version that this program knows. */

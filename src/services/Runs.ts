@@ -27,12 +27,14 @@ import type { Message } from "../domain/Message.ts"
 import type { Principal } from "../domain/Principal.ts"
 import { ShuttingDown } from "../domain/Refusal.ts"
 import type { Run } from "../domain/Run.ts"
+import type { RunError } from "../domain/RunError.ts"
 import type { StorageUnavailable } from "../domain/Storage.ts"
 import * as Acceptances from "./Acceptances.ts"
 import type { Agents } from "./Agents.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import { type Change, Events } from "./Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
+import * as RunDeadlines from "./RunDeadlines.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import type { SessionIndex } from "./SessionIndex.ts"
@@ -52,6 +54,8 @@ export class Runs extends Context.Service<
     stream(send: SendPayload, principal: Principal): Stream.Stream<StreamItem, SendError>
     /** Ends one run, or all that run and wait in the session; answers which were ended. */
     abort(sessionKey: string, runId?: string): Effect.Effect<ReadonlyArray<string>, StorageUnavailable>
+    /** Makes a change that ends the turns of the session, and then stops the one that runs. */
+    ending<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
     get(runId: string): Effect.Effect<Run, RunNotFound>
     /** The run as it stands at its end, or when the time is up. */
     wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound>
@@ -129,10 +133,22 @@ const make = Effect.gen(function* () {
     const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
     const runId = send.idempotencyKey ?? randomUUID()
     const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
-    const sent = { runId, session, principal, text: send.text }
+    const { expected, text, timeoutMs } = send
+    const deadlineAt = timeoutMs === undefined ? undefined : session.createdAt + timeoutMs
+    const sent = { runId, session, principal, text, deadlineAt, expected }
     const command = send.commands === false ? undefined : ChatCommand.parse(send.text)
-    if (command !== undefined) return yield* runCommand(command, sent)
-    return yield* Effect.fromResult(yield* events.commit(() => acceptances.take(sent)))
+    const taken =
+      command === undefined
+        ? Effect.flatMap(
+            events.commit(() => acceptances.take(sent)),
+            Effect.fromResult,
+          )
+        : runCommand(command, sent)
+    if (deadlineAt === undefined) return yield* taken
+    const watched = Effect.tap(taken, ({ duplicate }) =>
+      duplicate ? Effect.void : watch({ runId, sessionKey, deadlineAt }),
+    )
+    return yield* Effect.uninterruptible(watched)
   })
 
   const toRun = (turn: TurnRow): Run => {
@@ -196,15 +212,31 @@ const make = Effect.gen(function* () {
       }),
     )
 
-  const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
-    const some = yield* read(() => transcript.turns.open(sessionKey).length > 0)
-    if (!some) return []
-    const named = runId === undefined ? {} : { runId }
-    // An actor of this process can be reached, and takes any number of calls.
-    return yield* actorOf(sessionKey)
-      .abort(named)
+  /** An actor of this process can be reached, and takes any number of calls. */
+  const end = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
+    actorOf(sessionKey)
+      .abort(which)
       .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
+
+  const hasOpen = (sessionKey: string) => read(() => transcript.turns.open(sessionKey).length > 0)
+
+  const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
+    if (!(yield* hasOpen(sessionKey))) return []
+    return yield* end(sessionKey, runId === undefined ? {} : { runId })
   })
+
+  const ending = Effect.fn("Runs.ending")(<A, E>(sessionKey: string, change: Effect.Effect<A, E>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const some = yield* hasOpen(sessionKey)
+        const answer = yield* restore(change)
+        if (some) yield* end(sessionKey, {})
+        return answer
+      }),
+    ),
+  )
+
+  const watch = yield* RunDeadlines.make(({ runId, sessionKey }, error) => end(sessionKey, { runId, error }))
 
   const runCommand = yield* ChatCommands.make(abort)
 
@@ -231,6 +263,7 @@ const make = Effect.gen(function* () {
     accept,
     stream,
     abort,
+    ending,
     get,
     wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
       yield* get(runId)

@@ -11,6 +11,7 @@ import * as Entity from "effect/cluster/Entity"
 import type * as Sharding from "effect/cluster/Sharding"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { retryAfter } from "../domain/Retry.ts"
+import type { RunError } from "../domain/RunError.ts"
 import { Events } from "./Events.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { RunningTurn } from "./RunningTurn.ts"
@@ -61,17 +62,17 @@ const actor = Effect.gen(function* () {
     }
   })
 
-  const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined) {
+  const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined, error: RunError | undefined) {
     const at = yield* Clock.currentTimeMillis
     const wordsOf = (id: string) => (running?.runId === id ? { ...running.lastWords, usage: running.usage } : undefined)
-    const aborted = yield* events.commit(() => transcript.abort(sessionKey, runId, wordsOf, at))
-    if (running !== undefined && aborted.includes(running.runId)) running.stop()
+    const aborted = yield* events.commit(() => transcript.abort(sessionKey, runId, wordsOf, at, error))
+    if (running !== undefined && transcript.stillOpen(running.runId) === undefined) running.stop()
     return aborted
   })
 
   return SessionEntity.of({
     serve: () => lane.withPermit(serve),
-    abort: ({ payload }) => Effect.uninterruptible(abort(payload.runId)),
+    abort: ({ payload }) => Effect.uninterruptible(abort(payload.runId, payload.error)),
   })
 })
 

@@ -25,6 +25,7 @@ type Row = {
   readonly context_tokens: number
   readonly created_at: number
   readonly updated_at: number
+  readonly emptied_at: number | null
 }
 
 /** What a session is when it begins. */
@@ -76,6 +77,7 @@ const toSession = (row: Row): Session => ({
   contextTokens: row.context_tokens,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
+  ...(row.emptied_at !== null && { emptiedAt: row.emptied_at }),
 })
 
 export const sessionRows = (db: DatabaseSync) => {
@@ -94,9 +96,11 @@ export const sessionRows = (db: DatabaseSync) => {
   const grow = db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
     input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, context_tokens = coalesce(?, context_tokens), updated_at = ? WHERE key = ?`)
   const setLastMessage = db.prepare("UPDATE sessions SET last_message = ? WHERE key = ?")
+  // Each time another, whatever the clock says: a client must see that it is another conversation.
   const empty =
     db.prepare(`UPDATE sessions SET message_count = 0, history_count = 0, last_message = NULL, input_tokens = 0,
-    output_tokens = 0, context_tokens = 0, updated_at = ? WHERE key = ?`)
+    output_tokens = 0, context_tokens = 0, updated_at = ?, emptied_at = max(?, coalesce(emptied_at, created_at) + 1)
+    WHERE key = ?`)
   const remove = db.prepare("DELETE FROM sessions WHERE key = ?")
 
   return {
@@ -128,7 +132,7 @@ export const sessionRows = (db: DatabaseSync) => {
       if (lastMessage !== undefined) setLastMessage.run(lastMessage, key)
     },
     empty: (key: string, at: number): void => {
-      empty.run(at, key)
+      empty.run(at, at, key)
     },
     remove: (key: string): boolean => remove.run(key).changes > 0,
   }

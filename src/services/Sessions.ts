@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
 import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../domain/Agent.ts"
 import type { Binding } from "../domain/Binding.ts"
@@ -16,7 +17,9 @@ import * as Routing from "../domain/Routing.ts"
 import {
   type CursorInvalid,
   type Session,
+  SessionConflict,
   SessionExists,
+  type SessionExpectation,
   SessionNotFound,
   type SessionPage,
   type SessionQuery,
@@ -64,10 +67,21 @@ export class Sessions extends Context.Service<
     create(
       session: SessionChanges & { readonly key?: string; readonly agentId?: string },
     ): Effect.Effect<Session, SessionExists | AgentNotFound | LimitReached | StorageUnavailable>
-    patch(key: string, changes: SessionChanges): Effect.Effect<Session, SessionNotFound | StorageUnavailable>
-    /** Empties the transcript; answers how many messages went. Abort the session's runs first (Runs.abort). */
-    reset(key: string): Effect.Effect<number, SessionNotFound | StorageUnavailable>
-    remove(key: string): Effect.Effect<number, SessionNotFound | StorageUnavailable>
+    patch(
+      key: string,
+      changes: SessionChanges,
+      expected?: SessionExpectation,
+    ): Effect.Effect<Session, SessionNotFound | SessionConflict | StorageUnavailable>
+    /** Empties the transcript; answers how many messages went. What runs there has to be stopped: see `Runs.ending`. */
+    reset(
+      key: string,
+      expected?: SessionExpectation,
+    ): Effect.Effect<number, SessionNotFound | SessionConflict | StorageUnavailable>
+    /** As `reset`, and the session is gone. */
+    remove(
+      key: string,
+      expected?: SessionExpectation,
+    ): Effect.Effect<number, SessionNotFound | SessionConflict | StorageUnavailable>
     /** Oldest first; `before` is exclusive. Fewer than `limit` where they are long: `nextBefore` goes on. */
     history(
       key: string,
@@ -121,26 +135,45 @@ const make = Effect.gen(function* () {
 
   const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
 
-  /** A change to a session that must be there when it is made. */
-  const change = <A>(key: string, work: (session: Session, at: number) => Change<A>) =>
+  /** The session, if it is there and as expected. For use inside a commit. */
+  const expect = (
+    key: string,
+    expected: SessionExpectation | undefined,
+  ): Result.Result<Session, SessionNotFound | SessionConflict> => {
+    const session = transcript.sessions.get(key)
+    if (session === undefined) return Result.fail(new SessionNotFound({ sessionKey: key }))
+    return transcript.isExpected(key, expected)
+      ? Result.succeed(session)
+      : Result.fail(new SessionConflict({ sessionKey: key }))
+  }
+
+  /** A change to a session that must be there, and as expected, when it is made. */
+  const change = <A>(
+    key: string,
+    expected: SessionExpectation | undefined,
+    work: (session: Session, at: number) => Change<A>,
+  ) =>
     Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
-      const answer = yield* events.commit((): Change<{ readonly value: A } | undefined> => {
-        const session = transcript.sessions.get(key)
-        if (session === undefined) return [undefined, []]
-        const [value, happened] = work(session, at)
-        return [{ value }, happened]
+      const answer = yield* events.commit((): Change<Result.Result<A, SessionNotFound | SessionConflict>> => {
+        const session = expect(key, expected)
+        if (Result.isFailure(session)) return [Result.fail(session.failure), []]
+        const [value, happened] = work(session.success, at)
+        return [Result.succeed(value), happened]
       })
-      return answer === undefined ? yield* new SessionNotFound({ sessionKey: key }) : answer.value
+      return yield* Effect.fromResult(answer)
     })
 
   /** A change to a session that begins with removing what was said in it. Answers how many messages went. */
-  const emptied = Effect.fnUntraced(function* (key: string, change: Transcript["Service"]["clear" | "remove"]) {
+  const emptied = Effect.fnUntraced(function* (
+    key: string,
+    expected: SessionExpectation | undefined,
+    change: Transcript["Service"]["clear" | "remove"],
+  ) {
     const at = yield* Clock.currentTimeMillis
-    const work = Effect.suspend(() =>
-      transcript.sessions.get(key) === undefined
-        ? Effect.fail(new SessionNotFound({ sessionKey: key }))
-        : Effect.map(removeMessages(transcript, key), (removed): Change<number> => [removed, change(key, at)]),
+    const work = Effect.suspend(() => Effect.fromResult(expect(key, expected))).pipe(
+      Effect.andThen(removeMessages(transcript, key)),
+      Effect.map((removed): Change<number> => [removed, change(key, at)]),
     )
     return yield* events.transact(work)
   })
@@ -214,19 +247,24 @@ const make = Effect.gen(function* () {
       return yield* resolveRoute(address)
     }),
     create,
-    patch: Effect.fn("Sessions.patch")((key: string, { displayName, kind, label, model }: SessionChanges) =>
-      change(key, (session, at) => {
-        const settings: SessionSettings = {
-          kind: kind ?? session.kind,
-          displayName: displayName ?? session.displayName,
-          label: label === undefined ? session.label : label,
-          model: model === undefined ? session.model : model,
-        }
-        return transcript.set(key, settings, at)
-      }),
+    patch: Effect.fn("Sessions.patch")(
+      (key: string, { displayName, kind, label, model }: SessionChanges, expected?: SessionExpectation) =>
+        change(key, expected, (session, at) => {
+          const settings: SessionSettings = {
+            kind: kind ?? session.kind,
+            displayName: displayName ?? session.displayName,
+            label: label === undefined ? session.label : label,
+            model: model === undefined ? session.model : model,
+          }
+          return transcript.set(key, settings, at)
+        }),
     ),
-    reset: Effect.fn("Sessions.reset")((key: string) => emptied(key, transcript.clear)),
-    remove: Effect.fn("Sessions.remove")((key: string) => emptied(key, transcript.remove)),
+    reset: Effect.fn("Sessions.reset")((key: string, expected?: SessionExpectation) =>
+      emptied(key, expected, transcript.clear),
+    ),
+    remove: Effect.fn("Sessions.remove")((key: string, expected?: SessionExpectation) =>
+      emptied(key, expected, transcript.remove),
+    ),
     history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
       yield* get(key)
       const { messages, more } = yield* read(() => transcript.messages.page(key, before ?? END, limit))

@@ -10,7 +10,7 @@ import type { DatabaseSync } from "node:sqlite"
 import type { KeptEvent } from "../domain/Event.ts"
 import { isInHistory, type Message, type ToolCall } from "../domain/Message.ts"
 import type { RunError } from "../domain/RunError.ts"
-import type { Session } from "../domain/Session.ts"
+import { isAsExpected, type Session, type SessionExpectation } from "../domain/Session.ts"
 import type { Change } from "./Events.ts"
 import { messageRows, type NewMessage } from "./MessageRows.ts"
 import { beginning, type NewSession, sessionRows, type SessionSettings } from "./SessionRows.ts"
@@ -171,6 +171,10 @@ const make = (db: DatabaseSync) => {
     messages,
     stillOpen,
 
+    /** Whether the session is as a client expects it; one that expects nothing is content. */
+    isExpected: (key: string, expected: SessionExpectation | undefined): boolean =>
+      expected === undefined || isAsExpected(expected, sessions.get(key), () => messages.newestId(key)),
+
     open: (session: NewSession): Change<Session> => {
       const events = withSession(session, () => [])
       return [sessions.get(session.key)!, events]
@@ -248,17 +252,21 @@ const make = (db: DatabaseSync) => {
       return [true, [...finish(turn, ending, words, at), ...changed(turn.sessionKey)]]
     },
 
-    /** Ends one open turn, or all of the session. `wordsOf` tells what a running one has said so far. */
+    /**
+     * Ends one open turn, or all of the session. `wordsOf` tells what a running one has said so far, `error` why it ends
+     * where nobody has asked for it.
+     */
     abort: (
       sessionKey: string,
       runId: string | undefined,
       wordsOf: (runId: string) => (LastWords & Pick<Ending, "usage">) | undefined,
       at: number,
+      error?: RunError,
     ): Change<ReadonlyArray<string>> => {
       const aborted = turns.open(sessionKey).filter((turn) => runId === undefined || turn.runId === runId)
       const events = aborted.flatMap((turn) => {
         const words = wordsOf(turn.runId)
-        return finish(turn, { outcome: "aborted", usage: words?.usage }, words ?? nothing, at)
+        return finish(turn, { outcome: "aborted", error, usage: words?.usage }, words ?? nothing, at)
       })
       return [aborted.map((turn) => turn.runId), events.length === 0 ? [] : [...events, ...changed(sessionKey)]]
     },

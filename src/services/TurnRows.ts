@@ -35,6 +35,15 @@ export interface NewTurn extends Pick<
   readonly text: string
   /** The message of which `text` is a part. Left out: all of it. */
   readonly message?: string | undefined
+  /** When its time is up; left out: never. */
+  readonly deadlineAt?: number | undefined
+}
+
+/** A turn that has not ended, and when its time is up. */
+export interface Deadline {
+  readonly runId: string
+  readonly sessionKey: string
+  readonly deadlineAt: number
 }
 
 export interface Ending {
@@ -97,8 +106,12 @@ export const turnRows = (db: DatabaseSync) => {
     "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
   )
   const insert = db.prepare(`INSERT INTO turns
-    (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after)
-    VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, ?, ?)`)
+    (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
+     deadline_at)
+    VALUES (?, ?, ?, ?, ?, ?, 'queued', 0, ?, ?, ?)`)
+  const selectDeadlines = db.prepare(
+    "SELECT run_id, session_key, deadline_at FROM turns WHERE ended_at IS NULL AND deadline_at IS NOT NULL",
+  )
   const selectDigest = db.prepare("SELECT text_digest AS digest FROM turns WHERE run_id = ?")
   const begin = db.prepare(
     "UPDATE turns SET state = 'running', attempt = attempt + 1, handed_over = 0 WHERE run_id = ?",
@@ -130,12 +143,19 @@ export const turnRows = (db: DatabaseSync) => {
       return row === undefined ? undefined : { runId: row.run_id, agentId: row.agent_id, crashes: row.crashes }
     },
     open: (sessionKey: string): ReadonlyArray<TurnRow> => turns(selectOpen.all(sessionKey)),
+    deadlines: (): ReadonlyArray<Deadline> =>
+      selectDeadlines.all().map((row) => ({
+        runId: String(row["run_id"]),
+        sessionKey: String(row["session_key"]),
+        deadlineAt: Number(row["deadline_at"]),
+      })),
     everyOpen: (): ReadonlyArray<TurnRow> => turns(selectEveryOpen.all()),
     waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
     insert: (turn: NewTurn): void => {
-      const { acceptedAfter, acceptedAt, agentId, message, principal, runId, sessionKey, text } = turn
-      const digest = digestOf(message ?? text)
-      insert.run(runId, sessionKey, agentId, JSON.stringify(principal), text, digest, acceptedAt, acceptedAfter)
+      const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, principal, runId, sessionKey, text } = turn
+      const digest = digestOf(turn.message ?? text)
+      const by = JSON.stringify(principal)
+      insert.run(runId, sessionKey, agentId, by, text, digest, acceptedAt, acceptedAfter, deadlineAt)
     },
     /** Whether this is what the turn was asked, as far as that is known. */
     asked: (runId: string, text: string): boolean => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SESSION_KEY_CHARS } from "../../src/domain/Bounds.ts"
 import type { GatewayEvent } from "../../src/domain/Event.ts"
-import { SessionQuery } from "../../src/domain/Session.ts"
+import { type SessionExpectation, SessionQuery } from "../../src/domain/Session.ts"
 import { Agents } from "../../src/services/Agents.ts"
 import { Bindings } from "../../src/services/Bindings.ts"
 import { Events } from "../../src/services/Events.ts"
@@ -256,4 +257,73 @@ describe("the beginning of a message", () => {
     },
     { arbitrary: { size: 400 } },
   )
+})
+
+describe("a change to a session that a client expects to be as it has seen it", () => {
+  type Make = (
+    sessions: Sessions["Service"],
+    expected: SessionExpectation,
+  ) => Effect.Effect<unknown, { readonly _tag: string }, Runs>
+
+  const change: { readonly [name: string]: Make } = {
+    patch: (sessions, expected) => sessions.patch("s", { label: "changed" }, expected),
+    reset: (sessions, expected) => sessions.reset("s", expected),
+    remove: (sessions, expected) => sessions.remove("s", expected),
+    send: (_, expected) =>
+      Effect.flatMap(Runs, (runs) => runs.accept({ text: "x", sessionKey: "s", expected }, principal)),
+  }
+
+  for (const [name, make] of Object.entries(change)) {
+    it.live(`A ${name} is made if all that is expected holds, and not at all if any of it does not.`, () =>
+      Effect.gen(function* () {
+        const sessions = yield* Sessions
+        yield* ask("hello", "s")
+        const seen = yield* sessions.get("s")
+        const { messages } = yield* sessions.history("s", { limit: 10 })
+        const { createdAt, updatedAt } = seen
+        const right = { createdAt, updatedAt, emptiedAt: null, lastMessageId: messages.at(-1)!.id }
+        const wrong: ReadonlyArray<SessionExpectation> = [
+          { ...right, createdAt: createdAt - 1 },
+          { ...right, updatedAt: updatedAt + 1 },
+          { ...right, emptiedAt: createdAt },
+          { ...right, lastMessageId: null },
+          { ...right, lastMessageId: right.lastMessageId - 1 },
+        ]
+        for (const expected of wrong) {
+          expect(yield* Effect.flip(make(sessions, expected))).toMatchObject({
+            _tag: "SessionConflict",
+            sessionKey: "s",
+          })
+        }
+        expect(yield* sessions.get("s")).toEqual(seen)
+        yield* make(sessions, right)
+      }).pipe(Effect.provide(layer())),
+    )
+  }
+
+  it.live("An emptied session says when it was emptied, each time another time.", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* ask("hello", "s")
+      expect((yield* sessions.get("s")).emptiedAt).toBeUndefined()
+      yield* sessions.reset("s")
+      const { createdAt, emptiedAt: first } = yield* sessions.get("s")
+      expect(first).toBeGreaterThan(createdAt)
+      yield* sessions.reset("s")
+      expect((yield* sessions.get("s")).emptiedAt).toBeGreaterThan(first!)
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("A session that is removed while it is answered stops the run.", () => {
+    const stage = staged()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const sessions = yield* Sessions
+      const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
+      const run = yield* stage.next
+      yield* runs.ending("s", sessions.remove("s"))
+      yield* Deferred.await(run.interrupted)
+      expect((yield* runs.get(runId)).state).toBe("aborted")
+    }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] })))
+  })
 })

@@ -1,5 +1,5 @@
 /**
- * The sessions' methods, by Sessions; what runs in a session is ended before the session is emptied or removed.
+ * The sessions' methods, by Sessions; what runs in a session ends with its transcript.
  */
 import * as Effect from "effect/Effect"
 import { SessionRpcs } from "../../domain/Session.ts"
@@ -13,22 +13,16 @@ export const SessionHandlers = SessionRpcs.toLayer(
   Effect.gen(function* () {
     const sessions = yield* Sessions
     const runs = yield* Runs
+    const emptying = <E>(key: string, change: Effect.Effect<number, E>) =>
+      Effect.map(runs.ending(key, change), (removedMessages) => ({ removedMessages }))
     return SessionRpcs.of({
       "sessions.list": (query) => sessions.list(query),
       "sessions.get": ({ key }) => sessions.get(key),
       "sessions.resolve": (address) => sessions.resolve(address),
       "sessions.create": (session) => sessions.create(session),
-      "sessions.patch": ({ key, ...changes }) => sessions.patch(key, changes),
-      "sessions.reset": ({ key }) =>
-        runs.abort(key).pipe(
-          Effect.andThen(sessions.reset(key)),
-          Effect.map((removedMessages) => ({ removedMessages })),
-        ),
-      "sessions.delete": ({ key }) =>
-        runs.abort(key).pipe(
-          Effect.andThen(sessions.remove(key)),
-          Effect.map((removedMessages) => ({ removedMessages })),
-        ),
+      "sessions.patch": ({ expected, key, ...changes }) => sessions.patch(key, changes, expected),
+      "sessions.reset": ({ expected, key }) => emptying(key, sessions.reset(key, expected)),
+      "sessions.delete": ({ expected, key }) => emptying(key, sessions.remove(key, expected)),
       "sessions.history": ({ before, key, limit = HISTORY }) => sessions.history(key, { limit, before }),
       "sessions.preview": ({ keys, limit = PREVIEW }) =>
         Effect.map(sessions.preview(keys, limit), (previews) => ({ previews })),

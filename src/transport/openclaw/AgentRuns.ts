@@ -6,18 +6,20 @@ import * as Schema from "effect/Schema"
 import type { Run } from "../../domain/Run.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map, tell } from "../Inquiry.ts"
+import { addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, key, message, name, number, things } from "./Params.ts"
+import { filled, given, id, invalid, message, name, number, runMs, things } from "./Params.ts"
 import { modelFor, roster } from "./Roster.ts"
 import { now, sessionFor } from "./SessionFacts.ts"
-import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
+import { sessionIdOf } from "./SessionKeys.ts"
 
 /** The longest that one `runs.wait` waits; then it is asked again. */
 const WAIT_MS = 600_000
 const WAIT_DEFAULT_MS = 30_000
 /** As clients that say nothing have it: they give up themselves. */
-const TIMEOUT_SECONDS = 24 * 60 * 60
+const TIMEOUT_MS = 24 * 60 * 60 * 1_000
+const GRACE_MS = 5_000
 
 export const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
 
@@ -27,6 +29,9 @@ const waitFor = (runId: string, timeoutMs: number): Inquiry<Run> => {
     isOpen(run) && timeoutMs > step ? waitFor(runId, timeoutMs - step) : known(run),
   )
 }
+
+/** Why a run was ended: its time was up, or somebody asked for it. */
+const stopReasonOf = ({ error }: Run): string => (error?.reason === "timeout" ? "timeout" : "rpc")
 
 const failure = ({ error, runId }: Run) =>
   failed({
@@ -44,7 +49,7 @@ const outcome = (run: Run): Inquiry<object> => {
   const { runId, sessionKey, state } = run
   if (isOpen(run)) return known({ runId, status: "timeout", summary: "timed out" })
   if (state === "failed") return failure(run)
-  if (state === "aborted") return known({ runId, status: "timeout", summary: "aborted", stopReason: "rpc" })
+  if (state === "aborted") return known({ runId, status: "timeout", summary: "aborted", stopReason: stopReasonOf(run) })
   return map(all({ roster: roster(), session: sessionFor(sessionKey) }), ({ roster, session }) => {
     const model = modelFor(roster, run.agentId, session?.model)
     const { acceptedAt, endedAt = acceptedAt, reply = "", usage } = run
@@ -73,30 +78,27 @@ const agent = own(
   Schema.Struct({
     message,
     agentId: name,
-    sessionKey: key,
-    to: id,
-    channel: id,
-    accountId: id,
+    ...targetFields,
     idempotencyKey: id,
     attachments: things,
     timeout: number,
   }),
-  ({ accountId, agentId, attachments, channel, idempotencyKey, message, sessionKey, timeout, to }) => {
+  ({ agentId, attachments, idempotencyKey, message, timeout, ...target }) => {
     if (filled(message) === undefined) return invalid("message is required")
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
-    const address =
-      filled(sessionKey) === undefined
-        ? given({ channel: filled(channel), peerId: filled(to), accountId: filled(accountId) })
-        : { sessionKey: canonicalKey(sessionKey, agentId) }
-    const send = {
-      text: message!,
-      ...address,
-      ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey) }),
-    }
-    return flatMap(now(), (acceptedAt) =>
-      ask("chat.send", send, ({ agentId, runId, sessionKey }) =>
-        tell({ runId, sessionKey, agentId, status: "accepted", acceptedAt }, () =>
-          flatMap(waitFor(runId, (timeout ?? TIMEOUT_SECONDS) * 1_000), outcome),
+    const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
+    const asked = given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs })
+    return flatMap(addressOf(agentId, target), ({ expected, orChanged, ...address }) =>
+      flatMap(now(), (acceptedAt) =>
+        ask(
+          "chat.send",
+          { text: message!, ...address, ...asked, ...given({ expected }) },
+          ({ agentId, runId, sessionKey }): Inquiry<object> =>
+            tell({ runId, sessionKey, agentId, status: "accepted", acceptedAt }, () =>
+              // A run that is out of time ends, and then there is more to tell.
+              flatMap(waitFor(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
+            ),
+          orChanged,
         ),
       ),
     )
@@ -110,7 +112,7 @@ const wait = own(Schema.Struct({ runId: id, timeoutMs: number }), ({ runId, time
     if (isOpen(run)) return { runId, status: "timeout" }
     const ended = { runId, startedAt: acceptedAt, ...given({ endedAt }) }
     if (state === "failed") return { ...ended, status: "error", error: error?.message ?? "the run failed" }
-    if (state === "aborted") return { ...ended, status: "timeout", stopReason: "rpc" }
+    if (state === "aborted") return { ...ended, status: "timeout", stopReason: stopReasonOf(run) }
     const terminalReply = given({ disposition: "visible", text: reply })
     return { ...ended, status: "ok", stopReason: "stop", terminalReply }
   })

@@ -44,7 +44,7 @@ const identity = own(Schema.Struct({ agentId: name, sessionKey: key }), ({ agent
   )
 })
 
-const create = own(Schema.Struct({ name, model: name, workspace: name }), ({ model, name, workspace }) => {
+const create = own(Schema.Struct({ name, model: name, workspace: name }), ({ model, name }) => {
   if (filled(name) === undefined) return invalid("name is required")
   return flatMap(roster(), ({ models }) => {
     const chosen = filled(model)
@@ -56,7 +56,8 @@ const create = own(Schema.Struct({ name, model: name, workspace: name }), ({ mod
           ok: true,
           agentId: agent.id,
           name: agent.name,
-          workspace: filled(workspace) ?? agent.id,
+          // The schema asks for one. Clients of protocol 3 have to name theirs; an agent has none here.
+          workspace: agent.id,
           ...given({ model: chosen }),
         }),
     )

@@ -7,8 +7,9 @@ import type { Message } from "../../domain/Message.ts"
 import { own } from "../DialectMethods.ts"
 import { ask, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import { cut, messagesOf } from "./ChatMessages.ts"
+import { changed, isSession } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, cursor, filled, key, name, number } from "./Params.ts"
+import { bounded, cursor, filled, id, key, name, number } from "./Params.ts"
 import { type SessionFacts, rowOf, sessionFacts } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { sessionDefaults } from "./SessionRows.ts"
@@ -44,6 +45,8 @@ export const fitting = <A>(rows: ReadonlyArray<A>, maxBytes: number): ReadonlyAr
 }
 
 interface Asked {
+  /** The transcript that it has to be. */
+  readonly sessionId: string | undefined
   readonly limit: number
   /** Of the newest messages, how many are passed over. */
   readonly offset: number
@@ -83,8 +86,9 @@ const inFlight = ({ runs }: SessionFacts) => {
 /** `requested`: the key as the client wrote it, by which it knows the answer. */
 export const history = (requested: string | null | undefined, agentId: string | undefined, asked: Asked) => {
   const key = canonicalKey(requested, agentId)
-  return flatMap(sessionFacts(key), (facts) =>
-    map(facts.session === undefined ? emptyPage : pageOf(facts.session, asked), ({ messages, ...page }) => ({
+  return flatMap(sessionFacts(key), (facts): Inquiry<object> => {
+    if (!isSession(facts.session, asked.sessionId)) return changed(key)
+    return map(facts.session === undefined ? emptyPage : pageOf(facts.session, asked), ({ messages, ...page }) => ({
       sessionKey: filled(requested) ?? key,
       ...(facts.session !== undefined && { sessionId: sessionIdOf(facts.session) }),
       messages,
@@ -94,8 +98,8 @@ export const history = (requested: string | null | undefined, agentId: string | 
       ...inFlight(facts),
       defaults: sessionDefaults(facts.roster, facts.session?.agentId ?? agentId),
       sessionInfo: rowOf(facts, key, agentId),
-    })),
-  )
+    }))
+  })
 }
 
 const Asks = Schema.Struct({
@@ -106,12 +110,14 @@ const Asks = Schema.Struct({
   maxChars: number,
   maxBytes: number,
   cursor,
+  sessionId: id,
 })
 
-const answer = own(Asks, ({ agentId, cursor, limit, maxBytes, maxChars, offset, sessionKey }) => {
+const answer = own(Asks, ({ agentId, cursor, limit, maxBytes, maxChars, offset, sessionId, sessionKey }) => {
   // No answer of ours gives a cursor: one that comes is another gateway's, and the client is to begin anew.
   if (filled(cursor) !== undefined) return known({ kind: "reset" })
   return history(sessionKey, filled(agentId), {
+    sessionId: filled(sessionId),
     limit: bounded(limit, LIMIT, LIMIT_MAX),
     offset: bounded((offset ?? 0) + 1, 1, LIMIT_MAX) - 1,
     maxBytes: maxBytes ?? Number.POSITIVE_INFINITY,

@@ -4,11 +4,13 @@
  */
 import * as Schema from "effect/Schema"
 import { own } from "../DialectMethods.ts"
-import { all, ask, type Inquiry, known, map } from "../Inquiry.ts"
+import { all, ask, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
 import { commands } from "./Catalogs.ts"
+import { expecting } from "./Guards.ts"
 import { modelChoices } from "./Models.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, given, id, invalid, key, message, name, things } from "./Params.ts"
+import { filled, flag, given, id, invalid, key, message, name, number, runMs, things } from "./Params.ts"
+import { openRuns } from "./SessionFacts.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
 /** How a run that was sent before stands: a repeated send starts no second one. */
@@ -28,21 +30,32 @@ interface Sending {
   readonly idempotencyKey?: string | null
   readonly attachments?: ReadonlyArray<unknown> | null
   readonly suppressCommandInterpretation?: boolean | null
+  readonly timeoutMs?: number | null
+  /** The transcript that the client shows. */
+  readonly sessionId?: string | null
+  readonly expectedLeafEntryId?: string | null
 }
 
 const sendTo = (sending: Sending): Inquiry<object> => {
-  const { agentId, attachments, idempotencyKey, key, message, suppressCommandInterpretation } = sending
+  const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
   if (filled(message) === undefined) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
-  return ask(
-    "chat.send",
-    {
-      text: message!,
-      sessionKey: canonicalKey(key, agentId),
-      ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey) }),
-      ...(suppressCommandInterpretation === true && { commands: false }),
-    },
-    ({ duplicate, runId }) => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
+  const sessionKey = canonicalKey(sending.key, agentId)
+  const { expectedLeafEntryId, sessionId } = sending
+  const guards = { expectedSessionId: sessionId, ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }) }
+  return expecting(sessionKey, guards, (expected, orChanged) =>
+    ask(
+      "chat.send",
+      {
+        text: message!,
+        sessionKey,
+        ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
+        ...(suppressCommandInterpretation === true && { commands: false }),
+        ...(expected !== undefined && { expected }),
+      },
+      ({ duplicate, runId }): Inquiry<object> => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
+      orChanged,
+    ),
   )
 }
 
@@ -52,9 +65,12 @@ const Message = {
   idempotencyKey: id,
   attachments: things,
   suppressCommandInterpretation: flag,
+  timeoutMs: number,
 }
 
-const chatSend = own(Schema.Struct({ sessionKey: key, ...Message }), ({ sessionKey: key, ...sending }) =>
+const ChatSend = Schema.Struct({ sessionKey: key, ...Message, sessionId: id, expectedLeafEntryId: id })
+
+const chatSend = own(ChatSend, ({ sessionKey: key, ...sending }) =>
   filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
 )
 
@@ -74,7 +90,16 @@ const chatAbort = own(Schema.Struct({ sessionKey: key, agentId: name, runId: id 
   })),
 )
 
-const sessionAbort = own(Schema.Struct({ key, agentId: name, runId: id }), ({ agentId, key, runId }) => {
+/** What runs in a session, and nothing that waits there. */
+const endRunning = (sessionKey: string): Inquiry<ReadonlyArray<string>> =>
+  flatMap(openRuns(sessionKey), (runs) => {
+    const running = runs.find(({ state }) => state === "running")
+    return running === undefined ? known([]) : endRuns(sessionKey, running.runId)
+  })
+
+const Abort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
+
+const sessionAbort = own(Abort, ({ agentId, clearQueued, key, runId }) => {
   const run = filled(runId)
   if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
   const ended =
@@ -85,7 +110,9 @@ const sessionAbort = own(Schema.Struct({ key, agentId: name, runId: id }), ({ ag
           ({ sessionKey }) => endRuns(sessionKey, run),
           () => known<ReadonlyArray<string>>([]),
         )
-      : endRuns(canonicalKey(key, agentId), run)
+      : clearQueued === false && run === undefined
+        ? endRunning(canonicalKey(key, agentId))
+        : endRuns(canonicalKey(key, agentId), run)
   return map(ended, (runIds) => ({
     ok: true,
     abortedRunId: runIds[0] ?? null,
@@ -115,6 +142,7 @@ const wake = own(
   Schema.Struct({ text: message, mode: name, sessionKey: key, agentId: name }),
   ({ agentId, mode, sessionKey, text }) => {
     if (filled(text) === undefined) return invalid("text is required")
+    if (!["now", "next-heartbeat"].includes(filled(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
     const key = canonicalKey(sessionKey, agentId)
     return mode === "next-heartbeat"
       ? ask("chat.inject", { sessionKey: key, text: text!, role: "system" }, () => known({ ok: true }))

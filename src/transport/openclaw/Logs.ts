@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import type { LogEntry } from "../../domain/Log.ts"
 import { own } from "../DialectMethods.ts"
 import { ask, type Inquiry, known } from "../Inquiry.ts"
+import { fitting } from "./ChatHistory.ts"
 import type { Row } from "./MethodTable.ts"
 import { bounded, number } from "./Params.ts"
 
@@ -18,19 +19,26 @@ export const logLine = ({ at, level, message, source }: LogEntry): string => {
   return JSON.stringify({ 0: name, 1: message, _meta, time, message })
 }
 
-const tail = (after: number | undefined, limit: number, reset: boolean): Inquiry<object> =>
+const tail = (after: number | undefined, limit: number, maxBytes: number, reset: boolean): Inquiry<object> =>
   ask("logs.tail", { limit, ...(after !== undefined && { after }) }, ({ entries, head, truncated }) => {
-    // The log began anew when the gateway did: a cursor from before is beyond its end.
-    if (after !== undefined && after > head) return tail(undefined, limit, true)
-    return known({ file: "causeway.log", cursor: head, size: head, lines: entries.map(logLine), truncated, reset })
+    // The log begins again when the gateway does: a cursor from before is beyond its end.
+    if (after !== undefined && after > head) return tail(undefined, limit, maxBytes, true)
+    const lines = fitting(entries.map(logLine), maxBytes)
+    const isCut = truncated || lines.length < entries.length
+    return known({ file: "causeway.log", cursor: head, size: head, lines, truncated: isCut, reset })
   })
 
 export const logMethods: ReadonlyArray<Row> = [
   [
     "logs.tail",
     "operator.read",
-    own(Schema.Struct({ cursor: number, limit: number }), ({ cursor, limit }) =>
-      tail(cursor == null ? undefined : Math.floor(cursor), bounded(limit, LINES, LINES), false),
+    own(Schema.Struct({ cursor: number, limit: number, maxBytes: number }), ({ cursor, limit, maxBytes }) =>
+      tail(
+        cursor == null ? undefined : Math.floor(cursor),
+        bounded(limit, LINES, LINES),
+        maxBytes ?? Number.POSITIVE_INFINITY,
+        false,
+      ),
     ),
   ],
 ]

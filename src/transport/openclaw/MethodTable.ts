@@ -4,9 +4,31 @@
  */
 import type { Scope } from "../../domain/Principal.ts"
 import { type Method, scoped } from "../DialectMethods.ts"
+import { failed } from "../Inquiry.ts"
+import { refusalOf } from "./Unsupported.ts"
 
 /** Undefined: anybody who is connected. */
 export type Row = readonly [name: string, scope: Scope | undefined, method: Method]
 
+/** The names of the parameters that a method reads. */
+export const parametersOf = (method: Method): ReadonlySet<string> =>
+  new Set(method._tag === "Own" && "fields" in method.params ? Object.keys(Object(method.params.fields)) : [])
+
+/** The method, asked only for what it can do. */
+const honest = (name: string, method: Method): Method => {
+  if (method._tag !== "Own") return method
+  const read = parametersOf(method)
+  const inquire = (params: unknown) => {
+    const refusal = refusalOf(name, read, params)
+    return refusal === undefined ? method.inquire(params) : failed(refusal)
+  }
+  return { ...method, inquire }
+}
+
 export const tableOf = (rows: ReadonlyArray<Row>): ReadonlyMap<string, Method> =>
-  new Map(rows.map(([name, scope, method]) => [name, scope === undefined ? method : scoped(scope, method)]))
+  new Map(
+    rows.map(([name, scope, method]) => {
+      const asked = honest(name, method)
+      return [name, scope === undefined ? asked : scoped(scope, asked)]
+    }),
+  )

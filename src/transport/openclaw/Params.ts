@@ -9,6 +9,7 @@ import {
   MESSAGE_CHARS,
   NAME_CHARS,
   printableText,
+  RUN_MS,
   SESSION_KEY_CHARS,
   text,
 } from "../../domain/Bounds.ts"
@@ -45,5 +46,9 @@ export const given = <A extends object>(fields: A): Given<A> =>
 /** A whole number between 1 and `max`. */
 export const bounded = (value: number | null | undefined, fallback: number, max: number): number =>
   Math.min(max, Math.max(1, Math.floor(value ?? fallback)))
+
+/** Returns how long a run may take. Zero stands for no bound, as in the reference gateway. */
+export const runMs = (timeoutMs: number | null | undefined): number | undefined =>
+  timeoutMs == null || timeoutMs <= 0 ? undefined : Math.min(RUN_MS, Math.ceil(timeoutMs))
 
 export const invalid = (issue: string) => failed({ _tag: "InvalidParams", issue })

@@ -113,11 +113,13 @@ export const ended = (run: Ended, place: Place, reply: string | undefined): Read
           ...(usage !== undefined && { usage }),
         }),
       ]
-    case "aborted":
+    case "aborted": {
+      const stopReason = run.error?.reason === "timeout" ? "timeout" : "rpc"
       return [
-        chat(run, place, "aborted", { stopReason: "rpc" }),
-        lifecycle({ phase: "end", status: "cancelled", aborted: true, stopReason: "rpc" }),
+        chat(run, place, "aborted", { stopReason }),
+        lifecycle({ phase: "end", status: "cancelled", aborted: true, stopReason }),
       ]
+    }
     case "failed": {
       const errorMessage = run.error?.message ?? "the run failed"
       return [

@@ -7,8 +7,9 @@ import type { Session } from "../../domain/Session.ts"
 import type { Fault } from "../Dialect.ts"
 import { own } from "../DialectMethods.ts"
 import { all, ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
+import { expecting, ofDelete, ofPatch } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, given, id, invalid, key, message, name } from "./Params.ts"
+import { filled, given, id, invalid, key, message, name } from "./Params.ts"
 import { modelFor, modelId, type Roster, roster } from "./Roster.ts"
 import { sessionFor } from "./SessionFacts.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -71,27 +72,24 @@ const create = own(
     }),
 )
 
-/** What a person asks for by hand, and would take for done. Everything else that is not known is passed by. */
-const Unsupported = { archived: flag, pinned: flag }
+const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...ofPatch })
 
-const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...Unsupported })
-
-const patch = own(Patch, ({ agentId, archived, key, pinned, ...settings }) => {
+const patch = own(Patch, ({ agentId, expectedLifecycleRevision, expectedSessionId, key, ...settings }) => {
   if (filled(key) === undefined) return invalid("key is required")
-  if (archived === true) return invalid("sessions cannot be archived here")
-  if (pinned === true) return invalid("sessions cannot be pinned here")
   const canonical = canonicalKey(key, agentId)
   return flatMap(roster(), (roster) => {
     const changes = settingsOf(roster, settings)
-    const patched = ask(
-      "sessions.patch",
-      { key: canonical, ...changes },
-      (session): Inquiry<Session> => known(session),
-      // A client chooses a model before it says the first word.
-      (fault) =>
-        fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
-          ? ask("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes }, known)
-          : failed(fault),
+    const patched = expecting(canonical, { expectedSessionId, expectedLifecycleRevision }, (expected, orChanged) =>
+      ask(
+        "sessions.patch",
+        { key: canonical, ...changes, ...(expected !== undefined && { expected }) },
+        (session): Inquiry<Session> => known(session),
+        // A client chooses a model before it says the first word.
+        (fault) =>
+          expected === undefined && fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
+            ? ask("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes }, known)
+            : orChanged(fault),
+      ),
     )
     return map(patched, (session) => changed(roster, session))
   })
@@ -116,13 +114,17 @@ const reset = own(Keyed, ({ agentId, key }) => {
   )
 })
 
-const remove = own(Keyed, ({ agentId, key }) => {
+const Delete = Schema.Struct({ key, agentId: name, ...ofDelete })
+
+const remove = own(Delete, ({ agentId, key, ...guards }) => {
   if (filled(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
-  return map(
-    ask("sessions.delete", { key: canonical }, () => known(true), unlessMissing(false)),
-    (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }),
+  const removed = expecting(canonical, guards, (expected, orChanged) =>
+    expected === undefined
+      ? ask("sessions.delete", { key: canonical }, () => known(true), unlessMissing(false))
+      : ask("sessions.delete", { key: canonical, expected }, () => known(true), orChanged),
   )
+  return map(removed, (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }))
 })
 
 export const sessionChangeMethods: ReadonlyArray<Row> = [

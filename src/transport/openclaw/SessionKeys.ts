@@ -18,11 +18,17 @@ export const canonicalKey = (key: string | null | undefined, agentId?: string | 
 
 export const isMainKey = (key: string): boolean => key === mainSessionKey(agentOfSessionKey(key) ?? MAIN_AGENT)
 
+interface Generation {
+  readonly key: string
+  readonly createdAt: number
+  readonly emptiedAt?: number | undefined
+}
+
 /**
- * Clients know a transcript by a UUID too. A session of the contract has none: it is made of what never changes of the
- * session, so that every answer and every event tells the same.
+ * Returns the UUID by which clients know a transcript. A session of the contract has none, so it is made of the key and of
+ * the time when the conversation began: every answer and every event tells the same, and an emptied session has another.
  */
-export const sessionIdOf = ({ createdAt, key }: { readonly key: string; readonly createdAt: number }): string => {
-  const hex = createHash("sha256").update(`${key}\n${createdAt}`).digest("hex")
+export const sessionIdOf = ({ createdAt, emptiedAt = createdAt, key }: Generation): string => {
+  const hex = createHash("sha256").update(`${key}\n${emptiedAt}`).digest("hex")
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -63,12 +63,19 @@ export const ListParams = Schema.Struct({
   label: name,
   search: name,
   spawnedBy: key,
+  creatorId: id,
+  ownerId: id,
+  involvingProfileId: id,
+  boardFace: name,
   archived: Schema.optionalKey(Schema.Unknown),
 })
 type ListParams = typeof ListParams.Type
 
-/** There are no archived sessions and none that a session has begun. */
-const isNone = ({ archived, spawnedBy }: ListParams): boolean => archived === true || filled(spawnedBy) !== undefined
+/** No session is archived, was begun by another, is somebody's or is shown as a dashboard. */
+const isNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
+  archived === true ||
+  boardFace === "dashboard" ||
+  [spawnedBy, creatorId, ownerId, involvingProfileId].some((value) => filled(value) !== undefined)
 
 const nobody = { sessions: [], total: 0 }
 
@@ -116,12 +123,12 @@ const describe = own(Schema.Struct({ key, agentId: name }), ({ agentId, key }) =
 })
 
 /** A session by its UUID, among the most recent: clients give one that a list has told them. */
-const byId = (sessionId: string) =>
+export const byId = (sessionId: string) =>
   map(firstSessions({ sortBy: "updatedAt", order: "desc" }, LIMIT_MAX), ({ sessions }) =>
     sessions.find((session) => sessionIdOf(session) === sessionId),
   )
 
-const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
+export const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
 
 const resolve = own(
   Schema.Struct({ key, sessionId: id, label: name, agentId: name, allowMissing: flag }),

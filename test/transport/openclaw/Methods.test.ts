@@ -77,7 +77,6 @@ describe("OpenClaw's methods", () => {
         name: "Luna",
         workspace: "/tmp/luna",
         model: "echo/echo",
-        emoji: "🌙",
       })
       expectValid("AgentsCreateResult", made)
       expect(made).toMatchObject({ agentId: "luna", name: "Luna", model: "echo/echo" })
