@@ -6,7 +6,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { createServer } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { CURRENT, home, openclaw } from "../scripts/openclaw/Workshop.ts"
+import { CURRENT, home, openclaw } from "../scripts/openclaw/Installations.ts"
 import { median } from "./Compare.ts"
 import { Count, frame, Line } from "./Line.ts"
 import { number, withUnit } from "./Report.ts"

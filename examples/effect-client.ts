@@ -1,6 +1,6 @@
 /**
- * The same for programs with Effect: the client is a service, its methods are those of the contract, fully typed.
- * `GATEWAY_TOKEN=$(npx causeway token show) node examples/effect-client.ts`
+ * A client program with Effect. The client is a service with the typed methods of the contract. Run it against a gateway
+ * on this machine: `GATEWAY_TOKEN=$(npx causeway token show) npx node examples/effect-client.ts`
  */
 import { GatewayClient } from "@causeway/gateway/client"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -15,7 +15,7 @@ const program = Effect.gen(function* () {
   yield* Stream.runForEach(reply("hello"), (piece) => Console.log(piece))
   const { sessions } = yield* calls["sessions.list"]({ limit: 10 })
   for (const { key, messageCount } of sessions) yield* Console.log(`${key}: ${messageCount} messages`)
-  // An error of the contract is a value with its facts.
+  // Errors of the contract are typed values with the facts as fields.
   yield* calls["sessions.get"]({ key: "nowhere" }).pipe(
     Effect.catchTag("SessionNotFound", ({ sessionKey }) => Console.log(`no session ${sessionKey}`)),
   )

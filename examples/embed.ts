@@ -1,6 +1,6 @@
 /**
- * A gateway inside another Effect program: its Layers are mounted with a runtime, a storage and routes of the program's
- * own, on one port. `node examples/embed.ts`, then open http://127.0.0.1:18790/visits or talk to it:
+ * A gateway inside another Effect program, with the program's own runtime, storage and routes on one port. Run
+ * `npx node examples/embed.ts`, then open http://127.0.0.1:18790/visits or send a message:
  *
  *     npx causeway send "3 + 4" --url 127.0.0.1:18790 --token example
  */
@@ -22,7 +22,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
-/** How its agents think: a runtime is a function from a turn to a stream of what the agent says and does. */
+/** A runtime turns a message into a stream of text, thinking and tool calls. This one adds numbers. */
 const adder: Runtime = {
   name: "adder",
   models: [{ id: "adder-1", name: "Adder", runtime: "adder", contextWindow: null }],
@@ -32,7 +32,7 @@ const adder: Runtime = {
   },
 }
 
-/** Routes of its own beside the gateway's. They reach its services without a wire, and ask for its token if they want. */
+/** The program's own routes. They call the gateway's services directly, and can require its token. */
 const routes = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const sessions = yield* Sessions
@@ -42,7 +42,7 @@ const routes = HttpRouter.use((router) =>
     yield* router.add("GET", "/me", (request) =>
       access(request).pipe(
         Effect.map(({ principal }) => HttpServerResponse.jsonUnsafe(principal)),
-        // who may not ask gets what the gateway's own routes would answer
+        // The error is the response of the gateway's own routes, e.g. 401.
         Effect.catch(Effect.succeed),
       ),
     )
@@ -55,7 +55,7 @@ const gateway = Gateway.layerWith({
   routes: Layer.mergeAll(Gateway.parts.routes, routes),
 })
 
-/** The rest of the program: here it says where it listens and opens a conversation. */
+/** The rest of the program: prints the address and creates a session. */
 const program = Layer.effectDiscard(
   Effect.gen(function* () {
     const { authority } = yield* ListeningAddress

@@ -1,7 +1,7 @@
 /**
- * OpenClaw's own clients against this gateway: its command line of two generations, its terminal UI and its Control UI,
- * installed from the registry and driven as people drive them. `npm run acceptance:openclaw` writes what came of it to
- * docs/compatibility.md, and fails if anything did not work. Needs the registry; takes some minutes.
+ * Tests OpenClaw's own clients against this gateway: two generations of its command line, its terminal UI and its Control
+ * UI, installed from the npm registry. `npm run acceptance:openclaw` writes the results to docs/compatibility.md and fails
+ * if a check fails. It needs the registry and takes some minutes.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -10,7 +10,7 @@ import { browser, chromiumPath } from "./openclaw/Browser.ts"
 import { type Check, commandLine } from "./openclaw/CommandLine.ts"
 import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
 import { terminal } from "./openclaw/Terminal.ts"
-import { CURRENT, home, openclaw, PROTOCOL_3 } from "./openclaw/Workshop.ts"
+import { CURRENT, home, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
 
 interface Result {
   readonly client: string
@@ -19,30 +19,30 @@ interface Result {
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
-const witness = async (client: string, checks: Promise<ReadonlyArray<Check>>): Promise<Result> => {
+const report = async (client: string, checks: Promise<ReadonlyArray<Check>>): Promise<Result> => {
   say(`\n${client}`)
   const all = await checks
   for (const { name, problem } of all) say(problem === undefined ? `  ok    ${name}` : `  FAIL  ${name}\n${problem}`)
   return { client, checks: all }
 }
 
-const witnessAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
+const reportAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
   const current = openclaw(CURRENT)
   const old = openclaw(PROTOCOL_3)
   const results = [
-    await witness(`openclaw ${CURRENT}, command line (protocol 4)`, commandLine(current, gateway, true)),
-    await witness(`openclaw ${CURRENT}, terminal UI (protocol 4)`, terminal(current, gateway)),
-    await witness(`openclaw ${PROTOCOL_3}, command line (protocol 3)`, commandLine(old, gateway, false)),
-    await witness(`openclaw ${PROTOCOL_3}, terminal UI (protocol 3)`, terminal(old, gateway)),
+    await report(`openclaw ${CURRENT}, command line (protocol 4)`, commandLine(current, gateway, true)),
+    await report(`openclaw ${CURRENT}, terminal UI (protocol 4)`, terminal(current, gateway)),
+    await report(`openclaw ${PROTOCOL_3}, command line (protocol 3)`, commandLine(old, gateway, false)),
+    await report(`openclaw ${PROTOCOL_3}, terminal UI (protocol 3)`, terminal(old, gateway)),
   ]
   const chromium = chromiumPath()
   if (chromium === undefined) {
-    say("\nthere is no Chromium here: the Control UI was not tried")
+    say("\nno Chromium found: skipping the Control UI")
     return results
   }
   const { checks, version } = await browser(chromium, gateway)
   const client = `openclaw ${CURRENT}, Control UI in Chromium ${version.split(".")[0]} (protocol 4)`
-  return [...results, await witness(client, Promise.resolve(checks))]
+  return [...results, await report(client, Promise.resolve(checks))]
 }
 
 const section = (results: ReadonlyArray<Result>): string =>
@@ -59,12 +59,12 @@ const END = "<!-- /acceptance:openclaw -->"
 
 const INTRODUCTION = `# Compatibility
 
-What clients of others were tried against this gateway, and what came of it. The lists are written by the programs that
-tried it.
+This page lists the foreign clients that we test against this gateway, with the results. The test programs write the
+lists.
 
 ## OpenClaw
 
-\`npm run acceptance:openclaw\` installs OpenClaw's own programs outside this project and drives them as people do.
+\`npm run acceptance:openclaw\` installs OpenClaw's own programs outside this project and uses them as people do.
 
 ${BEGIN}
 ${END}
@@ -74,13 +74,13 @@ const record = (results: ReadonlyArray<Result>): void => {
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : INTRODUCTION
   const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length)
   const after = page.slice(page.indexOf(END))
-  const tried = `Tried with Causeway ${VERSION} on Node ${process.version}.`
-  writeFileSync(PAGE, `${before}\n\n${tried}\n\n${section(results)}\n${after}`)
+  const heading = `Tested with Causeway ${VERSION} on Node ${process.version}.`
+  writeFileSync(PAGE, `${before}\n\n${heading}\n\n${section(results)}\n${after}`)
 }
 
 const gateway = await startGateway(home(), openclaw(CURRENT).controlUi)
 try {
-  const results = await witnessAll(gateway)
+  const results = await reportAll(gateway)
   record(results)
   const failed = results.flatMap(({ checks }) => checks).filter(({ problem }) => problem !== undefined)
   process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,9 +1,9 @@
 /**
- * What `npm pack` puts into the tarball. The manifest of this repository brings Node itself and the tools of its
- * development; none of that is for who installs the package, where a `node` of ours would shadow theirs.
+ * Prepares the tarball of `npm pack`. The manifest of this repository installs Node itself and development tools. The
+ * published package must not have them: our `node` would shadow the user's.
  *
- * npm tells the registry what the manifest in the folder says, and the one in the tarball differs: hence a release is
- * `npm pack`, then `npm publish` of the tarball.
+ * npm sends the manifest of the folder to the registry, and the one in the tarball differs. So a release is `npm pack`,
+ * then `npm publish` of the tarball.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -11,16 +11,16 @@ import { join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 const manifest = join(root, "package.json")
-/** The repository's manifest while the tarball's is in its place. */
+/** Keeps the repository's manifest while the tarball's manifest is in its place. */
 const kept = join(root, "package.json.kept")
 
 type Manifest = { readonly [field: string]: unknown }
 
-const ofTheRepository = new Set(["allowScripts", "devDependencies", "optionalDependencies", "scripts"])
+const repositoryOnly = new Set(["allowScripts", "devDependencies", "optionalDependencies", "scripts"])
 
-/** The manifest that is published. */
+/** Returns the manifest that is published. */
 const published = (repository: Manifest): Manifest =>
-  Object.fromEntries(Object.entries(repository).filter(([field]) => !ofTheRepository.has(field)))
+  Object.fromEntries(Object.entries(repository).filter(([field]) => !repositoryOnly.has(field)))
 
 const restore = () => {
   if (existsSync(kept)) renameSync(kept, manifest)

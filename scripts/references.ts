@@ -1,6 +1,6 @@
 /**
- * The references of docs/protocol, made from the contract: a table of methods for people, JSON Schema and AsyncAPI for
- * programs. `node scripts/references.ts` writes them; a test compares them with what is committed.
+ * Generates the references in docs/protocol from the contract: a table of methods for people, JSON Schema and AsyncAPI for
+ * programs. `npm run references` writes them. A test compares them with the committed files.
  */
 import * as Context from "effect/Context"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -44,7 +44,7 @@ const methods = (schemas: JsonSchemas): ReadonlyArray<Method> =>
     }
   }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
-/** A schema as people read it: `{ key: string, limit?: integer }`. */
+/** Returns a schema in short form: `{ key: string, limit?: integer }`. */
 const brief = (schema: Json): string => {
   if (typeof schema["$ref"] === "string") return schema["$ref"].split("/").at(-1)!
   if (Array.isArray(schema["enum"])) return schema["enum"].map((value) => JSON.stringify(value)).join(" | ")
@@ -67,7 +67,7 @@ const brief = (schema: Json): string => {
 
 const isTagged = (schema: Json): boolean => "_tag" in ((schema["properties"] ?? {}) as Json)
 
-/** One row for a type; a union of tagged objects gets one for each of its members. */
+/** Returns one row for a type. A union of tagged objects gets one more row for each member. */
 const typeRows = ([name, schema]: readonly [string, Json]): ReadonlyArray<string> => {
   const row = (title: string, type: Json) => `| \`${title}\` | \`${brief(type).replaceAll("|", "\\|")}\` |`
   const members = (schema["anyOf"] ?? []) as ReadonlyArray<Json>
@@ -102,12 +102,12 @@ const methodsPage = (): string => {
   return [
     "# Methods",
     "",
-    "Made from the contract (`src/domain`) by `npm run references`; do not edit.",
+    "Generated from the contract (`src/domain`) by `npm run references`. Do not edit.",
     "",
-    `Any method may also answer ${refusals.map((error) => `\`${error}\``).join(", ")}: nothing was done then.`,
-    "Sizes and patterns of the fields are in [schema.json](schema.json).",
+    `Any method may also fail with ${refusals.map((error) => `\`${error}\``).join(", ")}. Then nothing was done.`,
+    "[schema.json](schema.json) has the sizes and patterns of the fields.",
     "",
-    "| method | scope | |",
+    "| method | scope | summary |",
     "|---|---|---|",
     ...all.map((method) => {
       const anchor = method.name.replaceAll(".", "").toLowerCase()
@@ -117,7 +117,7 @@ const methodsPage = (): string => {
     ...all.map(section),
     "# Types",
     "",
-    "| type | |",
+    "| type | fields |",
     "|---|---|",
     ...types,
     "",
@@ -147,7 +147,7 @@ const schemaDocument = (): Json => {
   }
 }
 
-/** AsyncAPI 3.0: the frames of `/rpc` (effect/rpc's JSON serialization) with the contract's payloads in them. */
+/** Returns the AsyncAPI 3.0 document: the frames of `/rpc` (effect/rpc's JSON serialization) with the contract's payloads. */
 const asyncApi = (): Json => {
   const schemas = new JsonSchemas("#/components/schemas/")
   const all = methods(schemas)
@@ -240,7 +240,7 @@ const asyncApi = (): Json => {
 
 const pretty = (document: Json): string => `${JSON.stringify(document, null, 2)}\n`
 
-/** Every generated file, by its path in the repository. */
+/** Returns every generated file by its path in the repository. */
 export const references = (): Readonly<Record<string, string>> => ({
   "docs/protocol/methods.md": methodsPage(),
   "docs/protocol/schema.json": pretty(schemaDocument()),

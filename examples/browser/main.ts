@@ -1,6 +1,6 @@
 /**
- * A page that talks to an agent. Where the gateway is and its token stand in the fragment of the page's address, which
- * browsers send to nobody: http://127.0.0.1:8080/#gateway=ws://127.0.0.1:18789/rpc&token=…
+ * A page that sends messages to an agent. The fragment of the page's address has the gateway's address and token, because
+ * browsers never send the fragment: http://127.0.0.1:8080/#gateway=ws://127.0.0.1:18789/rpc&token=…
  */
 import { type ConnectionState, connect } from "@causeway/gateway/client"
 
@@ -23,17 +23,17 @@ gateway.onState((state) => {
   part("#state").textContent = describe(state)
 })
 
-const say = (who: "you" | "agent", text = ""): HTMLElement => {
+const addLine = (author: "you" | "agent", text = ""): HTMLElement => {
   const line = document.createElement("p")
-  line.className = who
+  line.className = author
   line.textContent = text
-  part("#said").append(line)
+  part("#transcript").append(line)
   return line
 }
 
 const send = async (text: string): Promise<void> => {
-  say("you", text)
-  const answer = say("agent")
+  addLine("you", text)
+  const answer = addLine("agent")
   try {
     for await (const piece of gateway.reply(text)) answer.append(piece)
   } catch (error) {

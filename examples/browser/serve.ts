@@ -1,5 +1,5 @@
 /**
- * Bundles the page and serves it: `node examples/browser/serve.ts`, then open what it prints. A page that is not on this
+ * Bundles the page and serves it. Run `npx node examples/browser/serve.ts` and open the printed address. A page on another
  * machine needs its origin in the gateway's option `allowedOrigins`.
  */
 import { readFile } from "node:fs/promises"
@@ -12,7 +12,7 @@ const folder = import.meta.dirname
 const bundle = await rolldown({
   input: join(folder, "main.ts"),
   platform: "browser",
-  // in this repository it takes the client from its source; elsewhere the package is found by its name
+  // Maps the package name to the source in this repository. Other projects do not need it.
   tsconfig: join(folder, "tsconfig.json"),
 })
 const { output } = await bundle.generate({ format: "es", minify: true })

@@ -1,16 +1,16 @@
 /**
- * OpenClaw's Control UI in a browser, served by the gateway: it connects, sends a message, shows the reply, and comes back. Where the
- * machine has no Chromium there is nothing to say.
+ * Tests OpenClaw's Control UI, served by the gateway, in a browser: it connects, sends a message, shows the reply and
+ * survives a reload. Needs a Chromium on this machine.
  */
 import { existsSync } from "node:fs"
 import { env } from "node:process"
 import type { Check } from "./CommandLine.ts"
 import type { Gateway } from "./Gateway.ts"
-import { browserDriver } from "./Workshop.ts"
+import { browserDriver } from "./Installations.ts"
 
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
-/** As much of the driver as is used here: it is not one of this project's dependencies. */
+/** The used part of the driver's types. The driver is not a dependency of this project. */
 interface Page {
   goto(url: string): Promise<unknown>
   locator(selector: string): { first(): { fill(text: string): Promise<void>; waitFor(): Promise<void> } }
@@ -39,7 +39,7 @@ export const browser = async (
   const running = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
   const page = await running.newPage()
   const errors: Array<string> = []
-  page.setDefaultTimeout(PATIENCE_MS)
+  page.setDefaultTimeout(TIMEOUT_MS)
   page.on("pageerror", (error) => errors.push(String(error)))
   const step = async (name: string, act: () => Promise<unknown>): Promise<Check> => {
     try {

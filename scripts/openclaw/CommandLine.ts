@@ -1,17 +1,17 @@
 /**
- * OpenClaw's command line against the gateway: the commands that speak to one, and what each must print. Run as a user
- * runs them: by address and token, or by a configuration that names a remote gateway.
+ * Tests OpenClaw's command line against the gateway: runs its gateway commands and checks their output. They find the
+ * gateway by address and token, or by a configuration that names a remote gateway.
  */
 import { spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { env } from "node:process"
 import type { Gateway } from "./Gateway.ts"
-import { home, type Installed } from "./Workshop.ts"
+import { home, type Installed } from "./Installations.ts"
 
 export interface Check {
   readonly name: string
-  /** Undefined: as it should be. */
+  /** Undefined if the check passed. */
   readonly problem: string | undefined
 }
 
@@ -20,9 +20,9 @@ interface Command {
   readonly prints: RegExp
 }
 
-const PATIENCE_MS = 120_000
+const TIMEOUT_MS = 120_000
 
-/** Of every generation. */
+/** Commands of every generation. */
 const common: ReadonlyArray<Command> = [
   { args: "gateway call health --json {target}", prints: /"ok": true/ },
   { args: "gateway health {target}", prints: /OK/ },
@@ -54,7 +54,7 @@ const run = (entry: string, args: ReadonlyArray<string>, homeDir: string): Promi
   new Promise((resolve) => {
     const child = spawn(process.execPath, [entry, ...args], {
       env: { PATH: env["PATH"], HOME: homeDir, NO_COLOR: "1", COLUMNS: "200" },
-      timeout: PATIENCE_MS,
+      timeout: TIMEOUT_MS,
     })
     let text = ""
     child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))

@@ -1,6 +1,6 @@
 /**
- * The gateway under acceptance: the binary of this project as a process, on any free port, with a state folder of its
- * own.
+ * Starts the gateway for the acceptance tests: the binary of this project as a process, on a free port, with its own state
+ * folder.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -20,13 +20,13 @@ export interface Gateway {
 const printed = (child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> =>
   new Promise((resolve, reject) => {
     let text = ""
-    const hear = (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       text += chunk.toString()
       const found = pattern.exec(text)
       if (found !== null) resolve(found)
     }
-    child.stdout?.on("data", hear)
-    child.stderr?.on("data", hear)
+    child.stdout?.on("data", onData)
+    child.stderr?.on("data", onData)
     child.on("exit", (code) => reject(new Error(`the gateway ended with ${code}: ${text}`)))
   })
 

@@ -1,15 +1,15 @@
 /**
- * OpenClaw's terminal UI in a pseudo-terminal: it connects, shows the session, sends a message and shows the reply.
- * `script` of util-linux is the terminal.
+ * Tests OpenClaw's terminal UI in a pseudo-terminal: it connects, shows the session, sends a message and shows the reply.
+ * `script` of util-linux provides the terminal.
  */
 import { spawn } from "node:child_process"
 import { env } from "node:process"
 import { stripVTControlCharacters } from "node:util"
 import type { Check } from "./CommandLine.ts"
 import type { Gateway } from "./Gateway.ts"
-import { home, type Installed } from "./Workshop.ts"
+import { home, type Installed } from "./Installations.ts"
 
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
@@ -29,7 +29,7 @@ export const terminal = async ({ entry }: Installed, { token, wsUrl }: Gateway):
         resolve(true)
       }
       child.stdout.on("data", look)
-      setTimeout(() => resolve(pattern.test(shown)), PATIENCE_MS).unref()
+      setTimeout(() => resolve(pattern.test(shown)), TIMEOUT_MS).unref()
       look()
     })
   const step = async (name: string, pattern: RegExp): Promise<Check> => ({
