@@ -26,7 +26,7 @@ export const METHOD_CHARS = 256
 export const LIST_ITEMS = 256
 /** Characters of a personality or another instruction for an agent. */
 export const INSTRUCTION_CHARS = 65_536
-/** Milliseconds, a week: the longest that a client can say that a run may take. */
+/** Milliseconds (a week): the longest time that a client can give a run. */
 export const RUN_MS = 604_800_000
 /** Rows in one page of a list. */
 export const PAGE_ROWS = 200

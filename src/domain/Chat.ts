@@ -69,9 +69,9 @@ export const SendPayload = Schema.Struct({
   idempotencyKey: Schema.optionalKey(Id),
   /** False: the agent gets the text even if it is a command such as `/stop`. */
   commands: Schema.optionalKey(Schema.Boolean),
-  /** Ends the run this long after its acceptance, whether it waits or runs. What it has said stays. Left out: never. */
+  /** Milliseconds from the acceptance after which the run ends, started or not. Its output stays. Left out: no limit. */
   timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
-  /** The send is accepted only if the session is like this. A send that is repeated is not asked again. */
+  /** The send fails with SessionConflict if the session differs. Not checked for a repeated send. */
   expected: Schema.optionalKey(SessionExpectation),
 })
 export type SendPayload = typeof SendPayload.Type

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 export const RunError = Schema.Struct({
   /**
    * A short code: `runtime` (the model or a tool failed), `interrupted` (too many crashes interrupted the run), `timeout`
-   * (the time that the client gave the run is up) or `bug`.
+   * (the client's `timeoutMs` is over) or `bug`.
    */
   reason: Schema.Literals(["runtime", "interrupted", "timeout", "bug"]),
   message: Schema.String,

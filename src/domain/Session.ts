@@ -55,7 +55,7 @@ export const Session = Schema.Struct({
   contextTokens: Schema.Int,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
-  /** When its transcript was last emptied; left out: never. */
+  /** The time when the transcript was last emptied. Left out: never. */
   emptiedAt: Schema.optionalKey(EpochMillis),
 }).annotate({ identifier: "Session" })
 export type Session = typeof Session.Type
@@ -78,29 +78,29 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
   sessionKey: Schema.String,
 }) {}
 
-/** What a client has seen of a session. A change that carries it is made only if all of it still holds. */
+/** The state of a session as the client last saw it. A change with it fails if any of its fields differs. */
 export const SessionExpectation = Schema.Struct({
   createdAt: Schema.optionalKey(EpochMillis),
-  /** Null: it was never emptied. */
+  /** Null: the session was never emptied. */
   emptiedAt: Schema.optionalKey(Schema.NullOr(EpochMillis)),
   updatedAt: Schema.optionalKey(EpochMillis),
-  /** The id of the newest message; null: the transcript is empty. */
+  /** The id of the newest message. Null: the transcript is empty. */
   lastMessageId: Schema.optionalKey(Schema.NullOr(Schema.Int)),
 }).annotate({ identifier: "SessionExpectation" })
 export type SessionExpectation = typeof SessionExpectation.Type
 
-/** Which session is expected, whatever has been said in it since. */
+/** Returns the fields that identify the conversation and do not change with new messages. */
 export const identityOf = ({ createdAt, emptiedAt }: SessionExpectation): SessionExpectation => ({
   ...(createdAt !== undefined && { createdAt }),
   ...(emptiedAt !== undefined && { emptiedAt }),
 })
 
-/** The session is not as the client expects it. Nothing was done. */
+/** The session differs from the client's expectation. Nothing was done. */
 export class SessionConflict extends Schema.TaggedError<SessionConflict>()("SessionConflict", {
   sessionKey: Schema.String,
 }) {}
 
-/** Whether the session is as expected; `undefined`: there is no such session. */
+/** Returns whether the session matches the expectation. `session` is `undefined` if it does not exist. */
 export const isAsExpected = (
   { createdAt, emptiedAt, lastMessageId, updatedAt }: SessionExpectation,
   session: Session | undefined,
