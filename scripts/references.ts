@@ -11,7 +11,7 @@ import { GatewayRpcs } from "../src/domain/GatewayRpcs.ts"
 import { RequiredScope } from "../src/domain/Principal.ts"
 import { Refusal } from "../src/domain/Refusal.ts"
 import { Summary } from "../src/domain/Summary.ts"
-import { errorsOf, type Json, JsonSchemas } from "../src/transport/JsonSchemas.ts"
+import { errorsOf, type Json, JsonSchemas } from "../src/transport/dialect/JsonSchemas.ts"
 import manifest from "../package.json" with { type: "json" }
 
 interface Method {

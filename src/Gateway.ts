@@ -7,50 +7,50 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
-import type { AgentRuntime } from "./services/AgentRuntime.ts"
-import { Agents } from "./services/Agents.ts"
-import { Authenticator } from "./services/Authenticator.ts"
-import { Bindings } from "./services/Bindings.ts"
-import * as Cluster from "./services/Cluster.ts"
-import { Connections } from "./services/Connections.ts"
-import * as Database from "./services/Database.ts"
-import { Devices } from "./services/Devices.ts"
-import * as Doorbells from "./services/Doorbells.ts"
-import * as EchoRuntime from "./services/EchoRuntime.ts"
-import { Events } from "./services/Events.ts"
+import type { AgentRuntime } from "./services/agents/AgentRuntime.ts"
+import { Agents } from "./services/agents/Agents.ts"
+import { Authenticator } from "./services/auth/Authenticator.ts"
+import { Bindings } from "./services/agents/Bindings.ts"
+import * as Cluster from "./services/runs/Cluster.ts"
+import { Connections } from "./services/connections/Connections.ts"
+import * as Database from "./services/storage/Database.ts"
+import { Devices } from "./services/auth/Devices.ts"
+import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
+import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
+import { Events } from "./services/events/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
-import { Identity } from "./services/Identity.ts"
-import { Logs } from "./services/Logs.ts"
-import { Memory } from "./services/Memory.ts"
-import { OpenRuns } from "./services/OpenRuns.ts"
-import { Pairings } from "./services/Pairings.ts"
-import * as Preflight from "./services/Preflight.ts"
-import { RunLimits } from "./services/RunLimits.ts"
-import { Runs } from "./services/Runs.ts"
-import * as SessionActor from "./services/SessionActor.ts"
-import { SessionIndex } from "./services/SessionIndex.ts"
-import * as SessionMonitor from "./services/SessionMonitor.ts"
-import { Sessions } from "./services/Sessions.ts"
-import type { Sqlite } from "./services/Sqlite.ts"
-import { StateFolder } from "./services/StateFolder.ts"
-import { System } from "./services/System.ts"
-import * as TokenChanges from "./services/TokenChanges.ts"
-import { Transcript } from "./services/Transcript.ts"
-import * as TurnRetention from "./services/TurnRetention.ts"
-import { TurnRunner } from "./services/TurnRunner.ts"
-import * as DialectWires from "./transport/DialectWires.ts"
+import { GatewayKey } from "./services/auth/GatewayKey.ts"
+import { Logs } from "./services/logs/Logs.ts"
+import { Memory } from "./services/memory/Memory.ts"
+import { OpenRuns } from "./services/runs/OpenRuns.ts"
+import { Pairings } from "./services/auth/Pairings.ts"
+import * as StartupChecks from "./services/system/StartupChecks.ts"
+import { RunAdmission } from "./services/runs/RunAdmission.ts"
+import { Runs } from "./services/runs/Runs.ts"
+import * as SessionActor from "./services/runs/SessionActor.ts"
+import { SessionIndex } from "./services/sessions/SessionIndex.ts"
+import * as SessionMonitor from "./services/sessions/SessionMonitor.ts"
+import { Sessions } from "./services/sessions/Sessions.ts"
+import type { Sqlite } from "./services/storage/Sqlite.ts"
+import { StateFolder } from "./services/storage/StateFolder.ts"
+import { System } from "./services/system/System.ts"
+import * as TokenRotation from "./services/auth/TokenRotation.ts"
+import { Transcript } from "./services/transcript/Transcript.ts"
+import * as TurnRetention from "./services/runs/TurnRetention.ts"
+import { TurnRunner } from "./services/runs/TurnRunner.ts"
+import * as DialectWires from "./transport/Mounts.ts"
 import * as Drain from "./transport/Drain.ts"
-import * as GatewayServer from "./transport/GatewayServer.ts"
-import * as HealthRoutes from "./transport/HealthRoutes.ts"
-import type { ListeningAddress } from "./transport/GatewayServer.ts"
-import { LocalCalls } from "./transport/LocalCalls.ts"
-import * as RpcWire from "./transport/RpcWire.ts"
+import * as GatewayServer from "./transport/http/GatewayServer.ts"
+import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
+import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
+import { LocalCalls } from "./transport/kernel/LocalCalls.ts"
+import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
 /** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
-const conversations = Layer.mergeAll(Runs.layer, Doorbells.layer).pipe(
+const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
-  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunLimits.layer, SessionIndex.layer, Cluster.layer)),
+  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
   Layer.provideMerge(Transcript.layer),
 )
 
@@ -58,11 +58,11 @@ const conversations = Layer.mergeAll(Runs.layer, Doorbells.layer).pipe(
 const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
 
 /** Who is known: agents and what claims conversations for them, documents, connections and devices. */
-const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, Identity.layer, trust)
+const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, GatewayKey.layer, trust)
 
-const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenChanges.layer, Logs.live)
+const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenRotation.layer, Logs.live)
 
-const services = Layer.mergeAll(System.layer, monitors, Preflight.layer).pipe(
+const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(
   Layer.provideMerge(conversations),
   Layer.provideMerge(registry),
   Layer.provideMerge(Events.layer),

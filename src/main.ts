@@ -3,10 +3,10 @@
  * The binary: takes the command line to cli/Causeway.ts and its exit code back to the shell. Everything is loaded after
  * the compile cache is on, which halves the time to start, and after a look at Node, which may be too old to load it.
  */
-import * as CompileCache from "./cli/CompileCache.ts"
-import { processEnvironment } from "./cli/Environment.ts"
-import * as NodeVersion from "./cli/NodeVersion.ts"
-import * as YoungGeneration from "./cli/YoungGeneration.ts"
+import * as CompileCache from "./cli/process/CompileCache.ts"
+import { processEnvironment } from "./cli/config/Environment.ts"
+import * as NodeVersion from "./cli/process/NodeVersion.ts"
+import * as HeapTuning from "./cli/process/HeapTuning.ts"
 
 // Node opens a debugger port at SIGUSR1 where no listener is in its place. SIGUSR2 ends a process without one.
 process.on("SIGUSR1", () => {}).on("SIGUSR2", () => {})
@@ -16,7 +16,7 @@ if (NodeVersion.isTooOld(process.versions.node)) {
   process.exit(1)
 }
 CompileCache.enable(processEnvironment)
-YoungGeneration.hold()
+HeapTuning.limitYoungGeneration()
 
 await import("effect/schema/SchemaJITCompiler/enable")
 const [Effect, NodeRuntime, NodeServices, Causeway, { ExitCode }] = await Promise.all([
@@ -24,7 +24,7 @@ const [Effect, NodeRuntime, NodeServices, Causeway, { ExitCode }] = await Promis
   import("@effect/platform-node/NodeRuntime"),
   import("@effect/platform-node/NodeServices"),
   import("./cli/Causeway.ts"),
-  import("./cli/ExitCode.ts"),
+  import("./cli/terminal/ExitCode.ts"),
 ])
 
 Causeway.run(process.argv.slice(2)).pipe(

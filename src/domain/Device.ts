@@ -33,6 +33,12 @@ export const DeviceGrant = Schema.Struct({
 }).annotate({ identifier: "DeviceGrant" })
 export type DeviceGrant = typeof DeviceGrant.Type
 
+/** Names one token of a device: each role has its own. */
+export interface TokenOf {
+  readonly deviceId: string
+  readonly role: Role
+}
+
 export const Device = Schema.Struct({
   ...aboutItself,
   grants: Schema.Array(DeviceGrant),
@@ -65,10 +71,10 @@ export const PairingDecision = Schema.Literals(["approved", "rejected", "superse
 export type PairingDecision = typeof PairingDecision.Type
 
 /** The facts that a device states about itself when it connects. */
-export type Candidate = Omit<Device, "grants" | "pairedAt">
+export type DeviceClaims = Omit<Device, "grants" | "pairedAt">
 
 /** Returns the facts that the device stated with its request. */
-export const candidateOf = (request: PairingRequest): Candidate => ({
+export const candidateOf = (request: PairingRequest): DeviceClaims => ({
   deviceId: request.deviceId,
   publicKey: request.publicKey,
   displayName: request.displayName,

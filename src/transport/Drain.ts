@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
-import { Runs } from "../services/Runs.ts"
-import { System } from "../services/System.ts"
-import { Sockets } from "./Sockets.ts"
+import { Runs } from "../services/runs/Runs.ts"
+import { System } from "../services/system/System.ts"
+import { ConnectionSupervisor } from "./connection/ConnectionSupervisor.ts"
 
 /** What was told last, that the gateway stops or how a run ended, is some event-loop turns away from the sockets. */
 const LAST_WORDS = "100 millis"
@@ -18,7 +18,7 @@ export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { drainMs, restartExpectedMs } = yield* GatewayConfig
     const system = yield* System
-    const sockets = yield* Sockets
+    const sockets = yield* ConnectionSupervisor
     const runs = yield* Runs
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {

@@ -1,8 +1,8 @@
 /** Events: who follows is told everything in order, and who comes back from a drop misses nothing. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Events } from "../../src/services/Events.ts"
-import { Runs } from "../../src/services/Runs.ts"
+import { Events } from "../../src/services/events/Events.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { open } from "./Talk.ts"
@@ -15,7 +15,7 @@ export const happen = Effect.fnUntraced(function* (name: string, count: number, 
   const events = yield* Events
   const runs = yield* Runs
   let last = 0
-  yield* events.observe(({ event, seq }) => {
+  yield* events.onEvent(({ event, seq }) => {
     if (event._tag === "MessageAdded") last = seq
   })
   for (let i = 0; i < count; i++) yield* runs.inject({ sessionKey: `${name}-${i}`, text, role: "user" })

@@ -1,7 +1,7 @@
 /** How a client comes in, whichever dialect it speaks. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { CloseCodes } from "../../src/transport/CloseCodes.ts"
+import { CloseCodes } from "../../src/transport/connection/CloseCodes.ts"
 import { connect } from "../support/TestSocket.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"

@@ -1,7 +1,7 @@
 /** Limits: a client that goes beyond one is told which, and nobody else notices. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Runs } from "../../src/services/Runs.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { open, openUnknown, speaksContract } from "./Talk.ts"

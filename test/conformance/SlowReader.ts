@@ -1,8 +1,8 @@
 /** A client that does not read costs its bound and nothing else, and can go on where it stood. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Events } from "../../src/services/Events.ts"
-import { Runs } from "../../src/services/Runs.ts"
+import { Events } from "../../src/services/events/Events.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { alike } from "./Events.ts"

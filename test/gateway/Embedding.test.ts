@@ -6,8 +6,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { WebSocket } from "ws"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
-import { AgentRuntime, type Runtime } from "../../src/services/AgentRuntime.ts"
-import { Agents } from "../../src/services/Agents.ts"
+import { AgentRuntime, type Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import { Agents } from "../../src/services/agents/Agents.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
 /** A runtime of the embedding program's own. */

@@ -1,4 +1,4 @@
-/** What holds for every command: its completions, its colours, its questions. Its help is test/cli/Help.test.ts. */
+/** What holds for every command: its completions, its colours, its questions. Its help is test/cli/Causeway.help.test.ts. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawnSync } from "node:child_process"

@@ -10,7 +10,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { createInterface } from "node:readline"
 import { DatabaseSync } from "node:sqlite"
-import { Runs } from "../../src/services/Runs.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer } from "../support/Conversations.ts"
 
 const ROUNDS = 20

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { WebSocket } from "ws"
-import { isHeld } from "../../src/services/StateLock.ts"
+import { isHeld } from "../../src/services/storage/StateLock.ts"
 import { machine, temporaryFolder } from "../support/GatewayProcess.ts"
 import * as ShellGateway from "../support/ShellGateway.ts"
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { Writable } from "node:stream"
-import { bounded } from "../../src/cli/StandardStreams.ts"
+import { bounded } from "../../src/cli/process/StandardStreams.ts"
 import * as ShellGateway from "../support/ShellGateway.ts"
 
 /** Writes a line to its log for each request, answers all of them, and ends. */

@@ -1,6 +1,6 @@
 /** The writer of the command line, kept by a test: what a terminal or a program would get. */
 import * as Effect from "effect/Effect"
-import { Writer } from "../../src/cli/Writer.ts"
+import { Writer } from "../../src/cli/terminal/Writer.ts"
 
 export interface Captured {
   stdout: string

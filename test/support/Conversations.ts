@@ -6,22 +6,22 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
-import { AgentRuntime, type Runtime } from "../../src/services/AgentRuntime.ts"
-import { Agents } from "../../src/services/Agents.ts"
-import { Bindings } from "../../src/services/Bindings.ts"
-import * as Cluster from "../../src/services/Cluster.ts"
-import * as Database from "../../src/services/Database.ts"
-import * as Doorbells from "../../src/services/Doorbells.ts"
-import { echo } from "../../src/services/EchoRuntime.ts"
-import { Events } from "../../src/services/Events.ts"
-import { OpenRuns } from "../../src/services/OpenRuns.ts"
-import { RunLimits } from "../../src/services/RunLimits.ts"
-import { Runs } from "../../src/services/Runs.ts"
-import * as SessionActor from "../../src/services/SessionActor.ts"
-import { SessionIndex } from "../../src/services/SessionIndex.ts"
-import { Sessions } from "../../src/services/Sessions.ts"
-import { Transcript } from "../../src/services/Transcript.ts"
-import { TurnRunner } from "../../src/services/TurnRunner.ts"
+import { AgentRuntime, type Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import { Agents } from "../../src/services/agents/Agents.ts"
+import { Bindings } from "../../src/services/agents/Bindings.ts"
+import * as Cluster from "../../src/services/runs/Cluster.ts"
+import * as Database from "../../src/services/storage/Database.ts"
+import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
+import { echo } from "../../src/services/agents/EchoRuntime.ts"
+import { Events } from "../../src/services/events/Events.ts"
+import { OpenRuns } from "../../src/services/runs/OpenRuns.ts"
+import { RunAdmission } from "../../src/services/runs/RunAdmission.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
+import * as SessionActor from "../../src/services/runs/SessionActor.ts"
+import { SessionIndex } from "../../src/services/sessions/SessionIndex.ts"
+import { Sessions } from "../../src/services/sessions/Sessions.ts"
+import { Transcript } from "../../src/services/transcript/Transcript.ts"
+import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 
 export interface ConversationOptions {
   readonly config?: GatewayOptions
@@ -30,10 +30,10 @@ export interface ConversationOptions {
 }
 
 export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOptions = {}) =>
-  Layer.mergeAll(Runs.layer, Doorbells.layer).pipe(
+  Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
-    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunLimits.layer, Cluster.layer)),
+    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunAdmission.layer, Cluster.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
     Layer.provideMerge(Layer.mergeAll(Transcript.layer, Events.layer)),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),

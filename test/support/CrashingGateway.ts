@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import { Runs } from "../../src/services/Runs.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 
 const SESSIONS = 6

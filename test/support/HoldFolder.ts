@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
-import { StateFolder } from "../../src/services/StateFolder.ts"
+import { StateFolder } from "../../src/services/storage/StateFolder.ts"
 
 const layer = StateFolder.layer.pipe(Layer.provide(GatewayConfig.layer({ stateDir: process.argv[2] ?? "" })))
 

@@ -1,5 +1,5 @@
 /** A dialect for tests alone, `id method params` to a line: all that a new wire has to say for itself. */
-import type { Dialect, Inbound } from "../../src/transport/Dialect.ts"
+import type { Dialect, Inbound } from "../../src/transport/dialect/Dialect.ts"
 
 interface LineRef {
   readonly id: string
@@ -27,7 +27,7 @@ export const lines: Dialect<LineRef> = {
     greet: () => [],
     read,
     unreadable: () => unreadable,
-    identified: ({ id }, principal) => [{ _tag: "Say", text: said(id, "ok", principal) }],
+    authenticated: ({ id }, principal) => [{ _tag: "Say", text: said(id, "ok", principal) }],
     success: ({ id }, _, value) => said(id, "ok", value),
     failure: ({ id }, _, fault) => said(fault._tag === "DuplicateId" ? "0" : id, fault._tag, fault),
     item: ({ id }, _, value) => said(id, "item", value),

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Value } from "typebox/value"
 import { everyScope, type Principal } from "../../src/domain/Principal.ts"
-import * as Inquiry from "../../src/transport/Inquiry.ts"
-import { LocalCalls } from "../../src/transport/LocalCalls.ts"
-import { methods } from "../../src/transport/openclaw/Methods.ts"
+import * as Query from "../../src/transport/dialect/Query.ts"
+import { LocalCalls } from "../../src/transport/kernel/LocalCalls.ts"
+import { methods } from "../../src/transport/openclaw/methods/Methods.ts"
 import * as TestGateway from "./TestGateway.ts"
 
 export const layer = (options: TestGateway.TestGatewayOptions = {}) =>
@@ -26,7 +26,7 @@ export const answers = Effect.fnUntraced(function* (method: string, params: unkn
   const call = (name: string, payload: unknown) =>
     calls.call({ id: "test", dialect: "test", principal: as }, name, payload)
   const hear = (value: unknown) => Effect.sync(() => void told.push(value))
-  const last = yield* Inquiry.run(found.inquire(params), call, hear)
+  const last = yield* Query.run(found.inquire(params), call, hear)
   return [...told, last]
 })
 

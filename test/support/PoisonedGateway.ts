@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Runtime } from "../../src/services/AgentRuntime.ts"
-import { Runs } from "../../src/services/Runs.ts"
+import type { Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 
 const [, , filename = ""] = process.argv

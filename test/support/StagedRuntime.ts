@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { type RuntimeEvent, RuntimeFailed } from "../../src/domain/Run.ts"
-import type { Runtime, Turn } from "../../src/services/AgentRuntime.ts"
+import type { Runtime, Turn } from "../../src/services/agents/AgentRuntime.ts"
 
 export interface StagedRun {
   readonly turn: Turn

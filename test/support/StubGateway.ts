@@ -20,18 +20,18 @@ import { RunNotFound } from "../../src/domain/Chat.ts"
 import { everyScope, type Principal } from "../../src/domain/Principal.ts"
 import { Unauthenticated } from "../../src/domain/Refusal.ts"
 import type { Health } from "../../src/domain/System.ts"
-import { Authenticator } from "../../src/services/Authenticator.ts"
-import * as Authorized from "../../src/services/Authorized.ts"
-import { Connections } from "../../src/services/Connections.ts"
-import { Events } from "../../src/services/Events.ts"
+import { Authenticator } from "../../src/services/auth/Authenticator.ts"
+import * as Authorization from "../../src/services/auth/Authorization.ts"
+import { Connections } from "../../src/services/connections/Connections.ts"
+import { Events } from "../../src/services/events/Events.ts"
 import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
-import { System } from "../../src/services/System.ts"
-import * as GatewayServer from "../../src/transport/GatewayServer.ts"
-import * as HealthRoutes from "../../src/transport/HealthRoutes.ts"
-import * as RpcWire from "../../src/transport/RpcWire.ts"
-import type { RefusalLog } from "../../src/transport/RefusalLog.ts"
-import type { TcpConnections } from "../../src/transport/TcpConnections.ts"
-import type { Wires } from "../../src/transport/Wires.ts"
+import { System } from "../../src/services/system/System.ts"
+import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
+import * as HealthRoutes from "../../src/transport/http/HealthRoutes.ts"
+import * as RpcWire from "../../src/transport/rpc/RpcWire.ts"
+import type { RefusalLog } from "../../src/transport/connection/RefusalLog.ts"
+import type { TcpConnections } from "../../src/transport/connection/TcpConnections.ts"
+import type { WireRegistry } from "../../src/transport/connection/WireRegistry.ts"
 
 export const TOKEN = "a-token-that-is-not-secret-at-all"
 export const READ_TOKEN = "a-token-of-somebody-who-only-reads"
@@ -80,10 +80,10 @@ const StubEvents = Layer.unwrap(
   Effect.map(Stub, (stub) =>
     Layer.mock(Events)({
       head: () => ({ epoch: "e1", seq: stub.seq }),
-      lost: () => null,
-      said: () => undefined,
-      listen: PubSub.subscribe(stub.live),
-      live: (event) => {
+      resumeError: () => null,
+      partialOutput: () => undefined,
+      liveFeed: PubSub.subscribe(stub.live),
+      publishLive: (event) => {
         stub.told.push(event)
         stub.tell(event)
       },
@@ -174,7 +174,7 @@ const countFibers = Layer.unwrap(
 
 /** What stands behind the port. */
 export const stubServices = (options: GatewayOptions = {}) =>
-  Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorized.layer, StubSystem).pipe(
+  Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorization.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, StubAuthenticator)),
     Layer.provideMerge(StubEvents),
     Layer.provideMerge(countFibers),
@@ -183,7 +183,7 @@ export const stubServices = (options: GatewayOptions = {}) =>
   )
 
 /** What routes and wires of a test may need. */
-type Routing = HttpRouter.HttpRouter | Wires | Authenticator | GatewayConfig | RefusalLog | TcpConnections
+type Routing = HttpRouter.HttpRouter | WireRegistry | Authenticator | GatewayConfig | RefusalLog | TcpConnections
 
 /** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. `more`: routes and wires of a test. */
 export const stubGateway = (

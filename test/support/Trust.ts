@@ -7,12 +7,12 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
-import { Authenticator, type Credentials, type Source } from "../../src/services/Authenticator.ts"
-import * as Database from "../../src/services/Database.ts"
-import { Devices } from "../../src/services/Devices.ts"
-import { Events } from "../../src/services/Events.ts"
-import { Pairings } from "../../src/services/Pairings.ts"
-import { StateFolder, statePaths } from "../../src/services/StateFolder.ts"
+import { Authenticator, type Credentials, type Source } from "../../src/services/auth/Authenticator.ts"
+import * as Database from "../../src/services/storage/Database.ts"
+import { Devices } from "../../src/services/auth/Devices.ts"
+import { Events } from "../../src/services/events/Events.ts"
+import { Pairings } from "../../src/services/auth/Pairings.ts"
+import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
 
 export const secret = (text: string) => Redacted.make(text)
 
@@ -68,7 +68,7 @@ export const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     const events = yield* Events
     const flush = events.commit<void>(() => [undefined, []])
     yield* flush
-    const subscription = yield* events.listen
+    const subscription = yield* events.liveFeed
     yield* effect
     yield* flush
     const positioned = yield* PubSub.takeUpTo(subscription, 100)

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { AgentRpcs, MAIN_AGENT } from "../../domain/Agent.ts"
-import { Agents } from "../Agents.ts"
+import { Agents } from "../agents/Agents.ts"
 
 export const AgentHandlers = AgentRpcs.toLayer(
   Effect.gen(function* () {

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { BindingRpcs } from "../../domain/Binding.ts"
-import { Bindings } from "../Bindings.ts"
+import { Bindings } from "../agents/Bindings.ts"
 
 export const BindingHandlers = BindingRpcs.toLayer(
   Effect.gen(function* () {

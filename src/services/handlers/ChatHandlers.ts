@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { ChatRpcs } from "../../domain/Chat.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
-import { OpenRuns } from "../OpenRuns.ts"
-import { Runs } from "../Runs.ts"
+import { OpenRuns } from "../runs/OpenRuns.ts"
+import { Runs } from "../runs/Runs.ts"
 
 const WAIT_MS = 30_000
 

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { ConnectionRpcs } from "../../domain/Connection.ts"
 import { Unauthenticated } from "../../domain/Refusal.ts"
-import { Authenticator } from "../Authenticator.ts"
-import { Connections } from "../Connections.ts"
+import { Authenticator } from "../auth/Authenticator.ts"
+import { Connections } from "../connections/Connections.ts"
 
 export const ConnectionHandlers = ConnectionRpcs.toLayer(
   Effect.gen(function* () {

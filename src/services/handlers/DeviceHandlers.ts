@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { DeviceRpcs } from "../../domain/Device.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
-import { Connections } from "../Connections.ts"
-import { Devices } from "../Devices.ts"
-import { Pairings } from "../Pairings.ts"
+import { Connections } from "../connections/Connections.ts"
+import { Devices } from "../auth/Devices.ts"
+import { Pairings } from "../auth/Pairings.ts"
 
 export const DeviceHandlers = DeviceRpcs.toLayer(
   Effect.gen(function* () {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { EventRpcs, permitted } from "../../domain/Event.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
-import { Events } from "../Events.ts"
+import { Events } from "../events/Events.ts"
 
 export const EventHandlers = EventRpcs.toLayer(
   Effect.gen(function* () {

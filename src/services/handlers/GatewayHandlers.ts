@@ -3,7 +3,7 @@
  * compile where this layer is used.
  */
 import * as Layer from "effect/Layer"
-import * as Authorized from "../Authorized.ts"
+import * as Authorization from "../auth/Authorization.ts"
 import { AgentHandlers } from "./AgentHandlers.ts"
 import { BindingHandlers } from "./BindingHandlers.ts"
 import { ChatHandlers } from "./ChatHandlers.ts"
@@ -27,5 +27,5 @@ export const layer = Layer.mergeAll(
   MemoryHandlers,
   SessionHandlers,
   SystemHandlers,
-  Authorized.layer,
+  Authorization.layer,
 )

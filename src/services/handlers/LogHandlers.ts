@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { LogRpcs } from "../../domain/Log.ts"
-import { Logs } from "../Logs.ts"
+import { Logs } from "../logs/Logs.ts"
 
 export const LogHandlers = LogRpcs.toLayer(
   Effect.gen(function* () {

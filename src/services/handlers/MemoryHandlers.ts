@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { MemoryRpcs } from "../../domain/Memory.ts"
-import { Memory } from "../Memory.ts"
+import { Memory } from "../memory/Memory.ts"
 
 export const MemoryHandlers = MemoryRpcs.toLayer(
   Effect.gen(function* () {

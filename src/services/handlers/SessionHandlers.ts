@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import { SessionRpcs } from "../../domain/Session.ts"
-import { Runs } from "../Runs.ts"
-import { Sessions } from "../Sessions.ts"
+import { Runs } from "../runs/Runs.ts"
+import { Sessions } from "../sessions/Sessions.ts"
 
 const HISTORY = 50
 const PREVIEW = 3

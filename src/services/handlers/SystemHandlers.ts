@@ -7,8 +7,8 @@ import type * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { SystemRpcs } from "../../domain/System.ts"
-import { Identity } from "../Identity.ts"
-import { System } from "../System.ts"
+import { GatewayKey } from "../auth/GatewayKey.ts"
+import { System } from "../system/System.ts"
 
 /** The configuration does not change while the gateway runs. Secrets print themselves as `<redacted>`. */
 const shown = (settings: GatewaySettings) => {
@@ -20,7 +20,7 @@ const shown = (settings: GatewaySettings) => {
 export const SystemHandlers = SystemRpcs.toLayer(
   Effect.gen(function* () {
     const system = yield* System
-    const identity = yield* Identity
+    const identity = yield* GatewayKey
     const config = shown(yield* GatewayConfig)
     return SystemRpcs.of({
       health: () => system.health,

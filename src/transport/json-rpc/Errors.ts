@@ -2,8 +2,8 @@
  * The one table of JSON-RPC error codes: those of the specification, and ours in the ranges that it leaves. Each error
  * carries the tagged fault as `data`, for programs.
  */
-import type { Fault, Tagged } from "../Dialect.ts"
-import { describe } from "../Faults.ts"
+import type { Fault, Tagged } from "../dialect/Fault.ts"
+import { describe } from "../dialect/Faults.ts"
 import type { JsonRpcError } from "./Envelope.ts"
 
 export const codes = {

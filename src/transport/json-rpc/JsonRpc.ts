@@ -4,7 +4,8 @@
  */
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
-import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Unreadable } from "../Dialect.ts"
+import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Unreadable } from "../dialect/Dialect.ts"
+import type { Fault } from "../dialect/Fault.ts"
 import { Batch, type Held } from "./Batch.ts"
 import {
   type Entry,
@@ -142,7 +143,7 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
     return say(writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest("the JSON is nested too deep")))
   }
 
-  identified(ref: JsonRpcRef, principal: Principal): ReadonlyArray<In> {
+  authenticated(ref: JsonRpcRef, principal: Principal): ReadonlyArray<In> {
     return [...say(succeed(ref, { connectionId: this.#facts.connectionId, principal })), followTyping]
   }
 

@@ -10,22 +10,22 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { Connections } from "../../services/Connections.ts"
-import * as Cors from "../Cors.ts"
-import { DialectServer } from "../DialectServer.ts"
-import * as HttpAccess from "../HttpAccess.ts"
-import { PrincipalUsage, type Usage } from "../PrincipalUsage.ts"
-import * as RequestShare from "../RequestShare.ts"
-import { HttpPeer } from "./HttpPeer.ts"
+import { Connections } from "../../services/connections/Connections.ts"
+import * as Cors from "../http/Cors.ts"
+import { DialectServer } from "../kernel/DialectServer.ts"
+import * as HttpAuth from "../http/HttpAuth.ts"
+import { PrincipalUsage, type Usage } from "../connection/PrincipalUsage.ts"
+import * as RequestShare from "../http/RequestShare.ts"
+import { HttpPeer } from "../http/HttpPeer.ts"
 import { jsonRpc } from "./JsonRpc.ts"
 
 /** As clients name it: the type of JSON, and the two that drafts of JSON-RPC over HTTP have. */
 const JSON_TYPE = /^application\/(json|json-rpc|jsonrequest)\s*(;|$)/i
 
-const notJson = HttpAccess.problem(415, "the body must be application/json")
-const tooBig = HttpAccess.problem(413, "the body is too big")
-const cut = HttpAccess.problem(400, "the body did not arrive")
-const broken = HttpAccess.problem(500, "internal error")
+const notJson = HttpAuth.problem(415, "the body must be application/json")
+const tooBig = HttpAuth.problem(413, "the body is too big")
+const cut = HttpAuth.problem(400, "the body did not arrive")
+const broken = HttpAuth.problem(500, "internal error")
 const nothing = HttpServerResponse.empty({ status: 204 })
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
@@ -46,7 +46,7 @@ const post = Effect.gen(function* () {
   const { limits } = yield* GatewayConfig
   const connections = yield* Connections
   const dialects = yield* DialectServer
-  const access = yield* HttpAccess.make
+  const access = yield* HttpAuth.make
   const usages = yield* PrincipalUsage
   /** A body that does not say how long it is may be as long as any. */
   const declaredBytes = ({ headers }: HttpServerRequest): number =>
@@ -60,7 +60,7 @@ const post = Effect.gen(function* () {
     return yield* RequestShare.within(usage, request, declaredBytes(request), converse(request, caller, usage))
   })
 
-  const converse = Effect.fnUntraced(function* (request: HttpServerRequest, caller: HttpAccess.Caller, usage: Usage) {
+  const converse = Effect.fnUntraced(function* (request: HttpServerRequest, caller: HttpAuth.Caller, usage: Usage) {
     const body = yield* Effect.mapError(request.arrayBuffer, unread)
     const peer = yield* HttpPeer.make(jsonRpc.name, caller, usage)
     const exchange = yield* dialects.converse(jsonRpc, peer)

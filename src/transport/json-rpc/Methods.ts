@@ -6,9 +6,9 @@ import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
-import { contractMethods, type Method, own } from "../DialectMethods.ts"
-import { ask, failed, type Inquiry, known, map, type Result } from "../Inquiry.ts"
-import { type Json, onlyRequired } from "../JsonSchemas.ts"
+import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
+import { ask, failed, type Inquiry, known, map, type Result } from "../dialect/Query.ts"
+import { type Json, onlyRequired } from "../dialect/JsonSchemas.ts"
 import { openRpc } from "./OpenRpc.ts"
 
 /** Left out or null, as clients have it whose language has no "left out". */
@@ -34,7 +34,7 @@ const replyOf = (runId: string): Inquiry<string> =>
     state === "queued" || state === "running" ? replyOf(runId) : known(reply ?? error?.message ?? ""),
   )
 
-const send = own(
+const send = dialectMethod(
   Schema.Struct({
     text: optional(text(MESSAGE_CHARS)),
     channel: optional(RoutePart),
@@ -76,7 +76,7 @@ const BindingInRow = Schema.Struct({
   priority: Schema.Int,
 })
 
-const listBindings = own(
+const listBindings = dialectMethod(
   Schema.Struct({}),
   () => ask("bindings.list", {}, ({ bindings }) => known(bindings.map(bindingRow))),
   { summary: "All bindings, in the order in which they are asked.", result: Schema.Array(BindingInRow) },
@@ -90,7 +90,7 @@ const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: BindingRo
   priority,
 })
 
-const setBinding = own(
+const setBinding = dialectMethod(
   Schema.Struct({
     agent_id: Name,
     tier: optional(Tier),
@@ -110,7 +110,7 @@ const setBinding = own(
   },
 )
 
-const removeBinding = own(
+const removeBinding = dialectMethod(
   Schema.Struct({ agent_id: Name, match_key: MatchKey, match_value: text(ID_CHARS) }),
   ({ agent_id, match_key, match_value }) =>
     ask("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }, ({ removed }) =>
@@ -135,13 +135,17 @@ const AgentInRow = Schema.Struct({
   personality: Schema.String,
 })
 
-const listAgents = own(Schema.Struct({}), () => ask("agents.list", {}, ({ agents }) => known(agents.map(agentRow))), {
-  summary: "All agents.",
-  result: Schema.Array(AgentInRow),
-})
+const listAgents = dialectMethod(
+  Schema.Struct({}),
+  () => ask("agents.list", {}, ({ agents }) => known(agents.map(agentRow))),
+  {
+    summary: "All agents.",
+    result: Schema.Array(AgentInRow),
+  },
+)
 
 /** Registering what is there changes it: clients register their agents whenever they start. */
-const registerAgent = own(
+const registerAgent = dialectMethod(
   Schema.Struct({
     id: Name,
     name: Name,
@@ -180,7 +184,7 @@ const countMessages = (
     return page.nextCursor === null ? known(Object.fromEntries(all)) : countMessages(prefix, all, page.nextCursor)
   })
 
-const listSessions = own(
+const listSessions = dialectMethod(
   Schema.Struct({ agent_id: optional(text(NAME_CHARS)) }),
   ({ agent_id }) => {
     const agentId = filled(agent_id)
@@ -193,7 +197,7 @@ const listSessions = own(
 )
 
 /** The fields of both gateways that clients know. */
-const status = own(
+const status = dialectMethod(
   Schema.Struct({}),
   () =>
     ask("status", {}, ({ agents, bindings, connections, uptimeMs }) => {
@@ -230,7 +234,7 @@ const PREFIX = "gateway."
 /** The document is made when it is first asked for: most gateways are never asked. */
 let document: Inquiry<Json> | undefined
 
-const discover = own(Schema.Struct({}), () => (document ??= known(openRpc(methods, PREFIX))), {
+const discover = dialectMethod(Schema.Struct({}), () => (document ??= known(openRpc(methods, PREFIX))), {
   summary: "This document.",
   result: Schema.Record(Schema.String, Schema.Unknown),
 })

@@ -3,8 +3,8 @@
  * for a slow client is told as one text.
  */
 import type { EventItem, LiveEvent, Positioned } from "../../domain/Event.ts"
-import type { Told } from "../Dialect.ts"
-import type { Merge } from "../Outbox.ts"
+import type { EventFrame } from "../dialect/Dialect.ts"
+import type { Merge } from "../connection/Outbox.ts"
 import { type Id, writeNotification } from "./Envelope.ts"
 
 /** The key under which every connection follows who is typing. No subscription has it. */
@@ -36,13 +36,13 @@ const deltas: Merge<DeltaItem> = {
   bytes: ({ delta }) => ITEM_BYTES + delta.text.length,
 }
 
-const typing = (item: EventItem): Told | undefined => {
+const typing = (item: EventItem): EventFrame | undefined => {
   if (item._tag !== "Event" || (item.event._tag !== "RunStarted" && item.event._tag !== "RunEnded")) return undefined
   const params = { agent_id: item.event.agentId, typing: item.event._tag === "RunStarted" }
   return { policy: "must", text: writeNotification("typing", JSON.stringify(params)) }
 }
 
-export const event = (key: string, item: EventItem, json: () => string): Told | undefined => {
+export const event = (key: string, item: EventItem, json: () => string): EventFrame | undefined => {
   if (key === TYPING) return typing(item)
   const text = subscriptionItem(key, json())
   if (item._tag !== "Event") return { policy: "must", text }

@@ -7,9 +7,9 @@ import * as RpcSchema from "effect/rpc/RpcSchema"
 import { RequiredScope } from "../../domain/Principal.ts"
 import { Summary } from "../../domain/Summary.ts"
 import { VERSION } from "../../domain/Version.ts"
-import { type Method, SUBSCRIBE } from "../DialectMethods.ts"
-import { errorsOf, type Json, JsonSchemas } from "../JsonSchemas.ts"
-import { type MethodCodec, methodCodecs } from "../MethodCodecs.ts"
+import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
+import { errorsOf, type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
+import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
 import { codes } from "./Errors.ts"
 
 const DESCRIPTION = `Every method of the contract is here under the prefix "gateway." too, which is left out below where the name alone \

@@ -6,13 +6,14 @@
  */
 import type { Position, ResetReason } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
-import { CloseCodes } from "../CloseCodes.ts"
-import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Unreadable } from "../Dialect.ts"
+import { CloseCodes } from "../connection/CloseCodes.ts"
+import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Unreadable } from "../dialect/Dialect.ts"
+import type { Fault } from "../dialect/Fault.ts"
 import { type Channel, type ClientMessage, readMessage } from "./MessagesIn.ts"
 import * as Out from "./MessagesOut.ts"
 import { methods } from "./Methods.ts"
 import { problemOf } from "./Problems.ts"
-import { filterOf, tell, wordingOf } from "./Telling.ts"
+import { filterOf, encode, viewKey } from "./Events.ts"
 
 interface MissionRef extends Ref {
   /** Of the answer. */
@@ -108,7 +109,7 @@ class MissionConversation implements Conversation<MissionRef> {
 
   /** Without a position it goes on where it stands. */
   #follow(from: Position | undefined): Inbound<MissionRef> {
-    const wording = wordingOf(this.#channels)
+    const wording = viewKey(this.#channels)
     return { _tag: "Follow", key: FOLLOWED, wording, filter: filterOf(this.#channels), from }
   }
 
@@ -131,7 +132,7 @@ class MissionConversation implements Conversation<MissionRef> {
   }
 
   /** As clients know it: nothing is said, and the next message is obeyed. */
-  identified(): Inbounds {
+  authenticated(): Inbounds {
     return []
   }
 
@@ -155,5 +156,5 @@ export const missionControl: Dialect<MissionRef> = {
   name: "mission-control",
   methods,
   converse: (facts) => new MissionConversation(facts),
-  event: (wording, item, _json, epoch) => tell(wording, item, epoch),
+  event: (wording, item, _json, epoch) => encode(wording, item, epoch),
 }

@@ -1,7 +1,7 @@
 /**
  * Problems: why something was not done, in the words that Mission Control clients show to people.
  */
-import type { Fault } from "../Dialect.ts"
+import type { Fault } from "../dialect/Fault.ts"
 
 const ofDocument = (tag: string): string => {
   switch (tag) {

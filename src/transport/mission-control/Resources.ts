@@ -5,10 +5,10 @@
 import type { Document, DocumentContent } from "../../domain/Memory.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
-import type { Fault } from "../Dialect.ts"
-import { ask, failed, flatMap, type Inquiry, known, map } from "../Inquiry.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import { ask, failed, flatMap, type Inquiry, known, map } from "../dialect/Query.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
-import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Rows.ts"
+import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Views.ts"
 
 const PAGE = 200
 const LOG_ENTRIES = 100

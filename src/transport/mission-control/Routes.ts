@@ -9,14 +9,14 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Id } from "../../domain/Bounds.ts"
-import * as Cors from "../Cors.ts"
-import type { Fault } from "../Dialect.ts"
-import * as HttpAccess from "../HttpAccess.ts"
-import { PrincipalUsage } from "../PrincipalUsage.ts"
-import * as RequestShare from "../RequestShare.ts"
-import { queryOf } from "../RequestTarget.ts"
-import { type Inquiry, failed, map, run } from "../Inquiry.ts"
-import { LocalCalls } from "../LocalCalls.ts"
+import * as Cors from "../http/Cors.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import * as HttpAuth from "../http/HttpAuth.ts"
+import { PrincipalUsage } from "../connection/PrincipalUsage.ts"
+import * as RequestShare from "../http/RequestShare.ts"
+import { queryOf } from "../connection/RequestTarget.ts"
+import { type Inquiry, failed, map, run } from "../dialect/Query.ts"
+import { LocalCalls } from "../kernel/LocalCalls.ts"
 import { historyLimit } from "./MessagesIn.ts"
 import { problemOf } from "./Problems.ts"
 import * as Resources from "./Resources.ts"
@@ -77,7 +77,7 @@ const statusOf = (fault: Fault): number => {
 
 const answer = Effect.gen(function* () {
   const { call } = yield* LocalCalls
-  const access = yield* HttpAccess.make
+  const access = yield* HttpAuth.make
   const usages = yield* PrincipalUsage
   const makers = yield* Semaphore.make(ANSWERS_AT_ONCE)
 
@@ -90,7 +90,7 @@ const answer = Effect.gen(function* () {
       const answer = Effect.match(
         run(inquire({ params, query }), (method, params) => call(as, method, params)),
         {
-          onFailure: (fault) => HttpAccess.problem(statusOf(fault), problemOf(resource, fault)),
+          onFailure: (fault) => HttpAuth.problem(statusOf(fault), problemOf(resource, fault)),
           onSuccess: (payload) => HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } }),
         },
       )

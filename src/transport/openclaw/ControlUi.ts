@@ -15,11 +15,11 @@ import { MAIN_AGENT } from "../../domain/Agent.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 import { VERSION } from "../../domain/Version.ts"
-import { Devices } from "../../services/Devices.ts"
-import { FallbackRoute } from "../FallbackRoute.ts"
-import * as HttpAccess from "../HttpAccess.ts"
-import { pathOf } from "../RequestTarget.ts"
-import { presentedToken } from "../Upgrades.ts"
+import { Devices } from "../../services/auth/Devices.ts"
+import { FallbackRoute } from "../http/FallbackRoute.ts"
+import * as HttpAuth from "../http/HttpAuth.ts"
+import { pathOf } from "../connection/RequestTarget.ts"
+import { presentedToken } from "../http/Upgrades.ts"
 import * as ControlUiFiles from "./ControlUiFiles.ts"
 
 /** Where generations of the page ask for it. */
@@ -151,8 +151,8 @@ const configRoutes = HttpRouter.use((router) =>
   Effect.gen(function* () {
     const { basePath } = yield* GatewayConfig
     const devices = yield* Devices
-    const access = yield* HttpAccess.make
-    const isAllowed = yield* HttpAccess.pages
+    const access = yield* HttpAuth.make
+    const isAllowed = yield* HttpAuth.pages
     const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
 
     const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {

@@ -7,17 +7,18 @@ import { randomUUID } from "node:crypto"
 import type { Position, ResetReason } from "../../domain/Event.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import { grants, type Principal } from "../../domain/Principal.ts"
-import type { IssuedToken } from "../../services/Devices.ts"
-import { type CloseCode, CloseCodes } from "../CloseCodes.ts"
-import type { ConnectionFacts, Conversation, Dialect, Fault, Inbound, Ref, Reply, Unreadable } from "../Dialect.ts"
-import * as Faults from "../Faults.ts"
-import { type Method, own } from "../DialectMethods.ts"
-import { type Audience, audienceOf, filterOf, FULL, heed, isFull, wordingOf } from "./Audience.ts"
-import { nameOf, profileOf, resumed } from "./Connect.ts"
-import { ofFault } from "./Errors.ts"
-import { signsOfLife, tell, tellText, TEXT_MS } from "./Events.ts"
+import type { IssuedToken } from "../../services/auth/Devices.ts"
+import { type CloseCode, CloseCodes } from "../connection/CloseCodes.ts"
+import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Reply, Unreadable } from "../dialect/Dialect.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import * as Faults from "../dialect/Faults.ts"
+import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
+import { type Interests, interestsOf, filterOf, FULL, apply, isFull, viewKey } from "./events/Interests.ts"
+import { nameOf, profileOf, resumed } from "./handshake/Connect.ts"
+import { ofFault } from "./wire/Errors.ts"
+import { keepAliveFrames, encode, encodeText, TEXT_MS } from "./events/Events.ts"
 import {
-  type Era,
+  type Flavor,
   type ErrorShape,
   NO_ID,
   NUMBER_AT,
@@ -25,13 +26,13 @@ import {
   writeChallenge,
   writeError,
   writeResult,
-} from "./Frames.ts"
-import { type Newcomer, readHandshake } from "./Handshake.ts"
-import { hello, snapshot, TICK_MS } from "./Hello.ts"
-import { methods } from "./Methods.ts"
-import { positioned } from "./Positions.ts"
-import * as Refusals from "./Refusals.ts"
-import { canonicalKey } from "./SessionKeys.ts"
+} from "./wire/Frames.ts"
+import { type ConnectRequest, readHandshake } from "./handshake/Handshake.ts"
+import { hello, snapshot, TICK_MS } from "./handshake/Hello.ts"
+import { methods } from "./methods/Methods.ts"
+import { positioned } from "./events/Positions.ts"
+import * as HandshakeErrors from "./handshake/HandshakeErrors.ts"
+import { canonicalKey } from "./methods/SessionKeys.ts"
 
 export interface OpenClawRef extends Ref {
   readonly id: string
@@ -63,21 +64,21 @@ const say = (text: string): In => ({ _tag: "Say", text })
 const close = (code: CloseCode): In => ({ _tag: "Close", code })
 
 /** What a client hears from the beginning: if it resumes, also what it had subscribed to. */
-const audienceFor = ({ connect, era, protocol }: Newcomer, { scopes }: Principal): Audience => {
+const audienceFor = ({ connect, era, protocol }: ConnectRequest, { scopes }: Principal): Interests => {
   const { messages, sessions } = resumed(connect) ?? {}
   const { caps, client } = connect
   const readsParams = era === "control-center"
   const mayRead = grants(scopes, "operator.read")
-  const begun = audienceOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams, mayRead })
-  const subscribed = sessions === true ? heed(begun, "sessions.subscribe", {}) : begun
-  const hear = (audience: Audience, key: string) =>
-    heed(audience, "sessions.messages.subscribe", { key: canonicalKey(key) })
+  const begun = interestsOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams, mayRead })
+  const subscribed = sessions === true ? apply(begun, "sessions.subscribe", {}) : begun
+  const hear = (audience: Interests, key: string) =>
+    apply(audience, "sessions.messages.subscribe", { key: canonicalKey(key) })
   return (messages ?? []).reduce(hear, subscribed)
 }
 
 /** The client is in, and hello-ok is on its way. */
 interface Welcome {
-  readonly newcomer: Newcomer
+  readonly newcomer: ConnectRequest
   readonly principal: Principal
   readonly issued: IssuedToken | undefined
   /** What it has sent meanwhile. */
@@ -88,10 +89,10 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   readonly #facts: ConnectionFacts
   readonly #options: OpenClawOptions
   readonly #nonce = randomUUID()
-  #newcomer: Newcomer | undefined = undefined
+  #newcomer: ConnectRequest | undefined = undefined
   #welcome: Welcome | undefined = undefined
   /** What it hears, once it is in. */
-  #audience: Audience | undefined = undefined
+  #audience: Interests | undefined = undefined
   #placed = false
   #nodeRefusals = 0
 
@@ -112,7 +113,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
       held.push(text)
       return []
     }
-    return [close(Refusals.tooManyFrames.close)]
+    return [close(HandshakeErrors.tooManyFrames.close)]
   }
 
   // The handshake
@@ -134,11 +135,11 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     return [{ _tag: "Enter", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
   }
 
-  #refuse(era: Era, id: string | undefined, { close: code, error }: Refusals.Refusal): Inbounds {
+  #refuse(era: Flavor, id: string | undefined, { close: code, error }: HandshakeErrors.HandshakeError): Inbounds {
     return [...(error === undefined || id === undefined ? [] : [say(writeError(era, id, error))]), close(code)]
   }
 
-  identified(ref: OpenClawRef, principal: Principal, issued?: IssuedToken): Inbounds {
+  authenticated(ref: OpenClawRef, principal: Principal, issued?: IssuedToken): Inbounds {
     this.#welcome = { newcomer: this.#newcomer!, principal, issued, held: [] }
     const mayRead = grants(principal.scopes, "operator.read")
     return [{ _tag: "Call", ref, method: CONNECT, params: { mayRead } }]
@@ -166,8 +167,8 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   }
 
   /** Without a position it goes on where it stands. */
-  #follow(audience: Audience, from?: Position): In {
-    const wording = `${this.#placed ? PLACED : UNPLACED}${wordingOf(audience)}`
+  #follow(audience: Interests, from?: Position): In {
+    const wording = `${this.#placed ? PLACED : UNPLACED}${viewKey(audience)}`
     return { _tag: "Follow", key: FOLLOWED, wording, filter: filterOf(audience), from }
   }
 
@@ -178,7 +179,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   // Requests
 
-  get #era(): Era {
+  get #era(): Flavor {
     return this.#newcomer?.era ?? 4
   }
 
@@ -202,7 +203,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   }
 
   unreadable(why: Unreadable): Inbounds {
-    if (this.#audience === undefined) return [close(Refusals.notARequest.close)]
+    if (this.#audience === undefined) return [close(HandshakeErrors.notARequest.close)]
     return this.#invalid(NO_ID, `invalid request frame: ${why === "bug" ? "internal error" : "nested too deep"}`)
   }
 
@@ -214,7 +215,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     const audience = this.#audience!
     if (isFull(audience, method, value)) return this.#invalid(id, FULL)
     const text = writeResult(this.#era, id, value, json)
-    const heeded = heed(audience, method, value)
+    const heeded = apply(audience, method, value)
     if (heeded === audience) return text
     const more = heeded.keys.length - audience.keys.length
     const refusal = more > 0 ? this.#facts.subscriptions.refusal() : undefined
@@ -232,7 +233,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     const newcomer = this.#newcomer
     if (this.#audience === undefined && newcomer !== undefined) {
       const { connect, era } = newcomer
-      return this.#refuse(era, newcomer.id, Refusals.notAdmitted(fault, connect, era))
+      return this.#refuse(era, newcomer.id, HandshakeErrors.notAdmitted(fault, connect, era))
     }
     // With the id, it would be taken for the answer to the request that has it.
     const answerTo = fault._tag === "DuplicateId" ? NO_ID : id
@@ -258,7 +259,7 @@ const UNPLACED = "-"
 
 const withConnect: ReadonlyMap<string, Method> = new Map([
   ...methods,
-  [CONNECT, own(Schema.Struct({ mayRead: Schema.Boolean }), ({ mayRead }) => snapshot(mayRead))],
+  [CONNECT, dialectMethod(Schema.Struct({ mayRead: Schema.Boolean }), ({ mayRead }) => snapshot(mayRead))],
 ])
 
 export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
@@ -276,9 +277,9 @@ export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
   methods: withConnect,
   converse: (facts) => new OpenClawConversation(facts, options),
   event: (wording, item) => {
-    const telling = tell(wording.slice(1), item)
+    const telling = encode(wording.slice(1), item)
     return wording.startsWith(PLACED) ? positioned(telling, item.seq) : telling
   },
-  pace: { everyMs: TEXT_MS, frames: (wording, text) => tellText(wording.slice(1), text) },
-  beat: { everyMs: TICK_MS, tell: (wording, now) => signsOfLife(wording.slice(1), now) },
+  pace: { everyMs: TEXT_MS, frames: (wording, text) => encodeText(wording.slice(1), text) },
+  beat: { everyMs: TICK_MS, tell: (wording, now) => keepAliveFrames(wording.slice(1), now) },
 })

@@ -1,8 +1,8 @@
 /** The dialect that only tests speak, mounted beside the gateway's own. */
 import * as Layer from "effect/Layer"
 import * as Gateway from "../../../src/Gateway.ts"
-import { DialectServer } from "../../../src/transport/DialectServer.ts"
-import { LocalCalls } from "../../../src/transport/LocalCalls.ts"
+import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
+import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
 import { lines as dialect } from "../../support/LinesDialect.ts"
 import type { ContractDriver, FaultName, Said } from "../Driver.ts"
 

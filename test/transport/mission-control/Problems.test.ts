@@ -2,7 +2,7 @@
  * What people are told when something was not done.
  */
 import { describe, expect, it } from "@effect/vitest"
-import type { Fault } from "../../../src/transport/Dialect.ts"
+import type { Fault } from "../../../src/transport/dialect/Fault.ts"
 import { problemOf } from "../../../src/transport/mission-control/Problems.ts"
 
 const error = (_tag: string): Fault => ({ _tag: "Domain", error: { _tag } })

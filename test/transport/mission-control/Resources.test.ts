@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Document } from "../../../src/domain/Memory.ts"
-import { SessionList } from "../../../src/services/SessionList.ts"
-import type { Fault } from "../../../src/transport/Dialect.ts"
-import { type Inquiry, run } from "../../../src/transport/Inquiry.ts"
+import { SortedSessions } from "../../../src/services/sessions/SortedSessions.ts"
+import type { Fault } from "../../../src/transport/dialect/Fault.ts"
+import { type Inquiry, run } from "../../../src/transport/dialect/Query.ts"
 import * as Resources from "../../../src/transport/mission-control/Resources.ts"
 import { session } from "../../support/Sessions.ts"
 
@@ -24,7 +24,7 @@ describe("all sessions", () => {
     [Schema.Array(Schema.Array(Index))],
     ([changes]) => {
       const count = 600
-      const list = new SessionList(Array.from({ length: count }, (_, i) => session(`s${i}`, { updatedAt: i })))
+      const list = new SortedSessions(Array.from({ length: count }, (_, i) => session(`s${i}`, { updatedAt: i })))
       let now = count
       let page = 0
       const { sessions } = answer(Resources.sessions(), {

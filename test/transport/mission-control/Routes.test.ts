@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"
-import { Runs } from "../../../src/services/Runs.ts"
-import { Sessions } from "../../../src/services/Sessions.ts"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import * as Gateway from "../../support/TestGateway.ts"
 
 const time = expect.any(Number)

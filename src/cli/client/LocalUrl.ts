@@ -1,0 +1,11 @@
+/**
+ * LocalUrl: the address of a gateway from its own machine.
+ */
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+
+const EVERY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+export const localUrl = ({ basePath, host, port }: Pick<GatewaySettings, "basePath" | "host" | "port">): string => {
+  const address = EVERY_ADDRESS[host] ?? host
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}${basePath}`
+}

@@ -1,0 +1,51 @@
+/**
+ * Speak: sends one message and writes its reply to standard output as it comes, as text or as one line of JSON for each
+ * event. Interrupted, it ends the run. `send` and `chat` use it.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { GatewayClient } from "../../client/GatewayClient.ts"
+import { pieces } from "../../client/Reply.ts"
+import type { Acceptance, SendPayload } from "../../domain/Chat.ts"
+import * as Output from "../terminal/Output.ts"
+
+/** How long an interruption waits for the gateway to end the run. */
+const ABORT_PATIENCE = "2 seconds"
+
+export const printReply = Effect.fn("speak")(function* (message: SendPayload, asJson: boolean) {
+  const client = yield* GatewayClient
+  let accepted: Acceptance | undefined
+  const items = client.chat(message).pipe(
+    Stream.tap((item) =>
+      Effect.sync(() => {
+        if (item._tag === "Accepted") accepted = item
+      }),
+    ),
+  )
+  const abort = Effect.suspend(() =>
+    accepted === undefined
+      ? Effect.void
+      : client.calls["chat.abort"]({ sessionKey: accepted.sessionKey, runId: accepted.runId }),
+  ).pipe(Effect.timeout(ABORT_PATIENCE), Effect.ignore)
+
+  let lineIsOpen = false
+  let held = ""
+  const writePiece = (piece: string) => {
+    lineIsOpen = true
+    const text = held + piece
+    held = HALVES.exec(text)?.[0] ?? ""
+    return Output.content(text.slice(0, text.length - held.length))
+  }
+  const written = asJson
+    ? Stream.runForEach(items, (item) => Output.json([item]))
+    : Stream.runForEach(pieces(items), writePiece)
+  const endLine = Effect.suspend(() => (lineIsOpen ? Output.content(`${held}\n`) : Effect.void))
+  yield* written.pipe(
+    Effect.onInterrupt(() => abort),
+    Effect.onError(() => Effect.ignore(endLine)),
+  )
+  yield* endLine
+})
+
+/** The end of a piece that means nothing without the next one: half a surrogate pair, half a line break. */
+const HALVES = /[\r\uD800-\uDBFF]$/

@@ -1,0 +1,181 @@
+/**
+ * `causeway sessions`: the conversations of a gateway: find, read, empty and remove them.
+ */
+import * as Arr from "effect/Array"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { GatewayClient } from "../../client/GatewayClient.ts"
+import { PAGE_ROWS } from "../../domain/Bounds.ts"
+import type { Message } from "../../domain/Message.ts"
+import { line } from "../../domain/Printable.ts"
+import type { Session, SessionQuery } from "../../domain/Session.ts"
+import { confirm } from "../terminal/Confirm.ts"
+import * as Flags from "../client/Flags.ts"
+import { counted, faint, joined, moment, type Page, shortened, show, table } from "../terminal/Output.ts"
+import * as Target from "../client/Target.ts"
+
+const key = Argument.String("key").pipe(Argument.withDescription("The session's key, as `sessions list` shows it."))
+
+const limit = (what: string) =>
+  Flag.Int("limit").pipe(
+    Flag.withDescription(`${what} at most. Left out: 50.`),
+    Flag.filter(
+      (rows) => rows > 0,
+      () => "a number above 0",
+    ),
+    Flag.withDefault(50),
+  )
+
+const list = Command.make(
+  "list",
+  {
+    agent: Flags.text("agent", "Only sessions of this agent."),
+    search: Flags.text("search", "Only sessions with this in their key, name, label or newest message."),
+    limit: limit("Sessions"),
+    json: Flags.json,
+    ...Target.flags,
+  },
+  Effect.fnUntraced(function* ({ agent, json, limit, search }) {
+    const { calls } = yield* GatewayClient
+    const query: SessionQuery = { ...Flags.given({ agentId: agent, search }), limit: Math.min(limit, PAGE_ROWS) }
+    let total = 0
+    const pages = Stream.paginate(query, (query) =>
+      Effect.map(calls["sessions.list"](query), ({ nextCursor, sessions, total: all }) => {
+        total = all
+        return [sessions, Option.map(Option.fromNullOr(nextCursor), (cursor) => ({ ...query, cursor }))] as const
+      }),
+    )
+    const sessions = yield* Stream.runCollect(Stream.take(pages, limit))
+    yield* show(json, { sessions, total }, () =>
+      listPage(sessions, total, agent._tag === "Some" || search._tag === "Some"),
+    )
+  }),
+).pipe(
+  Command.withDescription("List the sessions, the newest first."),
+  Command.withExamples([
+    { command: "causeway sessions list", description: "The 50 sessions that changed last" },
+    { command: "causeway sessions list --agent luna --search invoice", description: "Those of one agent that match" },
+  ]),
+  Target.connected,
+)
+
+const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): Page => {
+  if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Make one: causeway send "hello"'
+  const rows = sessions.map((session) => [
+    session.key,
+    session.agentId,
+    session.activity,
+    session.messageCount,
+    moment(session.updatedAt),
+    shortened(session.lastMessage ?? "", 60),
+  ])
+  const page = table(["KEY", "AGENT", "STATE", "MESSAGES", "CHANGED", "NEWEST MESSAGE"], rows)
+  return sessions.length === total ? page : [page, "\n", faint(`${sessions.length} of ${total}: --limit shows more`)]
+}
+
+const history = Command.make(
+  "history",
+  {
+    key,
+    limit: limit("Messages"),
+    before: Flag.Int("before").pipe(
+      Flag.withDescription("Only messages older than the one with this number."),
+      Flag.optional,
+    ),
+    json: Flags.json,
+    ...Target.flags,
+  },
+  Effect.fnUntraced(function* ({ before, json, key, limit }) {
+    const { calls } = yield* GatewayClient
+    let older: number | null = null
+    // From the end backwards: what a page tells was said before all that is already there.
+    const newest: { readonly left: number; readonly before?: number } = { left: limit, ...Flags.given({ before }) }
+    const pages = Stream.paginate(newest, ({ left, ...position }) =>
+      Effect.map(
+        calls["sessions.history"]({ key, limit: Math.min(left, PAGE_ROWS), ...position }),
+        ({ messages, nextBefore }) => {
+          older = nextBefore
+          const rest = Option.map(Option.fromNullOr(nextBefore), (before) => ({ left: left - messages.length, before }))
+          return [messages.toReversed(), Option.filter(rest, ({ left }) => left > 0)] as const
+        },
+      ),
+    )
+    const messages = Arr.reverse(yield* Stream.runCollect(pages))
+    yield* show(json, { messages, nextBefore: older }, () => historyPage(messages, older))
+  }),
+).pipe(
+  Command.withDescription("Show what was said in a session, the newest messages last."),
+  Command.withExamples([
+    { command: "causeway sessions history agent:main:main", description: "The last 50 messages" },
+    { command: "causeway sessions history work --limit 1000 --json", description: "A transcript for a program" },
+  ]),
+  Target.connected,
+)
+
+const historyPage = (messages: ReadonlyArray<Message>, nextBefore: number | null): Page => {
+  if (messages.length === 0) return "Nothing was said yet."
+  const older = nextBefore === null ? [] : [faint(`older: --before ${nextBefore}`)]
+  return joined([...older, ...messages.map(messageLines)], "\n\n")
+}
+
+/** What became of a message that was not said, or not answered, to the end. */
+const mark = ({ aborted, failed, role }: Message): string => {
+  if (failed !== undefined) return `  failed: ${line(failed.message)}`
+  if (aborted !== true) return ""
+  return role === "user" ? "  aborted before it began" : "  cut off"
+}
+
+const messageLines = (message: Message): Page => {
+  const { at, id, role, text, tool } = message
+  const words = tool === undefined ? text : `${tool.name}(${tool.input}) → ${tool.output}`
+  return [faint(`${moment(at)}  ${role}  #${id}${mark(message)}`), "\n", words]
+}
+
+const reset = Command.make(
+  "reset",
+  { key, yes: Flags.yes, json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json, key, yes }) {
+    const { calls } = yield* GatewayClient
+    const { messageCount } = yield* calls["sessions.get"]({ key })
+    yield* confirm(`ends what runs in the session ${key} and removes its ${counted(messageCount, "message")}`, yes)
+    const answer = yield* calls["sessions.reset"]({ key })
+    yield* show(
+      json,
+      answer,
+      () => `${counted(answer.removedMessages, "message")} removed; the session ${key} is empty.`,
+    )
+  }),
+).pipe(
+  Command.withDescription("Empty a session: end what runs or waits in it and remove its messages."),
+  Command.withExamples([{ command: "causeway sessions reset work --yes", description: "Without being asked" }]),
+  Target.connected,
+)
+
+const remove = Command.make(
+  "delete",
+  { key, yes: Flags.yes, json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json, key, yes }) {
+    const { calls } = yield* GatewayClient
+    const { messageCount } = yield* calls["sessions.get"]({ key })
+    yield* confirm(`removes the session ${key} with its ${counted(messageCount, "message")}`, yes)
+    const answer = yield* calls["sessions.delete"]({ key })
+    yield* show(
+      json,
+      answer,
+      () => `The session ${key} is removed with its ${counted(answer.removedMessages, "message")}.`,
+    )
+  }),
+).pipe(
+  Command.withDescription("Remove a session with all that was said in it."),
+  Command.withExamples([{ command: "causeway sessions delete work", description: "Asks first" }]),
+  Target.connected,
+)
+
+export const sessions = Command.make("sessions").pipe(
+  Command.withDescription("Find, read, empty and remove conversations."),
+  Command.withSubcommands([list, history, reset, remove]),
+)

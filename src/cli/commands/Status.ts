@@ -1,0 +1,65 @@
+/**
+ * `causeway status`: how a running gateway is and what it holds.
+ */
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import { GatewayClient } from "../../client/GatewayClient.ts"
+import type { Health, Status } from "../../domain/System.ts"
+import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import * as Flags from "../client/Flags.ts"
+import { show } from "../terminal/Output.ts"
+import * as Target from "../client/Target.ts"
+
+export const status = Command.make(
+  "status",
+  { json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json }) {
+    const { calls } = yield* GatewayClient
+    const [health, facts] = yield* Effect.all([calls.health({}), calls.status({})], { concurrency: 2 })
+    yield* show(json, { ...facts, health }, () => page(health, facts))
+    const problems = health.checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
+    if (problems.length > 0) {
+      return yield* new CommandFailed({
+        problem: "the gateway is not well",
+        remedy: problems.join("; "),
+        exitCode: ExitCode.failed,
+      })
+    }
+  }),
+).pipe(
+  Command.withDescription("Tell how a running gateway is and what it holds. Ends with 1 if it is not well."),
+  Command.withShortDescription("Tell how a running gateway is."),
+  Command.withExamples([
+    { command: "causeway status", description: "The gateway on this machine" },
+    {
+      command: "causeway status --url wss://gateway.example.org/rpc --json",
+      description: "Another one, for a program",
+    },
+  ]),
+  Target.connected,
+)
+const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...counts }: Status): string =>
+  [
+    `state        ${health.state}`,
+    `version      ${version}`,
+    `up           ${duration(uptimeMs)}`,
+    `connections  ${counts.connections}`,
+    `agents       ${counts.agents}`,
+    `bindings     ${counts.bindings}`,
+    `sessions     ${counts.sessions}`,
+    `runs         ${runs.running} running, ${runs.waiting} waiting, ${runs.limit} at once`,
+    `position     ${position.seq}`,
+    `memory       ${Math.round(rssBytes / 1_000_000)} MB`,
+  ].join("\n")
+
+export const duration = (ms: number): string => {
+  const seconds = Math.floor(ms / 1_000)
+  const parts: ReadonlyArray<readonly [number, string]> = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ]
+  const first = parts.findIndex(([amount]) => amount > 0)
+  return (first === -1 ? parts.slice(-1) : parts.slice(first)).map(([amount, unit]) => `${amount}${unit}`).join(" ")
+}

@@ -1,0 +1,90 @@
+/**
+ * SecretFiles: secrets that a file holds, so that no environment shows them. `GATEWAY_TOKEN_FILE` names the file of
+ * `GATEWAY_TOKEN`, and so on; systemd puts credentials as files into the folder that CREDENTIALS_DIRECTORY names.
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { open } from "node:fs/promises"
+import * as Path from "node:path"
+import { resolvePath } from "../../services/storage/StateFolder.ts"
+import { configOptions } from "./ConfigOptions.ts"
+import type { Environment } from "./Environment.ts"
+import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+
+export interface SecretText {
+  /** The variable or the credential, for messages. */
+  readonly name: string
+  readonly text: string
+}
+
+/** By the place of the option, as `token`. */
+export type SecretTexts = ReadonlyMap<string, SecretText>
+
+/** A file that is longer holds something else. */
+const SECRET_BYTES = 65_536
+
+const firstBytes = async (path: string): Promise<string> => {
+  const file = await open(path)
+  try {
+    const buffer = Buffer.alloc(SECRET_BYTES + 1)
+    let length = 0
+    while (length < buffer.length) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length)
+      if (bytesRead === 0) return buffer.toString("utf8", 0, length)
+      length += bytesRead
+    }
+    throw new Error(`it is longer than ${SECRET_BYTES} bytes`)
+  } finally {
+    await file.close()
+  }
+}
+
+const codeOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "code")) return String(error.code)
+  return error instanceof Error ? error.message : String(error)
+}
+
+const read = Effect.fnUntraced(function* (name: string, path: string) {
+  const failed = (problem: string) =>
+    new CommandFailed({
+      problem: `${name}: ${path} ${problem}`,
+      remedy: "name a file that this user may read and that holds the secret on one line",
+      exitCode: ExitCode.usage,
+    })
+  const text = yield* Effect.tryPromise({
+    try: () => firstBytes(path),
+    catch: (error) => failed(`cannot be read (${codeOf(error)})`),
+  })
+  return text.trim() === "" ? yield* failed("is empty") : { name, text }
+})
+
+/** The names that the credential of a secret may have: `token`, `gateway-token`, `GATEWAY_TOKEN`. */
+const credentialNames = (path: ReadonlyArray<string>, environment: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const name = path.join("-")
+  return [name, `gateway-${name}`, ...environment]
+}
+
+const isNotThere = (error: CommandFailed) => error.problem.endsWith("(ENOENT)")
+
+/** The secrets of files and credentials. A variable that names a file wins over a credential. */
+export const readSecrets = Effect.fn("readSecrets")(function* (environment: Environment) {
+  const secrets = new Map<string, SecretText>()
+  const folder = environment["CREDENTIALS_DIRECTORY"] ?? ""
+  for (const option of configOptions) {
+    if (!option.secret) continue
+    const key = option.path.join(".")
+    for (const name of option.environment.map((name) => `${name}_FILE`)) {
+      const path = environment[name] ?? ""
+      if (path !== "" && !secrets.has(key)) secrets.set(key, yield* read(name, resolvePath(path)))
+    }
+    if (folder === "") continue
+    for (const name of credentialNames(option.path, option.environment)) {
+      if (secrets.has(key)) continue
+      const found = yield* read(`credential ${name}`, Path.join(folder, name)).pipe(
+        Effect.catchIf(isNotThere, () => Effect.undefined),
+      )
+      if (found !== undefined) secrets.set(key, found)
+    }
+  }
+  return secrets
+})

@@ -1,0 +1,198 @@
+/**
+ * Checkup: the checks of `causeway doctor`, each a fact, or a problem with its remedy. They read the state folder and
+ * try the port; they know nothing of the command line.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { createServer } from "node:net"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+import * as Migrations from "../../services/storage/Migrations.ts"
+import { isOpen, isWritable, ownerOf } from "../../services/storage/FilePermissions.ts"
+import { weaknesses } from "../../services/auth/SecretStrength.ts"
+import { privateFiles, type StatePaths, statePaths } from "../../services/storage/StateFolder.ts"
+import { isHeld } from "../../services/storage/StateLock.ts"
+import { clockSetBack, newestEventAt } from "../../services/system/ClockCheck.ts"
+import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
+import { localUrl } from "../client/LocalUrl.ts"
+
+export type Check =
+  | { readonly name: string; readonly fact: string }
+  | { readonly name: string; readonly problem: string; readonly remedy: string }
+
+type Finding = { readonly fact: string } | { readonly problem: string; readonly remedy: string }
+
+const fact = (fact: string): Finding => ({ fact })
+
+const problem = (problem: string, remedy: string): Finding => ({ problem, remedy })
+
+const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings) {
+  const paths = statePaths(settings.stateDir)
+  const running = isHeld(paths.lockFile)
+  const now = yield* Clock.currentTimeMillis
+  const found: ReadonlyArray<readonly [name: string, finding: Finding]> = [
+    ["node", node(process.versions.node)],
+    ["configuration", configuration(settings)],
+    ["state folder", folder(paths)],
+    ["secrecy", secrecy(paths)],
+    ["disk", disk(paths)],
+    ...database(paths, now),
+    ["port", yield* port(settings, running)],
+  ]
+  return found.map(([name, finding]): Check => Object.assign({ name }, finding))
+})
+
+const node = (version: string): Finding =>
+  isTooOld(version) ? problem(`Node ${version} is too old`, `install Node ${OLDEST_NODE} or newer`) : fact(version)
+
+const configuration = (settings: GatewaySettings): Finding => {
+  const { auth, host, port } = settings
+  const weak = weaknesses(host, settings)
+  const fatal = weak.find(({ isFatal }) => isFatal)
+  if (fatal !== undefined) return problem(fatal.problem, fatal.remedy)
+  return fact([`listens on ${host}:${port}, auth ${auth}`, ...weak.map(({ problem }) => problem)].join("; "))
+}
+
+/** The nearest folder on the way to it that exists: where the first start would make it. */
+const existing = (path: string): string => (Fs.existsSync(path) ? path : existing(Path.dirname(path)))
+
+const folder = ({ folder }: StatePaths): Finding => {
+  const place = existing(folder)
+  if (!Fs.statSync(place).isDirectory()) {
+    return problem(`${place} is no folder`, "move the file away, or choose another place by --state-dir")
+  }
+  try {
+    Fs.accessSync(place, Fs.constants.R_OK | Fs.constants.W_OK | Fs.constants.X_OK)
+  } catch {
+    return problem(`${place} may not be written by this user`, "change its owner, or choose another by --state-dir")
+  }
+  return fact(place === folder ? folder : `${folder}, made by the first start`)
+}
+
+/** The files hold conversations and secrets. A file of another user than the folder's is that user's to read. */
+const secrecy = (paths: StatePaths): Finding => {
+  const { folder, tokenFile } = paths
+  if (!isFolderOfItsOwn(Fs.realpathSync(existing(folder)))) return fact("there are no files")
+  const documents = isFolderOfItsOwn(paths.memoryDir) ? [paths.memoryDir, ...filesIn(paths.memoryDir)] : []
+  const files = [...privateFiles(paths), ...documents]
+  const foreign = files.filter((file) => ![undefined, 0, ownerOf(folder)].includes(ownerOf(file)))
+  if (foreign.length > 0)
+    return problem(
+      `${some(foreign)} ${foreign.length === 1 ? "belongs" : "belong"} to another user`,
+      `chown them as ${folder} is`,
+    )
+  if (isWritable(folder)) {
+    return problem(`others may write ${folder}, and so replace the files in it`, `chmod go-w ${folder}`)
+  }
+  const open = files.filter(isOpen)
+  if (open.length === 0) return fact("no mode lets others read the files")
+  const rotate = open.includes(tokenFile) ? "; then `causeway token rotate`" : ""
+  return problem(
+    `others may read ${some(open)}`,
+    `chmod go-rwx ${open.length > 3 ? `-R ${folder}` : open.join(" ")}${rotate}`,
+  )
+}
+
+/** Not a link to one: that may be shared on purpose. */
+const isFolderOfItsOwn = (path: string): boolean =>
+  Fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  Fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [Path.join(folder, entry.name)] : [],
+  )
+
+/** The first of them by name. */
+const some = (paths: ReadonlyArray<string>): string =>
+  paths.length > 3 ? `${paths.slice(0, 3).join(", ")} and ${paths.length - 3} more` : paths.join(" and ")
+
+/** Below this a gateway that is talked to fills the disk within days. */
+const LEAST_FREE_MB = 200
+
+const disk = ({ folder }: StatePaths): Finding => {
+  const { bavail, bsize } = Fs.statfsSync(existing(folder))
+  const freeMb = Math.floor((bavail * bsize) / 1_000_000)
+  return freeMb >= LEAST_FREE_MB
+    ? fact(`${freeMb} MB free`)
+    : problem(`only ${freeMb} MB are free where the state folder is`, "free some, or move the state folder")
+}
+
+/** Reads every page; of a large database that takes some seconds. */
+const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<readonly [string, Finding]> => {
+  if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet: the first start makes it")]]
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
+    const verdict = String(db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"])
+    if (verdict !== "ok") return [["database", damaged(databaseFile, verdict)]]
+    const newer = Migrations.tooNew(schemaVersion(db))
+    if (newer !== null) return [["database", problem(newer, Migrations.REMEDY_NEWER)]]
+    const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
+    return [
+      ["database", fact(`whole, ${megabytes} MB`)],
+      ["clock", clock(db, now)],
+    ]
+  } catch (error) {
+    return [["database", damaged(databaseFile, detailOf(error))]]
+  } finally {
+    db?.close()
+  }
+}
+
+/** 0: no gateway has made its tables here yet. */
+const schemaVersion = (db: DatabaseSync): number => {
+  const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(Migrations.TABLE)
+  return made === undefined
+    ? 0
+    : Number(db.prepare(`SELECT max(migration_id) AS version FROM ${Migrations.TABLE}`).get()?.["version"])
+}
+
+const damaged = (file: string, verdict: string): Finding =>
+  problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty one")
+
+const clock = (db: DatabaseSync, now: number): Finding => {
+  const setBack = clockSetBack(newestEventAt(db), now)
+  return setBack === null ? fact("not behind the newest event") : problem(setBack, "set the clock of this machine")
+}
+
+const port = Effect.fnUntraced(function* (settings: GatewaySettings, running: boolean) {
+  const { host, port } = settings
+  if (yield* answers(localUrl(settings))) return fact(`a gateway answers at ${host}:${port}`)
+  if (running && port !== 0) {
+    return problem(
+      `a gateway has the state folder, but none answers at ${host}:${port}`,
+      "give the port that it was started with, or stop it and start it again",
+    )
+  }
+  const code = yield* listens(host, port)
+  if (code === undefined) return fact(`${host}:${port} is free`)
+  return code === "EADDRINUSE"
+    ? problem(
+        `port ${port} is taken by another program`,
+        "stop it, or give the gateway another by --port or GATEWAY_PORT",
+      )
+    : problem(`cannot listen on ${host}:${port} (${code})`, "give an address of this machine and a port above 1023")
+})
+
+/** Whether what listens there says that it is alive, as a gateway does. */
+const answers = (url: string) =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(`${url}/health`, { signal })
+    const body: unknown = await response.json()
+    return typeof body === "object" && body !== null && "status" in body && body.status === "live"
+  }).pipe(
+    Effect.timeout("2 seconds"),
+    Effect.orElseSucceed(() => false),
+  )
+
+/** Why the port cannot be opened; undefined: it can. */
+const listens = (host: string, port: number) =>
+  Effect.callback<string | undefined>((resume) => {
+    const server = createServer()
+      .on("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code ?? error.message)))
+      .listen({ host, port }, () => server.close(() => resume(Effect.undefined)))
+  })

@@ -1,0 +1,67 @@
+/**
+ * EventLine: an event as one line for a person. Pieces of a text have no line: a message holds the whole text later.
+ */
+import { describe } from "../../domain/Binding.ts"
+import { type GatewayEvent, sessionOf } from "../../domain/Event.ts"
+import type { LogEntry } from "../../domain/Log.ts"
+import { line } from "../../domain/Printable.ts"
+import * as Columns from "./Columns.ts"
+import { faint, moment, type Page, shortened } from "./Output.ts"
+
+type Detail = {
+  readonly [Tag in GatewayEvent["_tag"]]?: (event: Extract<GatewayEvent, { readonly _tag: Tag }>) => string
+}
+
+/** Columns of a session key. */
+const KEY = 60
+
+/** Columns of the rest. */
+const DETAIL = 100
+
+const detail: Detail = {
+  SessionChanged: ({ session }) => session.activity,
+  MessageAdded: ({ message }) => `${message.role}: ${message.text}`,
+  MessagesRemoved: ({ ids, reason }) => `${reason}: ${ids.length === 0 ? "all" : ids.length}`,
+  RunStarted: ({ agentId, attempt }) => (attempt > 1 ? `${agentId}, attempt ${attempt}` : agentId),
+  ToolStarted: ({ input, name }) => `${name} ${input}`,
+  ToolEnded: ({ isError, name, output }) => `${name} ${isError ? "failed: " : ""}${output}`,
+  RunEnded: ({ error, outcome }) => (error === undefined ? outcome : `${outcome}: ${error.message}`),
+  AgentChanged: ({ agent }) => agent.id,
+  AgentRemoved: ({ agentId }) => agentId,
+  BindingsChanged: ({ removed, set }) =>
+    [...set.map(describe), ...removed.map((binding) => `removed ${describe(binding)}`)].join("; "),
+  MemoryChanged: ({ document, isNew }) => `${document.id}${isNew ? ", new" : ""}`,
+  MemoryRemoved: ({ id }) => id,
+  DeviceChanged: ({ device }) => `${device.displayName ?? ""} ${device.deviceId}`,
+  DeviceRemoved: ({ deviceId }) => deviceId,
+  PairingRequested: ({ request: { deviceId, displayName, requestId, role, scopes } }) =>
+    `${requestId} ${displayName ?? deviceId}: ${[role, ...scopes].join(" ")}`,
+  PairingResolved: ({ decision, requestId }) => `${requestId} ${decision}`,
+  PresenceChanged: ({ presence }) => `${presence.length} connected`,
+  GatewayStopping: ({ reason }) => reason,
+}
+
+const isInBetween = (event: GatewayEvent): boolean =>
+  event._tag === "TextDelta" || event._tag === "ThinkingDelta" || event._tag === "ToolUpdated"
+
+const detailOf = <Tag extends GatewayEvent["_tag"]>(
+  event: Extract<GatewayEvent, { readonly _tag: Tag }> & { readonly _tag: Tag },
+): string => detail[event._tag]?.(event) ?? ""
+
+/** Undefined: the event has no line. */
+export const eventLine = (at: number, event: GatewayEvent): Page | undefined => {
+  if (isInBetween(event)) return undefined
+  if (event._tag === "LogAdded") return logLine(event.entry)
+  const words = [
+    event._tag.padEnd(15),
+    Columns.cut(line(sessionOf(event) ?? ""), KEY, "middle"),
+    shortened(detailOf(event), DETAIL),
+  ]
+  const shown = words.filter((word) => word !== "")
+  return [faint(moment(at)), `  ${shown.join("  ").trimEnd()}`]
+}
+
+export const logLine = ({ at, level, message, source }: LogEntry): Page => [
+  faint(moment(at)),
+  `  ${level.toUpperCase().padEnd(5)}  ${shortened(`${source}: ${message}`, 10 * DETAIL)}`,
+]

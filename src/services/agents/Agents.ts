@@ -1,0 +1,144 @@
+/**
+ * Agents: the registry of who answers. Kept in the database, read from memory. `main` is always there.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { DatabaseSync } from "node:sqlite"
+import { Agent, AgentExists, AgentNotFound, AgentProtected, MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
+import type { KeptEvent } from "../../domain/Event.ts"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { LimitReached } from "../../domain/Limits.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { removeBindingsTo } from "./Bindings.ts"
+import { Events } from "../events/Events.ts"
+import { Sqlite } from "../storage/Sqlite.ts"
+
+export type AgentChanges = Partial<Pick<Agent, "name" | "personality" | "model" | "runtime" | "dmScope">>
+
+export class Agents extends Context.Service<
+  Agents,
+  {
+    /** In the order of creation, `main` first. */
+    readonly all: () => ReadonlyArray<Agent>
+    get(id: string): Effect.Effect<Agent, AgentNotFound>
+    create(
+      agent: AgentChanges & { readonly id?: string; readonly name: string },
+    ): Effect.Effect<Agent, AgentExists | LimitReached | StorageUnavailable>
+    update(id: string, changes: AgentChanges): Effect.Effect<Agent, AgentNotFound | StorageUnavailable>
+    /** Removes the agent and its bindings; answers how many bindings went. */
+    remove(id: string): Effect.Effect<number, AgentNotFound | AgentProtected | StorageUnavailable>
+  }
+>()("causeway/services/agents/Agents") {
+  static readonly layer: Layer.Layer<Agents, StorageUnavailable, Events | GatewayConfig | Sqlite> = Layer.effect(
+    Agents,
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      const events = yield* Events
+      const { agents: max } = (yield* GatewayConfig).limits
+      const agents = new Map<string, Agent>()
+      yield* events.onEvent(({ event }) => {
+        if (event._tag === "AgentChanged") agents.set(event.agent.id, event.agent)
+        if (event._tag === "AgentRemoved") agents.delete(event.agentId)
+      })
+      for (const agent of allStored(db)) agents.set(agent.id, agent)
+
+      const get = Effect.fn("Agents.get")(function* (id: string) {
+        return agents.get(id) ?? (yield* new AgentNotFound({ agentId: id }))
+      })
+
+      const create = Effect.fn("Agents.create")(function* ({
+        id,
+        ...settings
+      }: AgentChanges & { readonly id?: string; readonly name: string }) {
+        const now = yield* Clock.currentTimeMillis
+        const agent: Agent = {
+          ...blank,
+          ...settings,
+          id: normalizeAgentId(id ?? settings.name),
+          createdAt: now,
+          updatedAt: now,
+        }
+        const answer = yield* events.commit<Result.Result<Agent, AgentExists | LimitReached>>((db) => {
+          if (stored(db, agent.id) !== undefined) return [Result.fail(new AgentExists({ agentId: agent.id })), []]
+          if (agent.id !== MAIN_AGENT && countOthers(db) >= max)
+            return [Result.fail(LimitReached.of("agents", max)), []]
+          write(db, agent)
+          return [Result.succeed(agent), [agentChanged(agent)]]
+        })
+        return yield* Effect.fromResult(answer)
+      })
+
+      const update = Effect.fn("Agents.update")(function* (id: string, changes: AgentChanges) {
+        const now = yield* Clock.currentTimeMillis
+        const answer = yield* events.commit<Result.Result<Agent, AgentNotFound>>((db) => {
+          const before = stored(db, id)
+          if (before === undefined) return [Result.fail(new AgentNotFound({ agentId: id })), []]
+          const after = { ...before, ...changes }
+          if (same(before, after)) return [Result.succeed(before), []]
+          const agent = { ...after, updatedAt: now }
+          write(db, agent)
+          return [Result.succeed(agent), [agentChanged(agent)]]
+        })
+        return yield* Effect.fromResult(answer)
+      })
+
+      const remove = Effect.fn("Agents.remove")(function* (id: string) {
+        if (id === MAIN_AGENT) return yield* new AgentProtected({ agentId: id })
+        const answer = yield* events.commit<Result.Result<number, AgentNotFound>>((db) => {
+          if (db.prepare("DELETE FROM agents WHERE id = ?").run(id).changes === 0) {
+            return [Result.fail(new AgentNotFound({ agentId: id })), []]
+          }
+          const bindings = removeBindingsTo(db, id)
+          return [Result.succeed(bindings.count), [...bindings.events, { _tag: "AgentRemoved", agentId: id }]]
+        })
+        return yield* Effect.fromResult(answer)
+      })
+
+      if (!agents.has(MAIN_AGENT)) {
+        yield* create({ id: MAIN_AGENT, name: "Main" }).pipe(
+          Effect.catchTag(["AgentExists", "LimitReached"], Effect.die),
+        )
+      }
+
+      return Agents.of({ all: () => [...agents.values()], get, create, update, remove })
+    }),
+  )
+}
+
+const blank = { personality: "", model: "", runtime: "", dmScope: "per-peer" } as const
+
+const same = Schema.toEquivalence(Agent)
+
+const agentChanged = (agent: Agent): KeptEvent => ({ _tag: "AgentChanged", agent })
+
+const COLUMNS = `id, name, personality, model, runtime, dm_scope AS dmScope,
+  created_at AS createdAt, updated_at AS updatedAt`
+
+const decode = Schema.decodeUnknownSync(Agent)
+
+const allStored = (db: DatabaseSync): ReadonlyArray<Agent> =>
+  db
+    .prepare(`SELECT ${COLUMNS} FROM agents ORDER BY id <> ?, rowid`)
+    .all(MAIN_AGENT)
+    .map((row) => decode(row))
+
+const stored = (db: DatabaseSync, id: string): Agent | undefined => {
+  const row = db.prepare(`SELECT ${COLUMNS} FROM agents WHERE id = ?`).get(id)
+  return row === undefined ? undefined : decode(row)
+}
+
+const countOthers = (db: DatabaseSync): number =>
+  Number(db.prepare("SELECT count(*) AS n FROM agents WHERE id <> ?").get(MAIN_AGENT)?.["n"])
+
+const write = (db: DatabaseSync, agent: Agent): void => {
+  db.prepare(
+    `INSERT INTO agents (id, name, personality, model, runtime, dm_scope, created_at, updated_at)
+     VALUES (:id, :name, :personality, :model, :runtime, :dmScope, :createdAt, :updatedAt)
+     ON CONFLICT DO UPDATE SET name = excluded.name, personality = excluded.personality, model = excluded.model,
+       runtime = excluded.runtime, dm_scope = excluded.dm_scope, updated_at = excluded.updated_at`,
+  ).run(agent)
+}

@@ -1,0 +1,46 @@
+/**
+ * The gateway's own key, by which clients and other gateways know it again: an Ed25519 key in a file of the state folder,
+ * made by the first start. Nobody is told the private part.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from "node:crypto"
+import * as Fs from "node:fs"
+import type { GatewayIdentity } from "../../domain/System.ts"
+import type { StartupError } from "../../domain/StartupError.ts"
+import { toStartupError } from "../storage/FileErrors.ts"
+import { StateFolder } from "../storage/StateFolder.ts"
+
+/** The key in the file; made if there is none. Whole or not at all, as the token. */
+const keep = (file: string): KeyObject => {
+  if (!Fs.existsSync(file)) {
+    const { privateKey } = generateKeyPairSync("ed25519")
+    const draft = `${file}.new`
+    Fs.rmSync(draft, { force: true })
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" })
+    Fs.writeFileSync(draft, pem, { mode: 0o600, flag: "wx", flush: true })
+    Fs.renameSync(draft, file)
+  }
+  return createPrivateKey(Fs.readFileSync(file, "utf8"))
+}
+
+const identityOf = (key: KeyObject): GatewayIdentity => {
+  const publicKey = createPublicKey(key).export({ format: "jwk" }).x ?? ""
+  return { id: hash("sha256", Buffer.from(publicKey, "base64url"), "hex"), publicKey }
+}
+
+export class GatewayKey extends Context.Service<GatewayKey, GatewayIdentity>()("causeway/services/auth/GatewayKey") {
+  static readonly layer: Layer.Layer<GatewayKey, StartupError, StateFolder> = Layer.effect(
+    GatewayKey,
+    Effect.gen(function* () {
+      const { identityFile: file } = yield* StateFolder
+      return GatewayKey.of(
+        yield* Effect.try({
+          try: () => identityOf(keep(file)),
+          catch: (error) => toStartupError(error, `the identity file ${file}`),
+        }),
+      )
+    }),
+  )
+}

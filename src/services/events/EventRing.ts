@@ -1,0 +1,76 @@
+/**
+ * The newest events, kept and live, in memory: what every subscriber reads from at its own pace. Bounded in events and
+ * in size; who falls behind its oldest event reads the log instead. It knows no subscriber.
+ */
+import type { Positioned } from "../../domain/Event.ts"
+
+/** About what a value holds in memory, in characters. A list counts by its length: presence may have thousands. */
+const weigh = (value: unknown): number => {
+  if (typeof value === "string") return value.length
+  if (typeof value !== "object" || value === null) return 8
+  if (Array.isArray(value)) return value.length * 64
+  let sum = 16
+  for (const part of Object.values(value)) sum += weigh(part)
+  return sum
+}
+
+export class EventRing {
+  readonly #maxEvents: number
+  readonly #maxWeight: number
+  readonly #events: Array<Positioned> = []
+  readonly #weights: Array<number> = []
+  #weight = 0
+  #after: number
+
+  /** Holds what comes after the position `after`, as long as there is room. */
+  constructor(after: number, maxEvents: number, maxWeight: number) {
+    this.#after = after
+    this.#maxEvents = maxEvents
+    this.#maxWeight = maxWeight
+  }
+
+  /** Every event whose position is greater than this is here. */
+  get after(): number {
+    return this.#after
+  }
+
+  push(event: Positioned): void {
+    const weight = weigh(event.event)
+    this.#events.push(event)
+    this.#weights.push(weight)
+    this.#weight += weight
+    while (this.#events.length > this.#maxEvents || this.#weight > this.#maxWeight) {
+      this.#after = this.#events.shift()?.seq ?? this.#after
+      this.#weight -= this.#weights.shift() ?? 0
+    }
+  }
+
+  /** The wanted ones among the events after `cursor` and up to `head`; `limit` of them, if there are more. */
+  read(
+    wanted: (event: Positioned) => boolean,
+    cursor: number,
+    head: number,
+    limit: number,
+  ): { readonly events: Array<Positioned>; readonly more: boolean } {
+    const events: Array<Positioned> = []
+    for (let index = this.#indexAfter(cursor); index < this.#events.length; index++) {
+      const event = this.#events[index]!
+      if (event.seq > head) break
+      if (!wanted(event)) continue
+      events.push(event)
+      if (events.length === limit) return { events, more: true }
+    }
+    return { events, more: false }
+  }
+
+  #indexAfter(position: number): number {
+    let low = 0
+    let high = this.#events.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#events[middle]!.seq <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

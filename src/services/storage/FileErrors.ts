@@ -1,0 +1,25 @@
+/**
+ * What the operating system's file errors mean to the person whose gateway does not start.
+ */
+import * as Predicate from "effect/Predicate"
+import { StartupError } from "../../domain/StartupError.ts"
+
+const startupProblems: Partial<Record<string, readonly [problem: string, remedy: string]>> = {
+  EACCES: ["may not be accessed by this user", "change its owner or its mode, or choose another"],
+  EPERM: ["may not be accessed by this user", "change its owner or its mode, or choose another"],
+  EROFS: ["is on a read-only file system", "mount it writable, or choose another"],
+  ENOSPC: ["cannot be written because the disk is full", "free disk space, or choose another"],
+  EEXIST: ["is not a folder", "move the file away, or choose another"],
+  ENOTDIR: ["has a file in its path where a folder should be", "move the file away, or choose another"],
+  EISDIR: ["is a folder", "move the folder away, or choose another"],
+}
+
+/** `what` names the file or folder, as in "the state folder /srv/causeway". */
+export const toStartupError = (error: unknown, what: string): StartupError => {
+  const code = Predicate.hasProperty(error, "code") ? String(error.code) : ""
+  const [problem, remedy] = startupProblems[code] ?? [
+    `cannot be used (${error instanceof Error ? error.message : String(error)})`,
+    "look at the path and the disk, or choose another",
+  ]
+  return new StartupError({ problem: `${what} ${problem}`, remedy })
+}

@@ -1,0 +1,72 @@
+/**
+ * Migrations: the schema of the database, as numbered steps that run once, in order, in one transaction. Which table
+ * is whose is the steps' matter. A step that has been released is never edited: add a new one.
+ */
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import { StartupError } from "../../domain/StartupError.ts"
+import events from "./migrations/0001_events.ts"
+import agents from "./migrations/0002_agents.ts"
+import sessions from "./migrations/0003_sessions.ts"
+import devices from "./migrations/0004_devices.ts"
+import turnDigests from "./migrations/0005_turn_digests.ts"
+import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
+import commandReplies from "./migrations/0007_command_replies.ts"
+import bindingChanges from "./migrations/0008_binding_changes.ts"
+import sessionGenerations from "./migrations/0009_session_generations.ts"
+import { isBusy } from "./SqliteError.ts"
+
+export const TABLE = "causeway_migrations"
+
+const steps = {
+  "0001_events": events,
+  "0002_agents": agents,
+  "0003_sessions": sessions,
+  "0004_devices": devices,
+  "0005_turn_digests": turnDigests,
+  "0006_unanswered_messages": unansweredMessages,
+  "0007_command_replies": commandReplies,
+  "0008_binding_changes": bindingChanges,
+  "0009_session_generations": sessionGenerations,
+}
+
+/** The newest version that this program knows. */
+const known = Object.keys(steps).length
+
+/** Why the database is not for this program; null: it is. A newer program may keep what this one would break. */
+export const tooNew = (version: number): string | null =>
+  version > known ? `the database has schema version ${version}, this program knows ${known}` : null
+
+export const REMEDY_NEWER = "install the newer version again, or use another state folder"
+
+const run = Migrator.make({})({ table: TABLE, loader: Migrator.fromRecord(steps) })
+
+/** A database is never taken back. */
+const refuseNewer = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ version: number | null }>`SELECT max(migration_id) AS version FROM ${sql(TABLE)}`
+  const problem = tooNew(rows[0]?.version ?? 0)
+  if (problem !== null) return yield* new StartupError({ problem, remedy: REMEDY_NEWER })
+})
+
+/** Brings the database to this program's schema; does nothing where it already is. */
+export const migrate: Effect.Effect<void, StartupError, SqlClient.SqlClient> = run.pipe(
+  Effect.andThen(refuseNewer),
+  Effect.catchTags({
+    SqlError: (error) => Effect.fail(isBusy(error) ? inUse : notMigrated(error.message)),
+    MigrationError: (error) => Effect.fail(notMigrated(error.message)),
+  }),
+  Effect.withSpan("Migrations.migrate"),
+)
+
+const inUse = new StartupError({
+  problem: "the database is in use by another program",
+  remedy: "stop that program, or use another state folder",
+})
+
+const notMigrated = (detail: string) =>
+  new StartupError({
+    problem: `the database could not be brought to schema version ${known} (${detail})`,
+    remedy: "free disk space if it is full; else restore a backup, or use another state folder",
+  })

@@ -1,0 +1,68 @@
+/**
+ * What SQLite's result codes mean to the gateway: for effect/sql's classifier, for a caller whose write did not happen,
+ * and for the person whose gateway does not start. https://sqlite.org/rescode.html
+ */
+import * as Predicate from "effect/Predicate"
+import { classifySqliteError, SqlError } from "effect/sql/SqlError"
+import { StartupError } from "../../domain/StartupError.ts"
+import { StorageUnavailable } from "../../domain/Storage.ts"
+
+const PERM = 3
+const BUSY = 5
+const LOCKED = 6
+const NOMEM = 7
+const READONLY = 8
+const IOERR = 10
+const CORRUPT = 11
+const FULL = 13
+const CANTOPEN = 14
+const PROTOCOL = 15
+const NOTADB = 26
+
+/** Codes that say something of the disk or the file, nothing of the statement. */
+const ofStorage = new Set([PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB])
+
+/** The extended result code of an error of node:sqlite, also where it is wrapped in a SqlError. */
+const extendedCode = (error: unknown): number | undefined => {
+  const cause = error instanceof SqlError ? error.reason.cause : error
+  return Predicate.hasProperty(cause, "errcode") && typeof cause.errcode === "number" ? cause.errcode : undefined
+}
+
+const primaryCode = (error: unknown): number | undefined => {
+  const code = extendedCode(error)
+  return code === undefined ? undefined : code & 0xff
+}
+
+const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export const toSqlError = (error: unknown, operation: string): SqlError => {
+  // node:sqlite says `errcode`; the classifier reads `errno`, without which a unique violation stays unknown.
+  if (Predicate.isObject(error)) Object.assign(error, { errno: extendedCode(error) })
+  return new SqlError({ reason: classifySqliteError(error, { message: detailOf(error), operation }) })
+}
+
+/** The failure as the storage's, or undefined where it is the statement's: a bug of whoever wrote it. */
+export const toStorageUnavailable = (error: unknown): StorageUnavailable | undefined => {
+  const code = primaryCode(error)
+  return code !== undefined && ofStorage.has(code) ? new StorageUnavailable({ detail: detailOf(error) }) : undefined
+}
+
+export const isBusy = (error: unknown): boolean => primaryCode(error) === BUSY
+
+const startupProblems: Partial<Record<number, readonly [problem: string, remedy: string]>> = {
+  [BUSY]: ["is in use by another program", "stop that program, or use another state folder"],
+  [READONLY]: ["cannot be written", "give this user the right to write it, or use another state folder"],
+  [CORRUPT]: ["is damaged", "restore a backup, or move the file away to start with an empty one"],
+  [FULL]: ["cannot be written because the disk is full", "free disk space, or use another state folder"],
+  [CANTOPEN]: ["cannot be opened", "look whether the path is a file that this user may read and write"],
+  [NOTADB]: ["is not a database", "move the file away to start with an empty one, or use another state folder"],
+}
+
+/** Why the database at `filename` keeps the gateway from starting. */
+export const toStartupError = (error: unknown, filename: string): StartupError => {
+  const [problem, remedy] = startupProblems[primaryCode(error) ?? 0] ?? [
+    `cannot be used (${detailOf(error)})`,
+    "look at the disk and the file, restore a backup, or use another state folder",
+  ]
+  return new StartupError({ problem: `the database ${filename} ${problem}`, remedy })
+}

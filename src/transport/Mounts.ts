@@ -1,0 +1,35 @@
+/**
+ * What is spoken where: the foreign dialects, each on a path of its own, and the two of the web on one path where the
+ * client's first frame decides. A new dialect is a folder beside this file and a line here.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import { DialectServer } from "./kernel/DialectServer.ts"
+import { isJsonRpc } from "./json-rpc/Envelope.ts"
+import { jsonRpc } from "./json-rpc/JsonRpc.ts"
+import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
+import { missionControl } from "./mission-control/MissionControl.ts"
+import * as MissionRoutes from "./mission-control/Routes.ts"
+import * as ControlUi from "./openclaw/ControlUi.ts"
+import { openClaw } from "./openclaw/OpenClaw.ts"
+import { sniffing } from "./kernel/Sniffing.ts"
+import { WireRegistry } from "./connection/WireRegistry.ts"
+
+const wires = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { limits, openclaw, path } = yield* GatewayConfig
+    const dialects = yield* DialectServer
+    const { mount, mountFallback: mountElsewhere } = yield* WireRegistry
+    const rpc = yield* dialects.wire(jsonRpc)
+    const channels = yield* dialects.wire(missionControl)
+    yield* mount("/jsonrpc", rpc)
+    yield* mount("/ws/mission-control", channels)
+    yield* mountElsewhere(yield* dialects.wire(openClaw({ ...openclaw, limits })))
+    yield* mount(path, sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels }))
+  }),
+)
+
+export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer, MissionRoutes.layer, ControlUi.layer).pipe(
+  Layer.provide(DialectServer.layer),
+)

@@ -1,0 +1,31 @@
+/** ActorHost: what all connections of a gateway share. Sockets.ts makes it for the actors of ConnectionActor.ts. */
+import type * as Clock from "effect/Clock"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Position } from "../../domain/Event.ts"
+import type { Limits } from "../../domain/Limits.ts"
+import type { Principal } from "../../domain/Principal.ts"
+import type { Authenticator } from "../../services/auth/Authenticator.ts"
+import type { Connections } from "../../services/connections/Connections.ts"
+import type { Usage } from "./PrincipalUsage.ts"
+import type { LoopBatch } from "./LoopBatch.ts"
+
+export interface ActorHost<Actor> {
+  readonly limits: Limits
+  readonly clock: Clock.Clock
+  readonly turn: LoopBatch
+  readonly connections: Connections["Service"]
+  readonly authenticator: Authenticator["Service"]
+  readonly usageOf: (principal: Principal) => Usage
+  /** The newest event position. */
+  readonly head: () => Position
+  /** Whether the gateway is going down. */
+  readonly stopping: () => boolean
+  readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** Called once: the client has authenticated, or has gone without. */
+  readonly onSettled: (actor: Actor) => void
+  /** Called when a client that has not authenticated is turned away. */
+  readonly onRefused: (actor: Actor, reason: string) => void
+  /** Told once: the socket is gone. */
+  readonly onGone: (actor: Actor) => void
+}

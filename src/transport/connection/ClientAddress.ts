@@ -1,0 +1,88 @@
+/**
+ * Decides which address a client has: that of its connection or, behind trusted proxies, the one in the header that the
+ * configuration names. No other header counts, because clients can send them through a proxy. Used by every wire and
+ * HTTP route.
+ */
+import type { IncomingHttpHeaders } from "node:http"
+import { isAddress, isWithin, parseRange, type Range } from "../../domain/Address.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { hostName, isLoopback } from "./Origin.ts"
+
+/** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
+export const normalizeAddress = (address: string): string =>
+  address.startsWith("::ffff:") ? address.slice(7) : address
+
+/** Returns the `for` of a `Forwarded` element (RFC 7239), or the text itself, which other headers hold by itself. */
+const addressIn = (hop: string): string => /(?:^|;)\s*for="?([^";]*)/i.exec(hop)?.[1] ?? hop
+
+/** Some proxies write the port, too: `10.0.0.1:443`, `[fd00::1]:443`. */
+const withoutPort = (hop: string): string => /^\[([^\]]*)\]/.exec(hop)?.[1] ?? hop.replace(/^([^:]*):\d+$/, "$1")
+
+type Headers = Readonly<Pick<IncomingHttpHeaders, string>>
+
+/** The proxies in front of the gateway, and the header by which they name their clients. */
+export interface Proxies {
+  readonly trusted: ReadonlyArray<Range>
+  /** In lower case. */
+  readonly header: string
+}
+
+export const proxiesOf = ({
+  clientAddressHeader,
+  trustedProxies,
+}: Pick<GatewaySettings, "clientAddressHeader" | "trustedProxies">): Proxies => ({
+  trusted: trustedProxies.flatMap((range) => parseRange(range) ?? []),
+  header: clientAddressHeader.toLowerCase(),
+})
+
+/** Whether the connection comes from a proxy that stands for many clients. */
+export const isProxy = ({ trusted }: Proxies, connected: string): boolean =>
+  isWithin(trusted, normalizeAddress(connected))
+
+/**
+ * `connected`: the address of the connection. Each proxy appends the address that it serves, so the list is read from
+ * its end, as far as trusted proxies wrote it.
+ */
+export const clientAddress = (
+  { header, trusted }: Proxies,
+  connected: string | undefined,
+  headers: Headers,
+): string => {
+  let address = normalizeAddress(connected ?? "")
+  if (trusted.length === 0) return address
+  const forwarded = headers[header] === undefined ? [] : String(headers[header]).split(",")
+  for (const hop of forwarded.toReversed()) {
+    if (!isWithin(trusted, address)) return address
+    const served = withoutPort(addressIn(hop.trim()))
+    if (!isAddress(served)) return address
+    address = normalizeAddress(served)
+  }
+  return address
+}
+
+/** Headers of proxies, besides `X-Forwarded-*`. */
+const FORWARDING = new Set([
+  "via",
+  "forwarded",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-forwarded-for",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "fastly-client-ip",
+])
+
+/** Whether a proxy has passed the request on and says so. */
+export const isForwarded = ({ header }: Proxies, headers: Headers): boolean =>
+  Object.keys(headers).some((name) => name === header || name.startsWith("x-forwarded-") || FORWARDING.has(name))
+
+/**
+ * Whether a program of this machine sends the request itself: the peer is this machine and no trusted proxy, it calls
+ * the gateway by a loopback name, and no proxy has passed the request on.
+ */
+export const isDirect = (proxies: Proxies, connected: string, headers: Headers): boolean =>
+  isLoopback(normalizeAddress(connected)) &&
+  !isProxy(proxies, connected) &&
+  isLoopback(hostName(headers["host"] === undefined ? undefined : String(headers["host"])) ?? "") &&
+  !isForwarded(proxies, headers)

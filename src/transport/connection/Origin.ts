@@ -1,0 +1,95 @@
+/**
+ * Decides whether the page that sends a request may talk to the gateway. A page of any site can reach 127.0.0.1 through
+ * a browser; the browser says so by `Origin` or `Sec-Fetch-Site`. Other clients send neither. Pure; used by every wire
+ * and HTTP route.
+ */
+import type { IncomingHttpHeaders } from "node:http"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { originOf } from "../../domain/PageOrigin.ts"
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i
+
+/** The answer to a page that may not talk to the gateway. */
+export const FOREIGN = "this page's origin is not allowed"
+
+/** `localhost`, 127.0.0.0/8 or ::1, without a port. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
+
+const parse = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url) : undefined)
+
+/** Returns the name in a `Host` header, without the port; `undefined` if it holds none. */
+export const hostName = (host: string | undefined): string | undefined =>
+  host === undefined ? undefined : parse(`http://${host}`)?.hostname
+
+export interface OriginPolicy {
+  /** The configured origins, as `originOf` writes them. */
+  readonly allowed: ReadonlySet<string>
+  /** The host names of the configured web origins. */
+  readonly names: ReadonlySet<string>
+  /**
+   * Whether every client that reaches the port is trusted (auth `none`). Then the gateway's own name must be a loopback
+   * name or a configured one: a site that rebinds its DNS name to 127.0.0.1 has the same origin as the gateway, and
+   * browsers send no `Origin` for same-origin requests.
+   */
+  readonly open: boolean
+}
+
+export const originPolicy = ({
+  allowedOrigins,
+  auth,
+}: Pick<GatewaySettings, "allowedOrigins" | "auth">): OriginPolicy => ({
+  allowed: new Set(allowedOrigins.flatMap((entry) => originOf(entry) ?? [])),
+  names: new Set(allowedOrigins.flatMap((entry) => (isWeb(parse(entry)) ? (parse(entry)?.hostname ?? []) : []))),
+  open: auth === "none",
+})
+
+const isWeb = (url: URL | undefined): boolean => url?.protocol === "http:" || url?.protocol === "https:"
+
+/** Whether the client calls the gateway by a name that no other site can have. */
+const isOwnName = ({ names }: OriginPolicy, host: string): boolean => {
+  const name = hostName(host)
+  return name !== undefined && (isLoopback(name) || names.has(name))
+}
+
+/** Whether a page of this origin may talk to the gateway that it calls `host`. Without an origin, it is no page. */
+export const isOriginAllowed = (
+  policy: OriginPolicy,
+  origin: string | undefined,
+  host: string | undefined,
+): boolean => {
+  if (origin === undefined) return !policy.open || host === undefined || isOwnName(policy, host)
+  const page = parse(origin)
+  if (page === undefined) return false
+  if (policy.allowed.has(originOf(origin) ?? "")) return true
+  const gateway = host === undefined ? undefined : parse(`${page.protocol}//${host}`)
+  if (gateway === undefined) return false
+  if (isLoopback(gateway.hostname)) return isLoopback(page.hostname)
+  return !policy.open && isWeb(page) && page.host === gateway.host
+}
+
+type Headers = Readonly<Pick<IncomingHttpHeaders, string>>
+
+const text = (header: string | ReadonlyArray<string> | undefined): string | undefined =>
+  header === undefined ? undefined : String(header)
+
+/**
+ * Whether a browser says that a page of another site sends the request: by `Origin` or, for images, scripts, frames and
+ * links, which have none, by `Sec-Fetch-Site` (Fetch Metadata, 2.2).
+ */
+export const isForeign = (policy: OriginPolicy, headers: Headers): boolean => {
+  const origin = text(headers["origin"])
+  if (origin !== undefined) return !isOriginAllowed(policy, origin, text(headers["host"]))
+  const site = headers["sec-fetch-site"]
+  return site === "cross-site" || site === "same-site"
+}
+
+/** Whether the request may be authenticated: it comes from a page that may talk to the gateway, or from no page. */
+export const isPageAllowed = (policy: OriginPolicy, headers: Headers): boolean =>
+  !isForeign(policy, headers) && isOriginAllowed(policy, text(headers["origin"]), text(headers["host"]))
+
+/** Whether a person follows a link to the gateway or opens it in a tab. The site with the link cannot see the answer. */
+export const isNavigation = (method: string | undefined, headers: Headers): boolean =>
+  (method === "GET" || method === "HEAD") &&
+  headers["origin"] === undefined &&
+  headers["sec-fetch-mode"] === "navigate" &&
+  headers["sec-fetch-dest"] === "document"

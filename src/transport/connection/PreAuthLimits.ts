@@ -1,0 +1,49 @@
+/**
+ * PreAuth: what a connection may do before its client has authenticated: send few frames, for a short time. A
+ * ConnectionActor holds one and drops it at authentication.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { Limits } from "../../domain/Limits.ts"
+import { Unauthenticated } from "../../domain/Refusal.ts"
+
+export class PreAuthLimits {
+  readonly #limits: Limits
+  #frames = 0
+  #deadline: Fiber.Fiber<void> | undefined = undefined
+  /** The Authenticator has logged the refusal: the client has presented a wrong credential. */
+  isLogged = false
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** Calls `expire` once the time for handshakes is over. */
+  start(expire: () => void, scope: Scope.Scope): Effect.Effect<void> {
+    const late = Effect.delay(Effect.sync(expire), this.#limits.handshakeTimeoutMs)
+    return Effect.map(Effect.forkIn(late, scope), (deadline) => {
+      this.#deadline = deadline
+    })
+  }
+
+  /** Ends the deadline: the client has authenticated. */
+  end(): void {
+    this.#deadline?.interruptUnsafe()
+  }
+
+  /** Counts a frame. Returns false if a client needs no such number to authenticate. */
+  takeFrame(): boolean {
+    return ++this.#frames <= this.#limits.preAuthFrames
+  }
+
+  get hasSpoken(): boolean {
+    return this.#frames > 0
+  }
+
+  /** Remembers why an attempt to authenticate has failed. */
+  readonly failed = (error: unknown): Effect.Effect<void> =>
+    Effect.sync(() => {
+      this.isLogged = error instanceof Unauthenticated && error.reason === "invalid"
+    })
+}

@@ -1,0 +1,80 @@
+/**
+ * PrincipalUsage: the share of the gateway that each principal uses at this moment, over all its connections and HTTP
+ * requests, and the refusal of more. All clients with the shared token are one principal; each paired device is another.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { Limits } from "../../domain/Limits.ts"
+import type { Principal } from "../../domain/Principal.ts"
+import { RateLimited } from "../../domain/Refusal.ts"
+
+/** A share may become free at any time; these keep retries rare. */
+const CALLS_RETRY_MS = 100
+const BYTES_RETRY_MS = 1_000
+
+/** Answers up to this size are not held against the share: connections bound them by themselves. */
+const SMALL_CHARS = 65_536
+
+const noRoom = new RateLimited({ limit: "bytes-in-flight", retryAfterMs: BYTES_RETRY_MS })
+const tooManyCalls = new RateLimited({ limit: "principal-calls", retryAfterMs: CALLS_RETRY_MS })
+const tooManySubscriptions = new RateLimited({ limit: "subscriptions", retryAfterMs: BYTES_RETRY_MS })
+const tooManyRequests = new RateLimited({ limit: "http-requests", retryAfterMs: BYTES_RETRY_MS })
+
+/** The use of one principal. Its owners add and subtract; it only counts. */
+export class Usage {
+  calls = 0
+  subscriptions = 0
+  requests = 0
+  /** Of frames and bodies whose calls are not answered, and of answers that no socket has taken. */
+  bytes = 0
+  readonly #limits: Limits
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** Returns why a call of this size is refused. */
+  callRefusal(bytes: number): RateLimited | undefined {
+    if (this.calls >= this.#limits.principalCalls) return tooManyCalls
+    return this.bytes + bytes > this.#limits.principalBytes && this.bytes > 0 ? noRoom : undefined
+  }
+
+  /** Returns why an answer of this size is refused. A principal that has nothing in flight gets any answer. */
+  answerRefusal(chars: number): RateLimited | undefined {
+    return chars > SMALL_CHARS && this.bytes > 0 && this.bytes + chars > this.#limits.principalBytes
+      ? noRoom
+      : undefined
+  }
+
+  subscriptionRefusal(): RateLimited | undefined {
+    return this.subscriptions >= this.#limits.principalSubscriptions ? tooManySubscriptions : undefined
+  }
+
+  requestRefusal(): RateLimited | undefined {
+    return this.requests >= this.#limits.principalRequests ? tooManyRequests : undefined
+  }
+}
+
+export class PrincipalUsage extends Context.Service<
+  PrincipalUsage,
+  {
+    /** Returns the one usage of the principal. Principals are as few as paired devices, so none is ever dropped. */
+    readonly of: (principal: Principal) => Usage
+  }
+>()("causeway/transport/connection/PrincipalUsage") {
+  static readonly layer: Layer.Layer<PrincipalUsage, never, GatewayConfig> = Layer.effect(
+    PrincipalUsage,
+    Effect.map(GatewayConfig, ({ limits }) => {
+      const usages = new Map<string, Usage>()
+      return PrincipalUsage.of({
+        of: ({ id }) => {
+          let usage = usages.get(id)
+          if (usage === undefined) usages.set(id, (usage = new Usage(limits)))
+          return usage
+        },
+      })
+    }),
+  )
+}

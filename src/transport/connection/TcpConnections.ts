@@ -1,0 +1,70 @@
+/**
+ * TcpConnections: bounds the TCP connections that have not authenticated, before any byte of HTTP is read. WebSockets
+ * and requests have limits of their own; a socket that sends nothing, or one letter a second, meets only this one.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Socket } from "node:net"
+import { networkOf } from "../../domain/Address.ts"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { isProxy, normalizeAddress, proxiesOf } from "./ClientAddress.ts"
+import { RefusalLog } from "./RefusalLog.ts"
+
+export class TcpConnections extends Context.Service<
+  TcpConnections,
+  {
+    /** Listener of a Node server's `connection` event. Closes a connection beyond the limits. */
+    readonly accept: (socket: Socket) => void
+    /** Stops counting a connection whose client has authenticated. */
+    readonly release: (socket: Socket) => void
+  }
+>()("causeway/transport/connection/TcpConnections") {
+  static readonly layer: Layer.Layer<TcpConnections, never, GatewayConfig | RefusalLog> = Layer.effect(
+    TcpConnections,
+    Effect.gen(function* () {
+      const config = yield* GatewayConfig
+      const refusals = yield* RefusalLog
+      const proxies = proxiesOf(config)
+      const { connections, tcpPerAddress } = config.limits
+      /** With the network that they count for; a proxy stands for many and counts for none. */
+      const counted = new Map<Socket, string | undefined>()
+      const perNetwork = new Map<string, number>()
+
+      const release = (socket: Socket): void => {
+        const network = counted.get(socket)
+        if (!counted.delete(socket)) return
+        socket.off("close", onClose)
+        if (network === undefined) return
+        const count = (perNetwork.get(network) ?? 0) - 1
+        if (count > 0) perNetwork.set(network, count)
+        else perNetwork.delete(network)
+      }
+
+      /** One function for all sockets: a closure for each would stay as long as an idle connection. */
+      function onClose(this: Socket): void {
+        release(this)
+      }
+
+      const accept = (socket: Socket): void => {
+        // Without an address the client is gone.
+        if (socket.remoteAddress === undefined) {
+          socket.destroy()
+          return
+        }
+        const address = normalizeAddress(socket.remoteAddress)
+        const network = isProxy(proxies, address) ? undefined : networkOf(address)
+        const count = network === undefined ? 0 : (perNetwork.get(network) ?? 0)
+        if (counted.size >= connections + tcpPerAddress || count >= tcpPerAddress) {
+          socket.destroy()
+          return refusals.note(address, "too many TCP connections that have not authenticated")
+        }
+        counted.set(socket, network)
+        if (network !== undefined) perNetwork.set(network, count + 1)
+        socket.on("close", onClose)
+      }
+
+      return TcpConnections.of({ accept, release })
+    }),
+  )
+}

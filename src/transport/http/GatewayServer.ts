@@ -1,0 +1,154 @@
+/**
+ * The gateway's one port: a Node HTTP server with the routes and wires of the app it is given, listening once all of
+ * them are in place. An embedding program adds its own routes and wires to the same app.
+ */
+import { createServer, type Server } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as HttpRouter from "effect/http/HttpRouter"
+import { SESSION_KEY_CHARS } from "../../domain/Bounds.ts"
+import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { StartupError } from "../../domain/StartupError.ts"
+import * as DefectReporter from "../../services/logs/DefectReporter.ts"
+import * as BasePath from "./BasePath.ts"
+import { CloseCodes } from "../connection/CloseCodes.ts"
+import * as HttpGuard from "./HttpGuard.ts"
+import { isLoopback } from "../connection/Origin.ts"
+import { FallbackRoute, isRouteNotFound } from "./FallbackRoute.ts"
+import { PrincipalUsage } from "../connection/PrincipalUsage.ts"
+import { RefusalLog } from "../connection/RefusalLog.ts"
+import { RouteTable } from "./RouteTable.ts"
+import { ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
+import { TcpConnections } from "../connection/TcpConnections.ts"
+import { Upgrades } from "./Upgrades.ts"
+import { WireRegistry } from "../connection/WireRegistry.ts"
+
+/** Where the gateway listens: the port that was taken, if the configuration left it open. */
+export class ListeningAddress extends Context.Service<
+  ListeningAddress,
+  { readonly host: string; readonly port: number; /** e.g. `127.0.0.1:18789` */ readonly authority: string }
+>()("causeway/transport/ListeningAddress") {}
+
+/** How long HTTP requests in progress may take when the gateway stops. */
+const CLOSE_TIMEOUT_MS = 1_000
+
+/** HTTP requests that take longer than this to arrive are cut. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/** Node looks now and then for requests that take too long; every 30 s if it is not told. */
+const timeouts = ({ limits: { handshakeTimeoutMs } }: GatewaySettings) => ({
+  headersTimeout: handshakeTimeoutMs,
+  // Node insists that it is no shorter.
+  requestTimeout: Math.max(REQUEST_TIMEOUT_MS, handshakeTimeoutMs),
+  connectionsCheckingInterval: Math.min(30_000, Math.max(100, handshakeTimeoutMs / 4)),
+})
+
+/** A session key in a path may be as long as any other; a character of it takes nine at most as `%E2%82%AC`. */
+const routing = { maxParamLength: SESSION_KEY_CHARS * 9 }
+
+const checkExposure = ({ auth, host }: GatewaySettings): Effect.Effect<void, StartupError> =>
+  auth === "token" || isLoopback(host)
+    ? Effect.void
+    : Effect.fail(
+        new StartupError({
+          problem: `without a token everybody on the network could use the gateway at ${host}`,
+          remedy: "set auth to token, or host to 127.0.0.1",
+        }),
+      )
+
+const toStartupError = (error: NodeJS.ErrnoException, host: string, port: number): StartupError => {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new StartupError({
+        problem: `port ${port} of ${host} is taken`,
+        remedy: "stop the program that has it, or give the gateway another port",
+      })
+    case "EACCES":
+      return new StartupError({
+        problem: `port ${port} may not be opened by this user`,
+        remedy: "give the gateway a port above 1023",
+      })
+    default:
+      return new StartupError({
+        problem: `cannot listen on ${host}: ${error.code ?? error.message}`,
+        remedy: "give the gateway an address of this machine",
+      })
+  }
+}
+
+const listen = (server: Server, host: string, port: number) =>
+  Effect.callback<number, StartupError>((resume) => {
+    const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(toStartupError(error, host, port)))
+    server.once("error", onError)
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off("error", onError)
+      const address = server.address()
+      resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : port))
+    })
+  })
+
+/** A Node server is closed when its last connection is, so idle ones go at once and slow requests after a while. */
+const close = (server: Server) =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeIdleConnections()
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: CLOSE_TIMEOUT_MS,
+      orElse: () => Effect.sync(() => server.closeAllConnections()),
+    }),
+  )
+
+const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
+  const config = yield* GatewayConfig
+  yield* checkExposure(config)
+  const sockets = yield* ConnectionSupervisor
+  const upgrades = yield* Upgrades
+  const tcp = yield* TcpConnections
+  const guard = yield* HttpGuard.make
+  const scope = yield* Effect.scope
+  const fallback = yield* FallbackRoute
+  const table = new RouteTable(routing)
+  const recording = Layer.effect(
+    HttpRouter.HttpRouter,
+    Effect.map(HttpRouter.HttpRouter, (router) => table.recording(router)),
+  )
+  const routed = HttpRouter.toHttpEffect(Layer.provide(app, recording))
+  const routes = yield* Effect.provideService(routed, HttpRouter.RouterConfig, routing)
+  const answers = Effect.catchIf(routes, isRouteNotFound, ({ reason: { request } }) =>
+    fallback.answer(request, table.methodsAt(request.url)),
+  )
+  const handle = yield* NodeHttpServer.makeHandler(guard(answers), { scope })
+  const server = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      createServer({
+        ...timeouts(config),
+        // Node gives every kind of upgrade to the `upgrade` listener; the others are plain requests to us.
+        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+      }),
+    ),
+    (server) => Effect.andThen(sockets.closeAll(CloseCodes.restart), close(server)),
+  )
+  server.on("connection", tcp.accept)
+  server.on("request", BasePath.onRequest(config.basePath, handle))
+  server.on("upgrade", BasePath.onUpgrade(config.basePath, upgrades.handle))
+  const port = yield* listen(server, config.host, config.port)
+  const authority = config.host.includes(":") ? `[${config.host}]:${port}` : `${config.host}:${port}`
+  yield* Effect.logInfo(`listening on ${authority}`)
+  return ListeningAddress.of({ host: config.host, port, authority })
+})
+
+/** `app`: the routes and wires, e.g. `Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, MyRoutes)`. */
+export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
+  Layer.effect(ListeningAddress, serve(app)).pipe(
+    Layer.provide(Upgrades.layer),
+    Layer.provide(FallbackRoute.layer),
+    Layer.provideMerge(ConnectionSupervisor.layer),
+    Layer.provide(PrincipalUsage.layer),
+    Layer.provide(TcpConnections.layer),
+    Layer.provide(RefusalLog.layer),
+    Layer.provide(WireRegistry.layer),
+    Layer.provide(DefectReporter.layer),
+  )

@@ -1,0 +1,52 @@
+/**
+ * HttpGuard: what every HTTP request meets around the routes. Pages of other sites are refused before them, and an error
+ * that overtakes the request's body closes the connection, so that a slow body holds no socket. Used by GatewayServer.ts.
+ */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { clientAddress, proxiesOf } from "../connection/ClientAddress.ts"
+import { foreign } from "./HttpAuth.ts"
+import { FOREIGN, isForeign, isNavigation, originPolicy } from "../connection/Origin.ts"
+import { RefusalLog } from "../connection/RefusalLog.ts"
+
+/** NodeHttpServer lets the client read the answer before it ends such a connection. */
+const closing = HttpServerResponse.setHeader("connection", "close")
+
+const withoutSlowBody = (
+  request: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse,
+): HttpServerResponse.HttpServerResponse =>
+  response.status >= 400 && !NodeHttpServerRequest.toIncomingMessage(request).complete && hasBody(request)
+    ? closing(response)
+    : response
+
+const hasBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
+
+/** Returns a function that puts the guard around the routes. */
+export const make = Effect.gen(function* () {
+  const config = yield* GatewayConfig
+  const refusals = yield* RefusalLog
+  const policy = originPolicy(config)
+  const proxies = proxiesOf(config)
+
+  const note = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): void =>
+    refusals.note(
+      clientAddress(proxies, Option.getOrUndefined(remoteAddress), headers),
+      FOREIGN,
+      headers["origin"] ?? headers["sec-fetch-site"],
+    )
+
+  return <E, R>(routes: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+      if (isForeign(policy, request.headers) && !isNavigation(request.method, request.headers)) {
+        note(request)
+        return Effect.succeed(foreign)
+      }
+      return Effect.map(routes, (response) => withoutSlowBody(request, response))
+    })
+})

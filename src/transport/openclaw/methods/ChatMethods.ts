@@ -1,0 +1,161 @@
+/**
+ * The chat methods: sending to a session, ending what runs there, adding a message without a run. Pure; what an agent
+ * says comes as events, and is worded in ChatEvents.ts.
+ */
+import * as Schema from "effect/Schema"
+import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { all, ask, flatMap, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { commands } from "./Catalogs.ts"
+import { expecting } from "./Guards.ts"
+import { modelChoices } from "./Models.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, flag, given, id, invalid, key, message, name, number, runMs, things } from "../wire/Params.ts"
+import { openRuns } from "./SessionQueries.ts"
+import { canonicalKey } from "./SessionKeys.ts"
+
+/** How a run that was sent before stands: a repeated send starts no second one. */
+const repeated = (runId: string): Inquiry<object> =>
+  ask(
+    "runs.wait",
+    { runId, timeoutMs: 0 },
+    ({ state }) => known({ runId, status: state === "queued" || state === "running" ? "in_flight" : "ok" }),
+    // It has ended so long ago that it is forgotten.
+    () => known({ runId, status: "ok" }),
+  )
+
+interface Sending {
+  readonly key?: string | null | undefined
+  readonly agentId?: string | null
+  readonly message?: string | null
+  readonly idempotencyKey?: string | null
+  readonly attachments?: ReadonlyArray<unknown> | null
+  readonly suppressCommandInterpretation?: boolean | null
+  readonly timeoutMs?: number | null
+  /** The transcript that the client shows. */
+  readonly sessionId?: string | null
+  readonly expectedLeafEntryId?: string | null
+}
+
+const sendTo = (sending: Sending): Inquiry<object> => {
+  const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
+  if (filled(message) === undefined) return invalid("message is required")
+  if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
+  const sessionKey = canonicalKey(sending.key, agentId)
+  const { expectedLeafEntryId, sessionId } = sending
+  const guards = { expectedSessionId: sessionId, ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }) }
+  return expecting(sessionKey, guards, (expected, orChanged) =>
+    ask(
+      "chat.send",
+      {
+        text: message!,
+        sessionKey,
+        ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
+        ...(suppressCommandInterpretation === true && { commands: false }),
+        ...(expected !== undefined && { expected }),
+      },
+      ({ duplicate, runId }): Inquiry<object> => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
+      orChanged,
+    ),
+  )
+}
+
+const Message = {
+  agentId: name,
+  message,
+  idempotencyKey: id,
+  attachments: things,
+  suppressCommandInterpretation: flag,
+  timeoutMs: number,
+}
+
+const ChatSend = Schema.Struct({ sessionKey: key, ...Message, sessionId: id, expectedLeafEntryId: id })
+
+const chatSend = dialectMethod(ChatSend, ({ sessionKey: key, ...sending }) =>
+  filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
+)
+
+const sessionSend = dialectMethod(Schema.Struct({ key, ...Message }), (sending) =>
+  filled(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
+)
+
+/** What was ended: one run, or all that run and wait in a session. */
+const endRuns = (key: string, runId: string | undefined): Inquiry<ReadonlyArray<string>> =>
+  ask("chat.abort", { sessionKey: key, ...given({ runId }) }, ({ aborted }) => known(aborted))
+
+const chatAbort = dialectMethod(Schema.Struct({ sessionKey: key, agentId: name, runId: id }), (params) =>
+  map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
+    ok: true,
+    aborted: runIds.length > 0,
+    runIds,
+  })),
+)
+
+/** What runs in a session, and nothing that waits there. */
+const endRunning = (sessionKey: string): Inquiry<ReadonlyArray<string>> =>
+  flatMap(openRuns(sessionKey), (runs) => {
+    const running = runs.find(({ state }) => state === "running")
+    return running === undefined ? known([]) : endRuns(sessionKey, running.runId)
+  })
+
+const Abort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
+
+const sessionAbort = dialectMethod(Abort, ({ agentId, clearQueued, key, runId }) => {
+  const run = filled(runId)
+  if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
+  const ended =
+    filled(key) === undefined
+      ? ask(
+          "runs.wait",
+          { runId: run!, timeoutMs: 0 },
+          ({ sessionKey }) => endRuns(sessionKey, run),
+          () => known<ReadonlyArray<string>>([]),
+        )
+      : clearQueued === false && run === undefined
+        ? endRunning(canonicalKey(key, agentId))
+        : endRuns(canonicalKey(key, agentId), run)
+  return map(ended, (runIds) => ({
+    ok: true,
+    abortedRunId: runIds[0] ?? null,
+    status: runIds.length > 0 ? "aborted" : "no-active-run",
+  }))
+})
+
+const inject = dialectMethod(
+  Schema.Struct({ sessionKey: key, agentId: name, message, label: name }),
+  ({ agentId, label, message, sessionKey }) => {
+    if (filled(message) === undefined) return invalid("message is required")
+    const heading = filled(label) === undefined ? "" : `[${label}]\n\n`
+    return ask(
+      "chat.inject",
+      { sessionKey: canonicalKey(sessionKey, agentId), text: `${heading}${message}`, role: "assistant" },
+      ({ id }) => known({ ok: true, messageId: String(id) }),
+    )
+  },
+)
+
+const metadata = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), () =>
+  map(all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
+)
+
+/** A word to an agent's main session, now: an agent that is to hear it later has nothing here that would wake it. */
+const wake = dialectMethod(
+  Schema.Struct({ text: message, mode: name, sessionKey: key, agentId: name }),
+  ({ agentId, mode, sessionKey, text }) => {
+    if (filled(text) === undefined) return invalid("text is required")
+    if (!["now", "next-heartbeat"].includes(filled(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
+    const key = canonicalKey(sessionKey, agentId)
+    return mode === "next-heartbeat"
+      ? ask("chat.inject", { sessionKey: key, text: text!, role: "system" }, () => known({ ok: true }))
+      : ask("chat.send", { sessionKey: key, text: text! }, () => known({ ok: true }))
+  },
+)
+
+export const chatMethods: ReadonlyArray<Row> = [
+  ["chat.send", "operator.write", chatSend],
+  ["chat.abort", "operator.write", chatAbort],
+  ["chat.inject", "operator.admin", inject],
+  ["chat.metadata", "operator.read", metadata],
+  ["sessions.send", "operator.write", sessionSend],
+  ["sessions.abort", "operator.write", sessionAbort],
+  ["wake", "operator.write", wake],
+]

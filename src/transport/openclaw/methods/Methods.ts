@@ -1,0 +1,53 @@
+/**
+ * Methods: everything that can be called in this dialect, with the scope that it takes, and what is told of it in
+ * hello-ok. What is not here is answered `unknown method`, and clients do without.
+ */
+import type { Method } from "../../dialect/DialectMethod.ts"
+import { agentRunMethods } from "./AgentRuns.ts"
+import { agentMethods } from "./Agents.ts"
+import { catalogMethods, unadvertisedMethods } from "./Catalogs.ts"
+import { chatHistoryMethods } from "./ChatHistory.ts"
+import { chatMethods } from "./ChatMethods.ts"
+import { configMethods } from "./Config.ts"
+import { deviceMethods } from "./Devices.ts"
+import { healthMethods } from "./Health.ts"
+import { logMethods } from "./Logs.ts"
+import { type Row, tableOf } from "./MethodTable.ts"
+import { modelMethods } from "./Models.ts"
+import { nodeMethods } from "./Nodes.ts"
+import { presenceMethods } from "./Presence.ts"
+import { sessionChangeMethods } from "./SessionChanges.ts"
+import { sessionListMethods } from "./SessionLists.ts"
+import { subscriptionMethods } from "./SubscriptionMethods.ts"
+import { usageMethods } from "./Usage.ts"
+
+const rows: ReadonlyArray<Row> = [
+  ...healthMethods,
+  ...presenceMethods,
+  ...agentMethods,
+  ...agentRunMethods,
+  ...chatHistoryMethods,
+  ...chatMethods,
+  ...sessionListMethods,
+  ...sessionChangeMethods,
+  ...subscriptionMethods,
+  ...modelMethods,
+  ...configMethods,
+  ...logMethods,
+  ...catalogMethods,
+  ...deviceMethods,
+  ...nodeMethods,
+  ...usageMethods,
+]
+
+export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadvertisedMethods])
+
+/** `features.methods` of hello-ok. */
+export const methodNames: ReadonlyArray<string> = rows.map(([name]) => name)
+
+/** `features.capabilities`: clients ask for models and metadata as they are published here, of a session. */
+export const capabilities: ReadonlyArray<string> = [
+  "published-model-catalog",
+  "session-scoped-model-catalog",
+  "session-scoped-chat-metadata",
+]

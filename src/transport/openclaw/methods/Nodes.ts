@@ -1,0 +1,81 @@
+/**
+ * Nodes: devices that lend what they can do, as lists of them show who is there. What a node offers has no place in the
+ * contract yet, so that each is told without commands. Pure.
+ */
+import * as Schema from "effect/Schema"
+import type { PresenceEntry } from "../../../domain/Connection.ts"
+import type { Device } from "../../../domain/Device.ts"
+import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { all, ask, failed, flatMap, type Inquiry, known, map, orNothing } from "../../dialect/Query.ts"
+import type { Row } from "./MethodTable.ts"
+import { filled, given, id, invalid, Nothing } from "../wire/Params.ts"
+import { now } from "./SessionQueries.ts"
+
+const offer = { caps: [], commands: [] }
+
+/** Somebody who has no key is known by what it says of itself. */
+const nodeIdOf = ({ connectionId, deviceId, instanceId }: PresenceEntry): string =>
+  deviceId ?? instanceId ?? connectionId
+
+const here = (node: PresenceEntry) => {
+  const { client, connectedAt, deviceFamily, deviceId, mode, modelIdentifier, platform, version } = node
+  const connectedAtMs = Math.floor(connectedAt)
+  return {
+    nodeId: nodeIdOf(node),
+    ...given({ displayName: client || undefined, platform, version, deviceFamily, modelIdentifier, clientMode: mode }),
+    ...offer,
+    approvalState: "approved",
+    connectedAtMs,
+    lastConnectedAtMs: connectedAtMs,
+    lastSeenAtMs: connectedAtMs,
+    lastSeenReason: "connect",
+    paired: deviceId !== undefined,
+    connected: true,
+  }
+}
+
+const away = ({ clientId, clientMode, deviceFamily, deviceId, displayName, grants, pairedAt, platform }: Device) => {
+  const lastAt = grants.find(({ role }) => role === "node")?.lastUsedAt
+  return {
+    nodeId: deviceId,
+    ...given({ displayName, platform, deviceFamily, clientId, clientMode }),
+    ...offer,
+    approvalState: "approved",
+    ...given({ lastConnectedAtMs: lastAt, lastSeenAtMs: lastAt }),
+    approvedAtMs: Math.floor(pairedAt),
+    paired: true,
+    connected: false,
+  }
+}
+
+const isNode = ({ grants }: Device): boolean => grants.some(({ role }) => role === "node")
+
+/** Who may pair devices is told of those too that are away. */
+const nodes = (): Inquiry<ReadonlyArray<ReturnType<typeof here> | ReturnType<typeof away>>> => {
+  const presence = ask("presence.list", {}, ({ presence }) => known(presence))
+  const devices: Inquiry<ReadonlyArray<Device>> = ask("devices.list", {}, ({ devices }) => known(devices))
+  return map(all({ presence, devices: orNothing(devices, []) }), ({ devices, presence }) => {
+    const connected = presence.filter(({ role }) => role === "node").map(here)
+    const ids = new Set(connected.map(({ nodeId }) => nodeId))
+    return [...connected, ...devices.filter((device) => isNode(device) && !ids.has(device.deviceId)).map(away)]
+  })
+}
+
+const list = dialectMethod(Nothing, () => all({ ts: now(), nodes: nodes() }))
+
+const describe = dialectMethod(Schema.Struct({ nodeId: id }), ({ nodeId }) => {
+  if (filled(nodeId) === undefined) return invalid("nodeId is required")
+  return flatMap(all({ ts: now(), nodes: nodes() }), ({ nodes, ts }): Inquiry<object> => {
+    const found = nodes.find((node) => node.nodeId === nodeId)
+    return found === undefined
+      ? failed({ _tag: "Domain", error: { _tag: "NodeNotFound", message: "unknown nodeId" } })
+      : known({ ts, ...found })
+  })
+})
+
+export const nodeMethods: ReadonlyArray<Row> = [
+  ["node.list", "operator.read", list],
+  ["node.describe", "operator.read", describe],
+  // What a node offers would wait here to be approved; the node itself is a device.
+  ["node.pair.list", "operator.pairing", dialectMethod(Nothing, () => known({ pending: [], paired: [] }))],
+]

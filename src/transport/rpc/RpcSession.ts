@@ -1,0 +1,265 @@
+/**
+ * One connection's conversation on the native wire: what its frames mean to the RPC server, and what they may not mean.
+ * What RpcServer would answer by ending the connection, or not at all, is answered here. It knows no method but
+ * `authenticate`, and how events are followed.
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type {
+  AckEncoded,
+  FromClientEncoded,
+  FromServerEncoded,
+  InterruptEncoded,
+  RequestEncoded,
+} from "effect/rpc/RpcMessage"
+import { SECRET_CHARS } from "../../domain/Bounds.ts"
+import type { EventFilter, Position } from "../../domain/Event.ts"
+import type { Limits } from "../../domain/Limits.ts"
+import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
+import { CloseCodes } from "../connection/CloseCodes.ts"
+import type { Fanout } from "../fanout/Fanout.ts"
+import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
+import * as RpcFrames from "./RpcFrames.ts"
+import { RpcSubscription } from "./RpcSubscription.ts"
+import type { FrameHandler, Peer } from "../connection/WireRegistry.ts"
+
+/** Characters of a chunk from which on it is sent in parts, each when there is room. */
+const CHUNK_CHARS = 262_144
+
+/** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
+const BUSY_RETRY_MS = 100
+
+/** Requests in smaller frames are not counted in bytes: their number is bounded. */
+const LARGE_CHARS = 4_096
+
+type Id = string | number
+
+/** What all conversations share. */
+export interface RpcSessionHost {
+  readonly limits: Limits
+  readonly run: (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
+  readonly onClose: (clientId: number) => Effect.Effect<void>
+}
+
+export class RpcSession implements FrameHandler {
+  readonly #peer: Peer
+  readonly #host: RpcSessionHost
+  /** Requests without an answer; of streams, the newest position sent, or who knows it. */
+  readonly #calls = new Map<Id, number | RpcSubscription | undefined>()
+
+  /** Of requests in large frames, which count to the principal's share. */
+  #sizes: Map<Id, number> | undefined = undefined
+
+  constructor(peer: Peer, host: RpcSessionHost) {
+    this.#peer = peer
+    this.#host = host
+  }
+
+  onClose(): Effect.Effect<void> {
+    const { usage } = this.#peer
+    if (usage !== undefined) {
+      usage.calls -= this.#calls.size
+      for (const call of this.#calls.values()) if (call instanceof RpcSubscription) usage.subscriptions--
+      if (this.#sizes !== undefined) for (const size of this.#sizes.values()) usage.bytes -= size
+    }
+    this.#calls.clear()
+    this.#sizes = undefined
+    return this.#host.onClose(this.#peer.clientId)
+  }
+
+  callsInFlight(): number {
+    return this.#calls.size
+  }
+
+  sentSeq(): number | undefined {
+    let least: number | undefined
+    for (const streamed of this.#calls.values()) {
+      const seq = streamed instanceof RpcSubscription ? streamed.sentSeq() : streamed
+      if (seq !== undefined && (least === undefined || seq < least)) least = seq
+    }
+    return least
+  }
+
+  /** Read one after the other: what a frame becomes is larger than the frame. */
+  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
+    const { frameDepth } = this.#host.limits
+    let inbound = RpcFrames.readFrame(frames[0]!, frameDepth)
+    if (frames.length === 1 && inbound.length === 1) return this.#handle(inbound[0]!, frames[0]!.length)
+    let frame = 1
+    let next = 0
+    return Effect.whileLoop({
+      while: () => {
+        while (next === inbound.length && frame < frames.length) {
+          inbound = RpcFrames.readFrame(frames[frame++]!, frameDepth)
+          next = 0
+        }
+        return next < inbound.length
+      },
+      body: () => this.#handle(inbound[next++]!, Math.ceil(frames[frame - 1]!.length / inbound.length)),
+      step: () => {},
+    })
+  }
+
+  #handle(message: RpcFrames.Inbound, size: number): Effect.Effect<void> {
+    const retryAfterMs = this.#peer.takeToken()
+    switch (message._tag) {
+      case "Request": {
+        if (retryAfterMs > 0) {
+          this.#refuse(message.id, new RateLimited({ limit: "messages-per-second", retryAfterMs }))
+          return Effect.void
+        }
+        if (this.#peer.principal === undefined) return this.#authenticate(message)
+        const backlog = this.#peer.awaitDrain()
+        if (backlog === undefined) return this.#call(message, size)
+        return this.#afterBacklog(backlog, message, size)
+      }
+      case "Ping":
+        this.#peer.sendUrgent(RpcFrames.pong)
+        return Effect.void
+      case "Problem":
+        this.#peer.send(RpcFrames.complaint(message))
+        if (retryAfterMs > 0) this.#peer.close(CloseCodes.policy, "too many messages")
+        else if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
+        return Effect.void
+      case "Eof":
+        this.#peer.close(CloseCodes.normal)
+        return Effect.void
+      case "Ack": {
+        const streamed = this.#calls.get(message.requestId)
+        if (!(streamed instanceof RpcSubscription)) return this.#pass(message)
+        streamed.acknowledged()
+        return Effect.void
+      }
+      case "Interrupt":
+        return this.#pass(message)
+    }
+  }
+
+  /** What waits counts to the principal's share, as it does in flight. */
+  #afterBacklog(backlog: Effect.Effect<void>, request: RequestEncoded, size: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { usage } = this.#peer
+      if (usage !== undefined) usage.bytes += size
+      const free = Effect.sync(() => {
+        if (usage !== undefined) usage.bytes -= size
+      })
+      return Effect.andThen(
+        Effect.ensuring(backlog, free),
+        Effect.suspend(() => this.#call(request, size)),
+      )
+    })
+  }
+
+  /** What concerns a call in flight. */
+  #pass(message: AckEncoded | InterruptEncoded): Effect.Effect<void> {
+    return this.#calls.has(message.requestId) ? this.#host.run(this.#peer.clientId, message) : Effect.void
+  }
+
+  #call(request: RequestEncoded, size: number): Effect.Effect<void> {
+    const { id } = request
+    if (this.#calls.has(id)) {
+      // An answer with this id would be taken for the answer to the request that has it.
+      this.#peer.send(
+        RpcFrames.complaint({ _tag: "Problem", requestId: undefined, problem: `request ${id} is in flight` }),
+      )
+      return Effect.void
+    }
+    if (this.#calls.size >= this.#host.limits.callsInFlight) {
+      this.#refuse(id, new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
+      return Effect.void
+    }
+    const { usage } = this.#peer
+    const refusal = usage?.callRefusal(size) ?? (request.tag === SUBSCRIBE ? usage?.subscriptionRefusal() : undefined)
+    if (refusal !== undefined) {
+      this.#refuse(id, refusal)
+      return Effect.void
+    }
+    this.#calls.set(id, undefined)
+    if (usage !== undefined) {
+      usage.calls++
+      if (size > LARGE_CHARS) {
+        usage.bytes += size
+        ;(this.#sizes ??= new Map()).set(id, size)
+      }
+    }
+    return this.#host.run(this.#peer.clientId, request)
+  }
+
+  /** Until the client is known, the wire itself answers. */
+  #authenticate(request: RequestEncoded): Effect.Effect<void> {
+    const { id, payload, tag } = request
+    if (tag !== "authenticate") {
+      this.#refuse(id, new Unauthenticated({ reason: "missing" }))
+      return Effect.void
+    }
+    const token = typeof payload === "object" && payload !== null && "token" in payload ? payload.token : undefined
+    if (typeof token === "string" && token.length > SECRET_CHARS) {
+      this.#peer.send(RpcFrames.failure(id, `a token has ${SECRET_CHARS} characters at most`))
+      return Effect.void
+    }
+    return Effect.match(this.#peer.authenticate(typeof token === "string" ? Redacted.make(token) : undefined), {
+      onSuccess: (principal) => this.#peer.send(RpcFrames.success(id, { connectionId: this.#peer.id, principal })),
+      onFailure: (error) => {
+        this.#refuse(id, error)
+        this.#peer.close(CloseCodes.unauthenticated, error.reason)
+      },
+    })
+  }
+
+  /** Carries out `events.subscribe`, a call in flight, until it is interrupted. */
+  follow(id: Id, fanout: Fanout, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
+    return Effect.suspend(() => {
+      const { usage } = this.#peer
+      if (usage !== undefined && this.#calls.has(id)) usage.subscriptions++
+      const subscription = new RpcSubscription(this.#peer, fanout, JSON.stringify(id), filter, from)
+      this.#calls.set(id, subscription)
+      return subscription.life
+    })
+  }
+
+  #refuse(id: Id, error: RateLimited | Unauthenticated): void {
+    this.#peer.send(RpcFrames.refusal(id, error))
+  }
+
+  /** What the server says to this client. */
+  send(response: FromServerEncoded): Effect.Effect<void> {
+    if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
+    const text = JSON.stringify(RpcFrames.withoutDefects(response))
+    if (response._tag !== "Exit") {
+      this.#peer.send(text)
+      return Effect.void
+    }
+    this.#end(response.requestId)
+    const refusal = this.#peer.usage?.answerRefusal(text.length)
+    this.#peer.send(refusal === undefined ? text : RpcFrames.refusal(response.requestId, refusal))
+    return Effect.void
+  }
+
+  #end(id: Id): void {
+    const { usage } = this.#peer
+    const call = this.#calls.get(id)
+    if (!this.#calls.delete(id) || usage === undefined) return
+    usage.calls--
+    if (call instanceof RpcSubscription) usage.subscriptions--
+    const size = this.#sizes?.get(id)
+    if (size === undefined) return
+    usage.bytes -= size
+    this.#sizes?.delete(id)
+  }
+
+  #sendChunk(requestId: Id, values: ReadonlyArray<unknown>): Effect.Effect<void> {
+    const text = JSON.stringify({ _tag: "Chunk", requestId, values })
+    if (text.length > CHUNK_CHARS && values.length > 1) {
+      const half = values.length >> 1
+      return Effect.andThen(
+        this.#sendChunk(requestId, values.slice(0, half)),
+        Effect.suspend(() => this.#sendChunk(requestId, values.slice(half))),
+      )
+    }
+    return Effect.map(this.#peer.awaitWritable(), () => {
+      if (!this.#calls.has(requestId)) return
+      this.#peer.send(text, RpcFrames.seqOf(values[0]))
+      this.#calls.set(requestId, RpcFrames.seqOf(values.at(-1)))
+    })
+  }
+}

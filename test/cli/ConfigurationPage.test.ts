@@ -1,7 +1,0 @@
-import { expect, it } from "@effect/vitest"
-import { configurationPage } from "../../src/cli/ConfigurationPage.ts"
-
-/** After a change of the options: `npm test -- test/cli/ConfigurationPage.test.ts -u`. */
-it("docs/configuration.md is the page that the options make", async () => {
-  await expect(configurationPage()).toMatchFileSnapshot("../../docs/configuration.md")
-})

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { join } from "node:path"
+import { ownFolder } from "../../../src/cli/process/CompileCache.ts"
+import { run, temporaryFolder } from "../../support/GatewayProcess.ts"
+
+const user = process.geteuid?.()
+
+/** A cache home of this user alone. */
+const home = Effect.map(temporaryFolder, (folder) => Fs.realpathSync(folder))
+
+const inHome = (folder: string, by = user) => ownFolder({ XDG_CACHE_HOME: folder }, by)
+
+describe("the folder of the compile cache", () => {
+  it.effect("is made for its user alone, below XDG_CACHE_HOME", () =>
+    Effect.gen(function* () {
+      const folder = yield* home
+      const umask = process.umask(0)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.umask(umask)))
+      expect(inHome(join(folder, "cache"))).toBe(join(folder, "cache", "causeway"))
+      expect(Fs.statSync(join(folder, "cache")).mode & 0o777).toBe(0o700)
+      expect(Fs.statSync(join(folder, "cache", "causeway")).mode & 0o777).toBe(0o700)
+      expect(inHome(join(folder, "cache"))).toBe(join(folder, "cache", "causeway"))
+    }),
+  )
+
+  it.effect("is not used where others may read or write it, or it is a link", () =>
+    Effect.gen(function* () {
+      const folder = yield* home
+      Fs.mkdirSync(join(folder, "causeway"))
+      Fs.chmodSync(join(folder, "causeway"), 0o770)
+      expect(inHome(folder)).toBeUndefined()
+      Fs.rmdirSync(join(folder, "causeway"))
+      Fs.mkdirSync(join(folder, "elsewhere"), { mode: 0o700 })
+      Fs.symlinkSync("elsewhere", join(folder, "causeway"))
+      expect(inHome(folder)).toBeUndefined()
+    }),
+  )
+
+  it.effect("is not used where it belongs to another user", () =>
+    Effect.gen(function* () {
+      const folder = yield* home
+      expect(inHome(folder)).toBeDefined()
+      expect(inHome(folder, (user ?? 0) + 1)).toBeUndefined()
+    }),
+  )
+
+  it.effect("is not used where others may replace it, or one above it", () =>
+    Effect.gen(function* () {
+      const folder = yield* home
+      const shared = join(folder, "shared")
+      Fs.mkdirSync(join(shared, "cache"), { recursive: true })
+      expect(inHome(join(shared, "cache"))).toBeDefined()
+      Fs.chmodSync(shared, 0o777)
+      expect(inHome(join(shared, "cache"))).toBeUndefined()
+      // As /tmp: others may write, and not touch what is mine.
+      Fs.chmodSync(shared, 0o1777)
+      expect(inHome(join(shared, "cache"))).toBeDefined()
+    }),
+  )
+
+  it.effect("is not made where the home folder does not exist", () =>
+    Effect.sync(() => {
+      expect(inHome("/nowhere/cache")).toBeUndefined()
+      expect(Fs.existsSync("/nowhere")).toBe(false)
+    }),
+  )
+
+  it.live("is the only one that a command makes: nothing is in the shared temporary folder", () =>
+    Effect.gen(function* () {
+      const folder = yield* home
+      const temporary = join(folder, "tmp")
+      const cache = join(folder, "cache")
+      Fs.mkdirSync(temporary)
+      expect(yield* run(["--version"], { env: { TMPDIR: temporary, XDG_CACHE_HOME: cache } })).toMatchObject({
+        code: 0,
+      })
+      expect(Fs.readdirSync(temporary)).toEqual([])
+      expect(Fs.readdirSync(join(cache, "causeway"))).toHaveLength(1)
+    }),
+  )
+})

@@ -1,0 +1,151 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
+import { Agents } from "../../../src/services/agents/Agents.ts"
+import { Bindings } from "../../../src/services/agents/Bindings.ts"
+import * as Database from "../../../src/services/storage/Database.ts"
+import { Events } from "../../../src/services/events/Events.ts"
+import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+
+const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
+const registry = Layer.mergeAll(Agents.layer, Bindings.layer)
+const layer = registry.pipe(Layer.provideMerge(storage))
+
+const ids = Effect.map(Agents, (agents) => agents.all().map(({ id }) => id))
+
+/** What was told while the effect ran, by tag. */
+const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const subscription = yield* (yield* Events).liveFeed
+    yield* effect
+    const size = yield* PubSub.remaining(subscription)
+    const positioned = yield* PubSub.takeUpTo(subscription, size)
+    return positioned.map(({ event }) => event)
+  }).pipe(Effect.scoped)
+
+describe("the registry of agents", () => {
+  it.effect("has main from the first start", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      expect(yield* ids).toEqual(["main"])
+      expect(yield* agents.get("main")).toMatchObject({ id: "main", dmScope: "per-peer", personality: "" })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("makes main once: a second start finds it as it was left", () =>
+    Effect.gen(function* () {
+      yield* Effect.flatMap(Agents, (agents) => agents.update("main", { name: "Mona" })).pipe(
+        Effect.provide(Agents.layer),
+      )
+      const again = yield* Effect.flatMap(Agents, (agents) => agents.get("main")).pipe(
+        Effect.provide(Layer.fresh(Agents.layer)),
+      )
+      expect(again.name).toBe("Mona")
+    }).pipe(Effect.provide(storage)),
+  )
+
+  it.effect("lists main first, then in the order of creation, also after a restart", () =>
+    Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        const agents = yield* Agents
+        yield* agents.create({ name: "Zoe" })
+        yield* agents.create({ name: "Ada" })
+        yield* agents.update("zoe", { name: "Zoé" })
+        expect(yield* ids).toEqual(["main", "zoe", "ada"])
+      }).pipe(Effect.provide(Agents.layer))
+      expect(yield* ids.pipe(Effect.provide(Layer.fresh(Agents.layer)))).toEqual(["main", "zoe", "ada"])
+    }).pipe(Effect.provide(storage)),
+  )
+
+  it.effect("makes an id from the name where none is given, and takes no id twice", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      expect((yield* agents.create({ name: "Luna Lovegood!" })).id).toBe("luna-lovegood")
+      const error = yield* Effect.flip(agents.create({ id: "luna-lovegood", name: "Another" }))
+      expect(error).toMatchObject({ _tag: "AgentExists", agentId: "luna-lovegood" })
+      expect((yield* agents.get("luna-lovegood")).name).toBe("Luna Lovegood!")
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("answers a change only when lists show it, and tells it once", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const events = yield* told(
+        Effect.gen(function* () {
+          const luna = yield* agents.create({ name: "Luna", model: "a" })
+          expect(agents.all()).toContainEqual(luna)
+          const changed = yield* agents.update("luna", { model: "b" })
+          expect(agents.all()).toContainEqual(changed)
+          yield* agents.update("luna", { model: "b" })
+        }),
+      )
+      expect(events.map((event) => event._tag === "AgentChanged" && event.agent.model)).toEqual(["a", "b"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("changes what is named and leaves the rest", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const before = yield* agents.create({ name: "Luna", personality: "calm", dmScope: "main" })
+      const after = yield* agents.update("luna", { personality: "wild" })
+      expect(after).toEqual({ ...before, personality: "wild" })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("takes an agent's bindings away with it, and tells the bindings before the agent's end", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const bindings = yield* Bindings
+      yield* agents.create({ name: "Luna" })
+      const removed = [
+        yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "telegram" }),
+        yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "slack" }),
+      ]
+      const kept = yield* bindings.set({ agentId: "main" })
+      const events = yield* told(Effect.map(agents.remove("luna"), (count) => expect(count).toBe(2)))
+      expect(events).toEqual([
+        { _tag: "BindingsChanged", set: [], removed },
+        { _tag: "AgentRemoved", agentId: "luna" },
+      ])
+      expect(bindings.all()).toEqual([kept])
+      expect(yield* ids).toEqual(["main"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("keeps main, and says so of what it does not know", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      expect(yield* Effect.flip(agents.remove("main"))).toMatchObject({ _tag: "AgentProtected" })
+      expect(yield* Effect.flip(agents.remove("nobody"))).toMatchObject({ _tag: "AgentNotFound", agentId: "nobody" })
+      expect(yield* Effect.flip(agents.update("nobody", {}))).toMatchObject({ _tag: "AgentNotFound" })
+      expect(yield* Effect.flip(agents.get("nobody"))).toMatchObject({ _tag: "AgentNotFound" })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("gives an id to one of two who ask for it at once", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const make = Effect.result(agents.create({ name: "Luna" }))
+      const results = yield* Effect.all([make, make], { concurrency: 2 })
+      expect(results.map(({ _tag }) => _tag).toSorted()).toEqual(["Failure", "Success"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("changes nothing where the disk refuses the change", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const { db } = yield* Sqlite
+      db.exec("PRAGMA query_only = ON")
+      const events = yield* told(
+        Effect.map(Effect.flip(agents.create({ name: "Luna" })), (error) =>
+          expect(error._tag).toBe("StorageUnavailable"),
+        ),
+      )
+      db.exec("PRAGMA query_only = OFF")
+      expect(events).toEqual([])
+      expect(yield* ids).toEqual(["main"])
+    }).pipe(Effect.provide(layer)),
+  )
+})

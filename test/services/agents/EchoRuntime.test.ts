@@ -1,0 +1,107 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import type { RuntimeEvent } from "../../../src/domain/Run.ts"
+import type { Turn } from "../../../src/services/agents/AgentRuntime.ts"
+import { echo, parse, words } from "../../../src/services/agents/EchoRuntime.ts"
+import { principal } from "../../support/Conversations.ts"
+
+const turn = (text: string): Turn => ({
+  agent: {
+    id: "main",
+    name: "Main",
+    personality: "",
+    model: "",
+    runtime: "",
+    dmScope: "per-peer",
+    createdAt: 0,
+    updatedAt: 0,
+  },
+  sessionKey: "s",
+  runId: "r",
+  attempt: 1,
+  principal,
+  model: "",
+  history: [],
+  text,
+})
+
+const textOf = (events: ReadonlyArray<RuntimeEvent>, tag: "Text" | "Thinking" = "Text") =>
+  events.flatMap((event) => (event._tag === tag ? [event.text] : [])).join("")
+
+describe("the echo", () => {
+  it.effect("says what it was told, word by word, and counts tokens", () =>
+    Effect.gen(function* () {
+      const events = yield* Stream.runCollect(echo.run(turn("one two")))
+      expect(events).toEqual([
+        { _tag: "Text", text: "echo:" },
+        { _tag: "Text", text: " one" },
+        { _tag: "Text", text: " two" },
+        { _tag: "Usage", usage: { inputTokens: 2, outputTokens: 3, contextTokens: 5 } },
+      ])
+    }),
+  )
+
+  it.effect("thinks, calls a tool and speaks, whatever the order of the prefixes", () =>
+    Effect.gen(function* () {
+      for (const prefix of ["/tool /think ", "/think /tool "]) {
+        const events = yield* Stream.runCollect(echo.run(turn(`${prefix}hi`)))
+        expect(textOf(events, "Thinking")).toBe("thinking about: hi")
+        expect(textOf(events)).toBe("echo: hi")
+        expect(events.filter(({ _tag }) => _tag.startsWith("Tool"))).toEqual([
+          { _tag: "ToolStarted", callId: "call-1", name: "echo", input: '{"text":"hi"}' },
+          { _tag: "ToolUpdated", callId: "call-1", text: "listening" },
+          { _tag: "ToolEnded", callId: "call-1", output: "hi", isError: false },
+        ])
+      }
+    }),
+  )
+
+  it.effect("fails when asked to, after it has spoken", () =>
+    Effect.gen(function* () {
+      const said: Array<RuntimeEvent> = []
+      const failed = yield* Effect.flip(
+        Stream.runForEach(echo.run(turn("/fail x")), (e) => Effect.sync(() => said.push(e))),
+      )
+      expect(failed._tag).toBe("RuntimeFailed")
+      expect(textOf(said)).toBe("echo: x")
+    }),
+  )
+
+  it.effect("spreads a slow reply over its time", () =>
+    Effect.gen(function* () {
+      const said: Array<RuntimeEvent> = []
+      const listening = yield* Effect.forkChild(
+        Stream.runForEach(echo.run(turn("/slow 300 a b")), (event) => Effect.sync(() => said.push(event))),
+      )
+      for (const soFar of ["echo:", "echo: a", "echo: a b"]) {
+        yield* TestClock.adjust(100)
+        expect(textOf(said)).toBe(soFar)
+      }
+      yield* Fiber.join(listening)
+    }),
+  )
+
+  it.each([
+    ["/slow 20 /think /slow 30 x", { think: true, slowMs: 30, text: "x" }],
+    ["/tool", { tool: true, text: "" }],
+    ["/toolbox", { text: "/toolbox" }],
+    ["/slow x", { text: "/slow x" }],
+    ["say /tool ", { text: "say /tool " }],
+  ])("reads %j", (message, expected) => {
+    expect(parse(message)).toEqual({ tool: false, think: false, fail: false, slowMs: 0, ...expected })
+  })
+
+  it.prop(
+    "cuts a text without losing any of it",
+    [Schema.Array(Schema.Literals(["a", " ", "\n", "bc", "  "]))],
+    ([parts]) => {
+      const text = parts.join("")
+      expect(words(text).join("")).toBe(text)
+      expect(words(text).every((word) => word !== "")).toBe(true)
+    },
+  )
+})

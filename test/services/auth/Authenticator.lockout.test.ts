@@ -1,0 +1,176 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
+import { Authenticator } from "../../../src/services/auth/Authenticator.ts"
+import { Pairings } from "../../../src/services/auth/Pairings.ts"
+import { admit, away, here, layer, layerOf, phone, refusal, secret } from "../../support/Trust.ts"
+
+/** 256 bits, as the gateway makes them. */
+const STRONG = "k3Jx0pYQm1Z8sVwR5tUaLbCdEfGhIjKlMnOpQrStUvW"
+
+const wrong = secret("wrong")
+const password = secret("the-password")
+
+const gateway = (options: GatewayOptions = {}) =>
+  layer({ ...options, limits: { authFailures: 2, authFailureDelayMs: 0, ...options.limits } })
+
+const strongGateway = gateway({ token: STRONG })
+
+const bearer = (token: string, address = away.remoteAddress) =>
+  Effect.flatMap(Authenticator, (authenticator) => authenticator.authenticate(secret(token), address))
+
+const lockedOut = { _tag: "Unauthenticated", reason: "locked-out" }
+
+/** Fails as often as it takes to be locked out. */
+const twice = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.andThen(refusal(effect), refusal(effect))
+
+/** A device that is paired on this machine, with its token. */
+const pairedBy = (token: string) =>
+  Effect.map(
+    admit({ token: secret(token), device: phone, scopes: ["operator.read"] }, here),
+    ({ issued }) => issued!.token,
+  )
+
+describe("The lockout", () => {
+  it.effect("A right token of 256 bits is let in from a network that is locked out, on every wire.", () =>
+    Effect.gen(function* () {
+      yield* twice(bearer("wrong"))
+      yield* twice(admit({ password: wrong }, away))
+      expect(yield* refusal(bearer("wrong"))).toMatchObject(lockedOut)
+      expect((yield* bearer(STRONG)).kind).toBe("token")
+      expect((yield* admit({ token: secret(STRONG) }, away)).principal.kind).toBe("token")
+      expect((yield* admit({ password: secret(STRONG) }, away)).principal.kind).toBe("token")
+    }).pipe(Effect.provide(strongGateway)),
+  )
+
+  it.effect("A token of 32 characters cannot be guessed; one of 31 is locked out.", () =>
+    Effect.gen(function* () {
+      for (const [length, isLocked] of [
+        [32, false],
+        [31, true],
+      ] as const) {
+        const token = STRONG.slice(0, length)
+        yield* Effect.gen(function* () {
+          yield* twice(bearer("wrong"))
+          const right = yield* Effect.exit(bearer(token))
+          expect([length, right._tag]).toEqual([length, isLocked ? "Failure" : "Success"])
+        }).pipe(Effect.provide(gateway({ token })))
+      }
+    }),
+  )
+
+  it.effect("A device that shows its own token is let in from a network that is locked out.", () =>
+    Effect.gen(function* () {
+      const deviceToken = yield* pairedBy("the-token")
+      yield* twice(admit({ token: wrong, password: wrong }, away))
+      for (const credentials of [{ deviceToken }, { token: deviceToken }, { token: wrong, deviceToken }]) {
+        const { principal } = yield* admit({ ...credentials, device: phone, scopes: ["operator.read"] }, away)
+        expect(principal).toMatchObject({ kind: "device", deviceId: "d1" })
+      }
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("Wrong tokens lock out short tokens, and wrong passwords lock out passwords.", () =>
+    Effect.gen(function* () {
+      yield* twice(admit({ token: wrong }, away))
+      expect(yield* refusal(admit({ token: secret("the-token") }, away))).toMatchObject(lockedOut)
+      expect((yield* admit({ password }, away)).principal.kind).toBe("password")
+      yield* TestClock.adjust("1 minute")
+      yield* twice(admit({ password: wrong }, away))
+      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+      expect((yield* admit({ token: secret("the-token") }, away)).principal.kind).toBe("token")
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("A right and a wrong secret get the same answer during a lockout.", () =>
+    Effect.gen(function* () {
+      yield* twice(admit({ token: wrong, password: wrong }, away))
+      const answers = yield* Effect.forEach([secret("the-token"), password, wrong], (token) =>
+        refusal(admit({ token }, away)),
+      )
+      expect(new Set(answers.map((answer) => Object.keys(answer).join())).size).toBe(1)
+      for (const answer of answers) expect(answer).toMatchObject(lockedOut)
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("The success of a token or of a device does not reset the failures of a password.", () =>
+    Effect.gen(function* () {
+      const deviceToken = yield* pairedBy(STRONG)
+      yield* refusal(admit({ password: wrong }, away))
+      yield* bearer(STRONG)
+      yield* admit({ token: secret(STRONG) }, away)
+      yield* admit({ deviceToken, device: phone }, away)
+      yield* refusal(admit({ password: wrong }, away))
+      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+    }).pipe(Effect.provide(strongGateway)),
+  )
+
+  it.effect("The success of a password resets the failures of passwords.", () =>
+    Effect.gen(function* () {
+      for (let i = 0; i < 5; i++) {
+        expect(yield* refusal(admit({ password: wrong }, away))).toMatchObject({ reason: "invalid" })
+        expect((yield* admit({ password }, away)).principal.kind).toBe("password")
+      }
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("A wrong token that comes with a password counts, and so does the other way round.", () =>
+    Effect.gen(function* () {
+      yield* twice(admit({ deviceToken: wrong, token: wrong, password: wrong, device: phone }, away))
+      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+      expect(yield* refusal(admit({ token: secret("the-token") }, away))).toMatchObject(lockedOut)
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("A paired device cannot find the password by trying it beside its own token.", () =>
+    Effect.gen(function* () {
+      const deviceToken = yield* pairedBy("the-token")
+      const guess = (text: string, scopes: ReadonlyArray<"operator.read" | "operator.admin">) =>
+        admit({ deviceToken, password: secret(text), device: phone, scopes }, away)
+      for (const text of ["wrong", "the-password"]) {
+        expect((yield* guess(text, ["operator.read"])).principal.kind).toBe("device")
+      }
+      for (let i = 0; i < 2; i++) {
+        expect(yield* refusal(guess("wrong", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
+      }
+      expect(yield* refusal(guess("the-password", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
+      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("A device that asks for more than it has is given more by the right password.", () =>
+    Effect.gen(function* () {
+      const deviceToken = yield* pairedBy("the-token")
+      const { principal } = yield* admit({ deviceToken, password, device: phone, scopes: ["operator.admin"] }, here)
+      expect(principal).toMatchObject({ kind: "password", scopes: ["operator.admin"] })
+      expect(yield* (yield* Pairings).requests).toEqual([])
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.effect("A gateway whose secrets cannot be guessed never locks out, and slows wrong tokens down.", () =>
+    Effect.gen(function* () {
+      const asked = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 20 }), () => Effect.flip(bearer("wrong"))),
+      )
+      // 250 ms, 500 ms, ... 2 s, and then 2 s each.
+      yield* TestClock.adjust("32999 millis")
+      expect(asked.pollUnsafe()).toBeUndefined()
+      yield* TestClock.adjust("1 millis")
+      for (const answer of yield* Fiber.join(asked)) expect(answer).toMatchObject({ reason: "invalid" })
+    }).pipe(Effect.provide(layerOf({ token: STRONG }))),
+  )
+
+  it.effect("An attacker with very many networks neither frees a guesser nor locks out others.", () =>
+    Effect.gen(function* () {
+      yield* twice(bearer("wrong"))
+      const networks = Array.from({ length: 11_000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`)
+      yield* Effect.forEach(networks, (address) => Effect.ignore(bearer("wrong", address)), { discard: true })
+      expect(yield* refusal(bearer("the-token"))).toMatchObject(lockedOut)
+      expect((yield* bearer("the-token", "192.0.2.1")).kind).toBe("token")
+      yield* twice(bearer("wrong", "192.0.2.1"))
+      expect(yield* refusal(bearer("the-token", "192.0.2.1"))).toMatchObject(lockedOut)
+    }).pipe(Effect.provide(gateway({ limits: { lockoutMs: 600_000 } }))),
+  )
+})

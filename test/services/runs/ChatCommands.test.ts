@@ -1,0 +1,161 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { pieces } from "../../../src/client/Reply.ts"
+import type { Principal } from "../../../src/domain/Principal.ts"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { ask, layer, principal } from "../../support/Conversations.ts"
+import { staged } from "../../support/StagedRuntime.ts"
+
+const onStage = () => {
+  const stage = staged()
+  return { ...stage, gateway: layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] }) }
+}
+
+const send = (text: string, idempotencyKey?: string, by: Principal = principal) =>
+  Effect.flatMap(Runs, (runs) =>
+    runs.accept({ text, sessionKey: "s", ...(idempotencyKey !== undefined && { idempotencyKey }) }, by),
+  )
+
+const texts = Effect.map(
+  Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 200 })),
+  ({ messages }) => messages.map(({ role, text }) => `${role}: ${text}`),
+)
+
+describe("/stop", () => {
+  it.live("ends the run that is in progress, and those that wait, instead of waiting behind them", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const running = yield* send("runs")
+      const run = yield* next
+      const waiting = yield* send("waits")
+      expect(yield* ask("/stop", "s")).toMatchObject({ state: "done", reply: "Stopped 2 runs." })
+      yield* Deferred.await(run.interrupted)
+      expect((yield* runs.get(running.runId)).state).toBe("aborted")
+      expect((yield* runs.get(waiting.runId)).state).toBe("aborted")
+      expect(yield* texts).toEqual(["user: runs", "user: waits"])
+      expect(yield* ask("/stop", "s")).toMatchObject({ reply: "Nothing runs in this session." })
+      yield* send("next")
+      expect((yield* next).turn).toMatchObject({ text: "next" })
+    }).pipe(Effect.provide(gateway))
+  })
+
+  it.live("acts in a session whose queue is full", () => {
+    const stage = staged()
+    const config = { runtime: "staged", runs: { waitingPerSession: 1 } }
+    return Effect.gen(function* () {
+      yield* send("runs")
+      yield* stage.next
+      yield* send("waits")
+      expect(yield* Effect.flip(send("too many"))).toMatchObject({ _tag: "SessionBusy" })
+      expect(yield* ask("/stop", "s")).toMatchObject({ reply: "Stopped 2 runs." })
+    }).pipe(Effect.provide(layer({ config, runtimes: [stage.runtime] })))
+  })
+
+  it.live("whose key is repeated does not end what runs by then", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      expect(yield* send("/stop", "key")).toMatchObject({ duplicate: false, runId: "key" })
+      const { runId } = yield* send("later")
+      yield* next
+      expect(yield* send("/stop", "key")).toMatchObject({ duplicate: true, runId: "key" })
+      expect((yield* runs.get(runId)).state).toBe("running")
+      expect(yield* Effect.flip(send("/status", "key"))).toMatchObject({ _tag: "IdempotencyConflict" })
+    }).pipe(Effect.provide(gateway))
+  })
+
+  it.live("goes to the agent where the sender asks for no commands", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { runId } = yield* runs.accept({ text: "/stop", sessionKey: "s", commands: false }, principal)
+      expect(yield* runs.wait(runId, 5_000)).toMatchObject({ reply: "echo: /stop" })
+    }).pipe(Effect.provide(layer())),
+  )
+})
+
+describe("/status", () => {
+  it.live("tells how the session stands, at once, and leaves no trace in it", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      expect((yield* ask("/status", "s")).reply).toContain("Messages: 0")
+      expect(sessions.find("s")).toBeUndefined()
+      yield* send("runs")
+      const run = yield* next
+      yield* send("waits")
+      const { reply } = yield* ask("/status", "s")
+      expect(reply).toContain("Agent: Main (main)\nRuntime: staged\nMessages: 1")
+      expect(reply).toContain("Runs: 1 running, 1 waiting")
+      yield* run.end
+      expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["runs"])
+      expect(yield* texts).toEqual(["user: runs", "user: waits"])
+    }).pipe(Effect.provide(gateway))
+  })
+
+  it.live("is streamed as any reply, also to a sender who repeats its key", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const streamed = Stream.mkString(
+        pieces(runs.stream({ text: "/status", sessionKey: "s", idempotencyKey: "key" }, principal)),
+      )
+      const reply = yield* streamed
+      expect(reply).toContain("Session: s")
+      expect(yield* streamed).toBe(reply)
+    }).pipe(Effect.provide(layer())),
+  )
+})
+
+describe("/new and /reset", () => {
+  for (const command of ["/new", "/reset"]) {
+    it.live(`${command} ends what runs and empties the session`, () => {
+      const { gateway, next } = onStage()
+      return Effect.gen(function* () {
+        const sessions = yield* Sessions
+        yield* send("old")
+        const run = yield* next
+        expect((yield* ask(command, "s")).reply).toBe("The session is empty: a new conversation begins.")
+        yield* Deferred.await(run.interrupted)
+        expect(yield* texts).toEqual([])
+        expect(sessions.find("s")).toMatchObject({ messageCount: 0, historyCount: 0, activity: "idle" })
+        yield* send("fresh")
+        expect((yield* next).turn).toMatchObject({ text: "fresh", history: [] })
+      }).pipe(Effect.provide(gateway))
+    })
+  }
+
+  it.live("begin the new conversation with what follows the command", () =>
+    Effect.gen(function* () {
+      yield* ask("old", "s")
+      expect(yield* ask("/new  hello", "s", "key")).toMatchObject({ runId: "key", reply: "echo: hello" })
+      expect(yield* texts).toEqual(["user: hello", "assistant: echo: hello"])
+      expect(yield* send("/new  hello", "key")).toMatchObject({ duplicate: true })
+      expect(yield* texts).toEqual(["user: hello", "assistant: echo: hello"])
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("empty nothing when their key is repeated", () =>
+    Effect.gen(function* () {
+      yield* ask("/reset", "s", "key")
+      yield* ask("since", "s")
+      expect(yield* send("/reset", "key")).toMatchObject({ duplicate: true })
+      expect(yield* texts).toEqual(["user: since", "assistant: echo: since"])
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("need the scope that sessions.reset needs", () =>
+    Effect.gen(function* () {
+      const writer: Principal = { ...principal, scopes: ["operator.write"] }
+      yield* ask("kept", "s")
+      for (const text of ["/new", "/reset", "/new hello"]) {
+        const refused = yield* Effect.flip(send(text, undefined, writer))
+        expect(refused).toMatchObject({ _tag: "Forbidden", missingScope: "operator.admin" })
+      }
+      expect(yield* texts).toEqual(["user: kept", "assistant: echo: kept"])
+      expect(yield* send("/stop", undefined, writer)).toMatchObject({ duplicate: false })
+    }).pipe(Effect.provide(layer())),
+  )
+})

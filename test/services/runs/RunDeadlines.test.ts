@@ -1,0 +1,123 @@
+/** Runs whose client gave them a time end when it is up, wherever they have got to. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { layer, principal } from "../../support/Conversations.ts"
+import { staged } from "../../support/StagedRuntime.ts"
+
+const start = Effect.fnUntraced(function* (filename?: string) {
+  const stage = staged()
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const options = {
+    config: { runtime: "staged" },
+    runtimes: [stage.runtime],
+    ...(filename !== undefined && { filename }),
+  }
+  const services = yield* Layer.buildWithScope(layer(options), scope)
+  const runs = yield* Effect.provide(Runs, services)
+  const sessions = yield* Effect.provide(Sessions, services)
+  const send = (runId: string, timeoutMs?: number, text = runId) =>
+    runs.accept(
+      { text, sessionKey: "s", idempotencyKey: runId, ...(timeoutMs !== undefined && { timeoutMs }) },
+      principal,
+    )
+  const transcript = Effect.map(sessions.history("s", { limit: 10 }), ({ messages }) =>
+    messages.map(({ aborted, failed, role, text }) => [role, text, aborted ?? failed?.reason ?? null]),
+  )
+  return { ...stage, runs, send, transcript, stop: Scope.close(scope, Exit.void) }
+})
+
+const timedOut = { state: "aborted", error: { reason: "timeout" } }
+
+const untilEnded = (runs: Runs["Service"], runId: string) =>
+  Effect.repeat(runs.get(runId), { until: ({ endedAt }) => endedAt !== undefined })
+
+describe("a run with a time", () => {
+  it.effect("A run that takes too long ends, its runtime is stopped, and what it has said stays.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send, transcript } = yield* start()
+      yield* send("late", 1_000)
+      const run = yield* next
+      yield* run.say("half a reply")
+      while ((yield* runs.get("late")).state !== "running") yield* Effect.yieldNow
+      yield* TestClock.adjust(999)
+      expect((yield* runs.get("late")).state).toBe("running")
+      yield* TestClock.adjust(1)
+      expect(yield* untilEnded(runs, "late")).toMatchObject(timedOut)
+      yield* Deferred.await(run.interrupted)
+      expect(yield* transcript).toEqual([
+        ["user", "late", null],
+        ["assistant", "half a reply", true],
+      ])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect(
+    "A run that waits for another ends in time and never begins; what its user said stays, with the reason.",
+    () =>
+      Effect.gen(function* () {
+        const {
+          next,
+          runs,
+          runs: { wait },
+          send,
+          transcript,
+          runs: { get },
+        } = yield* start()
+        yield* send("first")
+        const first = yield* next
+        yield* send("waits", 1_000)
+        yield* TestClock.adjust(1_000)
+        expect(yield* untilEnded(runs, "waits")).toMatchObject({ ...timedOut, attempt: 0 })
+        yield* first.end
+        yield* wait("first", 1_000)
+        yield* send("after")
+        expect((yield* next).turn.text).toBe("after")
+        expect((yield* get("first")).state).toBe("done")
+        expect(yield* transcript).toContainEqual(["user", "waits", "timeout"])
+      }).pipe(Effect.scoped),
+  )
+
+  it.effect("A run that ends in time ends as it does, and a send that is repeated sets no other time.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send } = yield* start()
+      yield* send("quick", 1_000)
+      const run = yield* next
+      expect(yield* send("quick", 1)).toMatchObject({ duplicate: true })
+      yield* TestClock.adjust(500)
+      yield* run.end
+      yield* runs.wait("quick", 1_000)
+      yield* TestClock.adjust(10_000)
+      expect((yield* runs.get("quick")).state).toBe("done")
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("A restart does not give a run more time.", () =>
+    Effect.gen(function* () {
+      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-deadlines-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(folder, { recursive: true })))
+      const filename = Path.join(folder, "db")
+      const before = yield* start(filename)
+      yield* before.send("long", 1_000)
+      yield* before.next
+      yield* before.stop
+      yield* TestClock.adjust(600)
+      const after = yield* start(filename)
+      yield* after.next
+      yield* TestClock.adjust(399)
+      expect((yield* after.runs.get("long")).state).toBe("running")
+      yield* TestClock.adjust(1)
+      expect(yield* untilEnded(after.runs, "long")).toMatchObject(timedOut)
+    }).pipe(Effect.scoped),
+  )
+})

@@ -1,0 +1,50 @@
+/**
+ * What is cleared away once it is of no use, and what is not.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { TestClock } from "effect/testing"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import * as TurnRetention from "../../../src/services/runs/TurnRetention.ts"
+import { ask, layer, principal } from "../../support/Conversations.ts"
+import { staged } from "../../support/StagedRuntime.ts"
+
+const DAY = 86_400_000
+
+/** As if so much time had gone by. */
+const later =
+  (ms: number) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.andThen(TestClock.setTime(Date.now() + ms), effect).pipe(Effect.provide(TestClock.layer()))
+
+describe("ended turns", () => {
+  it.live("are remembered as long as events are; then their key is free, and their messages stay", () => {
+    const config = { events: { retainDays: 2 } }
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      yield* ask("x", "s", "key")
+      yield* later(DAY)(TurnRetention.forget)
+      expect((yield* runs.accept({ text: "x", sessionKey: "s", idempotencyKey: "key" }, principal)).duplicate).toBe(
+        true,
+      )
+      yield* later(3 * DAY)(TurnRetention.forget)
+      expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
+      expect(yield* Effect.map(Sqlite, ({ db }) => db.prepare("SELECT count(*) AS n FROM messages").get()?.["n"])).toBe(
+        2,
+      )
+    }).pipe(Effect.provide(layer({ config })))
+  })
+
+  it.live("are the only ones that are forgotten", () => {
+    const { next, runtime } = staged()
+    const config = { runtime: "staged", events: { retainDays: 1 } }
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
+      yield* next
+      yield* later(3 * DAY)(TurnRetention.forget)
+      expect((yield* runs.get(runId)).state).toBe("running")
+    }).pipe(Effect.provide(layer({ config, runtimes: [runtime] })))
+  })
+})

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import type { RuntimeEvent } from "../../../src/domain/Run.ts"
+import type { Runtime } from "../../../src/services/agents/AgentRuntime.ts"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { ask, layer, principal } from "../../support/Conversations.ts"
+
+const withRuntime = (run: Runtime["run"], runs = {}) =>
+  layer({ config: { runtime: "bad", runs }, runtimes: [{ name: "bad", models: [], run }] })
+
+const text = (text: string): RuntimeEvent => ({ _tag: "Text", text })
+
+const usage = (inputTokens: number): RuntimeEvent => ({ _tag: "Usage", usage: { inputTokens, outputTokens: 1 } })
+
+describe("a runtime that says what cannot be written", () => {
+  const nonsense = JSON.parse(`[{ "_tag": "Text" }, { "_tag": "Song", "text": "la" }, null]`) as Array<RuntimeEvent>
+  const name = "n".repeat(300)
+  for (const said of [
+    usage(Number.NaN),
+    usage(1.5),
+    { _tag: "ToolStarted", callId: "1", name, input: "" } as const,
+    ...nonsense,
+  ]) {
+    it.live(`fails its run, and its session goes on: ${JSON.stringify(said).slice(0, 60)}`, () =>
+      Effect.gen(function* () {
+        expect(yield* ask("x", "s")).toMatchObject({
+          state: "failed",
+          error: { reason: "runtime", message: "It said what is no event." },
+        })
+        expect(yield* ask("y", "s")).toMatchObject({ state: "done", reply: "fine" })
+      }).pipe(
+        Effect.provide(withRuntime(({ text: asked }) => Stream.fromIterable([asked === "x" ? said : text("fine")]))),
+      ),
+    )
+  }
+
+  it.live("or counts beyond all numbers, has an end all the same", () =>
+    Effect.gen(function* () {
+      expect(yield* ask("x", "s")).toMatchObject({ state: "failed", error: { reason: "bug" } })
+    }).pipe(
+      Effect.provide(
+        withRuntime(() => Stream.fromIterable([usage(Number.MAX_SAFE_INTEGER), usage(Number.MAX_SAFE_INTEGER)])),
+      ),
+    ),
+  )
+})
+
+describe("a runtime that never stops talking", () => {
+  const piece = "x".repeat(65_536)
+
+  it.live("fails when it has said more than fits, and so does one that never stops thinking", () =>
+    Effect.gen(function* () {
+      for (const asked of ["Text", "Thinking"]) {
+        expect(yield* ask(asked, "s")).toMatchObject({
+          state: "failed",
+          error: { reason: "runtime", message: "Said more than 1048576 characters." },
+        })
+      }
+    }).pipe(
+      Effect.provide(
+        withRuntime(({ text: asked }) =>
+          Stream.fromEffectRepeat(
+            Effect.as(Effect.yieldNow, { _tag: asked === "Text" ? "Text" : "Thinking", text: piece } as const),
+          ),
+        ),
+      ),
+    ),
+  )
+
+  it.live("has what goes into its tools and comes out of them cut to what fits", () =>
+    Effect.gen(function* () {
+      const long = piece.repeat(17)
+      const call = { callId: "1", name: "t" }
+      expect(yield* ask("x", "s")).toMatchObject({ state: "done" })
+      const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 10 }))
+      const tool = messages.find(({ role }) => role === "tool")?.tool
+      expect(tool).toMatchObject({ ...call, input: long.slice(0, 1_048_576), output: long.slice(0, 1_048_576) })
+    }).pipe(
+      Effect.provide(
+        withRuntime(() =>
+          Stream.fromIterable<RuntimeEvent>([
+            { _tag: "ToolStarted", callId: "1", name: "t", input: piece.repeat(17) },
+            { _tag: "ToolEnded", callId: "1", output: piece.repeat(17), isError: false },
+          ]),
+        ),
+      ),
+    ),
+  )
+})
+
+describe("a runtime that does not stop when it is told to", () => {
+  /** It hangs at the first message, and answers the others. */
+  const hanging = () => {
+    const begun = Deferred.makeUnsafe<void>()
+    const hang = Effect.uninterruptible(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+    const run: Runtime["run"] = ({ text: asked }) =>
+      asked === "x" ? Stream.fromEffect(hang) : Stream.succeed(text("fine"))
+    return { begun, run }
+  }
+
+  it.effect("costs its run, not its session and not its place", () => {
+    const { begun, run } = hanging()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
+      yield* Deferred.await(begun)
+      const next = yield* Effect.forkChild(ask("y", "s"), { startImmediately: true })
+      yield* TestClock.adjust(1_000)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* runs.wait(runId, 60_000)).toMatchObject({ state: "failed", error: { reason: "runtime" } })
+      expect(yield* Fiber.join(next)).toMatchObject({ state: "done" })
+      expect(runs.counts().running).toBe(0)
+    }).pipe(Effect.provide(withRuntime(run, { deadlineMs: 1_000, concurrent: 1 })))
+  })
+
+  it.effect("holds up nobody who aborts it", () => {
+    const { begun, run } = hanging()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
+      yield* Deferred.await(begun)
+      expect(yield* runs.abort("s")).toEqual([runId])
+      const next = yield* Effect.forkChild(ask("y", "s"), { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(next)).toMatchObject({ state: "done" })
+    }).pipe(Effect.provide(withRuntime(run, { concurrent: 1 })))
+  })
+})

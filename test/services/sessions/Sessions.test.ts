@@ -1,0 +1,329 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { SESSION_KEY_CHARS } from "../../../src/domain/Bounds.ts"
+import type { GatewayEvent } from "../../../src/domain/Event.ts"
+import { type SessionExpectation, SessionQuery } from "../../../src/domain/Session.ts"
+import { Agents } from "../../../src/services/agents/Agents.ts"
+import { Bindings } from "../../../src/services/agents/Bindings.ts"
+import { Events } from "../../../src/services/events/Events.ts"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { SessionIndex } from "../../../src/services/sessions/SessionIndex.ts"
+import { preview } from "../../../src/services/transcript/SessionStore.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Transcript } from "../../../src/services/transcript/Transcript.ts"
+import { ask, layer, principal } from "../../support/Conversations.ts"
+import { staged } from "../../support/StagedRuntime.ts"
+
+const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flip(effect)
+
+describe("sessions", () => {
+  it.live("are made, found, changed and removed, and each change is in the list when it returns", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const made = yield* sessions.create({ displayName: "First", label: "L", kind: "project" })
+      expect(made).toMatchObject({ agentId: "main", displayName: "First", label: "L", kind: "project", model: null })
+      expect(made.key).toMatch(/^agent:main:/)
+      expect(yield* sessions.get(made.key)).toEqual(made)
+      expect(yield* failureOf(sessions.create({ key: made.key }))).toMatchObject({ _tag: "SessionExists" })
+      const patched = yield* sessions.patch(made.key, { label: null, model: "m" })
+      expect(patched).toMatchObject({ displayName: "First", label: null, model: "m", kind: "project" })
+      expect((yield* sessions.list({})).sessions).toEqual([patched])
+      expect(yield* sessions.remove(made.key)).toBe(0)
+      expect(sessions.count()).toBe(0)
+      expect(yield* failureOf(sessions.get(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.patch(made.key, {}))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.reset(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.remove(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.history(made.key, { limit: 1 }))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.create({ agentId: "nobody" }))).toMatchObject({ _tag: "AgentNotFound" })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("are meant by their key, by their label, or by where a message comes from", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const bindings = yield* Bindings
+      const sessions = yield* Sessions
+      yield* agents.create({ id: "luna", name: "Luna", dmScope: "per-channel-peer" })
+      const binding = yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "telegram" })
+      const route = { channel: "telegram", peerId: "Ada" }
+      expect(yield* sessions.resolve(route)).toEqual({
+        sessionKey: "agent:luna:telegram:direct:ada",
+        agentId: "luna",
+        exists: false,
+        binding,
+      })
+      expect(yield* sessions.resolve({ agentId: "luna" })).toMatchObject({
+        sessionKey: "agent:luna:main",
+        binding: null,
+      })
+      expect(yield* sessions.resolve({})).toMatchObject({ sessionKey: "agent:main:main", agentId: "main" })
+      expect(yield* sessions.resolve({ key: "agent:Luna:x" })).toMatchObject({ agentId: "luna", exists: false })
+      expect(yield* sessions.resolve({ key: "any", ...route })).toMatchObject({ agentId: "luna", binding })
+      const made = yield* sessions.create({ key: "any", agentId: "luna", label: "Work" })
+      expect(yield* sessions.resolve({ key: "any" })).toMatchObject({ agentId: "luna", exists: true, binding: null })
+      expect(yield* sessions.resolve({ label: "Work" })).toMatchObject({ sessionKey: made.key, exists: true })
+      expect(yield* failureOf(sessions.resolve({ label: "Play" }))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* failureOf(sessions.resolve({ key: "agent:nobody:x" }))).toMatchObject({ _tag: "AgentNotFound" })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("begin with the first message that is routed to them", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const sessions = yield* Sessions
+      const { sessionKey } = yield* runs.accept({ text: "hi", channel: "web", peerId: "Ada" }, principal)
+      expect(sessionKey).toBe("agent:main:direct:ada")
+      expect(sessions.find(sessionKey)).toMatchObject({
+        kind: "direct",
+        displayName: "Ada",
+        channel: "web",
+        peerId: "Ada",
+      })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("with the longest names are listed page by page", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const query = Schema.decodeSync(SessionQuery)
+      for (let n = 0; n < 3; n++) yield* sessions.create({ key: `${'"'.repeat(SESSION_KEY_CHARS - 1)}${n}` })
+      const first = yield* sessions.list(query({ limit: 2 }))
+      const second = yield* sessions.list(query({ limit: 2, cursor: first.nextCursor! }))
+      expect(new Set([...first.sessions, ...second.sessions].map(({ key }) => key)).size).toBe(3)
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("show their transcript page by page, oldest first", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const sessions = yield* Sessions
+      for (let n = 0; n < 7; n++) yield* runs.inject({ sessionKey: "s", text: `${n}`, role: "assistant" })
+      const pages: Array<ReadonlyArray<string>> = []
+      let before: number | undefined
+      do {
+        const page = yield* sessions.history("s", { limit: 3, before })
+        pages.push(page.messages.map(({ text }) => text))
+        before = page.nextBefore ?? undefined
+      } while (before !== undefined)
+      expect(pages).toEqual([["4", "5", "6"], ["1", "2", "3"], ["0"]])
+      expect((yield* sessions.history("s", { limit: 7 })).nextBefore).toBeNull()
+      yield* runs.inject({ sessionKey: "t", text: "x".repeat(300), role: "system" })
+      expect(yield* sessions.preview(["t", "nobody", "s"], 2)).toEqual([
+        { key: "t", messages: [{ role: "system", text: "x".repeat(200) }] },
+        {
+          key: "s",
+          messages: [
+            { role: "assistant", text: "5" },
+            { role: "assistant", text: "6" },
+          ],
+        },
+      ])
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("keep what a tool call was asked and answered", () =>
+    Effect.gen(function* () {
+      yield* ask("/tool x", "s")
+      const sessions = yield* Sessions
+      const { messages } = yield* sessions.history("s", { limit: 10 })
+      const tool = { callId: "call-1", name: "echo", input: '{"text":"x"}', output: "x", isError: false }
+      expect(messages[1]).toMatchObject({ role: "tool", text: "x", tool })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  for (const method of ["reset", "remove"] as const) {
+    it.live(`that are ${method} end what runs and waits, and nothing of it comes back`, () => {
+      const { next, runs: begun, runtime } = staged()
+      return Effect.gen(function* () {
+        const runs = yield* Runs
+        const sessions = yield* Sessions
+        const events = yield* Events
+        const told: Array<GatewayEvent> = []
+        yield* events.onEvent(({ event }) => told.push(event))
+        yield* runs.inject({ sessionKey: "s", text: "old", role: "assistant" })
+        const first = yield* runs.accept({ text: "runs", sessionKey: "s" }, principal)
+        const run = yield* next
+        yield* run.say("words")
+        const second = yield* runs.accept({ text: "waits", sessionKey: "s" }, principal)
+        expect(yield* sessions[method]("s")).toBe(2)
+        expect((yield* runs.get(first.runId)).state).toBe("aborted")
+        expect((yield* runs.get(second.runId)).state).toBe("aborted")
+        // The runtime does not know yet; what it does from now on counts for nothing.
+        yield* run.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
+        const after = yield* runs.accept({ text: "after", sessionKey: "s" }, principal)
+        const fresh = yield* next
+        expect(fresh.turn).toMatchObject({ text: "after", history: [] })
+        yield* fresh.say("reply")
+        yield* fresh.end
+        yield* runs.wait(after.runId, 5_000)
+        const { messages } = yield* sessions.history("s", { limit: 10 })
+        expect(messages.map(({ text }) => text)).toEqual(["after", "reply"])
+        expect(begun.length).toBe(2)
+        expect(told.some(({ _tag }) => _tag === "ToolStarted")).toBe(false)
+        expect(told.some(({ _tag }) => _tag === (method === "reset" ? "MessagesRemoved" : "SessionClosed"))).toBe(true)
+        expect(told.filter(({ _tag }) => _tag === "RunEnded").length).toBe(3)
+      }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [runtime] })))
+    })
+  }
+
+  const Step = Schema.Struct({
+    key: Schema.Literals(["a", "b"]),
+    does: Schema.Literals(["send", "fail", "tool", "inject", "abort", "reset", "remove", "patch", "create"]),
+  })
+  it.live.prop(
+    "are in memory as they are on disk, and as the events told them, whatever happens",
+    [Schema.Array(Step)],
+    ([steps]) =>
+      Effect.gen(function* () {
+        const events = yield* Events
+        const index = yield* SessionIndex
+        const runs = yield* Runs
+        const sessions = yield* Sessions
+        const transcript = yield* Transcript
+        const { db, withLock } = yield* Sqlite
+        const told = new Map<string, Array<number>>()
+        yield* events.onEvent(({ event }) => {
+          if (event._tag === "SessionClosed") told.delete(event.sessionKey)
+          if (event._tag === "SessionOpened") told.set(event.session.key, [])
+          if (event._tag === "MessageAdded") told.get(event.sessionKey)!.push(event.message.id)
+          if (event._tag === "MessagesRemoved") {
+            const ids = told.get(event.sessionKey)!
+            told.set(
+              event.sessionKey,
+              ids.filter((id) => event.ids.length > 0 && !event.ids.includes(id)),
+            )
+          }
+        })
+        const send = (text: string, sessionKey: string) => runs.accept({ text, sessionKey }, principal)
+        for (const { does, key } of steps) {
+          const step = {
+            send: send("hi", key),
+            fail: send("/fail hi", key),
+            tool: send("/tool /think hi", key),
+            inject: runs.inject({ sessionKey: key, text: "note", role: "system" }),
+            abort: runs.abort(key),
+            reset: sessions.reset(key),
+            remove: sessions.remove(key),
+            patch: sessions.patch(key, { label: "l" }),
+            create: sessions.create({ key }),
+          }[does]
+          yield* Effect.ignore(Effect.asVoid<unknown, unknown, never>(step))
+          yield* withLock(
+            Effect.sync(() => {
+              const stored = transcript.sessions.all().toSorted((a, b) => (a.key < b.key ? -1 : 1))
+              expect([...index.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(stored)
+              for (const session of stored) {
+                const rows = db
+                  .prepare("SELECT id, role, aborted, failed FROM messages WHERE session_key = ? ORDER BY id")
+                  .all(session.key)
+                expect(rows.map(({ id }) => id)).toEqual(told.get(session.key))
+                expect(session.messageCount).toBe(rows.length)
+                const inHistory = rows.filter(
+                  ({ aborted, failed, role }) => failed === null && (role !== "user" || aborted === 0),
+                )
+                expect(session.historyCount).toBe(inHistory.length)
+              }
+            }),
+          )
+        }
+        while (runs.counts().running + runs.counts().waiting > 0) yield* Effect.yieldNow
+        const open = db.prepare("SELECT count(*) AS n FROM turns WHERE ended_at IS NULL").get()
+        expect(open).toMatchObject({ n: 0 })
+        const accepted = db.prepare("SELECT count(*) AS n FROM turns").get()
+        expect(accepted).toMatchObject({
+          n: steps.filter(({ does }) => ["send", "fail", "tool"].includes(does)).length,
+        })
+      }).pipe(Effect.provide(layer())),
+    { arbitrary: { runs: 25, size: 20 } },
+  )
+})
+
+describe("the beginning of a message", () => {
+  it.prop(
+    "is at most 200 characters of it and cuts none in half",
+    [Schema.Array(Schema.Literals(["a", "😀", "é"]))],
+    ([parts]) => {
+      const text = parts.join("")
+      const cut = preview(text)
+      expect(text.startsWith(cut)).toBe(true)
+      expect(cut.length).toBe(text.length <= 200 ? text.length : cut.length)
+      expect(cut.length).toBeLessThanOrEqual(200)
+      expect(cut.isWellFormed()).toBe(true)
+      if (text.length > 200) expect(cut.length).toBeGreaterThanOrEqual(199)
+    },
+    { arbitrary: { size: 400 } },
+  )
+})
+
+describe("a change to a session that a client expects to be as it has seen it", () => {
+  type Make = (
+    sessions: Sessions["Service"],
+    expected: SessionExpectation,
+  ) => Effect.Effect<unknown, { readonly _tag: string }, Runs>
+
+  const change: { readonly [name: string]: Make } = {
+    patch: (sessions, expected) => sessions.patch("s", { label: "changed" }, expected),
+    reset: (sessions, expected) => sessions.reset("s", expected),
+    remove: (sessions, expected) => sessions.remove("s", expected),
+    send: (_, expected) =>
+      Effect.flatMap(Runs, (runs) => runs.accept({ text: "x", sessionKey: "s", expected }, principal)),
+  }
+
+  for (const [name, make] of Object.entries(change)) {
+    it.live(`A ${name} is made if all that is expected holds, and not at all if any of it does not.`, () =>
+      Effect.gen(function* () {
+        const sessions = yield* Sessions
+        yield* ask("hello", "s")
+        const seen = yield* sessions.get("s")
+        const { messages } = yield* sessions.history("s", { limit: 10 })
+        const { createdAt, updatedAt } = seen
+        const right = { createdAt, updatedAt, emptiedAt: null, lastMessageId: messages.at(-1)!.id }
+        const wrong: ReadonlyArray<SessionExpectation> = [
+          { ...right, createdAt: createdAt - 1 },
+          { ...right, updatedAt: updatedAt + 1 },
+          { ...right, emptiedAt: createdAt },
+          { ...right, lastMessageId: null },
+          { ...right, lastMessageId: right.lastMessageId - 1 },
+        ]
+        for (const expected of wrong) {
+          expect(yield* Effect.flip(make(sessions, expected))).toMatchObject({
+            _tag: "SessionConflict",
+            sessionKey: "s",
+          })
+        }
+        expect(yield* sessions.get("s")).toEqual(seen)
+        yield* make(sessions, right)
+      }).pipe(Effect.provide(layer())),
+    )
+  }
+
+  it.live("An emptied session says when it was emptied, each time another time.", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* ask("hello", "s")
+      expect((yield* sessions.get("s")).emptiedAt).toBeUndefined()
+      yield* sessions.reset("s")
+      const { createdAt, emptiedAt: first } = yield* sessions.get("s")
+      expect(first).toBeGreaterThan(createdAt)
+      yield* sessions.reset("s")
+      expect((yield* sessions.get("s")).emptiedAt).toBeGreaterThan(first!)
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("A session that is removed while it is answered stops the run.", () => {
+    const stage = staged()
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const sessions = yield* Sessions
+      const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
+      const run = yield* stage.next
+      yield* runs.ending("s", sessions.remove("s"))
+      yield* Deferred.await(run.interrupted)
+      expect((yield* runs.get(runId)).state).toBe("aborted")
+    }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] })))
+  })
+})

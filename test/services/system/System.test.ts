@@ -1,0 +1,119 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
+import { VERSION } from "../../../src/domain/Version.ts"
+import { Agents } from "../../../src/services/agents/Agents.ts"
+import { Connections } from "../../../src/services/connections/Connections.ts"
+import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { System } from "../../../src/services/system/System.ts"
+import { clockSetBack } from "../../../src/services/system/ClockCheck.ts"
+import * as Conversations from "../../support/Conversations.ts"
+
+const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layer()))
+
+const health = Effect.flatMap(System, (system) => system.health)
+
+const problems = Effect.map(health, ({ checks }) =>
+  checks.flatMap(({ problem }) => (problem === null ? [] : [problem])),
+)
+
+describe("health", () => {
+  it.effect("is healthy when everything that was looked at is", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("3 seconds")
+      expect(yield* health).toEqual({
+        state: "healthy",
+        version: VERSION,
+        uptimeMs: 3_000,
+        checks: [
+          { name: "storage", problem: null },
+          { name: "clock", problem: null },
+        ],
+      })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("is degraded while the database cannot be written, and healthy again after", () =>
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      db.exec("PRAGMA query_only = ON")
+      expect((yield* health).state).toBe("degraded")
+      expect(yield* problems).toHaveLength(1)
+      db.exec("PRAGMA query_only = OFF")
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* health).state).toBe("healthy")
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("is degraded when a table is gone", () =>
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      db.exec("DROP TABLE agents")
+      expect((yield* problems).join()).toContain("agents")
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("is degraded when the clock was set back behind the newest event", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      yield* Effect.flatMap(Agents, (agents) => agents.create({ name: "Luna" }))
+      yield* TestClock.setTime(0)
+      expect((yield* problems).join()).toContain("behind the newest event")
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("asks the disk once a second, however often it is asked itself", () =>
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      const writes = () => Number(db.prepare("SELECT total_changes() AS n").get()?.["n"])
+      const before = writes()
+      yield* Effect.all(
+        Array.from({ length: 100 }, () => health),
+        { concurrency: 10 },
+      )
+      expect(writes() - before).toBe(1)
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("says stopping once the gateway stops", () =>
+    Effect.gen(function* () {
+      const system = yield* System
+      system.stopping()
+      expect((yield* health).state).toBe("stopping")
+    }).pipe(Effect.provide(layer)),
+  )
+})
+
+describe("a clock", () => {
+  it("that is behind by a correction is no problem, one that is behind by more is", () => {
+    expect(clockSetBack(10_000, 10_000)).toBeNull()
+    expect(clockSetBack(10_000, 8_000)).toBeNull()
+    expect(clockSetBack(0, 1_000_000)).toBeNull()
+    expect(clockSetBack(10_000, 7_000)).toContain("3 s behind")
+  })
+})
+
+describe("status", () => {
+  it.effect("counts what the gateway holds", () =>
+    Effect.gen(function* () {
+      const { status } = yield* System
+      expect(yield* status).toMatchObject({
+        version: VERSION,
+        connections: 0,
+        agents: 1,
+        bindings: 0,
+        sessions: 0,
+        runs: { running: 0, waiting: 0, limit: 4 },
+      })
+      expect((yield* status).rssBytes).toBeGreaterThan(10_000_000)
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("lists the models of all runtimes", () =>
+    Effect.gen(function* () {
+      const { models } = yield* System
+      expect(yield* models).toMatchObject([{ id: "echo", runtime: "echo" }])
+    }).pipe(Effect.provide(layer)),
+  )
+})

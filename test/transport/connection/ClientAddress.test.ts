@@ -1,0 +1,95 @@
+import { describe, expect, it } from "@effect/vitest"
+import { clientAddress, isDirect, isForwarded, proxiesOf } from "../../../src/transport/connection/ClientAddress.ts"
+
+const trustedProxies = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]
+const proxies = proxiesOf({ trustedProxies, clientAddressHeader: "X-Forwarded-For" })
+
+const seen = (connected: string | undefined, forwarded?: string) =>
+  clientAddress(proxies, connected, forwarded === undefined ? {} : { "x-forwarded-for": forwarded })
+
+describe("the address of a client", () => {
+  it.each<[string, string, string | undefined, string]>([
+    ["who comes directly", "203.0.113.7", undefined, "203.0.113.7"],
+    ["who comes directly and says otherwise", "203.0.113.7", "198.51.100.1", "203.0.113.7"],
+    ["behind a proxy", "127.0.0.1", "198.51.100.1", "198.51.100.1"],
+    ["behind a proxy, as IPv6 sockets see it", "::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"],
+    ["behind two", "127.0.0.1", "198.51.100.1, 10.1.2.3", "198.51.100.1"],
+    ["who says to be behind one more", "127.0.0.1", "192.0.2.1, 198.51.100.1", "198.51.100.1"],
+    ["who says so in a proxy's name", "127.0.0.1", "10.9.9.9, 198.51.100.1", "198.51.100.1"],
+    ["behind a proxy that says the port", "127.0.0.1", "198.51.100.1:4711", "198.51.100.1"],
+    ["by IPv6", "fd00::1", "2001:db8::7", "2001:db8::7"],
+    ["by IPv6 with the port", "fd00::1", "[2001:db8::7]:4711", "2001:db8::7"],
+    ["behind a proxy that says nothing", "127.0.0.1", undefined, "127.0.0.1"],
+    ["behind a proxy that does not know", "127.0.0.1", "unknown", "127.0.0.1"],
+    ["with nonsense before what the proxy wrote", "127.0.0.1", "<script>,, 198.51.100.1", "198.51.100.1"],
+    ["that is a proxy itself", "127.0.0.1", "10.1.2.3", "10.1.2.3"],
+  ])("%s", (_, connected, forwarded, address) => {
+    expect(seen(connected, forwarded)).toBe(address)
+  })
+
+  it("is read from the configured header and from no other", () => {
+    const real = { "x-real-ip": "198.51.100.1" }
+    expect(clientAddress(proxies, "127.0.0.1", real)).toBe("127.0.0.1")
+    const byRealIp = proxiesOf({ trustedProxies, clientAddressHeader: "X-Real-IP" })
+    expect(clientAddress(byRealIp, "127.0.0.1", { ...real, "x-forwarded-for": "192.0.2.1" })).toBe("198.51.100.1")
+    expect(clientAddress(byRealIp, "203.0.113.7", real)).toBe("203.0.113.7")
+  })
+
+  it.each([
+    ["for=198.51.100.1", "198.51.100.1"],
+    ['for=192.0.2.1, proto=https;for="[2001:db8::7]:4711";by=10.0.0.1', "2001:db8::7"],
+    ["for=unknown", "127.0.0.1"],
+  ])("is read from Forwarded (RFC 7239), if that is configured: %s", (forwarded, address) => {
+    const byForwarded = proxiesOf({ trustedProxies, clientAddressHeader: "forwarded" })
+    expect(clientAddress(byForwarded, "127.0.0.1", { forwarded })).toBe(address)
+  })
+
+  it("is the connection's own where nobody is trusted", () => {
+    const none = proxiesOf({ trustedProxies: [], clientAddressHeader: "x-forwarded-for" })
+    expect(clientAddress(none, "127.0.0.1", { "x-forwarded-for": "198.51.100.1" })).toBe("127.0.0.1")
+  })
+})
+
+const FORWARDING = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
+
+describe("a request that was passed on", () => {
+  it.each([...FORWARDING, "cf-connecting-ip", "true-client-ip"])("says so by %s", (name) =>
+    expect(isForwarded(proxies, { [name]: "" })).toBe(true),
+  )
+
+  it("says so by the configured header", () => {
+    const custom = proxiesOf({ trustedProxies: [], clientAddressHeader: "X-My-Client" })
+    expect(isForwarded(custom, { "x-my-client": "198.51.100.1" })).toBe(true)
+    expect(isForwarded(proxies, { "x-my-client": "198.51.100.1" })).toBe(false)
+  })
+
+  it("is no other", () => expect(isForwarded(proxies, { host: "localhost" })).toBe(false))
+})
+
+describe("a direct connection of this machine", () => {
+  const none = proxiesOf({ trustedProxies: [], clientAddressHeader: "x-forwarded-for" })
+  const host = "127.0.0.1:18789"
+
+  it.each(["127.0.0.1:18789", "localhost", "[::1]:18789", "LOCALHOST:1"])("calls the gateway %s", (host) => {
+    for (const peer of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.8.9.10"]) {
+      expect(isDirect(none, peer, { host })).toBe(true)
+    }
+  })
+
+  it.each(["gateway.example.org", "192.168.1.5:18789", "localhost.example", "a b", ""])(
+    "does not call the gateway %s",
+    (host) => expect(isDirect(none, "127.0.0.1", { host })).toBe(false),
+  )
+
+  it("says which host it calls", () => expect(isDirect(none, "127.0.0.1", {})).toBe(false))
+
+  it("does not come from another machine", () => expect(isDirect(none, "192.168.1.5", { host })).toBe(false))
+
+  it("does not come from a trusted proxy, though the proxy adds no header", () => {
+    expect(isDirect(proxies, "127.0.0.1", { host })).toBe(false)
+  })
+
+  it.each(FORWARDING)("has no header %s", (name) => {
+    expect(isDirect(none, "127.0.0.1", { host, [name]: "198.51.100.1" })).toBe(false)
+  })
+})

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { isDeeperThan } from "../../../src/transport/connection/JsonDepth.ts"
+
+const depthOf = (value: unknown): number =>
+  typeof value !== "object" || value === null
+    ? 0
+    : 1 + Object.values(value).reduce<number>((deepest, inner) => Math.max(deepest, depthOf(inner)), 0)
+
+describe("the depth of a JSON text", () => {
+  it.prop(
+    "is that of the value",
+    [Schema.Json],
+    ([value]) => {
+      const depth = depthOf(value)
+      const text = JSON.stringify(value)
+      expect(isDeeperThan(depth, text)).toBe(false)
+      if (depth > 0) expect(isDeeperThan(depth - 1, text)).toBe(true)
+    },
+    { arbitrary: { size: 30 } },
+  )
+
+  it("does not count brackets in texts, whatever is escaped in them", () => {
+    const brackets = "[{".repeat(100)
+    for (const text of [brackets, `"${brackets}`, `\\"${brackets}\\`, `\\\\${brackets}`]) {
+      expect(isDeeperThan(1, JSON.stringify([text]))).toBe(false)
+      expect(isDeeperThan(1, JSON.stringify({ [text]: text }))).toBe(false)
+    }
+  })
+
+  it("is found in a text that is deep enough to break a parser", () => {
+    expect(isDeeperThan(64, "[".repeat(4_000_000))).toBe(true)
+    expect(isDeeperThan(64, '{"a":'.repeat(65) + "1" + "}".repeat(65))).toBe(true)
+    expect(isDeeperThan(64, '{"a":'.repeat(64) + "1" + "}".repeat(64))).toBe(false)
+  })
+
+  it("of a text that never closes a quote is what stands before it", () => {
+    expect(isDeeperThan(1, `[["${"[".repeat(100)}`)).toBe(true)
+    expect(isDeeperThan(2, `[["${"[".repeat(100)}`)).toBe(false)
+  })
+})

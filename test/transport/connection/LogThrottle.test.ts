@@ -1,0 +1,30 @@
+import { describe, expect, it } from "@effect/vitest"
+import { LogThrottle } from "../../../src/transport/connection/LogThrottle.ts"
+
+const MINUTE = 60_000
+
+describe("the throttle of log lines", () => {
+  it("has one line in a minute for a source and a reason, and says in the next how many it left out", () => {
+    const throttle = new LogThrottle()
+    expect(throttle.take("a", "no credential", 0)).toEqual({ isLogged: true, leftOut: 0 })
+    expect(throttle.take("a", "no credential", 1)).toEqual({ isLogged: false, leftOut: 0 })
+    expect(throttle.take("a", "foreign page", 2)).toEqual({ isLogged: true, leftOut: 0 })
+    expect(throttle.take("b", "no credential", 3)).toEqual({ isLogged: true, leftOut: 0 })
+    expect(throttle.take("a", "no credential", MINUTE)).toEqual({ isLogged: true, leftOut: 1 })
+    expect(throttle.take("b", "no credential", MINUTE)).toEqual({ isLogged: true, leftOut: 0 })
+  })
+
+  it("has ten lines for a source that finds ever new reasons", () => {
+    const throttle = new LogThrottle()
+    const lines = Array.from({ length: 1_000 }, (_, i) => throttle.take("a", `reason ${i}`, i))
+    expect(lines.filter(({ isLogged }) => isLogged)).toHaveLength(10)
+    expect(throttle.take("b", "reason", 1_000).isLogged).toBe(true)
+  })
+
+  it("has a hundred lines for ever new sources", () => {
+    const throttle = new LogThrottle()
+    const lines = Array.from({ length: 1_000 }, (_, i) => throttle.take(`source ${i}`, "reason", i))
+    expect(lines.filter(({ isLogged }) => isLogged)).toHaveLength(100)
+    expect(throttle.take("a", "reason", MINUTE)).toEqual({ isLogged: true, leftOut: 900 })
+  })
+})

@@ -1,0 +1,122 @@
+import { describe, expect, it } from "@effect/vitest"
+import {
+  isForeign,
+  isLoopback,
+  isNavigation,
+  isOriginAllowed,
+  isPageAllowed,
+  originPolicy,
+} from "../../../src/transport/connection/Origin.ts"
+
+const EXTENSION = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
+
+const closed = originPolicy({
+  allowedOrigins: ["https://dash.example.org", EXTENSION, "moz-extension://a"],
+  auth: "token",
+})
+const open = originPolicy({ allowedOrigins: [], auth: "none" })
+
+describe("an origin", () => {
+  it.each<[string, string | undefined, string | undefined, boolean]>([
+    ["a client that is no browser", undefined, "127.0.0.1:18789", true],
+    ["the gateway's own page", "https://gateway.example.org", "gateway.example.org", true],
+    ["the same host, written otherwise", "https://GATEWAY.example.org:443", "gateway.example.org", true],
+    ["another port of the same host", "https://gateway.example.org:8443", "gateway.example.org", false],
+    ["another site", "https://evil.example", "gateway.example.org", false],
+    ["a site that begins like the gateway's", "https://gateway.example.org.evil.example", "gateway.example.org", false],
+    ["a user name that looks like a host", "https://gateway.example.org@evil.example", "gateway.example.org", false],
+    ["a configured page", "https://dash.example.org", "gateway.example.org", true],
+    ["a configured page with a path and a slash", "https://dash.example.org/", "gateway.example.org", true],
+    ["a configured host by another scheme", "http://dash.example.org", "gateway.example.org", false],
+    ["an allowed extension", EXTENSION, "127.0.0.1:18789", true],
+    ["another extension", "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "127.0.0.1:18789", false],
+    ["an extension of another browser", EXTENSION.replace("chrome", "moz"), "127.0.0.1:18789", false],
+    ["another opaque scheme", "vscode-webview://x", "127.0.0.1:18789", false],
+    ["an extension that is called like the gateway", "chrome-extension://gateway", "gateway", false],
+    ["a page from disk", "file://", "127.0.0.1:18789", false],
+    ["a page of this machine, at this machine", "http://localhost:5173", "127.0.0.1:18789", true],
+    ["by IPv6", "http://[::1]:5173", "[::1]:18789", true],
+    ["a page of this machine, at another", "http://localhost:5173", "gateway.example.org", false],
+    ["another site, at this machine", "https://evil.example", "127.0.0.1:18789", false],
+    ["a name that only begins like this machine's", "http://127.0.0.1.evil.example", "127.0.0.1:18789", false],
+    ["a page that hides where it is from", "null", "127.0.0.1:18789", false],
+    ["no address at all", "gateway", "127.0.0.1:18789", false],
+    ["an empty origin", "", "127.0.0.1:18789", false],
+    ["a request without a host", "https://gateway.example.org", undefined, false],
+    ["a host that is none", "https://gateway.example.org", "a b", false],
+  ])("%s", (_, origin, host, allowed) => {
+    expect(isOriginAllowed(closed, origin, host)).toBe(allowed)
+  })
+
+  it("of a site that rebinds its name to this machine is refused where everybody is trusted", () => {
+    expect(isOriginAllowed(open, "http://evil.example:18789", "evil.example:18789")).toBe(false)
+    expect(isOriginAllowed(open, "http://localhost:5173", "localhost:18789")).toBe(true)
+    // With a token the page would have to know it.
+    expect(isOriginAllowed(closed, "http://evil.example:18789", "evil.example:18789")).toBe(true)
+  })
+})
+
+describe("a client that names no origin, where everybody is trusted", () => {
+  const named = originPolicy({ allowedOrigins: ["http://gateway.example.org:18789"], auth: "none" })
+
+  it.each<[string, string | undefined, boolean]>([
+    ["this machine", "127.0.0.1:18789", true],
+    ["this machine, by IPv6", "[::1]:18789", true],
+    ["this machine by name", "localhost", true],
+    ["a configured name", "gateway.example.org:18789", true],
+    ["nothing, as HTTP/1.0 does", undefined, true],
+    ["a name that a site may have rebound to this machine", "evil.example:18789", false],
+    ["a host that is none", "a b", false],
+  ])("may call the gateway %s", (_, host, allowed) => {
+    expect(isOriginAllowed(named, undefined, host)).toBe(allowed)
+  })
+})
+
+describe("a request without an origin", () => {
+  const host = "127.0.0.1:18789"
+
+  it.each<[string, Record<string, string>, boolean]>([
+    ["a program", {}, true],
+    ["the gateway's own page", { "sec-fetch-site": "same-origin" }, true],
+    ["an address that a person typed", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, true],
+    ["an image of another site", { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" }, false],
+    ["a script of another port of this machine", { "sec-fetch-site": "same-site", "sec-fetch-dest": "script" }, false],
+    ["a link on another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, false],
+  ])("of %s", (_, headers, allowed) => {
+    expect(isPageAllowed(closed, { host, ...headers })).toBe(allowed)
+    expect(isForeign(closed, { host, ...headers })).toBe(!allowed)
+  })
+
+  it("that says cross-site is allowed with an allowed origin", () => {
+    const headers = { host, "sec-fetch-site": "cross-site", origin: "https://dash.example.org" }
+    expect(isPageAllowed(closed, headers)).toBe(true)
+  })
+
+  it("of a rebound name is not foreign to a browser, and is refused all the same where everybody is trusted", () => {
+    const headers = { host: "evil.example", "sec-fetch-site": "same-origin" }
+    expect(isForeign(open, headers)).toBe(false)
+    expect(isPageAllowed(open, headers)).toBe(false)
+  })
+
+  it("is a navigation of a person only as a top-level GET", () => {
+    const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
+    expect(isNavigation("GET", link)).toBe(true)
+    expect(isNavigation("HEAD", link)).toBe(true)
+    expect(isNavigation("POST", link)).toBe(false)
+    expect(isNavigation("GET", { ...link, origin: "https://evil.example" })).toBe(false)
+    expect(isNavigation("GET", { ...link, "sec-fetch-dest": "iframe" })).toBe(false)
+    expect(isNavigation("GET", { ...link, "sec-fetch-mode": "no-cors" })).toBe(false)
+    expect(isNavigation("GET", {})).toBe(false)
+  })
+})
+
+describe("a loopback host", () => {
+  it("is a name or an address of this machine, and nothing that looks like it", () => {
+    for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]"]) {
+      expect(isLoopback(host)).toBe(true)
+    }
+    for (const host of ["0.0.0.0", "::", "127.0.0.1.example", "localhost.example", "10.0.0.1", "128.0.0.1", ""]) {
+      expect(isLoopback(host)).toBe(false)
+    }
+  })
+})

@@ -1,0 +1,215 @@
+/** The share that one principal has of the gateway, over all its connections and requests, and its refusals. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { defaultLimits } from "../../../src/domain/Limits.ts"
+import { Batch, HELD_CHARS } from "../../../src/transport/json-rpc/Batch.ts"
+import { Usage } from "../../../src/transport/connection/PrincipalUsage.ts"
+import { open } from "../../support/JsonRpcClient.ts"
+import * as MissionClient from "../../support/MissionClient.ts"
+import { enter, type OpenClawClient } from "../../support/OpenClawClient.ts"
+import * as TestGateway from "../../support/TestGateway.ts"
+import { connect } from "../../support/TestSocket.ts"
+
+const DOCUMENT = "2026-09-01"
+
+const get = (path: string) =>
+  Effect.flatMap(TestGateway.TestGateway, ({ token, url }) =>
+    Effect.promise(() => fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })),
+  )
+
+const post = (method: string, params: unknown) =>
+  Effect.flatMap(TestGateway.TestGateway, ({ token, url }) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${url}/jsonrpc`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      })
+      return { status: response.status, headers: response.headers, text: await response.text() }
+    }),
+  )
+
+const openRpc = Effect.gen(function* () {
+  const { token, wsUrl } = yield* TestGateway.TestGateway
+  const socket = yield* connect(`${wsUrl}/rpc?token=${token}`)
+  let lastId = 0
+  const ask = (tag: string, payload: object) =>
+    Effect.suspend(() => {
+      const requestId = `${++lastId}`
+      socket.send(JSON.stringify({ _tag: "Request", id: requestId, tag, payload, headers: [] }))
+      return socket.find((text) => {
+        const message = JSON.parse(text)
+        return message.requestId === requestId ? message : undefined
+      })
+    })
+  return { ask, socket }
+})
+
+const limitOf = (error: { readonly code: number; readonly data?: any } | undefined) => [error?.code, error?.data?.limit]
+
+describe("the bytes that a principal has in flight", () => {
+  it.layer(TestGateway.layer({ limits: { principalBytes: 1_000_000 } }), { excludeTestServices: true })((it) => {
+    it.effect("are bounded on every wire while one client takes no answers, and free when it is gone", () =>
+      Effect.gen(function* () {
+        const reader = yield* open()
+        yield* reader.call("memory.write", { id: DOCUMENT, content: "x".repeat(60_000) })
+        const native = yield* openRpc
+        const mission = yield* MissionClient.open()
+        const slow = yield* open()
+        yield* slow.call("ping")
+        slow.socket.stopReading()
+        const full = Effect.gen(function* () {
+          slow.send("memory.read", { id: DOCUMENT })
+          return (yield* reader.call("ping")).error
+        })
+        const error = yield* Effect.repeat(full, { until: (error) => error !== undefined })
+        expect(error).toEqual({
+          code: -32029,
+          message: "Rate limited",
+          data: { _tag: "RateLimited", limit: "bytes-in-flight", retryAfterMs: 1_000 },
+        })
+        const exit = yield* native.ask("ping", {})
+        expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "bytes-in-flight" })
+        mission.say({ type: "request", resource: "status" })
+        expect((yield* mission.find("error")).payload.message).toMatch(/too many|limit/i)
+        const overHttp = yield* post("ping", {})
+        expect([overHttp.status, overHttp.headers.get("retry-after")]).toEqual([429, "1"])
+        expect(JSON.parse(overHttp.text)).toEqual({
+          error: "too much of what this principal asked for is not taken yet",
+        })
+        expect((yield* get("/api/files")).status).toBe(429)
+        slow.socket.cut()
+        yield* Effect.repeat(reader.call("ping"), { until: ({ error }) => error === undefined })
+        expect((yield* get("/api/files")).status).toBe(200)
+      }),
+    )
+
+    it.effect("do not keep a client from a large answer that it takes", () =>
+      Effect.gen(function* () {
+        const reader = yield* open()
+        yield* reader.call("memory.write", { id: DOCUMENT, content: "\u0001".repeat(300_000) })
+        for (let i = 0; i < 5; i++) {
+          const { result } = yield* reader.call("memory.read", { id: DOCUMENT })
+          expect(result.content).toHaveLength(300_000)
+        }
+        const { status } = yield* post("memory.read", { id: DOCUMENT })
+        expect(status).toBe(200)
+      }),
+    )
+  })
+})
+
+describe("the calls, subscriptions and requests of a principal", () => {
+  const limits = { principalCalls: 3, principalSubscriptions: 2, principalRequests: 2 }
+  it.layer(TestGateway.layer({ limits }), { excludeTestServices: true })((it) => {
+    const wait = { runId: "", timeoutMs: 60_000 }
+
+    it.effect("are bounded over all its connections, and free when a connection ends", () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* open(), yield* open()]
+        const { result } = yield* first.call("chat.send", { text: "/slow 600000 on", sessionKey: "slow" })
+        const running = { ...wait, runId: result.runId }
+        first.send("runs.wait", running)
+        first.send("runs.wait", running)
+        const cancelled = first.send("runs.wait", running)
+        yield* first.call("$/cancel", { id: 0 })
+        expect(limitOf((yield* second.call("ping")).error)).toEqual([-32029, "principal-calls"])
+        const native = yield* openRpc
+        const exit = yield* native.ask("ping", {})
+        expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "principal-calls" })
+        yield* first.call("$/cancel", { id: cancelled })
+        yield* Effect.repeat(second.call("ping"), { until: ({ error }) => error === undefined })
+        first.socket.cut()
+        for (let i = 0; i < 2; i++) second.send("runs.wait", running)
+        yield* Effect.repeat(second.call("ping"), { until: ({ error }) => error === undefined })
+        yield* second.call("chat.abort", { sessionKey: "slow" })
+      }),
+    )
+
+    it.effect("are bounded for subscriptions, which end one by one or with their connection", () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* open(), yield* open()]
+        const { result } = yield* first.call("events.subscribe", {})
+        const native = yield* openRpc
+        yield* native.ask("events.subscribe", {})
+        expect(limitOf((yield* second.call("events.subscribe", {})).error)).toEqual([-32029, "subscriptions"])
+        const exit = yield* native.ask("events.subscribe", {})
+        expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "subscriptions" })
+        yield* first.call("events.unsubscribe", result)
+        expect((yield* second.call("events.subscribe", {})).result).toHaveProperty("subscription")
+        native.socket.cut()
+        yield* Effect.repeat(second.call("events.subscribe", {}), { until: ({ error }) => error === undefined })
+        expect(limitOf((yield* first.call("events.subscribe", {})).error)).toEqual([-32029, "subscriptions"])
+      }),
+    )
+
+    it.effect("are bounded for sessions that OpenClaw clients subscribe to by name", () =>
+      Effect.gen(function* () {
+        const { client } = yield* enter({ scopes: ["operator.read"] })
+        const { client: other } = yield* enter({ scopes: ["operator.read"] })
+        const subscribe = (client: OpenClawClient, key: string) => client.ask("sessions.messages.subscribe", { key })
+        expect((yield* subscribe(client, "a")).ok).toBe(true)
+        expect((yield* subscribe(client, "b")).ok).toBe(true)
+        expect((yield* subscribe(client, "b")).ok).toBe(true)
+        expect((yield* subscribe(other, "c")).error).toMatchObject({ code: "UNAVAILABLE", retryable: true })
+        yield* client.ask("sessions.messages.unsubscribe", { key: "a" })
+        expect((yield* subscribe(other, "c")).ok).toBe(true)
+        client.socket.cut()
+        yield* Effect.repeat(subscribe(other, "d"), { until: ({ ok }) => ok === true })
+        expect((yield* subscribe(other, "e")).ok).toBe(false)
+      }),
+    )
+
+    it.effect("are bounded for HTTP requests in progress, which are refused with 429", () =>
+      Effect.gen(function* () {
+        const client = yield* open()
+        const { result } = yield* client.call("chat.send", { text: "/slow 600000 on", sessionKey: "http" })
+        const waiting = post("runs.wait", { ...wait, runId: result.runId })
+        yield* Effect.forkScoped(waiting)
+        yield* Effect.forkScoped(waiting)
+        const refused = yield* Effect.repeat(get("/api/status"), { until: ({ status }) => status === 429 })
+        expect(refused.headers.get("retry-after")).toBe("1")
+        yield* client.call("chat.abort", { sessionKey: "http" })
+        yield* Effect.repeat(get("/api/status"), { until: ({ status }) => status === 200 })
+      }),
+    )
+  })
+})
+
+describe("a share", () => {
+  const usage = () => new Usage({ ...defaultLimits, principalBytes: 1_000_000 })
+
+  it("gives a principal with nothing in flight any answer and any call", () => {
+    expect(usage().answerRefusal(50_000_000)).toBeUndefined()
+    expect(usage().callRefusal(50_000_000)).toBeUndefined()
+  })
+
+  it("refuses large answers and all calls beyond the bound, but no small answer", () => {
+    const full = usage()
+    full.bytes = 1_000_001
+    expect(full.answerRefusal(100_000)).toMatchObject({ limit: "bytes-in-flight" })
+    expect(full.answerRefusal(1_000)).toBeUndefined()
+    expect(full.callRefusal(1)).toMatchObject({ limit: "bytes-in-flight" })
+  })
+})
+
+describe("the batches of one connection", () => {
+  it("hold answers up to a bound together, and free it when they are whole", () => {
+    const held = { chars: 0 }
+    const [first, second] = [new Batch(2, held), new Batch(2, held)]
+    const half = "x".repeat(HELD_CHARS / 2)
+    expect(first.put(0, half)).toBeUndefined()
+    expect(second.takes(half)).toBe(true)
+    expect(second.put(0, half)).toBeUndefined()
+    expect(second.takes("x")).toBe(false)
+    expect(first.put(1, "1")).toBe(`[${half},1]`)
+    expect(second.takes(half)).toBe(true)
+    expect(held.chars).toBe(half.length)
+  })
+
+  it("may put their last answer again, in place of itself", () => {
+    const batch = new Batch(1, { chars: 0 })
+    expect(batch.put(0, "1")).toBe("[1]")
+    expect(batch.put(0, "2")).toBe("[2]")
+  })
+})

@@ -1,0 +1,153 @@
+/** What holds for whatever is sent: reading is total, batches are whole, and every method answers or says what is wrong. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { GatewayRpcs } from "../../../src/domain/GatewayRpcs.ts"
+import type { Principal } from "../../../src/domain/Principal.ts"
+import { BATCH_CALLS } from "../../../src/transport/json-rpc/Envelope.ts"
+import { jsonRpc, type JsonRpcRef } from "../../../src/transport/json-rpc/JsonRpc.ts"
+import type { Inbound } from "../../../src/transport/dialect/Dialect.ts"
+import { open } from "../../support/JsonRpcClient.ts"
+import * as TestGateway from "../../support/TestGateway.ts"
+
+const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] }
+
+const converse = () =>
+  jsonRpc.converse({
+    connectionId: "c1",
+    pushes: true,
+    subscriptions: { refusal: () => undefined, changed: () => {} },
+    now: () => 0,
+    head: () => ({ epoch: "e", seq: 0 }),
+    lost: () => null,
+    stopping: () => false,
+    arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
+  })
+
+const read = (frame: string, known: Principal | undefined = principal) => converse().read(frame, known)
+
+/** A frame is answered by frames of the protocol, by what is to be done, or by nothing. */
+const expectSound = (inbound: ReadonlyArray<Inbound<JsonRpcRef>>) => {
+  for (const one of inbound) {
+    expect(["Call", "Cancel", "Identify", "Say"]).toContain(one._tag)
+    if (one._tag !== "Say") continue
+    for (const answer of [JSON.parse(one.text)].flat()) {
+      expect(answer).toMatchObject({ jsonrpc: "2.0", id: answer.id })
+      expect("error" in answer || "result" in answer).toBe(true)
+    }
+  }
+}
+
+const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
+
+const Id = Schema.Union([Schema.String, Schema.Finite, Schema.Null])
+
+/** Near enough to a request that most of them get past the first look. */
+const Request = Schema.Struct({
+  jsonrpc: Schema.Literals(["2.0", "2.0", "2.0", "1.0"]),
+  id: Schema.optionalKey(Schema.Union([Id, Schema.Json])),
+  method: Schema.Union([Schema.Literals(["ping", "send", "$/cancel", "authenticate", "__proto__"]), Schema.Json]),
+  params: Schema.optionalKey(Schema.Json),
+})
+
+const GoodRequest = Schema.Struct({
+  jsonrpc: Schema.Literal("2.0"),
+  id: Schema.optionalKey(Schema.Union([Schema.Int, Schema.String])),
+  method: Schema.Literals(["ping", "status", "no.such.method"]),
+})
+
+const options = { arbitrary: { runs: 1_000, size: 40 } }
+
+describe("reading", () => {
+  it.prop(
+    "is total over bytes",
+    [Schema.Array(Byte)],
+    ([bytes]) => expectSound(read(Buffer.from(bytes).toString())),
+    options,
+  )
+
+  it.prop("is total over JSON", [Schema.Json], ([json]) => expectSound(read(JSON.stringify(json))), options)
+
+  it.prop(
+    "is total over requests that are nearly right, known and unknown, alone and in batches",
+    [Schema.Array(Request)],
+    ([requests]) => {
+      for (const known of [principal, undefined]) {
+        expectSound(read(JSON.stringify(requests), known))
+        for (const request of requests) expectSound(read(JSON.stringify(request), known))
+      }
+    },
+    { arbitrary: { runs: 200, size: 40 } },
+  )
+
+  it.prop(
+    "is total over requests that are cut off",
+    [Request, Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 200 }))],
+    ([request, end]) => expectSound(read(JSON.stringify(request).slice(0, end))),
+    options,
+  )
+})
+
+/** Text leaves the gateway well-formed. */
+const wellFormed = (id: unknown) => (typeof id === "string" ? id.toWellFormed() : id)
+
+describe("a batch", () => {
+  it.prop(
+    "is answered once, as a whole, in the order of its requests, in whatever order they end",
+    [Schema.NonEmptyArray(GoodRequest), Schema.Array(Schema.Boolean)],
+    ([all, early]) => {
+      const requests = all.slice(0, BATCH_CALLS)
+      const conversation = converse()
+      const calls = conversation
+        .read(JSON.stringify(requests), principal)
+        .flatMap((inbound) => (inbound._tag === "Call" ? [inbound] : []))
+      expect(calls).toHaveLength(requests.length)
+      const inOrder = [...calls.filter((_, i) => early[i] === true), ...calls.filter((_, i) => early[i] !== true)]
+      const said = inOrder.map(({ method, ref }) => conversation.success(ref, method, method))
+      const asked = requests.filter(({ id }) => id !== undefined)
+      expect(said.filter((text) => text !== undefined).map((text) => JSON.parse(String(text)))).toEqual(
+        asked.length === 0
+          ? []
+          : [asked.map(({ id, method }) => ({ jsonrpc: "2.0", id: wellFormed(id), result: method }))],
+      )
+    },
+    options,
+  )
+})
+
+describe("every method of the contract", () => {
+  /** A method's own errors, bad parameters, refusals: anything but a bug. */
+  const typed = new Set([-32602, -32000, -32001, -32003, -32029])
+
+  // One of the methods is to guess tokens.
+  const limits = { authFailures: 1_000_000, authFailureDelayMs: 0 }
+  it.layer(TestGateway.layer({ logLevel: "fatal", limits }), { excludeTestServices: true })((it) => {
+    for (const [name, rpc] of GatewayRpcs.requests) {
+      it.effect(`${name} answers or fails typed, whatever it is given`, () =>
+        Effect.gen(function* () {
+          const client = yield* open()
+          const call = Effect.fnUntraced(function* (params: unknown) {
+            const { error } = yield* client.call(`gateway.${name}`, params)
+            if (error !== undefined && !typed.has(error.code)) {
+              expect.fail(`${JSON.stringify(params)} was answered ${JSON.stringify(error)}`)
+            }
+          })
+          const json = yield* Arbitrary.sampleEffect(Arbitrary.schema(Schema.Record(Schema.String, Schema.Json)), {
+            count: 30,
+            seed: 1,
+          })
+          yield* Effect.forEach(json, call, { discard: true })
+          const encode = Schema.encodeUnknownEffect(Schema.toCodecJson(rpc.payloadSchema))
+          const payloads = yield* Arbitrary.sampleEffect(Arbitrary.schema(rpc.payloadSchema), {
+            count: 30,
+            seed: 2,
+            size: 6,
+          })
+          yield* Effect.forEach(payloads, (payload) => Effect.flatMap(encode(payload), call), { discard: true })
+          expect((yield* client.call("ping")).result).toHaveProperty("at")
+        }),
+      )
+    }
+  })
+})

@@ -1,0 +1,134 @@
+/** A dialect with bugs: each costs what it spoils, and neither the connection's other calls nor anybody else's. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import * as Gateway from "../../../src/Gateway.ts"
+import type { Dialect } from "../../../src/transport/dialect/Dialect.ts"
+import { contractMethods, dialectMethod } from "../../../src/transport/dialect/DialectMethod.ts"
+import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
+import * as Query from "../../../src/transport/dialect/Query.ts"
+import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { lines } from "../../support/LinesDialect.ts"
+import { connect } from "../../support/TestSocket.ts"
+import * as TestGateway from "../../support/TestGateway.ts"
+
+const boom = (): never => {
+  throw new Error("a bug of this dialect")
+}
+
+type Line = typeof lines extends Dialect<infer R> ? R : never
+
+let beats = 0
+
+const buggy: Dialect<Line> = {
+  ...lines,
+  name: "buggy",
+  beat: { everyMs: 50, tell: () => (++beats === 1 ? boom() : [{ policy: "must", text: "0 beat null" }]) },
+  methods: new Map([
+    ...contractMethods,
+    ["throws", dialectMethod(Schema.Struct({}), boom)],
+    ["throws-later", dialectMethod(Schema.Struct({}), () => Query.ask("ping", {}, boom))],
+  ]),
+  converse: (facts) => {
+    const conversation = lines.converse(facts)
+    return {
+      ...conversation,
+      read: (frame, principal) => (frame === "0 boom null" ? boom() : conversation.read(frame, principal)),
+      success: (ref, method, value) => (method === "health" ? boom() : conversation.success(ref, method, value)),
+      failure: (ref, method, fault) => (method === "fatal" ? boom() : conversation.failure(ref, method, fault)),
+      item: (ref, method, value) => (method === "chat.stream" ? boom() : conversation.item(ref, method, value)),
+    }
+  },
+  event: (key, item, json, epoch) =>
+    item._tag === "Event" && item.event._tag === "SessionOpened" ? boom() : lines.event(key, item, json, epoch),
+}
+
+const wire = DialectServer.mount("/buggy", buggy).pipe(
+  Layer.provide(DialectServer.layer),
+  Layer.provide(LocalCalls.layer),
+)
+
+const open = Effect.flatMap(TestGateway.TestGateway, ({ token, wsUrl }) => connect(`${wsUrl}/buggy?token=${token}`))
+
+describe("a dialect with bugs", () => {
+  const gateway = TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, wire), logLevel: "fatal" })
+  it.layer(gateway, { excludeTestServices: true })((it) => {
+    it.effect("that throws while it reads answers that frame so, and reads the next", () =>
+      Effect.gen(function* () {
+        const socket = yield* open
+        socket.send("0 boom null", "1 ping {}")
+        expect(yield* socket.next).toMatch(/^0 Unreadable/)
+        expect(yield* socket.next).toMatch(/^1 ok/)
+      }),
+    )
+
+    it.effect("that throws while it words an answer answers with the bug, and words the next", () =>
+      Effect.gen(function* () {
+        const socket = yield* open
+        socket.send("1 health {}", "2 ping {}")
+        const answers = [yield* socket.next, yield* socket.next].map((answer) => answer.split(" ", 2).join(" "))
+        expect(answers.toSorted()).toEqual(["1 Internal", "2 ok"])
+      }),
+    )
+
+    it.effect("that throws in a method of its own answers with the bug", () =>
+      Effect.gen(function* () {
+        for (const method of ["throws", "throws-later"]) {
+          const socket = yield* open
+          socket.send(`1 ${method} {}`)
+          expect(yield* socket.next).toMatch(/^1 Internal/)
+          socket.send("1 ping {}")
+          expect(yield* socket.next).toMatch(/^1 ok/)
+        }
+      }),
+    )
+
+    it.effect("that throws for an item of a stream ends that call with the bug, and answers it once", () =>
+      Effect.gen(function* () {
+        const socket = yield* open
+        socket.send('1 chat.stream {"text":"/slow 200 hello","sessionKey":"stream"}')
+        expect(yield* socket.next).toMatch(/^1 Internal/)
+        socket.send('2 runs.wait {"runId":"nobody"}', "1 ping {}")
+        expect([yield* socket.next, yield* socket.next].map((frame) => frame[0]).toSorted()).toEqual(["1", "2"])
+        expect(socket.rest).toEqual([])
+      }),
+    )
+
+    it.effect("that cannot even say so loses its own connection, with a reason", () =>
+      Effect.gen(function* () {
+        const [socket, other] = [yield* open, yield* open]
+        socket.send("1 fatal {}")
+        expect(yield* socket.closed).toEqual({ code: 1011, reason: "internal error" })
+        other.send("1 ping {}")
+        expect(yield* other.next).toMatch(/^1 ok/)
+      }),
+    )
+
+    it.effect("that cannot tell one event tells the next, to all", () =>
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const sockets = [yield* open, yield* open]
+        for (const socket of sockets) {
+          socket.send('1 events.subscribe {"topics":["sessions","chat"],"sessionKey":"told"}')
+          yield* socket.find((frame) => (frame.includes("CaughtUp") ? frame : undefined))
+        }
+        yield* runs.inject({ sessionKey: "told", text: "hello", role: "user" })
+        for (const socket of sockets) {
+          const next = yield* socket.find((frame) => (frame.startsWith("0 beat") ? undefined : frame))
+          expect(next).toContain("MessageAdded")
+        }
+      }),
+    )
+
+    it.effect("that stumbles at one beat goes on with the next", () =>
+      Effect.gen(function* () {
+        const socket = yield* open
+        socket.send('1 events.subscribe {"topics":["memory"]}')
+        yield* socket.find((frame) => (frame.startsWith("0 beat") ? true : undefined))
+        expect(beats).toBeGreaterThan(1)
+      }),
+    )
+  })
+})

@@ -1,0 +1,170 @@
+/** What a connection hears besides its answers: signs of life, and no more than it takes. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { defaultLimits } from "../../../src/domain/Limits.ts"
+import * as Gateway from "../../../src/Gateway.ts"
+import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
+import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { openClaw } from "../../../src/transport/openclaw/OpenClaw.ts"
+import { expectValidEvent } from "../../support/OpenClaw.ts"
+import { connectParams, enter, type Frame, open } from "../../support/OpenClawClient.ts"
+import * as TestGateway from "../../support/TestGateway.ts"
+
+const real = { excludeTestServices: true } as const
+const KEY = "agent:main:main"
+
+const dialect = openClaw({ strict: false, limits: defaultLimits })
+
+/** The same at a path of its own, in more of a hurry. */
+const hurried = DialectServer.mount("/hurried", { ...dialect, beat: { ...dialect.beat!, everyMs: 40 } }).pipe(
+  Layer.provide(DialectServer.layer),
+  Layer.provide(LocalCalls.layer),
+)
+
+const eventsOf = (texts: ReadonlyArray<string>) =>
+  texts.map((text) => JSON.parse(text) as Frame).filter(({ type }) => type === "event")
+
+describe("a tick", () => {
+  it("comes every 30 s, which hello-ok says", () => {
+    expect(dialect.beat?.everyMs).toBe(30_000)
+  })
+
+  it.layer(
+    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, hurried) }),
+    real,
+  )((it) => {
+    it.effect("comes again and again, to who may read, to who may nothing, and to nodes, and only after hello-ok", () =>
+      Effect.gen(function* () {
+        const stranger = yield* open("/hurried")
+        const all = yield* Effect.forEach([{}, { scopes: [] }, { role: "node", scopes: [] }], (more) =>
+          Effect.gen(function* () {
+            const client = yield* open("/hurried")
+            yield* client.connect(yield* connectParams(more))
+            return client
+          }),
+        )
+        for (const client of all) {
+          const before = Date.now()
+          const ticks = [yield* client.event("tick"), yield* client.event("tick")]
+          expect(ticks[1]!.payload.ts).toBeGreaterThan(ticks[0]!.payload.ts)
+          expect(Math.abs(ticks[1]!.payload.ts - before)).toBeLessThan(10_000)
+          expect(ticks[1]!.seq).toBeGreaterThan(ticks[0]!.seq!)
+        }
+        expect(stranger.socket.rest).toEqual([])
+      }),
+    )
+  })
+})
+
+describe("how the gateway is", () => {
+  it.layer(
+    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, hurried) }),
+    real,
+  )((it) => {
+    it.effect("is told with the ticks, to who may read and nobody else", () =>
+      Effect.gen(function* () {
+        const reader = yield* open("/hurried")
+        yield* reader.connect(yield* connectParams())
+        const stranger = yield* open("/hurried")
+        yield* stranger.connect(yield* connectParams({ scopes: [] }))
+        const told = yield* reader.event("health")
+        expectValidEvent(told)
+        expect(told.payload).toMatchObject({ ok: true, agents: [{ agentId: "main" }] })
+        const heard: Array<string> = []
+        yield* stranger.socket.find((text) => {
+          heard.push((JSON.parse(text) as Frame).event ?? "an answer")
+          return heard.length === 3 ? heard : undefined
+        })
+        expect(heard).toEqual(["tick", "tick", "tick"])
+      }),
+    )
+  })
+})
+
+describe("a client that does not read", () => {
+  const OUTBOX_BYTES = 262_144
+  it.layer(
+    TestGateway.layer({ limits: { outboxBytes: OUTBOX_BYTES } }),
+    real,
+  )((it) => {
+    it.effect("is closed as a slow consumer with the position from which it resumes without a gap", () =>
+      Effect.gen(function* () {
+        const { client: writer } = yield* enter()
+        const { client: slow } = yield* enter({ resume: true })
+        yield* slow.ask("sessions.subscribe")
+        slow.socket.stopReading()
+        const total = 150
+        for (let n = 0; n < total; n++) {
+          const message = `n${n} ${"x".repeat(100_000)}`
+          expect(yield* writer.ask("chat.inject", { sessionKey: KEY, message })).toMatchObject({ ok: true })
+        }
+        slow.socket.goOnReading()
+        const { code, reason } = yield* slow.socket.closed
+        expect(code).toBe(1008)
+        const [, epoch, seq] = /^slow consumer: resume from ([^:]+):(\d+)$/.exec(reason) ?? []
+        const before = eventsOf(slow.socket.rest)
+        expect(before.map(({ seq }) => seq)).toEqual(before.map((_, i) => i + 1))
+
+        const { client: again, hello } = yield* enter({ resume: { epoch, seq: Number(seq), sessions: true } })
+        expect(hello.resume).toEqual({ resumed: true })
+        const numberOf = ({ event, payload }: Frame) =>
+          event === "session.message" ? Number(/n(\d+)/.exec(JSON.stringify(payload.message))?.[1]) : -1
+        const numbers = before.map(numberOf).filter((n) => n >= 0)
+        while (numbers.at(-1) !== total - 1) {
+          const n = numberOf(yield* again.next)
+          if (n >= 0 && !numbers.includes(n)) numbers.push(n)
+        }
+        expect(numbers).toEqual(Array.from({ length: total }, (_, i) => i))
+      }),
+    )
+  })
+
+  it.layer(
+    TestGateway.layer({ limits: { outboxBytes: 50_000_000 } }),
+    real,
+  )((it) => {
+    it.effect(
+      "for a while sees numbers without a gap when it goes on, although lists were told once for many times",
+      () =>
+        Effect.gen(function* () {
+          const { client: writer } = yield* enter()
+          const { client: slow } = yield* enter()
+          yield* slow.ask("sessions.subscribe")
+          slow.socket.stopReading()
+          // More than the kernel holds for it; what comes now waits in the outbox, the changes of a session as one.
+          for (let n = 0; n < 100; n++) {
+            yield* writer.ask("chat.inject", { sessionKey: KEY, message: `${n} ${"x".repeat(100_000)}` })
+          }
+          for (let n = 0; n < 200; n++) yield* writer.ask("sessions.patch", { key: KEY, label: `label ${n}` })
+          slow.socket.goOnReading()
+          const numbers: Array<number> = []
+          let last = ""
+          while (last !== "label 199") {
+            const frame = yield* slow.next
+            if (frame.type !== "event") continue
+            numbers.push(frame.seq!)
+            if (frame.event === "sessions.changed") last = frame.payload.label ?? ""
+          }
+          expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i))
+        }),
+    )
+  })
+})
+
+describe("a client that subscribes to session after session", () => {
+  it.live("is told when there is no room for one more, and has it again when it gives one up", () =>
+    Effect.gen(function* () {
+      const { client } = yield* enter()
+      const subscribe = (n: number) => client.ask("sessions.messages.subscribe", { key: `s${n}` })
+      for (let n = 0; n < 256; n++) expect((yield* subscribe(n)).ok).toBe(true)
+      expect((yield* subscribe(256)).error).toMatchObject({ code: "INVALID_REQUEST" })
+      expect((yield* subscribe(0)).ok).toBe(true)
+      yield* client.ask("sessions.messages.unsubscribe", { key: "s0" })
+      expect((yield* subscribe(256)).ok).toBe(true)
+      const { client: writer } = yield* enter()
+      yield* writer.ask("chat.send", { sessionKey: "s256", message: "heard", idempotencyKey: "k" })
+      expect((yield* client.event("session.message")).payload.sessionKey).toBe("s256")
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+  )
+})

@@ -1,0 +1,242 @@
+/**
+ * The mappings as what they are, plain functions: whatever comes in, something that OpenClaw's clients can read comes out.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { AgentId } from "../../../../src/domain/Agent.ts"
+import { SessionKey } from "../../../../src/domain/Bounds.ts"
+import { GatewayEvent } from "../../../../src/domain/Event.ts"
+import { isInHistory, Message } from "../../../../src/domain/Message.ts"
+import { Session } from "../../../../src/domain/Session.ts"
+import type { EventFrame } from "../../../../src/transport/dialect/Dialect.ts"
+import * as Query from "../../../../src/transport/dialect/Query.ts"
+import {
+  type Interests,
+  interestsOf,
+  parseView,
+  apply,
+  viewKey,
+} from "../../../../src/transport/openclaw/events/Interests.ts"
+import { fitting } from "../../../../src/transport/openclaw/methods/ChatHistory.ts"
+import { argumentsOf, messagesOf } from "../../../../src/transport/openclaw/methods/ChatMessages.ts"
+import { encode } from "../../../../src/transport/openclaw/events/Events.ts"
+import { mergeable, mergeKey } from "../../../../src/transport/openclaw/events/DeltaMerge.ts"
+import { methods } from "../../../../src/transport/openclaw/methods/Methods.ts"
+import * as RunEvents from "../../../../src/transport/openclaw/events/RunEvents.ts"
+import { canonicalKey, mainSessionKey, sessionIdOf } from "../../../../src/transport/openclaw/methods/SessionKeys.ts"
+import { fullRow, sessionRow, unbegunRow } from "../../../../src/transport/openclaw/methods/SessionViews.ts"
+import { expectValid } from "../../../support/OpenClaw.ts"
+
+const many = { arbitrary: { runs: 300, size: 20 } }
+
+const Listener = Schema.Struct({
+  protocol: Schema.Literals([3, 4]),
+  clientId: Schema.Literals(["cli", "openclaw-control-ui", "control-center"]),
+  caps: Schema.Array(Schema.Literals(["tool-events", "session-scoped-events"])),
+  readsParams: Schema.Boolean,
+  mayRead: Schema.Boolean,
+})
+
+const Subscription = Schema.Struct({
+  method: Schema.Literals([
+    "sessions.subscribe",
+    "sessions.unsubscribe",
+    "sessions.messages.subscribe",
+    "sessions.messages.unsubscribe",
+    "agents.list",
+  ]),
+  key: Schema.Literals(["agent:main:main", "work", "play"]),
+})
+
+const audienceAfter = (
+  listener: typeof Listener.Type,
+  subscriptions: ReadonlyArray<typeof Subscription.Type>,
+): Interests =>
+  subscriptions.reduce((audience, { key, method }) => apply(audience, method, { key }), interestsOf(listener))
+
+describe("an audience", () => {
+  it.prop(
+    "is told the same again by its wording, but for keys that add nothing",
+    [Listener, Schema.Array(Subscription)],
+    ([listener, subscriptions]) => {
+      const audience = audienceAfter(listener, subscriptions)
+      const read = parseView(viewKey(audience))
+      expect({ ...read, keys: [] }).toEqual({ ...audience, keys: [] })
+      if (!audience.sessions || audience.scoped) expect(read.keys).toEqual(audience.keys)
+      expect(viewKey(read)).toBe(viewKey(audience))
+    },
+    many,
+  )
+
+  it.prop(
+    "depends on what is subscribed to in the end, not on the way there",
+    [Listener, Schema.Array(Subscription)],
+    ([listener, subscriptions]) => {
+      const audience = audienceAfter(listener, subscriptions)
+      for (const { key, method } of subscriptions.slice(-1)) expect(apply(audience, method, { key })).toBe(audience)
+      expect(audience.keys).toEqual([...new Set(audience.keys)].toSorted())
+    },
+    many,
+  )
+})
+
+/** What is asked on the way is answered as if there were nothing. */
+const settle = (inquiry: Query.Inquiry<ReadonlyArray<EventFrame>>): ReadonlyArray<EventFrame> => {
+  switch (inquiry._tag) {
+    case "Known":
+      return inquiry.value
+    case "Ask":
+      return settle(inquiry.onResult({ agents: [], defaultId: "main", models: [], runs: [] }))
+    case "Shared":
+      return settle(Query.flatMap(inquiry.inquire(), inquiry.onResult))
+    default:
+      return []
+  }
+}
+
+describe("events", () => {
+  it.prop(
+    "of every kind are frames that can be read, for every audience",
+    [GatewayEvent, Listener, Schema.Array(Subscription)],
+    ([event, listener, subscriptions]) => {
+      const wording = viewKey(audienceAfter(listener, subscriptions))
+      const telling = encode(wording, { _tag: "Event", seq: 7, at: 1, event }) ?? []
+      const told = "_tag" in telling ? settle(telling) : "policy" in telling ? [telling] : telling
+      for (const one of told) {
+        if (one.policy === "digest") continue
+        // The place of the number is blank until the frame leaves.
+        const frame = JSON.parse(one.text.replace(/"seq": +,/, '"seq":1,'))
+        expect(frame.type).toBe("event")
+        expect(typeof frame[listener.readsParams ? "params" : "payload"]).toBe("object")
+        if (frame.event === "chat" && !listener.readsParams) expectValid("ChatEvent", notEmpty(frame.payload))
+      }
+    },
+    many,
+  )
+
+  it.prop(
+    "of a text that wait for a slow client say the same joined, however they are joined",
+    [Schema.Array(Schema.String).check(Schema.isMinLength(3)), Schema.Boolean],
+    ([texts, replaces]) => {
+      const run = { runId: "r", sessionKey: "s", agentId: "a" }
+      const place = { seq: 1, at: 1 }
+      const by = mergeable(JSON.stringify)
+      const first = replaces ? RunEvents.replaced(run, place, texts[0]!) : RunEvents.delta(run, place, texts[0]!)
+      const payloads = [first, ...texts.slice(1).map((text) => RunEvents.delta(run, place, text))]
+      const left = payloads.reduce((a, b) => by.merge(a, b))
+      const right = payloads.reduceRight((b, a) => by.merge(a, b))
+      expect(left[1]["deltaText"]).toBe(texts.join(""))
+      expect(right[1]["deltaText"]).toBe(texts.join(""))
+      expect(left[1]["replace"]).toBe(replaces ? true : undefined)
+      expect(right[1]["replace"]).toBe(replaces ? true : undefined)
+      expect(new Set(payloads.map(mergeKey)).size).toBe(1)
+    },
+    many,
+  )
+})
+
+/** The published schema wants ids that are not empty, which the contract's schema of an event does not say. */
+const notEmpty = (payload: any) => ({
+  ...payload,
+  runId: payload.runId || "r",
+  sessionKey: payload.sessionKey || "s",
+  agentId: payload.agentId || "a",
+})
+
+describe("rows", () => {
+  const roster = { defaultId: "main", agents: [], models: [] }
+
+  it.prop(
+    "of every session are such as the schema has them",
+    [Session],
+    ([session]) => {
+      expectValid("SessionRow", nonEmptyRow(sessionRow(session)))
+      expectValid("SessionRow", nonEmptyRow(fullRow(session, roster, 1, ["r"])))
+    },
+    many,
+  )
+
+  it.prop("of sessions that have not begun too", [AgentId], ([agentId]) => {
+    expectValid("SessionRow", unbegunRow(mainSessionKey(agentId), agentId, roster, 1))
+  })
+})
+
+const nonEmptyRow = (row: object) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value === "" ? "x" : value]))
+
+describe("keys", () => {
+  it.prop("mean what they say, but for `main`", [Schema.String], ([key]) => {
+    const canonical = canonicalKey(key, "luna")
+    expect(canonicalKey(canonical)).toBe(canonical)
+    if (!["", "main"].includes(key.trim().toLowerCase())) expect(canonical).toBe(key.trim())
+  })
+
+  it("stand for the main session of the agent that is asked for", () => {
+    for (const key of ["main", " MAIN ", "", null, undefined]) {
+      expect(canonicalKey(key, "Luna")).toBe("agent:luna:main")
+      expect(canonicalKey(key)).toBe("agent:main:main")
+    }
+  })
+
+  it.prop("have one UUID each", [SessionKey, SessionKey, Schema.Int], ([a, b, createdAt]) => {
+    const id = sessionIdOf({ key: a, createdAt })
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(sessionIdOf({ key: b, createdAt }) === id).toBe(a === b)
+  })
+})
+
+describe("messages", () => {
+  it.prop("are never lost, and keep their order and their text", [Message], ([message]) => {
+    const told = messagesOf(message)
+    const isTwo =
+      message.role === "tool" ? message.tool !== undefined : message.role === "user" && !isInHistory(message)
+    expect(told.length).toBe(isTwo ? 2 : 1)
+    expect(new Set(told.map((one) => Object(one["__openclaw"]).id)).size).toBe(told.length)
+    for (const one of told) expect(one["timestamp"]).toBe(message.at)
+    if (message.role !== "tool") expect(JSON.stringify(told)).toContain(JSON.stringify(message.text).slice(1, -1))
+  })
+
+  it.prop("of a tool have its input as an object, whatever it is", [Schema.String], ([input]) => {
+    expect(Object.prototype.toString.call(argumentsOf(input))).toBe("[object Object]")
+    expect(argumentsOf(JSON.stringify({ input }))).toEqual({ input: input.toWellFormed() })
+  })
+
+  it.prop(
+    "fit what a client can take, from the newest back, and are at least one",
+    [Schema.Array(Schema.String), Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 200 }))],
+    ([rows, maxBytes]) => {
+      const kept = fitting(rows, maxBytes)
+      expect(kept).toEqual(rows.slice(rows.length - kept.length))
+      const bytes = (some: ReadonlyArray<string>) =>
+        some.reduce((sum, row) => sum + Buffer.byteLength(JSON.stringify(row)), 0)
+      if (kept.length > 1) expect(bytes(kept)).toBeLessThanOrEqual(maxBytes)
+      if (rows.length > 0) expect(kept.length).toBeGreaterThan(0)
+      if (kept.length < rows.length) expect(bytes(rows.slice(-kept.length - 1))).toBeGreaterThan(maxBytes)
+    },
+    many,
+  )
+})
+
+const Value = Schema.Union([Schema.Json, Schema.String, Schema.Null])
+
+describe("methods", () => {
+  it.prop(
+    "take any parameters without a bug: what they cannot read is an answer too",
+    [
+      Schema.Record(
+        Schema.Literals(["key", "sessionKey", "agentId", "message", "limit", "offset", "keys", "runId"]),
+        Value,
+      ),
+    ],
+    ([params]) => {
+      for (const [name, method] of methods) {
+        if (method._tag !== "Own") continue
+        for (const given of [params, undefined, null, [], "text", 5]) {
+          const { _tag } = method.inquire(given ?? {})
+          expect(["Known", "Failed", "Ask", "Shared", "Tell"], name).toContain(_tag)
+        }
+      }
+    },
+    { arbitrary: { runs: 100, size: 20 } },
+  )
+})

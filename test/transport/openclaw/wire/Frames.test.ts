@@ -1,0 +1,116 @@
+/** Frames as they are read and written: total, and as the reference packages have them. */
+import { describe, expect, it } from "@effect/vitest"
+import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-protocol/frame-guards"
+import { validateRequestFrame } from "@openclaw/gateway-protocol"
+import * as Schema from "effect/Schema"
+import { textFrame } from "../../../../src/transport/connection/WebSocketFrames.ts"
+import { numberFrames } from "../../../../src/transport/connection/WebSocketFrames.ts"
+import { readConnect } from "../../../../src/transport/openclaw/handshake/Connect.ts"
+import {
+  NUMBER_AT,
+  readFrame,
+  withPosition,
+  writeError,
+  writeEvent,
+  writeResult,
+} from "../../../../src/transport/openclaw/wire/Frames.ts"
+import { readHandshake } from "../../../../src/transport/openclaw/handshake/Handshake.ts"
+import connects from "../../../fixtures/openclaw/connects.json" with { type: "json" }
+
+const facts = { nonce: "n", now: 0, strict: false, originAllowed: true, stopping: false }
+
+/** Small values of JSON, with the members that frames have. */
+const Loose = Schema.Union([Schema.Null, Schema.Boolean, Schema.Finite, Schema.String])
+const Near = Schema.Struct({
+  type: Schema.optionalKey(Schema.Union([Schema.Literal("req"), Loose])),
+  id: Schema.optionalKey(Loose),
+  method: Schema.optionalKey(Schema.Union([Schema.Literal("connect"), Loose])),
+  params: Schema.optionalKey(
+    Schema.Union([
+      Loose,
+      Schema.Struct({
+        minProtocol: Schema.optionalKey(Loose),
+        maxProtocol: Schema.optionalKey(Schema.Union([Schema.Literals([3, 4]), Loose])),
+        client: Schema.optionalKey(Schema.Union([Loose, Schema.Struct({ id: Loose, mode: Loose })])),
+        role: Schema.optionalKey(Loose),
+        scopes: Schema.optionalKey(Schema.Union([Loose, Schema.Array(Loose)])),
+        auth: Schema.optionalKey(Schema.Union([Loose, Schema.Struct({ token: Loose, deviceToken: Loose })])),
+        device: Schema.optionalKey(Schema.Union([Loose, Schema.Struct({ id: Loose, publicKey: Loose, nonce: Loose })])),
+        resume: Schema.optionalKey(Schema.Union([Loose, Schema.Struct({ epoch: Loose, seq: Loose })])),
+      }),
+    ]),
+  ),
+  extra: Schema.optionalKey(Loose),
+})
+
+describe("reading", () => {
+  it.prop("is total: any text is a request, or something that is said to be wrong", [Schema.String], ([text]) => {
+    expect(["Request", "Invalid", "Malformed"]).toContain(readFrame(text, false)._tag)
+    expect(["Enter", "Refuse"]).toContain(readHandshake(text, facts)._tag)
+  })
+
+  it.prop("is total for what is nearly a frame, and a refusal has a reason", [Near], ([near]) => {
+    const handshake = readHandshake(JSON.stringify(near), facts)
+    if (handshake._tag === "Refuse") {
+      expect(handshake.refusal.close.reason).not.toBe("")
+      expect(handshake.refusal.close.code).toBeGreaterThan(1001)
+    }
+  })
+
+  it.prop("strictly, takes exactly what the published validator takes", [Near], ([near]) => {
+    const json: unknown = JSON.parse(JSON.stringify(near))
+    expect(readFrame(JSON.stringify(near), true)._tag === "Request").toBe(validateRequestFrame(json))
+  })
+
+  it.prop("openly, takes all that it takes strictly", [Near], ([near]) => {
+    const text = JSON.stringify(near)
+    if (readFrame(text, true)._tag === "Request") expect(readFrame(text, false)._tag).toBe("Request")
+  })
+
+  for (const { name, params } of connects) {
+    it(`takes the connect of ${name}, openly and strictly`, () => {
+      expect(readConnect(params, false)._tag).toBe("Success")
+      expect(readConnect(params, true)._tag).toBe("Success")
+    })
+  }
+})
+
+describe("writing", () => {
+  const error = { code: "FORBIDDEN", message: "no", details: { code: "X" } }
+
+  it("is what official clients take for answers and events", () => {
+    for (const era of [3, 4] as const) {
+      expect(isGatewayResponseFrame(JSON.parse(writeResult(era, "1", { a: 1 })))).toBe(true)
+      expect(isGatewayResponseFrame(JSON.parse(writeError(era, "1", error)))).toBe(true)
+    }
+    const event: unknown = JSON.parse(writeEvent("payload", "tick", { ts: 1 }))
+    expect(isGatewayEventFrame(event)).toBe(true)
+    expect(event).toEqual({ type: "event", seq: 0, event: "tick", payload: { ts: 1 } })
+    expect(JSON.parse(withPosition(writeEvent("payload", "tick", {}), 7))).toMatchObject({ position: 7 })
+  })
+
+  it("for Control Center has result, params and numbers, and for nobody else", () => {
+    expect(JSON.parse(writeResult("control-center", "1", null))).toEqual({ type: "res", id: "1", ok: true, result: {} })
+    expect(JSON.parse(writeError("control-center", "1", error))).toMatchObject({ error: { code: 403, message: "no" } })
+    expect(JSON.parse(writeEvent("params", "tick", {}))).toEqual({ type: "event", seq: 0, event: "tick", params: {} })
+    for (const era of [3, 4] as const) {
+      expect(Object.keys(JSON.parse(writeResult(era, "1", {})))).toEqual(["type", "id", "ok", "payload"])
+    }
+  })
+
+  it("numbers copies of shared frames of any length, and nothing else of them changes", () => {
+    const texts = [0, 1, 100, 125, 126, 65_000, 70_000].map((length) => writeEvent("payload", "e", "é".repeat(length)))
+    const frames = Buffer.concat(texts.map(textFrame))
+    for (const first of [1, 9_999_999_999 - texts.length]) {
+      const copy = Buffer.from(frames)
+      expect(numberFrames(copy, 0, copy.length, NUMBER_AT, first)).toBe(first + texts.length)
+      let offset = 0
+      texts.forEach((text, i) => {
+        const length = textFrame(text).length
+        const payload = copy.subarray(offset + length - Buffer.byteLength(text), offset + length)
+        expect(JSON.parse(payload.toString())).toEqual({ ...JSON.parse(text), seq: first + i })
+        offset += length
+      })
+    }
+  })
+})
