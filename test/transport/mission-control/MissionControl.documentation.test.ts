@@ -59,7 +59,7 @@ layer(Gateway.layer({ logLevel: "info", limits: { authFailureDelayMs: 0 } }), { 
 
     it.effect("shows what is said before the token is", () =>
       Effect.gen(function* () {
-        const lines = linesUnder("Who may speak")
+        const lines = linesUnder("Authentication")
         expect(lines.length).toBeGreaterThan(2)
         const client = yield* MissionClient.open({ token: null })
         yield* hold(lines, client)
