@@ -75,6 +75,12 @@ export const isWithin = (ranges: ReadonlyArray<Range>, address: string): boolean
   )
 }
 
+const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((range) => parseRange(range) ?? [])
+
+/** Returns whether a host, as in a URL, means this machine: `localhost`, 127.0.0.0/8 or ::1, with or without brackets. */
+export const isLoopback = (host: string): boolean =>
+  host.toLowerCase() === "localhost" || isWithin(LOOPBACK, host.replace(/^\[(.*)\]$/, "$1"))
+
 /**
  * Returns the network under which a client is counted. An IPv4 address counts alone. A client with one IPv6 address has
  * all 2^64 of its /64 network (RFC 4291 2.5.4) and could use a new one for every attempt, so IPv6 counts by network.

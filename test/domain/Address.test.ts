@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { isAddress, isWithin, networkOf, parseRange } from "../../src/domain/Address.ts"
+import { isAddress, isLoopback, isWithin, networkOf, parseRange } from "../../src/domain/Address.ts"
 
 const within = (range: string, address: string) => isWithin([parseRange(range)!], address)
 
@@ -48,6 +48,16 @@ describe("a range", () => {
     expect(within(v6(a), v6(a))).toBe(true)
     expect(within(v6(a), v6(b))).toBe(v6(a) === v6(b))
   })
+})
+
+it("A loopback host is a name or an address of this machine, and nothing that looks like one.", () => {
+  for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1"]) {
+    expect([host, isLoopback(host)]).toEqual([host, true])
+  }
+  for (const host of "0.0.0.0 :: 127.0.0.1.example localhost.example 10.0.0.1 128.0.0.1 127.0.0.1:80 []".split(" ")) {
+    expect([host, isLoopback(host)]).toEqual([host, false])
+  }
+  expect(isLoopback("")).toBe(false)
 })
 
 describe("the network of an address", () => {

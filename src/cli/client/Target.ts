@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { ConnectionState } from "../../client/ConnectionStates.ts"
 import { GatewayClient } from "../../client/GatewayClient.ts"
 import { gatewayUrl } from "../../client/GatewayUrl.ts"
+import { isLoopback } from "../../domain/Address.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { statePaths } from "../../services/storage/StateFolder.ts"
 import { findToken } from "../../services/storage/TokenFile.ts"
@@ -40,8 +41,6 @@ export const connected = <const Name extends string, Input extends Given, Contex
     layer(Flags.given({ url, token, "state-dir": stateDir, config })),
   )
 
-const isLoopback = (url: URL) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-
 const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
   const typed = flags["url"] ?? localUrl(settings)
@@ -56,7 +55,7 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const given = flags["token"] === undefined ? settings.token : Redacted.make(flags["token"])
   return {
     url,
-    token: given ?? (isLoopback(url) ? yield* findToken(statePaths(settings.stateDir).tokenFile) : undefined),
+    token: given ?? (isLoopback(url.hostname) ? yield* findToken(statePaths(settings.stateDir).tokenFile) : undefined),
   }
 })
 

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { isWithin, parseRange, type Range } from "../../domain/Address.ts"
+import { isLoopback } from "../../domain/Address.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 
@@ -17,10 +17,6 @@ const UNGUESSABLE_TOKEN = 32
 /** Returns whether a program could find the token by trying texts, as fast as the gateway answers. */
 export const isGuessable = (token: Redacted.Redacted<string>): boolean =>
   Redacted.value(token).length < UNGUESSABLE_TOKEN
-
-const loopback = ["127.0.0.0/8", "::1"].map(parseRange).filter((range): range is Range => range !== undefined)
-
-const isLoopback = (host: string): boolean => host.toLowerCase() === "localhost" || isWithin(loopback, host)
 
 export interface Weakness {
   readonly problem: string

@@ -4,9 +4,9 @@
  * HTTP route.
  */
 import type { IncomingHttpHeaders } from "node:http"
-import { isAddress, isWithin, parseRange, type Range } from "../../domain/Address.ts"
+import { isAddress, isLoopback, isWithin, parseRange, type Range } from "../../domain/Address.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
-import { hostName, isLoopback } from "./Origin.ts"
+import { hostName } from "./Origin.ts"
 
 /** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
 export const normalizeAddress = (address: string): string =>

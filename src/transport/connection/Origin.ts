@@ -4,16 +4,12 @@
  * and HTTP route.
  */
 import type { IncomingHttpHeaders } from "node:http"
+import { isLoopback } from "../../domain/Address.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { originOf } from "../../domain/PageOrigin.ts"
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i
-
 /** The answer to a page that may not talk to the gateway. */
 export const FOREIGN = "this page's origin is not allowed"
-
-/** `localhost`, 127.0.0.0/8 or ::1, without a port. */
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
 
 const parse = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url) : undefined)
 

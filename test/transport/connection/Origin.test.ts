@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
   isForeign,
-  isLoopback,
   isNavigation,
   isOriginAllowed,
   isPageAllowed,
@@ -107,16 +106,5 @@ describe("a request without an origin", () => {
     expect(isNavigation("GET", { ...link, "sec-fetch-dest": "iframe" })).toBe(false)
     expect(isNavigation("GET", { ...link, "sec-fetch-mode": "no-cors" })).toBe(false)
     expect(isNavigation("GET", {})).toBe(false)
-  })
-})
-
-describe("a loopback host", () => {
-  it("is a name or an address of this machine, and nothing that looks like it", () => {
-    for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]"]) {
-      expect(isLoopback(host)).toBe(true)
-    }
-    for (const host of ["0.0.0.0", "::", "127.0.0.1.example", "localhost.example", "10.0.0.1", "128.0.0.1", ""]) {
-      expect(isLoopback(host)).toBe(false)
-    }
   })
 })
