@@ -35,14 +35,14 @@ export const parse = (message: string): ChatCommand | undefined => {
   }
 }
 
-export const stopped = (runs: number): string => {
+export const stoppedText = (runs: number): string => {
   if (runs === 0) return "Nothing runs in this session."
   return runs === 1 ? "Stopped." : `Stopped ${runs} runs.`
 }
 
 export const EMPTIED = "The session is empty: a new conversation begins."
 
-export interface Standing {
+export interface StatusFacts {
   readonly sessionKey: string
   /** Undefined until the session has its first message. */
   readonly session: Session | undefined
@@ -53,7 +53,7 @@ export interface Standing {
 }
 
 /** Returns the answer to `/status`, one fact per line. */
-export const standing = ({ agent, running, runtime, session, sessionKey, waiting }: Standing): string => {
+export const statusText = ({ agent, running, runtime, session, sessionKey, waiting }: StatusFacts): string => {
   const model = session?.model ?? agent.model
   return [
     `Causeway ${VERSION}`,

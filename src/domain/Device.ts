@@ -74,7 +74,7 @@ export type PairingDecision = typeof PairingDecision.Type
 export type DeviceClaims = Omit<Device, "grants" | "pairedAt">
 
 /** Returns the facts that the device stated with its request. */
-export const candidateOf = (request: PairingRequest): DeviceClaims => ({
+export const claimsOf = (request: PairingRequest): DeviceClaims => ({
   deviceId: request.deviceId,
   publicKey: request.publicKey,
   displayName: request.displayName,
@@ -86,26 +86,29 @@ export const candidateOf = (request: PairingRequest): DeviceClaims => ({
 })
 
 /** A role and scopes, either requested by a device or granted by an approval. */
-export const Asked = Schema.Struct({ role: Role, scopes: Schema.Array(Scope) })
-export type Asked = typeof Asked.Type
+export const AccessRequest = Schema.Struct({ role: Role, scopes: Schema.Array(Scope) })
+export type AccessRequest = typeof AccessRequest.Type
 
 /** A paired device, with the role and scopes that the approval granted. */
-export const Approval = Schema.Struct({ ...Device.fields, granted: Asked }).annotate({ identifier: "Approval" })
+export const Approval = Schema.Struct({ ...Device.fields, granted: AccessRequest }).annotate({ identifier: "Approval" })
 export type Approval = typeof Approval.Type
 
 /** Returns why a device needs an approval first. Returns `undefined` if it already has the role and the scopes. */
-export const pairingNeeded = (device: Pick<Device, "grants"> | undefined, asked: Asked): PairingReason | undefined => {
+export const pairingNeeded = (
+  device: Pick<Device, "grants"> | undefined,
+  request: AccessRequest,
+): PairingReason | undefined => {
   if (device === undefined) return "not-paired"
-  const grant = grantOf(device, asked.role)
+  const grant = grantOf(device, request.role)
   if (grant === undefined) return "role-upgrade"
-  return firstMissing(asked.scopes, grant.scopes) === undefined ? undefined : "scope-upgrade"
+  return firstMissing(request.scopes, grant.scopes) === undefined ? undefined : "scope-upgrade"
 }
 
 export const grantOf = (device: Pick<Device, "grants"> | undefined, role: Role): DeviceGrant | undefined =>
   device?.grants.find((grant) => grant.role === role)
 
 /** Returns the device with the role and scopes added. A new grant has no token yet. */
-export const withGrant = (device: Device, { role, scopes }: Asked): Device => {
+export const withGrant = (device: Device, { role, scopes }: AccessRequest): Device => {
   const had = grantOf(device, role)
   const grant = had ?? { role, scopes, issuedAt: null, lastUsedAt: null }
   const all = [...new Set([...grant.scopes, ...scopes])]

@@ -25,5 +25,5 @@ export const difference = <A>(
   return { added, changed, removed: [...published.keys()].filter((key) => !current.has(key)) }
 }
 
-export const isNothing = ({ added, changed, removed }: Difference<unknown>): boolean =>
+export const isEmpty = ({ added, changed, removed }: Difference<unknown>): boolean =>
   added.length + changed.length + removed.length === 0

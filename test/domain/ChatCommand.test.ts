@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { parse, standing, stopped } from "../../src/domain/ChatCommand.ts"
+import { parse, statusText, stoppedText } from "../../src/domain/ChatCommand.ts"
 
 const Blanks = Schema.Literals(["", " ", "\n", "\t  \r\n"])
 
@@ -44,7 +44,7 @@ describe("a message", () => {
 
 describe("the answer to a command", () => {
   it("says how many runs were stopped", () => {
-    expect([0, 1, 2].map(stopped)).toEqual(["Nothing runs in this session.", "Stopped.", "Stopped 2 runs."])
+    expect([0, 1, 2].map(stoppedText)).toEqual(["Nothing runs in this session.", "Stopped.", "Stopped 2 runs."])
   })
 
   it("says how a session stands that nobody has written to", () => {
@@ -59,7 +59,7 @@ describe("the answer to a command", () => {
       updatedAt: 0,
     } as const
     const facts = { sessionKey: "s", session: undefined, agent, runtime: "echo", running: 0, waiting: 0 }
-    expect(standing(facts).split("\n").slice(1)).toEqual([
+    expect(statusText(facts).split("\n").slice(1)).toEqual([
       "Session: s",
       "Agent: Main (main)",
       "Runtime: echo",

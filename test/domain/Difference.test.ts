@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { difference, isNothing } from "../../src/domain/Difference.ts"
+import { difference, isEmpty } from "../../src/domain/Difference.ts"
 
 type Row = { readonly key: string; readonly value: number }
 
@@ -34,7 +34,7 @@ describe("the difference of two states", () => {
   it.prop("of equal states is nothing, whatever their order", [Entries], ([entries]) => {
     const state = rows(entries)
     const reversed = new Map([...rows(entries)].toReversed())
-    expect(isNothing(difference(state, reversed, same))).toBe(true)
+    expect(isEmpty(difference(state, reversed, same))).toBe(true)
   })
 
   it("tells of each key once", () => {

@@ -6,7 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import type { Approval, Asked, Device, PairingRequest } from "../../domain/Device.ts"
+import type { Approval, AccessRequest, Device, PairingRequest } from "../../domain/Device.ts"
 import { everyScope } from "../../domain/Principal.ts"
 import { line } from "../../domain/Printable.ts"
 import { confirm } from "../terminal/Confirm.ts"
@@ -59,7 +59,7 @@ const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingReq
   return tables.length === 0 ? "No devices." : joined(tables, "\n\n")
 }
 
-const grantLine = ({ role, scopes }: Asked): string => [role, ...scopes].join(" ")
+const grantLine = ({ role, scopes }: AccessRequest): string => [role, ...scopes].join(" ")
 
 const approvalLine = ({ deviceId, displayName, granted: { role, scopes } }: Approval): string =>
   line(

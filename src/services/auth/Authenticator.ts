@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type { Asked, DeviceClaims, PairingRequired, ScopesNotGranted } from "../../domain/Device.ts"
+import type { AccessRequest, DeviceClaims, PairingRequired, ScopesNotGranted } from "../../domain/Device.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { everyScope, type Principal, type Role, type Scope } from "../../domain/Principal.ts"
 import { Unauthenticated } from "../../domain/Refusal.ts"
@@ -160,7 +160,7 @@ export class Authenticator extends Context.Service<
           const candidate = credentials.device && { ...credentials.device, remoteAddress }
           let match = matchStrong(presented)
           if (match === undefined && candidate !== undefined && shown !== undefined) {
-            const asked: Asked = { role, scopes: scopes ?? [] }
+            const asked: AccessRequest = { role, scopes: scopes ?? [] }
             const recognized = yield* Effect.result(pairings.recognize(candidate, asked, shown))
             if (Result.isFailure(recognized)) {
               const others = presented.filter(({ secret }) => secret !== shown)

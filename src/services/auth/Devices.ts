@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { randomBytes } from "node:crypto"
 import {
-  type Asked,
+  type AccessRequest,
   type DeviceClaims,
   type Device,
   type DeviceGrant,
@@ -48,9 +48,9 @@ export class Devices extends Context.Service<
     /** What the token gives; undefined: it is not the token of that device in that role. Notes that it was used. */
     redeem(of: TokenOf, token: Redacted.Redacted<string>): Effect.Effect<DeviceGrant | undefined>
     /** Adds what is asked for to what the device may do; pairs it if it is new. */
-    grant(candidate: DeviceClaims, asked: Asked): Effect.Effect<Device, StorageUnavailable>
+    grant(candidate: DeviceClaims, asked: AccessRequest): Effect.Effect<Device, StorageUnavailable>
     /** As `grant`, and gives it a token. The one that it had is worth nothing. */
-    issue(candidate: DeviceClaims, asked: Asked): Effect.Effect<IssuedToken, StorageUnavailable>
+    issue(candidate: DeviceClaims, asked: AccessRequest): Effect.Effect<IssuedToken, StorageUnavailable>
     /** Gives a known device a new token. `held`: the scopes of the caller, who must hold all that the grant has. */
     rotate(
       of: TokenOf,
@@ -96,7 +96,7 @@ export class Devices extends Context.Service<
         return grant
       })
 
-      const grant = Effect.fn("Devices.grant")(function* (candidate: DeviceClaims, asked: Asked) {
+      const grant = Effect.fn("Devices.grant")(function* (candidate: DeviceClaims, asked: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
         return yield* events.commit((db) => {
           const device = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
@@ -105,7 +105,7 @@ export class Devices extends Context.Service<
         })
       })
 
-      const issue = Effect.fn("Devices.issue")(function* (candidate: DeviceClaims, asked: Asked) {
+      const issue = Effect.fn("Devices.issue")(function* (candidate: DeviceClaims, asked: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
         return yield* events.commit<IssuedToken>((db) => {
           const granted = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto"
 import {
-  type Asked,
+  type AccessRequest,
   type DeviceClaims,
   firstMissing,
   type PairingReason,
@@ -43,7 +43,7 @@ export class PairingRequests {
    */
   put(
     candidate: DeviceClaims,
-    { role, scopes }: Asked,
+    { role, scopes }: AccessRequest,
     reason: PairingReason,
     now: number,
   ): { readonly request: PairingRequest; readonly isNew: boolean; readonly superseded: PairingRequest | undefined } {

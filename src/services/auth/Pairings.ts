@@ -9,9 +9,9 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import {
   type Approval,
-  type Asked,
+  type AccessRequest,
   type DeviceClaims,
-  candidateOf,
+  claimsOf,
   type DeviceGrant,
   type DeviceNotFound,
   firstMissing,
@@ -44,13 +44,13 @@ export class Pairings extends Context.Service<
      */
     admit(
       candidate: DeviceClaims,
-      asked: Asked,
+      asked: AccessRequest,
       direct: boolean,
     ): Effect.Effect<IssuedToken | undefined, PairingRequired | StorageUnavailable>
     /** Returns `undefined` if the token is not the device's own. A device that asks for more than it has must wait. */
     recognize(
       candidate: DeviceClaims,
-      asked: Asked,
+      asked: AccessRequest,
       token: Redacted.Redacted<string>,
     ): Effect.Effect<DeviceGrant | undefined, ScopesNotGranted>
     /** `held`: the scopes of the caller. `expectedScopes`: fails if the request asks for others. */
@@ -78,7 +78,7 @@ export class Pairings extends Context.Service<
       const resolved = ({ deviceId, requestId }: PairingRequest, decision: PairingDecision) =>
         events.publishLive({ _tag: "PairingResolved", requestId, deviceId, decision })
 
-      const ask = Effect.fnUntraced(function* (candidate: DeviceClaims, asked: Asked, reason: PairingReason) {
+      const ask = Effect.fnUntraced(function* (candidate: DeviceClaims, asked: AccessRequest, reason: PairingReason) {
         const { isNew, request, superseded } = waiting.put(candidate, asked, reason, yield* Clock.currentTimeMillis)
         if (superseded !== undefined) resolved(superseded, "superseded")
         if (isNew) events.publishLive({ _tag: "PairingRequested", request })
@@ -111,7 +111,11 @@ export class Pairings extends Context.Service<
         return request
       })
 
-      const admit = Effect.fn("Pairings.admit")(function* (candidate: DeviceClaims, asked: Asked, direct: boolean) {
+      const admit = Effect.fn("Pairings.admit")(function* (
+        candidate: DeviceClaims,
+        asked: AccessRequest,
+        direct: boolean,
+      ) {
         const { deviceId } = candidate
         const known = devices.find(deviceId)
         const needed = pairingNeeded(known, asked)
@@ -127,7 +131,7 @@ export class Pairings extends Context.Service<
 
       const recognize = Effect.fn("Pairings.recognize")(function* (
         candidate: DeviceClaims,
-        asked: Asked,
+        asked: AccessRequest,
         token: Redacted.Redacted<string>,
       ) {
         const { deviceId } = candidate
@@ -151,7 +155,7 @@ export class Pairings extends Context.Service<
         }
         // Taken before the write, so that nobody else decides on it meanwhile.
         waiting.take(request)
-        const device = yield* Effect.tapCause(devices.grant(candidateOf(request), request), () =>
+        const device = yield* Effect.tapCause(devices.grant(claimsOf(request), request), () =>
           Effect.sync(() => waiting.restore(request)),
         )
         resolved(request, "approved")

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { DatabaseSync } from "node:sqlite"
-import { difference, type Difference, isNothing } from "../../domain/Difference.ts"
+import { difference, type Difference, isEmpty } from "../../domain/Difference.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { LimitReached } from "../../domain/Limits.ts"
@@ -61,7 +61,7 @@ export class Memory extends Context.Service<
         /** `written`: told as changed even where size and time say nothing, as file systems tick in milliseconds. */
         const tell = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>, written?: string) {
           const news = difference(told, found, (before, now) => now.id !== written && same(before, now))
-          if (isNothing(news)) return
+          if (isEmpty(news)) return
           yield* events.commit((db) => [undefined, remember(db, news)])
           told = found
         })

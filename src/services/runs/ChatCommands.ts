@@ -3,7 +3,7 @@
  * run of its own, so that every wire tells its answer as it tells a reply, and a repeated key acts once.
  */
 import * as Effect from "effect/Effect"
-import { type ChatCommand, EMPTIED, standing, stopped } from "../../domain/ChatCommand.ts"
+import { type ChatCommand, EMPTIED, statusText, stoppedText } from "../../domain/ChatCommand.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { grants } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function* (
 
   const stop = Effect.fnUntraced(function* (sent: Sent) {
     const aborted = yield* abort(sent.session.key)
-    return yield* answer(sent, stopped(aborted.length))
+    return yield* answer(sent, stoppedText(aborted.length))
   })
 
   const status = Effect.fnUntraced(function* (sent: Sent) {
@@ -48,7 +48,7 @@ export const make = Effect.fnUntraced(function* (
     const runs = open.list(sessionKey)
     const running = runs.filter(({ state }) => state === "running").length
     const facts = { sessionKey, session, agent, running, waiting: runs.length - running }
-    return yield* answer(sent, standing({ ...facts, runtime: agent.runtime === "" ? runtime : agent.runtime }))
+    return yield* answer(sent, statusText({ ...facts, runtime: agent.runtime === "" ? runtime : agent.runtime }))
   })
 
   /** In one transaction: a key that is repeated must not empty what was said since. */

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { difference, type Difference, isNothing } from "../../domain/Difference.ts"
+import { difference, type Difference, isEmpty } from "../../domain/Difference.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Session } from "../../domain/Session.ts"
@@ -72,7 +72,7 @@ export const layer = Layer.effectDiscard(
       })
 
     yield* Stream.fromEffectSchedule(look, Schedule.fixed(monitorIntervalMs)).pipe(
-      Stream.filter((found) => !isNothing(found)),
+      Stream.filter((found) => !isEmpty(found)),
       Stream.runForEach((found) =>
         tell(found).pipe(
           Effect.catch((error) => {
