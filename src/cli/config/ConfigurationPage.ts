@@ -1,6 +1,6 @@
 /**
- * ConfigurationPage: docs/configuration.md, written from the schema of the options. A test holds the committed page
- * equal to this, so an option cannot be added without its line.
+ * ConfigurationPage: generates docs/configuration.md from the schema of the options. A test compares the committed page
+ * with it, so every option has its line.
  */
 import { type ConfigOption, configOptions } from "./ConfigOptions.ts"
 
@@ -26,13 +26,12 @@ const row = (option: ConfigOption): string =>
 
 export const configurationPage = (): string => `# Configuration
 
-Every option may be given in a YAML file or in the environment, those at the top also as a flag of \`causeway start\`; a
-flag wins over the environment, the environment over the file, the file over the default. A variable that is set to
-nothing counts as not set. A flag or an option of the file that does not exist, or a value that does not fit, ends the
-command with a line that names it and exit code 2. A variable whose name does not exist is passed by: it may be
-somebody else's.
+Set options in a YAML file or in the environment. The options at the top level also have a flag of \`causeway start\`. A flag
+wins over the environment, the environment over the file, and the file over the default. An empty variable counts as not set.
+The command exits with code 2 and a line that names the problem if a flag or an option of the file is unknown, or if a value
+is invalid. It ignores unknown variables, because other programs may use them.
 
-The file is the one that \`--config\` or \`GATEWAY_CONFIG\` names. Its options stand at the top or under \`gateway\`:
+\`--config\` or \`GATEWAY_CONFIG\` names the file. Its options are at the top level or under \`gateway\`:
 
 \`\`\`yaml
 gateway:
@@ -43,16 +42,16 @@ gateway:
     concurrent: 8
 \`\`\`
 
-Variables and flags of lists take their parts separated by commas. \`~\` is the home folder. Secrets have no flag of \`start\`,
-because every user of a machine sees its command lines.
+Variables and flags of lists are separated by commas. \`~\` is the home folder. \`start\` has no flags for secrets, because every
+user of a machine sees its command lines.
 
-A secret may be in a file instead: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, \`GATEWAY_PASSWORD_FILE\` that
-of \`GATEWAY_PASSWORD\`. Under systemd the credentials \`token\` and \`password\` count too (also named \`gateway-token\` or
-\`GATEWAY_TOKEN\`). The variable wins over its file, the file over the credential, the credential over the YAML file.
-Blanks and line ends around a secret do not count. A secret of fewer than 16 characters is a warning where \`host\` is a
-loopback address, and keeps the gateway from starting elsewhere.
+A secret may be in a file: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, and \`GATEWAY_PASSWORD_FILE\` that of
+\`GATEWAY_PASSWORD\`. Under systemd, the credentials \`token\` and \`password\` count too (also named \`gateway-token\` or
+\`GATEWAY_TOKEN\`). The variable wins over its file, the file over the credential, and the credential over the YAML file. Blanks
+and line ends around a secret are ignored. With a secret of fewer than 16 characters, the gateway logs a warning if \`host\` is a
+loopback address, and does not start otherwise.
 
-| option | variable | flag | default | what it does, and its trade |
+| option | variable | flag | default | effect and trade |
 |---|---|---|---|---|
 ${configOptions.map((option) => `| ${row(option)} |`).join("\n")}
 `
