@@ -5,12 +5,12 @@
  *     npx causeway send "3 + 4" --url 127.0.0.1:18790 --token example
  */
 import {
-  AgentRuntime,
+  type AgentRuntime,
+  AgentRuntimes,
   Gateway,
   GatewayConfig,
   HttpAccess,
   ListeningAddress,
-  type Runtime,
   Sessions,
 } from "@causeway/gateway"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -23,7 +23,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 
 /** A runtime turns a message into a stream of text, thinking and tool calls. This one adds numbers. */
-const adder: Runtime = {
+const adder: AgentRuntime = {
   name: "adder",
   models: [{ id: "adder-1", name: "Adder", runtime: "adder", contextWindow: null }],
   run: ({ text }) => {
@@ -51,7 +51,7 @@ const routes = HttpRouter.use((router) =>
 
 const gateway = Gateway.layerWith({
   storage: Gateway.storageInMemory,
-  runtimes: AgentRuntime.layer(adder),
+  runtimes: AgentRuntimes.add(adder),
   routes: Layer.mergeAll(Gateway.parts.routes, routes),
 })
 

@@ -7,7 +7,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
-import type { AgentRuntime } from "./services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
 import { Authenticator } from "./services/auth/Authenticator.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
@@ -72,7 +72,7 @@ const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pip
 export const parts = {
   /** What survives a restart: a state folder, held by one process, and a database. */
   storage: Database.layer.pipe(Layer.provideMerge(StateFolder.layer)),
-  /** How agents think. */
+  /** The runtimes of agents. Merge your own with them: each Layer adds itself to AgentRuntimes. */
   runtimes: EchoRuntime.layer,
   /** The routes and wires of the port. */
   routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(Layer.provide(LocalCalls.layer)),
@@ -83,7 +83,7 @@ export const storageInMemory = Layer.mergeAll(Database.layerMemory, StateFolder.
 
 /** What is in the context of whatever is built upon a gateway. */
 export type Services =
-  | AgentRuntime
+  | AgentRuntimes
   | Agents
   | Authenticator
   | Bindings
@@ -99,23 +99,24 @@ export type Services =
   | StateFolder
   | System
 
-interface Parts<E1, R1, E2, R2, A3, E3, R3> {
+interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {
   readonly storage: Layer.Layer<StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
-  readonly runtimes: Layer.Layer<AgentRuntime, E2, R2>
+  readonly runtimes: Layer.Layer<A2, E2, R2>
   readonly routes: Layer.Layer<A3, E3, R3>
 }
 
 /** The gateway with all that is behind its services in its type, for tests that look inside. */
-export const wholeWith = <E1, R1, E2, R2, A3, E3, R3>({
+export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
   storage,
   runtimes,
   routes,
-}: Parts<E1, R1, E2, R2, A3, E3, R3>) =>
+}: Parts<E1, R1, A2, E2, R2, A3, E3, R3>) =>
   Drain.layer.pipe(
     Layer.provideMerge(GatewayServer.layer(routes)),
     Layer.provideMerge(GatewayHandlers.layer),
     Layer.provideMerge(services),
-    Layer.provideMerge(Layer.mergeAll(storage, runtimes)),
+    Layer.provideMerge(runtimes),
+    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer)),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )
@@ -126,7 +127,7 @@ const withPublicServices = <E, R>(layer: Layer.Layer<Services, E, R>): Layer.Lay
  * A gateway with parts of your own: `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Building it opens
  * the port, closing its scope drains it: see Drain.ts. It fails with StartupError, whose message says what to do.
  */
-export const layerWith = <E1, R1, E2, R2, A3, E3, R3>(parts: Parts<E1, R1, E2, R2, A3, E3, R3>) =>
+export const layerWith = <E1, R1, A2, E2, R2, A3, E3, R3>(parts: Parts<E1, R1, A2, E2, R2, A3, E3, R3>) =>
   withPublicServices(wholeWith(parts))
 
 /** The gateway of the binary. Given a GatewayConfig, it needs nothing else. */

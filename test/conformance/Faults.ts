@@ -2,14 +2,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { AgentRuntime, type Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 import type { Driver } from "./Driver.ts"
 import { open, speaksContract } from "./Talk.ts"
 
 /** What `models.list` asks it is a bug. */
-const broken: Runtime = {
+const broken: AgentRuntime = {
   name: "broken",
   get models(): never {
     throw new Error("a secret of this runtime")
@@ -21,7 +22,7 @@ export const faults = (driver: Driver): void => {
   describe(`${driver.name}: faults`, () => {
     const gateway = TestGateway.layer({
       ...driver.gateway,
-      runtimes: AgentRuntime.layer(echo, broken),
+      runtimes: AgentRuntimes.add(echo, broken),
       logLevel: "fatal",
     })
     it.layer(gateway, { excludeTestServices: true })((it) => {

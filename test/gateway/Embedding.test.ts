@@ -6,16 +6,19 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { WebSocket } from "ws"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
-import { AgentRuntime, type Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
+import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
 /** A runtime of the embedding program's own. */
-const shout: Runtime = {
-  name: "echo",
-  models: [{ id: "shout-1", name: "Shout", runtime: "echo", contextWindow: null }],
+const shout = {
+  name: "shout",
+  models: [{ id: "shout-1", name: "Shout", runtime: "shout", contextWindow: null }],
   run: ({ text }) => Stream.make({ _tag: "Text", text: text.toUpperCase() } as const),
-}
+} satisfies AgentRuntime
 
 const { client } = TestGateway
 
@@ -28,15 +31,16 @@ describe("a program that embeds the gateway", () => {
     }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer())))),
   )
 
-  it.live("gives it runtimes of its own", () =>
-    Effect.gen(function* () {
+  it.live("adds its runtimes to those of the gateway", () => {
+    const runtimes = Layer.mergeAll(Gateway.parts.runtimes, AgentRuntimes.add(shout))
+    return Effect.gen(function* () {
       const { calls, reply } = yield* GatewayClient
       expect((yield* reply("hello").pipe(Stream.runCollect)).join("")).toBe("HELLO")
-      expect((yield* calls["models.list"]({})).models).toEqual(shout.models)
-    }).pipe(
-      Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer({ runtimes: AgentRuntime.layer(shout) })))),
-    ),
-  )
+      yield* calls["agents.update"]({ id: "main", runtime: "echo" })
+      expect((yield* reply("hello").pipe(Stream.runCollect)).join("")).toBe("echo: hello")
+      expect((yield* calls["models.list"]({})).models).toEqual([...echo.models, ...shout.models])
+    }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer({ runtime: "shout", runtimes })))))
+  })
 
   it.live("reaches its services without a wire, and sees what comes by one", () =>
     Effect.gen(function* () {

@@ -105,7 +105,7 @@ describe("the installed package", () => {
   it("type-checks programs that use each of its doors", async () => {
     Fs.writeFileSync(
       join(consumer, "doors.ts"),
-      `import { Gateway, GatewayConfig, type Runtime } from "@causeway/gateway"
+      `import { Gateway, GatewayConfig, type AgentRuntime } from "@causeway/gateway"
        import { connect, GatewayClient } from "@causeway/gateway/client"
        import { GatewayRpcs, type Session } from "@causeway/gateway/domain"
        import manifest from "@causeway/gateway/package.json" with { type: "json" }
@@ -120,7 +120,7 @@ describe("the installed package", () => {
        export const wrong = connect({ url: "" }).call("sessions.lst", {})
        export const methods: number = GatewayRpcs.requests.size
        export const version: string = manifest.version
-       export const silent: Runtime["name"] = "silent"
+       export const silent: AgentRuntime["name"] = "silent"
       `,
     )
     Fs.writeFileSync(

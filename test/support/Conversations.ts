@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import type { Principal } from "../../src/domain/Principal.ts"
-import { AgentRuntime, type Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import { Bindings } from "../../src/services/agents/Bindings.ts"
 import * as Cluster from "../../src/services/runs/Cluster.ts"
@@ -26,7 +27,7 @@ import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 export interface ConversationOptions {
   readonly config?: GatewayOptions
   readonly filename?: string
-  readonly runtimes?: ReadonlyArray<Runtime>
+  readonly runtimes?: ReadonlyArray<AgentRuntime>
 }
 
 export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOptions = {}) =>
@@ -37,7 +38,8 @@ export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOpti
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
     Layer.provideMerge(Layer.mergeAll(Transcript.layer, Events.layer)),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
-    Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntime.layer(echo, ...runtimes))),
+    Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
+    Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),
     Layer.provide(Logger.layer([])),
     Layer.orDie,
   )

@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Runtime } from "../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 
 const [, , filename = ""] = process.argv
 
-const poisonous: Runtime = {
+const poisonous: AgentRuntime = {
   name: "poisonous",
   models: [],
   run: ({ text }) => {

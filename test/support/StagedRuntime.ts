@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { type RuntimeEvent, RuntimeFailed } from "../../src/domain/Run.ts"
-import type { Runtime, Turn } from "../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime, Turn } from "../../src/services/agents/AgentRuntime.ts"
 
 export interface StagedRun {
   readonly turn: Turn
@@ -54,7 +54,7 @@ export const staged = () => {
     )
 
   return {
-    runtime: { name: "staged", models: [], run } satisfies Runtime,
+    runtime: { name: "staged", models: [], run } satisfies AgentRuntime,
     /** The next run that begins. */
     next: Queue.take(started),
     /** All that have begun, in order. */

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import * as Gateway from "../../src/Gateway.ts"
-import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { ListeningAddress } from "../../src/transport/http/GatewayServer.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
 
@@ -28,7 +28,7 @@ export class TestGateway extends Context.Service<
 >()("causeway/test/TestGateway") {}
 
 export interface TestGatewayOptions extends GatewayOptions {
-  readonly runtimes?: Layer.Layer<AgentRuntime>
+  readonly runtimes?: Layer.Layer<never, never, AgentRuntimes>
   /** E.g. the gateway's own and one more wire. */
   readonly routes?: typeof Gateway.parts.routes
 }

@@ -1,9 +1,9 @@
 /**
- * AgentRuntime: how agents think. A runtime turns a conversation into a stream of what it says and does; it writes
- * nothing and knows no client. Embedding programs bring their own by providing another layer of this service.
+ * The interface of an agent's runtime: the program that turns a message and its history into a stream of text, thinking
+ * and tool calls. A runtime writes nothing to the gateway's storage; TurnRunner runs it and stores its output.
+ * AgentRuntimes.ts is the registry.
  */
-import * as Context from "effect/Context"
-import * as Layer from "effect/Layer"
+import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
 import type { Message } from "../../domain/Message.ts"
@@ -12,37 +12,32 @@ import type { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
 import type { Model } from "../../domain/System.ts"
 
 /**
- * What a runtime is asked. A run may be begun more than once: tools that act on the world need `runId` and their call's
- * number as idempotency key.
+ * The input of a run. A run may start more than once, because a restart interrupts it. Tools that act on the world need
+ * `runId` and the number of their call as idempotency key.
  */
 export interface Turn {
   readonly agent: Agent
   readonly sessionKey: string
   readonly runId: string
+  /** 1 for the first start of the run. */
   readonly attempt: number
-  /** Who sent the message. */
+  /** The sender of the message. */
   readonly principal: Principal
-  /** The model to use: the session's, else the agent's, else empty. */
+  /** The session's model, else the agent's, else empty: the runtime's default. */
   readonly model: string
-  /** The transcript before this message, oldest first: the newest 200 messages at most, fewer where they are very long. */
+  /** The transcript before this message, oldest first: the newest 200 messages, or fewer if they are very long. */
   readonly history: ReadonlyArray<Message>
   readonly text: string
 }
 
-export interface Runtime {
+export interface AgentRuntime {
+  /** The name by which agents and the option `runtime` choose it. Unique in a gateway. */
   readonly name: string
-  readonly models: ReadonlyArray<Model>
+  /** The models that agents can choose, or an Effect that asks the provider for them. See `AgentRuntimes.models`. */
+  readonly models: ReadonlyArray<Model> | Effect.Effect<ReadonlyArray<Model>, RuntimeFailed>
   /**
-   * Ends when the agent has said all. Interrupted when the run is aborted or takes too long: the session goes on, and
-   * the place of the run is free, when the stream's finalizers are through, or after 5 seconds without them.
+   * Returns the output of a run. The stream ends when the reply is complete. The gateway interrupts it if the run is
+   * aborted or exceeds `runs.deadlineMs`, and waits at most 5 seconds for its finalizers before the session goes on.
    */
   run(turn: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed>
-}
-
-/** The runtimes there are, by name. */
-export class AgentRuntime extends Context.Service<AgentRuntime, ReadonlyMap<string, Runtime>>()(
-  "causeway/services/agents/AgentRuntime",
-) {
-  static readonly layer = (...runtimes: ReadonlyArray<Runtime>): Layer.Layer<AgentRuntime> =>
-    Layer.succeed(AgentRuntime, new Map(runtimes.map((runtime) => [runtime.name, runtime])))
 }

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
-import { AgentRuntime, type Runtime, type Turn } from "./AgentRuntime.ts"
+import type { AgentRuntime, Turn } from "./AgentRuntime.ts"
+import { AgentRuntimes } from "./AgentRuntimes.ts"
 
 const NAME = "echo"
 
@@ -68,10 +69,10 @@ const run = ({ history, text: message }: Turn): Stream.Stream<RuntimeEvent, Runt
   )
 }
 
-export const echo: Runtime = {
+export const echo = {
   name: NAME,
   models: [{ id: "echo", name: "Echo", runtime: NAME, contextWindow: null }],
   run,
-}
+} satisfies AgentRuntime
 
-export const layer: Layer.Layer<AgentRuntime> = AgentRuntime.layer(echo)
+export const layer: Layer.Layer<never, never, AgentRuntimes> = AgentRuntimes.add(echo)

@@ -19,7 +19,8 @@ import type { RunError } from "../../domain/RunError.ts"
 import type { Agent } from "../../domain/Agent.ts"
 import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { AgentRuntime, type Runtime } from "../agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
 import { type Change, Events } from "../events/Events.ts"
 import { RunningTurn } from "./RunningTurn.ts"
@@ -41,7 +42,7 @@ export class TurnRunner extends Context.Service<
     run(turn: RunningTurn): Effect.Effect<void>
   }
 >()("causeway/services/runs/TurnRunner") {
-  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntime | Events | GatewayConfig | Transcript> =
+  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntimes | Events | GatewayConfig | Transcript> =
     Layer.effect(
       TurnRunner,
       Effect.suspend(() => make),
@@ -50,7 +51,7 @@ export class TurnRunner extends Context.Service<
 
 interface Asked {
   readonly agent: Agent
-  readonly runtime: Runtime
+  readonly runtime: AgentRuntime
 }
 
 /** A disk that is full or gone comes back or not; a turn that was promised waits for it. */
@@ -59,7 +60,7 @@ const untilStorageIsBack = Schedule.min([Schedule.exponential("100 millis"), Sch
 const make = Effect.gen(function* () {
   const agents = yield* Agents
   const events = yield* Events
-  const runtimes = yield* AgentRuntime
+  const runtimes = yield* AgentRuntimes
   const transcript = yield* Transcript
   const config = yield* GatewayConfig
 

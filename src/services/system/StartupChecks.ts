@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
-import { AgentRuntime } from "../agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Logs } from "../logs/Logs.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
@@ -18,16 +18,16 @@ import { clockSetBack, newestEventAt } from "./ClockCheck.ts"
 /** A machine that has just woken may be this far off until it has asked a time server. */
 const CLOCK_TOLERANCE_MS = 60_000
 
-export const layer: Layer.Layer<never, StartupError, AgentRuntime | GatewayConfig | Logs | Sqlite | StateFolder> =
+export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConfig | Logs | Sqlite | StateFolder> =
   Layer.effectDiscard(
     Effect.gen(function* () {
       const config = yield* GatewayConfig
       const { auth, clock, runtime } = config
-      const runtimes = yield* AgentRuntime
-      if (!runtimes.has(runtime)) {
+      const runtimes = yield* AgentRuntimes
+      if (runtimes.get(runtime) === undefined) {
         return yield* new StartupError({
           problem: `there is no runtime ${runtime}`,
-          remedy: `set the option runtime to one of these: ${[...runtimes.keys()].join(", ")}`,
+          remedy: `set the option runtime to one of these: ${runtimes.names().join(", ")}`,
         })
       }
       const setBack = clockSetBack(

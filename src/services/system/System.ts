@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Health, Model, Status } from "../../domain/System.ts"
 import { VERSION } from "../../domain/Version.ts"
-import { AgentRuntime } from "../agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
 import { Bindings } from "../agents/Bindings.ts"
 import { Connections } from "../connections/Connections.ts"
@@ -38,7 +38,7 @@ export class System extends Context.Service<
       const sessions = yield* Sessions
       const connections = yield* Connections
       const runs = yield* Runs
-      const runtimes = yield* AgentRuntime
+      const runtimes = yield* AgentRuntimes
       const startedAt = yield* Clock.currentTimeMillis
       let stopping = false
 
@@ -102,7 +102,7 @@ export class System extends Context.Service<
       return System.of({
         health,
         status,
-        models: Effect.sync(() => [...runtimes.values()].flatMap(({ models }) => models)),
+        models: runtimes.models,
         stopping: () => {
           stopping = true
         },

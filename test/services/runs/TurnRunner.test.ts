@@ -5,12 +5,12 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import type { RuntimeEvent } from "../../../src/domain/Run.ts"
-import type { Runtime } from "../../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
 
-const withRuntime = (run: Runtime["run"], runs = {}) =>
+const withRuntime = (run: AgentRuntime["run"], runs = {}) =>
   layer({ config: { runtime: "bad", runs }, runtimes: [{ name: "bad", models: [], run }] })
 
 const text = (text: string): RuntimeEvent => ({ _tag: "Text", text })
@@ -98,7 +98,7 @@ describe("a runtime that does not stop when it is told to", () => {
   const hanging = () => {
     const begun = Deferred.makeUnsafe<void>()
     const hang = Effect.uninterruptible(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
-    const run: Runtime["run"] = ({ text: asked }) =>
+    const run: AgentRuntime["run"] = ({ text: asked }) =>
       asked === "x" ? Stream.fromEffect(hang) : Stream.succeed(text("fine"))
     return { begun, run }
   }

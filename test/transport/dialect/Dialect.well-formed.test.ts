@@ -1,7 +1,8 @@
 /** A frame with half a character is one that strict JSON parsers drop: none leaves the gateway, on any wire. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { AgentRuntime, type Runtime } from "../../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
 import { echo } from "../../../src/services/agents/EchoRuntime.ts"
 import * as Mission from "../../support/MissionClient.ts"
 import { enter } from "../../support/OpenClawClient.ts"
@@ -26,8 +27,8 @@ const hear = (socket: TestSocket, text: string): Effect.Effect<string> =>
 const wire = (path: string) =>
   Effect.flatMap(TestGateway.TestGateway, ({ token, wsUrl }) => connect(`${wsUrl}${path}?token=${token}`))
 
-const gateway = (runtime: Runtime) =>
-  TestGateway.layer({ runtime: "staged", runtimes: AgentRuntime.layer(echo, runtime) })
+const gateway = (runtime: AgentRuntime) =>
+  TestGateway.layer({ runtime: "staged", runtimes: AgentRuntimes.add(echo, runtime) })
 
 const inject = (label: string) => `{"sessionKey":"s","text":"${label} ${HALF}","role":"assistant"}`
 

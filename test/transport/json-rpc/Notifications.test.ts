@@ -3,7 +3,8 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RuntimeEvent } from "../../../src/domain/Run.ts"
-import { AgentRuntime, type Runtime } from "../../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { open } from "../../support/JsonRpcClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -14,7 +15,7 @@ const PIECES = 400
 const piece = (i: number) => `${i} ${"x".repeat(50_000)} `
 
 /** Lets the sockets have their turn between two pieces. */
-const talkative: Runtime = {
+const talkative: AgentRuntime = {
   name: "talkative",
   models: [],
   run: () =>
@@ -45,7 +46,7 @@ it.live("text deltas that wait are joined", () =>
   }).pipe(
     Effect.provide(
       TestGateway.layer({
-        runtimes: AgentRuntime.layer(talkative),
+        runtimes: AgentRuntimes.add(talkative),
         runtime: "talkative",
         runs: { replyChars: 100_000_000 },
         limits: { outboxBytes: 100_000_000 },

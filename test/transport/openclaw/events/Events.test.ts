@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { AgentRuntime, type Runtime } from "../../../../src/services/agents/AgentRuntime.ts"
+import type { AgentRuntime } from "../../../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
 import { echo } from "../../../../src/services/agents/EchoRuntime.ts"
 import { expectValidEvent } from "../../../support/OpenClaw.ts"
 import { enter, type Frame, type OpenClawClient } from "../../../support/OpenClawClient.ts"
@@ -15,8 +16,8 @@ const KEY = "agent:main:main"
 
 const browser = { id: "openclaw-control-ui", version: "1", platform: "web", mode: "webchat" }
 
-const gateway = (runtime: Runtime) =>
-  TestGateway.layer({ runtime: "staged", runtimes: AgentRuntime.layer(echo, runtime) })
+const gateway = (runtime: AgentRuntime) =>
+  TestGateway.layer({ runtime: "staged", runtimes: AgentRuntimes.add(echo, runtime) })
 
 /** Every event up to the one that is looked for. */
 const eventsUntil = Effect.fnUntraced(function* (client: OpenClawClient, isLast: (frame: Frame) => boolean) {

@@ -1,7 +1,7 @@
 /** What a client says by "only if" is enforced: a change is made to the session that it has seen, or not at all. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { AgentRuntime } from "../../../../src/services/agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
 import { echo } from "../../../../src/services/agents/EchoRuntime.ts"
 import { enter, type OpenClawClient } from "../../../support/OpenClawClient.ts"
 import { staged } from "../../../support/StagedRuntime.ts"
@@ -132,7 +132,7 @@ describe("guards of OpenClaw's methods", () => {
 
 describe("the time that a client gives a run", () => {
   const stage = staged()
-  const gateway = TestGateway.layer({ runtime: "staged", runtimes: AgentRuntime.layer(echo, stage.runtime) })
+  const gateway = TestGateway.layer({ runtime: "staged", runtimes: AgentRuntimes.add(echo, stage.runtime) })
 
   it.layer(gateway, { excludeTestServices: true })((it) => {
     const sends: ReadonlyArray<readonly [string, object]> = [
