@@ -28,8 +28,8 @@ export const configurationPage = (): string => `# Configuration
 
 Set options in a YAML file or in the environment. The options at the top level also have a flag of \`causeway start\`. A flag
 wins over the environment, the environment over the file, and the file over the default. An empty variable counts as not set.
-The command exits with code 2 and a line that names the problem if a flag or an option of the file is unknown, or if a value
-is invalid. It ignores unknown variables, because other programs may use them.
+If a flag or an option of the file is unknown, or if a value is invalid, the command names the problem and exits with code 2.
+It ignores unknown variables, because other programs may use them.
 
 \`--config\` or \`GATEWAY_CONFIG\` names the file. Its options are at the top level or under \`gateway\`:
 
