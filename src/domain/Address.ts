@@ -83,7 +83,7 @@ export const isLoopback = (host: string): boolean =>
 
 /**
  * Returns the network under which a client is counted. An IPv4 address counts alone. A client with one IPv6 address has
- * all 2^64 of its /64 network (RFC 4291 2.5.4) and could use a new one for every attempt, so IPv6 counts by network.
+ * all 2^64 of its /64 network (RFC 4291 2.5.4). It could use a new one for every attempt, so IPv6 counts by network.
  */
 export const networkOf = (address: string): string => {
   if (!address.includes(":")) return address
