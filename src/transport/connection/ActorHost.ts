@@ -1,4 +1,4 @@
-/** ActorHost: what all connections of a gateway share. Sockets.ts makes it for the actors of ConnectionActor.ts. */
+/** ActorHost: state and callbacks that all connections of a gateway share. ConnectionSupervisor.ts makes it. */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -13,19 +13,18 @@ import type { LoopBatch } from "./LoopBatch.ts"
 export interface ActorHost<Actor> {
   readonly limits: Limits
   readonly clock: Clock.Clock
-  readonly turn: LoopBatch
+  readonly batch: LoopBatch
   readonly connections: Connections["Service"]
   readonly authenticator: Authenticator["Service"]
   readonly usageOf: (principal: Principal) => Usage
-  /** The newest event position. */
+  /** Returns the newest event position. */
   readonly head: () => Position
-  /** Whether the gateway is going down. */
   readonly stopping: () => boolean
   readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
-  /** Called once: the client has authenticated, or has gone without. */
+  /** Called once: the client has authenticated, or has left without. */
   readonly onSettled: (actor: Actor) => void
-  /** Called when a client that has not authenticated is turned away. */
+  /** Called when the gateway closes a client that has not authenticated. */
   readonly onRefused: (actor: Actor, reason: string) => void
-  /** Told once: the socket is gone. */
+  /** Called once: the socket is gone. */
   readonly onGone: (actor: Actor) => void
 }

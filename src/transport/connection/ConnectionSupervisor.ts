@@ -1,6 +1,6 @@
 /**
- * Sockets: every connection of every wire, from its upgrade to the end of its socket: how many there may be, the
- * heartbeat over all of them, and how they all end. It knows no dialect and no HTTP.
+ * ConnectionSupervisor: all live connections of all wires. It admits clients within the limits, starts their actors,
+ * checks their heartbeats, and closes all of them. http/Upgrades.ts opens connections, and Drain.ts stops them.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -18,44 +18,45 @@ import * as AdmissionControl from "./AdmissionControl.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
 import { ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
+import { LoopBatch, monotonicMs } from "./LoopBatch.ts"
+import type { ConnectionOrigin } from "./Peer.ts"
 import { PrincipalUsage } from "./PrincipalUsage.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { TcpConnections } from "./TcpConnections.ts"
-import { monotonicMs, LoopBatch } from "./LoopBatch.ts"
-import type { ConnectionOrigin, Wire } from "./WireRegistry.ts"
+import type { Wire } from "./Wire.ts"
 
-/** How long clients get to answer the close frame before their sockets are cut. */
+/** Time for clients to answer the close frame before their sockets are cut. */
 const CLOSE_DEADLINE_MS = 2_000
 
 export type Admission = AdmissionControl.Admission | "stopping"
 
-/** A client that asks for a connection. */
+/** A client that requests a connection. */
 export interface Applicant {
-  readonly arrival: Pick<ConnectionOrigin, "remoteAddress" | "originAllowed">
-  /** Its HTTP request has proved who it is, so it needs no place among strangers. */
+  readonly origin: Pick<ConnectionOrigin, "remoteAddress" | "originAllowed">
+  /** Its HTTP request has authenticated it, so it does not count as a stranger. */
   readonly isAuthenticated: boolean
-  /** Its wire can say that the gateway is stopping, so that it is let in to hear it. */
-  readonly isToldWhy: boolean
+  /** Its wire can explain refusals, so the gateway admits it while it stops, to inform it. */
+  readonly explainsRefusals: boolean
 }
 
 export class ConnectionSupervisor extends Context.Service<
   ConnectionSupervisor,
   {
-    /** Takes a place. An admitted client must be given to `open`, or its place back by `withdraw`. */
+    /** Counts the client against the limits. Call `open` or `withdraw` for every client that it admits. */
     readonly admit: (applicant: Applicant) => Admission
     readonly withdraw: (applicant: Applicant) => void
-    /** Begins the connection's life. `principal`: who it is, where its HTTP request has proved it. */
+    /** Starts the connection's actor. `principal`: the client, if its HTTP request has authenticated it. */
     readonly open: (
       socket: GatewaySocket,
       stream: Socket,
       wire: Wire,
-      arrival: ConnectionOrigin,
+      origin: ConnectionOrigin,
       principal: Principal | undefined,
     ) => void
     readonly size: () => number
-    /** No new connections from now on, and clients are told that the gateway is going down. */
+    /** Refuses new connections and announces the stop to all clients. */
     stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
-    /** Flushes every outbox, closes every connection, and cuts those that have not answered in time. */
+    /** Flushes every outbox, closes every connection, and cuts those that do not answer the close frame in time. */
     closeAll(close: CloseCode, detail?: string): Effect.Effect<void>
   }
 >()("causeway/transport/connection/ConnectionSupervisor") {
@@ -76,7 +77,7 @@ export class ConnectionSupervisor extends Context.Service<
       const clock = yield* Clock.Clock
       const fork = Effect.runForkWith(yield* Effect.context())
       const actors = new Set<ConnectionActor>()
-      /** Those whose clients have not authenticated, with their TCP connections. */
+      /** Actors of clients that have not authenticated, with their TCP connections. */
       const strangers = new Map<ConnectionActor, Socket>()
       const admissions = new AdmissionControl.AdmissionControl(limits)
       let phase: "accepting" | "stopping" | "closing" = "accepting"
@@ -86,14 +87,15 @@ export class ConnectionSupervisor extends Context.Service<
         const stream = strangers.get(actor)
         if (stream === undefined) return
         strangers.delete(actor)
-        admissions.leave(actor.remoteAddress, !actor.arrival.originAllowed)
-        if (actor.principal !== undefined) tcp.release(stream)
+        const { origin, principal } = actor.peer
+        admissions.leave(origin.remoteAddress, !origin.originAllowed)
+        if (principal !== undefined) tcp.release(stream)
       }
 
       const host: ActorHost<ConnectionActor> = {
         limits,
         clock,
-        turn: new LoopBatch(clock),
+        batch: new LoopBatch(clock),
         connections,
         authenticator,
         usageOf: usages.of,
@@ -101,9 +103,9 @@ export class ConnectionSupervisor extends Context.Service<
         stopping: () => phase !== "accepting",
         fork,
         onSettled: settle,
-        onRefused: ({ arrival, remoteAddress }, reason) => {
-          // Of a foreign page Upgrades.ts has logged the origin.
-          if (arrival.originAllowed) refusals.note(remoteAddress, reason)
+        onRefused: ({ peer: { origin } }, reason) => {
+          // Upgrades.ts has logged the origin of a foreign page.
+          if (origin.originAllowed) refusals.note(origin.remoteAddress, reason)
         },
         onGone: (actor) => {
           actors.delete(actor)
@@ -116,9 +118,9 @@ export class ConnectionSupervisor extends Context.Service<
         onEmpty = () => resume(Effect.void)
       })
 
-      const closeAll = Effect.fn("Sockets.closeAll")(function* (close: CloseCode, detail?: string) {
+      const closeAll = Effect.fn("ConnectionSupervisor.closeAll")(function* (close: CloseCode, detail?: string) {
         phase = "closing"
-        for (const actor of actors) actor.close(close, detail)
+        for (const actor of actors) actor.peer.close(close, detail)
         yield* Effect.timeoutOrElse(allGone, {
           duration: CLOSE_DEADLINE_MS,
           orElse: () => Effect.sync(() => actors.forEach((actor) => actor.terminate())),
@@ -131,29 +133,29 @@ export class ConnectionSupervisor extends Context.Service<
         for (const actor of actors) actor.checkHeartbeat(now)
       })
       if (limits.heartbeatMs > 0) {
-        // After the sockets have been read: if the loop was held up, what came meanwhile is a sign of life.
+        // After the sockets have been read: bytes that arrived while the loop was blocked are a sign of life.
         const check = Effect.andThen(Effect.yieldNow, checkHeartbeats)
         yield* Effect.forkScoped(Effect.forever(Effect.delay(check, limits.heartbeatMs / 4)))
       }
 
       return ConnectionSupervisor.of({
-        admit: ({ arrival: { originAllowed, remoteAddress }, isAuthenticated, isToldWhy }) => {
-          if (phase === "closing" || (phase === "stopping" && !isToldWhy)) return "stopping"
+        admit: ({ explainsRefusals, isAuthenticated, origin: { originAllowed, remoteAddress } }) => {
+          if (phase === "closing" || (phase === "stopping" && !explainsRefusals)) return "stopping"
           if (actors.size - admissions.foreign >= limits.connections) return "full"
           return isAuthenticated ? "admitted" : admissions.admit(remoteAddress, !originAllowed)
         },
-        withdraw: ({ arrival: { originAllowed, remoteAddress }, isAuthenticated }) => {
+        withdraw: ({ isAuthenticated, origin: { originAllowed, remoteAddress } }) => {
           if (!isAuthenticated) admissions.leave(remoteAddress, !originAllowed)
         },
-        open: (socket, stream, wire, arrival, principal) => {
-          const actor = new ConnectionActor(host, socket, stream, wire, arrival)
+        open: (socket, stream, wire, origin, principal) => {
+          const actor = new ConnectionActor(host, socket, stream, wire, origin)
           actors.add(actor)
           if (principal === undefined) strangers.set(actor, stream)
           else tcp.release(stream)
           actor.start(principal)
         },
         size: () => actors.size,
-        stopAccepting: Effect.fn("Sockets.stopAccepting")(function* (notice) {
+        stopAccepting: Effect.fn("ConnectionSupervisor.stopAccepting")(function* (notice) {
           phase = "stopping"
           yield* Effect.sync(() => events.publishLive({ _tag: "GatewayStopping", ...notice }))
         }),

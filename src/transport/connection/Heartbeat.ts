@@ -1,32 +1,33 @@
 /**
- * Whether a client is still there. Any byte that comes counts as a sign of life; a silent client is asked, and given up
- * when it stays silent as long again. Pure: the caller brings the count of bytes and the time.
+ * Heartbeat: decides whether a client is still there. Any received byte is a sign of life. A client that is silent for one
+ * period gets a ping, and is lost if it stays silent for another. ConnectionActor.ts checks it.
  */
 export class Heartbeat {
   readonly #periodMs: number
   #bytes = 0
   #silentSinceMs: number
-  #asked = false
+  #pinged = false
 
   constructor(periodMs: number, nowMs: number) {
     this.#periodMs = periodMs
     this.#silentSinceMs = nowMs
   }
 
-  look(bytesRead: number, nowMs: number): "alive" | "silent" | "ask" | "lost" {
+  /** `bytesRead`: total of the socket. `nowMs`: time on the monotonic clock. */
+  check(bytesRead: number, nowMs: number): "alive" | "silent" | "ping" | "lost" {
     if (bytesRead !== this.#bytes) {
       this.#bytes = bytesRead
       this.#silentSinceMs = nowMs
-      this.#asked = false
+      this.#pinged = false
       return "alive"
     }
     const silentMs = nowMs - this.#silentSinceMs
-    if (silentMs >= 2 * this.#periodMs) return this.#asked ? "lost" : this.#ask()
-    return silentMs >= this.#periodMs && !this.#asked ? this.#ask() : "silent"
+    if (silentMs >= 2 * this.#periodMs) return this.#pinged ? "lost" : this.#ping()
+    return silentMs >= this.#periodMs && !this.#pinged ? this.#ping() : "silent"
   }
 
-  #ask(): "ask" {
-    this.#asked = true
-    return "ask"
+  #ping(): "ping" {
+    this.#pinged = true
+    return "ping"
   }
 }

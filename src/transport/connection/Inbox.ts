@@ -1,88 +1,89 @@
 /**
- * The inbox: the queue of frames that came and were not handled, bounded in frames and bytes. Beyond it the socket is
- * not read, so that a flood is held by TCP and not by memory. It knows no frame's meaning.
+ * Inbox: the queue of received frames of one connection, bounded in frames and bytes. Beyond its bounds it pauses the
+ * socket, so that TCP holds a flood instead of our memory. ConnectionActor.ts fills it and handles its frames.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Limits } from "../../domain/Limits.ts"
+import type { LoopBatch, Reader } from "./LoopBatch.ts"
 import type { Usage } from "./PrincipalUsage.ts"
-import type { LoopBatch } from "./LoopBatch.ts"
 
-/** What is handled of one connection in one turn of the event loop, so that who sends much holds up nobody. */
+/** Most frames and bytes of one connection in one batch, so that a busy client does not delay others. */
 const BATCH_FRAMES = 64
 const BATCH_BYTES = 65_536
 
 /**
- * A paused socket still gives what it has read: 64 KiB, in frames of 6 bytes at least. The queue has room for them
- * beyond its limit.
+ * A paused socket still delivers the 64 KiB that it has read, in frames of at least 6 bytes. The queue has room for them
+ * above its limit.
  */
 const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 
-/** Smaller frames are not counted to the principal's share: the queue's own bound is enough for them. */
+/** Smaller frames do not count towards the principal's usage: the bound of the queue is enough for them. */
 const LARGE_BYTES = 65_536
 
-/** Stands in the queue for a frame that asks for nothing: it takes its place in the turns like any other. */
-const NOTHING = Buffer.alloc(0)
+/** Stands in the queue for a control frame, which needs no handling but counts towards the bounds. */
+const MARKER = Buffer.alloc(0)
 
-/** Returns the text without a byte order mark, which some clients put first and JSON does not have (RFC 8259 8.1). */
+/** Returns the text without a byte order mark, which some clients send and JSON does not allow (RFC 8259 8.1). */
 const textOf = (frame: Buffer): string =>
   frame.length > 2 && frame[0] === 0xef && frame[1] === 0xbb && frame[2] === 0xbf
     ? frame.toString("utf8", 3)
     : frame.toString()
 
-/** What can be told to wait. */
+/** A socket that can stop reading. */
 interface Source {
   pause(): void
   resume(): void
 }
 
-export class Inbox {
+export class Inbox implements Reader {
   readonly #queue: Queue.Queue<Buffer>
   readonly #limits: Limits
   readonly #source: Source
-  readonly #turn: LoopBatch
+  readonly #batch: LoopBatch
   #bytes = 0
   #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
-  /** It is this reader's turn, and it was not waiting. */
-  #due = false
-  /** The source has been told to wait. */
-  paused = false
-  /** The share of the client's principal, to which large frames count. Undefined: there is no principal yet. */
+  /** The batch has reached this reader while nothing waited on `filled`. */
+  #isDue = false
+  /** The source has stopped reading. */
+  isPaused = false
+  /** The usage of the client's principal, which includes large frames. `undefined` until there is a principal. */
   usage: Usage | undefined = undefined
+  /** Bytes that count towards `usage`. */
   #counted = 0
 
-  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, turn: LoopBatch) {
+  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
     this.#queue = queue
     this.#limits = limits
     this.#source = source
-    this.#turn = turn
+    this.#batch = batch
   }
 
-  static make(limits: Limits, source: Source, turn: LoopBatch): Effect.Effect<Inbox> {
+  static make(limits: Limits, source: Source, batch: LoopBatch): Effect.Effect<Inbox> {
     const queue = Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
-    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, turn))
+    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
-  /** Returns false if there is no room even for what a paused source may still bring. */
+  /** Returns false if the queue is full, although it has room for the frames that a paused source still delivers. */
   offer(frame: Buffer): boolean {
-    if (frame.length > LARGE_BYTES && !this.#takes(frame.length)) return false
+    if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
     if (!Queue.offerUnsafe(this.#queue, frame)) return false
     this.#bytes += frame.length
     const frames = Queue.sizeUnsafe(this.#queue)
-    if (frames === 1) this.#turn.read(this)
-    if (!this.paused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
-      this.paused = true
+    if (frames === 1) this.#batch.read(this)
+    if (!this.isPaused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
+      this.isPaused = true
       this.#source.pause()
     }
     return true
   }
 
-  /** A frame came that needs no handling: that many of them do not hold up others is the queue's business all the same. */
+  /** Adds a marker for a frame that needs no handling, so that a flood of such frames also pauses the source. */
   offerMarker(): boolean {
-    return this.offer(NOTHING)
+    return this.offer(MARKER)
   }
 
-  /** Once after each `filled`: the frames of this turn, in order. What is left is for the next. */
+  /** Removes and returns the frames of this batch, in order. Call it once after each `filled`. */
   take(): ReadonlyArray<string> {
     const frames: Array<string> = []
     let bytes = 0
@@ -91,26 +92,26 @@ export class Inbox {
       if (taken === undefined || taken._tag === "Failure") break
       bytes += taken.value.length
       if (taken.value.length > LARGE_BYTES) this.#count(-taken.value.length)
-      if (taken.value !== NOTHING) frames.push(textOf(taken.value))
+      if (taken.value !== MARKER) frames.push(textOf(taken.value))
     }
     this.#bytes -= bytes
     const left = Queue.sizeUnsafe(this.#queue)
-    if (left > 0) this.#turn.read(this)
-    if (this.paused && left <= this.#limits.inboundFrames / 4) {
-      this.paused = false
+    if (left > 0) this.#batch.read(this)
+    if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
+      this.isPaused = false
       this.#source.resume()
     }
     return frames
   }
 
-  /** The connection has ended: nothing of it counts any more. */
+  /** Ends the accounting of bytes, because the connection has ended. */
   release(): void {
     this.#count(-this.#counted)
     this.usage = undefined
   }
 
-  /** Behind frames that wait, a large one waits only within the principal's share. */
-  #takes(bytes: number): boolean {
+  /** Counts a large frame, or returns false if it would wait behind others beyond the principal's limit. */
+  #countLarge(bytes: number): boolean {
     if (this.#bytes > 0 && this.usage?.callRefusal(bytes) !== undefined) return false
     this.#count(bytes)
     return true
@@ -118,32 +119,32 @@ export class Inbox {
 
   #count(bytes: number): void {
     if (this.usage === undefined) return
-    // A frame may have come before there was a principal.
+    // A frame that arrived before authentication was not counted.
     const change = Math.max(bytes, -this.#counted)
     this.#counted += change
     this.usage.bytes += change
   }
 
   /**
-   * Waits until there are frames and it is this reader's turn, by itself and not among the queue's takers: a reader
-   * that is alone needs no list of them, and is woken once for all that came in a turn.
+   * Waits until the batch reaches this reader. It does not wait in the queue itself: a single reader needs no list of
+   * takers, and wakes once for all frames of a batch.
    */
   get filled(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      if (!this.#due) {
+      if (!this.#isDue) {
         this.#resume = resume
         return
       }
-      this.#due = false
+      this.#isDue = false
       resume(Effect.void)
     })
   }
 
-  /** The turn's word, once for all that waits. */
+  /** Wakes the reader, once for all waiting frames. */
   read(): void {
     const resume = this.#resume
     this.#resume = undefined
-    this.#due = resume === undefined
+    this.#isDue = resume === undefined
     resume?.(Effect.void)
   }
 }

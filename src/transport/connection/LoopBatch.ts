@@ -1,23 +1,23 @@
 /**
- * One turn of the event loop: what many sockets brought is handed to their connections together once all of it is
- * there, and what the connections answered is written together, once for each socket. It knows neither of them.
+ * LoopBatch: the reads and writes of one event-loop tick, over all connections. Inboxes handle together what their sockets
+ * received in the tick, and each outbox writes once all replies to it are there. ConnectionSupervisor.ts makes it.
  */
 import type * as Clock from "effect/Clock"
 
 export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-interface Reader {
-  /** Takes what has come. */
+export interface Reader {
+  /** Handles the received frames. */
   read(): void
 }
 
-interface Writer {
-  /** Writes what waits. */
+export interface Writer {
+  /** Writes the waiting frames. */
   flush(): void
 }
 
 export class LoopBatch {
-  /** When the newest turn that brought something began, in milliseconds on the clock that only goes forward. */
+  /** Start of the newest batch of reads, in milliseconds on the monotonic clock. */
   nowMs: number
   readonly #clock: Clock.Clock
   #readers: Array<Reader> = []
@@ -28,12 +28,12 @@ export class LoopBatch {
     this.nowMs = monotonicMs(clock)
   }
 
-  /** Once for what came in this turn: a frame of its own is dear, a frame among others is cheap. */
+  /** Calls the reader after the sockets have been read. Handling several frames together is cheaper than one by one. */
   read(reader: Reader): void {
     if (this.#readers.push(reader) === 1) setImmediate(this.#readAll)
   }
 
-  /** Once for what was answered since, before the event loop waits again. */
+  /** Calls the writer before the event loop goes on, once for all frames that were added meanwhile. */
   write(writer: Writer): void {
     if (this.#writers.push(writer) === 1) process.nextTick(this.#writeAll)
   }

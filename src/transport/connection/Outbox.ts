@@ -1,20 +1,20 @@
 /**
- * The outbox: what waits to be written to one client, in order, counted in bytes and frames, with a policy for each
- * kind of frame. Pure queue logic: it knows no socket and decides nothing about a client that is too slow.
+ * Outbox: the queue of frames that wait for one client, in order, counted in bytes and frames, with a policy for each
+ * kind of frame. SocketWriter.ts writes it to the socket, and ConnectionPeer.ts closes clients that exceed its bounds.
  *
  * A linked list, because a replaced frame leaves the middle of it, and because an idle connection should cost nothing.
  */
 import { frameBytes } from "./WebSocketFrames.ts"
 
-/** How values of one kind are joined while they wait, and how the result becomes the text of a frame. */
+/** Merges values of one kind while they wait, and renders the result as the text of a frame. */
 export interface Merge<A> {
   merge(pending: A, next: A): A
   render(value: A): string
-  /** About how many bytes the frame will have. */
+  /** Estimates the bytes of the frame. */
   bytes(value: A): number
 }
 
-/** A value that may still grow while it waits. */
+/** A value that may still merge with later ones while it waits. */
 export class Mergeable {
   value: unknown
   readonly by: Merge<unknown>
@@ -24,18 +24,18 @@ export class Mergeable {
   }
 }
 
-/** What waits: a text still to be framed, bytes that are frames already, or a value that becomes a text at last. */
+/** An entry of the queue: a text without its frame header, encoded frames, or a value that is rendered when it leaves. */
 export class Pending {
   body: string | Buffer | Mergeable
   bytes: number
   readonly frames: number
-  /** The newest event position that it carries. */
+  /** Event position of the frames, as `Sender` in Peer.ts defines it. */
   seq: number | undefined
-  /** Whether it tells what happened, rather than answers. */
-  readonly tells: boolean
+  /** Whether it carries an event, rather than a reply. */
+  readonly isEvent: boolean
   next: Pending | undefined = undefined
   previous: Pending | undefined = undefined
-  /** Under which key it can be found while it waits. */
+  /** The key under which a later frame finds it. */
   key: string | undefined = undefined
 
   constructor(
@@ -43,9 +43,9 @@ export class Pending {
     bytes: number,
     frames: number,
     seq: number | undefined,
-    tells: boolean,
+    isEvent: boolean,
   ) {
-    this.tells = tells
+    this.isEvent = isEvent
     this.body = body
     this.bytes = bytes
     this.frames = frames
@@ -54,35 +54,35 @@ export class Pending {
 }
 
 export class Outbox {
-  /** Of all that waits, frame headers included. */
+  /** Bytes of all waiting frames, headers included. */
   bytes = 0
   frames = 0
-  /** Of what waits: the part that answers, rather than tells. */
-  answerBytes = 0
-  /** The greatest event position handed out by `take`. */
+  /** The part of `bytes` that carries replies, not events. */
+  replyBytes = 0
+  /** The greatest event position that `take` has returned. */
   takenSeq: number | undefined = undefined
   #first: Pending | undefined = undefined
   #last: Pending | undefined = undefined
-  /** The last frame of the urgent lane, which is the beginning of the list. */
+  /** The last urgent frame. Urgent frames are at the beginning of the list. */
   #lastUrgent: Pending | undefined = undefined
-  /** The pong that waits. */
+  /** The waiting pong. */
   #pong: Pending | undefined = undefined
   #latest: Map<string, Pending> | undefined = undefined
   #appended: Map<string, Pending> | undefined = undefined
 
-  /** Never dropped, never changed: answers, messages. */
+  /** Adds a text that is always sent as it is, e.g. a reply. */
   must(text: string, seq?: number): void {
     this.#appended = undefined
     this.#add(textPending(text, seq, false))
   }
 
-  /** As `must`, for bytes that are whole frames and may wait in many outboxes at once. */
+  /** Like `must`, for whole frames, whose bytes may wait in many outboxes at once. */
   shared(frames: Buffer, count: number, seq?: number): void {
     this.#appended = undefined
     this.#add(new Pending(frames, frames.length, count, seq, true))
   }
 
-  /** Replaces what waits under the same key, at the end: presence, lists. Positions stay in order. */
+  /** Replaces the waiting frame under the key, e.g. a list. Moves to the end, so that positions stay in order. */
   latest(key: string, text: string, seq?: number): void {
     this.#latest ??= new Map()
     const replaced = this.#latest.get(key)
@@ -94,31 +94,31 @@ export class Outbox {
   }
 
   /**
-   * Joins what waits under the same key: text deltas of one run. Only with what came after the last `must` frame, so
-   * that text and tool calls of a run stay in order; the joined frame moves to the end, so that positions do.
+   * Merges with the waiting value under the key, e.g. text deltas of one run, unless a `must` frame was added since: text
+   * and tool calls of a run stay in order. The merged frame moves to the end, so that positions stay in order.
    */
   append<A>(key: string, value: A, by: Merge<A>, seq?: number): void {
     this.#appended ??= new Map()
     const waiting = this.#appended.get(key)
     if (waiting !== undefined) this.#remove(waiting)
-    const joined = waiting?.body instanceof Mergeable ? waiting.body.by.merge(waiting.body.value, value) : value
-    const bytes = by.bytes(joined as A)
-    const pending = new Pending(new Mergeable(joined, by), frameBytes(bytes), 1, seq ?? waiting?.seq, true)
+    const merged = waiting?.body instanceof Mergeable ? waiting.body.by.merge(waiting.body.value, value) : value
+    const bytes = by.bytes(merged as A)
+    const pending = new Pending(new Mergeable(merged, by), frameBytes(bytes), 1, seq ?? waiting?.seq, true)
     pending.key = key
     this.#appended.set(key, pending)
     this.#add(pending)
   }
 
-  /** Overtakes everything but other urgent frames: pongs, heartbeats. */
+  /** Adds a frame that overtakes all but other urgent ones, e.g. a heartbeat. */
   urgent(frame: Buffer): void {
     this.#overtake(new Pending(frame, frame.length, 1, undefined, false))
   }
 
-  /** Urgent; replaces one that waits: of several pings the newest alone need be answered (RFC 6455 5.5.3). */
+  /** Adds an urgent pong, or replaces the waiting one: a client needs an answer to its newest ping only (RFC 6455 5.5.3). */
   pong(frame: Buffer): void {
     if (this.#pong !== undefined) {
       this.bytes += frame.length - this.#pong.bytes
-      this.answerBytes += frame.length - this.#pong.bytes
+      this.replyBytes += frame.length - this.#pong.bytes
       this.#pong.body = frame
       this.#pong.bytes = frame.length
       return
@@ -145,7 +145,7 @@ export class Outbox {
     this.#count(pending, 1)
   }
 
-  /** The oldest frames, as many as fit the budget and at least one; they are the caller's now. */
+  /** Removes and returns the oldest frames, as many as fit the budget and at least one. */
   take(maxBytes: number): ReadonlyArray<Pending> {
     const taken: Array<Pending> = []
     let bytes = 0
@@ -158,7 +158,7 @@ export class Outbox {
       if (pending === this.#lastUrgent) this.#lastUrgent = undefined
       if (pending === this.#pong) this.#pong = undefined
       this.#count(pending, -1)
-      if (pending.body instanceof Mergeable) settle(pending, pending.body)
+      if (pending.body instanceof Mergeable) renderBody(pending, pending.body)
       pending = pending.next
     }
     this.#first = pending
@@ -167,7 +167,7 @@ export class Outbox {
     return taken
   }
 
-  /** The smallest position that still waits: a client that gets nothing more resumes from before it. */
+  /** Returns the smallest waiting position. A client that receives no more frames resumes before it. */
   firstSeq(): number | undefined {
     let least: number | undefined
     for (let pending = this.#first; pending !== undefined; pending = pending.next) {
@@ -179,7 +179,7 @@ export class Outbox {
   clear(): void {
     this.bytes = 0
     this.frames = 0
-    this.answerBytes = 0
+    this.replyBytes = 0
     this.#first = this.#last = this.#lastUrgent = this.#pong = undefined
     this.#latest = this.#appended = undefined
   }
@@ -208,16 +208,16 @@ export class Outbox {
 
   #count(pending: Pending, sign: 1 | -1): void {
     this.bytes += sign * pending.bytes
-    if (!pending.tells) this.answerBytes += sign * pending.bytes
+    if (!pending.isEvent) this.replyBytes += sign * pending.bytes
     this.frames += sign * pending.frames
   }
 }
 
-const textPending = (text: string, seq: number | undefined, tells: boolean): Pending =>
-  new Pending(text, frameBytes(Buffer.byteLength(text)), 1, seq, tells)
+const textPending = (text: string, seq: number | undefined, isEvent: boolean): Pending =>
+  new Pending(text, frameBytes(Buffer.byteLength(text)), 1, seq, isEvent)
 
-/** Taken, a value grows no more: from here on it is its text. */
-const settle = (pending: Pending, { by, value }: Mergeable): void => {
+/** Renders a value that leaves the queue. */
+const renderBody = (pending: Pending, { by, value }: Mergeable): void => {
   const text = by.render(value)
   pending.body = text
   pending.bytes = frameBytes(Buffer.byteLength(text))

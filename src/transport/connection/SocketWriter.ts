@@ -1,62 +1,59 @@
 /**
- * Writes an outbox to its socket: all that waits goes out in one write per event-loop turn, in slices so that urgent
- * frames still overtake, and only while the socket takes it. It knows no dialect and no close code.
+ * SocketWriter: writes the outbox of one connection to its socket, in one write per event-loop tick. It writes slices, so
+ * that urgent frames can still overtake, and stops while the socket is full.
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
 import { WebSocket } from "ws"
-import { numberFrames, payloadBytes, writeTextFrame } from "./WebSocketFrames.ts"
 import { Outbox, type Pending } from "./Outbox.ts"
-import type { Usage } from "./PrincipalUsage.ts"
 import type { LoopBatch } from "./LoopBatch.ts"
+import type { Usage } from "./PrincipalUsage.ts"
+import { payloadBytes, writeTextFrame } from "./WebSocketFrames.ts"
+import type { Stamp } from "./Wire.ts"
 
-/** The most that is given to a socket at once. What is still in the outbox can be merged, replaced and overtaken. */
+/** Most bytes of one write. Frames that stay in the outbox can still be merged, replaced and overtaken. */
 const SLICE_BYTES = 131_072
 
-/** Shared frames from this size on are written as they are, not copied together with their neighbours. */
+/** Shared frames of this size or more are written without copying them next to their neighbours. */
 const COPY_BYTES = 4_096
 
 export class SocketWriter {
   readonly outbox = new Outbox()
   readonly #socket: WebSocket
   readonly #stream: Socket
-  readonly #turn: LoopBatch
-  /** Producers that can wait do so while more bytes than this are pending. */
+  readonly #batch: LoopBatch
+  /** Producers that can wait do so while more bytes are pending. */
   readonly #roomBytes: number
   #scheduled = false
-  #blocked = false
+  /** The socket is full. Writing goes on when it drains. */
+  isBlocked = false
   #waiting: Set<() => void> | undefined = undefined
-  readonly #numberAt: number | undefined
-  /** The share of the client's principal, to which unsent answers count. Undefined: there is no principal yet. */
+  readonly #stamp: Stamp | undefined
+  /** The usage of the client's principal, which includes unsent replies. `undefined` until there is a principal. */
   usage: Usage | undefined = undefined
   #counted = 0
-  /** Of the next frame that tells something. */
-  #number = 1
+  /** Number of the next event frame. */
+  #nextNumber = 1
 
-  constructor(socket: WebSocket, stream: Socket, turn: LoopBatch, roomBytes: number, numberAt: number | undefined) {
-    this.#numberAt = numberAt
+  constructor(socket: WebSocket, stream: Socket, batch: LoopBatch, roomBytes: number, stamp: Stamp | undefined) {
+    this.#stamp = stamp
     this.#socket = socket
     this.#stream = stream
-    this.#turn = turn
+    this.#batch = batch
     this.#roomBytes = roomBytes
   }
 
-  /** Bytes accepted and not yet taken by the kernel. */
+  /** Bytes that the operating system has not taken yet. */
   get bytes(): number {
     return this.outbox.bytes + this.#stream.writableLength
-  }
-
-  /** The socket takes no more for now. */
-  get blocked(): boolean {
-    return this.#blocked
   }
 
   get hasRoom(): boolean {
     return this.bytes <= this.#roomBytes
   }
 
-  /** Returns at once while the client keeps up, else when it does again: how a stream is held back by its reader. */
-  room(): Effect.Effect<void> {
+  /** Waits until the client keeps up. Streams wait here, so that a slow reader slows them down. */
+  awaitRoom(): Effect.Effect<void> {
     if (this.hasRoom) return Effect.void
     return Effect.callback<void>((resume) => {
       const waiting = (this.#waiting ??= new Set())
@@ -66,37 +63,38 @@ export class SocketWriter {
     })
   }
 
-  /** As `room`, and whether there is any: there is none once the client has taken nothing for so long. */
-  roomWithin(patienceMs: number): Effect.Effect<boolean> {
+  /** Waits as `awaitRoom` does. Returns false once the client has taken no bytes for this long. */
+  awaitRoomWithin(patienceMs: number): Effect.Effect<boolean> {
     const before = this.bytes
-    return Effect.timeoutOrElse(Effect.as(this.room(), true), {
+    return Effect.timeoutOrElse(Effect.as(this.awaitRoom(), true), {
       duration: patienceMs,
-      orElse: () => Effect.suspend(() => (this.bytes < before ? this.roomWithin(patienceMs) : Effect.succeed(false))),
+      orElse: () =>
+        Effect.suspend(() => (this.bytes < before ? this.awaitRoomWithin(patienceMs) : Effect.succeed(false))),
     })
   }
 
-  /** To be called after something was put into the outbox. */
+  /** Schedules a write. Call it after adding to the outbox. */
   wake(): void {
-    if (this.#blocked || this.outbox.answerBytes > SLICE_BYTES) this.#count()
-    if (this.#scheduled || this.#blocked) return
+    if (this.isBlocked || this.outbox.replyBytes > SLICE_BYTES) this.#count()
+    if (this.#scheduled || this.isBlocked) return
     this.#scheduled = true
-    this.#turn.write(this)
+    this.#batch.write(this)
   }
 
   flush(): void {
     this.#scheduled = false
-    if (!this.#blocked && this.outbox.frames > 0 && this.#isOpen()) {
+    if (!this.isBlocked && this.outbox.frames > 0 && this.#isOpen()) {
       if (this.#write(SLICE_BYTES)) {
         if (this.outbox.frames > 0) this.wake()
       } else {
-        this.#blocked = true
+        this.isBlocked = true
         this.#stream.once("drain", () => {
-          this.#blocked = false
+          this.isBlocked = false
           this.flush()
         })
       }
     }
-    if (this.#blocked || this.#counted > 0) this.#count()
+    if (this.isBlocked || this.#counted > 0) this.#count()
     if (this.#waiting !== undefined && this.hasRoom) {
       const waiting = this.#waiting
       this.#waiting = undefined
@@ -104,7 +102,7 @@ export class SocketWriter {
     }
   }
 
-  /** Nothing is unsent any more: the socket is gone. */
+  /** Ends the accounting of unsent bytes, because the socket is gone. */
   release(): void {
     if (this.usage !== undefined) this.usage.bytes -= this.#counted
     this.usage = undefined
@@ -112,23 +110,23 @@ export class SocketWriter {
   }
 
   /**
-   * Counts the answers that the client has not taken. Events are left out: many connections share them, and a slice of
-   * what is already written is little.
+   * Counts the replies that the client has not taken towards its principal's usage. Events do not count, because many
+   * connections share their bytes. The first slice of written bytes does not count, because it is small.
    */
   #count(): void {
     if (this.usage === undefined) return
     const written = this.#stream.writableLength - SLICE_BYTES
-    const unsent = this.outbox.answerBytes + (written > 0 ? written : 0)
+    const unsent = this.outbox.replyBytes + (written > 0 ? written : 0)
     this.usage.bytes += unsent - this.#counted
     this.#counted = unsent
   }
 
-  /** Gives everything to the socket, whether it wants it or not: the last thing before a close frame. */
+  /** Writes all waiting frames, even to a full socket. The close frame follows. */
   flushAll(): void {
     if (this.outbox.frames > 0 && this.#isOpen()) this.#write(Number.POSITIVE_INFINITY)
   }
 
-  /** After a close frame there must be no other (RFC 6455 5.5.1), whoever has sent it. */
+  /** No frame may follow a close frame of either side (RFC 6455 5.5.1). */
   #isOpen(): boolean {
     return this.#socket.readyState === WebSocket.OPEN && this.#stream.writable
   }
@@ -137,18 +135,19 @@ export class SocketWriter {
     const buffers = this.#encode(this.outbox.take(maxBytes))
     if (buffers.length === 1) return this.#stream.write(buffers[0]!)
     this.#stream.cork()
-    let wants = true
-    for (const buffer of buffers) wants = this.#stream.write(buffer)
+    let hasRoom = true
+    for (const buffer of buffers) hasRoom = this.#stream.write(buffer)
     this.#stream.uncork()
-    return wants
+    return hasRoom
   }
-  /** Neighbouring texts and small frames become one Buffer; big shared frames stay themselves, unless they get a number. */
+
+  /** Copies neighbouring texts and small frames into one Buffer. Large shared frames are not copied, unless they are stamped. */
   #encode(pending: ReadonlyArray<Pending>): ReadonlyArray<Buffer> {
     const buffers: Array<Buffer> = []
     let from = 0
     for (let i = 0; i < pending.length; i++) {
-      const { body, tells } = pending[i]!
-      if (!Buffer.isBuffer(body) || (tells && this.#numberAt !== undefined)) continue
+      const { body, isEvent } = pending[i]!
+      if (!Buffer.isBuffer(body) || (isEvent && this.#stamp !== undefined)) continue
       if (body.length < COPY_BYTES && pending.length > 1) continue
       if (from < i) buffers.push(this.#join(pending, from, i))
       buffers.push(body)
@@ -158,19 +157,19 @@ export class SocketWriter {
     return buffers
   }
 
-  /** Numbered here, as they leave: what was merged or replaced while it waited leaves no gap for a client to see. */
+  /** Stamps event frames here, as they leave: merged and replaced frames then leave no gap in the numbers. */
   #join(pending: ReadonlyArray<Pending>, from: number, to: number): Buffer {
     let bytes = 0
     for (let i = from; i < to; i++) bytes += pending[i]!.bytes
     const target = Buffer.allocUnsafe(bytes)
     let offset = 0
     for (let i = from; i < to; i++) {
-      const { body, bytes, tells } = pending[i]!
+      const { body, bytes, isEvent } = pending[i]!
       const start = offset
       if (typeof body === "string") offset = writeTextFrame(target, offset, body, payloadBytes(bytes))
       else if (Buffer.isBuffer(body)) offset += body.copy(target, offset)
-      if (tells && this.#numberAt !== undefined) {
-        this.#number = numberFrames(target, start, offset, this.#numberAt, this.#number)
+      if (isEvent && this.#stamp !== undefined) {
+        this.#nextNumber = this.#stamp(target, start, offset, this.#nextNumber)
       }
     }
     return target

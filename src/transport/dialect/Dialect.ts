@@ -13,7 +13,8 @@ import type { Fault } from "./Fault.ts"
 import type { Method } from "./DialectMethod.ts"
 import type { Inquiry } from "./Query.ts"
 import type { Merge } from "../connection/Outbox.ts"
-import type { ConnectionOrigin, WireTraits } from "../connection/WireRegistry.ts"
+import type { ConnectionOrigin } from "../connection/Peer.ts"
+import type { WireTraits } from "../connection/Wire.ts"
 
 /** The whole output of a run so far, and the part that is new since the last time. */
 export interface ThrottledText extends Omit<RunText, "_tag"> {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { EventFilter, ResetReason } from "../../domain/Event.ts"
 import type { Dialect, Frame } from "../dialect/Dialect.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { Backpressure, EventSender } from "../connection/Peer.ts"
 
 /** Frames, and characters of them, held for one follower that is not in the present. More: it is joined anew. */
 const BUFFERED_FRAMES = 4_096
@@ -16,10 +16,7 @@ const BUFFERED_CHARS = 4_194_304
 const FRAME_CHARS = 65_536
 
 /** Who is told: a connection, or one of several listeners on it. */
-export interface Sink extends Pick<
-  Peer,
-  "isBackpressured" | "awaitWritable" | "sendShared" | "sendLatest" | "sendAppended"
-> {
+export interface Sink extends EventSender, Pick<Backpressure, "awaitWritable"> {
   /** It is sent nothing more before it has room: what happens meanwhile is held. */
   readonly full?: boolean
 }

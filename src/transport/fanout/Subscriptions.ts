@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { EventFilter, Position, ResetReason } from "../../domain/Event.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import type { Fanout, Subscription } from "./Fanout.ts"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { Peer } from "../connection/Peer.ts"
 
 interface Entry {
   readonly followed: Subscription

@@ -1,85 +1,65 @@
 /**
- * One HTTP request as a peer: it is registered for as long as it takes, is not present, and hears nothing but its
- * answer. It knows no HTTP.
+ * HttpPeer: the client of one HTTP request, as the kernel sees it. It keeps the reply for the HTTP response.
+ * JsonRpcHttp.ts makes one for each request.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Admission } from "../../services/auth/Authenticator.ts"
-import { type Connection, Connections, type Registered } from "../../services/connections/Connections.ts"
+import { Connections } from "../../services/connections/Connections.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
-import type { Caller } from "./HttpAuth.ts"
+import type { CallPeer, ConnectionOrigin } from "../connection/Peer.ts"
 import type { Usage } from "../connection/PrincipalUsage.ts"
-import type { ConnectionOrigin, Peer } from "../connection/WireRegistry.ts"
+import type { Caller } from "./HttpAuth.ts"
 
-export class HttpPeer implements Peer, Connection {
-  dialect: string
-  readonly arrival: ConnectionOrigin
+/** Identity of the request in the list of connections. */
+type Identity = Pick<CallPeer, "clientId" | "id" | "dialect">
+
+export class HttpPeer implements CallPeer {
+  readonly clientId: number
+  readonly id: string
+  readonly dialect: string
+  readonly origin: ConnectionOrigin
   readonly principal: Principal
   readonly usage: Usage
-  readonly isBackpressured = false
-  /** Its request was let in: it is answered. */
+  /** A request that was accepted gets its reply, also while the gateway stops. */
   readonly stopping = false
-  /** What was said last: streams are not told here, so it is the answer. */
-  answer: string | undefined = undefined
-  /** Why there is none, where the conversation broke down. */
+  /** The newest reply. A request subscribes to nothing, so it has one at most. */
+  reply: string | undefined = undefined
+  /** Why there is no reply, if the conversation failed. */
   closed: CloseCode | undefined = undefined
-  readonly #openedAt: number
-  #registered: Registered | undefined = undefined
 
-  private constructor(dialect: string, { principal, remoteAddress }: Caller, usage: Usage, openedAt: number) {
-    this.usage = usage
+  private constructor({ clientId, dialect, id }: Identity, { principal, remoteAddress }: Caller, usage: Usage) {
+    this.clientId = clientId
+    this.id = id
     this.dialect = dialect
+    this.origin = { remoteAddress, direct: false, originAllowed: true }
     this.principal = principal
-    this.arrival = { remoteAddress, direct: false, originAllowed: true }
-    this.#openedAt = openedAt
+    this.usage = usage
   }
 
-  /** Registered until the scope closes. */
+  /** Registers the request as a connection, without presence, until the scope closes. */
   static readonly make = Effect.fnUntraced(function* (
     dialect: string,
     caller: Caller,
     usage: Usage,
   ): Effect.fn.Return<HttpPeer, never, Connections | Scope.Scope> {
     const connections = yield* Connections
-    const peer = new HttpPeer(dialect, caller, usage, yield* Clock.currentTimeMillis)
-    peer.#registered = yield* connections.register(peer)
-    peer.#registered.actAs(caller.principal)
-    return peer
+    const openedAt = yield* Clock.currentTimeMillis
+    const registered = yield* connections.register({
+      dialect,
+      remoteAddress: caller.remoteAddress,
+      lastInboundAt: () => openedAt,
+      callsInFlight: () => 1,
+      outboxBytes: () => 0,
+      closeByOperator: () => {},
+      closeInvalidated: () => {},
+    })
+    registered.actAs(caller.principal)
+    const { clientId, id } = registered
+    return new HttpPeer({ clientId, id, dialect }, caller, usage)
   })
-
-  get clientId(): number {
-    return this.#registered?.clientId ?? -1
-  }
-
-  get id(): string {
-    return this.#registered?.id ?? ""
-  }
-
-  get remoteAddress(): string {
-    return this.arrival.remoteAddress
-  }
-
-  lastInboundAt(): number {
-    return this.#openedAt
-  }
-
-  callsInFlight(): number {
-    return 1
-  }
-
-  outboxBytes(): number {
-    return 0
-  }
-
-  closeByOperator(): void {}
-
-  closeInvalidated(): void {}
-
-  setDialect(dialect: string): void {
-    this.dialect = dialect
-  }
 
   authenticate(): Effect.Effect<Principal> {
     return Effect.succeed(this.principal)
@@ -94,16 +74,8 @@ export class HttpPeer implements Peer, Connection {
   }
 
   send(text: string): void {
-    this.answer = text
+    this.reply = text
   }
-
-  sendShared(): void {}
-
-  sendLatest(): void {}
-
-  sendAppended(): void {}
-
-  sendUrgent(): void {}
 
   awaitWritable(): Effect.Effect<void> {
     return Effect.void

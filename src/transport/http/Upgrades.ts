@@ -120,7 +120,7 @@ export class Upgrades extends Context.Service<
         const handshake = wire.handshake === true
         const connected = normalizeAddress(stream.remoteAddress)
         const remoteAddress = clientAddress(proxies, connected, headers)
-        const arrival = {
+        const origin = {
           remoteAddress,
           direct: isDirect(proxies, connected, headers),
           originAllowed: isPageAllowed(origins, headers),
@@ -129,22 +129,22 @@ export class Upgrades extends Context.Service<
           log.note(remoteAddress, `${status} ${problem}`)
           refuse(stream, status, problem, retryAfterMs)
         }
-        if (!arrival.originAllowed) {
+        if (!origin.originAllowed) {
           log.note(remoteAddress, FOREIGN, headers.origin)
           if (!handshake) return refuse(stream, 403, FOREIGN)
         }
 
         const upgrade = (principal: Principal | undefined): void => {
-          const applicant: Applicant = { arrival, isAuthenticated: principal !== undefined, isToldWhy: handshake }
+          const applicant: Applicant = { origin, isAuthenticated: principal !== undefined, explainsRefusals: handshake }
           const admission = sockets.admit(applicant)
           if (admission !== "admitted") {
             const [status, problem] = noRoom[admission]
-            return arrival.originAllowed ? turnAway(status, problem) : refuse(stream, status, problem)
+            return origin.originAllowed ? turnAway(status, problem) : refuse(stream, status, problem)
           }
           let opened = false
           server.handleUpgrade(request, stream, head, (socket) => {
             opened = true
-            sockets.open(socket, stream, wire, arrival, principal)
+            sockets.open(socket, stream, wire, origin, principal)
           })
           // ws answers an improper handshake by itself.
           if (!opened) sockets.withdraw(applicant)

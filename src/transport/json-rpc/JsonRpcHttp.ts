@@ -67,9 +67,7 @@ const post = Effect.gen(function* () {
     yield* exchange.onFrames([decodeText(body)])
     yield* exchange.idle()
     if (peer.closed !== undefined) return broken
-    return peer.answer === undefined
-      ? nothing
-      : HttpServerResponse.text(peer.answer, { contentType: "application/json" })
+    return peer.reply === undefined ? nothing : HttpServerResponse.text(peer.reply, { contentType: "application/json" })
   })
 
   return (request: HttpServerRequest) =>

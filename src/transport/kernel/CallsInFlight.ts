@@ -3,13 +3,13 @@
  * can refer to, and their share of what the principal may have in flight.
  */
 import * as Effect from "effect/Effect"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { ConnectionAuth } from "../connection/Peer.ts"
 
 type Id = string | number
 
 export class CallsInFlight {
   size = 0
-  readonly #peer: Pick<Peer, "usage">
+  readonly #peer: Pick<ConnectionAuth, "usage">
   readonly #cancels = new Map<Id, Effect.Effect<void>>()
   #onNone: (() => void) | undefined = undefined
   #bytes = 0
@@ -17,7 +17,7 @@ export class CallsInFlight {
   #released = false
 
   /** `peer`: whose principal the calls count to. */
-  constructor(peer: Pick<Peer, "usage">) {
+  constructor(peer: Pick<ConnectionAuth, "usage">) {
     this.#peer = peer
   }
 

@@ -16,12 +16,14 @@ import { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../../services/events/Events.ts"
 import type { Dialect, Ref } from "../dialect/Dialect.ts"
-import { DialectSession } from "./DialectSession.ts"
+import { DialectSession, type EventFeed } from "./DialectSession.ts"
 import { contractMethods } from "../dialect/DialectMethod.ts"
 import * as Fanout from "../fanout/Fanout.ts"
 import { LocalCalls } from "./LocalCalls.ts"
 import { AnswerCache } from "./AnswerCache.ts"
-import { type Peer, type Wire, WireRegistry } from "../connection/WireRegistry.ts"
+import type { CallPeer } from "../connection/Peer.ts"
+import type { Wire } from "../connection/Wire.ts"
+import { WireRegistry } from "../connection/WireRegistry.ts"
 
 /** As whom a dialect asks what it tells all who may read. */
 const reader: Principal = { id: "gateway", kind: "local", role: "operator", scopes: ["operator.read"] }
@@ -32,7 +34,7 @@ export class DialectServer extends Context.Service<
     /** The dialect as a wire: one fan-out for all its connections, one conversation for each. */
     wire<R extends Ref>(dialect: Dialect<R>): Effect.Effect<Wire, never, Scope.Scope>
     /** One conversation with a peer that is only told what it asked for: nothing can be followed. */
-    converse<R extends Ref>(dialect: Dialect<R>, peer: Peer): Effect.Effect<DialectSession<R>, never, Scope.Scope>
+    converse<R extends Ref>(dialect: Dialect<R>, peer: CallPeer): Effect.Effect<DialectSession<R>, never, Scope.Scope>
   }
 >()("causeway/transport/kernel/DialectServer") {
   static readonly layer: Layer.Layer<
@@ -57,13 +59,13 @@ export class DialectServer extends Context.Service<
 
       const open = Effect.fnUntraced(function* <R extends Ref>(
         dialect: Dialect<R>,
-        peer: Peer,
-        fanout: Fanout.Fanout | undefined,
+        peer: CallPeer,
+        feed: EventFeed | undefined,
       ) {
         const { methods = contractMethods } = dialect
         const conversation = dialect.converse({
           connectionId: peer.id,
-          pushes: fanout !== undefined,
+          pushes: feed !== undefined,
           now: () => clock.currentTimeMillisUnsafe(),
           head: events.head,
           lost: events.resumeError,
@@ -73,10 +75,10 @@ export class DialectServer extends Context.Service<
             changed: (by) => exchange.inFlight.subscribed(by),
           },
           stopping: () => peer.stopping,
-          arrival: peer.arrival,
+          arrival: peer.origin,
         })
         const exchange: DialectSession<R> = new DialectSession(
-          { server, methods, call, shared, fanout, limits },
+          { server, methods, call, shared, feed, limits },
           peer,
           conversation,
           yield* Effect.scope,
@@ -101,7 +103,7 @@ export class DialectServer extends Context.Service<
           const ask = (method: string, params: unknown) =>
             call({ id: name, dialect: name, principal: reader }, method, params)
           const fanout = yield* Effect.provideService(Fanout.make(dialect, ask, monitorIntervalMs), Events, events)
-          return { ...traits, dialect: name, open: (peer) => open(dialect, peer, fanout) }
+          return { ...traits, dialect: name, open: (peer) => open(dialect, peer, { fanout, peer }) }
         }),
         converse: (dialect, peer) => open(dialect, peer, undefined),
       })

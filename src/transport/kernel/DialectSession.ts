@@ -30,7 +30,8 @@ import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
 import { RpcRequests } from "./RpcRequests.ts"
 import type { AnswerCache } from "./AnswerCache.ts"
 import { ReplyWriter } from "./ReplyWriter.ts"
-import type { FrameHandler, Peer } from "../connection/WireRegistry.ts"
+import type { CallPeer, Peer } from "../connection/Peer.ts"
+import type { FrameHandler } from "../connection/Wire.ts"
 
 /** What every exchange of a dialect shares. */
 export interface SessionHost {
@@ -40,8 +41,14 @@ export interface SessionHost {
   /** For methods of the dialect's own: what a method of the contract answers to the caller. */
   readonly call: LocalCalls["Service"]["call"]
   readonly shared: AnswerCache
-  /** Undefined: nothing can be told here that was not asked for, so that nothing can be followed. */
-  readonly fanout: Fanout | undefined
+  /** `undefined` for a client that receives replies only, and so cannot subscribe. */
+  readonly feed: EventFeed | undefined
+}
+
+/** The events of a dialect, and the client that receives them. */
+export interface EventFeed {
+  readonly fanout: Fanout
+  readonly peer: Peer
 }
 
 /** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
@@ -55,7 +62,7 @@ const inTurn = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void
 
 export class DialectSession<R extends Ref> implements FrameHandler {
   readonly #host: SessionHost
-  readonly #peer: Peer
+  readonly #peer: CallPeer
   readonly #conversation: Conversation<R>
   readonly #scope: Scope.Scope
   readonly #subscriptions: Subscriptions | undefined
@@ -65,7 +72,7 @@ export class DialectSession<R extends Ref> implements FrameHandler {
   #lastSubscription = 0
 
   /** `scope`: what follows events or runs calls for this connection ends with it. */
-  constructor(host: SessionHost, peer: Peer, conversation: Conversation<R>, scope: Scope.Scope) {
+  constructor(host: SessionHost, peer: CallPeer, conversation: Conversation<R>, scope: Scope.Scope) {
     this.#host = host
     this.#peer = peer
     this.#conversation = conversation
@@ -74,8 +81,8 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     this.#requests = new RpcRequests(host.server, peer)
     this.#replies = new ReplyWriter(peer, conversation, (inbound) => this.#handleAll(inbound))
     this.#subscriptions =
-      host.fanout &&
-      new Subscriptions(peer, host.fanout, scope, (key, at, reset) =>
+      host.feed &&
+      new Subscriptions(host.feed.peer, host.feed.fanout, scope, (key, at, reset) =>
         this.#handleAll(conversation.joined?.(key, at, reset) ?? []),
       )
   }
@@ -299,7 +306,7 @@ export class DialectSession<R extends Ref> implements FrameHandler {
       const call = (method: string, params: unknown) => this.#host.call({ id, dialect, principal }, method, params)
       // What was announced has happened before the client's eyes: it is not done before all of that is told.
       const calls = Effect.tap(Query.run(begun, call, hear, recollection), () =>
-        announced ? (this.#host.fanout?.allPublished ?? Done) : Done,
+        announced ? (this.#host.feed?.fanout.allPublished ?? Done) : Done,
       )
       const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit, size))
       return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {

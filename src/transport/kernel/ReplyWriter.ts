@@ -7,7 +7,7 @@ import { CloseCodes } from "../connection/CloseCodes.ts"
 import type { Conversation, Inbound, Ref, Reply } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { Closer, ConnectionAuth, PeerIdentity, Sender } from "../connection/Peer.ts"
 
 const charsOf = <R extends Ref>(reply: Reply<R>): number => {
   if (reply === undefined) return 0
@@ -15,14 +15,16 @@ const charsOf = <R extends Ref>(reply: Reply<R>): number => {
   return reply.reduce((chars, inbound) => chars + (inbound._tag === "Say" ? inbound.text.length : 0), 0)
 }
 
+type ReplyPeer = PeerIdentity & Pick<ConnectionAuth, "usage"> & Sender & Closer
+
 export class ReplyWriter<R extends Ref> {
-  readonly #peer: Peer
+  readonly #peer: ReplyPeer
   readonly #conversation: Conversation<R>
   /** Does what follows from an answer. */
   readonly #followUp: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>
 
   constructor(
-    peer: Peer,
+    peer: ReplyPeer,
     conversation: Conversation<R>,
     onward: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>,
   ) {

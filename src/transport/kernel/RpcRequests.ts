@@ -11,7 +11,7 @@ import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import type { MethodCodec } from "../dialect/MethodCodecs.ts"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { Backpressure, PeerIdentity } from "../connection/Peer.ts"
 
 /** Who asks. */
 export interface Asker {
@@ -20,6 +20,8 @@ export interface Asker {
   /** The result as JSON; a method that streams has none. Told once. */
   readonly end: (exit: Exit.Exit<unknown, Fault>) => Effect.Effect<void>
 }
+
+type RequestPeer = Pick<PeerIdentity, "clientId"> & Pick<Backpressure, "awaitWritable">
 
 interface Request extends Asker {
   readonly codec: MethodCodec
@@ -30,11 +32,11 @@ const seqOf = (value: unknown): number | undefined =>
 
 export class RpcRequests {
   readonly #server: RpcServer.RpcServer<GatewayRpcs>
-  readonly #peer: Peer
+  readonly #peer: RequestPeer
   readonly #open = new Map<RequestId, Request>()
   #last = 0
 
-  constructor(server: RpcServer.RpcServer<GatewayRpcs>, peer: Peer) {
+  constructor(server: RpcServer.RpcServer<GatewayRpcs>, peer: RequestPeer) {
     this.#server = server
     this.#peer = peer
   }

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type { FrameHandler, Peer, Wire } from "../connection/WireRegistry.ts"
+import type { Peer } from "../connection/Peer.ts"
+import type { FrameHandler, Wire } from "../connection/Wire.ts"
 
 /** Longer than a client that speaks at once takes, shorter than one that waits for its greeting notices. */
 const PATIENCE = "250 millis"

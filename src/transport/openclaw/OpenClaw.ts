@@ -21,7 +21,7 @@ import {
   type Flavor,
   type ErrorShape,
   NO_ID,
-  NUMBER_AT,
+  numberEvents,
   readFrame,
   writeChallenge,
   writeError,
@@ -267,7 +267,7 @@ export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
   traits: {
     handshake: true,
     binary: true,
-    numberAt: NUMBER_AT,
+    stamp: numberEvents,
     closes: new Map<CloseCode, CloseCode>([
       [CloseCodes.handshakeTimeout, { ...CloseCodes.policy, reason: "handshake timeout" }],
       [CloseCodes.slowConsumer, { ...CloseCodes.policy, reason: "slow consumer" }],

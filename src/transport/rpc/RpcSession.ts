@@ -21,7 +21,8 @@ import type { Fanout } from "../fanout/Fanout.ts"
 import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
 import * as RpcFrames from "./RpcFrames.ts"
 import { RpcSubscription } from "./RpcSubscription.ts"
-import type { FrameHandler, Peer } from "../connection/WireRegistry.ts"
+import type { Peer } from "../connection/Peer.ts"
+import type { FrameHandler } from "../connection/Wire.ts"
 
 /** Characters of a chunk from which on it is sent in parts, each when there is room. */
 const CHUNK_CHARS = 262_144

@@ -9,13 +9,13 @@ import type { EventFilter, Position } from "../../domain/Event.ts"
 import type { Fanout, Subscription } from "../fanout/Fanout.ts"
 import type { Sink } from "../fanout/SubscriberGroups.ts"
 import type { Merge } from "../connection/Outbox.ts"
-import type { Peer } from "../connection/WireRegistry.ts"
+import type { Backpressure, EventSender } from "../connection/Peer.ts"
 
 /** Bytes sent and not acknowledged; as much as an HTTP/2 stream has. */
 const WINDOW_BYTES = 65_536
 
 export class RpcSubscription implements Sink {
-  readonly #peer: Peer
+  readonly #peer: EventSender & Backpressure
   readonly #followed: Subscription
   readonly isBackpressured = false
   #acknowledges = false
@@ -27,7 +27,13 @@ export class RpcSubscription implements Sink {
   #onAck: (() => void) | undefined = undefined
 
   /** `key`: the request's id, as the frames have it. */
-  constructor(peer: Peer, fanout: Fanout, key: string, filter: EventFilter, from: Position | undefined) {
+  constructor(
+    peer: EventSender & Backpressure,
+    fanout: Fanout,
+    key: string,
+    filter: EventFilter,
+    from: Position | undefined,
+  ) {
     this.#peer = peer
     this.#followed = fanout.subscribe(this, key, filter, from, () => Effect.void)
   }

@@ -20,7 +20,8 @@ import { CurrentConnection } from "../../domain/Principal.ts"
 import * as Fanout from "../fanout/Fanout.ts"
 import { RpcSession } from "./RpcSession.ts"
 import * as RpcFrames from "./RpcFrames.ts"
-import { type Peer, WireRegistry } from "../connection/WireRegistry.ts"
+import type { Peer } from "../connection/Peer.ts"
+import { WireRegistry } from "../connection/WireRegistry.ts"
 
 const PATH = "/rpc"
 

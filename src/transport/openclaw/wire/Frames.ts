@@ -4,7 +4,7 @@
  */
 import { ID_CHARS, METHOD_CHARS, NAME_CHARS } from "../../../domain/Bounds.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
-import { NUMBER_CHARS } from "../../connection/WebSocketFrames.ts"
+import { frameEnd, payloadAt } from "../../connection/WebSocketFrames.ts"
 
 /**
  * How a connection's frames are worded: protocol 3, protocol 4, or for Control Center, a client of protocol 3 that reads
@@ -118,8 +118,29 @@ export const writeError = (era: Flavor, id: string, error: ErrorShape): string =
 
 const NUMBERED = '{"type":"event","seq":'
 
-/** Where the number of an event stands in its frame. */
-export const NUMBER_AT = NUMBERED.length
+/**
+ * The `seq` of an event differs between the copies of one frame. It is right-aligned in this many characters, because JSON
+ * allows blanks there: all copies have one length, and `numberEvents` overwrites bytes.
+ */
+const NUMBER_CHARS = 10
+
+/** Writes the number right-aligned, with blanks before it. */
+const writeNumber = (target: Buffer, offset: number, number: number): void => {
+  let rest = number
+  for (let i = offset + NUMBER_CHARS - 1; i >= offset; i--) {
+    target[i] = rest > 0 ? 0x30 + (rest % 10) : 0x20
+    rest = Math.floor(rest / 10)
+  }
+}
+
+/** The `Stamp` of this wire: numbers the event frames between the offsets. */
+export const numberEvents = (target: Buffer, start: number, end: number, first: number): number => {
+  let number = first
+  for (let offset = start; offset < end; offset = frameEnd(target, offset)) {
+    writeNumber(target, payloadAt(target, offset) + NUMBERED.length, number++)
+  }
+  return number
+}
 
 const UNNUMBERED = "0".padStart(NUMBER_CHARS)
 

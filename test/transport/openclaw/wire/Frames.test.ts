@@ -4,10 +4,9 @@ import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-p
 import { validateRequestFrame } from "@openclaw/gateway-protocol"
 import * as Schema from "effect/Schema"
 import { textFrame } from "../../../../src/transport/connection/WebSocketFrames.ts"
-import { numberFrames } from "../../../../src/transport/connection/WebSocketFrames.ts"
 import { readConnect } from "../../../../src/transport/openclaw/handshake/Connect.ts"
 import {
-  NUMBER_AT,
+  numberEvents,
   readFrame,
   withPosition,
   writeError,
@@ -103,7 +102,7 @@ describe("writing", () => {
     const frames = Buffer.concat(texts.map(textFrame))
     for (const first of [1, 9_999_999_999 - texts.length]) {
       const copy = Buffer.from(frames)
-      expect(numberFrames(copy, 0, copy.length, NUMBER_AT, first)).toBe(first + texts.length)
+      expect(numberEvents(copy, 0, copy.length, first)).toBe(first + texts.length)
       let offset = 0
       texts.forEach((text, i) => {
         const length = textFrame(text).length
