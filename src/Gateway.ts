@@ -20,6 +20,7 @@ import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
 import { Events } from "./services/events/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { GatewayKey } from "./services/auth/GatewayKey.ts"
+import { GatewayToken } from "./services/auth/GatewayToken.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import { Memory } from "./services/memory/Memory.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
@@ -55,7 +56,10 @@ const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
 )
 
 /** Who may come in, and how they prove it. */
-const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
+const trust = Authenticator.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(Pairings.layer, GatewayToken.layer)),
+  Layer.provideMerge(Devices.layer),
+)
 
 /** Who is known: agents and what claims conversations for them, documents, connections and devices. */
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, GatewayKey.layer, trust)
@@ -89,6 +93,7 @@ export type Services =
   | Bindings
   | Connections
   | Events
+  | GatewayToken
   | ListeningAddress
   | Logs
   | Memory

@@ -105,7 +105,7 @@ const StubAuthenticator = Layer.unwrap(
   Effect.map(GatewayConfig, ({ auth }) =>
     Layer.mock(Authenticator)({
       open: auth === "none",
-      replaceSecrets: () => [],
+      replacePassword: () => false,
       authenticate: (token) => {
         if (auth === "none") return Effect.succeed(holder)
         if (token === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))

@@ -10,13 +10,33 @@ import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConf
 import { Authenticator, type Credentials, type Source } from "../../src/services/auth/Authenticator.ts"
 import * as Database from "../../src/services/storage/Database.ts"
 import { Devices } from "../../src/services/auth/Devices.ts"
+import { GatewayToken } from "../../src/services/auth/GatewayToken.ts"
+import { Logs } from "../../src/services/logs/Logs.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { Pairings } from "../../src/services/auth/Pairings.ts"
 import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
 
 export const secret = (text: string) => Redacted.make(text)
 
-export const trust = Authenticator.layer.pipe(Layer.provideMerge(Pairings.layer), Layer.provideMerge(Devices.layer))
+/** A log without entries that passes the secrets to hide to `hide`. */
+export const emptyLog = (hide: (secret: Redacted.Redacted<string>) => void) =>
+  Layer.succeed(Logs, {
+    hide,
+    tail: () => ({ entries: [], head: 0, truncated: false }),
+    observe: () => Effect.void,
+  })
+
+/** A state folder that no test reads, and an empty log. */
+const noFiles = Layer.mergeAll(
+  Layer.succeed(StateFolder, { ...statePaths("/nowhere"), lost: Effect.never }),
+  emptyLog(() => {}),
+)
+
+export const trust = Authenticator.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(Pairings.layer, GatewayToken.layer)),
+  Layer.provideMerge(Devices.layer),
+  Layer.provide(noFiles),
+)
 
 /** With a token and a password that can be guessed. */
 export const layer = (options: GatewayOptions = {}) =>
@@ -26,13 +46,6 @@ export const layerOf = (options: GatewayOptions) =>
   trust.pipe(
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(Database.layerMemory),
-    Layer.provide(
-      Layer.succeed(StateFolder, {
-        ...statePaths("/nowhere"),
-        token: Effect.succeed(secret("kept-token")),
-        lost: Effect.never,
-      }),
-    ),
     Layer.provide(GatewayConfig.layer(options)),
     Layer.provide(Logger.layer([])),
     Layer.orDie,

@@ -9,6 +9,7 @@ import { ID_CHARS } from "../../domain/Bounds.ts"
 import { Device, DeviceGrant, type TokenOf } from "../../domain/Device.ts"
 import type { Role } from "../../domain/Principal.ts"
 import { cut } from "../../domain/Text.ts"
+import { isSecret } from "./Secret.ts"
 
 const DeviceRow = Schema.Struct({ ...Device.fields, grants: Schema.fromJsonString(Schema.Array(DeviceGrant)) })
 
@@ -82,12 +83,9 @@ export const isToken = (db: DatabaseSync, { deviceId, role }: TokenOf, token: st
   return typeof stored === "string" && timingSafeEqual(Buffer.from(stored), Buffer.from(digest(token)))
 }
 
-/** 32 bytes in base64url. */
-const TOKEN = /^[\w-]{43}$/
-
 /** Whether any device has this token in the role. */
 export const isTokenOf = (db: DatabaseSync, role: Role, token: string): boolean =>
-  TOKEN.test(token) &&
+  isSecret(token) &&
   db.prepare("SELECT 1 FROM device_grants WHERE role = ? AND token_hash = ?").get(role, digest(token)) !== undefined
 
 export const setLastUsed = (db: DatabaseSync, { deviceId, role }: TokenOf, at: number): void => {

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { randomBytes } from "node:crypto"
 import {
   type AccessRequest,
   type DeviceClaims,
@@ -28,6 +27,7 @@ import { Forbidden } from "../../domain/Refusal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import * as Rows from "./DeviceStore.ts"
 import { Events } from "../events/Events.ts"
+import { makeSecret } from "./Secret.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 
 /** A token as it is told, once. */
@@ -110,7 +110,7 @@ export class Devices extends Context.Service<
         return yield* events.commit<IssuedToken>((db) => {
           const granted = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
           const device = withChange(granted, asked.role, { issuedAt: now, lastUsedAt: now })
-          const token = newToken()
+          const token = makeSecret()
           Rows.writeDevice(db, device)
           Rows.setToken(db, { deviceId: device.deviceId, role: asked.role }, token)
           const scopes = grantOf(device, asked.role)?.scopes ?? []
@@ -136,7 +136,7 @@ export class Devices extends Context.Service<
             const tooMuch = given.filter((scope) => !grants(had.scopes, scope))
             if (tooMuch.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: tooMuch })), []]
             const changed = withChange(device, role, { scopes: given, issuedAt })
-            const token = newToken()
+            const token = makeSecret()
             Rows.writeDevice(db, changed)
             Rows.setToken(db, of, token)
             const issued = { token: Redacted.make(token), issuedAt, scopes: given }
@@ -190,10 +190,6 @@ export class Devices extends Context.Service<
     }),
   )
 }
-
-const TOKEN_BYTES = 32
-
-const newToken = (): string => randomBytes(TOKEN_BYTES).toString("base64url")
 
 /** Returns a refusal if the caller does not hold one of the scopes that the call is about. */
 const beyond = (method: string, scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>): Forbidden | undefined => {

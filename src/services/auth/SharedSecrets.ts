@@ -1,98 +1,70 @@
 /**
- * SharedSecrets: the gateway's token and password, as hashes to compare with. Authenticator.ts uses it. The token is the
- * configured one, or the one that the state folder keeps.
+ * SharedSecrets: compares presented texts with the gateway's token and password. It keeps hashes of them. Authenticator
+ * uses it.
  */
-import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { hash, timingSafeEqual } from "node:crypto"
-import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+import type { GatewayToken } from "./GatewayToken.ts"
 import { isGuessable } from "./SecretStrength.ts"
-import { StateFolder } from "../storage/StateFolder.ts"
-import { followToken } from "../storage/TokenFile.ts"
 
-export type ConfiguredSecrets = Pick<GatewaySettings, "token" | "password">
+type Secret = Redacted.Redacted<string>
 
-/** Which secret a text is. */
+/** The shared secret that a text is. */
 export interface Match {
   readonly kind: "token" | "password"
   /** Whether a program that tries texts could find it. */
   readonly guessable: boolean
 }
 
-interface Known extends Match {
+interface HashedSecret extends Match {
   readonly digest: Buffer
 }
 
 export class SharedSecrets {
-  #configured: Readonly<Record<Match["kind"], Known | undefined>>
-  /** Returns the state folder's own token, where the configuration has none. */
-  readonly #kept: (() => Known) | undefined
+  readonly #currentToken: GatewayToken["Service"]["current"]
+  #token: { readonly secret: Secret | undefined; readonly hashed: HashedSecret | undefined }
+  #password: HashedSecret | undefined
 
-  private constructor(configured: ConfiguredSecrets, kept: (() => Known) | undefined) {
-    this.#configured = known(configured)
-    this.#kept = kept
+  constructor(currentToken: GatewayToken["Service"]["current"], password: Secret | undefined) {
+    this.#currentToken = currentToken
+    this.#token = { secret: undefined, hashed: undefined }
+    this.#password = hashed("password", password)
   }
 
-  static readonly make = Effect.fnUntraced(function* (configured: ConfiguredSecrets) {
-    return new SharedSecrets(configured, configured.token === undefined ? yield* keptToken : undefined)
-  })
-
-  /** Compares in constant time. */
-  match(presented: Redacted.Redacted<string>): Match | undefined {
+  /** Returns the secret that equals the text, or `undefined`. Compares in constant time. */
+  match(presented: Secret): Match | undefined {
     const digest = digestOf(presented)
-    return [this.#token, this.#configured.password].find((secret) => isSame(digest, secret))
+    return [this.#hashedToken(), this.#password].find((secret) => isSame(digest, secret))
   }
 
-  /** Whether there is a secret that a program could find by trying texts. */
+  /** Whether a program could find one of the secrets by trying texts. */
   get areGuessable(): boolean {
-    return this.#configured.password !== undefined || this.#token?.guessable === true
+    return this.#password !== undefined || this.#hashedToken()?.guessable === true
   }
 
-  /** Takes over configured secrets and returns the kinds whose old secret is no longer valid. */
-  replace(configured: ConfiguredSecrets): ReadonlyArray<Match["kind"]> {
-    const { password, token = this.#configured.token } = known(configured)
-    const next = { password, token: this.#kept === undefined ? token : undefined }
-    const changed = (["token", "password"] as const).filter((kind) => {
-      const before = this.#configured[kind]
-      return before !== undefined && !isSame(before.digest, next[kind])
-    })
-    this.#configured = next
-    return changed
+  /** Takes over another password, or none. Returns whether an old password is no longer valid. */
+  replacePassword(password: Secret | undefined): boolean {
+    const before = this.#password
+    this.#password = hashed("password", password)
+    return before !== undefined && !isSame(before.digest, this.#password)
   }
 
-  get #token(): Known | undefined {
-    return this.#kept === undefined ? this.#configured.token : this.#kept()
+  /** Hashes the token again if it has changed. */
+  #hashedToken(): HashedSecret | undefined {
+    const secret = this.#currentToken()
+    if (secret !== this.#token.secret) this.#token = { secret, hashed: hashed("token", secret) }
+    return this.#token.hashed
   }
 }
 
-/** Follows the token file: a rotated token counts at once, without a restart. */
-const keptToken = Effect.gen(function* () {
-  const { token, tokenFile } = yield* StateFolder
-  const current = followToken(tokenFile, yield* token)
-  let last = { token: current(), known: knownAs("token", current()) }
-  return () => {
-    const token = current()
-    if (token !== last.token) last = { token, known: knownAs("token", token) }
-    return last.known
-  }
-})
-
-const known = ({ password, token }: ConfiguredSecrets) => ({
-  token: token && knownAs("token", token),
-  password: password && knownAs("password", password),
-})
-
-const knownAs = (kind: Match["kind"], secret: Redacted.Redacted<string>): Known => ({
-  kind,
-  guessable: kind === "password" || isGuessable(secret),
-  digest: digestOf(secret),
-})
+const hashed = (kind: Match["kind"], secret: Secret | undefined): HashedSecret | undefined =>
+  secret && { kind, guessable: kind === "password" || isGuessable(secret), digest: digestOf(secret) }
 
 /**
- * Comparing in constant time needs texts of equal length. The line end that a client has read from a file does not count:
- * configured secrets have none.
+ * Hashes to equal lengths, which a comparison in constant time needs. It ignores surrounding blanks: clients send the
+ * line end of a file, and configured secrets have none.
  */
-const digestOf = (secret: Redacted.Redacted<string>): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
+const digestOf = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
 
-const isSame = (presented: Buffer, secret: Known | undefined): boolean =>
+const isSame = (presented: Buffer, secret: HashedSecret | undefined): boolean =>
   secret !== undefined && timingSafeEqual(presented, secret.digest)

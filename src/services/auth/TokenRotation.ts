@@ -1,35 +1,24 @@
 /**
- * TokenChanges: what else a new token in the state folder means to a gateway that runs. What came in by the old one is
- * closed, and the new one is blacked out in the log. That it counts is Authenticator.ts.
+ * TokenRotation: closes the connections that the old token opened when the token changes. Gateway.ts runs it.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import * as Stream from "effect/Stream"
 import { Connections } from "../connections/Connections.ts"
-import { Logs } from "../logs/Logs.ts"
-import { StateFolder } from "../storage/StateFolder.ts"
-import { followToken } from "../storage/TokenFile.ts"
+import { GatewayToken } from "./GatewayToken.ts"
 
-export const layer = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Connections | GatewayToken> = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { auth, monitorIntervalMs, token: configured } = yield* GatewayConfig
-    if (auth === "none" || configured !== undefined) return
     const connections = yield* Connections
-    const logs = yield* Logs
-    const { token, tokenFile } = yield* StateFolder
-    let last = yield* token
-    const current = followToken(tokenFile, last)
-
-    const look = Effect.suspend(() => {
-      const now = current()
-      if (now === last) return Effect.void
-      last = now
-      logs.hide(now)
-      connections.closeAll(({ kind }) => kind === "token", "the token was changed")
-      return Effect.logInfo("the token was changed: what came in by the old one is closed")
-    })
-    yield* look.pipe(Effect.repeat(Schedule.spaced(Duration.millis(monitorIntervalMs))), Effect.forkScoped)
+    const { changes } = yield* GatewayToken
+    yield* changes.pipe(
+      Stream.runForEach(() =>
+        Effect.suspend(() => {
+          connections.closeAll(({ kind }) => kind === "token", "the token was changed")
+          return Effect.logInfo("the token was changed: connections that the old one opened are closed")
+        }),
+      ),
+      Effect.forkScoped({ startImmediately: true }),
+    )
   }),
 )

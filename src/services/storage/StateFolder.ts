@@ -5,7 +5,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -14,7 +13,6 @@ import type { StartupError } from "../../domain/StartupError.ts"
 import { toStartupError } from "./FileErrors.ts"
 import { takeBack, takeBackFolder } from "./FilePermissions.ts"
 import { create, hold } from "./StateLock.ts"
-import { keepToken } from "./TokenFile.ts"
 
 export interface StatePaths {
   readonly folder: string
@@ -60,8 +58,6 @@ export const privateFiles = ({
 export class StateFolder extends Context.Service<
   StateFolder,
   StatePaths & {
-    /** The token kept here; made at the first use. */
-    readonly token: Effect.Effect<Redacted.Redacted<string>, StartupError>
     /** Fails when the folder is no longer this gateway's: it was moved or replaced, or another gateway has it. */
     readonly lost: Effect.Effect<never, StartupError>
   }
@@ -74,7 +70,7 @@ export class StateFolder extends Context.Service<
       yield* makeFolder(paths)
       const lost = yield* hold(paths)
       yield* prepare(paths)
-      return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile), lost })
+      return StateFolder.of({ ...paths, lost })
     }),
   )
 
@@ -88,7 +84,7 @@ export class StateFolder extends Context.Service<
       ),
       (folder) => {
         const paths = statePaths(folder)
-        return StateFolder.of({ ...paths, token: keepToken(paths.tokenFile), lost: Effect.never })
+        return StateFolder.of({ ...paths, lost: Effect.never })
       },
     ),
   )

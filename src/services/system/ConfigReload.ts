@@ -8,6 +8,7 @@ import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.
 import { Authenticator } from "../auth/Authenticator.ts"
 import { Connections } from "../connections/Connections.ts"
 import { Logs } from "../logs/Logs.ts"
+import { GatewayToken } from "../auth/GatewayToken.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
 
 /** Closes what came in by a secret that is no longer valid. Fails, and changes nothing, if a new secret is too short. */
@@ -16,12 +17,13 @@ export const reload = Effect.fn("Reload.reload")(function* (next: GatewaySetting
   const authenticator = yield* Authenticator
   const connections = yield* Connections
   const logs = yield* Logs
+  const token = yield* GatewayToken
   yield* checkSecrets(started.host, next)
-  for (const secret of [next.token, next.password]) if (secret !== undefined) logs.hide(secret)
-  const changed = authenticator.replaceSecrets(next)
-  for (const kind of changed) {
-    connections.closeAll((principal) => principal.kind === kind, `the ${kind} was changed`)
-    yield* Effect.logInfo(`the ${kind} was changed: connections that the old one opened are closed`)
+  if (next.password !== undefined) logs.hide(next.password)
+  token.replace(next.token)
+  if (authenticator.replacePassword(next.password)) {
+    connections.closeAll(({ kind }) => kind === "password", "the password was changed")
+    yield* Effect.logInfo("the password was changed: connections that the old one opened are closed")
   }
   const waiting = differing(started, next).filter((option) => option !== "password")
   yield* Effect.logInfo(

@@ -5,7 +5,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
@@ -21,11 +20,11 @@ import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { everyScope, grants, Role, Scope } from "../../../src/domain/Principal.ts"
 import { Authenticator } from "../../../src/services/auth/Authenticator.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
+import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Pairings } from "../../../src/services/auth/Pairings.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
-import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
 import { admit, away, layer, paired, phone, refusal, secret, told, trust } from "../../support/Trust.ts"
 
 describe("the gateway's secrets", () => {
@@ -54,19 +53,18 @@ describe("the gateway's secrets", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.effect("are replaced while the gateway runs: those that are no longer valid are told and refused", () =>
+  it.effect("A replaced token or password is refused, and the new one is accepted.", () =>
     Effect.gen(function* () {
-      const { replaceSecrets } = yield* Authenticator
-      const [token, password] = [secret("the-token"), secret("the-password")]
-      expect(replaceSecrets({ token, password })).toEqual([])
-      expect(replaceSecrets({ token: secret("another-token"), password })).toEqual(["token"])
+      const { replacePassword } = yield* Authenticator
+      const token = yield* GatewayToken
+      const password = secret("the-password")
+      expect(replacePassword(password)).toBe(false)
+      token.replace(secret("another-token"))
       expect((yield* admit({ token: secret("another-token") })).principal.kind).toBe("token")
-      expect(yield* refusal(admit({ token }))).toMatchObject({ reason: "invalid" })
-      // A token that is no longer configured stays until the next start takes the state folder's own.
-      expect(replaceSecrets({})).toEqual(["password"])
-      expect((yield* admit({ token: secret("another-token") })).principal.kind).toBe("token")
+      expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({ reason: "invalid" })
+      expect(replacePassword(undefined)).toBe(true)
       expect(yield* refusal(admit({ password }))).toMatchObject({ reason: "invalid" })
-      expect(replaceSecrets({ password })).toEqual([])
+      expect(replacePassword(password)).toBe(false)
       expect((yield* admit({ password })).principal.kind).toBe("password")
     }).pipe(Effect.provide(layer())),
   )
@@ -76,29 +74,6 @@ describe("the gateway's secrets", () => {
       const { principal } = yield* admit({ token: secret("the-token"), role: "node", scopes: ["operator.admin"] })
       expect(principal).toMatchObject({ role: "node", scopes: [] })
     }).pipe(Effect.provide(layer())),
-  )
-
-  it.effect("are the configured ones; without a token there, the kept one", () =>
-    Effect.gen(function* () {
-      expect((yield* admit({ token: secret("kept-token") })).principal.kind).toBe("token")
-      expect(yield* refusal(admit({ token: secret("the-password") }))).toMatchObject({ reason: "invalid" })
-    }).pipe(
-      Effect.provide(
-        trust.pipe(
-          Layer.provideMerge(Events.layer),
-          Layer.provideMerge(Database.layerMemory),
-          Layer.provide(
-            Layer.succeed(StateFolder, {
-              ...statePaths("/nowhere"),
-              token: Effect.succeed(secret("kept-token")),
-              lost: Effect.never,
-            }),
-          ),
-          Layer.provide(GatewayConfig.layer({})),
-          Layer.provide(Logger.layer([])),
-        ),
-      ),
-    ),
   )
 
   it.effect("say what was wrong, slower each time, and then that the address is locked out and for how long", () =>
@@ -307,7 +282,7 @@ describe("a device", () => {
 
   it.effect("is known after a restart, and nothing that is stored is its token", () =>
     Effect.gen(function* () {
-      const token = yield* Effect.provide(paired, Layer.fresh(trustOf))
+      const token = yield* Effect.provide(paired, Layer.fresh(trust))
       const { db } = yield* Sqlite
       const stored = ["devices", "device_grants", "events"].flatMap((table) =>
         db.prepare(`SELECT * FROM ${table}`).all(),
@@ -315,7 +290,7 @@ describe("a device", () => {
       expect(stored.length).toBe(3)
       expect(JSON.stringify(stored)).not.toContain(Redacted.value(token))
       const back = admit({ deviceToken: token, device: phone, scopes: ["operator.read"] }, away)
-      expect((yield* Effect.provide(back, Layer.fresh(trustOf))).principal.kind).toBe("device")
+      expect((yield* Effect.provide(back, Layer.fresh(trust))).principal.kind).toBe("device")
     }).pipe(Effect.provide(storage)),
   )
 })
@@ -325,12 +300,6 @@ const storage = Events.layer.pipe(
   Layer.provideMerge(GatewayConfig.layer({ token: "the-token" })),
   Layer.orDie,
 )
-const trustOf = trust.pipe(
-  Layer.provide(
-    Layer.succeed(StateFolder, { ...statePaths("/nowhere"), token: Effect.succeed(secret("t")), lost: Effect.never }),
-  ),
-)
-
 describe("what a device needs", () => {
   const candidate: DeviceClaims = { ...phone, remoteAddress: "10.0.0.7" }
   /** One grant to a role. */

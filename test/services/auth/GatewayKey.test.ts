@@ -9,10 +9,7 @@ import { StateFolder, statePaths } from "../../../src/services/storage/StateFold
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 
 const identityIn = (folder: string) => {
-  const state = Layer.succeed(
-    StateFolder,
-    StateFolder.of({ ...statePaths(folder), token: Effect.die("not here"), lost: Effect.never }),
-  )
+  const state = Layer.succeed(StateFolder, StateFolder.of({ ...statePaths(folder), lost: Effect.never }))
   return Effect.provide(GatewayKey, Layer.fresh(GatewayKey.layer).pipe(Layer.provide(state)))
 }
 

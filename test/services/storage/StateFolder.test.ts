@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
@@ -11,7 +10,6 @@ import { DatabaseSync } from "node:sqlite"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
 import { isHeld } from "../../../src/services/storage/StateLock.ts"
-import { followToken, readToken, rotateToken } from "../../../src/services/storage/TokenFile.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-state-"))),
@@ -221,78 +219,5 @@ describe("a state folder that is lost under a gateway", () => {
       other?.close()
       expect(problem).toBe("another gateway has taken the state folder FOLDER")
     }),
-  )
-})
-
-describe("the token", () => {
-  const tokenIn = (folder: string) =>
-    within(
-      folder,
-      Effect.flatMap(StateFolder, ({ token }) => token),
-    )
-
-  it.live("is made by the first start, kept by the next, and closed to others", () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const first = yield* tokenIn(folder)
-      expect(Redacted.value(first)).toMatch(/^[A-Za-z0-9_-]{43}$/)
-      expect(String(first)).not.toContain(Redacted.value(first))
-      expect(modeOf(statePaths(folder).tokenFile)).toBe(0o600)
-      Fs.chmodSync(statePaths(folder).tokenFile, 0o644)
-      expect(Redacted.value(yield* tokenIn(folder))).toBe(Redacted.value(first))
-      expect(modeOf(statePaths(folder).tokenFile)).toBe(0o600)
-    }).pipe(Effect.scoped),
-  )
-
-  it.live("is read by a client while the gateway holds the folder", () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const { tokenFile } = statePaths(folder)
-      expect((yield* Effect.flip(readToken(tokenFile))).problem).toBe(`there is no token in ${tokenFile}`)
-      const [made, read] = yield* within(
-        folder,
-        Effect.gen(function* () {
-          return [yield* (yield* StateFolder).token, yield* readToken(tokenFile)]
-        }),
-      )
-      expect(read).toEqual(made)
-    }).pipe(Effect.scoped),
-  )
-
-  it.live("is another one after it was rotated, and one that a person wrote is taken", () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const { tokenFile } = statePaths(folder)
-      const first = yield* tokenIn(folder)
-      const rotated = yield* rotateToken(tokenFile)
-      expect(Redacted.value(rotated)).not.toBe(Redacted.value(first))
-      expect(modeOf(tokenFile)).toBe(0o600)
-      expect(yield* tokenIn(folder)).toEqual(rotated)
-      Fs.writeFileSync(tokenFile, "  by-hand\n")
-      expect(Redacted.value(yield* tokenIn(folder))).toBe("by-hand")
-      Fs.writeFileSync(tokenFile, "\n")
-      expect(Redacted.value(yield* tokenIn(folder))).toMatch(/^[A-Za-z0-9_-]{43}$/)
-    }).pipe(Effect.scoped),
-  )
-
-  it.live("is followed: the same value until another is in the file, and the last one while none can be read", () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const { tokenFile } = statePaths(folder)
-      const first = yield* tokenIn(folder)
-      const current = followToken(tokenFile, first)
-      expect(current()).toBe(first)
-      const rotated = yield* rotateToken(tokenFile)
-      const second = current()
-      expect(second).toEqual(rotated)
-      expect(current()).toBe(second)
-      Fs.rmSync(tokenFile)
-      expect(current()).toBe(second)
-      Fs.mkdirSync(tokenFile)
-      expect(current()).toBe(second)
-      Fs.rmdirSync(tokenFile)
-      const third = yield* rotateToken(tokenFile)
-      expect(current()).toEqual(third)
-    }).pipe(Effect.scoped),
   )
 })

@@ -1,24 +1,22 @@
 /**
- * The file that keeps the gateway's token: made by the first start, read by whoever talks to the gateway from the same
- * machine. It takes no lock, so that a client can read it while the gateway runs.
+ * TokenFile: reads and writes the file of the gateway's token. The first start makes the file. GatewayToken and the
+ * commands of the same machine use this module. Reading takes no lock, so commands can read while the gateway runs.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import { StartupError } from "../../domain/StartupError.ts"
-import { toStartupError } from "./FileErrors.ts"
-import { takeBack } from "./FilePermissions.ts"
-
-const TOKEN_BYTES = 32
+import { toStartupError } from "../storage/FileErrors.ts"
+import { takeBack } from "../storage/FilePermissions.ts"
+import { makeSecret } from "./Secret.ts"
 
 const redact = (token: string) => Redacted.make(token, { label: "gateway token" })
 
 const attempt = <A>(file: string, run: () => A): Effect.Effect<A, StartupError> =>
   Effect.try({ try: run, catch: (error) => toStartupError(error, `the token file ${file}`) })
 
-/** The token in the file; undefined where there is no file, or an empty one. */
+/** Returns `undefined` if the file does not exist or is empty. */
 const find = (file: string): string | undefined => {
   try {
     const token = Fs.readFileSync(file, "utf8").trim()
@@ -29,9 +27,9 @@ const find = (file: string): string | undefined => {
   }
 }
 
-/** Whole or not at all: a crash in the middle leaves the file as it was. */
+/** Writes a new token. A crash in between leaves the old file as it was. */
 const write = (file: string): string => {
-  const token = randomBytes(TOKEN_BYTES).toString("base64url")
+  const token = makeSecret()
   const draft = `${file}.new`
   Fs.rmSync(draft, { force: true })
   Fs.writeFileSync(draft, `${token}\n`, { mode: 0o600, flag: "wx", flush: true })
@@ -39,12 +37,13 @@ const write = (file: string): string => {
   return token
 }
 
-/** For clients of a gateway that may ask for no token: undefined where none is kept. */
+/** Returns the token, or `undefined` if there is none. A gateway with `auth: none` has none. */
 export const findToken = Effect.fn("TokenFile.findToken")(function* (file: string) {
   const token = yield* attempt(file, () => find(file))
   return token === undefined ? undefined : redact(token)
 })
 
+/** Returns the token. Fails with StartupError if there is none. */
 export const readToken = Effect.fn("TokenFile.readToken")(function* (file: string) {
   const token = yield* findToken(file)
   if (token !== undefined) return token
@@ -54,7 +53,7 @@ export const readToken = Effect.fn("TokenFile.readToken")(function* (file: strin
   })
 })
 
-/** For the gateway: makes the token if there is none, and takes the file back from everybody else. */
+/** Returns the gateway's token. Makes one if there is none, and sets the mode of the file to 0600. */
 export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: string) {
   return yield* attempt(file, () => {
     const token = find(file)
@@ -65,8 +64,8 @@ export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: strin
 })
 
 /**
- * The token in the file at any time, the same value until it is another; while none can be read, the last one. Asking
- * costs a look at the file's state: a token is always written as a new file.
+ * Returns a function that reads the token. It returns the same value until the file holds another token, and the last
+ * token while the file cannot be read. A call costs one `stat`: every writer puts a new file in place of the old one.
  */
 export const followToken = (file: string, first: Redacted.Redacted<string>): (() => Redacted.Redacted<string>) => {
   let last = { token: first, state: "" }
@@ -85,7 +84,7 @@ export const followToken = (file: string, first: Redacted.Redacted<string>): (()
   }
 }
 
-/** A new token. A gateway that runs takes it at once: see Authenticator.ts and TokenChanges.ts. */
+/** Replaces the token by a new one and returns it. GatewayToken puts it in force in a running gateway. */
 export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: string) {
   return yield* attempt(file, () => redact(write(file)))
 })

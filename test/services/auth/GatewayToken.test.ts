@@ -1,0 +1,109 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { GatewayConfig, type GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
+import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
+import { keepToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
+import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
+import { temporaryFolder } from "../../support/GatewayProcess.ts"
+import { emptyLog, secret } from "../../support/Trust.ts"
+
+/** A gateway's token, the texts that the log hides, and the changes as a queue. */
+const started = Effect.fnUntraced(function* (options: GatewayOptions, folder?: string) {
+  const paths = statePaths(folder ?? (yield* temporaryFolder))
+  const hidden = new Array<string>()
+  const layer = GatewayToken.layer.pipe(
+    Layer.provide(Layer.succeed(StateFolder, { ...paths, lost: Effect.never })),
+    Layer.provide(emptyLog((secret) => void hidden.push(Redacted.value(secret)))),
+    Layer.provide(GatewayConfig.layer(options)),
+  )
+  const token = Context.get(yield* Layer.build(layer), GatewayToken)
+  const changes = yield* Queue.unbounded<string>()
+  yield* token.changes.pipe(
+    Stream.runForEach((next) => Queue.offer(changes, Redacted.value(next))),
+    Effect.forkScoped({ startImmediately: true }),
+  )
+  const current = () => {
+    const secret = token.current()
+    return secret && Redacted.value(secret)
+  }
+  return { changes, current, hidden, tokenFile: paths.tokenFile, token }
+})
+
+describe("GatewayToken", () => {
+  it.effect("The configured token counts, and the log hides it.", () =>
+    Effect.gen(function* () {
+      const { current, hidden } = yield* started({ token: "configured" })
+      expect(current()).toBe("configured")
+      expect(hidden).toEqual(["configured"])
+    }),
+  )
+
+  it.effect("Without a configured token the state folder's own counts, and the log hides it.", () =>
+    Effect.gen(function* () {
+      const { current, hidden, tokenFile } = yield* started({})
+      const kept = Redacted.value(yield* keepToken(tokenFile))
+      expect(current()).toBe(kept)
+      expect(hidden).toEqual([kept])
+    }),
+  )
+
+  it.effect("With `auth: none` there is no token, and reloads make none.", () =>
+    Effect.gen(function* () {
+      const { current, token } = yield* started({ auth: "none", token: "configured" })
+      expect(current()).toBeUndefined()
+      token.replace(secret("another"))
+      expect(current()).toBeUndefined()
+    }),
+  )
+
+  it.effect("A reloaded token counts at once and is emitted, unless it is the same or missing.", () =>
+    Effect.gen(function* () {
+      const { changes, current, hidden, token } = yield* started({ token: "first" })
+      token.replace(secret("first"))
+      token.replace(undefined)
+      expect(current()).toBe("first")
+      token.replace(secret("second"))
+      expect(current()).toBe("second")
+      expect(yield* Queue.take(changes)).toBe("second")
+      expect(hidden).toContain("second")
+    }),
+  )
+
+  it.effect("A rotated file is found by the next look, without a sign-in.", () =>
+    Effect.gen(function* () {
+      const { changes, hidden, tokenFile } = yield* started({ monitorIntervalMs: 5_000 })
+      const rotated = Redacted.value(yield* rotateToken(tokenFile))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Queue.take(changes)).toBe(rotated)
+      expect(hidden).toContain(rotated)
+    }),
+  )
+
+  it.effect("A rotated file counts at once for a client that signs in, and is emitted once.", () =>
+    Effect.gen(function* () {
+      const { changes, current, tokenFile } = yield* started({ monitorIntervalMs: 5_000 })
+      const rotated = Redacted.value(yield* rotateToken(tokenFile))
+      expect(current()).toBe(rotated)
+      yield* TestClock.adjust("10 seconds")
+      const again = Redacted.value(yield* rotateToken(tokenFile))
+      yield* TestClock.adjust("10 seconds")
+      expect([yield* Queue.take(changes), yield* Queue.take(changes)]).toEqual([rotated, again])
+    }),
+  )
+
+  it.effect("A configured token does not replace the state folder's own while the gateway runs.", () =>
+    Effect.gen(function* () {
+      const { current, hidden, token } = yield* started({})
+      const kept = current()
+      token.replace(secret("configured"))
+      expect(current()).toBe(kept)
+      expect(hidden).toContain("configured")
+    }),
+  )
+})
