@@ -11,6 +11,12 @@ import { CloseCodes } from "../connection/CloseCodes.ts"
 import type { Fanout, Subscription } from "./Fanout.ts"
 import type { Peer } from "../connection/Peer.ts"
 
+/** The events of a dialect, and the client that receives them. */
+export interface EventFeed {
+  readonly fanout: Fanout
+  readonly peer: Peer
+}
+
 interface Entry {
   readonly followed: Subscription
   readonly fiber: Fiber.Fiber<never>
@@ -25,7 +31,7 @@ export class Subscriptions {
   readonly #joined: Joined
   readonly #entries = new Map<string, Entry>()
 
-  constructor(peer: Peer, fanout: Fanout, scope: Scope.Scope, joined: Joined) {
+  constructor({ fanout, peer }: EventFeed, scope: Scope.Scope, joined: Joined) {
     this.#peer = peer
     this.#fanout = fanout
     this.#scope = scope

@@ -19,9 +19,8 @@ import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
-import type { Fanout } from "../fanout/Fanout.ts"
 import * as Faults from "../dialect/Faults.ts"
-import { Subscriptions } from "../fanout/Subscriptions.ts"
+import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
 import * as Query from "../dialect/Query.ts"
 import { isDeeperThan } from "../connection/JsonDepth.ts"
 import type { LocalCalls } from "./LocalCalls.ts"
@@ -30,7 +29,7 @@ import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
 import { RpcRequests } from "./RpcRequests.ts"
 import type { AnswerCache } from "./AnswerCache.ts"
 import { ReplyWriter } from "./ReplyWriter.ts"
-import type { CallPeer, Peer } from "../connection/Peer.ts"
+import type { CallPeer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 
 /** What every exchange of a dialect shares. */
@@ -43,12 +42,6 @@ export interface SessionHost {
   readonly shared: AnswerCache
   /** `undefined` for a client that receives replies only, and so cannot subscribe. */
   readonly feed: EventFeed | undefined
-}
-
-/** The events of a dialect, and the client that receives them. */
-export interface EventFeed {
-  readonly fanout: Fanout
-  readonly peer: Peer
 }
 
 /** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
@@ -82,7 +75,7 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     this.#replies = new ReplyWriter(peer, conversation, (inbound) => this.#handleAll(inbound))
     this.#subscriptions =
       host.feed &&
-      new Subscriptions(host.feed.peer, host.feed.fanout, scope, (key, at, reset) =>
+      new Subscriptions(host.feed, scope, (key, at, reset) =>
         this.#handleAll(conversation.joined?.(key, at, reset) ?? []),
       )
   }
