@@ -1,4 +1,4 @@
-/** The exchanges on the protocol's page are what the gateway says. */
+/** Plays the exchanges of docs/protocol/json-rpc.md against a gateway. */
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
@@ -10,29 +10,29 @@ import { mask } from "./Golden.ts"
 const page = readFileSync(join(import.meta.dirname, "../../docs/protocol/json-rpc.md"), "utf8")
 
 interface Exchange {
-  readonly say: string
-  readonly hear: Array<string>
+  readonly send: string
+  readonly receive: Array<string>
 }
 
 const exchanges = page.split("\n").reduce<Array<Exchange>>((all, line) => {
-  if (line.startsWith("> ")) all.push({ say: line.slice(2), hear: [] })
-  if (line.startsWith("< ")) all.at(-1)?.hear.push(line.slice(2))
+  if (line.startsWith("> ")) all.push({ send: line.slice(2), receive: [] })
+  if (line.startsWith("< ")) all.at(-1)?.receive.push(line.slice(2))
   return all
 }, [])
 
-/** What comes unasked falls before or after an answer as the turns of the event loop do. */
+/** Notifications come before or after an answer, depending on the event loop. */
 const comparable = (frames: ReadonlyArray<string>) =>
   frames.map((frame) => JSON.stringify(JSON.parse(frame), mask)).toSorted()
 
-it.live("docs/protocol/json-rpc.md says what the gateway says", () =>
+it.live("The gateway answers the examples of docs/protocol/json-rpc.md as the page shows.", () =>
   Effect.gen(function* () {
     const { token, wsUrl } = yield* TestGateway.TestGateway
     const socket = yield* connect(`${wsUrl}/jsonrpc`)
     expect(exchanges.length).toBeGreaterThan(10)
-    for (const { hear, say } of exchanges) {
-      socket.send(say.replace("...", token))
-      const heard = yield* Effect.forEach(hear, () => socket.next)
-      expect(comparable(heard)).toEqual(comparable(hear))
+    for (const { receive, send } of exchanges) {
+      socket.send(send.replace("...", token))
+      const received = yield* Effect.forEach(receive, () => socket.next)
+      expect(comparable(received)).toEqual(comparable(receive))
     }
   }).pipe(Effect.provide(TestGateway.layer())),
 )

@@ -1,17 +1,17 @@
-/** Events: who follows is told everything in order, and who comes back from a drop misses nothing. */
+/** Conformance of events: subscribers receive all events in order, and a client that resumes misses none. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Events } from "../../src/services/events/Events.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
+import { open, openStuck, resume } from "./Client.ts"
 import type { Driver } from "./Driver.ts"
-import { open } from "./Talk.ts"
 
 /**
- * A session of its own for each, so that none of the events may stand for another. Answers the position of the last:
- * who is present may be told at any time, and moves the head.
+ * Adds one message to each of `count` new sessions, so that no event replaces another. Returns the position of the last
+ * message. The head of the log may be later, because presence events also move it.
  */
-export const happen = Effect.fnUntraced(function* (name: string, count: number, text = "hello") {
+export const addMessages = Effect.fnUntraced(function* (name: string, count: number, text = "hello") {
   const events = yield* Events
   const runs = yield* Runs
   let last = 0
@@ -22,11 +22,11 @@ export const happen = Effect.fnUntraced(function* (name: string, count: number, 
   return last
 }, Effect.scoped)
 
-/** As far as both have got: who was told last is not the question. */
-export const alike = (a: ReadonlyArray<number>, b: ReadonlyArray<number>) => {
-  const common = Math.min(a.at(-1) ?? 0, b.at(-1) ?? 0)
-  const toCommon = (seqs: ReadonlyArray<number>) => seqs.filter((seq) => seq <= common)
-  return [toCommon(a), toCommon(b)] as const
+/** Returns both lists up to the last position that both clients can have received. */
+export const commonPart = (a: ReadonlyArray<number>, b: ReadonlyArray<number>) => {
+  const last = Math.min(a.at(-1) ?? 0, b.at(-1) ?? 0)
+  const upToLast = (seqs: ReadonlyArray<number>) => seqs.filter((seq) => seq <= last)
+  return [upToLast(a), upToLast(b)] as const
 }
 
 const isAscending = (seqs: ReadonlyArray<number>) => seqs.every((seq, i) => i === 0 || seq > seqs[i - 1]!)
@@ -34,58 +34,56 @@ const isAscending = (seqs: ReadonlyArray<number>) => seqs.every((seq, i) => i ==
 export const events = (driver: Driver): void => {
   describe(`${driver.name}: events`, () => {
     it.layer(TestGateway.layer(driver.gateway), { excludeTestServices: true })((it) => {
-      it.effect("tells what happens, in order, to all who follow alike", () =>
+      it.effect("Two subscribers receive the same events in the same order.", () =>
         Effect.gen(function* () {
           const [one, other] = [yield* open(driver), yield* open(driver)]
-          yield* one.follow()
-          yield* other.follow()
-          const last = yield* happen("alike", 20)
+          yield* one.subscribe()
+          yield* other.subscribe()
+          const last = yield* addMessages("alike", 20)
           const [toOne, toOther] = yield* Effect.all([
-            one.toldUntil((seq) => seq >= last - 1),
-            other.toldUntil((seq) => seq >= last - 1),
+            one.eventsUntil((seq) => seq >= last - 1),
+            other.eventsUntil((seq) => seq >= last - 1),
           ])
           expect(isAscending(toOne)).toBe(true)
-          const [mine, others] = alike(toOne, toOther)
+          const [mine, others] = commonPart(toOne, toOther)
           expect(mine).toEqual(others)
           expect(mine.length).toBeGreaterThanOrEqual(19)
         }),
       )
 
-      it.effect("tells everything once to a client that drops and resumes where it stood", () =>
+      it.effect("A client that drops and resumes from its last position receives every event once.", () =>
         Effect.gen(function* () {
           const { head } = yield* Events
           const steady = yield* open(driver)
-          yield* steady.follow()
+          yield* steady.subscribe()
           const first = yield* open(driver)
-          yield* first.follow()
+          yield* first.subscribe()
           const { epoch, seq: start } = head()
-          yield* happen("before", 10)
-          const seen = [...(yield* first.toldUntil((seq) => seq > start + 8))]
+          yield* addMessages("before", 10)
+          const seen = [...(yield* first.eventsUntil((seq) => seq > start + 8))]
           first.socket.cut()
-          yield* happen("away", 10)
-          const second = yield* open(driver)
-          seen.push(...(yield* second.follow({ epoch, seq: seen.at(-1)! })))
-          const last = yield* happen("after", 10)
-          seen.push(...(yield* second.toldUntil((seq) => seq >= last - 1)))
-          const all = yield* steady.toldUntil((seq) => seq >= last - 1)
-          const [mine, others] = alike(seen, all)
+          yield* addMessages("away", 10)
+          const { client: second, seqs } = yield* resume(driver, { epoch, seq: seen.at(-1)! })
+          seen.push(...seqs)
+          const last = yield* addMessages("after", 10)
+          seen.push(...(yield* second.eventsUntil((seq) => seq >= last - 1)))
+          const all = yield* steady.eventsUntil((seq) => seq >= last - 1)
+          const [mine, others] = commonPart(seen, all)
           expect(isAscending(mine)).toBe(true)
           expect(mine.filter((seq) => seq > start)).toEqual(others)
           expect(mine.length).toBeGreaterThanOrEqual(29)
         }),
       )
 
-      it.effect("does not make one client wait for another's past", () =>
+      it.effect("The replay of one client does not delay the live events of another.", () =>
         Effect.gen(function* () {
           const { head } = yield* Events
           const { epoch } = head()
-          const hungry = yield* open(driver)
-          hungry.socket.stopReading()
-          hungry.socket.send(driver.subscribe(hungry.nextId(), { epoch, seq: 0 }))
+          yield* openStuck(driver, { epoch, seq: 0 })
           const live = yield* open(driver)
-          yield* live.follow()
-          const last = yield* happen("live", 5)
-          expect((yield* live.toldUntil((seq) => seq >= last - 1)).length).toBeGreaterThan(0)
+          yield* live.subscribe()
+          const last = yield* addMessages("live", 5)
+          expect((yield* live.eventsUntil((seq) => seq >= last - 1)).length).toBeGreaterThan(0)
         }),
       )
     })

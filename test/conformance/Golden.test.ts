@@ -1,8 +1,8 @@
 import { golden, type Step } from "./Golden.ts"
 
-/** Each call is answered before the next is made. */
+/** Sends a call and waits for its answer. */
 const jsonRpc = (method: string, params?: unknown, id: unknown = method): Step => ({
-  say: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
+  send: JSON.stringify({ jsonrpc: "2.0", id, method, params }),
   until: [(frame) => frame.id === id],
 })
 
@@ -21,21 +21,21 @@ golden("json-rpc", "/jsonrpc", [
   jsonRpc("gateway.sessions.list"),
   jsonRpc("sessions.history", { key: "agent:main:direct:ws-client" }),
   {
-    say: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "events.subscribe", params: { topics: ["memory"] } }),
+    send: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "events.subscribe", params: { topics: ["memory"] } }),
     until: [({ params }) => params?.item?._tag === "CaughtUp"],
   },
   {
-    say: JSON.stringify({ jsonrpc: "2.0", method: "memory.write", params: { id: "today", content: "# Today" } }),
+    send: JSON.stringify({ jsonrpc: "2.0", method: "memory.write", params: { id: "today", content: "# Today" } }),
     until: [({ params }) => params?.item?._tag === "Event"],
   },
   jsonRpc("events.unsubscribe", { subscription: "s1" }),
   jsonRpc("sessions.get", {}),
   jsonRpc("sessions.get", { key: "nowhere" }),
   jsonRpc("no.such.method"),
-  { say: "{", until: [({ error }) => error?.code === -32700] },
-  { say: "[]", until: [({ error }) => error?.code === -32600] },
+  { send: "{", until: [({ error }) => error?.code === -32700] },
+  { send: "[]", until: [({ error }) => error?.code === -32600] },
   {
-    say: JSON.stringify([
+    send: JSON.stringify([
       { jsonrpc: "2.0", id: 1, method: "no.such.method" },
       { jsonrpc: "2.0", method: "ping" },
       { jsonrpc: "2.0", id: 2, method: "ping" },
@@ -45,7 +45,7 @@ golden("json-rpc", "/jsonrpc", [
 ])
 
 const rpc = (tag: string, payload: unknown, id = tag): Step => ({
-  say: JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] }),
+  send: JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] }),
   until: [({ _tag, requestId }) => _tag === "Exit" && requestId === id],
 })
 
@@ -58,7 +58,7 @@ golden("rpc", "/rpc", [
   rpc("chat.inject", { sessionKey: "golden", text: "noted" }),
   rpc("sessions.history", { key: "golden" }),
   {
-    say: JSON.stringify({
+    send: JSON.stringify({
       _tag: "Request",
       id: 1,
       tag: "events.subscribe",
@@ -68,15 +68,15 @@ golden("rpc", "/rpc", [
     until: [({ _tag }) => _tag === "Chunk"],
   },
   {
-    say: JSON.stringify({ _tag: "Interrupt", requestId: 1 }),
+    send: JSON.stringify({ _tag: "Interrupt", requestId: 1 }),
     until: [({ _tag, requestId }) => _tag === "Exit" && requestId === 1],
   },
-  { say: JSON.stringify({ _tag: "Ping" }), until: [({ _tag }) => _tag === "Pong"] },
-  { say: "{", until: [({ _tag }) => _tag === "Defect"] },
+  { send: JSON.stringify({ _tag: "Ping" }), until: [({ _tag }) => _tag === "Pong"] },
+  { send: "{", until: [({ _tag }) => _tag === "Defect"] },
 ])
 
 const mission = (message: object, type: string): Step => ({
-  say: JSON.stringify(message),
+  send: JSON.stringify(message),
   until: [(frame) => frame.type === type],
 })
 
@@ -85,7 +85,7 @@ golden("mission-control", "/ws/mission-control", [
   mission({ type: "request", resource: "status" }, "status"),
   mission({ type: "subscribe", channels: ["memory"] }, "memory"),
   {
-    say: JSON.stringify({ type: "write_file", date: "2026-01-01", content: "# A day\n\n- [ ] write" }),
+    send: JSON.stringify({ type: "write_file", date: "2026-01-01", content: "# A day\n\n- [ ] write" }),
     until: [({ type }) => type === "write_complete", ({ type }) => type === "memory_update"],
   },
   mission({ type: "request", resource: "tasks" }, "tasks"),
@@ -95,5 +95,5 @@ golden("mission-control", "/ws/mission-control", [
   mission({ type: "subscribe", channels: "memory" }, "error"),
   mission({ type: "no-such-type" }, "error"),
   mission({ type: "request", resource: "weather" }, "error"),
-  { say: "{", until: [(frame) => frame.type === "error"] },
+  { send: "{", until: [(frame) => frame.type === "error"] },
 ])

@@ -1,6 +1,6 @@
 /**
- * Golden transcripts: what is said in a dialect, frame by frame, as a file that a change of the wire has to change too.
- * What differs from run to run is masked. `vitest -u` writes them anew.
+ * Golden transcripts: the frames of one conversation in a dialect, stored in a file. A change of the wire must change the
+ * file too. Fields that differ from run to run are masked. `vitest -u` rewrites the files.
  */
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,8 +9,8 @@ import * as TestGateway from "../support/TestGateway.ts"
 import { connect } from "../support/TestSocket.ts"
 
 export interface Step {
-  readonly say: string
-  /** What has been heard when the next is said: a frame for each. */
+  readonly send: string
+  /** The client waits until each of these matches a frame before it takes the next step. */
   readonly until: ReadonlyArray<(frame: any) => boolean>
 }
 
@@ -38,10 +38,10 @@ const MASKED = new Set([
   "version",
 ])
 
-/** What a dialect has besides that differs from run to run. */
+/** The fields and frames of one dialect that differ from run to run. */
 export interface Variation {
   readonly masked?: ReadonlySet<string>
-  /** Frames that the clock brings forth, as many as it happens to be. */
+  /** Whether the number of such frames depends on the clock. They are left out. */
   readonly isTimed?: (frame: any) => boolean
 }
 
@@ -60,12 +60,12 @@ const line = (direction: ">" | "<", frame: string, masked: ReadonlySet<string>):
   }
 }
 
-/** What comes unasked is told before or after what was asked, as the turns of the event loop fall. */
-const isUnasked = (frame: string): boolean => /"method":"typing"|"type":"(memory_update|event)"/.test(frame)
+/** Events and notifications come before or after an answer, depending on the event loop. */
+const isUnsolicited = (frame: string): boolean => /"method":"typing"|"type":"(memory_update|event)"/.test(frame)
 
-const unaskedFirst = (frames: ReadonlyArray<string>) => [
-  ...frames.filter(isUnasked),
-  ...frames.filter((frame) => !isUnasked(frame)),
+const unsolicitedFirst = (frames: ReadonlyArray<string>) => [
+  ...frames.filter(isUnsolicited),
+  ...frames.filter((frame) => !isUnsolicited(frame)),
 ]
 
 export const golden = (
@@ -74,21 +74,21 @@ export const golden = (
   steps: ReadonlyArray<Step>,
   { isTimed = () => false, masked = new Set() }: Variation = {},
 ): void => {
-  it.live(`${name}: says what it has always said`, () =>
+  it.live(`The ${name} conversation is the recorded one.`, () =>
     Effect.gen(function* () {
       const { token, wsUrl } = yield* TestGateway.TestGateway
       const socket = yield* connect(`${wsUrl}${path}?token=${token}`)
       const lines: Array<string> = []
-      for (const { say, until } of steps) {
-        lines.push(line(">", say, masked))
-        socket.send(say)
-        const heard: Array<string> = []
+      for (const { send, until } of steps) {
+        lines.push(line(">", send, masked))
+        socket.send(send)
+        const received: Array<string> = []
         yield* socket.find((frame) => {
-          heard.push(frame)
-          return until.every((isIt) => heard.some((frame) => isIt(JSON.parse(frame)))) ? true : undefined
+          received.push(frame)
+          return until.every((matches) => received.some((frame) => matches(JSON.parse(frame)))) ? true : undefined
         })
-        const told = unaskedFirst(heard).filter((frame) => !isTimed(JSON.parse(frame)))
-        lines.push(...told.map((frame) => line("<", frame, masked)))
+        const shown = unsolicitedFirst(received).filter((frame) => !isTimed(JSON.parse(frame)))
+        lines.push(...shown.map((frame) => line("<", frame, masked)))
       }
       const file = join(import.meta.dirname, `../fixtures/golden/${name}.jsonl`)
       yield* Effect.promise(() => expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(file))

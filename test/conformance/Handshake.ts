@@ -1,11 +1,11 @@
-/** How a client comes in, whichever dialect it speaks. */
+/** Conformance of authentication: by the HTTP request, by a message, or by a dialect's own handshake. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { CloseCodes } from "../../src/transport/connection/CloseCodes.ts"
-import { connect } from "../support/TestSocket.ts"
 import * as TestGateway from "../support/TestGateway.ts"
+import { connect } from "../support/TestSocket.ts"
+import { Client, open, openUnauthenticated } from "./Client.ts"
 import type { Driver } from "./Driver.ts"
-import { open, openUnknown, Talk } from "./Talk.ts"
 
 export const handshake = (driver: Driver): void => {
   describe(`${driver.name}: handshake`, () => {
@@ -14,70 +14,100 @@ export const handshake = (driver: Driver): void => {
       limits: { handshakeTimeoutMs: 500, authFailureDelayMs: 1, authFailures: 100 },
     })
     it.layer(gateway, { excludeTestServices: true })((it) => {
-      it.effect("serves who has the token, in the query or in a header", () =>
+      it.effect("A client that authenticates in time is served.", () =>
         Effect.gen(function* () {
-          const { token, wsUrl } = yield* TestGateway.TestGateway
-          const byQuery = yield* open(driver)
-          expect(yield* byQuery.ask(driver.ping)).toMatchObject({ _tag: "Answer" })
-          const headers = { authorization: `Bearer ${token}` }
-          const byHeader = new Talk(yield* connect(`${wsUrl}${driver.path}`, { headers }), driver)
-          expect(yield* byHeader.ask(driver.ping)).toMatchObject({ _tag: "Answer" })
+          const client = yield* open(driver)
+          expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Answer" })
         }),
       )
 
-      it.effect("refuses a wrong token and a foreign page before there is a socket", () =>
+      it.effect("A client that does not authenticate in time is closed with the reason.", () =>
         Effect.gen(function* () {
-          const { token, wsUrl } = yield* TestGateway.TestGateway
-          const wrong = yield* Effect.flip(connect(`${wsUrl}${driver.path}?token=wrong`))
-          expect(wrong.status).toBe(401)
-          const url = `${wsUrl}${driver.path}?token=${token}`
-          const foreign = yield* Effect.flip(connect(url, { origin: "https://evil.example" }))
-          expect(foreign.status).toBe(403)
+          const client = yield* openUnauthenticated(driver)
+          expect(yield* client.socket.closed).toEqual(driver.closes.handshakeTimeout)
         }),
       )
 
-      it.effect("answers that it does not know a client, and serves it once it has proved who it is", () =>
+      it.effect("A client that presents a wrong token learns that it is wrong.", () =>
         Effect.gen(function* () {
-          const { token } = yield* TestGateway.TestGateway
-          const talk = yield* openUnknown(driver)
-          expect(yield* talk.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
-          expect(yield* talk.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
-          talk.socket.send(driver.authenticate(talk.nextId(), token))
-          const answer = yield* talk.ask(driver.ping)
-          expect(answer).toMatchObject({ _tag: "Answer" })
-        }),
-      )
-
-      it.effect("tells nothing of what happens to a client that it does not know", () =>
-        Effect.gen(function* () {
-          const talk = yield* openUnknown(driver)
-          talk.socket.send(driver.subscribe(talk.nextId()))
-          const known = yield* open(driver)
-          yield* known.follow()
-          expect(yield* talk.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
-        }),
-      )
-
-      it.effect("says so where the first message has a wrong token", () =>
-        Effect.gen(function* () {
-          const talk = yield* openUnknown(driver)
+          const client = yield* openUnauthenticated(driver)
           const wrong = (id: number) => driver.authenticate(id, "wrong")
           if (driver.wrongToken === "answered") {
-            expect(yield* talk.ask(wrong)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
-            expect(yield* talk.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
+            expect(yield* client.ask(wrong)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
           } else {
-            talk.socket.send(wrong(talk.nextId()))
-            const { code, reason } = yield* talk.socket.closed
+            client.socket.send(wrong(client.nextId()))
+            const { code, reason } = yield* client.socket.closed
             expect([CloseCodes.unauthenticated.code, CloseCodes.invalidAuthentication.code]).toContain(code)
             expect(reason).not.toBe("")
           }
         }),
       )
 
-      it.effect("closes, with the reason, who proves nothing in time", () =>
+      if (driver.handshake === undefined) {
+        it.effect("The gateway accepts the token in a header of the HTTP request.", () =>
+          Effect.gen(function* () {
+            const { token, wsUrl } = yield* TestGateway.TestGateway
+            const headers = { authorization: `Bearer ${token}` }
+            const client = new Client(yield* connect(`${wsUrl}${driver.path}`, { headers }), driver)
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Answer" })
+          }),
+        )
+
+        it.effect("The gateway refuses an upgrade with a wrong token with 401.", () =>
+          Effect.gen(function* () {
+            const { wsUrl } = yield* TestGateway.TestGateway
+            const refused = yield* Effect.flip(connect(`${wsUrl}${driver.path}?token=wrong`))
+            expect(refused.status).toBe(401)
+          }),
+        )
+
+        it.effect("The gateway refuses an upgrade from a foreign web page with 403.", () =>
+          Effect.gen(function* () {
+            const { token, wsUrl } = yield* TestGateway.TestGateway
+            const url = `${wsUrl}${driver.path}?token=${token}`
+            const refused = yield* Effect.flip(connect(url, { origin: "https://evil.example" }))
+            expect(refused.status).toBe(403)
+          }),
+        )
+
+        it.effect("A client without a token gets faults until it authenticates.", () =>
+          Effect.gen(function* () {
+            const { token } = yield* TestGateway.TestGateway
+            const client = yield* openUnauthenticated(driver)
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
+            client.socket.send(driver.authenticate(client.nextId(), token))
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Answer" })
+          }),
+        )
+
+        it.effect("A client without a token receives no events.", () =>
+          Effect.gen(function* () {
+            const client = yield* openUnauthenticated(driver)
+            client.socket.send(driver.subscribe(client.nextId()))
+            const authenticated = yield* open(driver)
+            yield* authenticated.subscribe()
+            expect(yield* client.ask(driver.ping)).toMatchObject({ _tag: "Fault", fault: "unauthenticated" })
+          }),
+        )
+        return
+      }
+
+      it.effect.each([
+        { name: "a call", frame: driver.ping(1) },
+        { name: "a subscription", frame: driver.subscribe(1) },
+        { name: "a malformed frame", frame: driver.malformed },
+        { name: "a frame that is not JSON", frame: "{" },
+      ])("The gateway closes a client whose first frame is $name, with 1008 and a reason.", ({ frame }) =>
         Effect.gen(function* () {
-          const talk = yield* openUnknown(driver)
-          expect(yield* talk.socket.closed).toEqual({ code: 4002, reason: "not authenticated in time" })
+          const client = yield* openUnauthenticated(driver)
+          client.socket.send(frame)
+          const { code, reason } = yield* client.socket.closed
+          expect(code).toBe(1008)
+          expect(reason).not.toBe("")
+          const received = client.socket.rest.flatMap((text) => driver.decode(text))
+          expect(received.filter(({ _tag }) => _tag === "Answer" || _tag === "Event")).toEqual([])
         }),
       )
     })

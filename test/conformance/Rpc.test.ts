@@ -13,5 +13,5 @@ faults(rpc)
 events(rpc)
 cancel(rpc)
 limited(rpc)
-// No slow reader: on this wire one is held back instead of closed, see transport/rpc/Subscription.test.ts.
+// This wire does not close a slow reader but waits for it: see transport/rpc/RpcSubscription.test.ts.
 shutdown(rpc)

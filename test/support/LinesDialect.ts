@@ -32,5 +32,5 @@ export const lines: Dialect<LineRef> = {
     failure: ({ id }, _, fault) => said(fault._tag === "DuplicateId" ? "0" : id, fault._tag, fault),
     item: ({ id }, _, value) => said(id, "item", value),
   }),
-  event: (_, _item, json) => ({ policy: "must", text: `0 told ${json()}` }),
+  event: (_, _item, json) => ({ policy: "must", text: `0 event ${json()}` }),
 }

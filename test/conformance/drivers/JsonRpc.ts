@@ -1,5 +1,5 @@
-/** JSON-RPC 2.0, on its own path. */
-import type { ContractDriver, FaultName, Said } from "../Driver.ts"
+/** JSON-RPC 2.0 on its own path. */
+import { closes, type ContractDriver, type FaultName, type Received } from "../Driver.ts"
 
 interface Message {
   readonly id?: number | null
@@ -21,12 +21,12 @@ const faults: Record<number, FaultName> = {
   [-32800]: "interrupted",
 }
 
-const told = ({ _tag, seq }: { readonly _tag: string; readonly seq: number }): Said =>
-  _tag === "Event" ? { _tag: "Told", seq } : { _tag: _tag === "CaughtUp" ? "Present" : "Other" }
+const eventOf = ({ _tag, seq }: { readonly _tag: string; readonly seq: number }): Received =>
+  _tag === "Event" ? { _tag: "Event", seq } : { _tag: _tag === "CaughtUp" ? "CaughtUp" : "Other" }
 
-const said = ({ error, id, method, params, result }: Message): Said => {
+const received = ({ error, id, method, params, result }: Message): Received => {
   if (method === "$/item" && params !== undefined) {
-    return params.id === undefined ? told(params.item) : { _tag: "Item", id: params.id, value: params.item }
+    return params.id === undefined ? eventOf(params.item) : { _tag: "Item", id: params.id, value: params.item }
   }
   if (error !== undefined) {
     const fault = error.data?._tag === "DuplicateId" ? "duplicate-id" : faults[error.code]!
@@ -41,7 +41,8 @@ const call = (id: number, method: string, params: unknown): string =>
 export const jsonRpc: ContractDriver = {
   name: "json-rpc",
   path: "/jsonrpc",
-  read: (frame) => [said(JSON.parse(frame))],
+  closes,
+  decode: (frame) => [received(JSON.parse(frame))],
   ping: (id) => call(id, "ping", {}),
   unknown: (id) => call(id, "no.such.method", {}),
   malformed: '{"jsonrpc":"2.0","id":1',

@@ -1,10 +1,10 @@
-/** The dialect that only tests speak, mounted beside the gateway's own. */
+/** The dialect of the tests, mounted beside the dialects of the gateway. */
 import * as Layer from "effect/Layer"
 import * as Gateway from "../../../src/Gateway.ts"
 import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
 import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
 import { lines as dialect } from "../../support/LinesDialect.ts"
-import type { ContractDriver, FaultName, Said } from "../Driver.ts"
+import { closes, type ContractDriver, type FaultName, type Received } from "../Driver.ts"
 
 const wire = DialectServer.mount("/lines", dialect).pipe(
   Layer.provide(DialectServer.layer),
@@ -23,21 +23,21 @@ const faults: Record<string, FaultName> = {
   Internal: "internal",
 }
 
-const said = (frame: string): Said => {
-  const [, digits, what = "", json = ""] = /^(\d+) (\S+) (.+)$/.exec(frame) ?? []
+const received = (frame: string): Received => {
+  const [, digits, kind = "", json = ""] = /^(\d+) (\S+) (.+)$/.exec(frame) ?? []
   const id = Number(digits) || undefined
   const value: { readonly _tag: string; readonly seq: number } = JSON.parse(json)
-  switch (what) {
+  switch (kind) {
     case "ok":
       return { _tag: "Answer", id, value }
     case "item":
       return { _tag: "Item", id: id ?? 0, value }
-    case "told":
+    case "event":
       return value._tag === "Event"
-        ? { _tag: "Told", seq: value.seq }
-        : { _tag: value._tag === "CaughtUp" ? "Present" : "Other" }
+        ? { _tag: "Event", seq: value.seq }
+        : { _tag: value._tag === "CaughtUp" ? "CaughtUp" : "Other" }
     default:
-      return { _tag: "Fault", id, fault: faults[what]! }
+      return { _tag: "Fault", id, fault: faults[kind]! }
   }
 }
 
@@ -47,7 +47,8 @@ export const lines: ContractDriver = {
   name: "lines",
   path: "/lines",
   gateway: { routes: Layer.mergeAll(Gateway.parts.routes, wire) },
-  read: (frame) => [said(frame)],
+  closes,
+  decode: (frame) => [received(frame)],
   ping: (id) => call(id, "ping", {}),
   unknown: (id) => call(id, "no.such.method", {}),
   malformed: "1 ping {",

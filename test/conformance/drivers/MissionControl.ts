@@ -1,5 +1,5 @@
-/** Mission Control: no ids, so what is said next is said to what was asked last; sessions as a channel. */
-import type { Driver, FaultName, Said } from "../Driver.ts"
+/** Mission Control: messages have no ids, so a reply belongs to the last request. Sessions are a channel. */
+import { closes, type Driver, type FaultName, type Received } from "../Driver.ts"
 
 interface Message {
   readonly type: string
@@ -13,7 +13,7 @@ const faultOf = (message: string): FaultName => {
   return message.startsWith("Unknown message type") ? "unknown-method" : "rate-limited"
 }
 
-const said = (message: Message): Said => {
+const received = (message: Message): Received => {
   switch (message.type) {
     case "error":
       return { _tag: "Fault", id: undefined, fault: faultOf(message.payload.message) }
@@ -22,10 +22,10 @@ const said = (message: Message): Said => {
     case "session_open":
     case "session_update":
     case "session_close":
-      return { _tag: "Told", seq: message.position!.seq }
+      return { _tag: "Event", seq: message.position!.seq }
     case "subscribed":
     case "resumed":
-      return { _tag: message.position === undefined ? "Other" : "Present" }
+      return { _tag: message.position === undefined ? "Other" : "CaughtUp" }
     default:
       return { _tag: "Other" }
   }
@@ -34,7 +34,8 @@ const said = (message: Message): Said => {
 export const missionControl: Driver = {
   name: "mission-control",
   path: "/ws/mission-control",
-  read: (frame) => [said(JSON.parse(frame))],
+  closes,
+  decode: (frame) => [received(JSON.parse(frame))],
   ping: () => JSON.stringify({ type: "request", resource: "status" }),
   unknown: () => JSON.stringify({ type: "no-such-type" }),
   malformed: '{"type":"ping"',

@@ -1,5 +1,5 @@
-/** The contract's own wire, as a client without Effect would speak it. */
-import type { ContractDriver, FaultName, Said } from "../Driver.ts"
+/** The contract's own wire, as a client without Effect speaks it. */
+import { closes, type ContractDriver, type FaultName, type Received } from "../Driver.ts"
 
 type Failure = { readonly _tag: string; readonly error?: { readonly _tag: string }; readonly defect?: string }
 
@@ -21,10 +21,10 @@ const faultOf = ({ _tag, defect = "", error }: Failure): FaultName => {
   return defect === "internal error" ? "internal" : "invalid-params"
 }
 
-/** Ids of subscriptions, whose values are what happens, and not those of a call. */
+/** The ids of subscriptions start here. The values of a subscription are events. */
 const SUBSCRIPTIONS = 1_000_000
 
-const said = ({ _tag, defect, exit, requestId: id, values }: Message): ReadonlyArray<Said> => {
+const received = ({ _tag, defect, exit, requestId: id, values }: Message): ReadonlyArray<Received> => {
   switch (_tag) {
     case "Exit":
       return exit._tag === "Success"
@@ -33,8 +33,8 @@ const said = ({ _tag, defect, exit, requestId: id, values }: Message): ReadonlyA
     case "Chunk":
       return values.map((value) => {
         if (id < SUBSCRIPTIONS) return { _tag: "Item", id, value }
-        if (value._tag === "Event") return { _tag: "Told", seq: value.seq }
-        return { _tag: value._tag === "CaughtUp" ? "Present" : "Other" }
+        if (value._tag === "Event") return { _tag: "Event", seq: value.seq }
+        return { _tag: value._tag === "CaughtUp" ? "CaughtUp" : "Other" }
       })
     case "Defect":
       return [{ _tag: "Fault", id: undefined, fault: defect.endsWith("in flight") ? "duplicate-id" : "malformed" }]
@@ -49,7 +49,8 @@ const call = (id: number, tag: string, payload: unknown): string =>
 export const rpc: ContractDriver = {
   name: "rpc",
   path: "/rpc",
-  read: (frame) => said(JSON.parse(frame)),
+  closes,
+  decode: (frame) => received(JSON.parse(frame)),
   acknowledge: (frame) => {
     const { _tag, requestId }: Message = JSON.parse(frame)
     return _tag === "Chunk" ? JSON.stringify({ _tag: "Ack", requestId }) : undefined

@@ -1,4 +1,4 @@
-/** The dialects of the path where the first frame decides: each as on its own path. */
+/** The dialects of `/ws`, where the first frame of a client decides which of them it speaks. */
 import type { ContractDriver, Driver } from "../Driver.ts"
 import { jsonRpc } from "./JsonRpc.ts"
 import { missionControl } from "./MissionControl.ts"

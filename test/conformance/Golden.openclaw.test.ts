@@ -20,12 +20,12 @@ const masked = new Set([
   "ts",
 ])
 
-/** How the text is cut into deltas is the clock's doing; that nothing of it is missing is tested elsewhere. */
+/** The clock decides how a text is cut into deltas. Other tests prove that no part of the text is missing. */
 const isTimed = ({ event, params, payload = params }: any) =>
   (event === "chat" && payload.state === "delta") || (event === "agent" && payload.stream === "assistant")
 
 const request = (method: string, params: object = {}, id = method): Step => ({
-  say: JSON.stringify({ type: "req", id, method, params }),
+  send: JSON.stringify({ type: "req", id, method, params }),
   until: [(frame) => frame.type === "res" && frame.id === id],
 })
 
