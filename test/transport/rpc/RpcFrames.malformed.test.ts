@@ -104,7 +104,7 @@ const messages = [
   },
 ]
 
-const noMethod = "a request's tag must be the name of a method"
+const noMethod = "a request's tag must be the name of a method, 256 characters at most"
 
 const requests: ReadonlyArray<Row> = [
   { name: "no method", say: ['{"_tag":"Request","id":1,"payload":{}}'], answers: [die(1, noMethod)] },
@@ -121,10 +121,11 @@ const requests: ReadonlyArray<Row> = [
     answers: [die(1, "Unknown request tag: toString")],
   },
   {
-    name: "an unknown method with a very long name, cut",
-    say: [request(1, "x".repeat(50_000))],
-    answers: [die(1, `Unknown request tag: ${"x".repeat(979)}`)],
+    name: "an unknown method with the longest name that is allowed",
+    say: [request(1, "x".repeat(256))],
+    answers: [die(1, `Unknown request tag: ${"x".repeat(256)}`)],
   },
+  { name: "a method with a longer name", say: [request(1, "x".repeat(257))], answers: [die(1, noMethod)] },
   {
     name: "headers that are no list",
     say: [request(1, "ping", {}, { headers: { authorization: "Bearer" } })],
