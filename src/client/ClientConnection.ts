@@ -18,7 +18,7 @@ import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
 import { gatewayUrl } from "./GatewayUrl.ts"
-import { knownOf } from "./KnownItems.ts"
+import { knownItems } from "./ForwardCompat.ts"
 
 export interface ConnectionOptions {
   /** The gateway's address, e.g. `ws://127.0.0.1:18789/rpc` or `https://host/causeway`. Left out, the scheme is `ws` and `/rpc` ends the path. */
@@ -51,7 +51,7 @@ class Refused {
 }
 
 /** A lockout ends; what else the gateway has against a token stays. */
-const refusal = (cause: Extract<ResponseExitEncoded["exit"], { _tag: "Failure" }>["cause"]) =>
+const refusalError = (cause: Extract<ResponseExitEncoded["exit"], { _tag: "Failure" }>["cause"]) =>
   cause.some((part) => part._tag === "Fail" && hasReason(part.error) && part.error.reason === "locked-out")
     ? closed(1008, LOCKED_OUT)
     : new Refused(REFUSED)
@@ -61,7 +61,7 @@ const hasReason = Predicate.hasProperty("reason")
 const closed = (code: number, closeReason: string) =>
   new Socket.SocketError({ reason: new Socket.SocketCloseError({ code, closeReason }) })
 
-const silent = closed(4009, "no sign of life")
+const silenceError = closed(4009, "no sign of life")
 
 const isSettled = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
 
@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
           if (message._tag === "Exit") callers.delete(message.requestId)
           if (caller === undefined) return Effect.void
           if (message._tag !== "Chunk") return deliver(caller, message)
-          const [first, ...rest] = knownOf(message.values)
+          const [first, ...rest] = knownItems(message.values)
           if (first !== undefined) return deliver(caller, { ...message, values: [first, ...rest] })
           // Nobody else acknowledges what nobody is given, and the gateway waits for it.
           const { requestId } = message
@@ -150,7 +150,7 @@ export const make = Effect.fnUntraced(function* (
         while (!isIn) {
           for (const message of (yield* reader.pull).flatMap(parse)) {
             if (message._tag !== "Exit" || message.requestId !== AUTHENTICATE) yield* dispatch(message)
-            else if (message.exit._tag === "Failure") return yield* Effect.fail(refusal(message.exit.cause))
+            else if (message.exit._tag === "Failure") return yield* Effect.fail(refusalError(message.exit.cause))
             else isIn = true
           }
         }
@@ -161,7 +161,7 @@ export const make = Effect.fnUntraced(function* (
         const reader = yield* socket.reader
         const writer = yield* socket.writer
         yield* authenticate(writer, reader).pipe(
-          Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silent) }),
+          Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silenceError) }),
         )
         // A machine's clock may be set, and that is no silence.
         const clock = yield* Clock.Clock
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (
           while (true) {
             yield* writer.write('{"_tag":"Ping"}')
             yield* Effect.sleep(pingIntervalMs)
-            if (nowMs() - lastInbound > 2 * pingIntervalMs) return yield* silent
+            if (nowMs() - lastInbound > 2 * pingIntervalMs) return yield* silenceError
           }
         })
         return yield* Effect.raceFirst(read, watch)

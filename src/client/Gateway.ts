@@ -20,7 +20,7 @@ import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { ConnectionOptions } from "./ClientConnection.ts"
 import type { ConnectionState } from "./ConnectionStates.ts"
 import { GatewayClient } from "./GatewayClient.ts"
-import { rejection } from "./Rejection.ts"
+import { toError } from "./Rejection.ts"
 
 /** The methods that answer once, by name, as docs/protocol/methods.md has them; what streams has methods of its own below. */
 export type Method = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
@@ -78,7 +78,7 @@ export const connect = (options: ConnectionOptions): Gateway => {
     closed.signal.addEventListener("abort", fail)
     return Effect.sync(() => closed.signal.removeEventListener("abort", fail))
   })
-  const rejected = <E>(cause: Cause.Cause<E>) => rejection(cause, closed.signal.aborted ? CLOSED : undefined)
+  const rejected = <E>(cause: Cause.Cause<E>) => toError(cause, closed.signal.aborted ? CLOSED : undefined)
   const iterate = <A, E>(stream: (client: GatewayClient["Service"]) => Stream.Stream<A, E>): AsyncIterable<A> =>
     Stream.toAsyncIterable(
       Stream.unwrap(

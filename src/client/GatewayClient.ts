@@ -24,7 +24,7 @@ import { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { Refusal } from "../domain/Refusal.ts"
 import * as ClientConnection from "./ClientConnection.ts"
 import type { ConnectionStates } from "./ConnectionStates.ts"
-import { type RunNotDone, pieces } from "./Reply.ts"
+import { type RunNotDone, replyPieces } from "./Reply.ts"
 
 /** What every call may fail with beside its method's own errors: the gateway's refusals, and the connection's end. */
 export type ClientError = Refusal | RpcClientError
@@ -133,7 +133,8 @@ export class GatewayClient extends Context.Service<
             )
           })
 
-        const reply = (send: SendPayload | string) => pieces(chat(typeof send === "string" ? { text: send } : send))
+        const reply = (send: SendPayload | string) =>
+          replyPieces(chat(typeof send === "string" ? { text: send } : send))
 
         return GatewayClient.of({ calls, connected, state, events, chat, reply })
       }),

@@ -18,7 +18,7 @@ const hasTag = (error: Error): error is Error & { readonly _tag: string } =>
   "_tag" in error && typeof error._tag === "string"
 
 /** `closed`: what to say where the client was closed, whatever that did to what was under way. */
-export const rejection = <E>(cause: Cause.Cause<E>, closed: string | undefined): Error => {
+export const toError = <E>(cause: Cause.Cause<E>, closed: string | undefined): Error => {
   if (closed !== undefined) return new Error(closed)
   const error = Cause.squash(cause)
   if (!(error instanceof Error)) return new Error(String(error))

@@ -32,7 +32,7 @@ export const nextPiece = (said: string, item: StreamItem): string => {
   return ""
 }
 
-export const pieces = <E, R>(run: Stream.Stream<StreamItem, E, R>): Stream.Stream<string, E | RunNotDone, R> =>
+export const replyPieces = <E, R>(run: Stream.Stream<StreamItem, E, R>): Stream.Stream<string, E | RunNotDone, R> =>
   run.pipe(
     Stream.mapEffect((item) =>
       item._tag === "Event" && item.event._tag === "RunEnded" && item.event.outcome !== "done"

@@ -22,7 +22,7 @@ export const layer = Layer.effectDiscard(
     const runs = yield* Runs
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        system.stopping()
+        system.markStopping()
         yield* sockets.stopAccepting({
           reason: "the gateway is stopping",
           drainMs,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { backoff } from "../../src/client/ClientConnection.ts"
-import { nextPiece, pieces } from "../../src/client/Reply.ts"
+import { nextPiece, replyPieces } from "../../src/client/Reply.ts"
 import type { StreamItem } from "../../src/domain/Chat.ts"
 
 const run = { sessionKey: "s", runId: "r", agentId: "main" }
@@ -51,7 +51,7 @@ describe("a reply", () => {
   it.effect("of an aborted run ends with an error that says so", () =>
     Effect.gen(function* () {
       const items = Stream.make(delta("ha"), event(2, { _tag: "RunEnded", ...run, outcome: "aborted" }))
-      const error = yield* Effect.flip(Stream.runDrain(pieces(items)))
+      const error = yield* Effect.flip(Stream.runDrain(replyPieces(items)))
       expect(error).toMatchObject({ _tag: "RunNotDone", runId: "r", outcome: "aborted" })
     }),
   )

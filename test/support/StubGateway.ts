@@ -92,7 +92,7 @@ const StubEvents = Layer.unwrap(
 )
 
 const StubSystem = Layer.unwrap(
-  Effect.map(Stub, (stub) => Layer.mock(System)({ health: Effect.sync(() => stub.health), stopping: () => {} })),
+  Effect.map(Stub, (stub) => Layer.mock(System)({ health: Effect.sync(() => stub.health), markStopping: () => {} })),
 )
 
 const holder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }

@@ -7,7 +7,7 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
-import { Authenticator, type Credentials, type Source } from "../../src/services/auth/Authenticator.ts"
+import { Authenticator, type Credentials, type NetworkOrigin } from "../../src/services/auth/Authenticator.ts"
 import * as Database from "../../src/services/storage/Database.ts"
 import { Devices } from "../../src/services/auth/Devices.ts"
 import { GatewayToken } from "../../src/services/auth/GatewayToken.ts"
@@ -32,7 +32,7 @@ const noFiles = Layer.mergeAll(
   emptyLog(() => {}),
 )
 
-export const trust = Authenticator.layer.pipe(
+export const authLayer = Authenticator.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Pairings.layer, GatewayToken.layer)),
   Layer.provideMerge(Devices.layer),
   Layer.provide(noFiles),
@@ -43,7 +43,7 @@ export const layer = (options: GatewayOptions = {}) =>
   layerOf({ token: "the-token", password: "the-password", ...options })
 
 export const layerOf = (options: GatewayOptions) =>
-  trust.pipe(
+  authLayer.pipe(
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(Database.layerMemory),
     Layer.provide(GatewayConfig.layer(options)),
@@ -61,14 +61,14 @@ export const phone = {
   clientMode: "ui",
 }
 
-export const here: Source = { remoteAddress: "127.0.0.1", direct: true }
-export const away: Source = { remoteAddress: "10.0.0.7", direct: false }
+export const local: NetworkOrigin = { remoteAddress: "127.0.0.1", direct: true }
+export const remote: NetworkOrigin = { remoteAddress: "10.0.0.7", direct: false }
 
-export const admit = (credentials: Partial<Credentials>, source: Source = here) =>
-  Effect.flatMap(Authenticator, (authenticator) => authenticator.admit({ role: "operator", ...credentials }, source))
+export const signIn = (credentials: Partial<Credentials>, source: NetworkOrigin = local) =>
+  Effect.flatMap(Authenticator, (authenticator) => authenticator.signIn({ role: "operator", ...credentials }, source))
 
 /** What it fails with, once all that it waits for is over. */
-export const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.flip(effect))
     yield* TestClock.adjust("2 seconds")
@@ -76,7 +76,7 @@ export const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /** The events of an effect, without those of before. A commit comes after every event before it. */
-export const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+export const publishedDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const events = yield* Events
     const flush = events.commit<void>(() => [undefined, []])
@@ -89,7 +89,7 @@ export const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   }).pipe(Effect.scoped)
 
 /** Paired from this machine; the token that it got. */
-export const paired = Effect.map(
-  admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }),
+export const pairedDeviceToken = Effect.map(
+  signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }),
   ({ issued }) => issued!.token,
 )

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import { pieces } from "../../client/Reply.ts"
+import { replyPieces } from "../../client/Reply.ts"
 import type { Acceptance, SendPayload } from "../../domain/Chat.ts"
 import * as Output from "../terminal/Output.ts"
 
@@ -38,7 +38,7 @@ export const printReply = Effect.fn("speak")(function* (message: SendPayload, as
   }
   const written = asJson
     ? Stream.runForEach(items, (item) => Output.json([item]))
-    : Stream.runForEach(pieces(items), writePiece)
+    : Stream.runForEach(replyPieces(items), writePiece)
   const endLine = Effect.suspend(() => (lineIsOpen ? Output.content(`${held}\n`) : Effect.void))
   yield* written.pipe(
     Effect.onInterrupt(() => abort),

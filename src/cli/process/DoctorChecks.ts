@@ -14,7 +14,7 @@ import { isOpen, isWritable, ownerOf } from "../../services/storage/FilePermissi
 import { weaknesses } from "../../services/auth/SecretStrength.ts"
 import { privateFiles, type StatePaths, statePaths } from "../../services/storage/StateFolder.ts"
 import { isHeld } from "../../services/storage/StateLock.ts"
-import { clockSetBack, newestEventAt } from "../../services/system/ClockCheck.ts"
+import { clockProblem, newestEventAt } from "../../services/system/ClockCheck.ts"
 import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
 import { localUrl } from "../client/LocalUrl.ts"
 
@@ -155,7 +155,7 @@ const damaged = (file: string, verdict: string): Finding =>
   problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty one")
 
 const clock = (db: DatabaseSync, now: number): Finding => {
-  const setBack = clockSetBack(newestEventAt(db), now)
+  const setBack = clockProblem(newestEventAt(db), now)
   return setBack === null ? fact("not behind the newest event") : problem(setBack, "set the clock of this machine")
 }
 

@@ -1,24 +1,24 @@
 /**
- * AuthFailures: counts failed logins by kind of credential and network, and says when a network is locked out for that
- * kind. Authenticator.ts uses it. Pure: the caller brings the time.
+ * AuthFailures: counts failed sign-ins by kind of credential and network, and decides when a network is locked out for
+ * that kind. Authenticator uses it. The caller passes the time.
  *
- * Memory is bounded, and filling it helps nobody. A network that failed at least twice keeps its count until it expires.
- * Networks that failed once are forgotten together when the table is full: a guesser gains one try by it. If every place
- * belongs to networks that failed twice, further networks are not counted. They are not locked out, and the delay of a
- * network at the limit holds back each of their failures.
+ * Memory is bounded, and an attacker gains nothing by filling it. A network with two failures keeps its count until it
+ * expires. A full table forgets all networks with one failure, which gives a guesser one more try. If every place belongs
+ * to a network with two failures, further networks are not counted. They are not locked out, and each of their failures
+ * is delayed like that of a network at the limit.
  */
 import { networkOf } from "../../domain/Address.ts"
 
-/** What a client presents as. */
+/** The field that carries a credential. */
 export type CredentialKind = "token" | "password" | "device-token"
 
 /** About 10 MB when full. */
-const MAX_ENTRIES = 65_536
+const MAX_COUNTS = 65_536
 
-/** In the time that a failure counts. */
-const SWEEPS = 4
+/** Sweeps of the table within the time that a failure counts. */
+const SWEEPS_PER_EXPIRY = 4
 
-interface Entry {
+interface FailureCount {
   readonly failures: number
   readonly lastAt: number
 }
@@ -28,32 +28,32 @@ const keyOf = (kind: CredentialKind, address: string): string => `${kind} ${netw
 export class AuthFailures {
   readonly #limit: number
   readonly #memoryMs: number
-  readonly #maxEntries: number
+  readonly #maxCounts: number
   /** Networks that failed once, unless one failure locks out. */
-  readonly #once = new Map<string, Entry>()
-  readonly #repeated = new Map<string, Entry>()
+  readonly #once = new Map<string, FailureCount>()
+  readonly #repeated = new Map<string, FailureCount>()
   #sweptAt = 0
 
-  /** `limit` failures lock a network out for `memoryMs`, which is also how long a failure counts. */
-  constructor(limit: number, memoryMs: number, maxEntries = MAX_ENTRIES) {
+  /** `limit` failures lock a network out for `memoryMs` milliseconds. A failure counts for the same time. */
+  constructor(limit: number, memoryMs: number, maxCounts = MAX_COUNTS) {
     this.#limit = Math.max(1, limit)
     this.#memoryMs = memoryMs
-    this.#maxEntries = maxEntries
+    this.#maxCounts = maxCounts
   }
 
-  /** Returns 0 if the network is not locked out. */
+  /** Returns the remaining milliseconds of the lockout, or 0 if the network is not locked out. */
   lockedOutForMs(kind: CredentialKind, address: string, now: number): number {
-    const entry = this.#find(keyOf(kind, address), now)
-    return entry === undefined || entry.failures < this.#limit ? 0 : entry.lastAt + this.#memoryMs - now
+    const count = this.#find(keyOf(kind, address), now)
+    return count === undefined || count.failures < this.#limit ? 0 : count.lastAt + this.#memoryMs - now
   }
 
-  /** Counts a failure. Returns how many the network has, or the limit if there is no place to count them. */
+  /** Counts a failure. Returns the failures of the network, or the limit if there is no place to count them. */
   fail(kind: CredentialKind, address: string, now: number): number {
     const key = keyOf(kind, address)
     const failures = (this.#find(key, now)?.failures ?? 0) + 1
     this.#delete(key)
     this.#sweep(now)
-    if (this.size >= this.#maxEntries) {
+    if (this.size >= this.#maxCounts) {
       if (this.#once.size === 0) return this.#limit
       this.#once.clear()
     }
@@ -62,7 +62,7 @@ export class AuthFailures {
     return failures
   }
 
-  /** Forgets the failures of one kind. Those of other kinds count on. */
+  /** Forgets the failures of one kind. Failures of other kinds still count. */
   forget(kind: CredentialKind, address: string): void {
     this.#delete(keyOf(kind, address))
   }
@@ -71,27 +71,27 @@ export class AuthFailures {
     return this.#once.size + this.#repeated.size
   }
 
-  #find(key: string, now: number): Entry | undefined {
-    const entry = this.#once.get(key) ?? this.#repeated.get(key)
-    return entry !== undefined && this.#isRecent(entry, now) ? entry : undefined
+  #find(key: string, now: number): FailureCount | undefined {
+    const count = this.#once.get(key) ?? this.#repeated.get(key)
+    return count !== undefined && this.#isRecent(count, now) ? count : undefined
   }
 
   #delete(key: string): void {
     if (!this.#once.delete(key)) this.#repeated.delete(key)
   }
 
-  /** Deletes what has expired, now and then: a look at all entries for each failure would be a burden under attack. */
+  /** Deletes expired counts from time to time. A scan for each failure would cost too much under attack. */
   #sweep(now: number): void {
     const elapsed = now - this.#sweptAt
-    if (elapsed >= 0 && elapsed < this.#memoryMs / SWEEPS) return
+    if (elapsed >= 0 && elapsed < this.#memoryMs / SWEEPS_PER_EXPIRY) return
     this.#sweptAt = now
     for (const table of [this.#once, this.#repeated]) {
-      for (const [key, entry] of table) if (!this.#isRecent(entry, now)) table.delete(key)
+      for (const [key, count] of table) if (!this.#isRecent(count, now)) table.delete(key)
     }
   }
 
-  /** A failure in the future happened before the clock was set back. It must not lock anybody out until then. */
-  #isRecent({ lastAt }: Entry, now: number): boolean {
+  /** Ignores failures in the future: somebody set the clock back since. They must not lock a network out until then. */
+  #isRecent({ lastAt }: FailureCount, now: number): boolean {
     return now - lastAt < this.#memoryMs && lastAt <= now
   }
 }

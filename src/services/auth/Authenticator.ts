@@ -1,12 +1,11 @@
 /**
- * Authenticator: turns the credentials of a client into a principal, for every wire. It slows down wrong credentials and
- * locks out networks that guess short secrets. Pairings.ts decides on devices.
+ * Authenticator: turns the credentials of a client into a principal. Every wire and HTTP route uses it. It delays the
+ * answer to wrong credentials and locks out networks that guess short secrets. Pairings decides on devices.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { AccessRequest, DeviceClaims, PairingRequired, ScopesNotGranted } from "../../domain/Device.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -17,56 +16,65 @@ import { AuthFailures, type CredentialKind } from "./AuthFailures.ts"
 import type { IssuedToken } from "./Devices.ts"
 import { Pairings } from "./Pairings.ts"
 import { GatewayToken } from "./GatewayToken.ts"
+import type { Secret } from "./Secret.ts"
 import { type Match, SharedSecrets } from "./SharedSecrets.ts"
 
-export type Secret = Redacted.Redacted<string>
-
-/** A text that may be one of the gateway's secrets, and the field in which it came. */
+/** A text that may be one of the shared secrets, and the field that carried it. */
 interface Presented {
   readonly kind: "token" | "password"
   readonly secret: Secret
 }
 
-/** What a client presents, and what it asks for. */
+/** The secrets that a client presents in a handshake, and the access that it requests. */
 export interface Credentials {
-  /** The gateway's secrets, or a device's token in their place: clients mix them up, and a secret is right or wrong. */
+  /** A shared secret or a device token. Clients mix up the fields, so each field is compared with all of them. */
   readonly token?: Secret | undefined
   readonly password?: Secret | undefined
   readonly deviceToken?: Secret | undefined
-  /** A device that has proved its key for this connection. */
+  /** The claims of a device that has proved its key on this connection. */
   readonly device?: Omit<DeviceClaims, "remoteAddress"> | undefined
   readonly role: Role
-  /** Left out: all that the secret gives. */
+  /** Left out: all scopes of the credential. */
   readonly scopes?: ReadonlyArray<Scope> | undefined
 }
 
-/** Where a client comes from. */
-export interface Source {
+/** The network address of a client. */
+export interface NetworkOrigin {
   readonly remoteAddress: string
-  /** From this machine, with nobody between. */
+  /** Whether the client runs on this machine and connects without a proxy. */
   readonly direct: boolean
 }
 
-export interface Admission {
+/** The result of a handshake. */
+export interface SignIn {
   readonly principal: Principal
-  /** The token by which the device can come back: a new one, or the one that it has shown. */
+  /** The token for the next sign-in of the device: a new one, or the one that it presented. */
   readonly issued: IssuedToken | undefined
 }
 
-export type AdmissionError = Unauthenticated | PairingRequired | ScopesNotGranted | StorageUnavailable
+export type SignInError = Unauthenticated | PairingRequired | ScopesNotGranted | StorageUnavailable
 
 export class Authenticator extends Context.Service<
   Authenticator,
   {
-    /** Whether nothing needs to be presented (auth `none`). */
+    /** Whether clients need no credentials (`auth: none`). */
     readonly open: boolean
     /**
-     * Authenticates by a secret alone, compared in constant time. A failure is held back and counted. Too many lock the
-     * network out of secrets that can be guessed: the password and short tokens.
+     * Authenticates by a shared secret. The principal is an operator with every scope. Compares in constant time.
+     *
+     * Fails with `Unauthenticated`: `missing` if there is no secret, `invalid` if it is wrong, `locked-out` with
+     * `retryAfterMs` if the network had too many wrong secrets. A wrong secret fails after `limits.authFailureDelayMs`
+     * per failure, 2 s at most. A lockout applies to secrets that can be guessed: the password and short tokens.
      */
     authenticate(secret: Secret | undefined, remoteAddress: string): Effect.Effect<Principal, Unauthenticated>
-    /** By all that a handshake can carry. The principal has the scopes that it asked for, or the client is refused. */
-    admit(credentials: Credentials, source: Source): Effect.Effect<Admission, AdmissionError>
+    /**
+     * Authenticates by the credentials of a handshake. The principal has exactly the requested scopes, a node none.
+     *
+     * Fails with `Unauthenticated` like `authenticate`, with `PairingRequired` if an operator must approve the device,
+     * with `ScopesNotGranted` if the device's token does not grant the scopes, and with `StorageUnavailable` if a new
+     * grant cannot be stored.
+     */
+    signIn(credentials: Credentials, origin: NetworkOrigin): Effect.Effect<SignIn, SignInError>
     /** Takes over another password, or none. Returns whether an old password is no longer valid. */
     readonly replacePassword: (password: Secret | undefined) => boolean
   }
@@ -80,15 +88,16 @@ export class Authenticator extends Context.Service<
         return Authenticator.of({
           open: true,
           replacePassword: () => false,
-          authenticate: () => Effect.succeed(anybody),
-          admit: (credentials) => Effect.succeed({ principal: asAsked(anybody, credentials), issued: undefined }),
+          authenticate: () => Effect.succeed(openPrincipal),
+          signIn: (credentials) =>
+            Effect.succeed({ principal: principalFor(openPrincipal, credentials), issued: undefined }),
         })
       }
       const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
       const secrets = new SharedSecrets((yield* GatewayToken).current, config.password)
       const failures = new AuthFailures(authFailures, lockoutMs)
 
-      /** Counts wrong credentials, holds the answer back, and refuses. */
+      /** Counts wrong credentials and fails after a delay. */
       const fail = Effect.fnUntraced(function* (wrong: ReadonlyArray<CredentialKind>, remoteAddress: string) {
         const now = yield* Clock.currentTimeMillis
         const count = Math.max(...wrong.map((kind) => failures.fail(kind, remoteAddress, now)))
@@ -98,7 +107,7 @@ export class Authenticator extends Context.Service<
         return yield* new Unauthenticated({ reason: "invalid", credential })
       })
 
-      /** Finds the secret that cannot be guessed. It lets in whatever else came from the same network. */
+      /** Finds a presented secret that cannot be guessed. No lockout applies to it. */
       const matchStrong = (presented: ReadonlyArray<Presented>): Match | undefined => {
         for (const { secret } of presented) {
           const match = secrets.match(secret)
@@ -108,8 +117,8 @@ export class Authenticator extends Context.Service<
       }
 
       /**
-       * Finds a secret that could be guessed, unless the network is locked out. A right and a wrong secret then get the
-       * same answer, so that a guesser learns nothing. `others`: wrong credentials that came with them.
+       * Finds a presented secret that can be guessed, unless the network is locked out. During a lockout right and wrong
+       * secrets get the same answer, so that a guesser learns nothing. `others`: wrong credentials of the same client.
        */
       const matchGuessable = Effect.fnUntraced(function* (
         presented: ReadonlyArray<Presented>,
@@ -138,44 +147,45 @@ export class Authenticator extends Context.Service<
       const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
         if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
         const presented: ReadonlyArray<Presented> = [{ kind: "token", secret }]
-        return holders[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
+        return principals[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
       })
 
       /**
-       * Tries what cannot be guessed first: a strong token, then the device's own token. A right device token counts
-       * alone, as a client could try passwords beside it without a failure. Only a device that asks for more than it
-       * has needs one of the gateway's secrets.
+       * Tries the secrets that cannot be guessed first: a strong token, then the device's own token. A right device
+       * token decides alone: otherwise a client could try passwords beside it without a failure. Only a device that
+       * requests more than its token grants needs a shared secret.
        */
-      const admit = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: Source) {
+      const signIn = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: NetworkOrigin) {
         const { deviceToken, password, role, scopes, token } = credentials
-        const shown = deviceToken ?? token
-        if (shown === undefined && password === undefined) return yield* new Unauthenticated({ reason: "missing" })
+        const claimedToken = deviceToken ?? token
+        if (claimedToken === undefined && password === undefined)
+          return yield* new Unauthenticated({ reason: "missing" })
         const presented = presentedIn(credentials)
-        const candidate = credentials.device && { ...credentials.device, remoteAddress }
+        const claims = credentials.device && { ...credentials.device, remoteAddress }
         let match = matchStrong(presented)
-        if (match === undefined && candidate !== undefined && shown !== undefined) {
-          const asked: AccessRequest = { role, scopes: scopes ?? [] }
-          const recognized = yield* Effect.result(pairings.recognize(candidate, asked, shown))
-          if (Result.isFailure(recognized)) {
-            const others = presented.filter(({ secret }) => secret !== shown)
-            if (others.length === 0) return yield* recognized.failure
-            match = yield* Effect.mapError(matchGuessable(others, remoteAddress), () => recognized.failure)
-          } else if (recognized.success !== undefined) {
-            const grant = recognized.success
-            const principal = asAsked({ ...deviceHolder, scopes: scopes ?? grant.scopes }, credentials)
-            return { principal, issued: { token: shown, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
+        if (match === undefined && claims !== undefined && claimedToken !== undefined) {
+          const request: AccessRequest = { role, scopes: scopes ?? [] }
+          const result = yield* Effect.result(pairings.authenticateDevice(claims, request, claimedToken))
+          if (Result.isFailure(result)) {
+            const others = presented.filter(({ secret }) => secret !== claimedToken)
+            if (others.length === 0) return yield* result.failure
+            match = yield* Effect.mapError(matchGuessable(others, remoteAddress), () => result.failure)
+          } else if (result.success !== undefined) {
+            const grant = result.success
+            const principal = principalFor({ ...devicePrincipal, scopes: scopes ?? grant.scopes }, credentials)
+            return { principal, issued: { token: claimedToken, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
           }
         }
         match ??= yield* matchGuessable(presented, remoteAddress, deviceToken === undefined ? [] : ["device-token"])
-        const principal = asAsked(holders[match.kind], credentials)
-        const issued = candidate && (yield* pairings.admit(candidate, principal, direct))
+        const principal = principalFor(principals[match.kind], credentials)
+        const issued = claims && (yield* pairings.authorizeDevice(claims, principal, direct))
         return { principal, issued }
       })
 
       return Authenticator.of({
         open: false,
         authenticate,
-        admit,
+        signIn,
         replacePassword: (password) => secrets.replacePassword(password),
       })
     }),
@@ -189,19 +199,19 @@ const presentedIn = ({ password, token }: Credentials): ReadonlyArray<Presented>
   ...(password === undefined ? [] : [{ kind: "password", secret: password } as const]),
 ]
 
-const tokenHolder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
+const tokenPrincipal: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
 
-const passwordHolder: Principal = { ...tokenHolder, kind: "password" }
+const passwordPrincipal: Principal = { ...tokenPrincipal, kind: "password" }
 
-const holders = { token: tokenHolder, password: passwordHolder }
+const principals = { token: tokenPrincipal, password: passwordPrincipal }
 
-const deviceHolder: Principal = { ...tokenHolder, kind: "device" }
+const devicePrincipal: Principal = { ...tokenPrincipal, kind: "device" }
 
-const anybody: Principal = { id: "anybody", kind: "none", role: "operator", scopes: everyScope }
+const openPrincipal: Principal = { id: "anybody", kind: "none", role: "operator", scopes: everyScope }
 
-/** A node holds no scopes of operators. */
-const asAsked = (holder: Principal, { device, role, scopes = holder.scopes }: Credentials): Principal => ({
-  ...holder,
+/** Returns the principal with the requested role, scopes and device. A node has no operator scopes. */
+const principalFor = (base: Principal, { device, role, scopes = base.scopes }: Credentials): Principal => ({
+  ...base,
   role,
   scopes: role === "node" ? [] : scopes,
   ...(device !== undefined && { id: device.deviceId, deviceId: device.deviceId }),

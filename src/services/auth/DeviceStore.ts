@@ -1,6 +1,6 @@
 /**
- * The rows of paired devices and of what they may do. Synchronous: each runs in whatever transaction is open. Tokens
- * come and go as hashes; it decides nothing.
+ * DeviceStore: reads and writes paired devices and their grants in SQLite. Devices uses it. The functions are synchronous
+ * and run within the transaction of the caller. The tables hold hashes of tokens, never tokens.
  */
 import * as Schema from "effect/Schema"
 import { hash, timingSafeEqual } from "node:crypto"
@@ -23,10 +23,10 @@ const cutTexts = (row: object): object =>
     ]),
   )
 
-/** Rows of before texts were bounded may hold longer ones. */
+/** Decodes a row. Rows of versions without text limits may hold longer texts, so it cuts them. */
 const read = (row: object): Device => decode(cutTexts(row))
 
-/** The grants as one JSON text, so that a device is one row to read. */
+/** Selects the grants as one JSON text, so that each device is one row. */
 const SELECT = `SELECT id AS deviceId, public_key AS publicKey, display_name AS displayName, platform,
   device_family AS deviceFamily, client_id AS clientId, client_mode AS clientMode, remote_address AS remoteAddress,
   paired_at AS pairedAt, (
@@ -34,6 +34,7 @@ const SELECT = `SELECT id AS deviceId, public_key AS publicKey, display_name AS 
       'lastUsedAt', last_used_at)) FROM device_grants WHERE device_id = devices.id
   ) AS grants FROM devices`
 
+/** Returns all devices in the order of pairing. */
 export const allDevices = (db: DatabaseSync): ReadonlyArray<Device> =>
   db.prepare(`${SELECT} ORDER BY paired_at, id`).all().map(read)
 
@@ -42,7 +43,7 @@ export const findDevice = (db: DatabaseSync, deviceId: string): Device | undefin
   return row === undefined ? undefined : read(row)
 }
 
-/** Writes the device and its grants; their tokens stay as they are. */
+/** Writes the device and its grants. Does not change their tokens. */
 export const writeDevice = (db: DatabaseSync, { grants, ...device }: Device): void => {
   db.prepare(
     `INSERT INTO devices (id, public_key, display_name, platform, device_family, client_id, client_mode,
@@ -63,27 +64,29 @@ export const writeDevice = (db: DatabaseSync, { grants, ...device }: Device): vo
   }
 }
 
+/** Returns whether there was such a device. */
 export const removeDevice = (db: DatabaseSync, deviceId: string): boolean => {
   db.prepare("DELETE FROM device_grants WHERE device_id = ?").run(deviceId)
   return db.prepare("DELETE FROM devices WHERE id = ?").run(deviceId).changes > 0
 }
 
-/** 256 random bits need no slow hash: there is nothing to guess. */
+/** Hashes a token. A fast hash is enough, because nobody can guess 256 random bits. */
 const digest = (token: string): string => hash("sha256", token, "hex")
 
-/** Null: there is no token from now on. */
+/** Stores the hash of a new token. `null` revokes the token. */
 export const setToken = (db: DatabaseSync, { deviceId, role }: TokenOf, token: string | null): void => {
   const stored = token === null ? null : digest(token)
   db.prepare("UPDATE device_grants SET token_hash = ? WHERE device_id = ? AND role = ?").run(stored, deviceId, role)
 }
 
+/** Returns whether the device has this token in this role. Compares in constant time. */
 export const isToken = (db: DatabaseSync, { deviceId, role }: TokenOf, token: string): boolean => {
   const row = db.prepare("SELECT token_hash FROM device_grants WHERE device_id = ? AND role = ?").get(deviceId, role)
   const stored = row?.["token_hash"]
   return typeof stored === "string" && timingSafeEqual(Buffer.from(stored), Buffer.from(digest(token)))
 }
 
-/** Whether any device has this token in the role. */
+/** Returns whether any device has this token in the role. */
 export const isTokenOf = (db: DatabaseSync, role: Role, token: string): boolean =>
   isSecret(token) &&
   db.prepare("SELECT 1 FROM device_grants WHERE role = ? AND token_hash = ?").get(role, digest(token)) !== undefined

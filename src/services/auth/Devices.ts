@@ -1,6 +1,6 @@
 /**
- * Devices: the registry of clients that have a key of their own, what each may do, and the tokens by which they may.
- * Kept in the database, read from memory; of a token it keeps a hash. Whether to let a device in is Pairings.ts.
+ * Devices: the registry of paired devices with their grants and tokens. The database keeps them, reads come from memory,
+ * and tokens are kept as hashes. Pairings and the handlers of `devices.*` use it; Pairings decides who is paired.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -25,14 +25,15 @@ import type { KeptEvent } from "../../domain/Event.ts"
 import { grants, type Scope } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import * as Rows from "./DeviceStore.ts"
+import * as DeviceStore from "./DeviceStore.ts"
 import { Events } from "../events/Events.ts"
-import { makeSecret } from "./Secret.ts"
+import { makeSecret, type Secret } from "./Secret.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 
-/** A token as it is told, once. */
+/** A new token. Only this value holds it, because the gateway stores a hash. */
 export interface IssuedToken {
-  readonly token: Redacted.Redacted<string>
+  readonly token: Secret
+  /** Milliseconds since the Unix epoch. */
   readonly issuedAt: number
   readonly scopes: ReadonlyArray<Scope>
 }
@@ -40,29 +41,45 @@ export interface IssuedToken {
 export class Devices extends Context.Service<
   Devices,
   {
-    /** In the order in which they were paired. */
+    /** Returns all devices in the order of pairing. */
     readonly all: () => ReadonlyArray<Device>
+    /** Returns `undefined` if the device is not paired. */
     readonly find: (deviceId: string) => Device | undefined
-    /** Whether this is the token of any device in the role `operator`, for requests that name no device. */
-    readonly isOperatorToken: (token: Redacted.Redacted<string>) => boolean
-    /** What the token gives; undefined: it is not the token of that device in that role. Notes that it was used. */
-    redeem(of: TokenOf, token: Redacted.Redacted<string>): Effect.Effect<DeviceGrant | undefined>
-    /** Adds what is asked for to what the device may do; pairs it if it is new. */
-    grant(candidate: DeviceClaims, asked: AccessRequest): Effect.Effect<Device, StorageUnavailable>
-    /** As `grant`, and gives it a token. The one that it had is worth nothing. */
-    issue(candidate: DeviceClaims, asked: AccessRequest): Effect.Effect<IssuedToken, StorageUnavailable>
-    /** Gives a known device a new token. `held`: the scopes of the caller, who must hold all that the grant has. */
+    /** Returns whether any device has this token in the role `operator`. For requests that name no device. */
+    readonly isOperatorToken: (token: Secret) => boolean
+    /**
+     * Returns the grant of the token, and stores the time of its use. Returns `undefined` if the device does not have
+     * this token in this role.
+     */
+    verifyToken(of: TokenOf, token: Secret): Effect.Effect<DeviceGrant | undefined>
+    /** Adds the requested role and scopes to the device, and pairs it if it is new. Publishes `DeviceChanged`. */
+    grant(claims: DeviceClaims, request: AccessRequest): Effect.Effect<Device, StorageUnavailable>
+    /** Does the same as `grant` and issues a token for the role, which revokes the old one. */
+    issue(claims: DeviceClaims, request: AccessRequest): Effect.Effect<IssuedToken, StorageUnavailable>
+    /**
+     * Issues a new token for the role, which revokes the old one. `scopes`: the new scopes, or `undefined` for the same
+     * as before. `held`: the scopes of the caller.
+     *
+     * Fails with `DeviceNotFound` if the device does not have the role, with `Forbidden` if the caller lacks a scope of
+     * the grant, and with `ScopesNotGranted` if the grant lacks one of `scopes`.
+     */
     rotate(
       of: TokenOf,
       scopes: ReadonlyArray<Scope> | undefined,
       held: ReadonlyArray<Scope>,
     ): Effect.Effect<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden | StorageUnavailable>
-    /** Returns whether there was a token. `held`: as for `rotate`. */
+    /**
+     * Revokes the token of the role. Returns whether there was one. Fails with `DeviceNotFound` if the device is not
+     * paired, and with `Forbidden` if the caller, whose scopes are `held`, lacks a scope of the grant.
+     */
     revoke(
       of: TokenOf,
       held: ReadonlyArray<Scope>,
     ): Effect.Effect<boolean, DeviceNotFound | Forbidden | StorageUnavailable>
-    /** `held`: the scopes of the caller, who must hold all that the device has in any role. */
+    /**
+     * Removes the device and revokes its tokens. Publishes `DeviceRemoved`. Fails with `Forbidden` if the caller, whose
+     * scopes are `held`, lacks a scope that the device has in any role.
+     */
     remove(
       deviceId: string,
       held: ReadonlyArray<Scope>,
@@ -80,40 +97,40 @@ export class Devices extends Context.Service<
         if (event._tag === "DeviceChanged") devices.set(event.device.deviceId, event.device)
         if (event._tag === "DeviceRemoved") devices.delete(event.deviceId)
       })
-      for (const device of Rows.allDevices(db)) devices.set(device.deviceId, device)
+      for (const device of DeviceStore.allDevices(db)) devices.set(device.deviceId, device)
 
-      const redeem = Effect.fn("Devices.redeem")(function* (of: TokenOf, token: Redacted.Redacted<string>) {
+      const verifyToken = Effect.fn("Devices.verifyToken")(function* (of: TokenOf, token: Secret) {
         const { deviceId, role } = of
         const device = devices.get(deviceId)
         const grant = grantOf(device, role)
         if (device === undefined || grant === undefined) return undefined
-        if (!Rows.isToken(db, of, Redacted.value(token))) return undefined
+        if (!DeviceStore.isToken(db, of, Redacted.value(token))) return undefined
         const lastUsedAt = yield* Clock.currentTimeMillis
         devices.set(deviceId, withChange(device, role, { lastUsedAt }))
-        // Nobody waits for it: a disk that is slow or full keeps no device out.
-        const noted = events.commit<void>((db) => [Rows.setLastUsed(db, of, lastUsedAt), []])
-        yield* Effect.forkIn(Effect.ignore(noted), scope)
+        // Runs in the background: a slow or full disk must not delay or fail a sign-in.
+        const stored = events.commit<void>((db) => [DeviceStore.setLastUsed(db, of, lastUsedAt), []])
+        yield* Effect.forkIn(Effect.ignore(stored), scope)
         return grant
       })
 
-      const grant = Effect.fn("Devices.grant")(function* (candidate: DeviceClaims, asked: AccessRequest) {
+      const grant = Effect.fn("Devices.grant")(function* (claims: DeviceClaims, request: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
         return yield* events.commit((db) => {
-          const device = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
-          Rows.writeDevice(db, device)
+          const device = withGrant(updated(DeviceStore.findDevice(db, claims.deviceId), claims, now), request)
+          DeviceStore.writeDevice(db, device)
           return [device, [deviceChanged(device)]]
         })
       })
 
-      const issue = Effect.fn("Devices.issue")(function* (candidate: DeviceClaims, asked: AccessRequest) {
+      const issue = Effect.fn("Devices.issue")(function* (claims: DeviceClaims, request: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
         return yield* events.commit<IssuedToken>((db) => {
-          const granted = withGrant(newer(Rows.findDevice(db, candidate.deviceId), candidate, now), asked)
-          const device = withChange(granted, asked.role, { issuedAt: now, lastUsedAt: now })
+          const granted = withGrant(updated(DeviceStore.findDevice(db, claims.deviceId), claims, now), request)
+          const device = withChange(granted, request.role, { issuedAt: now, lastUsedAt: now })
           const token = makeSecret()
-          Rows.writeDevice(db, device)
-          Rows.setToken(db, { deviceId: device.deviceId, role: asked.role }, token)
-          const scopes = grantOf(device, asked.role)?.scopes ?? []
+          DeviceStore.writeDevice(db, device)
+          DeviceStore.setToken(db, { deviceId: device.deviceId, role: request.role }, token)
+          const scopes = grantOf(device, request.role)?.scopes ?? []
           return [{ token: Redacted.make(token), issuedAt: now, scopes }, [deviceChanged(device)]]
         })
       })
@@ -125,62 +142,62 @@ export class Devices extends Context.Service<
       ) {
         const { deviceId, role } = of
         const issuedAt = yield* Clock.currentTimeMillis
-        const answer = yield* events.commit<Result.Result<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden>>(
+        const result = yield* events.commit<Result.Result<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden>>(
           (db) => {
-            const device = Rows.findDevice(db, deviceId)
-            const had = grantOf(device, role)
-            if (device === undefined || had === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
-            const refusal = beyond("devices.token.rotate", had.scopes, held)
-            if (refusal !== undefined) return [Result.fail(refusal), []]
-            const given = scopes ?? had.scopes
-            const tooMuch = given.filter((scope) => !grants(had.scopes, scope))
-            if (tooMuch.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: tooMuch })), []]
-            const changed = withChange(device, role, { scopes: given, issuedAt })
+            const device = DeviceStore.findDevice(db, deviceId)
+            const before = grantOf(device, role)
+            if (device === undefined || before === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+            const forbidden = missingScopeError("devices.token.rotate", before.scopes, held)
+            if (forbidden !== undefined) return [Result.fail(forbidden), []]
+            const next = scopes ?? before.scopes
+            const missing = next.filter((scope) => !grants(before.scopes, scope))
+            if (missing.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: missing })), []]
+            const changed = withChange(device, role, { scopes: next, issuedAt })
             const token = makeSecret()
-            Rows.writeDevice(db, changed)
-            Rows.setToken(db, of, token)
-            const issued = { token: Redacted.make(token), issuedAt, scopes: given }
+            DeviceStore.writeDevice(db, changed)
+            DeviceStore.setToken(db, of, token)
+            const issued = { token: Redacted.make(token), issuedAt, scopes: next }
             return [Result.succeed(issued), [deviceChanged(changed)]]
           },
         )
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       const revoke = Effect.fn("Devices.revoke")(function* (of: TokenOf, held: ReadonlyArray<Scope>) {
         const { deviceId, role } = of
-        const answer = yield* events.commit<Result.Result<boolean, DeviceNotFound | Forbidden>>((db) => {
-          const device = Rows.findDevice(db, deviceId)
+        const result = yield* events.commit<Result.Result<boolean, DeviceNotFound | Forbidden>>((db) => {
+          const device = DeviceStore.findDevice(db, deviceId)
           if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
-          const had = grantOf(device, role)
-          const refusal = beyond("devices.token.revoke", had?.scopes ?? [], held)
-          if (refusal !== undefined) return [Result.fail(refusal), []]
-          if ((had?.issuedAt ?? null) === null) return [Result.succeed(false), []]
+          const before = grantOf(device, role)
+          const forbidden = missingScopeError("devices.token.revoke", before?.scopes ?? [], held)
+          if (forbidden !== undefined) return [Result.fail(forbidden), []]
+          if ((before?.issuedAt ?? null) === null) return [Result.succeed(false), []]
           const changed = withChange(device, role, { issuedAt: null })
-          Rows.writeDevice(db, changed)
-          Rows.setToken(db, of, null)
+          DeviceStore.writeDevice(db, changed)
+          DeviceStore.setToken(db, of, null)
           return [Result.succeed(true), [deviceChanged(changed)]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       const remove = Effect.fn("Devices.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
-        const answer = yield* events.commit<Result.Result<void, DeviceNotFound | Forbidden>>((db) => {
-          const device = Rows.findDevice(db, deviceId)
+        const result = yield* events.commit<Result.Result<void, DeviceNotFound | Forbidden>>((db) => {
+          const device = DeviceStore.findDevice(db, deviceId)
           if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
           const all = device.grants.flatMap(({ scopes }) => scopes)
-          const refusal = beyond("devices.remove", all, held)
-          if (refusal !== undefined) return [Result.fail(refusal), []]
-          Rows.removeDevice(db, deviceId)
+          const forbidden = missingScopeError("devices.remove", all, held)
+          if (forbidden !== undefined) return [Result.fail(forbidden), []]
+          DeviceStore.removeDevice(db, deviceId)
           return [Result.void, [{ _tag: "DeviceRemoved", deviceId }]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       return Devices.of({
         all: () => [...devices.values()],
         find: (deviceId) => devices.get(deviceId),
-        isOperatorToken: (token) => Rows.isTokenOf(db, "operator", Redacted.value(token)),
-        redeem,
+        isOperatorToken: (token) => DeviceStore.isTokenOf(db, "operator", Redacted.value(token)),
+        verifyToken,
         grant,
         issue,
         rotate,
@@ -191,17 +208,21 @@ export class Devices extends Context.Service<
   )
 }
 
-/** Returns a refusal if the caller does not hold one of the scopes that the call is about. */
-const beyond = (method: string, scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>): Forbidden | undefined => {
+/** Returns an error if the caller lacks one of the scopes. */
+const missingScopeError = (
+  method: string,
+  scopes: ReadonlyArray<Scope>,
+  held: ReadonlyArray<Scope>,
+): Forbidden | undefined => {
   const missingScope = firstMissing(scopes, held)
   return missingScope && new Forbidden({ method, missingScope })
 }
 
 const deviceChanged = (device: Device): KeptEvent => ({ _tag: "DeviceChanged", device })
 
-/** The device as it describes itself now; new if there was none. */
-const newer = (before: Device | undefined, candidate: DeviceClaims, now: number): Device => ({
+/** Returns the device with its newest claims, or a new device. */
+const updated = (before: Device | undefined, claims: DeviceClaims, now: number): Device => ({
   grants: before?.grants ?? [],
   pairedAt: before?.pairedAt ?? now,
-  ...candidate,
+  ...claims,
 })

@@ -1,6 +1,6 @@
 /**
- * The gateway's own key, by which clients and other gateways know it again: an Ed25519 key in a file of the state folder,
- * made by the first start. Nobody is told the private part.
+ * GatewayKey: the gateway's own Ed25519 key, by which clients recognize it. The first start makes the key and keeps it in
+ * the state folder. The method `gateway.identity` returns the public part.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,8 +12,8 @@ import type { StartupError } from "../../domain/StartupError.ts"
 import { toStartupError } from "../storage/FileErrors.ts"
 import { StateFolder } from "../storage/StateFolder.ts"
 
-/** The key in the file; made if there is none. Whole or not at all, as the token. */
-const keep = (file: string): KeyObject => {
+/** Returns the key in the file. Makes one if there is none: a crash in between leaves no half-written file. */
+const loadOrMake = (file: string): KeyObject => {
   if (!Fs.existsSync(file)) {
     const { privateKey } = generateKeyPairSync("ed25519")
     const draft = `${file}.new`
@@ -37,7 +37,7 @@ export class GatewayKey extends Context.Service<GatewayKey, GatewayIdentity>()("
       const { identityFile: file } = yield* StateFolder
       return GatewayKey.of(
         yield* Effect.try({
-          try: () => identityOf(keep(file)),
+          try: () => identityOf(loadOrMake(file)),
           catch: (error) => toStartupError(error, `the identity file ${file}`),
         }),
       )

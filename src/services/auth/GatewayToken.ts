@@ -17,9 +17,8 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { Logs } from "../logs/Logs.ts"
 import { StateFolder } from "../storage/StateFolder.ts"
+import type { Secret } from "./Secret.ts"
 import { followToken, keepToken } from "./TokenFile.ts"
-
-type Token = Redacted.Redacted<string>
 
 export class GatewayToken extends Context.Service<
   GatewayToken,
@@ -28,17 +27,17 @@ export class GatewayToken extends Context.Service<
      * Returns the token in force: the same value until it changes. A rotated token file counts from the next call on,
      * which costs one `stat`. Returns `undefined` if `auth` is `none`.
      */
-    readonly current: () => Token | undefined
+    readonly current: () => Secret | undefined
     /**
      * Emits every token that replaces another one. The gateway finds a rotated file within `monitorIntervalMs`, and
      * earlier if a client signs in meanwhile.
      */
-    readonly changes: Stream.Stream<Token>
+    readonly changes: Stream.Stream<Secret>
     /**
      * Takes over the token of a reloaded configuration. Changes nothing if the token comes from the state folder, or
      * would come from there: the source of the token changes at the next start only.
      */
-    readonly replace: (configured: Token | undefined) => void
+    readonly replace: (configured: Secret | undefined) => void
   }
 >()("causeway/services/auth/GatewayToken") {
   /** Fails with StartupError if the token file cannot be read or made. */
@@ -50,11 +49,11 @@ export class GatewayToken extends Context.Service<
         return GatewayToken.of({ current: () => undefined, changes: Stream.never, replace: () => {} })
       const logs = yield* Logs
       const { tokenFile } = yield* StateFolder
-      const changes = yield* PubSub.unbounded<Token>()
+      const changes = yield* PubSub.unbounded<Secret>()
       let last = configured ?? (yield* keepToken(tokenFile))
       logs.hide(last)
 
-      const set = (token: Token): Token => {
+      const set = (token: Secret): Secret => {
         logs.hide(token)
         if (Redacted.value(token) === Redacted.value(last)) return last
         last = token

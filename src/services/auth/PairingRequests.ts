@@ -1,7 +1,6 @@
 /**
- * PairingRequests: the devices that wait for an operator's decision. Pairings.ts keeps one table of them. Pure: the
- * caller brings the time. Each device has one request per role. The table is bounded, and a request that the device
- * does not repeat expires.
+ * PairingRequests: the table of devices that wait for an operator's decision. Pairings keeps one table and passes the
+ * time. Each device has one request per role. The table is bounded, and a request expires unless the device repeats it.
  */
 import { randomUUID } from "node:crypto"
 import {
@@ -15,79 +14,84 @@ import type { Role } from "../../domain/Principal.ts"
 
 const MAX_REQUESTS = 256
 
-/** Long enough for an operator who comes back after lunch. */
+/** Long enough for an operator who has lunch. */
 const MAX_AGE_MS = 3_600_000
 
-const shownNames = ["publicKey", "displayName", "platform", "deviceFamily", "clientId", "clientMode"] as const
+const shownFields = ["publicKey", "displayName", "platform", "deviceFamily", "clientId", "clientMode"] as const
 
-type Snapshot = Omit<PairingRequest, "requestId" | "supersedes" | "requestedAt">
+/** The facts that an operator approves. */
+type RequestContent = Omit<PairingRequest, "requestId" | "supersedes" | "requestedAt">
 
 /**
- * Returns whether the waiting request also stands for what the device asks for now. A device that asks for less keeps
- * its request, so that one which alternates between two sets of scopes can still be approved.
+ * Returns whether the waiting request covers the new one. A device that requests fewer scopes keeps its request.
+ * Otherwise an operator could not approve a device that alternates between two sets of scopes.
  */
-const covers = (waiting: PairingRequest, asked: Snapshot): boolean =>
-  waiting.reason === asked.reason &&
-  firstMissing(asked.scopes, waiting.scopes) === undefined &&
-  shownNames.every((name) => waiting[name] === asked[name])
+const covers = (waiting: PairingRequest, content: RequestContent): boolean =>
+  waiting.reason === content.reason &&
+  firstMissing(content.scopes, waiting.scopes) === undefined &&
+  shownFields.every((name) => waiting[name] === content[name])
 
 const keyOf = ({ deviceId, role }: { readonly deviceId: string; readonly role: Role }) => `${role} ${deviceId}`
 
 export class PairingRequests {
-  /** By role and device, the oldest first. */
+  /** By role and device, oldest first. */
   readonly #requests = new Map<string, PairingRequest>()
 
   /**
-   * Adds what a device asks for, or renews the request that stands for it already. `superseded`: the request that the
-   * new one replaces.
+   * Adds a request, or renews the waiting request that covers it. `superseded`: the request that the new one replaces.
+   * Drops the oldest request if the table is full.
    */
   put(
-    candidate: DeviceClaims,
+    claims: DeviceClaims,
     { role, scopes }: AccessRequest,
     reason: PairingReason,
     now: number,
   ): { readonly request: PairingRequest; readonly isNew: boolean; readonly superseded: PairingRequest | undefined } {
-    const asked: Snapshot = { ...candidate, role, scopes: [...new Set(scopes)], reason }
-    const waiting = this.of(candidate.deviceId, role, now)
-    const isNew = waiting === undefined || !covers(waiting, asked)
+    const content: RequestContent = { ...claims, role, scopes: [...new Set(scopes)], reason }
+    const waiting = this.ofRole(claims.deviceId, role, now)
+    const isNew = waiting === undefined || !covers(waiting, content)
     const request: PairingRequest = isNew
-      ? { ...asked, requestId: randomUUID(), supersedes: waiting?.requestId ?? null, requestedAt: now }
-      : { ...waiting, remoteAddress: candidate.remoteAddress, requestedAt: now }
+      ? { ...content, requestId: randomUUID(), supersedes: waiting?.requestId ?? null, requestedAt: now }
+      : { ...waiting, remoteAddress: claims.remoteAddress, requestedAt: now }
     this.#requests.delete(keyOf(request))
     this.#requests.set(keyOf(request), request)
     if (this.#requests.size > MAX_REQUESTS) this.#requests.delete(this.#requests.keys().next().value!)
     return { request, isNew, superseded: isNew ? waiting : undefined }
   }
 
-  /** Puts back a request that `take` removed, unless the device has asked again since. */
+  /** Puts back a removed request, unless the device has sent another one since. */
   restore(request: PairingRequest): void {
     if (!this.#requests.has(keyOf(request))) this.#requests.set(keyOf(request), request)
   }
 
+  /** Returns the requests that have not expired, oldest first. */
   all(now: number): ReadonlyArray<PairingRequest> {
     return [...this.#requests.values()].filter((request) => isCurrent(request, now))
   }
 
+  /** Returns `undefined` if the request is unknown or has expired. */
   find(requestId: string, now: number): PairingRequest | undefined {
     return this.all(now).find((request) => request.requestId === requestId)
   }
 
-  /** Returns the request that replaced this one, if the device still waits. */
+  /** Returns the request that replaced this one, or `undefined` if none waits. */
   successor(requestId: string, now: number): PairingRequest | undefined {
     return this.all(now).find(({ supersedes }) => supersedes === requestId)
   }
 
-  of(deviceId: string, role: Role, now: number): PairingRequest | undefined {
+  /** Returns the request of the device in this role, unless it has expired. */
+  ofRole(deviceId: string, role: Role, now: number): PairingRequest | undefined {
     const request = this.#requests.get(keyOf({ deviceId, role }))
     return request !== undefined && isCurrent(request, now) ? request : undefined
   }
 
+  /** Returns the requests of the device in all roles. */
   ofDevice(deviceId: string, now: number): ReadonlyArray<PairingRequest> {
     return this.all(now).filter((request) => request.deviceId === deviceId)
   }
 
-  /** Removes this request. One that replaced it stays. */
-  take(request: PairingRequest): void {
+  /** Removes this request. A request that replaced it stays. */
+  remove(request: PairingRequest): void {
     const key = keyOf(request)
     if (this.#requests.get(key)?.requestId === request.requestId) this.#requests.delete(key)
   }

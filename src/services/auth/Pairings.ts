@@ -1,12 +1,11 @@
 /**
- * Pairings: decides whether a device that has proved its key is let in, waits, or is approved. Authenticator.ts and the
- * methods of operators use it. Devices.ts keeps grants and tokens.
+ * Pairings: decides on devices that have proved their key. A device is authorized at once, or it waits until an operator
+ * approves or rejects its request. Authenticator and DeviceHandlers use it. Devices keeps grants and tokens.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import {
   type Approval,
   type AccessRequest,
@@ -32,36 +31,50 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Devices, type IssuedToken } from "./Devices.ts"
 import { Events } from "../events/Events.ts"
 import { PairingRequests } from "./PairingRequests.ts"
+import type { Secret } from "./Secret.ts"
 
 export class Pairings extends Context.Service<
   Pairings,
   {
-    /** The devices that wait. */
+    /** Returns the devices that wait for an operator, oldest request first. */
     readonly requests: Effect.Effect<ReadonlyArray<PairingRequest>>
     /**
-     * Lets a device in that has shown the gateway's secret. `direct`: only a user of this machine can have sent it, so
-     * the device is paired, or given more, at once. Returns a token for a new grant and for a device that has none.
+     * Authorizes a device that has presented a shared secret. Returns a token if the device has none or gets a wider
+     * grant, or else `undefined`. `direct`: the client runs on this machine, so the device needs no approval.
+     *
+     * Fails with `PairingRequired` if an operator must approve the device first, and with `StorageUnavailable` if the
+     * grant cannot be stored.
      */
-    admit(
-      candidate: DeviceClaims,
-      asked: AccessRequest,
+    authorizeDevice(
+      claims: DeviceClaims,
+      access: AccessRequest,
       direct: boolean,
     ): Effect.Effect<IssuedToken | undefined, PairingRequired | StorageUnavailable>
-    /** Returns `undefined` if the token is not the device's own. A device that asks for more than it has must wait. */
-    recognize(
-      candidate: DeviceClaims,
-      asked: AccessRequest,
-      token: Redacted.Redacted<string>,
+    /**
+     * Authenticates a device by its own token. Returns its grant, or `undefined` if the device does not have this token
+     * in this role. Fails with `ScopesNotGranted` if the grant lacks a requested scope; then the device waits for an
+     * operator.
+     */
+    authenticateDevice(
+      claims: DeviceClaims,
+      access: AccessRequest,
+      token: Secret,
     ): Effect.Effect<DeviceGrant | undefined, ScopesNotGranted>
-    /** `held`: the scopes of the caller. `expectedScopes`: fails if the request asks for others. */
+    /**
+     * Grants a request and publishes `PairingResolved`. `held`: the scopes of the caller.
+     *
+     * Fails with `PairingNotFound` if the request does not wait, with `Forbidden` if the caller lacks one of its scopes,
+     * and with `PairingScopesDiffer` if it asks for other scopes than `expectedScopes`. After `StorageUnavailable` the
+     * request still waits.
+     */
     approve(
       requestId: string,
       held: ReadonlyArray<Scope>,
       expectedScopes?: ReadonlyArray<Scope>,
     ): Effect.Effect<Approval, PairingNotFound | PairingScopesDiffer | Forbidden | StorageUnavailable>
-    /** Returns the request that it turned away. `held`: the scopes of the caller. */
+    /** Rejects a request and returns it. The device may ask again. `held`, errors: as for `approve`. */
     reject(requestId: string, held: ReadonlyArray<Scope>): Effect.Effect<PairingRequest, PairingNotFound | Forbidden>
-    /** Forgets the device and its requests. `held`: the scopes of the caller. */
+    /** Removes the device and rejects its requests. Errors: as for `Devices.remove`. `held`: the scopes of the caller. */
     remove(
       deviceId: string,
       held: ReadonlyArray<Scope>,
@@ -75,27 +88,32 @@ export class Pairings extends Context.Service<
       const events = yield* Events
       const waiting = new PairingRequests()
 
-      const resolved = ({ deviceId, requestId }: PairingRequest, decision: PairingDecision) =>
+      const publishDecision = ({ deviceId, requestId }: PairingRequest, decision: PairingDecision) =>
         events.publishLive({ _tag: "PairingResolved", requestId, deviceId, decision })
 
-      const ask = Effect.fnUntraced(function* (candidate: DeviceClaims, asked: AccessRequest, reason: PairingReason) {
-        const { isNew, request, superseded } = waiting.put(candidate, asked, reason, yield* Clock.currentTimeMillis)
-        if (superseded !== undefined) resolved(superseded, "superseded")
+      /** Adds a request to the table, unless a waiting request covers it. */
+      const requestApproval = Effect.fnUntraced(function* (
+        claims: DeviceClaims,
+        access: AccessRequest,
+        reason: PairingReason,
+      ) {
+        const { isNew, request, superseded } = waiting.put(claims, access, reason, yield* Clock.currentTimeMillis)
+        if (superseded !== undefined) publishDecision(superseded, "superseded")
         if (isNew) events.publishLive({ _tag: "PairingRequested", request })
         return request
       })
 
-      /** Ends the requests of a device that have become needless. */
-      const settle = Effect.fnUntraced(function* (deviceId: string) {
+      /** Ends the requests of a device that its grants now cover. */
+      const endCovered = Effect.fnUntraced(function* (deviceId: string) {
         const device = devices.find(deviceId)
         for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
           if (pairingNeeded(device, request) !== undefined) continue
-          waiting.take(request)
-          resolved(request, "approved")
+          waiting.remove(request)
+          publishDecision(request, "approved")
         }
       })
 
-      /** Finds a request all of whose scopes the caller holds. */
+      /** Finds a waiting request. Fails if the caller lacks one of its scopes. */
       const find = Effect.fnUntraced(function* (requestId: string, method: string, held: ReadonlyArray<Scope>) {
         const now = yield* Clock.currentTimeMillis
         const request = waiting.find(requestId, now)
@@ -111,35 +129,35 @@ export class Pairings extends Context.Service<
         return request
       })
 
-      const admit = Effect.fn("Pairings.admit")(function* (
-        candidate: DeviceClaims,
-        asked: AccessRequest,
+      const authorizeDevice = Effect.fn("Pairings.authorizeDevice")(function* (
+        claims: DeviceClaims,
+        access: AccessRequest,
         direct: boolean,
       ) {
-        const { deviceId } = candidate
-        const known = devices.find(deviceId)
-        const needed = pairingNeeded(known, asked)
-        if (needed !== undefined && !direct) {
-          const { requestId } = yield* ask(candidate, asked, needed)
-          return yield* new PairingRequired({ requestId, deviceId, reason: needed })
+        const { deviceId } = claims
+        const device = devices.find(deviceId)
+        const reason = pairingNeeded(device, access)
+        if (reason !== undefined && !direct) {
+          const { requestId } = yield* requestApproval(claims, access, reason)
+          return yield* new PairingRequired({ requestId, deviceId, reason })
         }
-        if (needed === undefined && grantOf(known, asked.role)?.issuedAt !== null) return undefined
-        const issued = yield* devices.issue(candidate, asked)
-        yield* settle(deviceId)
+        if (reason === undefined && grantOf(device, access.role)?.issuedAt !== null) return undefined
+        const issued = yield* devices.issue(claims, access)
+        yield* endCovered(deviceId)
         return issued
       })
 
-      const recognize = Effect.fn("Pairings.recognize")(function* (
-        candidate: DeviceClaims,
-        asked: AccessRequest,
-        token: Redacted.Redacted<string>,
+      const authenticateDevice = Effect.fn("Pairings.authenticateDevice")(function* (
+        claims: DeviceClaims,
+        access: AccessRequest,
+        token: Secret,
       ) {
-        const { deviceId } = candidate
-        const grant = yield* devices.redeem({ deviceId, role: asked.role }, token)
+        const { deviceId } = claims
+        const grant = yield* devices.verifyToken({ deviceId, role: access.role }, token)
         if (grant === undefined) return undefined
-        const scopes = asked.scopes.filter((scope) => !grants(grant.scopes, scope))
+        const scopes = access.scopes.filter((scope) => !grants(grant.scopes, scope))
         if (scopes.length === 0) return grant
-        yield* ask(candidate, asked, "scope-upgrade")
+        yield* requestApproval(claims, access, "scope-upgrade")
         return yield* new ScopesNotGranted({ deviceId, scopes })
       })
 
@@ -153,35 +171,35 @@ export class Pairings extends Context.Service<
         if (expectedScopes !== undefined && !sameScopes(scopes, expectedScopes)) {
           return yield* new PairingScopesDiffer({ requestId, requestedScopes: scopes, expectedScopes })
         }
-        // Taken before the write, so that nobody else decides on it meanwhile.
-        waiting.take(request)
+        // Removed before the write, so that no other operator decides on it meanwhile.
+        waiting.remove(request)
         const device = yield* Effect.tapCause(devices.grant(claimsOf(request), request), () =>
           Effect.sync(() => waiting.restore(request)),
         )
-        resolved(request, "approved")
-        yield* settle(device.deviceId)
+        publishDecision(request, "approved")
+        yield* endCovered(device.deviceId)
         return { ...device, granted: { role, scopes } }
       })
 
       const reject = Effect.fn("Pairings.reject")(function* (requestId: string, held: ReadonlyArray<Scope>) {
         const request = yield* find(requestId, "devices.reject", held)
-        waiting.take(request)
-        resolved(request, "rejected")
+        waiting.remove(request)
+        publishDecision(request, "rejected")
         return request
       })
 
       const remove = Effect.fn("Pairings.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
         yield* devices.remove(deviceId, held)
         for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
-          waiting.take(request)
-          resolved(request, "rejected")
+          waiting.remove(request)
+          publishDecision(request, "rejected")
         }
       })
 
       return Pairings.of({
         requests: Effect.map(Clock.currentTimeMillis, (now) => waiting.all(now)),
-        admit,
-        recognize,
+        authorizeDevice,
+        authenticateDevice,
         approve,
         reject,
         remove,

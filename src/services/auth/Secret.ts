@@ -1,8 +1,12 @@
 /**
- * Secret: makes the random secrets of the gateway. TokenFile makes the gateway's token with it, Devices makes the tokens
- * of devices.
+ * Secret: the type of credentials, and the maker of the gateway's random secrets. TokenFile makes the gateway's token
+ * with it, Devices makes the tokens of devices.
  */
+import type * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
+
+/** A token or password. Logs and errors print it as `<redacted>`. */
+export type Secret = Redacted.Redacted<string>
 
 const BYTES = 32
 

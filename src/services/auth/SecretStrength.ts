@@ -1,6 +1,6 @@
 /**
- * SecretStrength: says which secrets are too short. On loopback a short secret is a warning. A gateway that other machines
- * reach refuses to start with one.
+ * SecretStrength: finds secrets that are too short. A short secret is a warning on loopback, and an error if other machines
+ * reach the gateway. StartupChecks, ConfigReload, SharedSecrets and `causeway doctor` use it.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -11,23 +11,24 @@ import { StartupError } from "../../domain/StartupError.ts"
 /** 16 random letters and digits are 95 bits. */
 export const SHORTEST_SECRET = 16
 
-/** From this length on a token cannot be guessed: 32 hexadecimal digits are 128 bits. */
+/** Nobody can guess a token of this length or more: 32 hexadecimal digits are 128 bits. */
 const UNGUESSABLE_TOKEN = 32
 
-/** Returns whether a program could find the token by trying texts, as fast as the gateway answers. */
+/** Returns whether a program could find the token by trying texts at the speed of the gateway. */
 export const isGuessable = (token: Redacted.Redacted<string>): boolean =>
   Redacted.value(token).length < UNGUESSABLE_TOKEN
 
+/** A secret that is too short. */
 export interface Weakness {
   readonly problem: string
   readonly remedy: string
-  /** Other machines reach the gateway, so it does not start. */
+  /** Whether other machines reach the gateway, so that it must not start. */
   readonly isFatal: boolean
 }
 
 type Secrets = Pick<GatewaySettings, "auth" | "password" | "token">
 
-/** The secrets that are too short. */
+/** Returns the secrets that are too short for a gateway that listens on `host`. */
 export const weaknesses = (host: string, { auth, password, token }: Secrets): ReadonlyArray<Weakness> =>
   Object.entries({ token, password }).flatMap(([name, secret]) => {
     const length = secret === undefined ? SHORTEST_SECRET : Redacted.value(secret).length
@@ -42,7 +43,7 @@ export const weaknesses = (host: string, { auth, password, token }: Secrets): Re
     ]
   })
 
-/** Logs a warning for each weakness, or fails with the first that is fatal. */
+/** Logs a warning for each weakness. Fails with StartupError at the first fatal one. */
 export const checkSecrets = Effect.fnUntraced(function* (host: string, secrets: Secrets) {
   for (const { isFatal, problem, remedy } of weaknesses(host, secrets)) {
     if (isFatal) return yield* new StartupError({ problem, remedy })

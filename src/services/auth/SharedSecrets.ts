@@ -5,11 +5,10 @@
 import * as Redacted from "effect/Redacted"
 import { hash, timingSafeEqual } from "node:crypto"
 import type { GatewayToken } from "./GatewayToken.ts"
+import type { Secret } from "./Secret.ts"
 import { isGuessable } from "./SecretStrength.ts"
 
-type Secret = Redacted.Redacted<string>
-
-/** The shared secret that a text is. */
+/** The shared secret that equals a presented text. */
 export interface Match {
   readonly kind: "token" | "password"
   /** Whether a program that tries texts could find it. */

@@ -14,7 +14,7 @@ export const layer: Layer.Layer<never, never, Connections | GatewayToken> = Laye
     yield* changes.pipe(
       Stream.runForEach(() =>
         Effect.suspend(() => {
-          connections.closeAll(({ kind }) => kind === "token", "the token was changed")
+          connections.closeRevoked(({ kind }) => kind === "token", "the token was changed")
           return Effect.logInfo("the token was changed: connections that the old one opened are closed")
         }),
       ),

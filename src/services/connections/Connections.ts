@@ -27,7 +27,7 @@ export interface Connection {
   /** Asks the wire to close it, as the operator's wish. */
   readonly closeByOperator: (reason: string | undefined) => void
   /** Asks the wire to close it, as what it came in by is worth nothing any more. */
-  readonly closeInvalidated: (reason: string) => void
+  readonly closeRevoked: (reason: string) => void
 }
 
 export interface Registered {
@@ -60,7 +60,7 @@ export class Connections extends Context.Service<
     readonly presence: () => ReadonlyArray<PresenceEntry>
     close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
     /** Closes those whose principal has lost what it came in by. */
-    readonly closeAll: (isMeant: (principal: Principal, id: string) => boolean, reason: string) => void
+    readonly closeRevoked: (isRevoked: (principal: Principal, id: string) => boolean, reason: string) => void
   }
 >()("causeway/services/connections/Connections") {
   static readonly layer: Layer.Layer<Connections, never, Events> = Layer.effect(
@@ -107,9 +107,9 @@ export class Connections extends Context.Service<
           if (entry?.id !== id) return yield* new ConnectionNotFound({ connectionId: id })
           entry.connection.closeByOperator(reason)
         }),
-        closeAll: (isMeant, reason) => {
+        closeRevoked: (isMeant, reason) => {
           for (const { connection, id, identity } of entries.values()) {
-            if (identity !== undefined && isMeant(identity.principal, id)) connection.closeInvalidated(reason)
+            if (identity !== undefined && isMeant(identity.principal, id)) connection.closeRevoked(reason)
           }
         },
       })

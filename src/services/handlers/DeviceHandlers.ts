@@ -28,13 +28,13 @@ export const DeviceHandlers = DeviceRpcs.toLayer(
       "devices.remove": Effect.fnUntraced(function* ({ deviceId }) {
         const caller = yield* CurrentConnection
         yield* pairings.remove(deviceId, caller.principal.scopes)
-        connections.closeAll((principal) => principal.deviceId === deviceId, "device removed")
+        connections.closeRevoked((principal) => principal.deviceId === deviceId, "device removed")
         return { deviceId }
       }),
       "devices.token.rotate": Effect.fnUntraced(function* ({ deviceId, role = "operator", scopes }) {
         const caller = yield* CurrentConnection
         const issued = yield* devices.rotate({ deviceId, role }, scopes, caller.principal.scopes)
-        connections.closeAll(
+        connections.closeRevoked(
           (principal, id) => principal.deviceId === deviceId && principal.role === role && id !== caller.id,
           "device token rotated",
         )
@@ -43,7 +43,7 @@ export const DeviceHandlers = DeviceRpcs.toLayer(
       "devices.token.revoke": Effect.fnUntraced(function* ({ deviceId, role = "operator" }) {
         const caller = yield* CurrentConnection
         const revoked = yield* devices.revoke({ deviceId, role }, caller.principal.scopes)
-        connections.closeAll(
+        connections.closeRevoked(
           (principal) => principal.kind === "device" && principal.deviceId === deviceId && principal.role === role,
           "device token revoked",
         )

@@ -1,17 +1,18 @@
 /**
- * WallClock: whether the machine's clock can be believed. Nothing is ordered by it (positions are), but what happened
- * is dated by it: a clock behind the newest event dates new things before old ones.
+ * ClockCheck: compares the machine's clock with the newest event. StartupChecks, System and `causeway doctor` use it.
+ * Positions order the events, but the clock dates them: with a clock behind the newest event, times run backwards.
  */
 import type { DatabaseSync } from "node:sqlite"
 
-/** What the clock of a machine may be corrected by without anybody noticing. */
+/** Time servers correct clocks by less than this. */
 const TOLERATED_MS = 2_000
 
+/** Returns the time of the newest event in milliseconds since the Unix epoch, or 0 if there is none. */
 export const newestEventAt = (db: DatabaseSync): number =>
   Number(db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"] ?? 0)
 
-/** What is wrong with the clock, if it is behind the newest event by more than is tolerated. */
-export const clockSetBack = (newestEventAt: number, now: number, toleratedMs = TOLERATED_MS): string | null =>
+/** Returns the problem if the clock is behind the newest event by more than `toleratedMs`, or else `null`. */
+export const clockProblem = (newestEventAt: number, now: number, toleratedMs = TOLERATED_MS): string | null =>
   now + toleratedMs >= newestEventAt
     ? null
     : `the clock is ${Math.ceil((newestEventAt - now) / 1_000)} s behind the newest event; times will be out of order`

@@ -11,9 +11,9 @@ import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { GatewayToken } from "../auth/GatewayToken.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
-import { clockSetBack, newestEventAt } from "./ClockCheck.ts"
+import { clockProblem, newestEventAt } from "./ClockCheck.ts"
 
-/** A machine that has just woken may be this far off until it has asked a time server. */
+/** A machine that has just woken may be wrong by this much until a time server corrects it. */
 const CLOCK_TOLERANCE_MS = 60_000
 
 export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConfig | GatewayToken | Sqlite> =
@@ -28,14 +28,10 @@ export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConf
           remedy: `set the option runtime to one of these: ${runtimes.names().join(", ")}`,
         })
       }
-      const setBack = clockSetBack(
-        newestEventAt((yield* Sqlite).db),
-        yield* Clock.currentTimeMillis,
-        CLOCK_TOLERANCE_MS,
-      )
-      if (clock === "strict" && setBack !== null) {
+      const behind = clockProblem(newestEventAt((yield* Sqlite).db), yield* Clock.currentTimeMillis, CLOCK_TOLERANCE_MS)
+      if (clock === "strict" && behind !== null) {
         return yield* new StartupError({
-          problem: setBack,
+          problem: behind,
           remedy: "set the clock of this machine, or the option clock to any",
         })
       }

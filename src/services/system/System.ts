@@ -1,6 +1,6 @@
 /**
- * System: whether the gateway is well and what it holds. Readiness writes to the database's tables, because storage
- * that fails would otherwise only be retried in silence. It knows no wire.
+ * System: reports the health and the figures of the gateway. SystemHandlers, the health routes and Drain use it. The
+ * health check writes to the database, because nothing else reports storage that fails and is retried.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -16,16 +16,19 @@ import { Events } from "../events/Events.ts"
 import { Runs } from "../runs/Runs.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
-import { clockSetBack, newestEventAt } from "./ClockCheck.ts"
+import { clockProblem, newestEventAt } from "./ClockCheck.ts"
 
 export class System extends Context.Service<
   System,
   {
+    /** Checks storage and clock. Returns `stopping` during a drain, `degraded` if a check fails. */
     readonly health: Effect.Effect<Health>
+    /** Counts connections, agents, bindings, sessions and runs. */
     readonly status: Effect.Effect<Status>
+    /** Returns the models of all runtimes. */
     readonly models: Effect.Effect<ReadonlyArray<Model>>
-    /** From now on health says `stopping`. */
-    readonly stopping: () => void
+    /** Makes `health` report `stopping` from now on. */
+    readonly markStopping: () => void
   }
 >()("causeway/services/system/System") {
   static readonly layer = Layer.effect(
@@ -42,42 +45,42 @@ export class System extends Context.Service<
       const startedAt = yield* Clock.currentTimeMillis
       let stopping = false
 
-      /** Through the same door as every change, so that what it finds is what a send would meet. */
-      const touched = events.commit((db) => {
+      /** Commits like every other change, so that it meets the problems that a send would meet. */
+      const writeProbe = events.commit((db) => {
         db.exec("UPDATE agents SET updated_at = updated_at WHERE id = 'main'")
         return [undefined, []]
       })
-      /** Returns only if writes wait for another process: sooner than a write fails and a probe gives up. */
+      /** Returns when writes wait for another process. That is earlier than a write fails or a probe gives up. */
       const lockProblem = Effect.gen(function* () {
         while (true) {
           const problem = writeLock.problem(yield* Clock.currentTimeMillis)
           if (problem !== null) return problem
-          yield* Effect.sleep(LOCK_LOOK_INTERVAL)
+          yield* Effect.sleep(LOCK_CHECK_INTERVAL)
         }
       })
-      const storage = touched.pipe(
+      const storage = writeProbe.pipe(
         Effect.as(null),
-        Effect.timeout(STORAGE_PATIENCE),
+        Effect.timeout(STORAGE_TIMEOUT),
         Effect.catchTag("TimeoutError", () => Effect.succeed("storage does not answer")),
         Effect.catchTag("StorageUnavailable", (error) => Effect.succeed(error.detail)),
         Effect.catchDefect((defect) => Effect.succeed(String(defect))),
         Effect.raceFirst(lockProblem),
       )
-      // However often health is asked, the disk is asked once a second.
+      // Frequent probes cost one write a second.
       const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
 
       let newestAt = newestEventAt(db)
       yield* events.onEvent(({ at }) => {
         newestAt = at
       })
-      const clockProblem = Effect.map(Clock.currentTimeMillis, (now) => clockSetBack(newestAt, now))
+      const clockCheck = Effect.map(Clock.currentTimeMillis, (now) => clockProblem(newestAt, now))
 
       const uptimeMs = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
 
       const health = Effect.gen(function* () {
         const checks = [
           { name: "storage", problem: yield* storageProblem },
-          { name: "clock", problem: yield* clockProblem },
+          { name: "clock", problem: yield* clockCheck },
         ]
         const degraded = checks.some(({ problem }) => problem !== null)
         const state = stopping ? "stopping" : degraded ? "degraded" : "healthy"
@@ -103,7 +106,7 @@ export class System extends Context.Service<
         health,
         status,
         models: runtimes.models,
-        stopping: () => {
+        markStopping: () => {
           stopping = true
         },
       })
@@ -111,7 +114,7 @@ export class System extends Context.Service<
   )
 }
 
-const LOCK_LOOK_INTERVAL = "100 millis"
+const LOCK_CHECK_INTERVAL = "100 millis"
 
-/** Longer than a commit takes on a slow disk, shorter than a probe waits. */
-const STORAGE_PATIENCE = "2 seconds"
+/** Longer than a commit on a slow disk, shorter than the timeout of a probe. */
+const STORAGE_TIMEOUT = "2 seconds"

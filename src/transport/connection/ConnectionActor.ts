@@ -229,7 +229,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     this.peer.close(CloseCodes.operator, reason)
   }
 
-  closeInvalidated(reason: string): void {
+  closeRevoked(reason: string): void {
     this.peer.close(CloseCodes.invalidated, reason)
   }
 }

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import type { ClientProfile } from "../../domain/Connection.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Unauthenticated } from "../../domain/Refusal.ts"
-import type { Admission, AdmissionError, Credentials, Secret } from "../../services/auth/Authenticator.ts"
+import type { Credentials, SignIn, SignInError } from "../../services/auth/Authenticator.ts"
+import type { Secret } from "../../services/auth/Secret.ts"
 import type { Registered } from "../../services/connections/Connections.ts"
 import type { ActorHost } from "./ActorHost.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
@@ -87,13 +88,9 @@ export class ConnectionPeer implements Peer {
     )
   }
 
-  handshake(
-    credentials: Credentials,
-    client?: string,
-    profile?: ClientProfile,
-  ): Effect.Effect<Admission, AdmissionError> {
+  handshake(credentials: Credentials, client?: string, profile?: ClientProfile): Effect.Effect<SignIn, SignInError> {
     if (!this.origin.originAllowed) return Effect.fail(new Unauthenticated({ reason: "invalid" }))
-    return this.#host.authenticator.admit(credentials, this.origin).pipe(
+    return this.#host.authenticator.signIn(credentials, this.origin).pipe(
       Effect.tapError((error) => this.preAuth?.failed(error) ?? Effect.void),
       Effect.tap(({ principal }) => Effect.sync(() => this.identify(principal, client, profile))),
     )

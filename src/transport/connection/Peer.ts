@@ -6,13 +6,14 @@ import type * as Effect from "effect/Effect"
 import type { ClientProfile } from "../../domain/Connection.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Unauthenticated } from "../../domain/Refusal.ts"
-import type { Admission, AdmissionError, Credentials, Secret, Source } from "../../services/auth/Authenticator.ts"
+import type { Credentials, NetworkOrigin, SignIn, SignInError } from "../../services/auth/Authenticator.ts"
+import type { Secret } from "../../services/auth/Secret.ts"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Merge } from "./Outbox.ts"
 import type { Usage } from "./PrincipalUsage.ts"
 
 /** Where a connection or an HTTP request comes from. */
-export interface ConnectionOrigin extends Source {
+export interface ConnectionOrigin extends NetworkOrigin {
   /** False for a page whose origin the gateway does not allow. Such a page never authenticates. */
   readonly originAllowed: boolean
 }
@@ -34,11 +35,7 @@ export interface ConnectionAuth {
   /** Checks the token. On success the connection acts as its principal and gets the limits of authenticated clients. */
   authenticate(token: Secret | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>
   /** Like `authenticate`, with all the credentials that a handshake carries. */
-  handshake(
-    credentials: Credentials,
-    client?: string,
-    profile?: ClientProfile,
-  ): Effect.Effect<Admission, AdmissionError>
+  handshake(credentials: Credentials, client?: string, profile?: ClientProfile): Effect.Effect<SignIn, SignInError>
 }
 
 /** Sending never waits: a frame that exceeds the bound of the outbox closes the connection. */

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Principal } from "../../domain/Principal.ts"
-import type { Admission } from "../../services/auth/Authenticator.ts"
+import type { SignIn } from "../../services/auth/Authenticator.ts"
 import { Connections } from "../../services/connections/Connections.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
 import type { CallPeer, ConnectionOrigin } from "../connection/Peer.ts"
@@ -54,7 +54,7 @@ export class HttpPeer implements CallPeer {
       callsInFlight: () => 1,
       outboxBytes: () => 0,
       closeByOperator: () => {},
-      closeInvalidated: () => {},
+      closeRevoked: () => {},
     })
     registered.actAs(caller.principal)
     const { clientId, id } = registered
@@ -65,7 +65,7 @@ export class HttpPeer implements CallPeer {
     return Effect.succeed(this.principal)
   }
 
-  handshake(): Effect.Effect<Admission> {
+  handshake(): Effect.Effect<SignIn> {
     return Effect.succeed({ principal: this.principal, issued: undefined })
   }
 

@@ -5,7 +5,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import { Authenticator } from "../../../src/services/auth/Authenticator.ts"
 import { Pairings } from "../../../src/services/auth/Pairings.ts"
-import { admit, away, here, layer, layerOf, phone, refusal, secret } from "../../support/Trust.ts"
+import { signIn, remote, local, layer, layerOf, phone, failureOf, secret } from "../../support/Trust.ts"
 
 /** 256 bits, as the gateway makes them. */
 const STRONG = "k3Jx0pYQm1Z8sVwR5tUaLbCdEfGhIjKlMnOpQrStUvW"
@@ -18,18 +18,18 @@ const gateway = (options: GatewayOptions = {}) =>
 
 const strongGateway = gateway({ token: STRONG })
 
-const bearer = (token: string, address = away.remoteAddress) =>
+const bearer = (token: string, address = remote.remoteAddress) =>
   Effect.flatMap(Authenticator, (authenticator) => authenticator.authenticate(secret(token), address))
 
 const lockedOut = { _tag: "Unauthenticated", reason: "locked-out" }
 
 /** Fails as often as it takes to be locked out. */
-const twice = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.andThen(refusal(effect), refusal(effect))
+const twice = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.andThen(failureOf(effect), failureOf(effect))
 
 /** A device that is paired on this machine, with its token. */
 const pairedBy = (token: string) =>
   Effect.map(
-    admit({ token: secret(token), device: phone, scopes: ["operator.read"] }, here),
+    signIn({ token: secret(token), device: phone, scopes: ["operator.read"] }, local),
     ({ issued }) => issued!.token,
   )
 
@@ -37,11 +37,11 @@ describe("The lockout", () => {
   it.effect("A right token of 256 bits is let in from a network that is locked out, on every wire.", () =>
     Effect.gen(function* () {
       yield* twice(bearer("wrong"))
-      yield* twice(admit({ password: wrong }, away))
-      expect(yield* refusal(bearer("wrong"))).toMatchObject(lockedOut)
+      yield* twice(signIn({ password: wrong }, remote))
+      expect(yield* failureOf(bearer("wrong"))).toMatchObject(lockedOut)
       expect((yield* bearer(STRONG)).kind).toBe("token")
-      expect((yield* admit({ token: secret(STRONG) }, away)).principal.kind).toBe("token")
-      expect((yield* admit({ password: secret(STRONG) }, away)).principal.kind).toBe("token")
+      expect((yield* signIn({ token: secret(STRONG) }, remote)).principal.kind).toBe("token")
+      expect((yield* signIn({ password: secret(STRONG) }, remote)).principal.kind).toBe("token")
     }).pipe(Effect.provide(strongGateway)),
   )
 
@@ -64,9 +64,9 @@ describe("The lockout", () => {
   it.effect("A device that shows its own token is let in from a network that is locked out.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
-      yield* twice(admit({ token: wrong, password: wrong }, away))
+      yield* twice(signIn({ token: wrong, password: wrong }, remote))
       for (const credentials of [{ deviceToken }, { token: deviceToken }, { token: wrong, deviceToken }]) {
-        const { principal } = yield* admit({ ...credentials, device: phone, scopes: ["operator.read"] }, away)
+        const { principal } = yield* signIn({ ...credentials, device: phone, scopes: ["operator.read"] }, remote)
         expect(principal).toMatchObject({ kind: "device", deviceId: "d1" })
       }
     }).pipe(Effect.provide(gateway())),
@@ -74,21 +74,21 @@ describe("The lockout", () => {
 
   it.effect("Wrong tokens lock out short tokens, and wrong passwords lock out passwords.", () =>
     Effect.gen(function* () {
-      yield* twice(admit({ token: wrong }, away))
-      expect(yield* refusal(admit({ token: secret("the-token") }, away))).toMatchObject(lockedOut)
-      expect((yield* admit({ password }, away)).principal.kind).toBe("password")
+      yield* twice(signIn({ token: wrong }, remote))
+      expect(yield* failureOf(signIn({ token: secret("the-token") }, remote))).toMatchObject(lockedOut)
+      expect((yield* signIn({ password }, remote)).principal.kind).toBe("password")
       yield* TestClock.adjust("1 minute")
-      yield* twice(admit({ password: wrong }, away))
-      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
-      expect((yield* admit({ token: secret("the-token") }, away)).principal.kind).toBe("token")
+      yield* twice(signIn({ password: wrong }, remote))
+      expect(yield* failureOf(signIn({ password }, remote))).toMatchObject(lockedOut)
+      expect((yield* signIn({ token: secret("the-token") }, remote)).principal.kind).toBe("token")
     }).pipe(Effect.provide(gateway())),
   )
 
   it.effect("A right and a wrong secret get the same answer during a lockout.", () =>
     Effect.gen(function* () {
-      yield* twice(admit({ token: wrong, password: wrong }, away))
+      yield* twice(signIn({ token: wrong, password: wrong }, remote))
       const answers = yield* Effect.forEach([secret("the-token"), password, wrong], (token) =>
-        refusal(admit({ token }, away)),
+        failureOf(signIn({ token }, remote)),
       )
       expect(new Set(answers.map((answer) => Object.keys(answer).join())).size).toBe(1)
       for (const answer of answers) expect(answer).toMatchObject(lockedOut)
@@ -98,29 +98,29 @@ describe("The lockout", () => {
   it.effect("The success of a token or of a device does not reset the failures of a password.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy(STRONG)
-      yield* refusal(admit({ password: wrong }, away))
+      yield* failureOf(signIn({ password: wrong }, remote))
       yield* bearer(STRONG)
-      yield* admit({ token: secret(STRONG) }, away)
-      yield* admit({ deviceToken, device: phone }, away)
-      yield* refusal(admit({ password: wrong }, away))
-      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+      yield* signIn({ token: secret(STRONG) }, remote)
+      yield* signIn({ deviceToken, device: phone }, remote)
+      yield* failureOf(signIn({ password: wrong }, remote))
+      expect(yield* failureOf(signIn({ password }, remote))).toMatchObject(lockedOut)
     }).pipe(Effect.provide(strongGateway)),
   )
 
   it.effect("The success of a password resets the failures of passwords.", () =>
     Effect.gen(function* () {
       for (let i = 0; i < 5; i++) {
-        expect(yield* refusal(admit({ password: wrong }, away))).toMatchObject({ reason: "invalid" })
-        expect((yield* admit({ password }, away)).principal.kind).toBe("password")
+        expect(yield* failureOf(signIn({ password: wrong }, remote))).toMatchObject({ reason: "invalid" })
+        expect((yield* signIn({ password }, remote)).principal.kind).toBe("password")
       }
     }).pipe(Effect.provide(gateway())),
   )
 
   it.effect("A wrong token that comes with a password counts, and so does the other way round.", () =>
     Effect.gen(function* () {
-      yield* twice(admit({ deviceToken: wrong, token: wrong, password: wrong, device: phone }, away))
-      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
-      expect(yield* refusal(admit({ token: secret("the-token") }, away))).toMatchObject(lockedOut)
+      yield* twice(signIn({ deviceToken: wrong, token: wrong, password: wrong, device: phone }, remote))
+      expect(yield* failureOf(signIn({ password }, remote))).toMatchObject(lockedOut)
+      expect(yield* failureOf(signIn({ token: secret("the-token") }, remote))).toMatchObject(lockedOut)
     }).pipe(Effect.provide(gateway())),
   )
 
@@ -128,22 +128,22 @@ describe("The lockout", () => {
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
       const guess = (text: string, scopes: ReadonlyArray<"operator.read" | "operator.admin">) =>
-        admit({ deviceToken, password: secret(text), device: phone, scopes }, away)
+        signIn({ deviceToken, password: secret(text), device: phone, scopes }, remote)
       for (const text of ["wrong", "the-password"]) {
         expect((yield* guess(text, ["operator.read"])).principal.kind).toBe("device")
       }
       for (let i = 0; i < 2; i++) {
-        expect(yield* refusal(guess("wrong", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
+        expect(yield* failureOf(guess("wrong", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
       }
-      expect(yield* refusal(guess("the-password", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
-      expect(yield* refusal(admit({ password }, away))).toMatchObject(lockedOut)
+      expect(yield* failureOf(guess("the-password", ["operator.admin"]))).toMatchObject({ _tag: "ScopesNotGranted" })
+      expect(yield* failureOf(signIn({ password }, remote))).toMatchObject(lockedOut)
     }).pipe(Effect.provide(gateway())),
   )
 
   it.effect("A device that asks for more than it has is given more by the right password.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
-      const { principal } = yield* admit({ deviceToken, password, device: phone, scopes: ["operator.admin"] }, here)
+      const { principal } = yield* signIn({ deviceToken, password, device: phone, scopes: ["operator.admin"] }, local)
       expect(principal).toMatchObject({ kind: "password", scopes: ["operator.admin"] })
       expect(yield* (yield* Pairings).requests).toEqual([])
     }).pipe(Effect.provide(gateway())),
@@ -167,10 +167,10 @@ describe("The lockout", () => {
       yield* twice(bearer("wrong"))
       const networks = Array.from({ length: 11_000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`)
       yield* Effect.forEach(networks, (address) => Effect.ignore(bearer("wrong", address)), { discard: true })
-      expect(yield* refusal(bearer("the-token"))).toMatchObject(lockedOut)
+      expect(yield* failureOf(bearer("the-token"))).toMatchObject(lockedOut)
       expect((yield* bearer("the-token", "192.0.2.1")).kind).toBe("token")
       yield* twice(bearer("wrong", "192.0.2.1"))
-      expect(yield* refusal(bearer("the-token", "192.0.2.1"))).toMatchObject(lockedOut)
+      expect(yield* failureOf(bearer("the-token", "192.0.2.1"))).toMatchObject(lockedOut)
     }).pipe(Effect.provide(gateway({ limits: { lockoutMs: 600_000 } }))),
   )
 })

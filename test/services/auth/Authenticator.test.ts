@@ -25,7 +25,17 @@ import { Devices } from "../../../src/services/auth/Devices.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Pairings } from "../../../src/services/auth/Pairings.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
-import { admit, away, layer, paired, phone, refusal, secret, told, trust } from "../../support/Trust.ts"
+import {
+  signIn,
+  remote,
+  layer,
+  pairedDeviceToken,
+  phone,
+  failureOf,
+  secret,
+  publishedDuring,
+  authLayer,
+} from "../../support/Trust.ts"
 
 describe("the gateway's secrets", () => {
   it.effect("let in whoever has one, wherever it was put, with the scopes asked for and no others", () =>
@@ -37,18 +47,18 @@ describe("the gateway's secrets", () => {
         [{ token: secret("the-password") }, "password"],
         [{ token: secret("wrong"), password: secret("the-password") }, "password"],
       ] as const) {
-        const { issued, principal } = yield* admit({ ...credentials, scopes: asked }, away)
+        const { issued, principal } = yield* signIn({ ...credentials, scopes: asked }, remote)
         expect(principal).toEqual({ id: "operator", kind, role: "operator", scopes: asked })
         expect(issued).toBeUndefined()
       }
-      const { principal } = yield* admit({ token: secret("the-token") })
+      const { principal } = yield* signIn({ token: secret("the-token") })
       expect(principal.scopes).toEqual(everyScope)
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("are right with the line end that a client has read from a file", () =>
     Effect.gen(function* () {
-      const { principal } = yield* admit({ token: secret("the-token\n") })
+      const { principal } = yield* signIn({ token: secret("the-token\n") })
       expect(principal.kind).toBe("token")
     }).pipe(Effect.provide(layer())),
   )
@@ -60,55 +70,55 @@ describe("the gateway's secrets", () => {
       const password = secret("the-password")
       expect(replacePassword(password)).toBe(false)
       token.replace(secret("another-token"))
-      expect((yield* admit({ token: secret("another-token") })).principal.kind).toBe("token")
-      expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({ reason: "invalid" })
+      expect((yield* signIn({ token: secret("another-token") })).principal.kind).toBe("token")
+      expect(yield* failureOf(signIn({ token: secret("the-token") }))).toMatchObject({ reason: "invalid" })
       expect(replacePassword(undefined)).toBe(true)
-      expect(yield* refusal(admit({ password }))).toMatchObject({ reason: "invalid" })
+      expect(yield* failureOf(signIn({ password }))).toMatchObject({ reason: "invalid" })
       expect(replacePassword(password)).toBe(false)
-      expect((yield* admit({ password })).principal.kind).toBe("password")
+      expect((yield* signIn({ password })).principal.kind).toBe("password")
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("give a node none of the operators' scopes", () =>
     Effect.gen(function* () {
-      const { principal } = yield* admit({ token: secret("the-token"), role: "node", scopes: ["operator.admin"] })
+      const { principal } = yield* signIn({ token: secret("the-token"), role: "node", scopes: ["operator.admin"] })
       expect(principal).toMatchObject({ role: "node", scopes: [] })
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("say what was wrong, slower each time, and then that the address is locked out and for how long", () =>
     Effect.gen(function* () {
-      expect(yield* refusal(admit({}))).toMatchObject({ reason: "missing" })
-      expect(yield* refusal(admit({ password: secret("x") }))).toMatchObject({
+      expect(yield* failureOf(signIn({}))).toMatchObject({ reason: "missing" })
+      expect(yield* failureOf(signIn({ password: secret("x") }))).toMatchObject({
         reason: "invalid",
         credential: "password",
       })
       for (const credentials of [{ token: secret("x"), password: secret("x") }, { token: secret("x") }]) {
-        expect(yield* refusal(admit(credentials))).toMatchObject({ credential: "token" })
+        expect(yield* failureOf(signIn(credentials))).toMatchObject({ credential: "token" })
       }
-      expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({
+      expect(yield* failureOf(signIn({ token: secret("the-token") }))).toMatchObject({
         reason: "locked-out",
         retryAfterMs: 58_000,
       })
-      expect((yield* admit({ token: secret("the-token") }, away)).principal.kind).toBe("token")
+      expect((yield* signIn({ token: secret("the-token") }, remote)).principal.kind).toBe("token")
       yield* TestClock.adjust("1 minute")
-      expect((yield* admit({ token: secret("the-token") })).principal.kind).toBe("token")
+      expect((yield* signIn({ token: secret("the-token") })).principal.kind).toBe("token")
     }).pipe(Effect.provide(layer({ limits: { authFailures: 2 } }))),
   )
 
   it.effect("lock nobody out for longer because the clock was set back", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("2 days")
-      yield* refusal(admit({ token: secret("x") }))
-      expect(yield* refusal(admit({ token: secret("the-token") }))).toMatchObject({ reason: "locked-out" })
+      yield* failureOf(signIn({ token: secret("x") }))
+      expect(yield* failureOf(signIn({ token: secret("the-token") }))).toMatchObject({ reason: "locked-out" })
       yield* TestClock.setTime(1_000)
-      expect((yield* admit({ token: secret("the-token") })).principal.kind).toBe("token")
+      expect((yield* signIn({ token: secret("the-token") })).principal.kind).toBe("token")
     }).pipe(Effect.provide(layer({ limits: { authFailures: 1 } }))),
   )
 
   it.effect("are not asked for where there are none, and what was asked for is given", () =>
     Effect.gen(function* () {
-      const { principal } = yield* admit({ device: phone, scopes: ["operator.read"] })
+      const { principal } = yield* signIn({ device: phone, scopes: ["operator.read"] })
       expect(principal).toEqual({
         id: "d1",
         deviceId: "d1",
@@ -123,49 +133,49 @@ describe("the gateway's secrets", () => {
 describe("a device", () => {
   it.effect("with the secret on this machine is paired without asking, and comes back by its token alone", () =>
     Effect.gen(function* () {
-      const first = yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] })
+      const first = yield* signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] })
       expect(first.principal).toMatchObject({ kind: "token", id: "d1", deviceId: "d1", scopes: ["operator.read"] })
       const token = first.issued!.token
       expect(Redacted.value(token)).toMatch(/^[\w-]{43}$/)
       for (const credentials of [{ deviceToken: token }, { token }, { token: secret("stale"), deviceToken: token }]) {
-        const back = yield* admit({ ...credentials, device: phone, scopes: ["operator.read"] }, away)
+        const back = yield* signIn({ ...credentials, device: phone, scopes: ["operator.read"] }, remote)
         expect(back.principal).toMatchObject({ kind: "device", id: "d1", scopes: ["operator.read"] })
         expect(Redacted.value(back.issued!.token)).toBe(Redacted.value(token))
       }
-      const all = yield* admit({ deviceToken: token, device: phone }, away)
+      const all = yield* signIn({ deviceToken: token, device: phone }, remote)
       expect(all.principal.scopes).toEqual(["operator.read"])
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("is not known by another's token, nor by a token without its key, nor in another role", () =>
     Effect.gen(function* () {
-      const token = yield* paired
+      const token = yield* pairedDeviceToken
       const other = { ...phone, deviceId: "d2" }
-      yield* admit({ token: secret("the-token"), device: other })
-      expect(yield* refusal(admit({ deviceToken: token, device: other }))).toMatchObject({
+      yield* signIn({ token: secret("the-token"), device: other })
+      expect(yield* failureOf(signIn({ deviceToken: token, device: other }))).toMatchObject({
         reason: "invalid",
         credential: "device-token",
       })
-      expect(yield* refusal(admit({ deviceToken: token }))).toMatchObject({ credential: "device-token" })
-      expect(yield* refusal(admit({ token, device: phone, role: "node" }))).toMatchObject({ credential: "token" })
+      expect(yield* failureOf(signIn({ deviceToken: token }))).toMatchObject({ credential: "device-token" })
+      expect(yield* failureOf(signIn({ token, device: phone, role: "node" }))).toMatchObject({ credential: "token" })
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("that comes again with the secret is told no second token, unless it has none", () =>
     Effect.gen(function* () {
-      yield* paired
-      const again = yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, away)
+      yield* pairedDeviceToken
+      const again = yield* signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, remote)
       expect(again.issued).toBeUndefined()
       yield* Effect.flatMap(Devices, (devices) => devices.revoke({ deviceId: "d1", role: "operator" }, everyScope))
-      const anew = yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, away)
+      const anew = yield* signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, remote)
       expect(anew.issued).toBeDefined()
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("from elsewhere waits for an operator, once for however often it asks, and then gets its token", () =>
     Effect.gen(function* () {
-      const come = admit({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, away)
-      const events = yield* told(
+      const come = signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }, remote)
+      const events = yield* publishedDuring(
         Effect.gen(function* () {
           const required = yield* Effect.flip(come)
           expect(required).toMatchObject({ _tag: "PairingRequired", reason: "not-paired", deviceId: "d1" })
@@ -198,7 +208,7 @@ describe("a device", () => {
   it.effect("that is turned away may ask again, and a request that nobody answers is forgotten", () =>
     Effect.gen(function* () {
       const pairings = yield* Pairings
-      const come = Effect.flip(admit({ token: secret("the-token"), device: phone }, away))
+      const come = Effect.flip(signIn({ token: secret("the-token"), device: phone }, remote))
       yield* come
       const [first] = yield* pairings.requests
       expect(yield* pairings.reject(first!.requestId, everyScope)).toEqual(first)
@@ -216,32 +226,32 @@ describe("a device", () => {
   it.effect("that asks for more is given it here with the secret, and has to wait elsewhere or with its token", () =>
     Effect.gen(function* () {
       const pairings = yield* Pairings
-      const token = yield* paired
+      const token = yield* pairedDeviceToken
       const more: ReadonlyArray<Scope> = ["operator.read", "operator.admin"]
-      expect(yield* Effect.flip(admit({ deviceToken: token, device: phone, scopes: more }))).toMatchObject({
+      expect(yield* Effect.flip(signIn({ deviceToken: token, device: phone, scopes: more }))).toMatchObject({
         _tag: "ScopesNotGranted",
         scopes: ["operator.admin"],
       })
       expect(
-        yield* Effect.flip(admit({ token: secret("the-token"), device: phone, scopes: more }, away)),
+        yield* Effect.flip(signIn({ token: secret("the-token"), device: phone, scopes: more }, remote)),
       ).toMatchObject({ _tag: "PairingRequired", reason: "scope-upgrade" })
       expect(
-        yield* Effect.flip(admit({ token: secret("the-token"), device: phone, role: "node" }, away)),
+        yield* Effect.flip(signIn({ token: secret("the-token"), device: phone, role: "node" }, remote)),
       ).toMatchObject({ _tag: "PairingRequired", reason: "role-upgrade" })
-      const given = yield* admit({ token: secret("the-token"), device: phone, scopes: more })
+      const given = yield* signIn({ token: secret("the-token"), device: phone, scopes: more })
       expect(Redacted.value(given.issued!.token)).not.toBe(Redacted.value(token))
       expect(given.issued!.scopes).toEqual(more)
       expect(yield* pairings.requests).toMatchObject([{ role: "node", reason: "role-upgrade" }])
-      expect(yield* refusal(admit({ deviceToken: token, device: phone }))).toMatchObject({ reason: "invalid" })
+      expect(yield* failureOf(signIn({ deviceToken: token, device: phone }))).toMatchObject({ reason: "invalid" })
     }).pipe(Effect.provide(layer())),
   )
 
   it.effect("keeps its token when an operator gives it more", () =>
     Effect.gen(function* () {
       const pairings = yield* Pairings
-      const token = yield* paired
+      const token = yield* pairedDeviceToken
       const more: ReadonlyArray<Scope> = ["operator.admin"]
-      const come = admit({ deviceToken: token, device: phone, scopes: more }, away)
+      const come = signIn({ deviceToken: token, device: phone, scopes: more }, remote)
       yield* Effect.flip(come)
       const [request] = yield* pairings.requests
       yield* pairings.approve(request!.requestId, ["operator.admin"])
@@ -253,7 +263,7 @@ describe("a device", () => {
     Effect.gen(function* () {
       const devices = yield* Devices
       const of = { deviceId: "d1", role: "operator" } as const
-      const first = yield* paired
+      const first = yield* pairedDeviceToken
       const held: ReadonlyArray<Scope> = ["operator.pairing", "operator.read"]
       expect(yield* Effect.flip(devices.rotate(of, ["operator.admin"], ["operator.admin"]))).toMatchObject({
         _tag: "ScopesNotGranted",
@@ -264,17 +274,17 @@ describe("a device", () => {
         missingScope: "operator.read",
       })
       const second = (yield* devices.rotate(of, undefined, held)).token
-      expect(yield* refusal(admit({ deviceToken: first, device: phone }))).toMatchObject({ reason: "invalid" })
-      expect((yield* admit({ deviceToken: second, device: phone })).principal.kind).toBe("device")
+      expect(yield* failureOf(signIn({ deviceToken: first, device: phone }))).toMatchObject({ reason: "invalid" })
+      expect((yield* signIn({ deviceToken: second, device: phone })).principal.kind).toBe("device")
       expect(yield* devices.revoke(of, held)).toBe(true)
       expect(yield* devices.revoke(of, held)).toBe(false)
-      expect(yield* refusal(admit({ deviceToken: second, device: phone }))).toMatchObject({ reason: "invalid" })
+      expect(yield* failureOf(signIn({ deviceToken: second, device: phone }))).toMatchObject({ reason: "invalid" })
       yield* devices.remove("d1", held)
       expect(devices.all()).toEqual([])
       expect(yield* Effect.flip(devices.remove("d1", held))).toMatchObject({ _tag: "DeviceNotFound" })
       expect(yield* Effect.flip(devices.rotate(of, undefined, held))).toMatchObject({ _tag: "DeviceNotFound" })
       expect(yield* Effect.flip(devices.revoke(of, held))).toMatchObject({ _tag: "DeviceNotFound" })
-      expect(yield* Effect.flip(admit({ token: secret("the-token"), device: phone }, away))).toMatchObject({
+      expect(yield* Effect.flip(signIn({ token: secret("the-token"), device: phone }, remote))).toMatchObject({
         reason: "not-paired",
       })
     }).pipe(Effect.provide(layer())),
@@ -282,15 +292,15 @@ describe("a device", () => {
 
   it.effect("is known after a restart, and nothing that is stored is its token", () =>
     Effect.gen(function* () {
-      const token = yield* Effect.provide(paired, Layer.fresh(trust))
+      const token = yield* Effect.provide(pairedDeviceToken, Layer.fresh(authLayer))
       const { db } = yield* Sqlite
       const stored = ["devices", "device_grants", "events"].flatMap((table) =>
         db.prepare(`SELECT * FROM ${table}`).all(),
       )
       expect(stored.length).toBe(3)
       expect(JSON.stringify(stored)).not.toContain(Redacted.value(token))
-      const back = admit({ deviceToken: token, device: phone, scopes: ["operator.read"] }, away)
-      expect((yield* Effect.provide(back, Layer.fresh(trust))).principal.kind).toBe("device")
+      const back = signIn({ deviceToken: token, device: phone, scopes: ["operator.read"] }, remote)
+      expect((yield* Effect.provide(back, Layer.fresh(authLayer))).principal.kind).toBe("device")
     }).pipe(Effect.provide(storage)),
   )
 })

@@ -64,10 +64,10 @@ describe("PairingRequests", () => {
     const requests = new PairingRequests()
     const { request: first } = requests.put(candidate("d1"), operator("operator.read"), "not-paired", 0)
     const { request: second } = requests.put(candidate("d1"), operator("operator.admin"), "not-paired", 0)
-    requests.take(first)
+    requests.remove(first)
     requests.restore(first)
     expect(requests.all(0)).toEqual([second])
-    requests.take(second)
+    requests.remove(second)
     requests.restore(second)
     expect(requests.all(0)).toEqual([second])
   })
@@ -76,8 +76,8 @@ describe("PairingRequests", () => {
     const requests = new PairingRequests()
     for (let i = 0; i < 300; i++) requests.put(candidate(`d${i}`), operator(), "not-paired", i)
     expect(requests.all(300)).toHaveLength(256)
-    expect(requests.of("d43", "operator", 300)).toBeUndefined()
-    expect(requests.of("d44", "operator", 300)).toBeDefined()
+    expect(requests.ofRole("d43", "operator", 300)).toBeUndefined()
+    expect(requests.ofRole("d44", "operator", 300)).toBeDefined()
   })
 
   const Ask = Schema.Struct({

@@ -6,11 +6,11 @@ import { firstMissing } from "../../../src/domain/Device.ts"
 import { everyScope, Scope } from "../../../src/domain/Principal.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { Pairings } from "../../../src/services/auth/Pairings.ts"
-import { admit, away, layer, paired, phone, secret, told } from "../../support/Trust.ts"
+import { signIn, remote, layer, pairedDeviceToken, phone, secret, publishedDuring } from "../../support/Trust.ts"
 
 /** Asks from another machine; fails with `PairingRequired`. */
 const ask = (...scopes: ReadonlyArray<Scope>) =>
-  Effect.flip(admit({ token: secret("the-token"), device: phone, scopes }, away))
+  Effect.flip(signIn({ token: secret("the-token"), device: phone, scopes }, remote))
 
 const waiting = Effect.flatMap(Pairings, ({ requests }) => requests)
 
@@ -39,7 +39,7 @@ describe("Pairings.approve", () => {
 
   it.effect("Operators hear that a wider request superseded the one that they were shown.", () =>
     Effect.gen(function* () {
-      const events = yield* told(Effect.andThen(ask("operator.read"), ask("operator.admin")))
+      const events = yield* publishedDuring(Effect.andThen(ask("operator.read"), ask("operator.admin")))
       const [first] = events as ReadonlyArray<any>
       expect(events).toMatchObject([
         { _tag: "PairingRequested", request: { scopes: ["operator.read"], supersedes: null } },
@@ -72,7 +72,7 @@ describe("Pairings.approve", () => {
 
   it.effect("An approval says what it granted, not all that the device may do.", () =>
     Effect.gen(function* () {
-      yield* paired
+      yield* pairedDeviceToken
       yield* ask("operator.talk")
       const [request] = yield* waiting
       const approval = yield* (yield* Pairings).approve(request!.requestId, everyScope)
@@ -101,11 +101,11 @@ describe("Pairings.approve", () => {
     Effect.gen(function* () {
       const pairings = yield* Pairings
       yield* ask("operator.read")
-      const events = yield* told(paired)
+      const events = yield* publishedDuring(pairedDeviceToken)
       expect(events).toMatchObject([{ _tag: "DeviceChanged" }, { _tag: "PairingResolved", decision: "approved" }])
       yield* ask("operator.admin")
       expect(yield* waiting).toMatchObject([{ reason: "scope-upgrade" }])
-      expect(yield* told(pairings.remove("d1", everyScope))).toMatchObject([
+      expect(yield* publishedDuring(pairings.remove("d1", everyScope))).toMatchObject([
         { _tag: "DeviceRemoved" },
         { _tag: "PairingResolved", decision: "rejected" },
       ])
@@ -120,13 +120,16 @@ describe("The scopes of an operator", () => {
       const devices = yield* Devices
       const pairings = yield* Pairings
       const held: ReadonlyArray<Scope> = ["operator.pairing"]
-      yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.admin"] })
+      yield* signIn({ token: secret("the-token"), device: phone, scopes: ["operator.admin"] })
       yield* Effect.flip(
-        admit({ token: secret("the-token"), device: { ...phone, deviceId: "d2" }, scopes: ["operator.admin"] }, away),
+        signIn(
+          { token: secret("the-token"), device: { ...phone, deviceId: "d2" }, scopes: ["operator.admin"] },
+          remote,
+        ),
       )
       const [request] = yield* waiting
       const before = devices.all()
-      const events = yield* told(
+      const events = yield* publishedDuring(
         Effect.gen(function* () {
           for (const [method, call] of [
             ["devices.approve", pairings.approve(request!.requestId, held)],
@@ -154,8 +157,8 @@ describe("The scopes of an operator", () => {
     Effect.gen(function* () {
       const devices = yield* Devices
       const held: ReadonlyArray<Scope> = ["operator.pairing"]
-      yield* admit({ token: secret("the-token"), device: phone, role: "node", scopes: [] })
-      yield* admit({ token: secret("the-token"), device: phone, scopes: ["operator.admin"] })
+      yield* signIn({ token: secret("the-token"), device: phone, role: "node", scopes: [] })
+      yield* signIn({ token: secret("the-token"), device: phone, scopes: ["operator.admin"] })
       expect(yield* Effect.flip(devices.remove("d1", held))).toMatchObject({ _tag: "Forbidden" })
       expect(yield* devices.revoke({ deviceId: "d1", role: "node" }, held)).toBe(true)
     }).pipe(Effect.provide(layer())),
@@ -180,7 +183,7 @@ describe("The scopes of an operator", () => {
         yield* ask(...granted)
         const [again] = yield* waiting
         yield* expectAllowed(pairings.approve(again!.requestId, held))
-        yield* admit({ token: secret("the-token"), device: phone, scopes: granted })
+        yield* signIn({ token: secret("the-token"), device: phone, scopes: granted })
         yield* expectAllowed(devices.rotate(operator, undefined, held))
         yield* expectAllowed(devices.revoke(operator, held))
         yield* expectAllowed(pairings.remove("d1", held))

@@ -19,7 +19,7 @@ const wire = (closed: Array<string | undefined> = []): Connection => ({
   callsInFlight: () => 2,
   outboxBytes: () => 7,
   closeByOperator: (reason) => closed.push(reason),
-  closeInvalidated: (reason) => closed.push(reason),
+  closeRevoked: (reason) => closed.push(reason),
 })
 
 /** What was told, and a registry that tells it. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { pieces } from "../../../src/client/Reply.ts"
+import { replyPieces } from "../../../src/client/Reply.ts"
 import type { Principal } from "../../../src/domain/Principal.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
@@ -100,7 +100,7 @@ describe("/status", () => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const streamed = Stream.mkString(
-        pieces(runs.stream({ text: "/status", sessionKey: "s", idempotencyKey: "key" }, principal)),
+        replyPieces(runs.stream({ text: "/status", sessionKey: "s", idempotencyKey: "key" }, principal)),
       )
       const reply = yield* streamed
       expect(reply).toContain("Session: s")

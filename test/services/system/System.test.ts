@@ -7,7 +7,7 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { System } from "../../../src/services/system/System.ts"
-import { clockSetBack } from "../../../src/services/system/ClockCheck.ts"
+import { clockProblem } from "../../../src/services/system/ClockCheck.ts"
 import * as Conversations from "../../support/Conversations.ts"
 
 const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layer()))
@@ -79,7 +79,7 @@ describe("health", () => {
   it.effect("says stopping once the gateway stops", () =>
     Effect.gen(function* () {
       const system = yield* System
-      system.stopping()
+      system.markStopping()
       expect((yield* health).state).toBe("stopping")
     }).pipe(Effect.provide(layer)),
   )
@@ -87,10 +87,10 @@ describe("health", () => {
 
 describe("a clock", () => {
   it("that is behind by a correction is no problem, one that is behind by more is", () => {
-    expect(clockSetBack(10_000, 10_000)).toBeNull()
-    expect(clockSetBack(10_000, 8_000)).toBeNull()
-    expect(clockSetBack(0, 1_000_000)).toBeNull()
-    expect(clockSetBack(10_000, 7_000)).toContain("3 s behind")
+    expect(clockProblem(10_000, 10_000)).toBeNull()
+    expect(clockProblem(10_000, 8_000)).toBeNull()
+    expect(clockProblem(0, 1_000_000)).toBeNull()
+    expect(clockProblem(10_000, 7_000)).toContain("3 s behind")
   })
 })
 

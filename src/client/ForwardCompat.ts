@@ -21,5 +21,5 @@ const isKnown = (item: unknown): boolean => {
 }
 
 /** The same list where all is known, as nearly always. */
-export const knownOf = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+export const knownItems = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
   values.every(isKnown) ? values : values.filter(isKnown)
