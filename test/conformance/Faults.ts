@@ -9,12 +9,19 @@ import * as TestGateway from "../support/TestGateway.ts"
 import { open, speaksContract } from "./Client.ts"
 import type { Driver } from "./Driver.ts"
 
-/** Throws when `models.list` reads its models. */
+/** Throws when `models.list` reads the name of its model. */
 const broken: AgentRuntime = {
   name: "broken",
-  get models(): never {
-    throw new Error("a secret of this runtime")
-  },
+  models: [
+    {
+      id: "broken-1",
+      get name(): never {
+        throw new Error("a secret of this runtime")
+      },
+      runtime: "broken",
+      contextWindow: null,
+    },
+  ],
   run: () => Stream.empty,
 }
 
