@@ -1,15 +1,14 @@
-/** The references in docs/protocol are those that the contract makes. */
+/** Compares the references in docs/protocol with the output of scripts/references.ts. */
 import { describe, expect, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { references } from "../../scripts/references.ts"
+import { ROOT } from "./SourceTree.ts"
 
-const root = resolve(import.meta.dirname, "../..")
-
-describe("the references", () => {
+describe("References", () => {
   for (const [path, content] of Object.entries(references())) {
-    it(`${path} is what the contract says; if not, run npm run references`, () => {
-      expect(readFileSync(join(root, path), "utf8")).toBe(content)
+    it(`${path} is up to date with the contract. If not, run npm run references.`, () => {
+      expect(readFileSync(join(ROOT, path), "utf8")).toBe(content)
     })
   }
 })

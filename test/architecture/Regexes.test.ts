@@ -3,12 +3,9 @@
  * otherwise stop the gateway for hours.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { readFileSync, readdirSync } from "node:fs"
-import { join, relative, resolve } from "node:path"
 import { checkSync } from "recheck"
 import { parseAst } from "rolldown/parseAst"
-
-const root = resolve(import.meta.dirname, "../..")
+import { filesIn } from "./SourceTree.ts"
 
 interface Regex {
   readonly pattern: string
@@ -28,7 +25,7 @@ const regexesOf = (program: string): ReadonlyArray<Regex | "RegExp"> => {
   return found
 }
 
-/** Whether a repetition of the pattern has no upper limit. */
+/** Returns whether a repetition of the pattern has no upper limit. */
 const isUnlimited = (pattern: string): boolean =>
   /[*+]|\{\d+,\}/.test(pattern.replace(/\\./g, "x").replace(/\[[^\]]*\]/g, "x"))
 
@@ -40,7 +37,7 @@ const problemOf = (regex: Regex | "RegExp"): string | undefined => {
   const name = `/${pattern}/${flags}`
   if (verdict.status === "vulnerable") return `${name}: ${verdict.complexity.summary}`
   if (verdict.status === "unknown") return `${name}: not decided (${verdict.error.kind})`
-  // Attacks that were tried and failed are no proof, unless nothing in the pattern can be repeated without limit.
+  // A search for attacks that finds none proves nothing, unless every repetition of the pattern has a limit.
   return verdict.checker === "automaton" || !isUnlimited(pattern)
     ? undefined
     : `${name}: not proven; leave out look-arounds and back references beside + and *`
@@ -48,12 +45,11 @@ const problemOf = (regex: Regex | "RegExp"): string | undefined => {
 
 const problemsIn = (program: string) => regexesOf(program).flatMap((regex) => problemOf(regex) ?? [])
 
-describe("the regular expressions of the source", () => {
-  it("take linear time on every input", { timeout: 600_000 }, () => {
-    const problems = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .flatMap((file) => problemsIn(readFileSync(file, "utf8")).map((problem) => `${relative(root, file)}: ${problem}`))
+describe("Regular expressions", () => {
+  it("The regular expressions of the source take linear time on every input.", { timeout: 600_000 }, () => {
+    const problems = filesIn("src")
+      .filter(({ path }) => path.endsWith(".ts"))
+      .flatMap(({ path, text }) => problemsIn(text).map((problem) => `${path}: ${problem}`))
     expect(problems).toEqual([])
   })
 
@@ -63,11 +59,11 @@ describe("the regular expressions of the source", () => {
     String.raw`const pattern: RegExp = /^(a+)+$/`,
     String.raw`/<html(?![^>]*\sid)/.test(text)`,
     String.raw`new RegExp(written)`,
-  ])("would not be accepted as in %s", { timeout: 60_000 }, (program) => {
+  ])("The check rejects %s.", { timeout: 60_000 }, (program) => {
     expect(problemsIn(program)).toHaveLength(1)
   })
 
-  it("are accepted where they take linear time", { timeout: 60_000 }, () => {
+  it("The check accepts regular expressions that take linear time.", { timeout: 60_000 }, () => {
     expect(
       problemsIn(String.raw`text.replace(/^-+/, "").split(/\r?\n/); /^[a-z0-9][a-z0-9_-]{0,63}$/.test(text)`),
     ).toEqual([])

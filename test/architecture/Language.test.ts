@@ -1,0 +1,225 @@
+/**
+ * Language: applies the writing rules of CONTRIBUTING.md that a program can check to comments, messages, test names and
+ * pages.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { dirname } from "node:path"
+import { archaicWords, ignoranceFormulas, relativeOpenings, type Rule, testNames } from "./Prose.ts"
+import { filesIn, type SourceFile } from "./SourceTree.ts"
+
+/** `Prose.ts` contains the words that it looks for, and this file the sentences that prove the rules. */
+const UNCHECKED = new Set(["test/architecture/Prose.ts", "test/architecture/Language.test.ts"])
+
+const files: ReadonlyArray<SourceFile> = [
+  ...["src", "test", "docs", "bench", "examples", "scripts"].flatMap((folder) => filesIn(folder)),
+  ...filesIn("", false),
+].filter(({ path }) => !UNCHECKED.has(path))
+
+const programs = files.filter(({ path }) => path.endsWith(".ts"))
+
+const findings = (rule: Rule, all: ReadonlyArray<SourceFile>, pending: ReadonlyArray<string>) =>
+  all
+    .filter(({ path }) => !pending.includes(dirname(path)))
+    .flatMap(({ path, text }) => rule(text).map(({ line, text }) => `${path}:${line}: ${text}`))
+
+/** The folders whose prose does not follow a rule yet. Delete a folder here when its prose follows the rule. */
+const pending = {
+  archaicWords: [
+    "src/cli/commands",
+    "src/cli/config",
+    "src/cli/process",
+    "src/client",
+    "src/services/auth",
+    "src/services/events",
+    "src/services/runs",
+    "src/services/storage",
+    "src/services/storage/migrations",
+    "src/transport/fanout",
+    "src/transport/kernel",
+    "src/transport/mission-control",
+    "src/transport/openclaw/events",
+    "src/transport/openclaw/handshake",
+    "src/transport/openclaw/methods",
+    "src/transport/openclaw/wire",
+    "src/transport/rpc",
+    "test/cli/client",
+    "test/cli/commands",
+    "test/client",
+    "test/process",
+    "test/services/auth",
+    "test/services/events",
+    "test/services/handlers",
+    "test/services/runs",
+    "test/services/sessions",
+    "test/support",
+    "test/transport/connection",
+    "test/transport/fanout",
+    "test/transport/http",
+    "test/transport/json-rpc",
+    "test/transport/mission-control",
+    "test/transport/openclaw/handshake",
+    "test/transport/openclaw/methods",
+    "test/transport/rpc",
+  ],
+  ignoranceFormulas: [
+    "bench",
+    "src/client",
+    "src/services/events",
+    "src/services/logs",
+    "src/services/memory",
+    "src/services/runs",
+    "src/services/sessions",
+    "src/services/storage",
+    "src/services/system",
+    "src/transport/connection",
+    "src/transport/fanout",
+    "src/transport/json-rpc",
+    "src/transport/kernel",
+    "src/transport/mission-control",
+    "src/transport/openclaw/methods",
+    "src/transport/openclaw/wire",
+    "src/transport/rpc",
+  ],
+  relativeOpenings: [
+    "bench",
+    "bench/scenarios",
+    "src",
+    "src/cli/client",
+    "src/cli/commands",
+    "src/cli/config",
+    "src/cli/process",
+    "src/cli/terminal",
+    "src/client",
+    "src/services/agents",
+    "src/services/auth",
+    "src/services/connections",
+    "src/services/events",
+    "src/services/runs",
+    "src/services/sessions",
+    "src/services/storage",
+    "src/services/storage/migrations",
+    "src/services/system",
+    "src/services/transcript",
+    "src/transport",
+    "src/transport/connection",
+    "src/transport/dialect",
+    "src/transport/fanout",
+    "src/transport/json-rpc",
+    "src/transport/kernel",
+    "src/transport/mission-control",
+    "src/transport/openclaw",
+    "src/transport/openclaw/events",
+    "src/transport/openclaw/handshake",
+    "src/transport/openclaw/methods",
+    "src/transport/openclaw/wire",
+    "src/transport/rpc",
+    "test/cli",
+    "test/cli/terminal",
+    "test/client",
+    "test/package",
+    "test/process",
+    "test/services/agents",
+    "test/services/auth",
+    "test/services/connections",
+    "test/services/events",
+    "test/services/runs",
+    "test/services/storage",
+    "test/support",
+    "test/transport/connection",
+    "test/transport/dialect",
+    "test/transport/fanout",
+    "test/transport/http",
+    "test/transport/json-rpc",
+    "test/transport/mission-control",
+    "test/transport/openclaw",
+    "test/transport/openclaw/events",
+    "test/transport/openclaw/handshake",
+    "test/transport/openclaw/methods",
+    "test/transport/rpc",
+  ],
+  testNames: [
+    "test/cli",
+    "test/cli/client",
+    "test/cli/commands",
+    "test/cli/config",
+    "test/cli/process",
+    "test/cli/terminal",
+    "test/client",
+    "test/domain",
+    "test/gateway",
+    "test/package",
+    "test/process",
+    "test/services/agents",
+    "test/services/auth",
+    "test/services/connections",
+    "test/services/events",
+    "test/services/handlers",
+    "test/services/logs",
+    "test/services/memory",
+    "test/services/runs",
+    "test/services/sessions",
+    "test/services/storage",
+    "test/services/system",
+    "test/transport/connection",
+    "test/transport/fanout",
+    "test/transport/http",
+    "test/transport/json-rpc",
+    "test/transport/kernel",
+    "test/transport/mission-control",
+    "test/transport/openclaw",
+    "test/transport/openclaw/events",
+    "test/transport/openclaw/handshake",
+    "test/transport/openclaw/methods",
+    "test/transport/openclaw/wire",
+    "test/transport/rpc",
+  ],
+}
+
+describe("Language", () => {
+  it("Comments, messages and pages contain no archaic words.", () => {
+    expect(findings(archaicWords, files, pending.archaicWords)).toEqual([])
+  })
+
+  it("Doc comments do not begin with a relative clause.", () => {
+    expect(findings(relativeOpenings, programs, pending.relativeOpenings)).toEqual([])
+  })
+
+  it("Module headers do not list facts that a module does not know.", () => {
+    expect(findings(ignoranceFormulas, programs, pending.ignoranceFormulas)).toEqual([])
+  })
+
+  it("Test names are whole sentences.", () => {
+    expect(findings(testNames, programs, pending.testNames)).toEqual([])
+  })
+})
+
+describe("Prose", () => {
+  const rules = { archaicWords, ignoranceFormulas, relativeOpenings, testNames }
+
+  const bad: ReadonlyArray<readonly [rule: keyof typeof rules, text: string, found: string]> = [
+    ["archaicWords", "It asks in vain.", "It asks in vain."],
+    ["archaicWords", "// Whoever calls it waits.", "// Whoever calls it waits."],
+    ["relativeOpenings", "/** What a client sends. */", "/** What a client sends. */"],
+    ["relativeOpenings", "  /**\n   * Who is connected.\n   */", "/**"],
+    ["ignoranceFormulas", " * Frames. It knows no socket.", "* Frames. It knows no socket."],
+    ["testNames", 'it("is closed with a reason", () => {})', "is closed with a reason"],
+    ["testNames", 'it.effect.each(rows)("$name is closed", () => {})', "$name is closed"],
+    ["testNames", 'it.prop(\n  "sorts",\n  [A], f)', "sorts"],
+    ["testNames", "it.live(`${name}: answers`, f)", "${name}: answers"],
+  ]
+  it.each(bad)("The rule %s finds %j.", (rule, text, found) => {
+    expect(rules[rule](text)).toEqual([{ line: 1, text: found }])
+  })
+
+  const good: ReadonlyArray<readonly [rule: keyof typeof rules, text: string]> = [
+    ["archaicWords", "The cell has a vein, and the user passed bytes."],
+    ["relativeOpenings", "/** Returns what a client sends. */"],
+    ["ignoranceFormulas", 'const text = "it knows no bounds"'],
+    ["testNames", 'it("A slow client is closed with a reason.", () => {})'],
+    ["testNames", 'it.each(rows)("$name is closed.", () => {})'],
+    ["testNames", 'await("a value")'],
+  ]
+  it.each(good)("The rule %s accepts %j.", (rule, text) => {
+    expect(rules[rule](text)).toEqual([])
+  })
+})
