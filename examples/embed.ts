@@ -1,15 +1,15 @@
 /**
  * A gateway inside another Effect program, with the program's own runtime, storage and routes on one port. Run
- * `npx node examples/embed.ts`, then open http://127.0.0.1:18790/visits or send a message:
+ * `npx node examples/embed.ts`, then open http://127.0.0.1:18790/app/visits?token=example or send a message:
  *
  *     npx causeway send "3 + 4" --url 127.0.0.1:18790 --token example
  */
 import {
   type AgentRuntime,
   AgentRuntimes,
+  ApiRoutes,
   Gateway,
   GatewayConfig,
-  HttpAccess,
   ListeningAddress,
   Sessions,
 } from "@causeway/gateway"
@@ -17,7 +17,6 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -32,22 +31,23 @@ const adder: AgentRuntime = {
   },
 }
 
-/** The program's own routes. They call the gateway's services directly, and can require its token. */
-const routes = HttpRouter.use((router) =>
-  Effect.gen(function* () {
-    const sessions = yield* Sessions
-    const access = yield* HttpAccess.make
-    const visits = Effect.sync(() => HttpServerResponse.jsonUnsafe({ conversations: sessions.count() }))
-    yield* router.add("GET", "/visits", visits)
-    yield* router.add("GET", "/me", (request) =>
-      access(request).pipe(
-        Effect.map(({ principal }) => HttpServerResponse.jsonUnsafe(principal)),
-        // The error is the response of the gateway's own routes, e.g. 401.
-        Effect.catch(Effect.succeed),
-      ),
-    )
-  }),
-)
+/** The program's own routes below /app. They need the gateway's token and call its services directly. */
+const routes = ApiRoutes.layer({
+  prefix: "/app",
+  scope: "operator.read",
+  routes: Effect.map(Sessions, (sessions) => [
+    {
+      method: "GET",
+      path: "/visits",
+      handle: () => Effect.sync(() => HttpServerResponse.jsonUnsafe({ conversations: sessions.count() })),
+    },
+    {
+      method: "GET",
+      path: "/me",
+      handle: ({ caller }) => Effect.succeed(HttpServerResponse.jsonUnsafe(caller.principal)),
+    },
+  ]),
+})
 
 const gateway = Gateway.layerWith({
   storage: Gateway.storageInMemory,

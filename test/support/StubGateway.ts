@@ -29,6 +29,7 @@ import { System } from "../../src/services/system/System.ts"
 import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/http/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/rpc/RpcWire.ts"
+import type { PrincipalUsage } from "../../src/transport/connection/PrincipalUsage.ts"
 import type { RefusalLog } from "../../src/transport/connection/RefusalLog.ts"
 import type { TcpConnections } from "../../src/transport/connection/TcpConnections.ts"
 import type { WireRegistry } from "../../src/transport/connection/WireRegistry.ts"
@@ -183,7 +184,14 @@ export const stubServices = (options: GatewayOptions = {}) =>
   )
 
 /** What routes and wires of a test may need. */
-type Routing = HttpRouter.HttpRouter | WireRegistry | Authenticator | GatewayConfig | RefusalLog | TcpConnections
+type Routing =
+  | HttpRouter.HttpRouter
+  | WireRegistry
+  | Authenticator
+  | GatewayConfig
+  | PrincipalUsage
+  | RefusalLog
+  | TcpConnections
 
 /** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. `more`: routes and wires of a test. */
 export const stubGateway = (

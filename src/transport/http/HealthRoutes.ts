@@ -1,17 +1,16 @@
 /**
- * The probes of load balancers and supervisors: the gateway is alive while it answers, and ready while it takes work.
- * services/System.ts determines the health.
+ * HealthRoutes: the probes of load balancers and supervisors. `/health` answers while the gateway is alive, and `/ready`
+ * answers 200 while it takes work. services/system/System.ts determines the health.
  */
 import * as Effect from "effect/Effect"
-import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { System } from "../../services/system/System.ts"
+import * as ApiRoutes from "./ApiRoutes.ts"
 
 const alive = Effect.succeed(HttpServerResponse.jsonUnsafe({ ok: true, status: "live" }))
 
-const ready = Effect.gen(function* () {
-  const system = yield* System
-  return Effect.map(system.health, ({ checks, state, uptimeMs }) => {
+const ready = ({ health }: System["Service"]) =>
+  Effect.map(health, ({ checks, state, uptimeMs }) => {
     const failing = checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
     const isReady = state === "healthy"
     return HttpServerResponse.jsonUnsafe(
@@ -19,15 +18,12 @@ const ready = Effect.gen(function* () {
       { status: isReady ? 200 : 503, headers: { "cache-control": "no-store" } },
     )
   })
-})
 
-export const layer = HttpRouter.use((router) =>
-  Effect.flatMap(ready, (ready) =>
-    router.addAll([
-      HttpRouter.route("GET", "/health", alive),
-      HttpRouter.route("GET", "/healthz", alive),
-      HttpRouter.route("GET", "/ready", ready),
-      HttpRouter.route("GET", "/readyz", ready),
-    ]),
-  ),
+export const layer = ApiRoutes.publicLayer(
+  Effect.map(System, (system) => [
+    { path: "/health", handle: alive },
+    { path: "/healthz", handle: alive },
+    { path: "/ready", handle: ready(system) },
+    { path: "/readyz", handle: ready(system) },
+  ]),
 )

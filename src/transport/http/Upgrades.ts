@@ -1,14 +1,13 @@
 /**
- * Upgrades: from an HTTP request that wants a WebSocket to a connection, or to a refusal while it is still HTTP: unknown
- * path 404, foreign page 403, no room 503 or 429, wrong token 401. It knows paths and headers, no frames.
+ * Upgrades: turns an HTTP upgrade request into a connection, or refuses it: unknown path 404, foreign page 403, no room
+ * 503 or 429, wrong token 401. GatewayServer.ts calls it for every upgrade.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import type { IncomingMessage } from "node:http"
+import { type IncomingMessage, STATUS_CODES } from "node:http"
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
@@ -19,39 +18,43 @@ import { clientAddress, isDirect, normalizeAddress, proxiesOf } from "../connect
 import { GatewaySocket } from "../connection/GatewaySocket.ts"
 import { FOREIGN, isPageAllowed, originPolicy } from "../connection/Origin.ts"
 import { RefusalLog } from "../connection/RefusalLog.ts"
-import { pathOf, queryOf } from "../connection/RequestTarget.ts"
+import { pathOf } from "../connection/RequestTarget.ts"
 import { type Admission, type Applicant, ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
+import { presentedToken, tokenRefusal } from "./BearerToken.ts"
 
-/** How long a closed socket may take to say goodbye before ws cuts it. */
+/** Time for a client to answer a close frame before ws cuts the socket. */
 const CLOSE_TIMEOUT_MS = 5_000
 
-/** Of one message. Each costs as much as a small frame, and no client needs many: 4 MiB by the 4 KiB of small buffers. */
+/** Most fragments of one message. Each costs as much as a small frame; 4 KiB fragments make 4 MiB. */
 const MAX_FRAGMENTS = 1_024
 
-/** Stays on the stream for good, so it is no closure: one would keep the HTTP request alive as long. */
+/** A function without a closure: it stays on the stream, and a closure would keep the HTTP request in memory. */
 function destroy(this: Duplex): void {
   this.destroy()
 }
 
-const refusals = {
-  404: "Not Found",
-  403: "Forbidden",
-  401: "Unauthorized",
-  429: "Too Many Requests",
-  503: "Service Unavailable",
-} as const
+type Status = 401 | 403 | 404 | 429 | 503
 
-const refuse = (stream: Duplex, status: keyof typeof refusals, problem: string, retryAfterMs?: number): void => {
-  const body = JSON.stringify({ error: problem })
+/** Writes the response by hand: Node gives no response object for an upgrade. */
+const refuse = (
+  stream: Duplex,
+  status: Status,
+  error: string,
+  headers: Readonly<Record<string, string>> = {},
+): void => {
+  const body = JSON.stringify({ error })
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Connection: close",
+    "Content-Type: application/json",
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
   stream.on("error", destroy)
   // The server leaves its half of a socket open, and so may the client.
   stream.once("finish", destroy)
-  stream.end(
-    `HTTP/1.1 ${status} ${refusals[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-      (retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n`) +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  stream.end(`${lines.join("\r\n")}\r\n\r\n${body}`)
 }
 
 const noRoom = {
@@ -59,24 +62,12 @@ const noRoom = {
   full: [503, "the gateway has as many connections as it may"],
   "too-many-unauthenticated": [429, "too many unauthenticated connections from this address"],
   "too-many-foreign": [403, FOREIGN],
-} as const satisfies Record<Exclude<Admission, "admitted">, readonly [keyof typeof refusals, string]>
-
-/** `Authorization: Bearer`, or `?token=` for browsers, which can set no header. */
-export const presentedToken = (
-  authorization: string | undefined,
-  url: string,
-): Redacted.Redacted<string> | undefined => {
-  const bearer = /^bearer +(\S.*)$/i.exec(authorization ?? "")?.[1]
-  if (bearer !== undefined) return Redacted.make(bearer)
-  if (!url.includes("token=")) return undefined
-  const token = queryOf(url).get("token")
-  return token === null ? undefined : Redacted.make(token)
-}
+} as const satisfies Record<Exclude<Admission, "admitted">, readonly [Status, string]>
 
 export class Upgrades extends Context.Service<
   Upgrades,
   {
-    /** Listener of a Node HTTP server's `upgrade` event. */
+    /** Listens to a Node server's `upgrade` event. */
     readonly handle: (request: IncomingMessage, stream: Duplex, head: Buffer) => void
   }
 >()("causeway/transport/http/Upgrades") {
@@ -89,7 +80,7 @@ export class Upgrades extends Context.Service<
     Effect.gen(function* () {
       const config = yield* GatewayConfig
       const authenticator = yield* Authenticator
-      const sockets = yield* ConnectionSupervisor
+      const supervisor = yield* ConnectionSupervisor
       const wires = yield* WireRegistry
       const runFork = Effect.runForkWith(yield* Effect.context())
       const log = yield* RefusalLog
@@ -101,7 +92,7 @@ export class Upgrades extends Context.Service<
         perMessageDeflate: false,
         maxPayload: config.limits.preAuthFrameBytes,
         maxFragments: MAX_FRAGMENTS,
-        // The connection answers pings itself: ws answers each, and cuts who sends sixty at once.
+        // The connection answers pings itself: ws would answer each, and cut a client that sends sixty at once.
         autoPong: false,
         closeTimeout: CLOSE_TIMEOUT_MS,
         WebSocket: GatewaySocket,
@@ -109,7 +100,7 @@ export class Upgrades extends Context.Service<
       const server = new WebSocketServer(options)
 
       const handle = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-        // Without an address the client is gone.
+        // A socket without an address is closed already.
         if (!(stream instanceof Socket) || stream.remoteAddress === undefined) {
           stream.destroy()
           return
@@ -125,10 +116,6 @@ export class Upgrades extends Context.Service<
           direct: isDirect(proxies, connected, headers),
           originAllowed: isPageAllowed(origins, headers),
         }
-        const turnAway = (status: keyof typeof refusals, problem: string, retryAfterMs?: number): void => {
-          log.note(remoteAddress, `${status} ${problem}`)
-          refuse(stream, status, problem, retryAfterMs)
-        }
         if (!origin.originAllowed) {
           log.note(remoteAddress, FOREIGN, headers.origin)
           if (!handshake) return refuse(stream, 403, FOREIGN)
@@ -136,31 +123,36 @@ export class Upgrades extends Context.Service<
 
         const upgrade = (principal: Principal | undefined): void => {
           const applicant: Applicant = { origin, isAuthenticated: principal !== undefined, explainsRefusals: handshake }
-          const admission = sockets.admit(applicant)
+          const admission = supervisor.admit(applicant)
           if (admission !== "admitted") {
             const [status, problem] = noRoom[admission]
-            return origin.originAllowed ? turnAway(status, problem) : refuse(stream, status, problem)
+            // The origin of a foreign page is in the log already.
+            if (origin.originAllowed) log.note(remoteAddress, `${status} ${problem}`)
+            return refuse(stream, status, problem)
           }
           let opened = false
           server.handleUpgrade(request, stream, head, (socket) => {
             opened = true
-            sockets.open(socket, stream, wire, origin, principal)
+            supervisor.open(socket, stream, wire, origin, principal)
           })
-          // ws answers an improper handshake by itself.
-          if (!opened) sockets.withdraw(applicant)
+          // ws has answered an invalid handshake itself.
+          if (!opened) supervisor.withdraw(applicant)
         }
 
         if (handshake) return upgrade(undefined)
         const token = presentedToken(headers.authorization, url)
         if (token === undefined && !authenticator.open) return upgrade(undefined)
-        // A client with a credential needs no place among strangers, which others may have taken.
+        // A client with a valid credential does not count as a stranger, so that strangers cannot keep it out.
         stream.on("error", destroy)
         const fiber = runFork(authenticator.authenticate(token, remoteAddress))
         fiber.addObserver((exit) => {
           if (Exit.isSuccess(exit)) return upgrade(exit.value)
-          const retryAfterMs = Option.getOrUndefined(Exit.findErrorOption(exit))?.retryAfterMs
-          if (retryAfterMs === undefined) refuse(stream, 401, "the token is not right")
-          else turnAway(429, "too many wrong tokens from this address", retryAfterMs)
+          const failure = Exit.findErrorOption(exit)
+          // Interrupted, because the gateway stops, or a bug.
+          if (Option.isNone(failure)) return refuse(stream, 503, "try again later")
+          const { error, headers, logLine, status } = tokenRefusal(failure.value)
+          if (logLine !== undefined) log.note(remoteAddress, logLine)
+          refuse(stream, status, error, headers)
         })
       }
 

@@ -19,7 +19,7 @@ import { Devices } from "../../services/auth/Devices.ts"
 import { FallbackRoute } from "../http/FallbackRoute.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
 import { pathOf } from "../connection/RequestTarget.ts"
-import { presentedToken } from "../http/Upgrades.ts"
+import { presentedToken } from "../http/BearerToken.ts"
 import * as ControlUiFiles from "./ControlUiFiles.ts"
 
 /** Where generations of the page ask for it. */

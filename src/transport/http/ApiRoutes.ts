@@ -1,0 +1,146 @@
+/**
+ * ApiRoutes: a family of HTTP routes under one prefix, as a Layer that adds itself to the router. It carries the rules that
+ * all families share: token and scope, page origin and CORS, the principal's limits, the bound of bodies, error bodies.
+ *
+ * FallbackRoute.ts answers 405 with `Allow` for methods that no route has. Mission Control, JSON-RPC and the health probes
+ * are families; an embedding program adds its own.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { Limits } from "../../domain/Limits.ts"
+import { grants, type Scope } from "../../domain/Principal.ts"
+import { PrincipalUsage, type Usage } from "../connection/PrincipalUsage.ts"
+import { queryOf } from "../connection/RequestTarget.ts"
+import * as HttpAuth from "./HttpAuth.ts"
+import * as RequestShare from "./RequestShare.ts"
+
+/** An authenticated request within the limits of its principal. */
+export interface ApiCall {
+  readonly request: HttpServerRequest
+  readonly caller: HttpAuth.Caller
+  /** Segments of the path by name: `key` of `/sessions/:key`. */
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly query: URLSearchParams
+  readonly limits: Limits
+  /** What the principal uses at the moment, for responses that are large. */
+  readonly usage: Usage
+}
+
+type Response = HttpServerResponse.HttpServerResponse
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+
+export interface ApiRoute {
+  readonly method: Method
+  /** Path below the prefix, e.g. `/sessions/:key`. Empty for the prefix itself. */
+  readonly path: "" | `/${string}`
+  /** Scope that the caller needs. Default: the scope of the family. */
+  readonly scope?: Scope
+  /** Returns the response. A failure is an error response, e.g. `HttpAuth.problem(404, "no such session")`. */
+  readonly handle: (call: ApiCall) => Effect.Effect<Response, Response>
+}
+
+export interface ApiFamily<E, R> {
+  readonly prefix: `/${string}`
+  /** Scope that callers need. Without one, any valid token will do. */
+  readonly scope?: Scope
+  /** Most bytes of a body. Default: the option `frameBytes`. */
+  readonly bodyBytes?: number
+  /** The routes, or an effect that makes them with the services that they use. */
+  readonly routes: ReadonlyArray<ApiRoute> | Effect.Effect<ReadonlyArray<ApiRoute>, E, R>
+}
+
+/** How long a browser may remember the answer to a preflight. */
+const MAX_AGE_SECONDS = 600
+
+const internalError = HttpAuth.problem(500, "internal error")
+
+/** Bytes of the body that count towards the principal's limits. A chunked body may have any length up to the bound. */
+const declaredBytes = ({ headers }: HttpServerRequest, bound: number): number => {
+  const length = headers["content-length"]
+  if (length !== undefined) return Math.min(bound, Number(length) || 0)
+  return headers["transfer-encoding"] === undefined ? 0 : bound
+}
+
+/** Turns failures into their responses, and bugs into 500 with a line in the log. */
+const answered = <R>(response: Effect.Effect<Response, Response, R>): Effect.Effect<Response, never, R> =>
+  response.pipe(
+    Effect.catch(Effect.succeed),
+    Effect.catchDefect((bug) => Effect.as(Effect.logError("an HTTP route failed", bug), internalError)),
+  )
+
+/** Adds routes that pages of allowed origins may call, and the answers to their preflights. */
+const addForPages = Effect.fnUntraced(function* (
+  router: HttpRouter.HttpRouter,
+  path: HttpRouter.PathInput,
+  handlers: ReadonlyMap<Method, (request: HttpServerRequest) => Effect.Effect<Response, never, HttpRouter.Provided>>,
+) {
+  const isAllowed = yield* HttpAuth.pages
+  const cors = HttpMiddleware.cors({
+    // `isAllowed` has checked the page. Requests of other clients have no origin.
+    allowedOrigins: (origin: string | undefined) => origin !== undefined,
+    allowedMethods: [...handlers.keys()],
+    allowedHeaders: ["authorization", "content-type"],
+    maxAge: MAX_AGE_SECONDS,
+  })
+  for (const [method, handle] of handlers) {
+    yield* router.add(method, path, (request) => (isAllowed(request) ? cors(handle(request)) : handle(request)))
+  }
+  yield* router.add("OPTIONS", path, (request) =>
+    isAllowed(request) ? cors(Effect.succeed(HttpServerResponse.empty())) : Effect.succeed(HttpAuth.foreign),
+  )
+})
+
+/** Adds the family to the router. Every request needs a valid token and, from a page, an allowed origin. */
+export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const { limits } = yield* GatewayConfig
+      const access = yield* HttpAuth.make
+      const usages = yield* PrincipalUsage
+      const routes = Effect.isEffect(family.routes) ? yield* family.routes : family.routes
+      const bound = family.bodyBytes ?? limits.frameBytes
+      const bodyLimit = ByteSize.fromInputUnsafe(bound)
+
+      const handlerOf = ({ handle, scope = family.scope }: ApiRoute) => {
+        const respond = Effect.fnUntraced(function* (request: HttpServerRequest) {
+          const params = yield* HttpRouter.params
+          const caller = yield* access(request)
+          if (scope !== undefined && !grants(caller.principal.scopes, scope)) {
+            return HttpAuth.problem(403, `the scope ${scope} is needed`)
+          }
+          const usage = usages.of(caller.principal)
+          const call = { request, caller, params, query: queryOf(request.originalUrl), limits, usage }
+          const response = Effect.suspend(() => handle(call))
+          return yield* RequestShare.within(usage, request, declaredBytes(request, bound), response)
+        })
+        return (request: HttpServerRequest) =>
+          Effect.provideService(answered(respond(request)), HttpIncomingMessage.MaxBodySize, bodyLimit)
+      }
+
+      const byPath = Map.groupBy(routes, ({ path }) => path)
+      for (const [path, group] of byPath) {
+        const handlers = new Map(group.map((route) => [route.method, handlerOf(route)]))
+        yield* addForPages(router, `${family.prefix}${path}`, handlers)
+      }
+    }),
+  )
+
+export interface PublicRoute {
+  /** The whole path. */
+  readonly path: `/${string}`
+  readonly handle: Effect.Effect<Response, Response>
+}
+
+/** Adds read-only routes that need no token and that pages of other origins cannot read, e.g. probes. */
+export const publicLayer = <E = never, R = never>(routes: Effect.Effect<ReadonlyArray<PublicRoute>, E, R>) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      for (const { handle, path } of yield* routes) yield* router.add("GET", path, answered(handle))
+    }),
+  )

@@ -1,0 +1,43 @@
+/**
+ * BearerToken: the token that an HTTP request presents, and the refusal of a wrong one. HttpAuth.ts answers routes with
+ * it, and Upgrades.ts WebSocket upgrades.
+ */
+import * as Redacted from "effect/Redacted"
+import type { Unauthenticated } from "../../domain/Refusal.ts"
+import { queryOf } from "../connection/RequestTarget.ts"
+
+/** Returns the token of `Authorization: Bearer`, or of `?token=` for browsers, which cannot set headers on a WebSocket. */
+export const presentedToken = (
+  authorization: string | undefined,
+  url: string,
+): Redacted.Redacted<string> | undefined => {
+  const bearer = /^bearer +(\S.*)$/i.exec(authorization ?? "")?.[1]
+  if (bearer !== undefined) return Redacted.make(bearer)
+  if (!url.includes("token=")) return undefined
+  const token = queryOf(url).get("token")
+  return token === null ? undefined : Redacted.make(token)
+}
+
+/** An HTTP refusal of a token. */
+export interface TokenRefusal {
+  readonly status: 401 | 429
+  /** Text for the client. */
+  readonly error: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Line for the refusal log. `undefined` if the Authenticator has logged the refusal. */
+  readonly logLine: string | undefined
+}
+
+/** RFC 9110 11.6.1 */
+const CHALLENGE = { "www-authenticate": "Bearer" }
+
+export const tokenRefusal = ({ reason, retryAfterMs }: Unauthenticated): TokenRefusal => {
+  if (retryAfterMs !== undefined) {
+    const error = "too many wrong tokens from this address"
+    const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` }
+    return { status: 429, error, headers, logLine: `429 ${error}` }
+  }
+  return reason === "missing"
+    ? { status: 401, error: "a token is needed", headers: CHALLENGE, logLine: "401 no credential" }
+    : { status: 401, error: "the token is not right", headers: CHALLENGE, logLine: undefined }
+}

@@ -1,0 +1,70 @@
+/**
+ * RequestBody: reads the body of an HTTP request within the bound that ApiRoutes.ts sets, or fails with the error response.
+ */
+import * as Effect from "effect/Effect"
+import type { HttpServerError } from "effect/http/HttpServerError"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
+import * as Schema from "effect/Schema"
+import type { Limits } from "../../domain/Limits.ts"
+import { isDeeperThan } from "../connection/JsonDepth.ts"
+import { problem } from "./HttpAuth.ts"
+
+const notJson = problem(415, "the body must be application/json")
+const tooBig = problem(413, "the body is too big")
+const cut = problem(400, "the body did not arrive")
+const tooDeep = problem(400, "the JSON is nested too deep")
+const invalidJson = problem(400, "the body is not valid JSON")
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i
+
+const failureOf = ({ reason }: HttpServerError): HttpServerResponse =>
+  reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooBig : cut
+
+/** Returns the bytes of the body. */
+export const bytes = (request: HttpServerRequest): Effect.Effect<ArrayBuffer, HttpServerResponse> =>
+  Effect.mapError(request.arrayBuffer, failureOf)
+
+/** Fails with 415 unless the content type matches. */
+export const requireType = (
+  request: HttpServerRequest,
+  pattern: RegExp = JSON_TYPE,
+): Effect.Effect<void, HttpServerResponse> =>
+  pattern.test(request.headers["content-type"] ?? "") ? Effect.void : Effect.fail(notJson)
+
+/** A request and the limits of its gateway. */
+interface Bounded {
+  readonly request: HttpServerRequest
+  readonly limits: Pick<Limits, "frameDepth">
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** Returns the text of the bytes, or `undefined` if they are not UTF-8. */
+export const textOf = (body: ArrayBuffer): string | undefined => {
+  try {
+    return utf8.decode(body)
+  } catch {
+    return undefined
+  }
+}
+
+const parse = (text: string | undefined): Effect.Effect<unknown, HttpServerResponse> =>
+  text === undefined
+    ? Effect.fail(invalidJson)
+    : Effect.try({ try: (): unknown => JSON.parse(text), catch: () => invalidJson })
+
+/**
+ * Makes a reader of JSON bodies. It fails with 415 for another content type, and with 400 for a value that does not
+ * decode or that nests deeper than the option `frameDepth` allows.
+ */
+export const json = <S extends Schema.Constraint>(schema: S) => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return Effect.fnUntraced(function* ({ limits, request }: Bounded) {
+    yield* requireType(request)
+    const text = textOf(yield* bytes(request))
+    if (text !== undefined && isDeeperThan(limits.frameDepth, text)) return yield* Effect.fail(tooDeep)
+    const value = yield* parse(text)
+    return yield* Effect.mapError(decode(value), ({ message }) => problem(400, message))
+  })
+}
