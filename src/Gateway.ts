@@ -64,7 +64,7 @@ const trust = Authenticator.layer.pipe(
 /** Who is known: agents and what claims conversations for them, documents, connections and devices. */
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, GatewayKey.layer, trust)
 
-const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenRotation.layer, Logs.live)
+const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenRotation.layer, Logs.layerEvents)
 
 const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(
   Layer.provideMerge(conversations),

@@ -23,7 +23,7 @@ export const emptyLog = (hide: (secret: Redacted.Redacted<string>) => void) =>
   Layer.succeed(Logs, {
     hide,
     tail: () => ({ entries: [], head: 0, truncated: false }),
-    observe: () => Effect.void,
+    onEntry: () => Effect.void,
   })
 
 /** A state folder that no test reads, and an empty log. */

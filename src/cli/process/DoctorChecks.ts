@@ -10,7 +10,7 @@ import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import * as Migrations from "../../services/storage/Migrations.ts"
-import { isOpen, isWritable, ownerOf } from "../../services/storage/FilePermissions.ts"
+import { isOpenToOthers, isWritableByOthers, ownerOf } from "../../services/storage/FilePermissions.ts"
 import { weaknesses } from "../../services/auth/SecretStrength.ts"
 import { privateFiles, type StatePaths, statePaths } from "../../services/storage/StateFolder.ts"
 import { isHeld } from "../../services/storage/StateLock.ts"
@@ -85,10 +85,10 @@ const secrecy = (paths: StatePaths): Finding => {
       `${some(foreign)} ${foreign.length === 1 ? "belongs" : "belong"} to another user`,
       `chown them as ${folder} is`,
     )
-  if (isWritable(folder)) {
+  if (isWritableByOthers(folder)) {
     return problem(`others may write ${folder}, and so replace the files in it`, `chmod go-w ${folder}`)
   }
-  const open = files.filter(isOpen)
+  const open = files.filter(isOpenToOthers)
   if (open.length === 0) return fact("no mode lets others read the files")
   const rotate = open.includes(tokenFile) ? "; then `causeway token rotate`" : ""
   return problem(

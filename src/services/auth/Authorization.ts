@@ -14,7 +14,7 @@ export const layer: Layer.Layer<Authorized, never, Connections> = Layer.effect(
   Effect.gen(function* () {
     const connections = yield* Connections
     return Authorized.of((effect, { client, rpc }) => {
-      const identity = connections.principalOf(client.id)
+      const identity = connections.identityOf(client.id)
       if (identity === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
       const needed = Context.get(rpc.annotations, RequiredScope)
       if (needed !== undefined && !grants(identity.principal.scopes, needed)) {

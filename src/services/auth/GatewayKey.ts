@@ -9,21 +9,18 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyO
 import * as Fs from "node:fs"
 import type { GatewayIdentity } from "../../domain/System.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
+import { writeFile } from "../storage/AtomicFile.ts"
 import { toStartupError } from "../storage/FileErrors.ts"
 import { StateFolder } from "../storage/StateFolder.ts"
 
-/** Returns the key in the file. Makes one if there is none: a crash in between leaves no half-written file. */
-const loadOrMake = (file: string): KeyObject => {
+/** Returns the key in the file. Creates the file if it is missing. */
+const ensureKey = Effect.fnUntraced(function* (file: string) {
   if (!Fs.existsSync(file)) {
     const { privateKey } = generateKeyPairSync("ed25519")
-    const draft = `${file}.new`
-    Fs.rmSync(draft, { force: true })
-    const pem = privateKey.export({ type: "pkcs8", format: "pem" })
-    Fs.writeFileSync(draft, pem, { mode: 0o600, flag: "wx", flush: true })
-    Fs.renameSync(draft, file)
+    yield* writeFile(file, privateKey.export({ type: "pkcs8", format: "pem" }).toString())
   }
-  return createPrivateKey(Fs.readFileSync(file, "utf8"))
-}
+  return yield* Effect.try({ try: () => createPrivateKey(Fs.readFileSync(file, "utf8")), catch: (error) => error })
+})
 
 const identityOf = (key: KeyObject): GatewayIdentity => {
   const publicKey = createPublicKey(key).export({ format: "jwk" }).x ?? ""
@@ -36,10 +33,10 @@ export class GatewayKey extends Context.Service<GatewayKey, GatewayIdentity>()("
     Effect.gen(function* () {
       const { identityFile: file } = yield* StateFolder
       return GatewayKey.of(
-        yield* Effect.try({
-          try: () => identityOf(loadOrMake(file)),
-          catch: (error) => toStartupError(error, `the identity file ${file}`),
-        }),
+        yield* ensureKey(file).pipe(
+          Effect.map(identityOf),
+          Effect.mapError((error) => toStartupError(error, `the identity file ${file}`)),
+        ),
       )
     }),
   )

@@ -18,7 +18,7 @@ import type { StartupError } from "../../domain/StartupError.ts"
 import { Logs } from "../logs/Logs.ts"
 import { StateFolder } from "../storage/StateFolder.ts"
 import type { Secret } from "./Secret.ts"
-import { followToken, keepToken } from "./TokenFile.ts"
+import { followToken, ensureToken } from "./TokenFile.ts"
 
 export class GatewayToken extends Context.Service<
   GatewayToken,
@@ -50,7 +50,7 @@ export class GatewayToken extends Context.Service<
       const logs = yield* Logs
       const { tokenFile } = yield* StateFolder
       const changes = yield* PubSub.unbounded<Secret>()
-      let last = configured ?? (yield* keepToken(tokenFile))
+      let last = configured ?? (yield* ensureToken(tokenFile))
       logs.hide(last)
 
       const set = (token: Secret): Secret => {

@@ -7,14 +7,17 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import { StartupError } from "../../domain/StartupError.ts"
+import { writeFile } from "../storage/AtomicFile.ts"
 import { toStartupError } from "../storage/FileErrors.ts"
-import { takeBack } from "../storage/FilePermissions.ts"
+import { makePrivate } from "../storage/FilePermissions.ts"
 import { makeSecret } from "./Secret.ts"
 
 const redact = (token: string) => Redacted.make(token, { label: "gateway token" })
 
+const failWith = (file: string) => (error: unknown) => toStartupError(error, `the token file ${file}`)
+
 const attempt = <A>(file: string, run: () => A): Effect.Effect<A, StartupError> =>
-  Effect.try({ try: run, catch: (error) => toStartupError(error, `the token file ${file}`) })
+  Effect.try({ try: run, catch: failWith(file) })
 
 /** Returns `undefined` if the file does not exist or is empty. */
 const find = (file: string): string | undefined => {
@@ -25,16 +28,6 @@ const find = (file: string): string | undefined => {
     if (Predicate.hasProperty(error, "code") && error.code === "ENOENT") return undefined
     throw error
   }
-}
-
-/** Writes a new token. A crash in between leaves the old file as it was. */
-const write = (file: string): string => {
-  const token = makeSecret()
-  const draft = `${file}.new`
-  Fs.rmSync(draft, { force: true })
-  Fs.writeFileSync(draft, `${token}\n`, { mode: 0o600, flag: "wx", flush: true })
-  Fs.renameSync(draft, file)
-  return token
 }
 
 /** Returns the token, or `undefined` if there is none. A gateway with `auth: none` has none. */
@@ -53,14 +46,19 @@ export const readToken = Effect.fn("TokenFile.readToken")(function* (file: strin
   })
 })
 
+/** Replaces the token by a new one and returns it. GatewayToken puts it in force in a running gateway. */
+export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: string) {
+  const token = makeSecret()
+  yield* Effect.mapError(writeFile(file, `${token}\n`), failWith(file))
+  return redact(token)
+})
+
 /** Returns the gateway's token. Makes one if there is none, and sets the mode of the file to 0600. */
-export const keepToken = Effect.fn("TokenFile.keepToken")(function* (file: string) {
-  return yield* attempt(file, () => {
-    const token = find(file)
-    if (token === undefined) return redact(write(file))
-    takeBack(file, 0o600)
-    return redact(token)
-  })
+export const ensureToken = Effect.fn("TokenFile.ensureToken")(function* (file: string) {
+  const token = yield* findToken(file)
+  if (token === undefined) return yield* rotateToken(file)
+  yield* attempt(file, () => makePrivate(file, 0o600))
+  return token
 })
 
 /**
@@ -83,8 +81,3 @@ export const followToken = (file: string, first: Redacted.Redacted<string>): (()
     }
   }
 }
-
-/** Replaces the token by a new one and returns it. GatewayToken puts it in force in a running gateway. */
-export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: string) {
-  return yield* attempt(file, () => redact(write(file)))
-})

@@ -1,6 +1,6 @@
 /**
- * Connections: the registry of who is connected, on whichever wire. The transport fills it; services read it. Who is
- * present is told as a live event.
+ * Connections: the registry of the connections of all wires. The transport registers them; the handlers and the middleware
+ * read them. It publishes the list of present clients as a live event.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,32 +17,33 @@ import {
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../events/Events.ts"
 
-/** What a wire tells of one of its connections. The getters are read when somebody asks. */
+/** The facts and actions that a wire provides for one of its connections. `Connections.list` calls the getters. */
 export interface Connection {
   readonly dialect: string
   readonly remoteAddress: string
+  /** The time of the last received frame, in milliseconds since 1970. */
   readonly lastInboundAt: () => number
   readonly callsInFlight: () => number
   readonly outboxBytes: () => number
-  /** Asks the wire to close it, as the operator's wish. */
+  /** Closes the connection on behalf of an operator. */
   readonly closeByOperator: (reason: string | undefined) => void
-  /** Asks the wire to close it, as what it came in by is worth nothing any more. */
+  /** Closes the connection because its credential was revoked. */
   readonly closeRevoked: (reason: string) => void
 }
 
-export interface Registered {
-  /** Unique over all wires and the life of the process; also the RpcServer client id on every wire. */
+export interface Registration {
+  /** Unique across all wires for the life of the process. It is also the client id of RpcServer on every wire. */
   readonly clientId: number
-  /** As clients see it, e.g. `c42`. */
+  /** The id that clients see, such as `c42`. */
   readonly id: string
-  /** From now on the connection acts as this principal and is present. */
+  /** Sets the principal and the client, and lists the connection as present. */
   readonly identify: (principal: Principal, client?: string, profile?: ClientProfile) => void
-  /** As `identify`, without being present: a request is not there to be seen. */
-  readonly actAs: (principal: Principal) => void
+  /** Sets the principal only, for HTTP requests, which are never present. */
+  readonly setPrincipal: (principal: Principal) => void
 }
 
-/** As whom a connection acts. */
-export interface Identity {
+/** The principal of a connection, with the facts that handlers need. */
+export interface ConnectionIdentity {
   readonly id: string
   readonly dialect: string
   readonly principal: Principal
@@ -52,14 +53,19 @@ export interface Identity {
 export class Connections extends Context.Service<
   Connections,
   {
-    /** Registered until the scope closes. */
-    register(connection: Connection): Effect.Effect<Registered, never, Scope.Scope>
+    /** Registers the connection until the scope closes. */
+    register(connection: Connection): Effect.Effect<Registration, never, Scope.Scope>
+    /** Returns the number of registered connections, with those that have not authenticated. */
     readonly size: () => number
-    readonly principalOf: (clientId: number) => Identity | undefined
+    /** Returns `undefined` if the client is not registered or has not authenticated. */
+    readonly identityOf: (clientId: number) => ConnectionIdentity | undefined
+    /** Returns all registered connections, oldest first. `principal` is `null` before authentication. */
     readonly list: () => ReadonlyArray<ConnectionInfo>
+    /** Returns the present clients, oldest connection first. */
     readonly presence: () => ReadonlyArray<PresenceEntry>
+    /** Closes the connection with this id, such as `c42`. Fails with `ConnectionNotFound` if there is none. */
     close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
-    /** Closes those whose principal has lost what it came in by. */
+    /** Closes the authenticated connections whose credential was revoked. `id`: such as `c42`. */
     readonly closeRevoked: (isRevoked: (principal: Principal, id: string) => boolean, reason: string) => void
   }
 >()("causeway/services/connections/Connections") {
@@ -68,24 +74,24 @@ export class Connections extends Context.Service<
     Effect.gen(function* () {
       const events = yield* Events
       const clock = yield* Clock.Clock
-      const entries = new Map<number, Entry>()
+      const entries = new Map<number, ConnectionEntry>()
       const changed = yield* Queue.sliding<void>(1)
       let lastClientId = 0
 
       const presence = (): ReadonlyArray<PresenceEntry> =>
         [...entries.values()].flatMap((entry) => entry.presence ?? [])
 
-      const tell = Effect.sync(() => events.publishLive({ _tag: "PresenceChanged", presence: presence() }))
+      const publishPresence = Effect.sync(() => events.publishLive({ _tag: "PresenceChanged", presence: presence() }))
       yield* Effect.forkScoped(
         Effect.forever(
           Queue.take(changed).pipe(
-            Effect.andThen(tell),
+            Effect.andThen(publishPresence),
             Effect.andThen(Effect.suspend(() => Effect.sleep(presencePauseMs(entries.size)))),
           ),
         ),
       )
 
-      const remove = (entry: Entry) => {
+      const remove = (entry: ConnectionEntry) => {
         entries.delete(entry.clientId)
         if (entry.presence !== undefined) Queue.offerUnsafe(changed, undefined)
       }
@@ -93,13 +99,13 @@ export class Connections extends Context.Service<
       return Connections.of({
         register: (connection) =>
           Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-            const entry = new Entry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
+            const entry = new ConnectionEntry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
             entries.set(entry.clientId, entry)
-            const gone = Effect.sync(() => remove(entry))
-            return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), gone), entry)
+            const unregister = Effect.sync(() => remove(entry))
+            return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), unregister), entry)
           }),
         size: () => entries.size,
-        principalOf: (clientId) => entries.get(clientId)?.identity,
+        identityOf: (clientId) => entries.get(clientId)?.identity,
         list: () => Array.from(entries.values(), (entry) => entry.info()),
         presence,
         close: Effect.fn("Connections.close")(function* (id: string, reason: string | undefined) {
@@ -107,9 +113,9 @@ export class Connections extends Context.Service<
           if (entry?.id !== id) return yield* new ConnectionNotFound({ connectionId: id })
           entry.connection.closeByOperator(reason)
         }),
-        closeRevoked: (isMeant, reason) => {
+        closeRevoked: (isRevoked, reason) => {
           for (const { connection, id, identity } of entries.values()) {
-            if (identity !== undefined && isMeant(identity.principal, id)) connection.closeRevoked(reason)
+            if (identity !== undefined && isRevoked(identity.principal, id)) connection.closeRevoked(reason)
           }
         },
       })
@@ -118,17 +124,18 @@ export class Connections extends Context.Service<
 }
 
 /**
- * A change is told in the turn after it; a storm of clients that come back makes a few lists, not one for each. The list
- * goes to all who are in it, so the more there are the less often.
+ * Returns the pause after each published list. When many clients reconnect at once, a few lists cover all changes. Every
+ * present client may receive the list, so the pause grows with their number.
  */
 const presencePauseMs = (present: number): number => Math.max(100, 2 * present)
 
-class Entry implements Registered {
+class ConnectionEntry implements Registration {
   readonly clientId: number
   readonly connection: Connection
-  identity: Identity | undefined = undefined
+  identity: ConnectionIdentity | undefined = undefined
   presence: PresenceEntry | undefined = undefined
   readonly #connectedAt: number
+  /** Receives an item when the list of present clients changes. */
   readonly #changed: Queue.Enqueue<void>
 
   constructor(clientId: number, connection: Connection, connectedAt: number, changed: Queue.Enqueue<void>) {
@@ -142,13 +149,13 @@ class Entry implements Registered {
     return `c${this.clientId}`
   }
 
-  actAs(principal: Principal): void {
+  setPrincipal(principal: Principal): void {
     const { dialect, remoteAddress } = this.connection
     this.identity = { id: this.id, dialect, principal, remoteAddress }
   }
 
   identify(principal: Principal, client?: string, profile?: ClientProfile): void {
-    this.actAs(principal)
+    this.setPrincipal(principal)
     this.presence = {
       ...profile,
       connectionId: this.id,

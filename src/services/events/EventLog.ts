@@ -1,7 +1,7 @@
 /**
- * The event log as of its head: the table, the newest events and the open runs' texts in memory, and who wants to know.
- * `tell` is the one step in which an event becomes live. It does not know how a write is grouped (Events.ts) or how a
- * subscriber catches up (EventJoin.ts).
+ * EventLog: the log up to its head, which is the table, the newest events and the partial outputs of open runs in memory,
+ * and its observers and parked readers. An event becomes live in `publish` and nowhere else. GroupCommit writes to the
+ * log, and Replay reads it.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { type EventFilter, type GatewayEvent, type Positioned, wants } from "../../domain/Event.ts"
@@ -10,15 +10,15 @@ import { EventStore, type Retention } from "./EventStore.ts"
 import { PartialOutputs } from "./PartialOutputs.ts"
 
 export interface EventTuning {
-  /** Newest events in memory. A subscriber who is further behind reads the table. */
+  /** How many of the newest events stay in memory. A subscriber that is further behind reads the table. */
   readonly ringEvents: number
-  /** Their size, about, in characters. */
+  /** The approximate size of these events, in characters. */
   readonly ringWeight: number
-  /** Events that a subscriber is given at once, and rows read at once. */
+  /** Events that a subscriber receives at once, and rows that one read returns. */
   readonly chunk: number
 }
 
-/** A subscriber who has seen everything up to `cursor` and waits for more. */
+/** A subscriber that has received everything up to `cursor` and waits for more. */
 export interface ParkedReader {
   readonly filter: EventFilter
   cursor: number
@@ -26,16 +26,16 @@ export interface ParkedReader {
 }
 
 export class EventLog {
-  readonly table: EventStore
+  readonly store: EventStore
   readonly ring: EventRing
-  readonly texts = new PartialOutputs()
+  readonly partialOutputs = new PartialOutputs()
   readonly chunk: number
   readonly #publish: (events: ReadonlyArray<Positioned>) => void
   readonly #observers = new Set<(event: Positioned) => void>()
-  readonly #sleepers = new Set<ParkedReader>()
+  readonly #parked = new Set<ParkedReader>()
   #head: number
 
-  /** `publish` is given all events that become live in one step, after the observers. */
+  /** `publish` receives all events that become live in one step, after the observers have received them. */
   constructor(
     db: DatabaseSync,
     retention: Retention,
@@ -43,39 +43,41 @@ export class EventLog {
     publish: (events: ReadonlyArray<Positioned>) => void,
   ) {
     this.#publish = publish
-    this.table = new EventStore(db, retention)
-    this.ring = new EventRing(this.table.start, tuning.ringEvents, tuning.ringWeight)
+    this.store = new EventStore(db, retention)
+    this.ring = new EventRing(this.store.start, tuning.ringEvents, tuning.ringWeight)
     this.chunk = tuning.chunk
-    this.#head = this.table.start
+    this.#head = this.store.start
   }
 
   get epoch(): string {
-    return this.table.epoch
+    return this.store.epoch
   }
 
-  /** The position of the newest event that was told. */
+  /** The position of the newest published event. */
   get head(): number {
     return this.#head
   }
 
+  /** Calls the observer for each event. Returns a function that removes it. */
   onEvent(observer: (event: Positioned) => void): () => void {
     this.#observers.add(observer)
     return () => this.#observers.delete(observer)
   }
 
-  park(sleeper: ParkedReader): () => void {
-    this.#sleepers.add(sleeper)
-    return () => this.#sleepers.delete(sleeper)
+  /** Wakes the reader at the next event that it wants, once. Returns a function that removes it. */
+  park(reader: ParkedReader): () => void {
+    this.#parked.add(reader)
+    return () => this.#parked.delete(reader)
   }
 
   /**
-   * From here on these have happened. They are on disk, if they are kept, and go on where the head is. What a run says
-   * in the moment in which it is ended is not told: nobody is to hear a run after its end.
+   * Makes the events live: moves the head, fills the ring, and calls observers, subscribers and parked readers. Kept
+   * events are on disk already. Drops deltas that arrive after `RunEnded`.
    */
-  publish(drafted: ReadonlyArray<Positioned>): void {
+  publish(batch: ReadonlyArray<Positioned>): void {
     const events: Array<Positioned> = []
-    for (const positioned of drafted) {
-      if (!this.texts.apply(positioned.event)) continue
+    for (const positioned of batch) {
+      if (!this.partialOutputs.apply(positioned.event)) continue
       events.push(positioned)
       this.#head = positioned.seq
       this.ring.push(positioned)
@@ -83,23 +85,23 @@ export class EventLog {
     }
     if (events.length === 0) return
     this.#publish(events)
-    // Filtered for the sleeper, so that nobody is woken for nothing; woken last, as who wakes may sleep again at once.
+    // Readers wake only for events that they want. They wake last, because a reader may park again at once.
     const woken: Array<ParkedReader> = []
-    for (const sleeper of this.#sleepers) {
-      if (events.some((positioned) => wants(sleeper.filter, positioned.event))) woken.push(sleeper)
-      else sleeper.cursor = this.#head
+    for (const reader of this.#parked) {
+      if (events.some((positioned) => wants(reader.filter, positioned.event))) woken.push(reader)
+      else reader.cursor = this.#head
     }
-    for (const sleeper of woken) {
-      this.#sleepers.delete(sleeper)
-      sleeper.wake()
+    for (const reader of woken) {
+      this.#parked.delete(reader)
+      reader.wake()
     }
   }
 }
 
-/** A group of events on its way to being told: their positions are given, and taken back if the write fails. */
+/** A group of events that is not published yet. It assigns positions after the head, and gives them up by `truncate`. */
 export class PendingBatch {
   readonly events: Array<Positioned> = []
-  /** The time of the whole group. */
+  /** The time of all events of the group, in milliseconds since 1970. */
   readonly at: number
   readonly #base: number
 
@@ -108,6 +110,7 @@ export class PendingBatch {
     this.at = at
   }
 
+  /** The last assigned position. */
   get seq(): number {
     return this.#base + this.events.length
   }
@@ -118,7 +121,7 @@ export class PendingBatch {
     return positioned
   }
 
-  /** Takes back all but the first `length`. */
+  /** Drops all but the first `length` events. */
   truncate(length: number): void {
     this.events.length = length
   }

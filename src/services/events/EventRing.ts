@@ -1,10 +1,10 @@
 /**
- * The newest events, kept and live, in memory: what every subscriber reads from at its own pace. Bounded in events and
- * in size; who falls behind its oldest event reads the log instead. It knows no subscriber.
+ * EventRing: the newest events, kept and live, in memory. It is bounded in events and in size. Replay reads from it, and
+ * reads from the table where the ring begins too late.
  */
 import type { Positioned } from "../../domain/Event.ts"
 
-/** About what a value holds in memory, in characters. A list counts by its length: presence may have thousands. */
+/** Estimates the memory of a value, in characters. A list counts by its length, because presence may have thousands. */
 const weigh = (value: unknown): number => {
   if (typeof value === "string") return value.length
   if (typeof value !== "object" || value === null) return 8
@@ -22,18 +22,19 @@ export class EventRing {
   #weight = 0
   #after: number
 
-  /** Holds what comes after the position `after`, as long as there is room. */
+  /** `after`: the position before the first event. `maxWeight`: the size in characters. */
   constructor(after: number, maxEvents: number, maxWeight: number) {
     this.#after = after
     this.#maxEvents = maxEvents
     this.#maxWeight = maxWeight
   }
 
-  /** Every event whose position is greater than this is here. */
+  /** The ring holds every event after this position. */
   get after(): number {
     return this.#after
   }
 
+  /** Adds the newest event and drops the oldest events over the bounds. An event over `maxWeight` empties the ring. */
   push(event: Positioned): void {
     const weight = weigh(event.event)
     this.#events.push(event)
@@ -45,7 +46,7 @@ export class EventRing {
     }
   }
 
-  /** The wanted ones among the events after `cursor` and up to `head`; `limit` of them, if there are more. */
+  /** Returns the wanted events after `cursor` and up to `head`, at most `limit` of them. `more`: the limit was reached. */
   read(
     wanted: (event: Positioned) => boolean,
     cursor: number,

@@ -1,12 +1,13 @@
 /**
- * The event log on disk: its rows, the positions reserved, what has been dropped for its age or number. Everything is
- * synchronous and runs in whatever transaction is open; it does not know when an event becomes live.
+ * EventStore: the tables of the event log, with its rows, reserved positions and retention. All methods are synchronous
+ * and run in the open transaction. EventLog owns it; GroupCommit writes to it and Replay reads from it.
  */
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
 import { KeptEvent, type Positioned, sessionOf } from "../../domain/Event.ts"
 
+/** The bounds of the log: rows that it keeps at most, and their age in milliseconds. */
 export interface Retention {
   readonly rows: number
   readonly ageMs: number
@@ -16,15 +17,15 @@ const encode = Schema.encodeSync(KeptEvent)
 const decode = Schema.decodeUnknownSync(KeptEvent)
 
 /**
- * Positions are reserved on disk this far ahead. Live events take positions and leave no row, so after a crash the
- * rows do not tell where to go on; above what was reserved, no position is ever given twice.
+ * Positions are reserved on disk this far ahead. Live events take positions and leave no row, so the rows do not show the
+ * last position after a crash. The next start continues above the reserved positions and never assigns one twice.
  */
 const RESERVE = 100_000
 
-/** Rows read or dropped in one go: what the event loop may wait for. */
+/** Rows that one step drops. The event loop waits for the whole step. */
 const STEP = 512
 
-/** Characters of rows read in one go. */
+/** Characters of rows that one read returns. */
 const PAGE_CHARS = 1_048_576
 
 const LogRow = Schema.Struct({ epoch: Schema.String, ceiling: Schema.Int, dropped: Schema.Int })
@@ -34,10 +35,10 @@ const readLog = Schema.decodeUnknownSync(Schema.UndefinedOr(LogRow))
 const readEvent = Schema.decodeUnknownSync(EventRow)
 const readMark = Schema.decodeUnknownSync(Schema.UndefinedOr(MarkRow))
 
-/** What is true of the table as of the open transaction. A value, so that a rollback is putting an old one back. */
+/** The state of the table in the open transaction. It is immutable, so a rollback restores the earlier value. */
 interface State {
   readonly ceiling: number
-  /** Rows up to this position are gone. */
+  /** Retention has dropped the rows up to this position. */
   readonly dropped: number
   readonly oldest: { readonly nth: number; readonly at: number } | undefined
   readonly newestNth: number
@@ -45,17 +46,17 @@ interface State {
 
 export class EventStore {
   readonly epoch: string
-  /** New positions begin above this. */
+  /** The first new position is one above this. */
   readonly start: number
   readonly #retention: Retention
   readonly #slack: number
   readonly #statements: ReturnType<typeof prepare>
   #state: State
 
-  /** Reads the log, or begins one, and reserves positions. */
+  /** Reads the log, or creates it with a new epoch, and reserves positions. */
   constructor(db: DatabaseSync, retention: Retention) {
     this.#retention = retention
-    // Dropping in steps of some size, not a row for each row.
+    // Rows are dropped in steps, not one for each inserted row.
     this.#slack = Math.min(STEP, Math.ceil(retention.rows / 10))
     this.#statements = prepare(db)
     const log = readLog(this.#statements.log.get())
@@ -69,14 +70,14 @@ export class EventStore {
       oldest,
       newestNth: newest?.nth ?? 0,
     }
-    this.#statements.begin.run(this.epoch, this.#state.ceiling, this.#state.dropped)
+    this.#statements.open.run(this.epoch, this.#state.ceiling, this.#state.dropped)
   }
 
   get state(): State {
     return this.#state
   }
 
-  /** After a rollback: what was true when its transaction began. */
+  /** Restores the state of the beginning of a transaction, after its rollback. */
   restore(state: State): void {
     this.#state = state
   }
@@ -93,12 +94,12 @@ export class EventStore {
     this.#state = { ...this.#state, newestNth: nth, oldest: oldest ?? { nth, at } }
   }
 
-  /** Whether positions up to `seq` may be given without writing. */
-  reserved(seq: number): boolean {
+  /** Returns whether positions up to `seq` can be assigned without a write. */
+  isReserved(seq: number): boolean {
     return seq <= this.#state.ceiling
   }
 
-  /** Whether it is time to reserve more: half of what was reserved is left for when the disk is full. */
+  /** Returns whether to reserve more positions: half of them stay in reserve for a full disk. */
   shouldReserve(seq: number): boolean {
     return seq > this.#state.ceiling - RESERVE / 2
   }
@@ -107,7 +108,7 @@ export class EventStore {
     this.#setCeiling(seq + RESERVE)
   }
 
-  /** At a clean end nothing stays reserved, and the next start goes on where this one stopped. */
+  /** Releases the reserved positions after `seq`, at a clean stop. The next start continues there. */
   release(seq: number): void {
     this.#setCeiling(seq)
   }
@@ -117,7 +118,10 @@ export class EventStore {
     this.#state = { ...this.#state, ceiling }
   }
 
-  /** Rows after `cursor` and up to `head`, oldest first: of one session, if given; a page of them, if there are more. */
+  /**
+   * Returns the events after `cursor` and up to `head`, oldest first, of one session or of all. `more`: the page ended at
+   * `limit` rows or at `PAGE_CHARS`.
+   */
   read(sessionKey: string | undefined, cursor: number, head: number, limit: number) {
     const rows =
       sessionKey === undefined
@@ -134,35 +138,35 @@ export class EventStore {
     return { events, more: events.length === limit }
   }
 
-  /** Whether there are rows to drop at the time `now`. */
-  overdue(now: number): boolean {
+  /** Returns whether retention has rows to drop at the time `now`. */
+  isOverdue(now: number): boolean {
     const { newestNth, oldest } = this.#state
     if (oldest === undefined) return false
     return newestNth - oldest.nth >= this.#retention.rows + this.#slack || oldest.at < now - this.#retention.ageMs
   }
 
-  /** Drops rows from the old end, a step of them at most beyond the number of rows just `added`. */
-  drop(now: number, added: number): void {
-    if (!this.overdue(now)) return
+  /** Drops the oldest rows that retention does not keep, at most `STEP` more than the rows just `added`. */
+  dropOld(now: number, added: number): void {
+    if (!this.isOverdue(now)) return
     const { newestNth } = this.#state
     const lastNth = newestNth - this.#retention.rows
-    let drop: number | undefined
+    let last: number | undefined
     for (const row of this.#statements.marks.iterate(STEP + added)) {
       const mark = readMark(row)
-      // By position, not by time: a clock that was set back must not keep what lies before.
+      // Goes by position, not by time, so that a clock that was set back does not keep older rows.
       if (mark === undefined || (mark.nth > lastNth && mark.at >= now - this.#retention.ageMs)) break
-      drop = mark.seq
+      last = mark.seq
     }
-    if (drop === undefined) return
-    this.#statements.drop.run(drop)
-    this.#statements.setDropped.run(drop)
-    this.#state = { ...this.#state, dropped: drop, oldest: readMark(this.#statements.oldest.get(drop)) }
+    if (last === undefined) return
+    this.#statements.drop.run(last)
+    this.#statements.setDropped.run(last)
+    this.#state = { ...this.#state, dropped: last, oldest: readMark(this.#statements.oldest.get(last)) }
   }
 }
 
 const prepare = (db: DatabaseSync) => ({
   log: db.prepare("SELECT epoch, ceiling, dropped FROM event_log"),
-  begin: db.prepare(
+  open: db.prepare(
     "INSERT INTO event_log (id, epoch, ceiling, dropped) VALUES (1, ?, ?, ?) ON CONFLICT DO UPDATE SET ceiling = excluded.ceiling",
   ),
   setCeiling: db.prepare("UPDATE event_log SET ceiling = ?"),

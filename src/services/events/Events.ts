@@ -1,6 +1,7 @@
 /**
- * Events: the one place where something that happened gets its position. State changes and the events that tell of
- * them are committed together; only then are they live. It does not know what the events mean.
+ * Events: stores and publishes everything that happens. It assigns each event its position, and commits state changes
+ * together with their events before it publishes them. Every service that stores state uses it. The fan-out of the
+ * transport reads it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -26,71 +27,90 @@ import type {
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { replay, resetReason, subscribe } from "./Replay.ts"
-import { EventLog, type EventTuning } from "./EventLog.ts"
-import { type Change, makeWriter } from "./GroupCommit.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { isBusy, toStartupError } from "../storage/SqliteError.ts"
+import { EventLog, type EventTuning } from "./EventLog.ts"
+import { makeGroupCommit } from "./GroupCommit.ts"
+import type { Change } from "./PendingWrites.ts"
+import { replay, resetReason, subscribe } from "./Replay.ts"
 
 export type { Change }
 
-/** 8,192 events are some seconds of a busy gateway; 16 million characters bound what long messages make of them. */
+/** 8,192 events cover some seconds of a busy gateway. The 16 million characters bound the memory of long messages. */
 const TUNING: EventTuning = { ringEvents: 8_192, ringWeight: 16_777_216, chunk: 256 }
 
-/** How often rows are looked at that have only become old. */
+/** How often the gateway drops rows that are older than `retainDays`, if nothing else is written. */
 const SWEEP_INTERVAL = "10 minutes"
 
 export class Events extends Context.Service<
   Events,
   {
-    /** The newest position. */
+    /** Returns the position of the newest published event: the epoch of the log and a sequence number. */
     readonly head: () => Position
     /**
-     * Writes and tells in one transaction, together with whatever else is committed in this event-loop turn. `work` is
-     * synchronous and sees what was written before it; if it throws, its own writes are undone and the effect dies.
-     * When this returns, the change is on disk, observers have seen its events and subscribers are being told.
-     * Interrupted before its turn, it does nothing. Not to be used within a transaction.
+     * Commits a state change and its events in one transaction, together with the other commits of this event-loop turn.
+     *
+     * `work` is synchronous, receives the connection and sees earlier writes. It returns its answer and its events. If it
+     * throws, its own writes are undone and the effect dies. An interrupt before its turn cancels it.
+     *
+     * When the effect succeeds, the change is on disk, the observers have received its events and subscribers are about
+     * to receive them. Fails with `StorageUnavailable`, with nothing written, if the disk fails, if another process holds
+     * the write lock for `lockWaitMs`, or after the gateway has stopped. Dies inside a transaction of `SqlClient`.
      */
     commit<A>(work: (db: DatabaseSync) => Change<A>): Effect.Effect<A, StorageUnavailable>
     /**
-     * As `commit`, for work that is an effect: everything that it does through SqlClient joins its one transaction.
-     * Fails as the work fails, with nothing written and nothing told. Keep it short: the others wait.
+     * Commits as `commit` does, for work that is an effect: all its statements through `SqlClient` join one transaction.
+     *
+     * Fails as the work fails, or with `StorageUnavailable`. In both cases nothing is written and nothing is published.
+     * All other writes wait until the work ends, so keep it short.
      */
     transact<A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R>
-    /** Why a subscriber cannot go on from the position, if it cannot. */
+    /** Returns the reason why a subscriber cannot resume from the position, or `null` if it can. */
     readonly resumeError: (from: Position) => ResetReason | null
-    /** Tells something that is not kept. In order with everything committed before it; nothing of a run that is over. */
+    /**
+     * Publishes an event that is not stored, after everything committed before it. Drops deltas of runs that have ended.
+     */
     readonly publishLive: (event: LiveEvent) => void
-    /** What a run has said that has begun and has not ended: all of it up to `seq`, the event that is being told or the head. */
+    /**
+     * Returns the partial output of a run up to `seq`, which is the head or the event that is being published. Returns
+     * `undefined` if the run is not open.
+     */
     readonly partialOutput: (runId: string, seq: number) => RunText | undefined
-    /** Called for each event in the same synchronous step in which it becomes live: how caches stay exact. */
+    /**
+     * Calls the observer for each event until the scope closes, in the same synchronous step in which the event becomes
+     * live. Caches stay exact this way. The log reports an observer that throws.
+     */
     onEvent(observer: (event: Positioned) => void): Effect.Effect<void, never, Scope.Scope>
     /**
-     * Every event from now on, for a fan-out that encodes once for many. Unbounded: for a listener that never waits for
-     * a client. Others `subscribe`.
+     * Subscribes to every event from now on, until the scope closes. For a fan-out that encodes an event once for many
+     * clients. The queue is unbounded, so its reader must never wait for a client. All others use `subscribe`.
      */
     readonly liveFeed: Effect.Effect<PubSub.Subscription<Positioned>, never, Scope.Scope>
     /**
-     * What a subscriber who asks now has missed: `Joined`, kept events after `from`, open runs' texts, `CaughtUp`,
-     * with `seq` <= `head`. The caller goes on with events of `listen` (begun before) whose `seq` is greater.
-     * A second `Joined` follows where retention overtakes a reader in the middle.
+     * Returns the items that a new subscriber has missed: `Joined`, the kept events after `from`, a `RunText` for each
+     * open run, and `CaughtUp`. Their `seq` is at most `head`. The caller continues with the events after `head` of a
+     * `liveFeed` that it opened before. If retention drops rows that the reader has not received, a second `Joined`
+     * follows.
      */
     replay(
       filter: EventFilter,
       from: Position | undefined,
     ): Effect.Effect<{ readonly head: number; readonly items: Stream.Stream<EventItem> }>
     /**
-     * `past`, then what happens: every kept event once, in order, without a gap, however slow the subscriber. One that
-     * falls too far behind is joined anew from where it stands (`Joined` again), and misses what was live only.
+     * Streams `replay` and then new events: every kept event once, in order and without a gap, however slow the
+     * subscriber is. A subscriber that falls too far behind starts over from its own position, with another `Joined`. It
+     * misses only live events. Without `from`, the stream begins at the head.
      */
     subscribe(filter: EventFilter, from?: Position): Stream.Stream<EventItem>
   }
 >()("causeway/services/events/Events") {
+  /** As `layer`, with other bounds of memory. For tests. */
   static readonly layerTuned = (
     tuning: Partial<EventTuning>,
   ): Layer.Layer<Events, StartupError, Sqlite | SqlClient.SqlClient | GatewayConfig> =>
     Layer.effect(Events, make({ ...TUNING, ...tuning }))
 
+  /** Fails to build with `StartupError` if the database cannot be used. Writes pending events when its scope closes. */
   static readonly layer = Layer.suspend(() => Events.layerTuned({}))
 }
 
@@ -98,20 +118,25 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   const { retainDays, retainRows } = (yield* GatewayConfig).events
   const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
   const { db, withLock, writeLock } = yield* Sqlite
-  const told = yield* Effect.acquireRelease(PubSub.unbounded<Positioned>(), PubSub.shutdown)
-  // At once, so that a listener wakes once and takes all of them.
-  const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(told, events))
+  const feed = yield* Effect.acquireRelease(PubSub.unbounded<Positioned>(), PubSub.shutdown)
+  // All events of a step at once, so that each reader wakes once.
+  const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(feed, events))
   const open = Effect.try({ try: () => new EventLog(db, retention, tuning, publish), catch: (error) => error })
   const log = yield* Effect.mapError(writeLock.retry(withLock(open), isBusy), (error) =>
     toStartupError(error, db.location() ?? "in memory"),
   )
-  const writer = yield* makeWriter(log)
-  yield* Effect.addFinalizer(() => writer.close)
-  yield* Effect.forkScoped(sweep(log, writer.commit))
+  const groupCommit = yield* makeGroupCommit(log)
+  yield* Effect.addFinalizer(() => groupCommit.close)
+  yield* Effect.forkScoped(
+    sweep(
+      log,
+      groupCommit.commit(() => [undefined, []]),
+    ),
+  )
 
   const runFork = Effect.runForkWith(yield* Effect.context())
-  /** What was told cannot be taken back, so an observer that throws is its own loss. */
-  const guarded = (observer: (event: Positioned) => void) => (positioned: Positioned) => {
+  /** Contains the defects of an observer: published events cannot be taken back. */
+  const contained = (observer: (event: Positioned) => void) => (positioned: Positioned) => {
     try {
       observer(positioned)
     } catch (defect) {
@@ -122,28 +147,30 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   return Events.of({
     head: () => ({ epoch: log.epoch, seq: log.head }),
     resumeError: (from) => resetReason(log, from),
-    commit: (work) => Effect.withSpan(writer.commit(work), "Events.commit"),
-    transact: (work) => Effect.withSpan(writer.transact(work), "Events.transact"),
-    publishLive: writer.live,
-    partialOutput: (runId, seq) => log.texts.get(runId, seq),
+    commit: (work) => Effect.withSpan(groupCommit.commit(work), "Events.commit"),
+    transact: (work) => Effect.withSpan(groupCommit.transact(work), "Events.transact"),
+    publishLive: (event) => groupCommit.publishLive(event),
+    partialOutput: (runId, seq) => log.partialOutputs.get(runId, seq),
     onEvent: (observer) =>
       Effect.asVoid(
         Effect.acquireRelease(
-          Effect.sync(() => log.onEvent(guarded(observer))),
+          Effect.sync(() => log.onEvent(contained(observer))),
           (remove) => Effect.sync(remove),
         ),
       ),
-    liveFeed: PubSub.subscribe(told),
+    liveFeed: PubSub.subscribe(feed),
     replay: (filter, from) => Effect.sync(() => replay(log, filter, from)),
     subscribe: (filter, from) => subscribe(log, filter, from),
   })
 })
 
-/** Every group that is written drops a step of what is too much. A quiet gateway writes none, but its rows get old. */
-const sweep = (log: EventLog, commit: (work: () => Change<void>) => Effect.Effect<void, StorageUnavailable>) =>
+/** Drops old rows of a quiet gateway. Each written group drops one step of them, so it commits empty groups. */
+const sweep = (log: EventLog, commitNothing: Effect.Effect<void, StorageUnavailable>) =>
   Effect.gen(function* () {
-    while (log.table.overdue(yield* Clock.currentTimeMillis)) yield* commit(() => [undefined, []])
+    while (log.store.isOverdue(yield* Clock.currentTimeMillis)) yield* commitNothing
   }).pipe(
-    Effect.catch((error) => Effect.logWarning("old events could not be dropped", error)),
+    Effect.catch((error) =>
+      Effect.logWarning(`cannot drop old events. The gateway tries again in ${SWEEP_INTERVAL}`, error),
+    ),
     Effect.repeat(Schedule.spaced(SWEEP_INTERVAL)),
   )

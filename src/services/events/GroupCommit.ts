@@ -1,7 +1,7 @@
 /**
- * How events come into the log: what is committed within one turn of the event loop goes to disk as one transaction,
- * then becomes live in one step. The gate keeps the order: nothing is told between a transaction's commit and its
- * events. While another process holds the write lock, everything pending waits in its order; see WriteLock.ts.
+ * GroupCommit: writes to the event log. All commits and live events of one event-loop turn go to disk as one transaction
+ * and become live in one step. While another process holds the write lock, all of them wait in their order. Events uses
+ * this module.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,232 +13,249 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { DatabaseSync } from "node:sqlite"
 import type { KeptEvent, LiveEvent } from "../../domain/Event.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
-import { PendingBatch, type EventLog } from "./EventLog.ts"
-import { type Commit, type Entry, type Failure, failureOf, hasCommit, insert, makeGroupWriter } from "./EventGroup.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { isBusy, toStorageUnavailable } from "../storage/SqliteError.ts"
+import { type EventLog, PendingBatch } from "./EventLog.ts"
+import { failureOf, GroupTransaction, insert } from "./GroupTransaction.ts"
+import { type Change, type Failure, makeCommit, type PendingWrite, PendingWrites } from "./PendingWrites.ts"
 
-/** What a change answers, and the events that tell of it (none: nothing happened). */
-export type Change<A> = readonly [answer: A, events: ReadonlyArray<KeptEvent>]
-
-/** Commits in one transaction: some milliseconds of work, which is what the event loop may wait for. */
-const GROUP = 64
-
-/** Before another attempt to close while another process holds the write lock. */
+/** Between two attempts to close while another process holds the write lock. */
 const CLOSE_PAUSE = "25 millis"
 
 const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stopped" }))
 
-/** Another process holds the write lock: what was to be written is still pending, or was not begun. */
+/** Another process holds the write lock. The writes are still pending, or have not begun. */
 class LockHeld extends Data.TaggedError("LockHeld") {}
 
 const isLockHeld = (error: unknown) => error instanceof LockHeld
 
-export const makeWriter = Effect.fnUntraced(function* (log: EventLog) {
-  const { db, tryTransaction, withLock, writeLock } = yield* Sqlite
-  const sql = yield* SqlClient.SqlClient
-  const clock = yield* Clock.Clock
+interface Dependencies {
+  readonly log: EventLog
+  readonly sqlite: Sqlite["Service"]
+  readonly sql: SqlClient.SqlClient
+  readonly clock: Clock.Clock
+  readonly runFork: (effect: Effect.Effect<unknown>) => void
+}
+
+export const makeGroupCommit = Effect.fnUntraced(function* (log: EventLog) {
   const runFork = Effect.runForkWith(yield* Effect.context())
-  const gate = Semaphore.makeUnsafe(1)
-  const writeGroup = makeGroupWriter(log, db, writeLock)
-
-  let pending: Array<Entry> = []
-  let scheduled = false
-  /** An attempt to write what waits for the write lock is due. */
-  let retrying = false
-  let closed = false
-
-  const newDraft = () => new PendingBatch(log, clock.currentTimeMillisUnsafe())
-
-  const needsDisk = () => hasCommit(pending) || log.table.shouldReserve(log.head + pending.length)
-
-  /** What is pending, up to as many commits as go in one transaction. */
-  const takeGroup = (): ReadonlyArray<Entry> => {
-    let commits = 0
-    const end = pending.findIndex((entry) => entry._tag === "Commit" && ++commits > GROUP)
-    const group = end < 0 ? pending : pending.slice(0, end)
-    pending = end < 0 ? [] : pending.slice(end)
-    return group
-  }
-
-  const schedule = () => {
-    if (scheduled) return
-    scheduled = true
-    setImmediate(() => runFork(flushInTurn))
-  }
-
-  /** Puts the group back, in its place, until the next attempt. Commits that have waited for the limit fail. */
-  const waitWith = (group: ReadonlyArray<Entry>) => {
-    const now = clock.currentTimeMillisUnsafe()
-    const pause = writeLock.foundHeld(now)
-    const expired: Array<Commit> = []
-    pending = [...group, ...pending].filter((entry) => {
-      if (entry._tag === "Live") return true
-      if (entry.cancelled) return false
-      entry.deadline ??= now + writeLock.limitMs
-      if (now < entry.deadline) return true
-      expired.push(entry)
-      return false
-    })
-    scheduled = true
-    if (!retrying) {
-      retrying = true
-      runFork(Effect.andThen(Effect.sleep(pause), retry))
-    }
-    for (const entry of expired) entry.settle(Exit.fail(writeLock.gaveUp()))
-  }
-
-  /** Returns false if another process holds the write lock. */
-  const flushNow = (): boolean => {
-    const writes = needsDisk()
-    const group = takeGroup()
-    const draft = newDraft()
-    const failures = writes ? writeGroup(group, draft) : undefined
-    if (failures === "held") {
-      waitWith(group)
-      return false
-    }
-    scheduled = false
-    if (pending.length > 0) schedule()
-    if (!writes) for (const entry of group) if (entry._tag === "Live") draft.add(entry.event)
-    log.publish(draft.events)
-    for (const entry of group) if (entry._tag === "Commit") entry.settle(failures?.get(entry))
-    return true
-  }
-
-  // Live events do not wait for whoever has the connection.
-  const flush = Effect.suspend(() => (needsDisk() ? withLock(Effect.sync(flushNow)) : Effect.sync(flushNow)))
-  const flushInTurn = gate.withPermit(flush)
-  const retry = Effect.suspend(() => {
-    retrying = false
-    return flushInTurn
+  return new GroupCommit({
+    log,
+    sqlite: yield* Sqlite,
+    sql: yield* SqlClient.SqlClient,
+    clock: yield* Clock.Clock,
+    runFork,
   })
+})
 
-  const enqueue = (entry: Entry) => {
-    pending.push(entry)
-    schedule()
+class GroupCommit {
+  readonly #log: EventLog
+  readonly #sqlite: Sqlite["Service"]
+  readonly #sql: SqlClient.SqlClient
+  readonly #clock: Clock.Clock
+  readonly #runFork: Dependencies["runFork"]
+  readonly #transaction: GroupTransaction
+  readonly #pending = new PendingWrites()
+  /** Keeps the order: nothing is published between the COMMIT of a transaction and its events. */
+  readonly #gate = Semaphore.makeUnsafe(1)
+  /** A flush comes, in this event-loop turn or after the pause of a retry. */
+  #isScheduled = false
+  #isRetrying = false
+  #isClosed = false
+
+  constructor({ clock, log, runFork, sql, sqlite }: Dependencies) {
+    this.#log = log
+    this.#sqlite = sqlite
+    this.#sql = sql
+    this.#clock = clock
+    this.#runFork = runFork
+    this.#transaction = new GroupTransaction(log, sqlite.db, sqlite.writeLock)
   }
 
-  /** All that is pending, a group in each turn of the event loop. */
-  const flushAll = Effect.gen(function* () {
-    while (true) {
-      if (!(yield* flush)) return yield* new LockHeld()
-      if (pending.length === 0) return
-      yield* Effect.yieldNow
-    }
-  })
-
-  const live = (event: LiveEvent): void => {
-    if (!closed) enqueue({ _tag: "Live", event })
+  /** Queues a live event. Drops it once the gateway has stopped. */
+  publishLive(event: LiveEvent): void {
+    if (!this.#isClosed) this.#enqueue({ _tag: "Live", event })
   }
 
-  /** A commit waits for the transaction around it, which waits for the commit. */
-  const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber) =>
-      Context.getOrUndefined(fiber.context, sql.transactionService) === undefined
-        ? effect
-        : Effect.die(new Error("events are committed outside of transactions, or by `transact`")),
-    )
-
-  const commit = <A>(work: (db: DatabaseSync) => Change<A>): Effect.Effect<A, StorageUnavailable> =>
-    outsideTransaction(
+  /** See `Events.commit`. */
+  commit<A>(work: (db: DatabaseSync) => Change<A>): Effect.Effect<A, StorageUnavailable> {
+    return this.#outsideTransaction(
       Effect.callback<A, StorageUnavailable>((resume) => {
-        if (closed) return resume(stopped)
-        let answer: Exit.Exit<A> | undefined
-        const entry: Commit = {
-          _tag: "Commit",
-          run: () => {
-            const [value, events] = work(db)
-            answer = Exit.succeed(value)
-            return events
-          },
-          settle: (failure) => {
-            const outcome = failure ?? answer
-            if (outcome !== undefined) resume(outcome)
-          },
-          cancelled: false,
-        }
-        enqueue(entry)
+        if (this.#isClosed) return resume(stopped)
+        const commit = makeCommit(() => work(this.#sqlite.db), resume)
+        this.#enqueue(commit)
         return Effect.sync(() => {
-          entry.cancelled = true
+          commit.isCancelled = true
         })
       }),
     )
+  }
 
-  /** Within the transaction of `transact`, after its work. */
-  const insertAll = (draft: PendingBatch, events: ReadonlyArray<KeptEvent>) =>
-    Effect.suspend((): Failure | Effect.Effect<void> => {
+  /** See `Events.transact`. */
+  transact<A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R> {
+    const { writeLock } = this.#sqlite
+    return this.#outsideTransaction(
+      Effect.mapError(writeLock.retry(this.#tryTransact(work), isLockHeld), (error) =>
+        error instanceof LockHeld ? writeLock.timeoutError() : error,
+      ),
+    )
+  }
+
+  /** Writes or fails everything that is pending, and releases reserved positions that no event has taken. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.eventually(Effect.tapError(this.#tryClose, () => Effect.sleep(CLOSE_PAUSE))),
+  )
+
+  #enqueue(write: PendingWrite): void {
+    this.#pending.push(write)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#runFork(this.#flushInTurn))
+  }
+
+  #newBatch(): PendingBatch {
+    return new PendingBatch(this.#log, this.#clock.currentTimeMillisUnsafe())
+  }
+
+  #needsDisk(): boolean {
+    return this.#pending.hasCommit || this.#log.store.shouldReserve(this.#log.head + this.#pending.length)
+  }
+
+  /** Writes and publishes one group. Returns false if another process holds the write lock. */
+  #flushNow(): boolean {
+    const needsDisk = this.#needsDisk()
+    const group = this.#pending.takeGroup()
+    const batch = this.#newBatch()
+    const failures = needsDisk ? this.#transaction.write(group, batch) : undefined
+    if (failures === "held") {
+      this.#retryLater(group)
+      return false
+    }
+    this.#isScheduled = false
+    if (this.#pending.length > 0) this.#schedule()
+    if (!needsDisk) for (const write of group) if (write._tag === "Live") batch.add(write.event)
+    this.#log.publish(batch.events)
+    for (const write of group) if (write._tag === "Commit") write.settle(failures?.get(write))
+    return true
+  }
+
+  /** Puts the group back until the next attempt. Fails commits that have waited for the limit. */
+  #retryLater(group: ReadonlyArray<PendingWrite>): void {
+    const { writeLock } = this.#sqlite
+    const now = this.#clock.currentTimeMillisUnsafe()
+    const pause = writeLock.onHeld(now)
+    const expired = this.#pending.putBack(group, now, writeLock.limitMs)
+    this.#isScheduled = true
+    if (!this.#isRetrying) {
+      this.#isRetrying = true
+      this.#runFork(Effect.andThen(Effect.sleep(pause), this.#retry))
+    }
+    for (const commit of expired) commit.settle(Exit.fail(writeLock.timeoutError()))
+  }
+
+  /** Takes the connection only if the group needs the disk: live events do not wait for a transaction's statements. */
+  readonly #flush = Effect.suspend(() => {
+    const flush = Effect.sync(() => this.#flushNow())
+    return this.#needsDisk() ? this.#sqlite.withLock(flush) : flush
+  })
+
+  readonly #flushInTurn = this.#gate.withPermit(this.#flush)
+
+  readonly #retry = Effect.suspend(() => {
+    this.#isRetrying = false
+    return this.#flushInTurn
+  })
+
+  /** Writes everything that is pending, one group in each event-loop turn. */
+  #flushAll(): Effect.Effect<void, LockHeld> {
+    return Effect.gen({ self: this }, function* () {
+      while (true) {
+        if (!(yield* this.#flush)) return yield* new LockHeld()
+        if (this.#pending.length === 0) return
+        yield* Effect.yieldNow
+      }
+    })
+  }
+
+  /** Dies inside a transaction: the commit would wait for the transaction, and the transaction for the commit. */
+  #outsideTransaction<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.withFiber((fiber) =>
+      Context.getOrUndefined(fiber.context, this.#sql.transactionService) === undefined
+        ? effect
+        : Effect.die(new Error("Events.commit was called inside a transaction. Use Events.transact instead")),
+    )
+  }
+
+  /** Makes one attempt. The gate and the connection are free between two attempts. */
+  #tryTransact<A, E, R>(work: Effect.Effect<Change<A>, E, R>) {
+    const attempt = Effect.fnUntraced(
+      { self: this },
+      function* (restore: <B, F, S>(effect: Effect.Effect<B, F, S>) => Effect.Effect<B, F, S>) {
+        if (this.#isClosed) return yield* stopped
+        yield* this.#flushAll()
+        const { state } = this.#log.store
+        const batch = this.#newBatch()
+        let hasBegun = false
+        const written = Effect.suspend(() => {
+          hasBegun = true
+          this.#sqlite.writeLock.onAcquired()
+          return restore(Effect.mapError(work, workFailed))
+        }).pipe(Effect.flatMap(([answer, events]) => Effect.as(this.#insert(batch, events), answer)))
+        const answer = yield* this.#sqlite.tryTransaction(written).pipe(
+          Effect.onError(() => Effect.sync(() => this.#log.store.restore(state))),
+          Effect.catchTags({
+            WorkFailed: ({ error }) => Effect.fail(error),
+            SqlError: (error) => (!hasBegun && isBusy(error) ? Effect.fail(new LockHeld()) : failureOf(error)),
+          }),
+          // Writes on the raw handle throw.
+          Effect.catchDefect(failureOf),
+        )
+        this.#log.publish(batch.events)
+        return answer
+      },
+    )
+    return this.#gate.withPermit(Effect.uninterruptibleMask(attempt))
+  }
+
+  /** Inserts the events in the transaction of `transact`, after its work. */
+  #insert(batch: PendingBatch, events: ReadonlyArray<KeptEvent>): Effect.Effect<void, StorageUnavailable> {
+    return Effect.suspend((): Failure | Effect.Effect<void> => {
       try {
-        insert(log, draft, events)
+        insert(this.#log, batch, events)
         return Effect.void
       } catch (error) {
         return failureOf(error)
       }
     })
+  }
 
-  /** One attempt. Neither the gate nor the connection is held between two. */
-  const tryTransact = <A, E, R>(work: Effect.Effect<Change<A>, E, R>) =>
-    gate.withPermit(
-      Effect.uninterruptibleMask(
-        Effect.fnUntraced(function* (restore) {
-          if (closed) return yield* stopped
-          yield* flushAll
-          const { state } = log.table
-          const draft = newDraft()
-          let begun = false
-          const written = Effect.suspend(() => {
-            begun = true
-            writeLock.taken()
-            return restore(Effect.mapError(work, workFailed))
-          }).pipe(Effect.flatMap(([answer, events]) => Effect.as(insertAll(draft, events), answer)))
-          const answer = yield* tryTransaction(written).pipe(
-            Effect.onError(() => Effect.sync(() => log.table.restore(state))),
-            Effect.catchTags({
-              WorkFailed: ({ error }) => Effect.fail(error),
-              SqlError: (error) => (!begun && isBusy(error) ? Effect.fail(new LockHeld()) : failureOf(error)),
-            }),
-            // What is written on the raw handle throws.
-            Effect.catchDefect(failureOf),
-          )
-          log.publish(draft.events)
-          return answer
+  readonly #tryClose = this.#gate.withPermit(
+    Effect.suspend(() =>
+      this.#sqlite.withLock(
+        Effect.suspend(() => {
+          do if (!this.#flushNow()) return Effect.fail(new LockHeld())
+          while (this.#pending.length > 0)
+          this.#isClosed = true
+          this.#releasePositions()
+          return Effect.void
         }),
       ),
-    )
+    ),
+  )
 
-  const transact = <A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R> =>
-    outsideTransaction(
-      Effect.mapError(writeLock.retry(tryTransact(work), isLockHeld), (error) =>
-        error instanceof LockHeld ? writeLock.gaveUp() : error,
-      ),
-    )
-
-  /** Positions that stay reserved are skipped by the next start. */
-  const giveBack = () => {
+  /** Releases reserved positions. If the disk fails, they stay reserved and the next start skips them. */
+  #releasePositions(): void {
     try {
-      log.table.release(log.head)
+      this.#log.store.release(this.#log.head)
     } catch (error) {
       if (toStorageUnavailable(error) === undefined) throw error
     }
   }
+}
 
-  const tryClose = gate.withPermit(
-    withLock(
-      Effect.suspend(() => {
-        do if (!flushNow()) return Effect.fail(new LockHeld())
-        while (pending.length > 0)
-        closed = true
-        giveBack()
-        return Effect.void
-      }),
-    ),
-  )
-
-  /** Writes what is pending, or lets it fail, and gives back the positions that were only reserved. */
-  const close = Effect.eventually(Effect.tapError(tryClose, () => Effect.sleep(CLOSE_PAUSE)))
-
-  return { commit, transact, live, close }
-})
-
-/** Keeps the work's own errors apart from those of BEGIN and COMMIT. */
+/** Keeps errors of the work apart from errors of BEGIN and COMMIT. */
 const workFailed = <E>(error: E) => ({ _tag: "WorkFailed" as const, error })

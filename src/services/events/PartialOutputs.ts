@@ -1,6 +1,6 @@
 /**
- * What every open run has said so far, built from the events themselves: a subscriber who comes in the middle of a run
- * gets this instead of deltas that were never kept. It knows no position and no subscriber.
+ * PartialOutputs: the text of every open run so far, built from the events. A subscriber that joins in the middle of a run
+ * receives it instead of the deltas, which are not stored. EventLog uses it.
  */
 import { type EventFilter, type GatewayEvent, type KeptEvent, type RunText, wants } from "../../domain/Event.ts"
 
@@ -28,11 +28,11 @@ const toRunText = (
 export class PartialOutputs {
   readonly #open = new Map<string, PartialOutput>()
 
-  /** False: the event is what a run says that is over, and counts for nothing. */
+  /** Adds the event to the output of its run. Returns false for a delta of a run that is not open: drop it. */
   apply(event: GatewayEvent): boolean {
     switch (event._tag) {
       case "RunStarted":
-        // A run that a restart cut off begins anew, and so does what it says.
+        // After a restart, a new attempt begins with an empty output.
         this.#open.set(event.runId, { started: event, text: "", thinking: "" })
         return true
       case "TextDelta": {
@@ -53,14 +53,14 @@ export class PartialOutputs {
     return true
   }
 
-  /** What a run has said that has begun and has not ended, as it stands at `seq`. */
+  /** Returns the output of the run, labelled with the position `seq`, or `undefined` if the run is not open. */
   get(runId: string, seq: number): RunText | undefined {
     const run = this.#open.get(runId)
     return run === undefined ? undefined : toRunText(run, seq)
   }
 
-  /** The texts that a subscriber with this filter may see, as they stand at `seq`. */
-  wanted(filter: EventFilter, seq: number): Array<RunText> {
+  /** Returns the outputs of all open runs that the filter matches, labelled with the position `seq`. */
+  matching(filter: EventFilter, seq: number): Array<RunText> {
     const texts: Array<RunText> = []
     for (const run of this.#open.values()) if (wants(filter, run.started)) texts.push(toRunText(run, seq))
     return texts

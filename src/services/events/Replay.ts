@@ -1,7 +1,7 @@
 /**
- * How a subscriber comes to the present: what it missed, then what happens, every kept event once and in order. Nothing
- * is held for a subscriber but its place in the log, so a slow one costs no memory: when the ring has gone past it, it
- * is joined anew from where it stands.
+ * Replay: the items that a subscriber has missed, and the stream of items after them. Every kept event comes once and in
+ * order. A subscriber holds only a cursor, so a slow one costs no memory: when the ring no longer holds the events after
+ * its cursor, it starts over from there. Events uses this module.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -23,14 +23,14 @@ import type { EventLog, ParkedReader } from "./EventLog.ts"
 
 const isKept = (event: GatewayEvent): boolean => event._tag in KeptEvent.cases
 
-/** Why the subscriber cannot go on from its position, if it cannot. */
+/** Returns the reason why a subscriber cannot resume from the position, or `null` if it can. */
 export const resetReason = (log: EventLog, from: Position): ResetReason | null => {
   if (from.epoch !== log.epoch) return "epoch"
   if (from.seq > log.head) return "future"
-  return from.seq < log.table.dropped ? "retention" : null
+  return from.seq < log.store.dropped ? "retention" : null
 }
 
-/** What a subscriber who asks now has missed. Noted at once: the head and what the open runs have said up to it. */
+/** Returns the items up to the head that a subscriber has missed. Takes the head and the partial outputs at the call. */
 export const replay = (
   log: EventLog,
   filter: EventFilter,
@@ -40,16 +40,19 @@ export const replay = (
   const reset = from === undefined ? null : resetReason(log, from)
   const start = from === undefined || reset !== null ? head : from.seq
   const joined: EventItem = { _tag: "Joined", epoch, seq: start, reset }
-  const present: ReadonlyArray<EventItem> = [...log.texts.wanted(filter, head), { _tag: "CaughtUp", seq: head }]
-  // Most clients come for the present, and many may come at once.
-  if (start >= head) return { head, items: Stream.fromArray([joined, ...present]) }
+  const ending: ReadonlyArray<EventItem> = [
+    ...log.partialOutputs.matching(filter, head),
+    { _tag: "CaughtUp", seq: head },
+  ]
+  // The common case: most clients join at the head, and many may do so at once.
+  if (start >= head) return { head, items: Stream.fromArray([joined, ...ending]) }
   const missed = kept(log, filter, start, head)
-  return { head, items: Stream.concat(Stream.concat(Stream.succeed(joined), missed), Stream.fromArray(present)) }
+  return { head, items: Stream.concat(Stream.concat(Stream.succeed(joined), missed), Stream.fromArray(ending)) }
 }
 
 type Page = readonly [items: ReadonlyArray<EventItem>, next: Option.Option<number>]
 
-/** The kept events after `start` and up to `head`, a page at a time: from memory where they are there. */
+/** Streams the kept events after `start` and up to `head` in pages, from memory if the ring holds them. */
 const kept = (log: EventLog, filter: EventFilter, start: number, head: number): Stream.Stream<EventItem> => {
   const wanted = ({ event }: Positioned) => wants(filter, event)
   const keptAndWanted = (positioned: Positioned) => isKept(positioned.event) && wanted(positioned)
@@ -58,18 +61,18 @@ const kept = (log: EventLog, filter: EventFilter, start: number, head: number): 
     const page = log.ring.read(keptAndWanted, cursor, head, log.chunk)
     return [page.events, next(page)]
   }
-  // Rows of a transaction that is not committed yet lie above the head, so that no lock is needed to read.
+  // Rows of an open transaction have positions above the head, so that reading needs no lock.
   const fromTable = (cursor: number): Page => {
-    const page = log.table.read(filter.sessionKey, cursor, head, log.chunk)
+    const page = log.store.read(filter.sessionKey, cursor, head, log.chunk)
     return [page.events.filter(wanted), next(page)]
   }
-  // The old end has come closer while the subscriber was reading, and has taken rows that it has not seen.
-  const lost: Page = [[{ _tag: "Joined", epoch: log.epoch, seq: head, reset: "retention" }], Option.none()]
+  // Retention has dropped rows that this reader has not received.
+  const retentionReset: Page = [[{ _tag: "Joined", epoch: log.epoch, seq: head, reset: "retention" }], Option.none()]
 
   return Stream.paginate(start, (cursor) => {
-    if (cursor < log.table.dropped) return Effect.succeed(lost)
+    if (cursor < log.store.dropped) return Effect.succeed(retentionReset)
     if (cursor >= log.ring.after) return Effect.succeed(fromMemory(cursor))
-    // Pages that hold nothing wanted would otherwise follow each other in one turn of the event loop.
+    // Otherwise pages without a wanted event would follow each other in one event-loop turn.
     return Effect.as(Effect.yieldNow, fromTable(cursor))
   })
 }
@@ -77,25 +80,25 @@ const kept = (log: EventLog, filter: EventFilter, start: number, head: number): 
 const next = (page: { readonly events: ReadonlyArray<Positioned>; readonly more: boolean }): Option.Option<number> =>
   page.more ? Option.map(Arr.last(page.events), ({ seq }) => seq) : Option.none()
 
-/** What happens after `cursor`, until the subscriber is outrun; `outrun` is then told where it stands. */
-const live = (log: EventLog, filter: EventFilter, cursor: number, outrun: (cursor: number) => void) =>
+/** Streams the events after `cursor` until the ring no longer holds them. Calls `onOverflow` with the cursor at that point. */
+const live = (log: EventLog, filter: EventFilter, cursor: number, onOverflow: (cursor: number) => void) =>
   Stream.fromPull(
     Effect.sync(() => {
       const reader: ParkedReader = { filter, cursor, wake: () => undefined }
       const wanted = ({ event }: Positioned) => wants(filter, event)
-      const sleep = Effect.callback<void>((resume) => {
+      const parked = Effect.callback<void>((resume) => {
         reader.wake = () => resume(Effect.void)
         return Effect.sync(log.park(reader))
       })
       return Effect.suspend(function pull(): Pull.Pull<Arr.NonEmptyReadonlyArray<EventItem>> {
         if (reader.cursor < log.ring.after) {
-          outrun(reader.cursor)
+          onOverflow(reader.cursor)
           return Cause.done()
         }
         const { events, more } = log.ring.read(wanted, reader.cursor, log.head, log.chunk)
         if (!Arr.isArrayNonEmpty(events)) {
           reader.cursor = log.head
-          return Effect.flatMap(sleep, pull)
+          return Effect.flatMap(parked, pull)
         }
         reader.cursor = more ? Arr.lastNonEmpty(events).seq : log.head
         return Effect.succeed(events)
@@ -103,14 +106,14 @@ const live = (log: EventLog, filter: EventFilter, cursor: number, outrun: (curso
     }),
   )
 
-/** `past`, then what happens, for as long as somebody listens. */
+/** Streams the missed items and then new events. Starts over from its position when the ring has moved past it. */
 export const subscribe = (log: EventLog, filter: EventFilter, from: Position | undefined): Stream.Stream<EventItem> =>
   Stream.suspend(() => {
     let position = from
     const join = Stream.suspend(() => {
       const { head, items } = replay(log, filter, position)
-      const outrun = (seq: number) => (position = { epoch: log.epoch, seq })
-      return Stream.concat(items, live(log, filter, head, outrun))
+      const onOverflow = (seq: number) => (position = { epoch: log.epoch, seq })
+      return Stream.concat(items, live(log, filter, head, onOverflow))
     })
     return Stream.forever(join)
   })

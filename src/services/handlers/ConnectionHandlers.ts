@@ -19,7 +19,7 @@ export const ConnectionHandlers = ConnectionRpcs.toLayer(
         Effect.as(connections.close(connectionId, reason), { closed: true }),
       /** Once more, on a connection that is known: the token is checked all the same, and nothing changes. */
       authenticate: Effect.fnUntraced(function* ({ token }, { client }) {
-        const identity = connections.principalOf(client.id)
+        const identity = connections.identityOf(client.id)
         if (identity === undefined) return yield* new Unauthenticated({ reason: "missing" })
         yield* authenticator.authenticate(Redacted.make(token), identity.remoteAddress)
         return { connectionId: identity.id, principal: identity.principal }

@@ -1,6 +1,6 @@
 /**
- * LogLine: an entry of the log as text for standard error. Pure; Logs uses it. Entries hold text of others, and a person
- * reads them at a terminal.
+ * LogLine: formats log entries for standard error. Entries may contain text of clients, and people read them at a terminal,
+ * so control characters are escaped. Logs uses it.
  */
 import type { LogEntry } from "../../domain/Log.ts"
 import { printable, printableJson } from "../../domain/Printable.ts"
@@ -9,6 +9,6 @@ import { printable, printableJson } from "../../domain/Printable.ts"
 export const asJson = ({ at, level, source, message }: LogEntry): string =>
   printableJson(JSON.stringify({ at: new Date(at).toISOString(), level, source, message }))
 
-/** Returns the entry for people. Further lines of its message are indented, so that they cannot pass for entries. */
+/** Returns the entry for people. Indents all but the first line, so that a message cannot imitate entries. */
 export const asLine = ({ at, level, source, message }: LogEntry): string =>
   `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${source}: ${printable(message).replaceAll("\n", "\n    ")}`

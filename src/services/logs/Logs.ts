@@ -1,6 +1,6 @@
 /**
- * Logs: what the gateway says about itself. One logger makes an entry of each message, secrets blacked out, and gives
- * it to a bounded ring, to standard error and, as a live event, to who asked for it. It knows nobody who logs.
+ * Logs: the gateway's log. One logger redacts each entry, stores it in a bounded ring, writes it to standard error and
+ * passes it to observers. `logs.tail` reads the ring, and subscribers of the topic `logs` receive entries as live events.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -20,18 +20,23 @@ import { Events } from "../events/Events.ts"
 import { asJson, asLine } from "./LogLine.ts"
 import { redact } from "./Redaction.ts"
 
-/** Entries that are remembered. */
-const RING = 1_000
+/** Entries in memory. */
+const RING_ENTRIES = 1_000
 
-/** Characters of an entry. A runtime may fail with a page of HTML, and a thousand entries are remembered. */
+/** Characters of an entry. A runtime may fail with a page of HTML, and the ring stores a thousand entries. */
 const ENTRY_CHARS = 16_384
 
-/** Entries told live in one second: what telling an entry makes somebody log can not become a flood. */
+/** Entries published in one second. The bound stops a loop of an entry whose publication logs another entry. */
 const LIVE_PER_SECOND = 100
 
 export class Logs extends Context.Service<
   Logs,
   {
+    /**
+     * Returns the newest entries in memory, oldest first: at most `limit` of those after the id `after` and at least as
+     * severe as `level` (left out: `trace`). `head` is the id of the newest entry. `truncated`: older matching entries
+     * were left out or are no longer in memory.
+     */
     tail(options: {
       readonly after?: number | undefined
       readonly limit: number
@@ -41,83 +46,91 @@ export class Logs extends Context.Service<
       readonly head: number
       readonly truncated: boolean
     }
-    /** From now on this value is blacked out wherever it would appear. */
+    /** Redacts this value in all entries from now on. The token and the password of the configuration are hidden already. */
     readonly hide: (secret: Redacted.Redacted<string>) => void
-    /** Called for each new entry, not for those that it causes itself. */
-    observe(observer: (entry: LogEntry) => void): Effect.Effect<void, never, Scope.Scope>
+    /** Calls the observer for each new entry until the scope closes, except for entries that observers cause themselves. */
+    onEntry(observer: (entry: LogEntry) => void): Effect.Effect<void, never, Scope.Scope>
   }
 >()("causeway/services/logs/Logs") {
-  /** Also makes it the logger of everything that is built upon this layer. */
+  /** Also replaces the logger of every layer built on this one. `logLevel` and `logFormat` apply. */
   static readonly layer: Layer.Layer<Logs, never, GatewayConfig> = Layer.effectContext(
     Effect.gen(function* () {
       const config = yield* GatewayConfig
-      const secrets = new Set<string>()
-      const hide = (secret: Redacted.Redacted<string>) => void secrets.add(Redacted.value(secret))
-      for (const secret of [config.token, config.password]) if (secret !== undefined) hide(secret)
-
-      const ring: Array<LogEntry> = []
-      let head = 0
-      const observers = new Set<(entry: LogEntry) => void>()
-      let telling = false
-
+      const log = new LogRing()
+      for (const secret of [config.token, config.password]) if (secret !== undefined) log.hide(secret)
       const logger = Logger.make<unknown, LogEntry>(({ message, cause, logLevel, fiber, date }) => {
         const { source = "gateway", ...facts } = fiber.getRef(References.CurrentLogAnnotations)
-        const entry: LogEntry = {
-          id: ++head,
-          at: date.getTime(),
-          level: levelOf(logLevel),
-          source: String(source),
-          message: bounded(redact(sentence(message, facts, cause), secrets).toWellFormed()),
-        }
-        ring.push(entry)
-        if (ring.length > RING) ring.shift()
-        if (!telling) {
-          telling = true
-          try {
-            for (const observer of observers) observer(entry)
-          } finally {
-            telling = false
-          }
-        }
-        return entry
+        return log.add(date.getTime(), levelOf(logLevel), String(source), formatMessage(message, facts, cause))
       })
-
-      const tail: Logs["Service"]["tail"] = ({ after = 0, level = "trace", limit }) => {
-        const least = LogLevel.literals.indexOf(level)
-        const wanted = ring.filter((entry) => entry.id > after && LogLevel.literals.indexOf(entry.level) >= least)
-        const entries = wanted.slice(-limit)
-        return { entries, head, truncated: entries.length < wanted.length || after + 1 < (ring[0]?.id ?? 0) }
-      }
-
-      const observe = (observer: (entry: LogEntry) => void) =>
-        Effect.acquireRelease(
-          Effect.sync(() => void observers.add(observer)),
-          () => Effect.sync(() => void observers.delete(observer)),
-        )
-
       const written = Logger.withConsoleError(Logger.map(logger, config.logFormat === "json" ? asJson : asLine))
-      return Context.make(Logs, Logs.of({ tail, hide, observe })).pipe(
+      const service = Logs.of({
+        tail: (options) => log.tail(options),
+        hide: (secret) => log.hide(secret),
+        onEntry: (observer) =>
+          Effect.acquireRelease(
+            Effect.sync(() => void log.observers.add(observer)),
+            () => Effect.sync(() => void log.observers.delete(observer)),
+          ),
+      })
+      return Context.make(Logs, service).pipe(
         Context.add(Logger.CurrentLoggers, new Set([written])),
         Context.add(References.MinimumLogLevel, effectLevel[config.logLevel]),
       )
     }),
   )
 
-  /** Tells each entry as a live event. Apart from `layer`, because what keeps events logs too. */
-  static readonly live: Layer.Layer<never, never, Logs | Events> = Layer.effectDiscard(
+  /** Publishes each entry as a live event. Separate from `layer`, because Events logs too. */
+  static readonly layerEvents: Layer.Layer<never, never, Logs | Events> = Layer.effectDiscard(
     Effect.gen(function* () {
       const logs = yield* Logs
       const events = yield* Events
       let second = 0
-      let told = 0
-      yield* logs.observe((entry) => {
+      let published = 0
+      yield* logs.onEntry((entry) => {
         const now = Math.floor(entry.at / 1_000)
-        told = now === second ? told + 1 : 1
+        published = now === second ? published + 1 : 1
         second = now
-        if (told <= LIVE_PER_SECOND) events.publishLive({ _tag: "LogAdded", entry })
+        if (published <= LIVE_PER_SECOND) events.publishLive({ _tag: "LogAdded", entry })
       })
     }),
   )
+}
+
+/** The newest entries, the secrets to redact and the observers. */
+class LogRing {
+  readonly observers = new Set<(entry: LogEntry) => void>()
+  readonly #entries: Array<LogEntry> = []
+  readonly #secrets = new Set<string>()
+  #head = 0
+  #isNotifying = false
+
+  hide(secret: Redacted.Redacted<string>): void {
+    this.#secrets.add(Redacted.value(secret))
+  }
+
+  /** Redacts and shortens the message, stores the entry and calls the observers. */
+  add(at: number, level: LogLevel, source: string, message: string): LogEntry {
+    const safe = bounded(redact(message, this.#secrets).toWellFormed())
+    const entry: LogEntry = { id: ++this.#head, at, level, source, message: safe }
+    this.#entries.push(entry)
+    if (this.#entries.length > RING_ENTRIES) this.#entries.shift()
+    if (this.#isNotifying) return entry
+    this.#isNotifying = true
+    try {
+      for (const observer of this.observers) observer(entry)
+    } finally {
+      this.#isNotifying = false
+    }
+    return entry
+  }
+
+  tail({ after = 0, level = "trace", limit }: Parameters<Logs["Service"]["tail"]>[0]) {
+    const least = LogLevel.literals.indexOf(level)
+    const wanted = this.#entries.filter(({ id, level }) => id > after && LogLevel.literals.indexOf(level) >= least)
+    const entries = wanted.slice(-limit)
+    const truncated = entries.length < wanted.length || after + 1 < (this.#entries[0]?.id ?? 0)
+    return { entries, head: this.#head, truncated }
+  }
 }
 
 const effectLevel = {
@@ -132,13 +145,14 @@ const effectLevel = {
 const levelOf = (level: EffectLogLevel.LogLevel): LogLevel =>
   LogLevel.literals.find((candidate) => effectLevel[candidate] === level) ?? "info"
 
-const words = (part: unknown): string =>
+const format = (part: unknown): string =>
   typeof part === "string" ? part : part instanceof Error ? Cause.pretty(Cause.fail(part)) : Formatter.format(part)
 
-const sentence = (message: unknown, facts: Record<string, unknown>, cause: Cause.Cause<unknown>): string => {
-  const said = Arr.ensure(message).map(words)
-  const known = Object.entries(facts).map(([name, value]) => `${name}=${words(value)}`)
-  const line = [...said, ...known].join(" ")
+/** Returns the message, the annotations as `name=value`, and the cause on lines of its own. */
+const formatMessage = (message: unknown, facts: Record<string, unknown>, cause: Cause.Cause<unknown>): string => {
+  const parts = Arr.ensure(message).map(format)
+  const annotations = Object.entries(facts).map(([name, value]) => `${name}=${format(value)}`)
+  const line = [...parts, ...annotations].join(" ")
   return cause.reasons.length === 0 ? line : `${line}\n${Cause.pretty(cause)}`
 }
 

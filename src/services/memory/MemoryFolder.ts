@@ -8,7 +8,6 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
-import { randomUUID } from "node:crypto"
 import { DOCUMENT_CHARS } from "../../domain/Bounds.ts"
 import {
   type Document,
@@ -19,6 +18,7 @@ import {
   MemoryUnavailable,
 } from "../../domain/Memory.ts"
 import { StartupError } from "../../domain/StartupError.ts"
+import { writeFile } from "../storage/AtomicFile.ts"
 
 const EXTENSION = ".md"
 
@@ -86,29 +86,14 @@ export const make = Effect.fnUntraced(function* (folder: string) {
       Effect.orElseSucceed(() => 0o600),
     )
 
-  /** Written beside, flushed, then put in place: by a rename, or by a link that fails where the name is taken. */
+  /** Writes the document. Fails with `DocumentExists` if `create` is set and the document exists. */
   const write = Effect.fnUntraced(function* (id: string, content: string, create: boolean) {
     if (!isDocumentId(id)) return yield* refused("not the name of a document")
     if (content.length > DOCUMENT_CHARS) return yield* refused(`longer than ${DOCUMENT_CHARS} characters`)
-    const draft = path.join(folder, `.${randomUUID()}.tmp`)
     yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(unavailable("write"))
     const mode = yield* modeFor(id)
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const file = yield* fs.open(draft, { flag: "wx", mode: 0o600 })
-        yield* file.writeAll(new TextEncoder().encode(content))
-        yield* file.sync
-        // Not by `open`, which takes the umask from it.
-        if (mode !== 0o600) yield* fs.chmod(draft, mode)
-      }),
-    ).pipe(
-      Effect.andThen(create ? fs.link(draft, fileOf(id)) : fs.rename(draft, fileOf(id))),
-      Effect.ensuring(Effect.ignore(fs.remove(draft, { force: true }))),
-      Effect.catchIf(
-        (error) => create && error.reason._tag === "AlreadyExists",
-        () => Effect.fail(new DocumentExists({ id })),
-      ),
-      Effect.catchTag("PlatformError", unavailableAs("write")),
+    yield* Effect.mapError(writeFile(fileOf(id), content, { create, mode }), (error) =>
+      create && error.code === "EEXIST" ? new DocumentExists({ id }) : refused(error.message),
     )
     const document = yield* find(id).pipe(unavailable("write"))
     return Option.isSome(document) ? document.value : yield* refused("the file was gone again")

@@ -1,6 +1,6 @@
 /**
- * The gateway's database: the connection, its file in the state folder, its tables brought up to date. What stands in
- * the tables their owners know.
+ * Database: layers of the gateway's database with all migrations applied. Gateway.ts chooses among them. Each store owns
+ * its tables.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,7 +14,7 @@ import { StateFolder } from "./StateFolder.ts"
 const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
   Layer.effectDiscard(migrate).pipe(Layer.provideMerge(connection))
 
-/** `causeway.db` in the state folder, as durable as the option `durability` says. */
+/** The database `causeway.db` in the state folder, with the options `durability` and `lockWaitMs`. */
 export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
   Effect.gen(function* () {
     const { durability, lockWaitMs } = yield* GatewayConfig
@@ -24,11 +24,11 @@ export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, Stat
 )
 
 /**
- * A database at a path of the caller's choosing. `power`: what is acknowledged survives a power cut; `lockWaitMs`: how
- * long a write waits for another process; see GatewayConfig.
+ * A database at any path. With durability `power`, acknowledged writes survive a power cut. A write waits `lockWaitMs`
+ * milliseconds for another process. See GatewayConfig.
  */
 export const layerFile = (filename: string, durability: GatewaySettings["durability"] = "power", lockWaitMs?: number) =>
   migrated(Sqlite.layer({ filename, durability, ...(lockWaitMs !== undefined && { lockWaitMs }) }))
 
-/** Gone with its scope. For tests. */
+/** A database in memory that disappears with its scope. For tests. */
 export const layerMemory: Layer.Layer<Sqlite | SqlClient.SqlClient> = Layer.orDie(migrated(Sqlite.layerMemory))

@@ -1,5 +1,6 @@
 /**
- * What the operating system's file errors mean to the person whose gateway does not start.
+ * FileErrors: turns file errors of the operating system into startup errors with a next step. The state folder, the token
+ * file and the gateway key use it.
  */
 import * as Predicate from "effect/Predicate"
 import { StartupError } from "../../domain/StartupError.ts"
@@ -14,12 +15,12 @@ const startupProblems: Partial<Record<string, readonly [problem: string, remedy:
   EISDIR: ["is a folder", "move the folder away, or choose another"],
 }
 
-/** `what` names the file or folder, as in "the state folder /srv/causeway". */
-export const toStartupError = (error: unknown, what: string): StartupError => {
+/** Returns the startup error for a file or folder. `name`: for example "the state folder /srv/causeway". */
+export const toStartupError = (error: unknown, name: string): StartupError => {
   const code = Predicate.hasProperty(error, "code") ? String(error.code) : ""
   const [problem, remedy] = startupProblems[code] ?? [
     `cannot be used (${error instanceof Error ? error.message : String(error)})`,
-    "look at the path and the disk, or choose another",
+    "check the path and the disk, or choose another",
   ]
-  return new StartupError({ problem: `${what} ${problem}`, remedy })
+  return new StartupError({ problem: `${name} ${problem}`, remedy })
 }

@@ -1,6 +1,6 @@
 /**
- * Migrations: the schema of the database, as numbered steps that run once, in order, in one transaction. Which table
- * is whose is the steps' matter. A step that has been released is never edited: add a new one.
+ * Migrations: the schema of the database as numbered steps. Each step runs once, in order, and all new steps run in one
+ * transaction. Never edit a released step: add a new one. Database runs them, and `causeway doctor` compares versions.
  */
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
@@ -17,6 +17,7 @@ import bindingChanges from "./migrations/0008_binding_changes.ts"
 import sessionGenerations from "./migrations/0009_session_generations.ts"
 import { isBusy } from "./SqliteError.ts"
 
+/** The table that records which steps have run. */
 export const TABLE = "causeway_migrations"
 
 const steps = {
@@ -31,18 +32,18 @@ const steps = {
   "0009_session_generations": sessionGenerations,
 }
 
-/** The newest version that this program knows. */
-const known = Object.keys(steps).length
+/** The schema version of this program. */
+const newestVersion = Object.keys(steps).length
 
-/** Why the database is not for this program; null: it is. A newer program may keep what this one would break. */
+/** Returns the problem if a newer program has migrated the database, or `null`. Older programs could damage its data. */
 export const tooNew = (version: number): string | null =>
-  version > known ? `the database has schema version ${version}, this program knows ${known}` : null
+  version > newestVersion ? `the database has schema version ${version}, this program knows ${newestVersion}` : null
 
 export const REMEDY_NEWER = "install the newer version again, or use another state folder"
 
 const run = Migrator.make({})({ table: TABLE, loader: Migrator.fromRecord(steps) })
 
-/** A database is never taken back. */
+/** Fails if the database has a newer schema: there are no downgrades. */
 const refuseNewer = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ version: number | null }>`SELECT max(migration_id) AS version FROM ${sql(TABLE)}`
@@ -50,7 +51,7 @@ const refuseNewer = Effect.gen(function* () {
   if (problem !== null) return yield* new StartupError({ problem, remedy: REMEDY_NEWER })
 })
 
-/** Brings the database to this program's schema; does nothing where it already is. */
+/** Runs the steps that the database lacks. Fails with `StartupError` and leaves the database as it was. */
 export const migrate: Effect.Effect<void, StartupError, SqlClient.SqlClient> = run.pipe(
   Effect.andThen(refuseNewer),
   Effect.catchTags({
@@ -67,6 +68,6 @@ const inUse = new StartupError({
 
 const notMigrated = (detail: string) =>
   new StartupError({
-    problem: `the database could not be brought to schema version ${known} (${detail})`,
-    remedy: "free disk space if it is full; else restore a backup, or use another state folder",
+    problem: `the database cannot be migrated to schema version ${newestVersion} (${detail})`,
+    remedy: "free disk space if the disk is full; otherwise restore a backup, or use another state folder",
   })

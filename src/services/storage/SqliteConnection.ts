@@ -1,6 +1,6 @@
 /**
- * A connection of effect/sql over one handle of node:sqlite. Everything here is synchronous: a statement has run when
- * its effect returns, so nobody sees a shared statement half used. Who may use it when is Sqlite.ts.
+ * SqliteConnection: a connection of effect/sql over one handle of node:sqlite. Statements run synchronously, so fibers can
+ * share a prepared statement. Sqlite uses it and decides which fiber may use the connection.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -10,10 +10,10 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 import { toSqlError } from "./SqliteError.ts"
 
-/** More than the gateway and effect's cluster have; what is made of lists of varying length must not pile up. */
+/** More than the gateway and effect's cluster have. The bound drops statements for lists of varying length. */
 const CACHED_STATEMENTS = 256
 
-/** node:sqlite knows no booleans, dates and undefined. */
+/** Converts booleans, dates and `undefined`, which node:sqlite does not accept. */
 const bind = (value: unknown): SQLInputValue => {
   switch (typeof value) {
     case "string":
@@ -30,7 +30,7 @@ const bind = (value: unknown): SQLInputValue => {
   throw new TypeError(`SQLite stores no ${typeof value}`)
 }
 
-/** The statements prepared before, the least recently used of them first to go. */
+/** Caches prepared statements. Drops the least recently used ones first. */
 const makeStatements = (db: DatabaseSync) => {
   const prepared = new Map<string, StatementSync>()
   return (sql: string): StatementSync => {
@@ -49,7 +49,7 @@ const all = (statement: StatementSync, params: Array<SQLInputValue>) => statemen
 const allOrRun = (statement: StatementSync, params: Array<SQLInputValue>) =>
   statement.columns().length > 0 ? statement.all(...params) : statement.run(...params)
 
-// `setReturnArrays` changes what `all` gives, which its type cannot say.
+// `setReturnArrays` makes `all` return arrays, which its type does not express.
 const values = (statement: StatementSync, params: Array<SQLInputValue>) =>
   Array.from<unknown, ReadonlyArray<unknown>>(all(statement, params), (row) => (Array.isArray(row) ? row : []))
 
@@ -93,7 +93,7 @@ export const makeConnection = (db: DatabaseSync): SqliteConnection => {
     executeRaw: (sql, params) => run("executeRaw", cached, allOrRun, sql, params),
     executeValues: (sql, params) => run("executeValues", cached, values, sql, params),
     executeValuesUnprepared: (sql, params) => run("executeValues", fresh, values, sql, params),
-    // Read at once: an open cursor would keep the write-ahead log from being checkpointed for as long as it is read.
+    // Reads all rows at once: an open cursor would block checkpoints of the write-ahead log.
     executeStream: (sql, params, transformRows) =>
       Stream.fromIterableEffect(execute(fresh)(sql, params, transformRows)),
   }

@@ -1,6 +1,6 @@
 /**
- * What SQLite's result codes mean to the gateway: for effect/sql's classifier, for a caller whose write did not happen,
- * and for the person whose gateway does not start. https://sqlite.org/rescode.html
+ * SqliteError: converts SQLite's result codes into effect/sql's errors, `StorageUnavailable` and startup errors. The
+ * modules of storage/ and events/ use it. https://sqlite.org/rescode.html
  */
 import * as Predicate from "effect/Predicate"
 import { classifySqliteError, SqlError } from "effect/sql/SqlError"
@@ -19,10 +19,10 @@ const CANTOPEN = 14
 const PROTOCOL = 15
 const NOTADB = 26
 
-/** Codes that say something of the disk or the file, nothing of the statement. */
-const ofStorage = new Set([PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB])
+/** Codes for problems of the disk or the file, not of the statement. */
+const storageCodes = new Set([PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB])
 
-/** The extended result code of an error of node:sqlite, also where it is wrapped in a SqlError. */
+/** Returns the extended result code of an error of node:sqlite, also if a SqlError wraps it. */
 const extendedCode = (error: unknown): number | undefined => {
   const cause = error instanceof SqlError ? error.reason.cause : error
   return Predicate.hasProperty(cause, "errcode") && typeof cause.errcode === "number" ? cause.errcode : undefined
@@ -36,17 +36,18 @@ const primaryCode = (error: unknown): number | undefined => {
 const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const toSqlError = (error: unknown, operation: string): SqlError => {
-  // node:sqlite says `errcode`; the classifier reads `errno`, without which a unique violation stays unknown.
+  // node:sqlite sets `errcode`, but the classifier reads `errno` to recognize unique violations.
   if (Predicate.isObject(error)) Object.assign(error, { errno: extendedCode(error) })
   return new SqlError({ reason: classifySqliteError(error, { message: detailOf(error), operation }) })
 }
 
-/** The failure as the storage's, or undefined where it is the statement's: a bug of whoever wrote it. */
+/** Returns `undefined` if the error is not about the disk or the file: then the statement has a bug. */
 export const toStorageUnavailable = (error: unknown): StorageUnavailable | undefined => {
   const code = primaryCode(error)
-  return code !== undefined && ofStorage.has(code) ? new StorageUnavailable({ detail: detailOf(error) }) : undefined
+  return code !== undefined && storageCodes.has(code) ? new StorageUnavailable({ detail: detailOf(error) }) : undefined
 }
 
+/** Returns whether another process holds the lock that the statement needs. */
 export const isBusy = (error: unknown): boolean => primaryCode(error) === BUSY
 
 const startupProblems: Partial<Record<number, readonly [problem: string, remedy: string]>> = {
@@ -54,15 +55,15 @@ const startupProblems: Partial<Record<number, readonly [problem: string, remedy:
   [READONLY]: ["cannot be written", "give this user the right to write it, or use another state folder"],
   [CORRUPT]: ["is damaged", "restore a backup, or move the file away to start with an empty one"],
   [FULL]: ["cannot be written because the disk is full", "free disk space, or use another state folder"],
-  [CANTOPEN]: ["cannot be opened", "look whether the path is a file that this user may read and write"],
+  [CANTOPEN]: ["cannot be opened", "check that the path is a file that this user may read and write"],
   [NOTADB]: ["is not a database", "move the file away to start with an empty one, or use another state folder"],
 }
 
-/** Why the database at `filename` keeps the gateway from starting. */
+/** Returns the startup error for a database that cannot be used. */
 export const toStartupError = (error: unknown, filename: string): StartupError => {
   const [problem, remedy] = startupProblems[primaryCode(error) ?? 0] ?? [
     `cannot be used (${detailOf(error)})`,
-    "look at the disk and the file, restore a backup, or use another state folder",
+    "check the disk and the file, restore a backup, or use another state folder",
   ]
   return new StartupError({ problem: `the database ${filename} ${problem}`, remedy })
 }

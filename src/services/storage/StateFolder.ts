@@ -1,6 +1,6 @@
 /**
- * The state folder: where the gateway keeps what survives it, held by one process at a time. It knows the names of the
- * files in it, not what they hold.
+ * StateFolder: the folder of the database, the token, the gateway key and the lock file. One process at a time may use
+ * it. Database, GatewayKey, Memory and the authentication read its paths; commands use `statePaths`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,9 +11,10 @@ import * as Path from "node:path"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { toStartupError } from "./FileErrors.ts"
-import { takeBack, takeBackFolder } from "./FilePermissions.ts"
-import { create, hold } from "./StateLock.ts"
+import { makeFolderPrivate, makePrivate } from "./FilePermissions.ts"
+import { acquire, createIfMissing } from "./StateLock.ts"
 
+/** Absolute paths of the state folder and its files. */
 export interface StatePaths {
   readonly folder: string
   readonly databaseFile: string
@@ -24,10 +25,10 @@ export interface StatePaths {
   readonly memoryDir: string
 }
 
-/** A path as a person writes it; `~` is the home of the user who runs the program. */
+/** Returns the absolute path. `~` is the home folder of the user who runs the program. */
 export const resolvePath = (path: string): string => Path.resolve(path.replace(/^~(?=$|[/\\])/, () => Os.homedir()))
 
-/** Touches nothing: for clients, too. */
+/** Returns the paths without touching the files, so that clients can use it. */
 export const statePaths = (stateDir: string): StatePaths => {
   const folder = resolvePath(stateDir)
   return {
@@ -40,7 +41,7 @@ export const statePaths = (stateDir: string): StatePaths => {
   }
 }
 
-/** The files that hold conversations and secrets, whether they are there or not. */
+/** Returns the files with conversations and secrets. Some of them may not exist. */
 export const privateFiles = ({
   databaseFile,
   identityFile,
@@ -58,23 +59,26 @@ export const privateFiles = ({
 export class StateFolder extends Context.Service<
   StateFolder,
   StatePaths & {
-    /** Fails when the folder is no longer this gateway's: it was moved or replaced, or another gateway has it. */
+    /** Fails as soon as this gateway has lost the folder: it was moved or replaced, or another gateway has taken it. */
     readonly lost: Effect.Effect<never, StartupError>
   }
 >()("causeway/services/storage/StateFolder") {
-  /** Holds the folder until its scope closes, or the process ends, however it ends. */
+  /**
+   * Creates and locks the folder `stateDir` until the scope closes or the process ends, even by a crash. Fails with
+   * `StartupError` if another process holds the lock or the folder cannot be used.
+   */
   static readonly layer: Layer.Layer<StateFolder, StartupError, GatewayConfig> = Layer.effect(
     StateFolder,
     Effect.gen(function* () {
       const paths = statePaths((yield* GatewayConfig).stateDir)
       yield* makeFolder(paths)
-      const lost = yield* hold(paths)
+      const lost = yield* acquire(paths)
       yield* prepare(paths)
       return StateFolder.of({ ...paths, lost })
     }),
   )
 
-  /** A folder of its own that is gone with the scope: for a gateway that is to leave nothing behind. */
+  /** A temporary folder that the scope removes, for a gateway that leaves nothing behind. */
   static readonly layerTemporary: Layer.Layer<StateFolder> = Layer.effect(
     StateFolder,
     Effect.map(
@@ -100,20 +104,20 @@ const makeFolder = ({ folder }: StatePaths) =>
 
 const isFolder = (path: string): boolean => Fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** Not by mkdir's own `recursive`: where the system itself has what is above it (/proc, automounts) that never ends. */
+/** Does not use the `recursive` option of mkdir, which never returns below /proc and automounts. */
 const makeWithParents = (folder: string) => {
-  const above = Path.dirname(folder)
-  if (!Fs.existsSync(above)) makeWithParents(above)
+  const parent = Path.dirname(folder)
+  if (!Fs.existsSync(parent)) makeWithParents(parent)
   Fs.mkdirSync(folder, { mode: 0o700 })
 }
 
 /**
- * A folder that is there already keeps its mode: it may be one that others use, too. So the files are closed to
- * others one by one, and those that SQLite adds to a database take over its mode.
+ * Makes each file private. An existing folder keeps its mode, because other programs may use it. The files that SQLite adds
+ * to a database take over its mode.
  */
 const prepare = (paths: StatePaths) =>
   attempt(paths.folder, () => {
-    create(paths.databaseFile)
-    for (const file of privateFiles(paths)) takeBack(file, 0o600)
-    takeBackFolder(paths.memoryDir)
+    createIfMissing(paths.databaseFile)
+    for (const file of privateFiles(paths)) makePrivate(file, 0o600)
+    makeFolderPrivate(paths.memoryDir)
   })

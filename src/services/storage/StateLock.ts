@@ -1,10 +1,10 @@
 /**
- * The lock of a state folder: a transaction held open on a database of nothing. SQLite's file lock goes with the process,
- * so a crash leaves no stale lock and nobody needs to guess whether a process id still means the same program.
+ * StateLock: locks a state folder by a transaction that stays open on an empty database. SQLite's file lock ends with the
+ * process, so a crash leaves no stale lock. StateFolder acquires it, and `causeway doctor` reads it.
  *
- * A lock is on a file, not on its name: a lock file that somebody removes or renames excludes nobody. So the holder looks
- * at the name, makes the file again where it is gone, and tells when it has lost the folder; and a start that finds a
- * database without a lock file gives a holder the time to do so.
+ * A lock belongs to a file, not to its name: after somebody removes or renames the lock file, the lock excludes nobody.
+ * Therefore the holder checks the name, recreates a missing file, and reports a lost folder. A start that finds a database
+ * but no lock file waits long enough for a holder to recreate it.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -21,89 +21,91 @@ export interface LockedPaths {
   readonly lockFile: string
 }
 
-/** How often the holder looks at the name. */
-const LOOK_MS = 1_000
+/** How often the holder checks the name of the lock file. */
+const CHECK_INTERVAL_MS = 1_000
 
-/** What a start waits where the lock file is missing: two looks of a holder and some time for a busy machine. */
+/** How long a start waits if the lock file is missing: two checks of a holder, and some time for a busy machine. */
 const HOLDER_GRACE_MS = 2_500
 
-/** Never opens a file that is there: closing it again would let go of every lock that this process has on it. */
-export const create = (file: string): void => {
+/** Creates the file if it is missing. Never opens an existing file: closing it would release all locks of this process. */
+export const createIfMissing = (file: string): void => {
   if (!Fs.existsSync(file)) Fs.closeSync(Fs.openSync(file, "a", 0o600))
 }
 
-/** Which file it is, whatever its name. Returns `undefined` if there is none, and throws if that cannot be told. */
+/** Returns the identity of the file behind the name, or `undefined` if there is none. Throws if the disk cannot be read. */
 const identify = (file: string): string | undefined => {
   const found = Fs.statSync(file, { bigint: true, throwIfNoEntry: false })
   return found && `${found.dev}:${found.ino}`
 }
 
-interface Held {
-  readonly lock: DatabaseSync
+interface HeldLock {
+  readonly db: DatabaseSync
   readonly id: string | undefined
 }
 
-const take = (lockFile: string): Held => {
-  create(lockFile)
-  const lock = new DatabaseSync(lockFile)
+const lock = (lockFile: string): HeldLock => {
+  createIfMissing(lockFile)
+  const db = new DatabaseSync(lockFile)
   try {
-    lock.exec("BEGIN EXCLUSIVE")
-    return { lock, id: identify(lockFile) }
+    db.exec("BEGIN EXCLUSIVE")
+    return { db, id: identify(lockFile) }
   } catch (error) {
-    lock.close()
+    db.close()
     throw error
   }
 }
 
-/** Whether a process holds the folder. */
+/** Returns whether a process holds the lock of the folder. */
 export const isHeld = (lockFile: string): boolean => {
   if (!Fs.existsSync(lockFile)) return false
-  let lock: DatabaseSync | undefined
+  let db: DatabaseSync | undefined
   try {
-    lock = new DatabaseSync(lockFile)
-    lock.exec("BEGIN IMMEDIATE; ROLLBACK")
+    db = new DatabaseSync(lockFile)
+    db.exec("BEGIN IMMEDIATE; ROLLBACK")
     return false
   } catch (error) {
     return isBusy(error)
   } finally {
-    lock?.close()
+    db?.close()
   }
 }
 
 /**
- * Holds the folder until the scope closes. Returns an effect that fails when the folder is no longer this process's: it
- * was moved or removed, or another process has taken it.
+ * Holds the lock of the folder until the scope closes. Returns an effect that fails as soon as the folder is lost: it was
+ * moved or removed, or another process has taken it. Fails with `StartupError` if another process holds the lock.
  */
-export const hold = Effect.fnUntraced(function* (paths: LockedPaths) {
+export const acquire = Effect.fnUntraced(function* (paths: LockedPaths) {
   const { databaseFile, folder, lockFile } = paths
   if (!Fs.existsSync(lockFile) && Fs.existsSync(databaseFile)) {
-    yield* Effect.logDebug(`${folder} has a database and no lock file: waiting for a gateway that may still run`)
+    yield* Effect.logDebug(
+      `${folder} has a database and no lock file: waiting ${HOLDER_GRACE_MS} ms for a gateway that may still run`,
+    )
     yield* Effect.sleep(HOLDER_GRACE_MS)
   }
-  let held: Held = yield* Effect.acquireRelease(
+  let held: HeldLock = yield* Effect.acquireRelease(
     Effect.try({
-      try: () => take(lockFile),
-      catch: (error) => (isBusy(error) ? taken(folder) : toStartupError(error, `the lock file ${lockFile}`)),
+      try: () => lock(lockFile),
+      catch: (error) => (isBusy(error) ? usedByAnother(folder) : toStartupError(error, `the lock file ${lockFile}`)),
     }),
-    () => Effect.sync(() => held.lock.close()),
+    () => Effect.sync(() => held.db.close()),
   )
 
   let databaseId: string | undefined
   let missing = 0
 
-  /** Returns the problem if the folder is lost. */
-  const look = (): string | undefined => {
+  /** Recreates a missing lock file. Returns the problem if the folder is lost. */
+  const check = (): string | undefined => {
     const database = identify(databaseFile)
     databaseId ??= database
     if (database !== databaseId) {
-      // A folder that is moved away and back again within a look is still the same.
+      // Tolerates a folder that is moved away and back between two checks.
       return ++missing < 2 ? undefined : `the database of ${folder} was moved, removed or replaced`
     }
     missing = 0
     if (identify(lockFile) === held.id) return undefined
     try {
-      const again = take(lockFile)
-      held.lock.close()
+      const again = lock(lockFile)
+      held.db.close()
       held = again
       return undefined
     } catch (error) {
@@ -113,27 +115,27 @@ export const hold = Effect.fnUntraced(function* (paths: LockedPaths) {
   }
 
   const lost = yield* Deferred.make<never, StartupError>()
-  const looks = Effect.suspend(() => {
+  const checks = Effect.suspend(() => {
     const before = held.id
-    const problem = look()
+    const problem = check()
     if (problem !== undefined) return Effect.fail(new StartupError({ problem, remedy: REMEDY }))
     return held.id === before
       ? Effect.void
-      : Effect.logWarning(`the lock file ${lockFile} was moved or removed: this gateway has made it again`)
+      : Effect.logWarning(`the lock file ${lockFile} was moved or removed: the gateway has recreated it`)
   }).pipe(
-    // A disk that cannot be read for a moment says nothing about the folder, and storage reports it.
+    // A disk error says nothing about the folder, and storage reports it.
     Effect.catchDefect(() => Effect.void),
   )
-  yield* Effect.repeat(looks, Schedule.spaced(LOOK_MS)).pipe(
+  yield* Effect.repeat(checks, Schedule.spaced(CHECK_INTERVAL_MS)).pipe(
     Effect.catch((error) => Effect.andThen(Effect.logError(error.message), Deferred.fail(lost, error))),
     Effect.forkScoped,
   )
   return Deferred.await(lost)
 })
 
-const REMEDY = "stop what changes the folder of a gateway that runs, see which copy is right, and start it again"
+const REMEDY = "stop the program that changes the folder, find the right copy, and start the gateway again"
 
-const taken = (folder: string) =>
+const usedByAnother = (folder: string) =>
   new StartupError({
     problem: `another gateway uses the state folder ${folder}`,
     remedy: "stop it, or give this one another state folder",

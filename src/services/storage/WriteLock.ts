@@ -1,41 +1,42 @@
 /**
- * WriteLock: waits for the database's write lock while another process holds it. Tries again after short pauses, so the
- * event loop goes on, and gives up after a limit. Sqlite.ts uses it for statements and transactions, EventWriter.ts for
- * commits, System.ts for health. Reads take no lock.
+ * WriteLock: waits for the database's write lock while another process holds it. It tries again after short pauses, so
+ * that the event loop goes on, and gives up after a limit. Sqlite uses it for statements and transactions, GroupCommit for
+ * commits and System for health. Reads take no lock.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 
-/** An attempt on a held lock costs some microseconds, so that even the shortest pause is mostly idle. */
+/** An attempt on a held lock takes some microseconds, so even the shortest pause is mostly idle. */
 const MIN_PAUSE_MS = 1
 const MAX_PAUSE_MS = 25
 
-/** Attempts further apart than this belong to two waits. */
+/** Attempts further apart than this belong to two separate waits. */
 const EPISODE_GAP_MS = 1_000
 
-/** A checkpoint or the transaction of a shell is shorter, and not worth a line. */
-const WORTH_A_LINE_MS = 1_000
+/** Waits are logged from this length on. Checkpoints and the transactions of a shell are shorter. */
+const LOGGED_MS = 1_000
 
-const LINE_INTERVAL_MS = 60_000
+/** Between two warnings. */
+const LOG_INTERVAL_MS = 60_000
 
-/** Health calls a lock that is held this long a problem. */
+/** Health reports a problem from this length on. */
 const PROBLEM_MS = 500
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
 export interface WriteLock {
-  /** How long a write waits before it fails. */
+  /** How many milliseconds a write waits before it fails. */
   readonly limitMs: number
-  /** Notes that an attempt found the lock held by another process. Returns the pause before the next attempt. */
-  readonly foundHeld: (now: number) => number
-  /** Notes that an attempt got the lock. */
-  readonly taken: () => void
-  /** The failure of a write that has waited for the limit. */
-  readonly gaveUp: () => StorageUnavailable
-  /** Returns what keeps writes waiting now, or null. */
+  /** Records that an attempt found the lock held. Returns the pause before the next attempt, in milliseconds. */
+  readonly onHeld: (now: number) => number
+  /** Records that an attempt acquired the lock. */
+  readonly onAcquired: () => void
+  /** Returns the error of a write that has waited for the limit. */
+  readonly timeoutError: () => StorageUnavailable
+  /** Returns the problem if writes wait at the time `now`, or `null`. */
   readonly problem: (now: number) => string | null
-  /** Runs the attempt until it does not find the lock held, or fails as the last one did after the limit. */
+  /** Repeats the attempt while it finds the lock held. After the limit, fails as the last attempt did. */
   retry<A, E, R>(attempt: Effect.Effect<A, E, R>, isHeld: (error: E) => boolean): Effect.Effect<A, E, R>
 }
 
@@ -43,24 +44,24 @@ export const makeWriteLock = Effect.fnUntraced(function* (filename: string, limi
   const clock = yield* Clock.Clock
   const runFork = Effect.runForkWith(yield* Effect.context())
   let since: number | undefined
-  let lastFound = 0
-  let lastLine = Number.NEGATIVE_INFINITY
-  let said = false
+  let lastHeldAt = 0
+  let lastLoggedAt = Number.NEGATIVE_INFINITY
+  let isLogged = false
 
   const foundHeld = (now: number): number => {
-    if (since === undefined || now - lastFound > EPISODE_GAP_MS) {
+    if (since === undefined || now - lastHeldAt > EPISODE_GAP_MS) {
       since = now
-      said = false
+      isLogged = false
     }
-    lastFound = now
+    lastHeldAt = now
     const heldMs = now - since
-    if (!said && heldMs >= WORTH_A_LINE_MS && now - lastLine >= LINE_INTERVAL_MS) {
-      said = true
-      lastLine = now
+    if (!isLogged && heldMs >= LOGGED_MS && now - lastLoggedAt >= LOG_INTERVAL_MS) {
+      isLogged = true
+      lastLoggedAt = now
       runFork(
         Effect.logWarning(
           `writes wait because another process holds the write lock of ${filename}: each fails after ${seconds(limitMs)}. ` +
-            `Reads go on. End that process, which "fuser ${filename}" names`,
+            `Reads go on. End that process: "fuser ${filename}" finds it`,
         ),
       )
     }
@@ -69,12 +70,12 @@ export const makeWriteLock = Effect.fnUntraced(function* (filename: string, limi
 
   const taken = (): void => {
     if (since === undefined) return
-    if (said) {
+    if (isLogged) {
       const heldMs = clock.currentTimeMillisUnsafe() - since
       runFork(Effect.logInfo(`writes go on: another process held the write lock of ${filename} for ${seconds(heldMs)}`))
     }
     since = undefined
-    said = false
+    isLogged = false
   }
 
   const retry = <A, E, R>(attempt: Effect.Effect<A, E, R>, isHeld: (error: E) => boolean): Effect.Effect<A, E, R> =>
@@ -93,12 +94,12 @@ export const makeWriteLock = Effect.fnUntraced(function* (filename: string, limi
 
   const lock: WriteLock = {
     limitMs,
-    foundHeld,
-    taken,
-    gaveUp: () =>
+    onHeld: foundHeld,
+    onAcquired: taken,
+    timeoutError: () =>
       new StorageUnavailable({ detail: `another program has kept the database locked for ${seconds(limitMs)}` }),
     problem: (now) =>
-      since !== undefined && now - lastFound <= EPISODE_GAP_MS && now - since >= PROBLEM_MS
+      since !== undefined && now - lastHeldAt <= EPISODE_GAP_MS && now - since >= PROBLEM_MS
         ? `another program keeps the database locked: writes have waited for ${seconds(now - since)}`
         : null,
     retry,

@@ -8,7 +8,7 @@ import type { Principal } from "../../domain/Principal.ts"
 import { Unauthenticated } from "../../domain/Refusal.ts"
 import type { Credentials, SignIn, SignInError } from "../../services/auth/Authenticator.ts"
 import type { Secret } from "../../services/auth/Secret.ts"
-import type { Registered } from "../../services/connections/Connections.ts"
+import type { Registration } from "../../services/connections/Connections.ts"
 import type { ActorHost } from "./ActorHost.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "./CloseCodes.ts"
 import type { Merge } from "./Outbox.ts"
@@ -41,7 +41,7 @@ export class ConnectionPeer implements Peer {
   /** Limits until the client has authenticated, `undefined` afterwards. */
   preAuth: PreAuthLimits | undefined
   /** The entry in the list of connections. */
-  registered: Registered | undefined = undefined
+  registered: Registration | undefined = undefined
   /** No more frames are accepted or handled. */
   isClosing = false
   readonly bucket: TokenBucket

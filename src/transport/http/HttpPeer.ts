@@ -56,7 +56,7 @@ export class HttpPeer implements CallPeer {
       closeByOperator: () => {},
       closeRevoked: () => {},
     })
-    registered.actAs(caller.principal)
+    registered.setPrincipal(caller.principal)
     const { clientId, id } = registered
     return new HttpPeer({ clientId, id, dialect }, caller, usage)
   })

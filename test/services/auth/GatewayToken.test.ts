@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { GatewayConfig, type GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
-import { keepToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
+import { ensureToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
 import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { emptyLog, secret } from "../../support/Trust.ts"
@@ -47,7 +47,7 @@ describe("GatewayToken", () => {
   it.effect("Without a configured token the state folder's own counts, and the log hides it.", () =>
     Effect.gen(function* () {
       const { current, hidden, tokenFile } = yield* started({})
-      const kept = Redacted.value(yield* keepToken(tokenFile))
+      const kept = Redacted.value(yield* ensureToken(tokenFile))
       expect(current()).toBe(kept)
       expect(hidden).toEqual([kept])
     }),

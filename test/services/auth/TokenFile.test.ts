@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
-import { followToken, keepToken, readToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
+import { followToken, ensureToken, readToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
 import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import * as Layer from "effect/Layer"
@@ -16,12 +16,12 @@ describe("TokenFile", () => {
   it.live("The first start makes the token, and the next start keeps it and closes the file to others.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
-      const first = yield* keepToken(file)
+      const first = yield* ensureToken(file)
       expect(Redacted.value(first)).toMatch(/^[A-Za-z0-9_-]{43}$/)
       expect(String(first)).not.toContain(Redacted.value(first))
       expect(modeOf(file)).toBe(0o600)
       Fs.chmodSync(file, 0o644)
-      expect(yield* keepToken(file)).toEqual(first)
+      expect(yield* ensureToken(file)).toEqual(first)
       expect(modeOf(file)).toBe(0o600)
     }).pipe(Effect.scoped),
   )
@@ -33,7 +33,7 @@ describe("TokenFile", () => {
       expect((yield* Effect.flip(readToken(tokenFile))).problem).toBe(`there is no token in ${tokenFile}`)
       const held = StateFolder.layer.pipe(Layer.provide(GatewayConfig.layer({ stateDir })))
       yield* Effect.gen(function* () {
-        const made = yield* keepToken((yield* StateFolder).tokenFile)
+        const made = yield* ensureToken((yield* StateFolder).tokenFile)
         expect(yield* readToken(tokenFile)).toEqual(made)
       }).pipe(Effect.provide(held))
     }).pipe(Effect.scoped),
@@ -42,22 +42,22 @@ describe("TokenFile", () => {
   it.live("A start takes a rotated token and one that a person wrote, and replaces an empty one.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
-      const first = yield* keepToken(file)
+      const first = yield* ensureToken(file)
       const rotated = yield* rotateToken(file)
       expect(Redacted.value(rotated)).not.toBe(Redacted.value(first))
       expect(modeOf(file)).toBe(0o600)
-      expect(yield* keepToken(file)).toEqual(rotated)
+      expect(yield* ensureToken(file)).toEqual(rotated)
       Fs.writeFileSync(file, "  by-hand\n")
-      expect(Redacted.value(yield* keepToken(file))).toBe("by-hand")
+      expect(Redacted.value(yield* ensureToken(file))).toBe("by-hand")
       Fs.writeFileSync(file, "\n")
-      expect(Redacted.value(yield* keepToken(file))).toMatch(/^[A-Za-z0-9_-]{43}$/)
+      expect(Redacted.value(yield* ensureToken(file))).toMatch(/^[A-Za-z0-9_-]{43}$/)
     }).pipe(Effect.scoped),
   )
 
   it.live("A followed token stays the same value until another is in the file, also while no file can be read.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
-      const first = yield* keepToken(file)
+      const first = yield* ensureToken(file)
       const current = followToken(file, first)
       expect(current()).toBe(first)
       const rotated = yield* rotateToken(file)

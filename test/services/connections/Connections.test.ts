@@ -51,7 +51,7 @@ describe("the registry of connections", () => {
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const registered = yield* Scope.provide(connections.register(wire()), scope)
-        expect(connections.principalOf(registered.clientId)).toBeUndefined()
+        expect(connections.identityOf(registered.clientId)).toBeUndefined()
         expect(connections.presence()).toEqual([])
         yield* TestClock.adjust(1_000)
         registered.identify({ ...principal, deviceId: "d" }, "a test", { platform: "linux", mode: "cli" })
@@ -69,7 +69,7 @@ describe("the registry of connections", () => {
           },
         ])
         registered.identify(principal, "a test")
-        expect(connections.principalOf(registered.clientId)).toMatchObject({
+        expect(connections.identityOf(registered.clientId)).toMatchObject({
           id: registered.id,
           dialect: "test",
           principal,
@@ -90,7 +90,7 @@ describe("the registry of connections", () => {
         ])
         yield* Scope.close(scope, Exit.void)
         expect([connections.size(), connections.list(), connections.presence()]).toEqual([0, [], []])
-        expect(connections.principalOf(registered.clientId)).toBeUndefined()
+        expect(connections.identityOf(registered.clientId)).toBeUndefined()
       }),
     ),
   )

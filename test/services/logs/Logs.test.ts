@@ -144,7 +144,7 @@ describe("standard error", () => {
 
 describe("log entries as events", () => {
   const told = (layer: Layer.Layer<Logs | GatewayConfig>) =>
-    Logs.live.pipe(
+    Logs.layerEvents.pipe(
       Layer.provideMerge(Events.layer),
       Layer.provideMerge(Database.layerMemory),
       Layer.provideMerge(layer),
@@ -169,7 +169,7 @@ describe("log entries as events", () => {
       const logs = yield* Logs
       const run = Effect.runSyncWith(yield* Effect.context<never>())
       let told = 0
-      yield* logs.observe((entry) => {
+      yield* logs.onEntry((entry) => {
         told++
         run(Effect.log(`told of ${entry.id}`))
       })

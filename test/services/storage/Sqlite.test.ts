@@ -12,7 +12,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { checkpointer } from "../../../src/services/storage/Checkpointer.ts"
+import { startCheckpointer } from "../../../src/services/storage/Checkpointer.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { migrate } from "../../../src/services/storage/Migrations.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
@@ -239,7 +239,7 @@ describe("the write-ahead log", () => {
       )
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE notes (text TEXT)")
       db.exec("PRAGMA busy_timeout = 5000")
-      yield* checkpointer(db, file, { firstBytes: 0, intervalMs: 2, maxPages: 200 })
+      yield* startCheckpointer(db, file, { firstBytes: 0, intervalMs: 2, maxPages: 200 })
       let largest = 0
       let shrunk = 0
       const insert = db.prepare("INSERT INTO notes VALUES (?)")
@@ -263,7 +263,7 @@ describe("the write-ahead log", () => {
         (db) => Effect.sync(() => db.close()),
       )
       db.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; CREATE TABLE notes (text TEXT)")
-      yield* checkpointer(db, file, { firstBytes: 1_000_000, intervalMs: 2, maxPages: 0 })
+      yield* startCheckpointer(db, file, { firstBytes: 1_000_000, intervalMs: 2, maxPages: 0 })
       const insert = db.prepare("INSERT INTO notes VALUES (?)")
       insert.run("x".repeat(100_000))
       yield* TestClock.adjust("1 minute")
@@ -286,7 +286,13 @@ describe("the write-ahead log", () => {
           (db) => Effect.sync(() => db.close()),
         )
         db.exec("PRAGMA journal_mode = WAL; CREATE TABLE notes (text TEXT)")
-        yield* checkpointer(db, file, { firstBytes: 0, intervalMs: 2, maxPages: 200, patienceMs: 1, stuckMs: 0 })
+        yield* startCheckpointer(db, file, {
+          firstBytes: 0,
+          intervalMs: 2,
+          maxPages: 200,
+          truncateWaitMs: 1,
+          stuckMs: 0,
+        })
         const lock = yield* makeWriteLock(file, 1_000)
         const insert = db.prepare("INSERT INTO notes VALUES (?)")
         const write = Effect.try(() => insert.run("x".repeat(3_000)))
@@ -316,7 +322,7 @@ describe("the write-ahead log", () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const db = new DatabaseSync(Path.join(folder, "test.db"))
-      yield* checkpointer(db, Path.join(folder, "none", "test.db"), { firstBytes: 0 })
+      yield* startCheckpointer(db, Path.join(folder, "none", "test.db"), { firstBytes: 0 })
       const pages = Effect.sync(() => Number(db.prepare("PRAGMA wal_autocheckpoint").get()?.["wal_autocheckpoint"]))
       expect(yield* pages).toBe(0)
       const restored = yield* Effect.repeat(pages, {

@@ -261,10 +261,10 @@ describe("the wait for the write lock", () => {
       const lock = yield* makeWriteLock("/folder/test.db", 5_000)
       const wait = Effect.fnUntraced(function* (ms: number) {
         for (let waited = 0; waited <= ms; waited += 25) {
-          lock.foundHeld(yield* Effect.clockWith((clock) => clock.currentTimeMillis))
+          lock.onHeld(yield* Effect.clockWith((clock) => clock.currentTimeMillis))
           yield* TestClock.adjust("25 millis")
         }
-        lock.taken()
+        lock.onAcquired()
         yield* Effect.yieldNow
       })
       yield* wait(900)
@@ -286,11 +286,11 @@ describe("the wait for the write lock", () => {
     Effect.gen(function* () {
       const lock = yield* makeWriteLock("test.db", 5_000)
       expect(lock.problem(0)).toBeNull()
-      for (const now of [0, 250, 500, 750]) lock.foundHeld(now)
+      for (const now of [0, 250, 500, 750]) lock.onHeld(now)
       expect(lock.problem(750)).toBe("another program keeps the database locked: writes have waited for 0.8 s")
       // Nobody has tried since.
       expect(lock.problem(5_000)).toBeNull()
-      lock.taken()
+      lock.onAcquired()
       expect(lock.problem(750)).toBeNull()
     }),
   )

@@ -1,7 +1,7 @@
 /**
- * The event log. `event_log` has one row: which log it is, up to where positions are reserved, and up to where rows
- * have been dropped. Positions ascend with gaps, as live events take some and leave no row; `nth` has none, so that the
- * rows can be counted without reading them.
+ * Adds the event log. `event_log` has one row with the epoch, the reserved positions and the position up to which
+ * retention has dropped rows. Positions (`seq`) have gaps, because live events take some and leave no row. `nth` has no
+ * gaps, so that rows can be counted without reading them.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

@@ -1,6 +1,4 @@
-/**
- * Agents, the bindings that give them conversations, and what was last told of the memory folder.
- */
+/** Adds agents, their bindings, and the last published state of the memory folder (`documents`). */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 

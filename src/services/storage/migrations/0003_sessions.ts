@@ -1,6 +1,6 @@
 /**
- * Sessions, their turns and their messages. A turn is one accepted send: its row is the promise that it will be run, in
- * the order of `pos`, and stays as the memory of its idempotency key.
+ * Adds sessions, their turns and their messages. A turn is one accepted message. Its row promises the run, in the order of
+ * `pos`, and stays to recognize its idempotency key.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

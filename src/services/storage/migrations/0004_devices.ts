@@ -1,6 +1,6 @@
 /**
- * Paired devices, and what each may do in a role. Of a token there is only its SHA-256: who reads the database cannot
- * speak as a device.
+ * Adds paired devices and their grants, one for each role. A token is stored only as its SHA-256, so the database does not
+ * let its readers sign in as a device.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

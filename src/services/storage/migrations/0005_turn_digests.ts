@@ -1,6 +1,6 @@
 /**
- * What a turn was asked, as a digest that stays when its text has gone: a key that comes again with other words is a
- * mistake of whoever sends it, and not a repetition. Turns from before have none.
+ * Adds a digest of each turn's text. It outlives the text, so that an idempotency key that returns with another text is
+ * refused. Older turns have no digest.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

@@ -1,6 +1,6 @@
 /**
- * Messages that no reply followed stay, with the reason, and are counted apart. Turns count the crashes that cut them off
- * apart from planned stops. Events that were kept before tell of sessions what is told of them now.
+ * Keeps messages without a reply, with the reason, and counts the messages of the history separately. Turns count crashes
+ * and planned stops separately. Stored events of sessions receive the new `historyCount`.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

@@ -1,6 +1,4 @@
-/**
- * The gateway's own answers to commands, which stand in no transcript.
- */
+/** Adds the gateway's own replies to commands, which are in no transcript. */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 

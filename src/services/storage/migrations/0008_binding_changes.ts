@@ -1,5 +1,6 @@
 /**
- * Events of bindings carry the change instead of the list: what was kept before set all of its list.
+ * Converts stored events of bindings: they now carry the change instead of the whole list. An old event becomes one that
+ * sets its whole list.
  */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"

@@ -1,4 +1,4 @@
-/** Sessions remember when they were emptied, and turns when their time is up. */
+/** Adds the time at which a session was emptied, and the deadline of a turn. */
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 
