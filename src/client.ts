@@ -1,6 +1,6 @@
 /**
- * The public door to the client, for Node and browsers: `connect` for programs without Effect, `GatewayClient` for
- * those with it. Nothing of the server comes with it.
+ * The entry point `@causeway/gateway/client`, for Node and browsers: `connect` for programs without Effect, `GatewayClient`
+ * for programs with Effect. It loads no code of the server.
  */
 export type { ConnectionOptions } from "./client/ClientConnection.ts"
 export type { ConnectionState } from "./client/ConnectionStates.ts"

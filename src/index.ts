@@ -1,6 +1,7 @@
 /**
- * The public door for programs that embed a gateway: its Layers, and the services that they give. `Gateway.layer` is all
- * of it; docs/embedding.md shows how parts are replaced. What is not listed here may change without notice.
+ * The entry point `@causeway/gateway`, for programs that embed a gateway: its Layers and its public services.
+ * `Gateway.layer` is the whole gateway. docs/embedding.md shows how to replace parts. Everything else may change without
+ * notice.
  */
 export { GatewayConfig, type GatewayOptions, type GatewaySettings } from "./domain/GatewayConfig.ts"
 export { StartupError } from "./domain/StartupError.ts"

@@ -1,6 +1,6 @@
 /**
- * ClientConnection: one WebSocket to a gateway that is kept open: it proves who it is, answers for every frame, comes
- * back after a drop with backoff and jitter, and says at any time how it stands. It knows no method: RpcClient does.
+ * ClientConnection: keeps one WebSocket to a gateway open. It authenticates, acknowledges frames, reconnects after a drop
+ * with backoff and jitter, and publishes its state. GatewayClient uses it as the protocol of Effect's RpcClient.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,26 +21,32 @@ import { gatewayUrl } from "./GatewayUrl.ts"
 import { knownItems } from "./ForwardCompat.ts"
 
 export interface ConnectionOptions {
-  /** The gateway's address, e.g. `ws://127.0.0.1:18789/rpc` or `https://host/causeway`. Left out, the scheme is `ws` and `/rpc` ends the path. */
+  /**
+   * The address of the gateway: `ws://127.0.0.1:18789/rpc`, `https://host/causeway`, `127.0.0.1:18789`. The scheme is `ws`
+   * if there is none, and `/rpc` completes the path.
+   */
   readonly url: string
-  /** The gateway's token, or its password. Left out: for gateways with `auth: none`. */
+  /** The gateway's token or its password. Leave it out for gateways with `auth: none`. */
   readonly token?: Redacted.Redacted<string> | string | undefined
-  /** The longest wait between two attempts. 30 seconds by default. */
+  /** The longest pause between two attempts. 30 seconds by default; a plain number is milliseconds. */
   readonly maxBackoff?: Duration.Input | undefined
-  /** How often the gateway is asked for a sign of life; none within as long again counts as a drop. 10 seconds. */
+  /** The interval of pings, 10 seconds by default. Twice as long without a frame from the gateway counts as a drop. */
   readonly pingInterval?: Duration.Input | undefined
 }
 
-/** Full jitter: anywhere up to 250 ms x 2^attempt, so that clients of a restarted gateway do not come back at once. */
+/**
+ * Returns the pause before an attempt in milliseconds: a random part (0 to 1) of 250 ms x 2^attempt. The full jitter keeps
+ * the clients of a restarted gateway from reconnecting at the same time.
+ */
 export const backoff = (attempt: number, maxMs: number, random: number): number =>
   Math.ceil(random * Math.min(maxMs, 250 * 2 ** Math.min(attempt, 20)))
 
 const AUTHENTICATE = "authenticate"
 
-/** What calls fail with on a connection whose token was refused. */
+/** The reason of calls on a connection whose token the gateway refused. */
 export const REFUSED = "the gateway refused the token"
 
-/** Why a connection waits whose address had too many wrong tokens, of whatever program. The right one must wait, too. */
+/** The reason to wait during a lockout. It applies to all programs at the address, and also to a right token if it is short. */
 export const LOCKED_OUT = "too many wrong tokens came from this address"
 
 class Refused {
@@ -50,7 +56,7 @@ class Refused {
   }
 }
 
-/** A lockout ends; what else the gateway has against a token stays. */
+/** Returns the error of a failed authentication. A lockout ends by itself; every other refusal is final. */
 const refusalError = (cause: Extract<ResponseExitEncoded["exit"], { _tag: "Failure" }>["cause"]) =>
   cause.some((part) => part._tag === "Fail" && hasReason(part.error) && part.error.reason === "locked-out")
     ? closed(1008, LOCKED_OUT)
@@ -65,10 +71,11 @@ const silenceError = closed(4009, "no sign of life")
 
 const isSettled = (state: ConnectionState) => state._tag === "Connected" || state._tag === "Refused"
 
-/** An error of the connection, in the form in which RpcClient fails its calls. */
+/** Returns the error with which RpcClient fails its calls. */
 const protocolError = (reason: string) =>
   new RpcClientError({ reason: new RpcClientDefect({ message: reason, cause: reason }) })
 
+/** Returns why a connection ended, for people. */
 const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
   const error = Cause.squash(cause)
   if (error instanceof Refused) return error.reason
@@ -79,7 +86,7 @@ const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
   return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : "the connection broke"
 }
 
-/** Returns the code of the error for which a socket was not opened, or else its message. */
+/** Returns the error code, or else the message, if the socket could not be opened. */
 const openCode = (cause: Cause.Cause<Socket.SocketError | Refused>): string | undefined => {
   const error = Cause.squash(cause)
   if (!Socket.isSocketError(error) || error.reason._tag !== "SocketOpenError") return undefined
@@ -92,11 +99,15 @@ const openCode = (cause: Cause.Cause<Socket.SocketError | Refused>): string | un
 
 export interface ClientConnection {
   readonly state: ConnectionStates
-  /** Returns once connected; fails if the gateway refused the token. */
+  /** Waits until the client is connected. Fails if the gateway refuses the token. */
   readonly connected: Effect.Effect<void, RpcClientError>
   readonly protocol: RpcClient.Protocol["Service"]
 }
 
+/**
+ * Opens a connection and keeps it open until the scope closes. Returns at once. Dies with a TypeError if `options.url` is
+ * not an address.
+ */
 export const make = Effect.fnUntraced(function* (
   options: ConnectionOptions,
 ): Effect.fn.Return<ClientConnection, never, Scope.Scope | Socket.WebSocketConstructor> {
@@ -106,35 +117,37 @@ export const make = Effect.fnUntraced(function* (
   const pingIntervalMs = Duration.toMillis(options.pingInterval ?? "10 seconds")
   const state = new ConnectionStates()
   const url = gatewayUrl(options.url)
-  if (url === undefined) return yield* Effect.die(new TypeError(`${options.url} is no address of a gateway`))
+  if (url === undefined)
+    return yield* Effect.die(new TypeError(`${options.url} is not the address of a gateway: write host:port or a URL`))
   const socket = yield* Socket.makeWebSocket(url.href)
   const parser = RpcSerialization.json.makeUnsafe()
   let write: ((frame: string) => Effect.Effect<void, Socket.SocketError>) | undefined
 
   const protocol = yield* RpcClient.Protocol.make(
     Effect.fnUntraced(function* (deliver, clientIds) {
-      const callers = new Map<string | number, number>()
+      /** The RpcClient that sent a request, by request id. */
+      const clientOf = new Map<string | number, number>()
 
       const dispatch = (message: FromServerEncoded): Effect.Effect<void> => {
         if (message._tag === "Pong") return Effect.void
         if ("requestId" in message) {
-          const caller = callers.get(message.requestId)
-          if (message._tag === "Exit") callers.delete(message.requestId)
-          if (caller === undefined) return Effect.void
-          if (message._tag !== "Chunk") return deliver(caller, message)
+          const clientId = clientOf.get(message.requestId)
+          if (message._tag === "Exit") clientOf.delete(message.requestId)
+          if (clientId === undefined) return Effect.void
+          if (message._tag !== "Chunk") return deliver(clientId, message)
           const [first, ...rest] = knownItems(message.values)
-          if (first !== undefined) return deliver(caller, { ...message, values: [first, ...rest] })
-          // Nobody else acknowledges what nobody is given, and the gateway waits for it.
+          if (first !== undefined) return deliver(clientId, { ...message, values: [first, ...rest] })
+          // RpcClient acknowledges delivered chunks only, and the gateway waits for an acknowledgement of each.
           const { requestId } = message
           return write === undefined ? Effect.void : Effect.ignore(write(JSON.stringify({ _tag: "Ack", requestId })))
         }
-        return Effect.forEach(Array.from(clientIds), (caller) => deliver(caller, message), { discard: true })
+        return Effect.forEach(Array.from(clientIds), (clientId) => deliver(clientId, message), { discard: true })
       }
 
       const parse = (frame: string | Uint8Array): ReadonlyArray<FromServerEncoded> =>
         parser.decode(frame) as ReadonlyArray<FromServerEncoded>
 
-      /** The first exchange: nothing else is sent before the gateway knows who we are. */
+      /** Authenticates as the first exchange of a connection. */
       const authenticate = Effect.fnUntraced(function* (writer: Socket.Writer, reader: Socket.Reader) {
         if (token === undefined) return
         yield* writer.write(
@@ -146,24 +159,24 @@ export const make = Effect.fnUntraced(function* (
             headers: [],
           }),
         )
-        let isIn = false
-        while (!isIn) {
+        let isAuthenticated = false
+        while (!isAuthenticated) {
           for (const message of (yield* reader.pull).flatMap(parse)) {
             if (message._tag !== "Exit" || message.requestId !== AUTHENTICATE) yield* dispatch(message)
             else if (message.exit._tag === "Failure") return yield* Effect.fail(refusalError(message.exit.cause))
-            else isIn = true
+            else isAuthenticated = true
           }
         }
       })
 
-      /** One connection, from dialling to its end. It never succeeds. */
+      /** Runs one connection until it drops. Never succeeds. */
       const session = Effect.gen(function* () {
         const reader = yield* socket.reader
         const writer = yield* socket.writer
         yield* authenticate(writer, reader).pipe(
           Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silenceError) }),
         )
-        // A machine's clock may be set, and that is no silence.
+        // The monotonic clock: somebody may set the clock of the machine.
         const clock = yield* Clock.Clock
         const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
         let lastInbound = nowMs()
@@ -192,7 +205,7 @@ export const make = Effect.fnUntraced(function* (
           const exit = yield* Effect.exit(session)
           const wasConnected = write !== undefined
           write = undefined
-          callers.clear()
+          clientOf.clear()
           const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
           const reason = describe(cause)
           const error = { _tag: "ClientProtocolError", error: protocolError(reason) } as const
@@ -212,8 +225,8 @@ export const make = Effect.fnUntraced(function* (
       return {
         send: (clientId, request) => {
           if (write === undefined) return Effect.fail(protocolError("not connected"))
-          if (request._tag === "Request") callers.set(request.id, clientId)
-          if (request._tag === "Interrupt") callers.delete(request.requestId)
+          if (request._tag === "Request") clientOf.set(request.id, clientId)
+          if (request._tag === "Interrupt") clientOf.delete(request.requestId)
           return Effect.mapError(write(JSON.stringify(request)), (error) => protocolError(error.message))
         },
         supportsAck: true,
@@ -223,13 +236,13 @@ export const make = Effect.fnUntraced(function* (
     }),
   )
 
-  const verdict = (now: ConnectionState) =>
+  const outcome = (now: ConnectionState) =>
     now._tag === "Refused" ? Effect.fail(protocolError(now.reason)) : Effect.void
   const settled = Stream.runHead(Stream.filter(state.changes, isSettled))
   const connected = Effect.suspend(() =>
     isSettled(state.current)
-      ? verdict(state.current)
-      : Effect.flatMap(settled, (head) => verdict(head.valueOrUndefined ?? state.current)),
+      ? outcome(state.current)
+      : Effect.flatMap(settled, (head) => outcome(head.valueOrUndefined ?? state.current)),
   )
 
   return { state, connected, protocol }

@@ -1,17 +1,18 @@
 /**
- * ConnectionStates: how a connection stands, for who asks and for who wants to hear of every change. It knows no
- * connection. (A SubscriptionRef would do; it brings a PubSub along, which is a twentieth of what a browser loads.)
+ * ConnectionStates: the state of a client's connection and its changes. ClientConnection sets it, GatewayClient publishes
+ * it. A SubscriptionRef would do the same, but its PubSub is a twentieth of the code that a browser loads.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 
+/** The state of a client's connection. `attempt` counts from 0. */
 export type ConnectionState =
   | { readonly _tag: "Connecting"; readonly attempt: number }
   | { readonly _tag: "Connected" }
   /**
-   * Between two attempts. `reason`: why the last connection ended. `code`: why it could not be opened, if the platform
-   * says it: `ECONNREFUSED`, `CERT_HAS_EXPIRED`, `Unexpected server response: 502`. Browsers never say it.
+   * Between two attempts. `reason`: why the last connection ended, for people. `code`: why it could not be opened, e.g.
+   * `ECONNREFUSED`, `CERT_HAS_EXPIRED` or `Unexpected server response: 502`. Browsers have no `code`.
    */
   | {
       readonly _tag: "Waiting"
@@ -20,19 +21,19 @@ export type ConnectionState =
       readonly reason: string
       readonly code?: string
     }
-  /** The gateway refused the token: there is no point in trying again. */
+  /** The gateway refused the token. The client does not try again. */
   | { readonly _tag: "Refused"; readonly reason: string }
 
 export class ConnectionStates {
   #current: ConnectionState = { _tag: "Connecting", attempt: 0 }
   readonly #listeners = new Set<(state: ConnectionState) => void>()
 
-  /** How it stands now. */
+  /** The state now. */
   get current(): ConnectionState {
     return this.#current
   }
 
-  /** How it stands now, then every change; of those that a slow listener misses, the oldest. */
+  /** Emits the state now, then every change. A slow listener misses the oldest of more than 16 waiting changes. */
   readonly changes: Stream.Stream<ConnectionState> = Stream.callback(
     (queue) =>
       Effect.acquireRelease(

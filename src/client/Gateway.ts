@@ -5,7 +5,7 @@
  *     for await (const piece of gateway.reply("hello")) process.stdout.write(piece)
  *     await gateway.close()
  *
- * What goes wrong rejects with an Error that has a message, and a `_tag` where the contract knows it.
+ * Failures reject with an Error that has a message, and a `_tag` if it is an error of the contract.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -22,21 +22,21 @@ import type { ConnectionState } from "./ConnectionStates.ts"
 import { GatewayClient } from "./GatewayClient.ts"
 import { toError } from "./Rejection.ts"
 
-/** The methods that answer once, by name, as docs/protocol/methods.md has them; what streams has methods of its own below. */
+/** The methods that return one result, as docs/protocol/methods.md lists them. Streams have their own methods below. */
 export type Method = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
 
-/** What a method takes. */
+/** The payload of a method. */
 export type Payload<M extends Method> = Rpc.PayloadConstructor<Rpc.ExtractTag<GatewayRpcs, M>>
 
-/** What it answers. */
+/** The result of a method. */
 export type Answer<M extends Method> = Rpc.Success<Rpc.ExtractTag<GatewayRpcs, M>>
 
 export interface CallOptions {
-  /** Gives the call up: it rejects with the signal's reason. What the gateway has begun by then may be done all the same. */
+  /** Cancels the call: it rejects with the signal's reason. The gateway may still complete what it has begun. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** A payload that may be empty may be left out. */
+/** The arguments of a call. You may leave out a payload without required fields. */
 export type CallArguments<M extends Method> =
   Partial<Payload<M>> extends Payload<M>
     ? [payload?: Payload<M>, options?: CallOptions]
@@ -44,31 +44,35 @@ export type CallArguments<M extends Method> =
 
 export interface Gateway {
   /**
-   * Calls a method of the contract: `await gateway.call("sessions.list", { limit: 10 })`. Waits for a connection as long
-   * as it takes, or until its signal says otherwise. Rejects with the method's own error (`_tag`, and its facts as
-   * fields: `error instanceof SessionNotFound`), a refusal, or `RpcClientError` where the connection broke before the
-   * answer: it is not sent again, because it may have been done.
+   * Calls a method of the contract: `await gateway.call("sessions.list", { limit: 10 })`. Waits for a connection without a
+   * time limit, unless you pass a signal.
+   *
+   * Rejects with an error of the method (`error instanceof SessionNotFound`, facts as fields), with `Unauthenticated`,
+   * `Forbidden` or `RateLimited`, with a TypeError if the method or the payload is not of the contract, or with
+   * `RpcClientError` if the connection drops before the answer or the gateway refuses the token. The client does not send
+   * a call again, because the gateway may have carried it out.
    */
   call<const M extends Method>(method: M, ...args: CallArguments<M>): Promise<Answer<M>>
   /**
-   * Sends, and gives the agent's reply piece by piece, over any number of drops. Leaving the loop stops listening; the
-   * run goes on (`chat.abort` ends it). Throws RunNotDone where the run ends without a reply.
+   * Sends a message and iterates over the text of the reply in pieces, also over drops. If you leave the loop, the run
+   * continues; `chat.abort` ends it. Throws `RunNotDone` if the run fails or is aborted.
    */
   reply(send: SendPayload | string): AsyncIterable<string>
-  /** Sends, and gives the run with all its events, to its `RunEnded`. */
+  /** Sends a message and iterates over its run: `Accepted` first, then its events, `RunEnded` last. */
   chat(send: SendPayload): AsyncIterable<StreamItem>
   /**
-   * Events from now, or from a position, for as long as you listen, over drops and restarts: each kept event once and in
-   * order. `Joined` tells of each join; where its `reset` is not null, something is missing: take the lists anew.
+   * Iterates over events from now, or after a position, also over drops and restarts. Each kept event comes once and in
+   * order. A `Joined` item begins each subscription. If its `reset` is not `null`, events are missing: fetch the lists
+   * again.
    */
   events(filter?: EventFilter, from?: Position): AsyncIterable<EventItem>
-  /** Calls back with how the connection stands, now and at every change. Returns how to stop that. */
+  /** Calls the listener with the state of the connection, now and at every change. Returns a function that stops it. */
   onState(listener: (state: ConnectionState) => void): () => void
-  /** Closes the connection; what is in flight is rejected. */
+  /** Closes the connection. Calls and loops in progress reject. */
   close(): Promise<void>
 }
 
-/** Connects, and stays connected until `close`. Returns at once; `onState` tells how it goes. */
+/** Connects and stays connected until `close`. Returns at once; `onState` reports the state. */
 export const connect = (options: ConnectionOptions): Gateway => {
   const runtime = ManagedRuntime.make(GatewayClient.layer(options))
   const closed = new AbortController()
@@ -78,7 +82,7 @@ export const connect = (options: ConnectionOptions): Gateway => {
     closed.signal.addEventListener("abort", fail)
     return Effect.sync(() => closed.signal.removeEventListener("abort", fail))
   })
-  const rejected = <E>(cause: Cause.Cause<E>) => toError(cause, closed.signal.aborted ? CLOSED : undefined)
+  const errorOf = <E>(cause: Cause.Cause<E>) => toError(cause, closed.signal.aborted ? CLOSED : undefined)
   const iterate = <A, E>(stream: (client: GatewayClient["Service"]) => Stream.Stream<A, E>): AsyncIterable<A> =>
     Stream.toAsyncIterable(
       Stream.unwrap(
@@ -88,35 +92,38 @@ export const connect = (options: ConnectionOptions): Gateway => {
         ),
       ).pipe(
         Stream.interruptWhen(isClosed),
-        Stream.catchCause((cause) => Stream.fail(rejected(cause))),
+        Stream.catchCause((cause) => Stream.fail(errorOf(cause))),
       ),
     )
   return {
     call: async (method, ...[payload, { signal } = {}]) => {
-      const called = Effect.gen(function* () {
+      const call = Effect.gen(function* () {
         const client = yield* GatewayClient
         yield* client.connected
-        // the compiler cannot see that the method picked by M takes the payload of M
+        // The compiler does not see that the method M takes the payload of M.
         const calls = client.calls as unknown as Readonly<Record<string, Call<Answer<typeof method>> | undefined>>
-        const call = calls[method]
-        if (call === undefined) return yield* Effect.fail(new TypeError(`the contract has no method ${method}`))
-        return yield* call(payload ?? {})
+        const send = calls[method]
+        if (send === undefined) {
+          const message = `unknown method "${method}": docs/protocol/methods.md lists the methods`
+          return yield* Effect.fail(new TypeError(message))
+        }
+        return yield* send(payload ?? {})
       })
-      const exit = await runtime.runPromiseExit(called, { signal })
+      const exit = await runtime.runPromiseExit(call, { signal })
       if (Exit.isSuccess(exit)) return exit.value
       signal?.throwIfAborted()
-      throw rejected(exit.cause)
+      throw errorOf(exit.cause)
     },
     reply: (send) => iterate((client) => client.reply(send)),
     chat: (send) => iterate((client) => client.chat(send)),
     events: (filter, from) => iterate((client) => client.events(filter, from)),
     onState: (listener) => {
-      const listening = runtime.runFork(
+      const fiber = runtime.runFork(
         Effect.flatMap(GatewayClient, (client) =>
           Stream.runForEach(client.state.changes, (state) => Effect.sync(() => listener(state))),
         ),
       )
-      return () => void Effect.runFork(Fiber.interrupt(listening))
+      return () => void Effect.runFork(Fiber.interrupt(fiber))
     },
     close: () => {
       closed.abort()

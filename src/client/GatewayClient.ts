@@ -1,6 +1,7 @@
 /**
- * GatewayClient: the typed client. Calls are those of the contract; what streams is carried over drops: events go on
- * from the last position seen, a streamed send follows its run wherever it has got to. It knows no socket.
+ * GatewayClient: the typed client for programs with Effect. Calls are the methods of the contract. Streams continue over
+ * drops: events from the last position, a streamed send with the current state of its run. The commands, Gateway.ts and
+ * your programs use it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,12 +27,16 @@ import * as ClientConnection from "./ClientConnection.ts"
 import type { ConnectionStates } from "./ConnectionStates.ts"
 import { type RunNotDone, replyPieces } from "./Reply.ts"
 
-/** What every call may fail with beside its method's own errors: the gateway's refusals, and the connection's end. */
+/**
+ * The errors that every call may have besides those of its method: `Unauthenticated`, `Forbidden` and `RateLimited` of the
+ * gateway, and `RpcClientError` if the connection drops.
+ */
 export type ClientError = Refusal | RpcClientError
 
+/** The methods of the contract, by name. */
 export type GatewayCalls = RpcClient.RpcClient<GatewayRpcs, RpcClientError>
 
-/** The position to rejoin a run from is no longer kept. */
+/** The gateway no longer keeps the events since the position of the run. */
 const positionLost = { _tag: "PositionLost" } as const
 
 const isConnectionError = (error: { readonly _tag: string }): boolean => error._tag === "RpcClientError"
@@ -43,28 +48,31 @@ export class GatewayClient extends Context.Service<
   GatewayClient,
   {
     /**
-     * The contract, method by method: `calls["sessions.list"]({ limit: 10 })`. A call fails with RpcClientError if the
-     * connection drops before its answer; nothing is sent twice behind your back.
+     * The methods of the contract: `calls["sessions.list"]({ limit: 10 })`. Each takes the payload, and returns the result
+     * and the errors, that docs/protocol/methods.md lists. A call fails with `RpcClientError` if the client is not
+     * connected or the connection drops before the answer. The client never sends a call twice.
      */
     readonly calls: GatewayCalls
-    /** How the connection stands, and every change of it. A stream of `changes` begins with how it stands now. */
+    /** The state of the connection. `changes` emits the state now and then every change. */
     readonly state: Pick<ConnectionStates, "changes" | "current">
-    /** Returns once connected; fails if the gateway refused the token. */
+    /** Waits until the client is connected. Fails with `RpcClientError` if the gateway refuses the token. */
     readonly connected: Effect.Effect<void, RpcClientError>
     /**
-     * Events from now or after a position, for as long as you listen, over any number of drops: each kept event once and in
-     * order. A `Joined` item tells of each (re)join; where its `reset` is not null, something is missing: take the lists anew.
+     * Subscribes to events from now, or after a position. The stream continues over drops and has each kept event once and
+     * in order. A `Joined` item begins each subscription. If its `reset` is not `null`, events are missing: fetch the lists
+     * again.
      */
     events(filter?: EventFilter, from?: Position): Stream.Stream<EventItem, ClientError>
     /**
-     * Sends and follows the run to its `RunEnded`, over any number of drops. The idempotency key that makes this safe
-     * is yours, or made here.
+     * Sends a message and streams its run: `Accepted` first, `RunEnded` last. The stream continues over drops. The client
+     * adds an idempotency key if you give none, so that a drop does not send the message twice.
      */
     chat(send: SendPayload): Stream.Stream<StreamItem, SendError | ClientError>
-    /** The agent's reply, piece by piece as it is said. Fails with `RunNotDone` if the run fails or is aborted. */
+    /** Sends a message and streams the text of the reply in pieces. Fails with `RunNotDone` if the run fails or is aborted. */
     reply(send: SendPayload | string): Stream.Stream<string, SendError | ClientError | RunNotDone>
   }
 >()("causeway/client/GatewayClient") {
+  /** Does the same as `layer` with a WebSocket of your own. */
   static readonly layerNoDeps = (
     options: ClientConnection.ConnectionOptions,
   ): Layer.Layer<GatewayClient, never, Socket.WebSocketConstructor> =>
@@ -81,9 +89,9 @@ export class GatewayClient extends Context.Service<
           Schedule.while(({ input }) => isConnectionError(input) && state.current._tag !== "Refused"),
         )
 
-        /** The stream, begun when connected and begun again after each drop. */
-        const acrossDrops = <A, E extends { readonly _tag: string }>(begin: () => Stream.Stream<A, E>) =>
-          Stream.suspend(() => Stream.unwrap(Effect.as(connected, Stream.suspend(begin)))).pipe(
+        /** Begins the stream when the client is connected, and again after each drop. */
+        const acrossDrops = <A, E extends { readonly _tag: string }>(start: () => Stream.Stream<A, E>) =>
+          Stream.suspend(() => Stream.unwrap(Effect.as(connected, Stream.suspend(start)))).pipe(
             Stream.retry(whileNotRefused),
           )
 
@@ -141,8 +149,8 @@ export class GatewayClient extends Context.Service<
     )
 
   /**
-   * Over the WebSocket of the platform: browsers, and Node since 22. It connects at once, keeps trying until its scope
-   * closes, and builds whether or not a gateway is there: `connected` waits for one.
+   * Provides a client over the platform's WebSocket, which browsers and Node have. It connects in the background and
+   * reconnects until its scope closes. Dies with a TypeError if `options.url` is not an address.
    */
   static readonly layer = (options: ClientConnection.ConnectionOptions): Layer.Layer<GatewayClient> =>
     GatewayClient.layerNoDeps(options).pipe(Layer.provide(Socket.layerWebSocketConstructorGlobal))

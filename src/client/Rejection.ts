@@ -1,33 +1,33 @@
 /**
- * Rejection: what went wrong, as a program without Effect meets it: always an Error, with a message that a person can
- * read. The contract's errors are values with facts and have no sentences of their own. Pure but for that message.
+ * Rejection: turns the cause of a failure into the Error with which a promise rejects. Gateway.ts uses it. The errors of
+ * the contract are values with facts and without a message, so this module adds one.
  */
 import * as Cause from "effect/Cause"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { errorSentence } from "../domain/ErrorSentence.ts"
 
-const issuesOf = SchemaIssue.makeFormatterDefault()
+const formatIssue = SchemaIssue.makeFormatterDefault()
 
-/** `SessionNotFound` and its facts: `Session not found (sessionKey: "work")`. */
-const sentence = ({ _tag, ...facts }: { readonly _tag: string }): string => {
-  const words = _tag.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-  const told = Object.entries(facts).map(([name, fact]) => `${name}: ${JSON.stringify(fact)}`)
-  return told.length === 0 ? words : `${words} (${told.join(", ")})`
+/** Returns the tag as a sentence, with the facts: `Session not found (sessionKey: "work")`. */
+const messageOf = ({ _tag, ...facts }: { readonly _tag: string }): string => {
+  const list = Object.entries(facts).map(([name, fact]) => `${name}: ${JSON.stringify(fact)}`)
+  return list.length === 0 ? errorSentence(_tag) : `${errorSentence(_tag)} (${list.join(", ")})`
 }
 
 const hasTag = (error: Error): error is Error & { readonly _tag: string } =>
   "_tag" in error && typeof error._tag === "string"
 
-/** `closed`: what to say where the client was closed, whatever that did to what was under way. */
+/** Returns the Error of a cause. `closed`: the message instead, if the program has closed the client. */
 export const toError = <E>(cause: Cause.Cause<E>, closed: string | undefined): Error => {
   if (closed !== undefined) return new Error(closed)
   const error = Cause.squash(cause)
   if (!(error instanceof Error)) return new Error(String(error))
   if (SchemaIssue.isIssue(error.cause)) {
-    return new TypeError(`the contract does not take that: ${issuesOf(error.cause)}`, { cause: error.cause })
+    return new TypeError(`the payload does not match the contract: ${formatIssue(error.cause)}`, { cause: error.cause })
   }
-  // The same object, so that instanceof and its facts hold.
+  // Changes the same object, so that `instanceof` and the facts still work.
   if (error.message === "" && hasTag(error)) {
-    Object.defineProperty(error, "message", { value: sentence({ ...error, _tag: error._tag }), configurable: true })
+    Object.defineProperty(error, "message", { value: messageOf({ ...error, _tag: error._tag }), configurable: true })
   }
   return error
 }

@@ -1,5 +1,5 @@
 /**
- * Reply: from the events of one run to the pieces of its text, in order and without repetition. Pure.
+ * Reply: turns the events of one run into the pieces of its text, in order and without repetition. GatewayClient uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import type { StreamItem } from "../domain/Chat.ts"
 import { RunError } from "../domain/RunError.ts"
 
-/** The run ended without a reply. */
+/** The run failed or was aborted, so it has no reply. */
 export class RunNotDone extends Schema.TaggedError<RunNotDone>()("RunNotDone", {
   runId: Schema.String,
   outcome: Schema.Literals(["aborted", "failed"]),
@@ -20,10 +20,13 @@ export class RunNotDone extends Schema.TaggedError<RunNotDone>()("RunNotDone", {
   }
 }
 
-/** What the item adds to what was said. A text that replaces the one so far adds the part that is new. */
-export const nextPiece = (said: string, item: StreamItem): string => {
+/**
+ * Returns the text that the item adds to the text so far. An item with the whole text adds the part that is new. A text
+ * of a restarted run that differs is added whole.
+ */
+export const nextPiece = (textSoFar: string, item: StreamItem): string => {
   if (item._tag === "Accepted") return ""
-  const whole = (text: string) => (text.startsWith(said) ? text.slice(said.length) : text)
+  const whole = (text: string) => (text.startsWith(textSoFar) ? text.slice(textSoFar.length) : text)
   if (item._tag === "RunText") return whole(item.text)
   if (item.event._tag === "TextDelta") return item.event.text
   if (item.event._tag === "RunEnded") return whole(item.event.reply ?? "")
@@ -32,6 +35,7 @@ export const nextPiece = (said: string, item: StreamItem): string => {
   return ""
 }
 
+/** Turns a run into the pieces of its reply. Fails with `RunNotDone` if the run fails or is aborted. */
 export const replyPieces = <E, R>(run: Stream.Stream<StreamItem, E, R>): Stream.Stream<string, E | RunNotDone, R> =>
   run.pipe(
     Stream.mapEffect((item) =>
@@ -47,9 +51,9 @@ export const replyPieces = <E, R>(run: Stream.Stream<StreamItem, E, R>): Stream.
     ),
     Stream.mapAccum(
       () => "",
-      (said, item) => {
-        const piece = nextPiece(said, item)
-        return [said + piece, [piece]] as const
+      (textSoFar, item) => {
+        const piece = nextPiece(textSoFar, item)
+        return [textSoFar + piece, [piece]] as const
       },
     ),
     Stream.filter((piece) => piece !== ""),

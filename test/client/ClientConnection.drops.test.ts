@@ -1,4 +1,4 @@
-/** The typed client over a network that cuts its connections: nothing lost, nothing twice, nothing sent again. */
+/** The typed client over a network that cuts its connections: it loses, repeats and resends nothing. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -12,14 +12,14 @@ import { Runs } from "../../src/services/runs/Runs.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
-/** A client behind a proxy, in a gateway's own process. */
+/** A client that connects to a port of this machine. */
 const clientThrough = (port: number, token: string | undefined = TestGateway.TOKEN) =>
   Layer.build(GatewayClient.layer({ url: `ws://127.0.0.1:${port}/rpc`, token, maxBackoff: 5 })).pipe(
     Effect.map((context) => Context.get(context, GatewayClient)),
   )
 
-describe("the client over drops", () => {
-  it.live("waits out a lockout that another program has brought upon its address", () =>
+describe("ClientConnection, drops", () => {
+  it.live("A client waits during a lockout that another program at its address caused.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const stranger = yield* clientThrough(port, "not-the-token")
@@ -39,7 +39,7 @@ describe("the client over drops", () => {
     ),
   )
 
-  it.live("is not connected where what answers is not the gateway's contract", () =>
+  it.live("A client does not report `Connected` at an endpoint that is not `/rpc`.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const client = yield* Effect.map(
@@ -56,7 +56,7 @@ describe("the client over drops", () => {
   )
 
   it.live(
-    "events: every message once and in order over a connection that is cut again and again",
+    "A stream of events has every message once and in order, although the connection drops many times.",
     () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
@@ -69,7 +69,7 @@ describe("the client over drops", () => {
         const done = yield* Deferred.make<void>()
         const seen: Array<string> = []
         const joined = yield* Deferred.make<void>()
-        const listening = yield* client.events({ topics: ["chat"], sessionKey: "agent:main:events" }).pipe(
+        const subscription = yield* client.events({ topics: ["chat"], sessionKey: "agent:main:events" }).pipe(
           Stream.runForEach((item) =>
             Effect.gen(function* () {
               if (item._tag === "Joined") yield* Deferred.succeed(joined, undefined)
@@ -84,7 +84,7 @@ describe("the client over drops", () => {
         for (let i = 0; i < total; i++) {
           yield* runs.inject({ sessionKey: "agent:main:events", text: `message ${i} ${"x".repeat(100)}`, role: "user" })
         }
-        yield* Effect.raceFirst(Deferred.await(done), Fiber.join(listening))
+        yield* Effect.raceFirst(Deferred.await(done), Fiber.join(subscription))
         expect(seen.map((text) => Number(text.split(" ")[1]))).toEqual(Array.from({ length: total }, (_, i) => i))
         expect(proxy.connections()).toBeGreaterThan(5)
       }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
@@ -92,7 +92,7 @@ describe("the client over drops", () => {
   )
 
   it.live(
-    "chat: a reply streamed over a cut connection is the whole reply, and the message was sent once",
+    "A reply that is streamed over drops is complete, and the message is sent once.",
     () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
@@ -101,14 +101,14 @@ describe("the client over drops", () => {
         const client = yield* clientThrough(proxy.port)
         const words = Array.from({ length: 60 }, (_, i) => `word${i}`).join(" ")
         let pieces = 0
-        const said = yield* client.reply({ text: `/slow 600 ${words}`, sessionKey: "agent:main:chat" }).pipe(
+        const text = yield* client.reply({ text: `/slow 600 ${words}`, sessionKey: "agent:main:chat" }).pipe(
           Stream.tap(() => Effect.sync(() => ++pieces % 9 === 0 && proxy.cut())),
           Stream.runFold(
             () => "",
-            (text, piece) => text + piece,
+            (textSoFar, piece) => textSoFar + piece,
           ),
         )
-        expect(said).toBe(`echo: ${words}`)
+        expect(text).toBe(`echo: ${words}`)
         expect(proxy.connections()).toBeGreaterThan(2)
         const { messages } = yield* client.calls["sessions.history"]({ key: "agent:main:chat" })
         expect(messages.map(({ role }) => role)).toEqual(["user", "assistant"])
@@ -117,7 +117,7 @@ describe("the client over drops", () => {
     30_000,
   )
 
-  it.live("a call in flight at a drop fails, and is not sent again", () =>
+  it.live("A call in flight at a drop fails and is not sent again.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const runs = yield* Runs
@@ -134,7 +134,7 @@ describe("the client over drops", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("the state is told: connected, waiting for the next attempt with the reason, connected again", () =>
+  it.live("The states of a drop are `Waiting` with the reason, `Connecting` and `Connected`.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const proxy = yield* CuttingProxy.make(port)
@@ -150,7 +150,7 @@ describe("the client over drops", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("a gateway that says nothing more is given up, and looked for again", () =>
+  it.live("A client reconnects if the gateway falls silent.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       let silent = false
@@ -169,7 +169,7 @@ describe("the client over drops", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("a wrong token is refused once and for all: calls, events and sends fail instead of trying for ever", () =>
+  it.live("Calls, events and sends fail after the gateway refuses the token, and the client does not retry.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const proxy = yield* CuttingProxy.make(port)
@@ -183,7 +183,7 @@ describe("the client over drops", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("a failed run fails the reply with its reason, an aborted one ends its events", () =>
+  it.live("A failed run fails the reply with its reason, and an aborted run ends its stream.", () =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       const client = yield* clientThrough(port)

@@ -1,4 +1,4 @@
-/** The client for programs without Effect, against a real gateway. */
+/** The promise client against a real gateway. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -7,7 +7,7 @@ import { SessionNotFound } from "../../src/domain.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
-/** What a program without Effect does: it awaits. */
+/** Runs a program without Effect: its client connects through a proxy that can cut connections. */
 const program = (
   use: (gateway: Gateway, proxy: CuttingProxy.CuttingProxy) => Promise<void>,
   token = TestGateway.TOKEN,
@@ -31,8 +31,8 @@ const collect = async <A>(items: AsyncIterable<A>): Promise<ReadonlyArray<A>> =>
   return all
 }
 
-describe("connect", () => {
-  it.live("calls methods as promises", () =>
+describe("Gateway", () => {
+  it.live("`call` calls a method and resolves to its result.", () =>
     program(async (gateway) => {
       const luna = await gateway.call("agents.create", { name: "Luna" })
       expect(luna).toMatchObject({ id: "luna", name: "Luna" })
@@ -40,7 +40,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("rejects with the method's own error, its facts and all", () =>
+  it.live("`call` rejects with the method's own error and its facts.", () =>
     program(async (gateway) => {
       await expect(gateway.call("sessions.get", { key: "nowhere" })).rejects.toMatchObject({
         _tag: "SessionNotFound",
@@ -49,33 +49,35 @@ describe("connect", () => {
     }),
   )
 
-  it.live("rejects where the token is refused", () =>
+  it.live("Calls and loops reject if the gateway refuses the token.", () =>
     program(async (gateway) => {
       await expect(gateway.call("status", {})).rejects.toMatchObject({ _tag: "RpcClientError" })
       await expect(collect(gateway.reply("hello"))).rejects.toMatchObject({ _tag: "RpcClientError" })
     }, "not-the-token"),
   )
 
-  it.live("takes a payload that may be empty for granted", () =>
+  it.live("You may leave out a payload without required fields.", () =>
     program(async (gateway) => {
       expect((await gateway.call("agents.list")).defaultId).toBe("main")
-      // @ts-expect-error: this one may not be left out
+      // @ts-expect-error: this payload has a required field
       await expect(gateway.call("sessions.get")).rejects.toThrow(TypeError)
     }),
   )
 
-  it.live("says in a message what went wrong, for those who only log it", () =>
+  it.live("Every rejection has a message that people can read.", () =>
     program(async (gateway) => {
       const missing = await gateway.call("sessions.get", { key: "nowhere" }).catch((error: unknown) => error)
       expect(missing).toBeInstanceOf(SessionNotFound)
       expect(missing).toMatchObject({ message: 'Session not found (sessionKey: "nowhere")' })
-      await expect(gateway.call("chat.send", { text: "" })).rejects.toThrow(/does not take that.*text/s)
+      await expect(gateway.call("chat.send", { text: "" })).rejects.toThrow(
+        /^the payload does not match the contract: .*text/s,
+      )
       await expect(collect(gateway.reply("/fail now"))).rejects.toThrow(/^the run failed: .*asked to fail/)
-      await expect(gateway.call("nothing" as "ping")).rejects.toThrow("the contract has no method nothing")
+      await expect(gateway.call("nothing" as "ping")).rejects.toThrow('unknown method "nothing"')
     }),
   )
 
-  it.live("gives a call up when its signal says so, also one that waits for a connection", () =>
+  it.live("A signal cancels a call, also while it waits for a connection.", () =>
     program(async (gateway, proxy) => {
       const slow = gateway.call("chat.send", { text: "/slow 60000 one two", idempotencyKey: "slow" })
       await slow
@@ -90,18 +92,18 @@ describe("connect", () => {
     }),
   )
 
-  it.live("takes the address that the gateway prints, and refuses what is none", () =>
+  it.live("`connect` accepts the address that the gateway prints and rejects texts that are not addresses.", () =>
     program(async (_, proxy) => {
       const gateway = connect({ url: `http://127.0.0.1:${proxy.port}`, token: TestGateway.TOKEN })
       expect((await gateway.call("ping")).at).toBeGreaterThan(0)
       await gateway.close()
       const nowhere = connect({ url: "not an address" })
-      await expect(nowhere.call("ping")).rejects.toThrow("not an address is no address of a gateway")
+      await expect(nowhere.call("ping")).rejects.toThrow("not an address is not the address of a gateway")
       await nowhere.close()
     }),
   )
 
-  it.live("rejects what is in flight when it is closed, and whatever is asked after that", () =>
+  it.live("`close` rejects calls and loops in progress, and later ones.", () =>
     program(async (gateway) => {
       await gateway.call("chat.send", { text: "/slow 60000 one two", idempotencyKey: "slow" })
       const waiting = gateway.call("runs.wait", { runId: "slow", timeoutMs: 60_000 })
@@ -121,7 +123,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("gives a reply piece by piece", () =>
+  it.live("`reply` iterates over the pieces of the reply.", () =>
     program(async (gateway) => {
       const pieces = await collect(gateway.reply("one two three"))
       expect(pieces.length).toBeGreaterThan(2)
@@ -129,18 +131,18 @@ describe("connect", () => {
     }),
   )
 
-  it.live("rejects in the loop where the run fails", () =>
+  it.live("The loop of `reply` throws `RunNotDone` if the run fails.", () =>
     program(async (gateway) => {
-      const said: Array<string> = []
+      const pieces: Array<string> = []
       const loop = async () => {
-        for await (const piece of gateway.reply("/fail now")) said.push(piece)
+        for await (const piece of gateway.reply("/fail now")) pieces.push(piece)
       }
       await expect(loop()).rejects.toMatchObject({ _tag: "RunNotDone", outcome: "failed" })
-      expect(said.join("")).toBe("echo: now")
+      expect(pieces.join("")).toBe("echo: now")
     }),
   )
 
-  it.live("gives a run with its events, over a drop in the middle", () =>
+  it.live("`chat` iterates over the events of a run once, also over a drop.", () =>
     program(async (gateway, proxy) => {
       const tags: Array<string> = []
       let text = ""
@@ -156,7 +158,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("lets a program leave a stream: the run goes on", () =>
+  it.live("The run continues after the program leaves the loop.", () =>
     program(async (gateway) => {
       for await (const item of gateway.chat({ text: "/slow 300 a b c", idempotencyKey: "left" })) {
         if (item._tag === "Event" && item.event._tag === "RunStarted") break
@@ -165,7 +167,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("goes on with events from a position that another program saw", () =>
+  it.live("`events` continues from a position that another program saw.", () =>
     program(async (gateway) => {
       const { position } = await gateway.call("chat.send", { text: "hello", idempotencyKey: "k" })
       await gateway.call("runs.wait", { runId: "k" })
@@ -178,7 +180,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("tells how the connection stands, until it is told to stop", () =>
+  it.live("`onState` reports every state until it is stopped.", () =>
     program(async (gateway, proxy) => {
       const states: Array<ConnectionState["_tag"]> = []
       let waiter = { tag: "Connected", resume: () => {} }
@@ -201,7 +203,7 @@ describe("connect", () => {
     }),
   )
 
-  it.live("closes for good: what is in flight ends, and no connection stays", () =>
+  it.live("A closed client does not connect again.", () =>
     program(async (gateway, proxy) => {
       const events = collect(gateway.events())
       await gateway.call("ping", {})

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { gatewayUrl } from "../../src/client/GatewayUrl.ts"
 
-describe("the address that a person types", () => {
+describe("gatewayUrl", () => {
   it.each([
     ["127.0.0.1:4000", "ws://127.0.0.1:4000/rpc"],
     ["localhost:4000", "ws://localhost:4000/rpc"],
@@ -12,11 +12,11 @@ describe("the address that a person types", () => {
     ["127.0.0.1:4000/causeway", "ws://127.0.0.1:4000/causeway/rpc"],
     ["https://gateway.example.org/causeway/", "wss://gateway.example.org/causeway/rpc"],
     ["https://gateway.example.org/a/rpc/?x=1", "wss://gateway.example.org/a/rpc?x=1"],
-  ])("%s is %s", (typed, url) => {
+  ])("The address %s means %s.", (typed, url) => {
     expect(gatewayUrl(typed)?.href).toBe(url)
   })
 
-  it.each(["", "ftp://host", "http://", "not an address"])("%j is none", (typed) => {
+  it.each(["", "ftp://host", "http://", "not an address"])("The text %j is not an address.", (typed) => {
     expect(gatewayUrl(typed)).toBeUndefined()
   })
 })

@@ -1,20 +1,20 @@
 /**
- * A TCP proxy that cuts connections when told to, or after a number of bytes: a bad network in one file.
+ * CuttingProxy: a TCP proxy that cuts connections on request or after a number of bytes, like a bad network.
  */
 import * as Effect from "effect/Effect"
 import { connect, createServer, type Socket } from "node:net"
 
 export interface CuttingProxy {
   readonly port: number
-  /** Cuts every connection there is; answers how many. */
+  /** Cuts all open connections and returns their number. */
   readonly cut: () => number
-  /** From now on a connection is cut after it has brought so many bytes from the gateway. */
+  /** Cuts each later connection after this number of bytes from the gateway. */
   readonly cutAfter: (bytes: () => number) => void
   /** Connections accepted so far. */
   readonly connections: () => number
 }
 
-/** `rewrite`: what the gateway sends, as the client gets it. As long as before, as frames say how long they are. */
+/** `rewrite` changes the bytes of the gateway. It must keep their number, because frames state their length. */
 export const make = (target: number, rewrite = (data: Buffer): Buffer => data) =>
   Effect.acquireRelease(
     Effect.callback<CuttingProxy & { readonly close: () => void }>((resume) => {
@@ -36,7 +36,7 @@ export const make = (target: number, rewrite = (data: Buffer): Buffer => data) =
         gateway.on("data", (sent) => {
           const data = rewrite(sent)
           left -= data.length
-          // what is cut off in the middle of a frame is lost, as on a real network
+          // Cuts in the middle of a frame and loses the rest, as a real network does.
           if (left < 0) client.write(data.subarray(0, data.length >> 1), end)
           else client.write(data)
         })

@@ -1,5 +1,5 @@
 /**
- * The agents' methods, by the registry of agents.
+ * AgentHandlers: implements the methods `agents.*` on the service Agents.
  */
 import * as Effect from "effect/Effect"
 import { AgentRpcs, MAIN_AGENT } from "../../domain/Agent.ts"

@@ -1,5 +1,5 @@
 /**
- * The bindings' methods, by the registry of bindings.
+ * BindingHandlers: implements the methods `bindings.*` on the service Bindings.
  */
 import * as Effect from "effect/Effect"
 import { BindingRpcs } from "../../domain/Binding.ts"

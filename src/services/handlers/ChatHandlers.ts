@@ -1,5 +1,5 @@
 /**
- * The chat methods, by Runs.
+ * ChatHandlers: implements the methods `chat.*` and `runs.*` on the services Runs and OpenRuns.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,7 +8,7 @@ import { CurrentConnection } from "../../domain/Principal.ts"
 import { OpenRuns } from "../runs/OpenRuns.ts"
 import { Runs } from "../runs/Runs.ts"
 
-const WAIT_MS = 30_000
+const DEFAULT_WAIT_MS = 30_000
 
 export const ChatHandlers = ChatRpcs.toLayer(
   Effect.gen(function* () {
@@ -21,7 +21,7 @@ export const ChatHandlers = ChatRpcs.toLayer(
       "chat.abort": ({ runId, sessionKey }) => Effect.map(runs.abort(sessionKey, runId), (aborted) => ({ aborted })),
       "chat.inject": ({ role = "assistant", ...message }) => runs.inject({ role, ...message }),
       "runs.list": ({ sessionKey }) => Effect.sync(() => ({ runs: open.list(sessionKey) })),
-      "runs.wait": ({ runId, timeoutMs = WAIT_MS }) => runs.wait(runId, timeoutMs),
+      "runs.wait": ({ runId, timeoutMs = DEFAULT_WAIT_MS }) => runs.wait(runId, timeoutMs),
     })
   }),
 )

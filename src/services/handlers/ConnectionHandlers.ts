@@ -1,5 +1,6 @@
 /**
- * The connections' methods, by the registry of connections.
+ * ConnectionHandlers: implements `connections.*`, `presence.list` and `authenticate` on the services Connections and
+ * Authenticator.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -17,7 +18,7 @@ export const ConnectionHandlers = ConnectionRpcs.toLayer(
       "connections.list": () => Effect.sync(() => ({ connections: connections.list() })),
       "connections.close": ({ connectionId, reason }) =>
         Effect.as(connections.close(connectionId, reason), { closed: true }),
-      /** Once more, on a connection that is known: the token is checked all the same, and nothing changes. */
+      /** Checks the token of a connection that has authenticated before. The principal stays the same. */
       authenticate: Effect.fnUntraced(function* ({ token }, { client }) {
         const identity = connections.identityOf(client.id)
         if (identity === undefined) return yield* new Unauthenticated({ reason: "missing" })

@@ -1,5 +1,6 @@
 /**
- * DeviceHandlers: the methods `devices.*`. A device that loses a token or its pairing loses the connections made with it.
+ * DeviceHandlers: implements the methods `devices.*` on the services Devices and Pairings. A device that loses its token
+ * or its pairing loses its connections.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"

@@ -1,5 +1,5 @@
 /**
- * The methods of events, answered by the Events service.
+ * EventHandlers: implements `events.subscribe` on the service Events.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

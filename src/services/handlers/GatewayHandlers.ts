@@ -1,6 +1,6 @@
 /**
- * Every method of the contract with its handler: one file per noun beside this one. A method without a handler does not
- * compile where this layer is used.
+ * GatewayHandlers: the handlers of all methods of the contract. Each noun has its own file in this folder. Gateway.ts uses
+ * the layer; it does not compile if a method has no handler.
  */
 import * as Layer from "effect/Layer"
 import * as Authorization from "../auth/Authorization.ts"
@@ -15,7 +15,7 @@ import { MemoryHandlers } from "./MemoryHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 
-/** With the check that stands before them all. */
+/** Provides all handlers, and the middleware that authorizes their callers. */
 export const layer = Layer.mergeAll(
   AgentHandlers,
   BindingHandlers,

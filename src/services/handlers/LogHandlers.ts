@@ -1,5 +1,5 @@
 /**
- * The log's method.
+ * LogHandlers: implements `logs.tail` on the service Logs.
  */
 import * as Effect from "effect/Effect"
 import { LogRpcs } from "../../domain/Log.ts"

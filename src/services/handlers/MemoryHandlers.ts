@@ -1,5 +1,5 @@
 /**
- * The memory folder's methods.
+ * MemoryHandlers: implements the methods `memory.*` on the service Memory.
  */
 import * as Effect from "effect/Effect"
 import { MemoryRpcs } from "../../domain/Memory.ts"

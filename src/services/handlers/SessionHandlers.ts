@@ -1,13 +1,14 @@
 /**
- * The sessions' methods, by Sessions; what runs in a session ends with its transcript.
+ * SessionHandlers: implements the methods `sessions.*` on the service Sessions. `sessions.reset` and `sessions.delete` also
+ * end the open runs of the session.
  */
 import * as Effect from "effect/Effect"
 import { SessionRpcs } from "../../domain/Session.ts"
 import { Runs } from "../runs/Runs.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 
-const HISTORY = 50
-const PREVIEW = 3
+const DEFAULT_HISTORY = 50
+const DEFAULT_PREVIEW = 3
 
 export const SessionHandlers = SessionRpcs.toLayer(
   Effect.gen(function* () {
@@ -23,8 +24,8 @@ export const SessionHandlers = SessionRpcs.toLayer(
       "sessions.patch": ({ expected, key, ...changes }) => sessions.patch(key, changes, expected),
       "sessions.reset": ({ expected, key }) => emptying(key, sessions.reset(key, expected)),
       "sessions.delete": ({ expected, key }) => emptying(key, sessions.remove(key, expected)),
-      "sessions.history": ({ before, key, limit = HISTORY }) => sessions.history(key, { limit, before }),
-      "sessions.preview": ({ keys, limit = PREVIEW }) =>
+      "sessions.history": ({ before, key, limit = DEFAULT_HISTORY }) => sessions.history(key, { limit, before }),
+      "sessions.preview": ({ keys, limit = DEFAULT_PREVIEW }) =>
         Effect.map(sessions.preview(keys, limit), (previews) => ({ previews })),
     })
   }),

@@ -1,5 +1,5 @@
 /**
- * The gateway's own methods.
+ * SystemHandlers: implements `health`, `status`, `ping`, `gateway.identity`, `config.get` and `models.list`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,8 +10,8 @@ import { SystemRpcs } from "../../domain/System.ts"
 import { GatewayKey } from "../auth/GatewayKey.ts"
 import { System } from "../system/System.ts"
 
-/** The configuration does not change while the gateway runs. Secrets print themselves as `<redacted>`. */
-const shown = (settings: GatewaySettings) => {
+/** Returns the options in force as JSON, with their hash. Secrets encode as `<redacted>`, so a reload changes nothing here. */
+const configInForce = (settings: GatewaySettings) => {
   const text = JSON.stringify(settings)
   const config: Schema.Json = JSON.parse(text)
   return { config, hash: createHash("sha256").update(text).digest("hex") }
@@ -21,7 +21,7 @@ export const SystemHandlers = SystemRpcs.toLayer(
   Effect.gen(function* () {
     const system = yield* System
     const identity = yield* GatewayKey
-    const config = shown(yield* GatewayConfig)
+    const config = configInForce(yield* GatewayConfig)
     return SystemRpcs.of({
       health: () => system.health,
       status: () => system.status,

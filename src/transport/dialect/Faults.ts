@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { errorSentence } from "../../domain/ErrorSentence.ts"
 import type { Refusal } from "../../domain/Refusal.ts"
 import { shortened } from "../../domain/Text.ts"
 import type { Fault, Tagged } from "./Fault.ts"
@@ -44,12 +45,6 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<never, Fault
   return Effect.fail(Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted" } : internal)
 }
 
-/** `AgentNotFound` as people would say it: "Agent not found". */
-const sentence = (tag: string): string => {
-  const words = tag.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase()
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
-
 /** What is wrong, for people. The facts are in the fault. */
 export const describe = (fault: Fault): string => {
   switch (fault._tag) {
@@ -60,12 +55,12 @@ export const describe = (fault: Fault): string => {
     case "DuplicateId":
       return "A call with this id is in flight"
     case "Denied":
-      return sentence(fault.refusal._tag)
+      return errorSentence(fault.refusal._tag)
     case "Limited":
       return "Rate limited"
     case "Domain": {
       const { _tag, message } = fault.error
-      return typeof message === "string" && message !== "" ? message : sentence(_tag)
+      return typeof message === "string" && message !== "" ? message : errorSentence(_tag)
     }
     case "Interrupted":
       return "Cancelled"
