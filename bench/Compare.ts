@@ -1,31 +1,31 @@
 /**
- * The comparison: several servers do the same work in interleaved rounds, so that all meet the same machine, and the
- * medians are set against each other. What the machine does besides is in all of them alike.
+ * The comparison: several servers do the same work in interleaved rounds, and the bench compares the medians. The other
+ * load of the machine affects all servers alike.
  */
 import type { Server } from "./Server.ts"
 
 export interface Effort {
   readonly rounds: number
-  /** Until the code that is measured is the code that stays. */
+  /** Rounds until V8 has compiled the measured code. Their results are dropped. */
   readonly warmUp: number
-  /** Of the numbers of connections and messages: 1, or little for a smoke test. */
+  /** The factor of the numbers of connections and messages: 1, or a small one for a smoke test. */
   readonly scale: number
 }
 
 export interface Figure {
   readonly target: string
   readonly value: number
-  /** Smallest and largest of the rounds. */
+  /** The smallest and the largest value of the rounds. */
   readonly range?: readonly [number, number]
 }
 
 /** One line of the results. */
 export interface Result {
   readonly work: string
-  /** Of the values: "µs", "KB", "ms", "MB". */
+  /** The unit of the values: "µs", "KB", "ms" or "MB". */
   readonly unit: string
   readonly figures: ReadonlyArray<Figure>
-  /** What the gateway should stay under: as a ratio to the first figure, or as a value. */
+  /** The upper limit for the gateway: a ratio to the first figure, or a value. */
   readonly goal?: { readonly ratio: number } | { readonly value: number }
 }
 
@@ -56,18 +56,18 @@ export const compare = async <S extends { readonly server: Server }>(
   return subjects.map(({ server }, i) => figure(server.name, values[i]!))
 }
 
-/** Of a target's figure to the first one's. */
+/** Returns the ratio of a target's figure to the first target's figure. */
 export const ratioOf = ({ figures }: Result, target: string): number | undefined => {
   const [floor] = figures
   const measured = figures.find((figure) => figure.target === target)
   return floor === undefined || measured === undefined ? undefined : measured.value / floor.value
 }
 
-/** What the gateway is held to: a ratio, or a value. */
+/** Returns the goal: a ratio or a value. `undefined` if the result has no goal. */
 export const goalOf = ({ goal }: Result): number | undefined =>
   goal === undefined ? undefined : "ratio" in goal ? goal.ratio : goal.value
 
-/** What was measured of the gateway, in the terms of its goal. */
+/** Returns the gateway's result in the terms of its goal. */
 export const measuredOf = (result: Result): number => {
   const { value = Number.NaN } = result.figures.find(({ target }) => target === "causeway") ?? {}
   return result.goal !== undefined && "ratio" in result.goal ? (ratioOf(result, "causeway") ?? value) : value

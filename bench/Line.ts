@@ -1,14 +1,13 @@
 /**
- * One client's connection as the load generator holds it: a TCP socket on which WebSocket frames are written whole and
- * answers are counted by a mark in their text. Built to cost little, so that the servers are what is measured; it checks
- * nothing but that what must come has come.
+ * One client connection of the load generator: a TCP socket. It writes whole WebSocket frames and counts answers by a mark
+ * in their text. It costs little and checks only that all answers arrive, so that the bench measures the servers.
  */
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 
 const MASK = Buffer.from([0x21, 0x43, 0x65, 0x87])
 
-/** A client's text frame (RFC 6455 5.2); a constant mask is as good as any here. */
+/** Returns a client's text frame (RFC 6455 5.2) with a constant mask. */
 export const frame = (text: string): Buffer => {
   const payload = Buffer.from(text)
   const header = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0xfe, 0, 0])
@@ -16,10 +15,10 @@ export const frame = (text: string): Buffer => {
   return Buffer.concat([header, MASK, payload.map((byte, i) => byte ^ MASK[i % 4]!)])
 }
 
-/** A pong that nobody has asked for (RFC 6455 5.5.3). */
+/** An unsolicited pong (RFC 6455 5.5.3). */
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
-/** How often a text has come, wherever the network has cut it. */
+/** Counts how often a text has arrived, even if the network cuts it into pieces. */
 export class Count {
   seen = 0
   readonly #mark: Buffer
@@ -75,17 +74,17 @@ export class Line {
     this.#socket.write(frames)
   }
 
-  /** A sign of life, for servers that expect one now and then: pings are not answered. */
+  /** Sends a keep-alive. Lines do not answer pings, and some servers close silent clients. */
   sign(): void {
     this.#socket.write(PONG)
   }
 
-  /** Whom everything that comes is given to; the one before hears nothing more. */
+  /** Sets the receiver of all incoming data. The previous receiver gets no more data. */
   listen(listener: ((data: Buffer) => void) | undefined): void {
     this.#listener = listener
   }
 
-  /** Writes the block, `times` times, each time when all `answers` with the mark have come to the one before. */
+  /** Writes the block `times` times. Each block waits for all `answers` with the mark to the block before. */
   exchange(block: Buffer, mark: string, answers: number, times = 1): Promise<void> {
     return new Promise((resolve) => {
       const count = new Count(mark)

@@ -1,4 +1,4 @@
-/** The results as a picture: results.svg. Readable on light and dark pages; the colours change with the reader's. */
+/** Draws the results as results.svg. The colours follow the reader's light or dark theme. */
 import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
 import { isComparison, withUnit } from "./Report.ts"
 
@@ -9,7 +9,7 @@ const BAR = 13
 const GAP = 14
 const TARGETS = ["plain ws", "socket.io", "effect/rpc", "causeway"] as const
 
-/** On a ground of its own: the page may be light where its reader's system is dark. Texts keep lines from crossing them. */
+/** The picture has its own background, because a page may be light on a dark system. Texts have a halo over the lines. */
 const style = `
   .page { fill: #ffffff }
   text { font: 12px system-ui, sans-serif; fill: #1f2328; stroke: #ffffff; stroke-width: 4px; paint-order: stroke }
@@ -28,7 +28,7 @@ const style = `
 
 const escaped = (text: string): string => text.replaceAll("`", "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-/** Grows downwards as things are drawn; texts lie on top. */
+/** A picture that grows downwards. Texts lie above the shapes. */
 class Sheet {
   readonly #shapes: Array<string> = []
   readonly #texts: Array<string> = []

@@ -1,11 +1,11 @@
 /**
- * Loaded into every server that is measured: tells the bench over the process channel what the process has used. It
- * knows no server; those that can be told to do something listen for it beside this.
+ * Runs inside every measured server and reports the resources of the process to the bench over the process channel. A
+ * server that can make events listens to the same channel.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 
 export interface Usage {
-  /** Of all threads since the process began. */
+  /** The CPU time of all threads since the process started. */
   readonly cpuMicros: number
   readonly rssBytes: number
   readonly heapBytes: number
@@ -13,9 +13,9 @@ export interface Usage {
 
 export type Question =
   | { readonly _tag: "Usage" }
-  /** As `Usage`, after what is garbage has been collected: costs the code that was made fast, so for memory alone. */
+  /** As `Usage`, after a garbage collection. The collection drops compiled code, so use it for memory only. */
   | { readonly _tag: "Settled"; readonly pauseMs: number }
-  /** That so many events happen, at once. */
+  /** Asks the server for this many events at once. */
   | { readonly _tag: "Tell"; readonly count: number }
 
 const usage = (): Usage => {

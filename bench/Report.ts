@@ -1,4 +1,4 @@
-/** The results as a page: RESULTS.md. What they mean is in README.md, written by people. */
+/** Writes the results as the page RESULTS.md. bench/README.md explains them. */
 import { cpus } from "node:os"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"

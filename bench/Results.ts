@@ -1,4 +1,4 @@
-/** RESULTS.md: a part of it for each of the two commands that measure, which leaves the other's as it is. */
+/** RESULTS.md has one section for each of the two bench commands. Each command replaces its own section only. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -21,8 +21,8 @@ const write = (...texts: ReadonlyArray<string>): void =>
       .trim()}\n`,
   )
 
-/** All scenarios. */
+/** The section of all scenarios. */
 export const writeScenarios = (text: string): void => write(text, parts()[1])
 
-/** What comes under the heading. */
+/** The text under the heading. */
 export const writeBesideOpenClaw = (text: string): void => write(parts()[0], `${SECOND}\n${text}`)

@@ -1,6 +1,6 @@
 /**
- * A server under measurement: a process of its own, what it has used so far, and the few words by which the load
- * generator speaks to it. It knows no scenario.
+ * A measured server: its process, its resource usage, and the frames that the load generator exchanges with it. The
+ * scenarios use it.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
@@ -9,21 +9,21 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Count, frame, Line, type Upgrade } from "./Line.ts"
 import type { Question, Usage } from "./Probe.ts"
 
-/** How one says the same things to different servers. */
+/** The frames of one server for the requests that all servers understand. */
 export interface Words {
   readonly upgrade: Upgrade
-  /** What is said after the upgrade, and the mark of the answer, where that is part of the handshake. */
+  /** The first frame after the upgrade and the mark of its answer, for servers with a handshake of their own. */
   readonly greeting?: { readonly say: string; readonly mark: string }
   readonly ping: (id: number) => string
-  /** In the answer to each ping, once. */
+  /** The answer to each ping contains this text once. */
   readonly pong: string
   readonly follow: Follow
-  /** Of the frames that ask for an acknowledgement; in each once. */
+  /** Each frame that needs an acknowledgement contains this text once. */
   readonly chunk: string
   readonly acknowledge: (id: number) => string
 }
 
-/** How one follows events: what is said, and the mark of the answer; or the path alone. */
+/** How a client subscribes to events: by a frame and the mark of its answer, or by the path alone. */
 export type Follow = { readonly say: (id: number) => string; readonly mark: string } | { readonly upgrade: Upgrade }
 
 export interface ServerOptions {
@@ -32,22 +32,22 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly words: Words
   readonly token?: string
-  /** Makes events happen where the server has no ear for `Tell`. */
+  /** Makes events on servers that do not handle `Tell`. */
   readonly tell?: (server: Server, count: number) => Promise<void>
 }
 
-/** A server that works for less than a tenth of such a time has nothing to do. */
+/** A server that works for less than a tenth of this time is idle. */
 const QUIET_MS = 20
 
-/** Connections that are being opened at a time. */
+/** The number of connections that are opened at the same time. */
 const AT_ONCE = 25
 
 const PROBE = join(import.meta.dirname, "Probe.ts")
 
-/** `--profile`: each server writes what its processor did into this folder when it ends. */
+/** `--profile`: each server writes its CPU profile into this folder when it ends. */
 export const profiling: { folder: string | undefined } = { folder: undefined }
 
-/** Once the server has printed where it listens, as `...:port`. */
+/** Resolves when the server has printed its address, as `...:port`. */
 const portOf = (name: string, child: ChildProcess): Promise<number> =>
   new Promise((resolve, reject) => {
     let printed = ""
@@ -63,7 +63,7 @@ export class Server {
   readonly name: string
   readonly port: number
   readonly words: Words
-  /** Where the server asks for one. */
+  /** The token, for servers that need one. */
   readonly token: string | undefined
   readonly #process: ChildProcess
   readonly #tell: ServerOptions["tell"]
@@ -94,7 +94,7 @@ export class Server {
     return usage
   }
 
-  /** What the server's processor did for the work, in microseconds. What it did before has ended. */
+  /** Returns the CPU time of the server for the work, in microseconds. Earlier work has ended before. */
   async cpuOf(work: () => Promise<unknown>): Promise<number> {
     let before = await this.usage()
     for (let busy = true; busy;) {
@@ -119,7 +119,7 @@ export class Server {
     return line
   }
 
-  /** One who is told events, once it is. `hear` is given what comes before that, too. */
+  /** Returns a subscribed client. `hear` also receives the data before the subscription. */
   async follow(id: number, hear: (line: Line, data: Buffer) => void): Promise<Line> {
     const { follow } = this.words
     if ("upgrade" in follow) return this.open(follow.upgrade)
@@ -136,7 +136,7 @@ export class Server {
     return line
   }
 
-  /** So few at a time that a gateway does not take them for a flood of strangers. */
+  /** Few enough at a time for the limit of unauthenticated clients. */
   async many(count: number, open: (index: number) => Promise<Line> = () => this.open()): Promise<ReadonlyArray<Line>> {
     const lines: Array<Line> = []
     while (lines.length < count) {

@@ -1,4 +1,4 @@
-/** A state folder as a gateway leaves it that has held 10,000 conversations. */
+/** Makes the state folder of a gateway with 10,000 conversations. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -6,7 +6,7 @@ import { startGateway, temporaryFolder } from "./Targets.ts"
 
 export const STORED = 10_000
 
-/** A gateway makes the tables; the rows are written past it, as it would have taken minutes of talking. */
+/** A gateway makes the tables. The bench writes the rows itself, because real conversations would take minutes. */
 export const storedSessions = async (count: number): Promise<string> => {
   const stateDir = temporaryFolder()
   await (await startGateway({ stateDir })).stop()

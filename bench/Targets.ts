@@ -1,6 +1,6 @@
 /**
- * What is compared: the floor, two ways to build such a server without a gateway, and the gateway as it ships, started
- * by its own command with every default.
+ * The compared servers: plain `ws` as the floor, two ways to build such a server without a gateway, and the gateway. The
+ * gateway starts with its own command and all defaults.
  */
 import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -14,7 +14,7 @@ export type TargetName = "plain ws" | "socket.io" | "effect/rpc" | "causeway"
 
 const ROOT = join(import.meta.dirname, "..")
 
-/** Built by `npm run build`. */
+/** The result of `npm run build`. */
 export const BINARY = join(ROOT, "dist/main.js")
 
 const serverFile = (name: string) => join(import.meta.dirname, "servers", `${name}.ts`)
@@ -26,7 +26,7 @@ const ping = (id: number): string => request(id, "ping", {})
 
 const acknowledge = (requestId: number): string => JSON.stringify({ _tag: "Ack", requestId })
 
-/** In each event, once. */
+/** Each event contains this text once. */
 export const EVENT = `"MessageAdded"`
 
 const plain: Words = {
@@ -60,14 +60,14 @@ const rpc = (headers: Readonly<Record<string, string>> = {}): Words => ({
 const folders: Array<string> = []
 process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
 
-/** A folder that is gone with the process. */
+/** A folder that the end of the process removes. */
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "causeway-bench-"))
   folders.push(folder)
   return folder
 }
 
-/** What happens in a gateway is what its clients do: messages are added to a transcript by one of them. */
+/** Makes events in the gateway: one client adds messages to a transcript. */
 const teller = () => {
   let line: Promise<Line> | undefined
   let id = 0
@@ -81,7 +81,7 @@ const teller = () => {
 
 export interface GatewayOptions {
   readonly stateDir?: string
-  /** Limits that the load generator itself would hit. */
+  /** Raises the limits that the load generator would exceed. */
   readonly env?: Readonly<Record<string, string>>
 }
 

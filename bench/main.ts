@@ -1,7 +1,7 @@
 /**
- * The benchmarks: `npm run bench` runs all and writes RESULTS.md and results.svg, `npm run bench -- ping` runs one and
- * prints it. `--smoke`: everything once with few messages, to see that it runs. `--profile <folder>`: where the servers'
- * processors spent their time, as .cpuprofile files.
+ * The benchmarks. `npm run bench` runs all of them and writes RESULTS.md and results.svg. `npm run bench -- ping` runs one
+ * and prints it. `--smoke` runs everything once with few messages. `--profile <folder>` writes .cpuprofile files of the
+ * servers.
  */
 import { writeFileSync } from "node:fs"
 import { loadavg } from "node:os"

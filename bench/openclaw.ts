@@ -1,7 +1,7 @@
 /**
- * Side by side with OpenClaw's own gateway, on the same machine, over the same protocol and with the same frames: how
- * many calls and connections each serves in a second, how long each takes to start, how much memory each takes. The other
- * one is installed outside this project. Writes its section of RESULTS.md: `npm run bench:openclaw`.
+ * Compares the gateway with OpenClaw's own gateway on the same machine, with the same protocol and frames: calls and
+ * connections per second, start time and memory. OpenClaw's gateway is installed outside this project.
+ * `npm run bench:openclaw` writes its section of RESULTS.md.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { createServer } from "node:net"
@@ -15,11 +15,11 @@ import { BINARY, start as startTarget } from "./Targets.ts"
 
 const TOKEN = "token-of-the-bench"
 
-/** How long each rate is looked at, and how often; its median counts. */
+/** The duration and the number of the measurements of each rate. The median counts. */
 const LOOK_MS = 2_000
 const ROUNDS = 3
 
-/** What is asked for at once: of each connection so many calls, and again as soon as all of them are answered. */
+/** The load: each connection sends this many calls at once, and the next ones after all answers. */
 interface Load {
   readonly method: string
   readonly connections: number
@@ -32,11 +32,11 @@ const loads: ReadonlyArray<Load> = ["health", "sessions.list"].flatMap((method) 
   { method, connections: 50, inFlight: 16 },
 ])
 
-/** Who is asked. */
+/** A measured server. */
 interface Subject {
   readonly name: string
   open(): Promise<Line>
-  /** One call. */
+  /** The frame of one call. */
   call(method: string, id: string): Buffer
 }
 
@@ -109,7 +109,7 @@ const start = async (name: string, args: (port: number) => ReadonlyArray<string>
   }
 }
 
-/** What the machine, the load generator and `ws` can do at most: what comes is sent back, and is as long as an answer. */
+/** The maximum of the machine, the load generator and `ws`: an echo of frames as long as an answer. */
 const startFloor = async (): Promise<Subject> => {
   const server = await startTarget("plain ws")
   const payload = "-".repeat(ANSWER_CHARS)
@@ -120,16 +120,16 @@ const startFloor = async (): Promise<Subject> => {
   }
 }
 
-/** Of an answer to `health` on an empty gateway, about. */
+/** About the length of an answer to `health` on an empty gateway. */
 const ANSWER_CHARS = 800
 
-/** Results a second, and how many calls were refused instead. */
+/** The results per second, and the number of refused calls. */
 const rate = async (
   subject: Subject,
   { connections, inFlight, method }: Load,
 ): Promise<{ readonly perSecond: number; readonly refusals: number }> => {
   const lines: Array<Line> = []
-  // No more at a time than OpenClaw's gateway lets in unknown.
+  // OpenClaw's gateway accepts no more unauthenticated clients at a time.
   while (lines.length < connections) {
     const some = Math.min(16, connections - lines.length)
     lines.push(...(await Promise.all(Array.from({ length: some }, () => subject.open()))))
@@ -189,7 +189,7 @@ const subjects = [theirs, ours, floor]
 await sleep(5_000)
 const memory = [rssMb(theirs), rssMb(ours)] as const
 
-/** Of each subject in turn, so that all meet the same machine. The first round warms up. */
+/** Measures the subjects in turn, so that the load of the machine affects all alike. The first round is a warm-up. */
 const rounds = async <A>(work: (subject: Subject) => Promise<A>): Promise<ReadonlyArray<ReadonlyArray<A>>> => {
   const figures = subjects.map((): Array<A> => [])
   for (let round = 0; round <= ROUNDS; round++) {

@@ -1,6 +1,6 @@
 /**
- * An event told to 1,000 subscribers: what one delivery costs, when events come one at a time and when they come in
- * bursts. A stock RpcClient acknowledges each chunk that it gets; where that is part of the work, all clients do.
+ * Measures the cost of one delivery when the server sends an event to 1,000 subscribers, one at a time and in bursts. A
+ * stock RpcClient acknowledges each chunk. If that is part of the work, all clients acknowledge.
  */
 import { compare, type Effort, type Result } from "../Compare.ts"
 import { Count, frame, type Line } from "../Line.ts"
@@ -11,17 +11,17 @@ interface Kind {
   readonly events: number
   readonly burst: number
   readonly acknowledges: boolean
-  /** As clients number their requests: each of its own, or all alike. */
+  /** The request ids of the clients: one per client, or the same for all. */
   readonly ids: (index: number) => number
 }
 
-/** What has not come by then never will. */
+/** An event that has not arrived after this time is lost. */
 const PATIENCE_MS = 30_000
 
-/** A gateway gives up clients that are silent for a minute. */
+/** A gateway closes clients that are silent for a minute. */
 const SIGN_MS = 20_000
 
-/** One who follows: counts the events that come, and acknowledges the chunks that they come in. */
+/** A subscriber. It counts the events and acknowledges their chunks. */
 class Follower {
   readonly #events = new Count(EVENT)
   readonly #chunks: Count
@@ -32,7 +32,7 @@ class Follower {
     this.#acknowledgement = acknowledges ? frame(acknowledge(id)) : undefined
   }
 
-  /** How many events came. */
+  /** Returns the number of events that have arrived. */
   hear(line: Line, data: Buffer): number {
     const { seen: events } = this.#events
     this.#events.take(data)
@@ -45,7 +45,7 @@ class Follower {
   }
 }
 
-/** All who follow, and how many events have come to them. */
+/** All subscribers, with the number of events that they have received. */
 class Audience {
   readonly #name: string
   #lines: ReadonlyArray<Line> = []
@@ -74,7 +74,7 @@ class Audience {
     if (this.#come >= this.#awaited) this.#arrived()
   }
 
-  /** Resolves when so many more events have come to each. */
+  /** Resolves when each subscriber has received this many more events. */
   arrival(events: number): Promise<void> {
     this.#awaited += events * this.#lines.length
     return new Promise((resolve, reject) => {
@@ -122,7 +122,7 @@ const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc",
 
 export const fanOut = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
   const all = await Promise.all(names.map(start))
-  // A stock effect/rpc stream stands still until its chunk is acknowledged.
+  // A stock effect/rpc stream waits until the client acknowledges its chunk.
   const unasked = all.filter(({ name }) => name !== "effect/rpc")
   const run = async (work: string, kind: Kind, goal?: number): Promise<Result> => ({
     work,

@@ -1,4 +1,4 @@
-/** From a TCP connection to one that can be used: the upgrade, who it is, and what the server keeps of it. */
+/** Measures the cost of a handshake: the upgrade, the authentication and the state that the server keeps. */
 import { compare, type Effort, type Result } from "../Compare.ts"
 import type { Line } from "../Line.ts"
 import { start, type TargetName } from "../Targets.ts"

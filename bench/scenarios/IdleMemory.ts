@@ -1,15 +1,15 @@
-/** What a connection costs that says nothing: resident memory of the server, once what is garbage has been collected. */
+/** Measures the memory of an idle connection: the resident memory of the server after a garbage collection. */
 import { type Effort, type Figure, figure, type Result } from "../Compare.ts"
 import { start, type TargetName } from "../Targets.ts"
 
 const names: ReadonlyArray<TargetName> = ["plain ws", "socket.io", "effect/rpc", "causeway"]
 
-/** What every first connection brings with it: code, buffers, tables. */
+/** The first connections make the server load code and allocate buffers and tables. They are not measured. */
 const FIRST = 200
 
 const SETTLE_MS = 500
 
-/** Memory is taken in steps, so that a process has one answer only. */
+/** A process takes memory in steps, so each process gives one result only. */
 const ROUNDS = 5
 
 export const idleMemory = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {

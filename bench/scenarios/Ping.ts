@@ -1,4 +1,4 @@
-/** A call and its answer: what one message costs, alone among many connections and among many on one. */
+/** Measures the cost of a call and its answer: one call on each of many connections, and many calls on one connection. */
 import { compare, type Effort, type Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import { start, type TargetName } from "../Targets.ts"

@@ -1,4 +1,4 @@
-/** A page of a long list, as every dashboard asks for it again and again: from the frame to the answer, one at a time. */
+/** Measures the time for one page of a long list, which every dashboard requests repeatedly. One request at a time. */
 import { type Effort, percentile, type Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import { STORED, storedSessions } from "../StoredSessions.ts"

@@ -1,4 +1,4 @@
-/** From the command to a gateway that answers `/ready`, as `causeway start` is run, and what it then takes of memory. */
+/** Measures the time from `causeway start` until the gateway answers `/ready`, and its memory then. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
@@ -7,7 +7,7 @@ import { type Effort, figure, type Result } from "../Compare.ts"
 import { STORED, storedSessions } from "../StoredSessions.ts"
 import { BINARY, temporaryFolder } from "../Targets.ts"
 
-/** Until what the start needed has been given back. */
+/** The time until the process has returned the memory that only the start needed. */
 const SETTLE_MS = 3_000
 
 const rssMegabytes = (pid: number): number =>

@@ -1,4 +1,4 @@
-/** Sends, by the typed client: how long until one is on disk and acknowledged, and how many turns are run in a second. */
+/** Measures messages from the typed client: the time until one is on disk and acknowledged, and the turns per second. */
 import { connect } from "../../src/client/Gateway.ts"
 import { type Effort, percentile, type Result } from "../Compare.ts"
 import { startGateway } from "../Targets.ts"
@@ -6,7 +6,7 @@ import { startGateway } from "../Targets.ts"
 const SESSIONS = 256
 const AT_ONCE = 64
 
-/** By default four runs go on at once: agents think for seconds, and echo does not think. */
+/** The default is four concurrent runs, because agents think for seconds. The echo runtime answers at once. */
 export const raisedLimits = {
   GATEWAY_RUNS_CONCURRENT: String(AT_ONCE),
   GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE),

@@ -1,6 +1,6 @@
 /**
- * effect/rpc as it comes: RpcServer's own WebSocket protocol on @effect/platform-node's HTTP server, with a ping and a
- * stream of events like the gateway's. No authentication, no limits.
+ * Stock effect/rpc: RpcServer's own WebSocket protocol on the HTTP server of @effect/platform-node. It has a ping and a
+ * stream of events like the gateway's, without authentication and limits.
  */
 import "effect/schema/SchemaJITCompiler/enable"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"

@@ -1,4 +1,4 @@
-/** The event that every server tells: what the gateway makes of an injected message, so that all send the same JSON. */
+/** The event that every server sends. It is the gateway's event of an injected message, so all send the same JSON. */
 import type { Positioned } from "../../src/domain/Event.ts"
 
 export const SESSION = "bench"

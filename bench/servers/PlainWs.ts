@@ -1,6 +1,6 @@
 /**
- * The floor: `ws` and nothing else. Echoes each message; those at `/follow` are told events by a loop of `send`, and what
- * they say is not looked at.
+ * The floor: plain `ws`. It echoes each message. Clients at `/follow` receive events from a loop of `send`, and the server
+ * ignores their messages.
  */
 import { type WebSocket, WebSocketServer } from "ws"
 import type { Question } from "../Probe.ts"

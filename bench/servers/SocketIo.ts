@@ -1,11 +1,11 @@
-/** socket.io as its documentation has it: an event with an acknowledgement for calls, a broadcast to all for events. */
+/** socket.io as in its documentation: calls are events with an acknowledgement, and events are broadcasts. */
 import { createServer } from "node:http"
 import { Server } from "socket.io"
 import type { Question } from "../Probe.ts"
 import { nextItem } from "./Item.ts"
 
 const http = createServer()
-/** The load generator answers no pings. */
+/** The load generator does not answer pings. */
 const pingInterval = 3_600_000
 const io = new Server(http, { transports: ["websocket"], serveClient: false, pingInterval })
 
