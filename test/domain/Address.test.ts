@@ -10,14 +10,14 @@ const Groups = Schema.Tuple([Group, Group, Group, Group, Group, Group, Group, Gr
 
 const v6 = (groups: ReadonlyArray<number>) => groups.map((group) => group.toString(16)).join(":")
 
-describe("an address", () => {
-  it("is IPv4, or IPv6 in any of its forms", () => {
+describe("isAddress", () => {
+  it("IPv4 addresses and all forms of IPv6 addresses are addresses.", () => {
     const texts =
       "10.0.0.1 255.255.255.255 :: ::1 fd00::1 1:2:3:4:5:6:7:8 ::ffff:10.0.0.1 1:2:3:4:5:6:10.0.0.1 fe80::1%eth0"
     for (const text of texts.split(" ")) expect([text, isAddress(text)]).toEqual([text, true])
   })
 
-  it("is nothing that only looks like one", () => {
+  it("Texts that only look like an address are not addresses.", () => {
     const texts =
       "localhost 10.0.0 10.0.0.256 10.0.0.1.2 0x7f.0.0.1 1:2:3:4:5:6:7 ::: 1::2::3 1:2:3:4:5:6:7:8:9 12345:: g:: " +
       "10.0.0.1:80 [::1] ::1.2.3 1.2.3.4:: ::1:: 1:2:3:4:5:6:7::8:9"
@@ -25,7 +25,7 @@ describe("an address", () => {
   })
 })
 
-describe("a range", () => {
+describe("parseRange", () => {
   it.each([
     ["10.0.0.0/8", "10.255.0.1", "11.0.0.0"],
     ["192.168.1.128/25", "192.168.1.200", "192.168.1.127"],
@@ -35,22 +35,22 @@ describe("a range", () => {
     ["::1", "::1", "::2"],
     ["::/0", "2001:db8::1", "none"],
     ["10.0.0.0/8", "::ffff:10.1.2.3", "::10.1.2.3"],
-  ])("%s has %s and not %s", (range, inside, outside) => {
+  ])("The range %s contains %s and not %s.", (range, inside, outside) => {
     expect([within(range, inside), within(range, outside)]).toEqual([true, false])
   })
 
   it.each(["", "/8", "10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/-1", "all"])(
-    "is not %j",
+    "The text %j is not a range.",
     (text) => expect(parseRange(text)).toBeUndefined(),
   )
 
-  it.prop("of one address has it and no other", [Groups, Groups], ([a, b]) => {
+  it.prop("The range of a single address contains that address and no other.", [Groups, Groups], ([a, b]) => {
     expect(within(v6(a), v6(a))).toBe(true)
     expect(within(v6(a), v6(b))).toBe(v6(a) === v6(b))
   })
 })
 
-it("A loopback host is a name or an address of this machine, and nothing that looks like one.", () => {
+it("A loopback host is a loopback name or address, and no text that looks like one.", () => {
   for (const host of ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1"]) {
     expect([host, isLoopback(host)]).toEqual([host, true])
   }
@@ -60,18 +60,26 @@ it("A loopback host is a name or an address of this machine, and nothing that lo
   expect(isLoopback("")).toBe(false)
 })
 
-describe("the network of an address", () => {
-  it.prop("is the address itself for IPv4", [Schema.Tuple([Byte, Byte, Byte, Byte])], ([bytes]) => {
-    expect(networkOf(bytes.join("."))).toBe(bytes.join("."))
-  })
+describe("networkOf", () => {
+  it.prop(
+    "The network of an IPv4 address is the address itself.",
+    [Schema.Tuple([Byte, Byte, Byte, Byte])],
+    ([bytes]) => {
+      expect(networkOf(bytes.join("."))).toBe(bytes.join("."))
+    },
+  )
 
-  it.prop("is one for all IPv6 addresses with the same first half, and no others", [Groups, Groups], ([a, b]) => {
-    const sibling = [...a.slice(0, 4), ...b.slice(4)]
-    expect(networkOf(v6(sibling))).toBe(networkOf(v6(a)))
-    expect(networkOf(v6(a)) === networkOf(v6(b))).toBe(v6(a.slice(0, 4)) === v6(b.slice(0, 4)))
-  })
+  it.prop(
+    "IPv6 addresses have the same network exactly if their first halves are equal.",
+    [Groups, Groups],
+    ([a, b]) => {
+      const sibling = [...a.slice(0, 4), ...b.slice(4)]
+      expect(networkOf(v6(sibling))).toBe(networkOf(v6(a)))
+      expect(networkOf(v6(a)) === networkOf(v6(b))).toBe(v6(a.slice(0, 4)) === v6(b.slice(0, 4)))
+    },
+  )
 
-  it("does not depend on how the address is written", () => {
+  it("All notations of an address have the same network.", () => {
     expect(networkOf("2001:db8::1")).toBe(networkOf("2001:0DB8:0:0:ffff::"))
     for (const mapped of ["::ffff:10.0.0.1", "::FFFF:a00:1", "0:0:0:0:0:ffff:10.0.0.1", "::ffff:10.0.0.1%eth0"]) {
       expect(networkOf(mapped)).toBe("10.0.0.1")

@@ -6,7 +6,7 @@ import { GatewayRpcs } from "../../src/domain/GatewayRpcs.ts"
 import { Scope } from "../../src/domain/Principal.ts"
 import { unbounded } from "../support/Unbounded.ts"
 
-describe("the contract", () => {
+describe("Bounds", () => {
   it("Every text and every list that a client can send to a method is bounded.", () => {
     const open = Array.from(GatewayRpcs.requests.values(), (request) => {
       const rpc: Rpc.AnyWithProps = request
@@ -15,7 +15,7 @@ describe("the contract", () => {
     expect(open).toEqual([])
   })
 
-  it("The search for what is unbounded finds texts, lists and what is inside of them.", () => {
+  it("The search for unbounded fields finds texts, lists and their members.", () => {
     const { String: Text, Struct } = Schema
     expect(
       unbounded(Struct({ a: Text, b: Schema.Array(Struct({ c: Text })), d: list(Schema.Literals(["x"])) })),
@@ -24,17 +24,17 @@ describe("the contract", () => {
   })
 })
 
-describe("a set of literals", () => {
+describe("setOf", () => {
   const decode = Schema.decodeUnknownResult(Schema.toCodecJson(setOf(Scope)))
 
-  it("A set is read in one order, each literal once, however it was sent.", () => {
+  it("A set of literals is decoded in one order with each literal once.", () => {
     const sent = ["operator.write", "operator.read", "operator.write"]
     expect(decode(sent)).toMatchObject({ success: ["operator.read", "operator.write"] })
     expect(decode([])).toMatchObject({ success: [] })
     expect(decode(["no.such"])._tag).toBe("Failure")
   })
 
-  it("A list that is longer than a list may be is refused.", () => {
+  it("A list above the limit is refused.", () => {
     const many = (count: number) => Array.from({ length: count }, () => "operator.read")
     expect(decode(many(LIST_ITEMS))._tag).toBe("Success")
     expect(decode(many(LIST_ITEMS + 1))._tag).toBe("Failure")

@@ -4,9 +4,9 @@ import { parse, statusText, stoppedText } from "../../src/domain/ChatCommand.ts"
 
 const Blanks = Schema.Literals(["", " ", "\n", "\t  \r\n"])
 
-describe("a message", () => {
+describe("parse", () => {
   it.prop(
-    "is a command whatever its case and the blanks around it",
+    "A command is recognized in any case and with blanks around it.",
     [Schema.Literals(["/stop", "/STATUS", "/New", "/reset"]), Blanks, Blanks],
     ([word, before, after]) => {
       const name = word.slice(1).toLowerCase()
@@ -15,12 +15,12 @@ describe("a message", () => {
     },
   )
 
-  it("of /new and /reset may go on with the first message of the new conversation", () => {
+  it("The commands /new and /reset may contain the first message of the new conversation.", () => {
     expect(parse("/new  what is\nthe time? ")).toEqual({ name: "new", text: "what is\nthe time?" })
     expect(parse("/reset\nhello")).toEqual({ name: "reset", text: "hello" })
   })
 
-  it("that only begins like a command, or has it in the middle, is for the agent", () => {
+  it("A message that only begins like a command, or contains one, goes to the agent.", () => {
     for (const text of [
       "",
       "stop",
@@ -37,17 +37,17 @@ describe("a message", () => {
     }
   })
 
-  it.prop("that does not begin with a slash is for the agent", [Schema.String], ([text]) => {
+  it.prop("A message that does not begin with a slash goes to the agent.", [Schema.String], ([text]) => {
     if (!text.trim().startsWith("/")) expect(parse(text)).toBeUndefined()
   })
 })
 
-describe("the answer to a command", () => {
-  it("says how many runs were stopped", () => {
+describe("Answers", () => {
+  it("The answer to /stop says how many runs were stopped.", () => {
     expect([0, 1, 2].map(stoppedText)).toEqual(["Nothing runs in this session.", "Stopped.", "Stopped 2 runs."])
   })
 
-  it("says how a session stands that nobody has written to", () => {
+  it("The answer to /status describes a session without messages.", () => {
     const agent = {
       id: "main",
       name: "Main",

@@ -13,31 +13,35 @@ const Entries = Schema.Array(
   Schema.Tuple([Schema.Literals(["a", "b", "c", "d", "e", "f"]), Schema.Literals([1, 2, 3])]),
 )
 
-describe("the difference of two states", () => {
-  it.prop("applied to what was told gives what is", [Entries, Entries], ([before, after]) => {
-    const told = rows(before)
-    const found = rows(after)
-    const { added, changed, removed } = difference(told, found, same)
-    const applied = new Map(told)
-    for (const key of removed) expect(applied.delete(key)).toBe(true)
-    for (const row of changed) {
-      expect(applied.has(row.key)).toBe(true)
-      applied.set(row.key, row)
-    }
-    for (const row of added) {
-      expect(applied.has(row.key)).toBe(false)
-      applied.set(row.key, row)
-    }
-    expect(Object.fromEntries(applied)).toEqual(Object.fromEntries(found))
-  })
+describe("difference", () => {
+  it.prop(
+    "The difference, applied to the first state, gives the second state.",
+    [Entries, Entries],
+    ([before, after]) => {
+      const old = rows(before)
+      const current = rows(after)
+      const { added, changed, removed } = difference(old, current, same)
+      const applied = new Map(old)
+      for (const key of removed) expect(applied.delete(key)).toBe(true)
+      for (const row of changed) {
+        expect(applied.has(row.key)).toBe(true)
+        applied.set(row.key, row)
+      }
+      for (const row of added) {
+        expect(applied.has(row.key)).toBe(false)
+        applied.set(row.key, row)
+      }
+      expect(Object.fromEntries(applied)).toEqual(Object.fromEntries(current))
+    },
+  )
 
-  it.prop("of equal states is nothing, whatever their order", [Entries], ([entries]) => {
+  it.prop("The difference of equal states in any order is empty.", [Entries], ([entries]) => {
     const state = rows(entries)
     const reversed = new Map([...rows(entries)].toReversed())
     expect(isEmpty(difference(state, reversed, same))).toBe(true)
   })
 
-  it("tells of each key once", () => {
+  it("The difference contains each key once.", () => {
     const { added, changed, removed } = difference(
       rows([
         ["a", 1],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { originOf, originProblem } from "../../src/domain/PageOrigin.ts"
 
-describe("the origin of a URL", () => {
+describe("originOf", () => {
   it.each([
     ["https://dash.example.org", "https://dash.example.org"],
     ["HTTPS://Dash.Example.org:443/", "https://dash.example.org"],
@@ -16,19 +16,19 @@ describe("the origin of a URL", () => {
     ["localhost:5173", undefined],
     ["data:text/html,x", undefined],
     ["https://a.example https://b.example", undefined],
-  ])("of %s is scheme and host", (url, origin) => {
+  ])("The origin of %s is %s.", (url, origin) => {
     expect(originOf(url)).toBe(origin)
   })
 })
 
-describe("an entry of allowedOrigins", () => {
+describe("originProblem", () => {
   it.each([
     "https://dash.example.org",
     "https://dash.example.org/",
     "http://[::1]:5173",
     "chrome-extension://a",
     "file://",
-  ])("%s is accepted", (entry) => expect(originProblem(entry)).toBeUndefined())
+  ])("The entry %s of allowedOrigins is accepted.", (entry) => expect(originProblem(entry)).toBeUndefined())
 
   it.each([
     ["*", "patterns are not supported: list each origin, e.g. https://dash.example.org"],
@@ -39,7 +39,7 @@ describe("an entry of allowedOrigins", () => {
     ["", "not an origin: write scheme and host, e.g. https://dash.example.org"],
     ["https://dash.example.org/app", "an origin has no path and no user: write https://dash.example.org"],
     ["https://me@dash.example.org?x", "an origin has no path and no user: write https://dash.example.org"],
-  ])("%s is refused with the next step", (entry, problem) => {
+  ])("The entry %j of allowedOrigins is refused with the next step.", (entry, problem) => {
     expect(originProblem(entry)).toBe(problem)
   })
 })

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { retryAfter } from "../../src/domain/Retry.ts"
 
-describe("a turn that crashes cut off", () => {
-  it("begins again at once and beside others after each of the first three crashes", () => {
+describe("retryAfter", () => {
+  it("A turn restarts at once, beside other turns, after each of the first three crashes.", () => {
     for (const crashes of [0, 1, 2, 3]) expect(retryAfter(crashes, 10)).toEqual({ alone: false, pauseMs: 0 })
   })
 
-  it("begins alone from the fourth crash on, after pauses that grow up to a minute", () => {
+  it("A turn restarts alone from the fourth crash on, after pauses that grow to one minute.", () => {
     const retries = Array.from({ length: 97 }, (_, n) => retryAfter(n + 4, 1_000))
     expect(retries.every(({ alone }) => alone)).toBe(true)
     const pauses = retries.map(({ pauseMs }) => pauseMs)
@@ -14,7 +14,7 @@ describe("a turn that crashes cut off", () => {
     expect(Math.max(...pauses)).toBe(60_000)
   })
 
-  it("does not wait where it fails instead of beginning", () => {
+  it("A turn without attempts left does not wait.", () => {
     for (const crashes of [2, 10, 11]) expect(retryAfter(crashes, 2)).toEqual({ alone: false, pauseMs: 0 })
   })
 })

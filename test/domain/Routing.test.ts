@@ -1,5 +1,5 @@
 /**
- * Routing against a second telling of its rules, written from the protocol's tables and not from the code.
+ * Compares the routing with a second implementation of its rules, which follows the tables of the protocol.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
@@ -52,9 +52,9 @@ const expected = (bindings: ReadonlyArray<Binding>, route: Route): Binding | und
   return undefined
 }
 
-describe("routing", () => {
+describe("resolve", () => {
   it.prop(
-    "asks the bindings by tier, then priority, then age, and the first that matches wins",
+    "The first matching binding by tier, then priority, then age wins.",
     [Bindings, RouteOf],
     ([bindings, route]) => {
       const found = resolve(inOrder(bindings), route)
@@ -65,7 +65,7 @@ describe("routing", () => {
     { arbitrary: { runs: 2_000, size: 12 } },
   )
 
-  it("compares a peer with a colon to channel and peer together", () => {
+  it("A peer with a colon matches channel and peer together.", () => {
     const binding: Binding = { agentId: "luna", tier: 1, matchKey: "peer_id", matchValue: "telegram:42", priority: 0 }
     expect(resolve([binding], { channel: "telegram", peerId: "42" }).agentId).toBe("luna")
     expect(resolve([binding], { channel: "slack", peerId: "42" }).agentId).toBe("main")
@@ -75,9 +75,9 @@ describe("routing", () => {
 
 const Part = Schema.Literals(["", " ", "Ada", "ada", " ÀB ", "x:y", "42"])
 
-describe("the key of a session", () => {
+describe("sessionKey", () => {
   it.prop(
-    "is lower case and made of what the agent's scope asks for; without a peer it is the main session",
+    "The key of a session is lower case and follows the agent's scope. Without a peer it names the main session.",
     [DmScope, Schema.Struct({ channel: Part, peerId: Part, accountId: Part })],
     ([scope, route]) => {
       const clean = (text: string) => text.trim().toLowerCase()
@@ -94,18 +94,21 @@ describe("the key of a session", () => {
     },
   )
 
-  it.prop("names its agent", [DmScope, RouteOf], ([scope, route]) => {
+  it.prop("The key of a session names its agent.", [DmScope, RouteOf], ([scope, route]) => {
     expect(agentOfSessionKey(sessionKey("luna", scope, route))).toBe("luna")
   })
 
-  it("names no agent if it has another form", () => {
+  it("A key of another form names no agent.", () => {
     for (const key of ["main", "agent:", "agent::x", "agent:luna", "agent:luna:", "x:agent:luna:main"]) {
       expect(agentOfSessionKey(key)).toBeUndefined()
     }
   })
 })
 
-/** Character by character, as the table says it: kept if valid, else lower case, other runs to "-", outer "-" off, 64. */
+/**
+ * Applies the table of the protocol to each character. A valid id stays. Otherwise letters become lower case, runs of other
+ * characters become "-", outer "-" are removed, and the result is cut to 64 characters.
+ */
 const normalized = (input: string): string => {
   const trimmed = input.trim()
   if (/^[a-z0-9][a-z0-9_-]{0,63}$/.test(trimmed)) return trimmed
@@ -122,8 +125,8 @@ const normalized = (input: string): string => {
 
 const Text = Schema.Array(Schema.Literals(["A", "z", "0", "-", "_", " ", "!", "é", "İ", "\n", "aaaaaaaaaa"]))
 
-describe("the session of a route", () => {
-  it("is one that methods take, however long its parts are", () => {
+describe("RoutePart", () => {
+  it("The key of a route with the longest parts is a valid session key.", () => {
     const part = Schema.decodeSync(RoutePart)("İ".repeat(256))
     const route = { channel: part, accountId: part, peerId: part }
     for (const dmScope of DmScope.literals) {
@@ -132,14 +135,14 @@ describe("the session of a route", () => {
     }
   })
 
-  it.each(["a\nb", "\u0000", "half of \ud83d", "x".repeat(257)])("is not made of %j", (part) => {
+  it.each(["a\nb", "\u0000", "half of \ud83d", "x".repeat(257)])("A route has no part %j.", (part) => {
     expect(Schema.is(RoutePart)(part)).toBe(false)
   })
 })
 
-describe("the id of an agent", () => {
+describe("normalizeAgentId", () => {
   it.prop(
-    "is made from any text",
+    "Every text becomes a valid id of an agent.",
     [Text],
     ([parts]) => {
       const text = parts.join("")
@@ -149,7 +152,7 @@ describe("the id of an agent", () => {
     { arbitrary: { runs: 2_000, size: 40 } },
   )
 
-  it.prop("stays what it is", [Text], ([parts]) => {
+  it.prop("A normalized id stays as it is.", [Text], ([parts]) => {
     const id = normalizeAgentId(parts.join(""))
     expect(normalizeAgentId(id)).toBe(id)
   })
@@ -163,12 +166,12 @@ describe("the id of an agent", () => {
     ["My Agent!", "my-agent"],
     ["_x", "_x"],
     ["a".repeat(80), "a".repeat(64)],
-  ])("of %j is %j", (text, id) => {
+  ])("The id for the name %j is %j.", (text, id) => {
     expect(normalizeAgentId(text)).toBe(id)
   })
 
-  // Quadratic time would be a quarter of an hour.
-  it("of a megabyte of dashes is that of its beginning", () => {
+  // Quadratic time would take a quarter of an hour.
+  it("A megabyte of dashes is normalized in linear time.", () => {
     expect(normalizeAgentId(`a${"-".repeat(1_000_000)}x`)).toBe("a")
     expect(normalizeAgentId(`${"-".repeat(1_000_000)}x`)).toBe("main")
     expect(normalizeAgentId(`${" ".repeat(1_000_000)}x`)).toBe("x")

@@ -10,7 +10,7 @@ const Units = Schema.Array(Schema.Literals(["a", "\ud83c", "\udf19", "\u{1f319}"
 const Length = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 }))
 
 describe("withoutTrailing", () => {
-  it("A text loses the character at its end, however often it stands there, and nowhere else.", () => {
+  it("All copies of the character at the end of a text are removed, and no others.", () => {
     expect(withoutTrailing("/a//b//", "/")).toBe("/a//b")
     expect(withoutTrailing("///", "/")).toBe("")
     expect(withoutTrailing(`${"/".repeat(1_000_000)}a`, "/")).toHaveLength(1_000_001)
@@ -29,7 +29,7 @@ describe("cut", () => {
   })
 
   it.prop(
-    "A cut of a well-formed text is well-formed, its beginning, and as long as it may be.",
+    "A cut of a well-formed text is its longest well-formed beginning within the limit.",
     [Characters, Length],
     ([characters, max]) => {
       const text = characters.join("")
@@ -43,7 +43,7 @@ describe("cut", () => {
 })
 
 describe("parseJson", () => {
-  it("Halves of characters that JSON escapes bring in are replaced, in values and in names.", () => {
+  it("Halves of characters in JSON escapes are replaced, in values and in names.", () => {
     expect(parseJson(String.raw`{"a\ud83c":["\udf19",{"b":"x\uD83C"}],"n":1,"z":null}`)).toEqual({
       "a\ufffd": ["\ufffd", { b: "x\ufffd" }],
       n: 1,

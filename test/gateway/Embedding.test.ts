@@ -13,7 +13,7 @@ import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
-/** A runtime of the embedding program's own. */
+/** A runtime of the embedding program. */
 const shout = {
   name: "shout",
   models: [{ id: "shout-1", name: "Shout", runtime: "shout", contextWindow: null }],
@@ -22,8 +22,8 @@ const shout = {
 
 const { client } = TestGateway
 
-describe("a program that embeds the gateway", () => {
-  it.live("talks to it by the typed client", () =>
+describe("Embedding", () => {
+  it.live("A program calls its embedded gateway with the typed client.", () =>
     Effect.gen(function* () {
       const { calls, reply } = yield* GatewayClient
       expect((yield* reply("hello").pipe(Stream.runCollect)).join("")).toBe("echo: hello")
@@ -31,7 +31,7 @@ describe("a program that embeds the gateway", () => {
     }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer())))),
   )
 
-  it.live("adds its runtimes to those of the gateway", () => {
+  it.live("A program adds runtimes to those of its gateway.", () => {
     const runtimes = Layer.mergeAll(Gateway.parts.runtimes, AgentRuntimes.add(shout))
     return Effect.gen(function* () {
       const { calls, reply } = yield* GatewayClient
@@ -42,7 +42,7 @@ describe("a program that embeds the gateway", () => {
     }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer({ runtime: "shout", runtimes })))))
   })
 
-  it.live("reaches its services without a wire, and sees what comes by one", () =>
+  it.live("A program and the clients of its gateway see each other's changes of the same services.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const { calls } = yield* GatewayClient
@@ -53,31 +53,33 @@ describe("a program that embeds the gateway", () => {
     }).pipe(Effect.provide(client.pipe(Layer.provideMerge(TestGateway.layer())))),
   )
 
-  it.live("drains it by closing its scope: clients are told before their sockets close with a reason", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(TestGateway.layer(), scope)
-      const { token, wsUrl } = yield* TestGateway.TestGateway.pipe(Effect.provide(context))
-      const frames: Array<string> = []
-      const socket = new WebSocket(`${wsUrl}/rpc`, { headers: { authorization: `Bearer ${token}` } })
-      const subscribed = Effect.callback<void>((resume) => {
-        socket.on("open", () => {
-          socket.send(JSON.stringify({ _tag: "Request", id: "1", tag: "events.subscribe", payload: {}, headers: [] }))
+  it.live(
+    "A program that closes the scope drains the gateway: clients get the event first and then a close with a reason.",
+    () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(TestGateway.layer(), scope)
+        const { token, wsUrl } = yield* TestGateway.TestGateway.pipe(Effect.provide(context))
+        const frames: Array<string> = []
+        const socket = new WebSocket(`${wsUrl}/rpc`, { headers: { authorization: `Bearer ${token}` } })
+        const subscribed = Effect.callback<void>((resume) => {
+          socket.on("open", () => {
+            socket.send(JSON.stringify({ _tag: "Request", id: "1", tag: "events.subscribe", payload: {}, headers: [] }))
+          })
+          socket.on("message", (data) => {
+            frames.push(String(data))
+            socket.send(JSON.stringify({ _tag: "Ack", requestId: "1" }))
+            if (String(data).includes("CaughtUp")) resume(Effect.void)
+          })
         })
-        socket.on("message", (data) => {
-          frames.push(String(data))
-          socket.send(JSON.stringify({ _tag: "Ack", requestId: "1" }))
-          if (String(data).includes("CaughtUp")) resume(Effect.void)
+        yield* subscribed
+        const closed = Effect.callback<readonly [number, string]>((resume) => {
+          socket.on("close", (code, reason) => resume(Effect.succeed([code, String(reason)] as const)))
         })
-      })
-      yield* subscribed
-      const closed = Effect.callback<readonly [number, string]>((resume) => {
-        socket.on("close", (code, reason) => resume(Effect.succeed([code, String(reason)] as const)))
-      })
-      const [, [code, reason]] = yield* Effect.all([Scope.close(scope, Exit.void), closed], { concurrency: 2 })
-      expect(frames.join("\n")).toContain("GatewayStopping")
-      expect(code).toBe(1012)
-      expect(reason).not.toBe("")
-    }),
+        const [, [code, reason]] = yield* Effect.all([Scope.close(scope, Exit.void), closed], { concurrency: 2 })
+        expect(frames.join("\n")).toContain("GatewayStopping")
+        expect(code).toBe(1012)
+        expect(reason).not.toBe("")
+      }),
   )
 })
