@@ -13,29 +13,17 @@ const parseV4 = (text: string): bigint | undefined => {
   return parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n)
 }
 
-/** Returns the groups of one side of `::`. An IPv4 address at the end counts as two groups. */
-const parseGroups = (text: string, isLast: boolean): ReadonlyArray<bigint> | undefined => {
-  if (text === "") return []
-  const groups: Array<bigint> = []
-  const parts = text.split(":")
-  for (const [index, group] of parts.entries()) {
-    const v4 = isLast && index === parts.length - 1 ? parseV4(group) : undefined
-    if (v4 !== undefined) groups.push(v4 >> 16n, v4 & 0xffffn)
-    else if (/^[0-9a-f]{1,4}$/i.test(group)) groups.push(BigInt(`0x${group}`))
-    else return undefined
-  }
-  return groups
-}
+const groupsOf = (side: string): ReadonlyArray<bigint> =>
+  side === "" ? [] : side.split(":").map((group) => BigInt(`0x${group}`))
 
+/** The URL parser checks the address and writes it in hexadecimal groups, with `::` for the longest run of zeros. */
 const parseV6 = (text: string): bigint | undefined => {
-  const sides = text.split("::")
-  const head = parseGroups(sides[0] ?? "", sides.length === 1)
-  const tail = parseGroups(sides[1] ?? "", true)
-  if (sides.length > 2 || head === undefined || tail === undefined) return undefined
-  const zeros = 8 - head.length - tail.length
-  if (sides.length === 1 ? zeros !== 0 : zeros < 1) return undefined
-  const groups = [...head, ...Array.from({ length: zeros }, () => 0n), ...tail]
-  return groups.reduce((sum, group) => (sum << 16n) | group, 0n)
+  const url = `http://[${text}]`
+  if (!/^[0-9a-f:.]+$/i.test(text) || !URL.canParse(url)) return undefined
+  const [head = "", tail] = new URL(url).hostname.slice(1, -1).split("::")
+  const [before, after] = [groupsOf(head), groupsOf(tail ?? "")]
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => 0n)
+  return [...before, ...zeros, ...after].reduce((sum, group) => (sum << 16n) | group, 0n)
 }
 
 /** Returns `undefined` if the text is not an address. Ignores a zone (`fe80::1%eth0`), which is not part of the address. */
