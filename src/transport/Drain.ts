@@ -1,7 +1,7 @@
 /**
- * Drain: how the gateway goes down. Closing its scope is enough: health says stopping, clients are told, nothing new is
- * taken, and what runs gets its time. Only then do sockets, actors and storage close, each by its own finalizer. What
- * was accepted and not finished is begun again by the next start.
+ * Drain: the orderly stop, run when the gateway's scope closes. Health says stopping, clients are informed, new work is
+ * refused, and open runs get `drainMs`. Then sockets, actors and storage close by their own finalizers. The next start
+ * restarts accepted runs that did not finish. Gateway.ts builds it.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,28 +10,28 @@ import { Runs } from "../services/runs/Runs.ts"
 import { System } from "../services/system/System.ts"
 import { ConnectionSupervisor } from "./connection/ConnectionSupervisor.ts"
 
-/** What was told last, that the gateway stops or how a run ended, is some event-loop turns away from the sockets. */
-const LAST_WORDS = "100 millis"
+/** Time for the last events, e.g. the end of a run, to reach the supervisor. They take a few event-loop ticks. */
+const FLUSH_TIME = "100 millis"
 
-/** Build it last: what is built last is closed first. */
+/** Build it last: the Layer that is built last closes first. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { drainMs, restartExpectedMs } = yield* GatewayConfig
     const system = yield* System
-    const sockets = yield* ConnectionSupervisor
+    const supervisor = yield* ConnectionSupervisor
     const runs = yield* Runs
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         system.markStopping()
-        yield* sockets.stopAccepting({
+        yield* supervisor.stopAccepting({
           reason: "the gateway is stopping",
           drainMs,
           ...(restartExpectedMs !== undefined && { restartExpectedMs }),
         })
         const { running } = runs.counts()
-        if (running > 0) yield* Effect.logInfo(`stopping; what runs gets ${drainMs} ms to finish (runs: ${running})`)
+        if (running > 0) yield* Effect.logInfo(`stopping: open runs have ${drainMs} ms to finish (runs: ${running})`)
         yield* Effect.timeoutOption(runs.drain, drainMs)
-        if (sockets.size() > 0) yield* Effect.sleep(LAST_WORDS)
+        if (supervisor.size() > 0) yield* Effect.sleep(FLUSH_TIME)
       }),
     )
   }),

@@ -1,6 +1,6 @@
 /**
- * What is spoken where: the foreign dialects, each on a path of its own, and the two of the web on one path where the
- * client's first frame decides. A new dialect is a folder beside this file and a line here.
+ * Mounts: the paths of the dialects. Each dialect has its own path, and JSON-RPC and Mission Control also share the path of
+ * the option `path`, where the first frame decides. A new dialect is a folder beside this file and a line here.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,12 +20,12 @@ const wires = Layer.effectDiscard(
   Effect.gen(function* () {
     const { limits, openclaw, path } = yield* GatewayConfig
     const dialects = yield* DialectServer
-    const { mount, mountFallback: mountElsewhere } = yield* WireRegistry
+    const { mount, mountFallback } = yield* WireRegistry
     const rpc = yield* dialects.wire(jsonRpc)
     const channels = yield* dialects.wire(missionControl)
     yield* mount("/jsonrpc", rpc)
     yield* mount("/ws/mission-control", channels)
-    yield* mountElsewhere(yield* dialects.wire(openClaw({ ...openclaw, limits })))
+    yield* mountFallback(yield* dialects.wire(openClaw({ ...openclaw, limits })))
     yield* mount(path, sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels }))
   }),
 )

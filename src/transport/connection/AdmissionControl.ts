@@ -1,11 +1,11 @@
 /**
- * Counts the connections whose clients have not authenticated: per address, over all, and those of foreign pages apart,
- * so that a page in somebody's browser takes no place of the programs at the same address. Pure; used by Sockets.ts.
+ * AdmissionControl: limits the connections of strangers, per network and over all. Connections of foreign pages count
+ * apart, so that a page in a browser cannot keep out programs at the same address. ConnectionSupervisor.ts uses it.
  */
 import { networkOf } from "../../domain/Address.ts"
 import type { Limits } from "../../domain/Limits.ts"
 
-/** A foreign page is told why it is refused where its protocol can say so; these many at once hear it. */
+/** Most foreign pages at once that are connected only to learn why they are refused. */
 const FOREIGN_PAGES = 8
 
 export type Admission = "admitted" | "full" | "too-many-unauthenticated" | "too-many-foreign"
@@ -20,17 +20,17 @@ export class AdmissionControl {
     this.#limits = limits
   }
 
-  /** Connections of foreign pages, which the limit of all connections leaves out. */
+  /** Connections of foreign pages. They do not count towards the limit of all connections. */
   get foreign(): number {
     return this.#foreign
   }
 
-  /** Half of the connections is kept for clients that have authenticated. */
+  /** Half of all connections is reserved for clients that have authenticated. */
   get #strangersMax(): number {
     return Math.max(1, Math.floor(this.#limits.connections / 2))
   }
 
-  /** Takes a place, to be given back by `leave`. */
+  /** Counts a stranger, if the limits allow it. Call `leave` when it has authenticated or left. */
   admit(remoteAddress: string, isForeign: boolean): Admission {
     if (isForeign) {
       if (this.#foreign >= FOREIGN_PAGES) return "too-many-foreign"

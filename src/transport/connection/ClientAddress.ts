@@ -1,29 +1,29 @@
 /**
- * Decides which address a client has: that of its connection or, behind trusted proxies, the one in the header that the
- * configuration names. No other header counts, because clients can send them through a proxy. Used by every wire and
- * HTTP route.
+ * ClientAddress: finds the address of a client. It is the address of the connection or, behind trusted proxies, the one in
+ * the configured header. No other header counts, because clients can send them through a proxy. Upgrades.ts, HttpAuth.ts,
+ * HttpGuard.ts and TcpConnections.ts use it.
  */
 import type { IncomingHttpHeaders } from "node:http"
 import { isAddress, isLoopback, isWithin, parseRange, type Range } from "../../domain/Address.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { hostName } from "./Origin.ts"
 
-/** `::ffff:10.0.0.1` is 10.0.0.1: one client is one address, however it comes. */
+/** Returns 10.0.0.1 for `::ffff:10.0.0.1`, so that a client has one address over IPv4 and IPv6 sockets. */
 export const normalizeAddress = (address: string): string =>
   address.startsWith("::ffff:") ? address.slice(7) : address
 
-/** Returns the `for` of a `Forwarded` element (RFC 7239), or the text itself, which other headers hold by itself. */
+/** Returns the `for` of a `Forwarded` element (RFC 7239), or the text itself for other headers. */
 const addressIn = (hop: string): string => /(?:^|;)\s*for="?([^";]*)/i.exec(hop)?.[1] ?? hop
 
-/** Some proxies write the port, too: `10.0.0.1:443`, `[fd00::1]:443`. */
+/** Removes the port that some proxies add: `10.0.0.1:443`, `[fd00::1]:443`. */
 const withoutPort = (hop: string): string => /^\[([^\]]*)\]/.exec(hop)?.[1] ?? hop.replace(/^([^:]*):\d+$/, "$1")
 
 type Headers = Readonly<Pick<IncomingHttpHeaders, string>>
 
-/** The proxies in front of the gateway, and the header by which they name their clients. */
+/** The proxies in front of the gateway, and the header in which they give the client's address. */
 export interface Proxies {
   readonly trusted: ReadonlyArray<Range>
-  /** In lower case. */
+  /** The header's name in lower case. */
   readonly header: string
 }
 
@@ -35,13 +35,13 @@ export const proxiesOf = ({
   header: clientAddressHeader.toLowerCase(),
 })
 
-/** Whether the connection comes from a proxy that stands for many clients. */
+/** Whether the connection comes from a trusted proxy, and so may carry many clients. */
 export const isProxy = ({ trusted }: Proxies, connected: string): boolean =>
   isWithin(trusted, normalizeAddress(connected))
 
 /**
- * `connected`: the address of the connection. Each proxy appends the address that it serves, so the list is read from
- * its end, as far as trusted proxies wrote it.
+ * Returns the client's address. `connected`: the address of the connection. Each proxy appends the address that it serves,
+ * so the list is read from its end, as far as trusted proxies wrote it.
  */
 export const clientAddress = (
   { header, trusted }: Proxies,
@@ -60,7 +60,7 @@ export const clientAddress = (
   return address
 }
 
-/** Headers of proxies, besides `X-Forwarded-*`. */
+/** Headers that proxies add, besides `X-Forwarded-*`. */
 const FORWARDING = new Set([
   "via",
   "forwarded",
@@ -73,13 +73,13 @@ const FORWARDING = new Set([
   "fastly-client-ip",
 ])
 
-/** Whether a proxy has passed the request on and says so. */
+/** Whether a header shows that a proxy forwarded the request. */
 export const isForwarded = ({ header }: Proxies, headers: Headers): boolean =>
   Object.keys(headers).some((name) => name === header || name.startsWith("x-forwarded-") || FORWARDING.has(name))
 
 /**
- * Whether a program of this machine sends the request itself: the peer is this machine and no trusted proxy, it calls
- * the gateway by a loopback name, and no proxy has passed the request on.
+ * Whether a program on this machine sends the request itself: it connects from a loopback address that is not a trusted
+ * proxy, calls the gateway by a loopback name, and no proxy forwarded the request.
  */
 export const isDirect = (proxies: Proxies, connected: string, headers: Headers): boolean =>
   isLoopback(normalizeAddress(connected)) &&

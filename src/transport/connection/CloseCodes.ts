@@ -1,14 +1,14 @@
 /**
- * The one table of close codes: what each means and whether the client should come back. A close never goes out
- * without a reason, whichever wire it ends. It does not know who closes.
+ * CloseCodes: the table of WebSocket close codes with their reasons, and whether the client should reconnect. Every close
+ * frame carries a reason.
  *
- * Codes 1000-2999 are RFC 6455's and IANA's, 4000-4999 our own.
+ * RFC 6455 and IANA define the codes 1000-2999. The codes 4000-4999 are ours.
  */
 
 export interface CloseCode {
   readonly code: number
   readonly reason: string
-  /** Whether the same client, trying again unchanged, may expect to be served. */
+  /** Whether the same client can expect service if it reconnects unchanged. */
   readonly reconnect: boolean
 }
 
@@ -17,7 +17,7 @@ export const CloseCodes = {
   protocolError: { code: 1002, reason: "not a WebSocket frame", reconnect: false },
   unsupported: { code: 1003, reason: "frames must be text", reconnect: false },
   invalidPayload: { code: 1007, reason: "text must be UTF-8", reconnect: false },
-  /** What Mission Control clients know a wrong token by. */
+  /** Mission Control clients recognize a wrong token by this code and reason. */
   invalidAuthentication: { code: 1008, reason: "Invalid authentication", reconnect: false },
   policy: { code: 1008, reason: "policy violation", reconnect: false },
   tooBig: { code: 1009, reason: "frame too big", reconnect: false },
@@ -25,7 +25,7 @@ export const CloseCodes = {
   restart: { code: 1012, reason: "the gateway is restarting", reconnect: true },
   tryAgainLater: { code: 1013, reason: "try again later", reconnect: true },
   operator: { code: 4000, reason: "closed by an operator", reconnect: true },
-  /** The token, device or secret by which the client came in is worth nothing any more. */
+  /** The credential of the connection was revoked or rotated. */
   invalidated: { code: 4001, reason: "client invalidated", reconnect: false },
   handshakeTimeout: { code: 4002, reason: "not authenticated in time", reconnect: true },
   unauthenticated: { code: 4003, reason: "unauthenticated", reconnect: false },
@@ -36,7 +36,7 @@ export const CloseCodes = {
 /** RFC 6455 5.5: a control frame carries 125 bytes, two of which are the code. */
 const REASON_BYTES = 123
 
-/** The reason with the facts of the case, cut between characters to what a close frame holds. */
+/** Returns the reason with the detail, cut between characters to the size of a close frame. */
 export const reasonOf = (close: CloseCode, detail?: string): string => {
   const reason = detail === undefined ? close.reason : `${close.reason}: ${detail}`
   if (reason.length * 3 <= REASON_BYTES) return reason
@@ -52,5 +52,5 @@ export const reasonOf = (close: CloseCode, detail?: string): string => {
 
 const byCode = new Map<number, CloseCode>(Object.values(CloseCodes).map((close) => [close.code, close]))
 
-/** What the table says about a code; undefined for codes that are not ours to send. */
+/** Returns the entry of a code, or `undefined` for a code that the gateway does not send. */
 export const lookUp = (code: number): CloseCode | undefined => byCode.get(code)

@@ -1,12 +1,12 @@
 /**
- * A `ws` socket as the gateway uses it: it never closes without a reason, and its frame limit can be raised once the
- * client is known. Its events go to one receiver through listeners that all sockets share, so that an idle connection
- * is cheap. It knows no frame's meaning.
+ * GatewaySocket: a `ws` socket that never closes without a reason, and whose frame limit rises once the client has
+ * authenticated. All sockets share one set of listeners, so that an idle connection is cheap. Upgrades.ts makes the
+ * sockets, and each ConnectionActor receives the events of one.
  */
 import { WebSocket } from "ws"
 import { lookUp } from "./CloseCodes.ts"
 
-/** Whom a socket tells what happens. */
+/** Receives the events of a socket. */
 export interface SocketReceiver {
   onFrame(data: Buffer, isBinary: boolean): void
   onPing(payload: Buffer): void
@@ -17,7 +17,7 @@ export interface SocketReceiver {
 
 export class GatewaySocket extends WebSocket {
   receiver: SocketReceiver | undefined = undefined
-  /** Made by ws when the socket opens; it compares each frame with the limit as it is then. A test watches over it. */
+  /** A private field of ws, which compares each frame with the limit at that moment. A test guards against its removal. */
   declare private readonly _receiver: { _maxPayload: number }
 
   listen(receiver: SocketReceiver): void {
@@ -29,7 +29,7 @@ export class GatewaySocket extends WebSocket {
     this._receiver._maxPayload = bytes
   }
 
-  /** When ws cannot read a frame it closes by itself, with a bare code. */
+  /** Adds a reason when ws closes by itself with a bare code, after a frame that it cannot read. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === undefined ? undefined : lookUp(code)?.reason))
   }
@@ -51,7 +51,7 @@ function onClose(this: WebSocket): void {
   if (this instanceof GatewaySocket) this.receiver?.onClose()
 }
 
-/** Without a listener it would end the process. */
+/** Without a listener, an error would end the process. */
 function onError(this: WebSocket, error: Error): void {
   if (this instanceof GatewaySocket) this.receiver?.onError(error.message)
 }

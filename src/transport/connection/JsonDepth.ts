@@ -1,13 +1,13 @@
 /**
- * How deep a JSON text nests, found without parsing it: what walks a parsed value recursively should never be given
- * one that is deep enough to break it. One pass, no allocation.
+ * JsonDepth: finds out how deep a JSON text nests, without parsing it, in one pass and without allocation. A deeply nested
+ * value would overflow the stack of code that walks it recursively. The kernel, /rpc and RequestBody.ts check texts.
  */
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** Whether the text opens more brackets at once than `limit`. Says nothing about texts that are not JSON. */
+/** Whether the text has more than `limit` open brackets at once. The result means nothing if the text is not JSON. */
 export const isDeeperThan = (limit: number, text: string): boolean => {
-  // Each level needs a bracket to open and one to close it.
+  // Each level takes two characters, one to open and one to close it.
   if (text.length <= 2 * limit) return false
   let depth = 0
   let quoted = false

@@ -1,14 +1,14 @@
 /**
- * Decides whether the page that sends a request may talk to the gateway. A page of any site can reach 127.0.0.1 through
- * a browser; the browser says so by `Origin` or `Sec-Fetch-Site`. Other clients send neither. Pure; used by every wire
- * and HTTP route.
+ * Origin: decides whether the page that sends a request may use the gateway. A page of any site can reach 127.0.0.1 through
+ * a browser, which then sends `Origin` or `Sec-Fetch-Site`. Other clients send neither. Upgrades.ts, HttpAuth.ts and
+ * HttpGuard.ts use these pure functions.
  */
 import type { IncomingHttpHeaders } from "node:http"
 import { isLoopback } from "../../domain/Address.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { originOf } from "../../domain/PageOrigin.ts"
 
-/** The answer to a page that may not talk to the gateway. */
+/** The refusal of a page that may not use the gateway. */
 export const FOREIGN = "this page's origin is not allowed"
 
 const parse = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url) : undefined)
@@ -41,13 +41,13 @@ export const originPolicy = ({
 
 const isWeb = (url: URL | undefined): boolean => url?.protocol === "http:" || url?.protocol === "https:"
 
-/** Whether the client calls the gateway by a name that no other site can have. */
+/** Whether the client calls the gateway by a name that no other site can own. */
 const isOwnName = ({ names }: OriginPolicy, host: string): boolean => {
   const name = hostName(host)
   return name !== undefined && (isLoopback(name) || names.has(name))
 }
 
-/** Whether a page of this origin may talk to the gateway that it calls `host`. Without an origin, it is no page. */
+/** Whether a page of this origin may use the gateway that it calls `host`. Programs send no origin. */
 export const isOriginAllowed = (
   policy: OriginPolicy,
   origin: string | undefined,
@@ -69,8 +69,8 @@ const text = (header: string | ReadonlyArray<string> | undefined): string | unde
   header === undefined ? undefined : String(header)
 
 /**
- * Whether a browser says that a page of another site sends the request: by `Origin` or, for images, scripts, frames and
- * links, which have none, by `Sec-Fetch-Site` (Fetch Metadata, 2.2).
+ * Whether a page of another site sends the request. Browsers send `Origin` or, for images, scripts, frames and links,
+ * `Sec-Fetch-Site` (Fetch Metadata, 2.2).
  */
 export const isForeign = (policy: OriginPolicy, headers: Headers): boolean => {
   const origin = text(headers["origin"])
@@ -79,11 +79,11 @@ export const isForeign = (policy: OriginPolicy, headers: Headers): boolean => {
   return site === "cross-site" || site === "same-site"
 }
 
-/** Whether the request may be authenticated: it comes from a page that may talk to the gateway, or from no page. */
+/** Whether the request may authenticate: it comes from a program, or from a page that may use the gateway. */
 export const isPageAllowed = (policy: OriginPolicy, headers: Headers): boolean =>
   !isForeign(policy, headers) && isOriginAllowed(policy, text(headers["origin"]), text(headers["host"]))
 
-/** Whether a person follows a link to the gateway or opens it in a tab. The site with the link cannot see the answer. */
+/** Whether a person follows a link to the gateway or opens it in a tab. The site with the link cannot read the response. */
 export const isNavigation = (method: string | undefined, headers: Headers): boolean =>
   (method === "GET" || method === "HEAD") &&
   headers["origin"] === undefined &&

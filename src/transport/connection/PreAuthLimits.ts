@@ -1,6 +1,6 @@
 /**
- * PreAuth: what a connection may do before its client has authenticated: send few frames, for a short time. A
- * ConnectionActor holds one and drops it at authentication.
+ * PreAuthLimits: the limits of a connection until its client has authenticated, on frames and on time. Each ConnectionPeer
+ * has one and drops it at authentication.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -12,14 +12,14 @@ export class PreAuthLimits {
   readonly #limits: Limits
   #frames = 0
   #deadline: Fiber.Fiber<void> | undefined = undefined
-  /** The Authenticator has logged the refusal: the client has presented a wrong credential. */
+  /** The Authenticator has logged the refusal, because the client presented a wrong credential. */
   isLogged = false
 
   constructor(limits: Limits) {
     this.#limits = limits
   }
 
-  /** Calls `expire` once the time for handshakes is over. */
+  /** Calls `expire` after the option `handshakeTimeoutMs`. */
   start(expire: () => void, scope: Scope.Scope): Effect.Effect<void> {
     const late = Effect.delay(Effect.sync(expire), this.#limits.handshakeTimeoutMs)
     return Effect.map(Effect.forkIn(late, scope), (deadline) => {
@@ -27,12 +27,12 @@ export class PreAuthLimits {
     })
   }
 
-  /** Ends the deadline: the client has authenticated. */
+  /** Ends the deadline, because the client has authenticated. */
   end(): void {
     this.#deadline?.interruptUnsafe()
   }
 
-  /** Counts a frame. Returns false if a client needs no such number to authenticate. */
+  /** Counts a frame. Returns false above the option `preAuthFrames`. */
   takeFrame(): boolean {
     return ++this.#frames <= this.#limits.preAuthFrames
   }
@@ -41,7 +41,7 @@ export class PreAuthLimits {
     return this.#frames > 0
   }
 
-  /** Remembers why an attempt to authenticate has failed. */
+  /** Remembers whether the Authenticator has logged the failed attempt. */
   readonly failed = (error: unknown): Effect.Effect<void> =>
     Effect.sync(() => {
       this.isLogged = error instanceof Unauthenticated && error.reason === "invalid"

@@ -1,6 +1,7 @@
 /**
- * PrincipalUsage: the share of the gateway that each principal uses at this moment, over all its connections and HTTP
- * requests, and the refusal of more. All clients with the shared token are one principal; each paired device is another.
+ * PrincipalUsage: the calls, subscriptions, requests and bytes that each principal has in flight over all its connections
+ * and HTTP requests, and the refusal of more. All clients with the shared token are one principal; each paired device is
+ * another. The kernel, /rpc, the connections and RequestShare.ts count here.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,11 +11,11 @@ import type { Limits } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { RateLimited } from "../../domain/Refusal.ts"
 
-/** A share may become free at any time; these keep retries rare. */
+/** Capacity may become free at any time; these pauses keep retries rare. */
 const CALLS_RETRY_MS = 100
 const BYTES_RETRY_MS = 1_000
 
-/** Answers up to this size are not held against the share: connections bound them by themselves. */
+/** Replies up to this size are not refused: the outbox of the connection bounds them. */
 const SMALL_CHARS = 65_536
 
 const noRoom = new RateLimited({ limit: "bytes-in-flight", retryAfterMs: BYTES_RETRY_MS })
@@ -22,12 +23,12 @@ const tooManyCalls = new RateLimited({ limit: "principal-calls", retryAfterMs: C
 const tooManySubscriptions = new RateLimited({ limit: "subscriptions", retryAfterMs: BYTES_RETRY_MS })
 const tooManyRequests = new RateLimited({ limit: "http-requests", retryAfterMs: BYTES_RETRY_MS })
 
-/** The use of one principal. Its owners add and subtract; it only counts. */
+/** The usage of one principal. Its users add and subtract. */
 export class Usage {
   calls = 0
   subscriptions = 0
   requests = 0
-  /** Of frames and bodies whose calls are not answered, and of answers that no socket has taken. */
+  /** Bytes of frames and bodies whose calls are not answered, and of replies that no socket has taken. */
   bytes = 0
   readonly #limits: Limits
 
@@ -35,13 +36,13 @@ export class Usage {
     this.#limits = limits
   }
 
-  /** Returns why a call of this size is refused. */
+  /** Returns the refusal of a call of this size, or `undefined` if the limits allow it. */
   callRefusal(bytes: number): RateLimited | undefined {
     if (this.calls >= this.#limits.principalCalls) return tooManyCalls
     return this.bytes + bytes > this.#limits.principalBytes && this.bytes > 0 ? noRoom : undefined
   }
 
-  /** Returns why an answer of this size is refused. A principal that has nothing in flight gets any answer. */
+  /** Returns the refusal of a reply of this size. A principal that has nothing in flight gets any reply. */
   answerRefusal(chars: number): RateLimited | undefined {
     return chars > SMALL_CHARS && this.bytes > 0 && this.bytes + chars > this.#limits.principalBytes
       ? noRoom
@@ -60,7 +61,7 @@ export class Usage {
 export class PrincipalUsage extends Context.Service<
   PrincipalUsage,
   {
-    /** Returns the one usage of the principal. Principals are as few as paired devices, so none is ever dropped. */
+    /** Returns the usage of the principal. There are as few principals as paired devices, so entries are never removed. */
     readonly of: (principal: Principal) => Usage
   }
 >()("causeway/transport/connection/PrincipalUsage") {

@@ -1,12 +1,12 @@
 /**
- * RequestTarget: the path and the query that an HTTP request asks for. A request may also name the whole URL
- * (RFC 9112 3.2.2); the gateway ignores the part before the path. Pure and total.
+ * RequestTarget: the path and the query of an HTTP request. A request may also name the whole URL (RFC 9112 3.2.2); the
+ * gateway ignores the part before the path. Wires and HTTP routes use these pure functions.
  */
 
 const relative = (target: string): string =>
   target.startsWith("/") ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "")
 
-/** Returns the path in the one form that tables know: single slashes, and none at the end. */
+/** Returns the path with single slashes and no trailing slash, as tables of paths have it. */
 export const normalizePath = (path: string): string => {
   if (path.length < 2 || (!path.includes("//") && !path.endsWith("/"))) return path || "/"
   const parts = path.split("/").filter((part) => part !== "")

@@ -1,6 +1,7 @@
 /**
- * TcpConnections: bounds the TCP connections that have not authenticated, before any byte of HTTP is read. WebSockets
- * and requests have limits of their own; a socket that sends nothing, or one letter a second, meets only this one.
+ * TcpConnections: limits the TCP connections that have not authenticated, before any byte of HTTP is read. WebSockets and
+ * requests have their own limits, but a socket that sends nothing, or one byte a second, meets only this one.
+ * GatewayServer.ts passes every socket to it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,7 @@ import { RefusalLog } from "./RefusalLog.ts"
 export class TcpConnections extends Context.Service<
   TcpConnections,
   {
-    /** Listener of a Node server's `connection` event. Closes a connection beyond the limits. */
+    /** Listens to a Node server's `connection` event. Destroys a socket beyond the limits. */
     readonly accept: (socket: Socket) => void
     /** Stops counting a connection whose client has authenticated. */
     readonly release: (socket: Socket) => void
@@ -27,7 +28,7 @@ export class TcpConnections extends Context.Service<
       const refusals = yield* RefusalLog
       const proxies = proxiesOf(config)
       const { connections, tcpPerAddress } = config.limits
-      /** With the network that they count for; a proxy stands for many and counts for none. */
+      /** Sockets with the network that they count for. A trusted proxy carries many clients and counts for none. */
       const counted = new Map<Socket, string | undefined>()
       const perNetwork = new Map<string, number>()
 
@@ -41,13 +42,13 @@ export class TcpConnections extends Context.Service<
         else perNetwork.delete(network)
       }
 
-      /** One function for all sockets: a closure for each would stay as long as an idle connection. */
+      /** One function for all sockets, because a closure for each would stay in memory with every idle connection. */
       function onClose(this: Socket): void {
         release(this)
       }
 
       const accept = (socket: Socket): void => {
-        // Without an address the client is gone.
+        // A socket without an address is closed already.
         if (socket.remoteAddress === undefined) {
           socket.destroy()
           return

@@ -1,6 +1,6 @@
 /**
- * A token bucket: how many messages a second, with as many at once after a pause. Pure: the caller brings the time,
- * from a clock that only goes forward.
+ * TokenBucket: limits messages per second, and allows as many at once after a pause. The caller passes the time of the
+ * monotonic clock. Each ConnectionPeer has one.
  */
 export class TokenBucket {
   readonly #perSecond: number
@@ -18,14 +18,14 @@ export class TokenBucket {
     this.#at = nowMs
   }
 
-  /** Whether one more may pass. */
+  /** Takes a token. Returns false if none is left. */
   take(): boolean {
     if (this.#tokens < 1) return false
     this.#tokens -= 1
     return true
   }
 
-  /** Until the next one may pass. */
+  /** Milliseconds until the next token. */
   get retryAfterMs(): number {
     return Math.max(1, Math.ceil(((1 - this.#tokens) * 1_000) / Math.max(1, this.#perSecond)))
   }

@@ -1,6 +1,6 @@
 /**
- * BasePath: the listeners of a Node server, for a gateway below a path. They take the base path off each request, so that
- * routes, wires and pages know nothing of it. Requests outside of the base path get 404.
+ * BasePath: wraps the listeners of a Node server, for a gateway below a path. They remove the base path from each request
+ * before routes and wires see it. Requests outside of the base path get 404. GatewayServer.ts uses it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
@@ -9,8 +9,7 @@ import { withinBase } from "../connection/RequestTarget.ts"
 type OnRequest = (request: IncomingMessage, response: ServerResponse) => void
 type OnUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer) => void
 
-const problem = (basePath: string): string =>
-  JSON.stringify({ error: `nothing is here: this gateway is at ${basePath}/` })
+const problem = (basePath: string): string => JSON.stringify({ error: `not found: this gateway is at ${basePath}/` })
 
 export const onRequest = (basePath: string, handle: OnRequest): OnRequest => {
   if (basePath === "") return handle

@@ -38,6 +38,11 @@ export const tokenRefusal = ({ reason, retryAfterMs }: Unauthenticated): TokenRe
     return { status: 429, error, headers, logLine: `429 ${error}` }
   }
   return reason === "missing"
-    ? { status: 401, error: "a token is needed", headers: CHALLENGE, logLine: "401 no credential" }
-    : { status: 401, error: "the token is not right", headers: CHALLENGE, logLine: undefined }
+    ? {
+        status: 401,
+        error: "missing token: send the header Authorization: Bearer",
+        headers: CHALLENGE,
+        logLine: "401 no credential",
+      }
+    : { status: 401, error: "wrong token", headers: CHALLENGE, logLine: undefined }
 }

@@ -1,6 +1,7 @@
 /**
- * FallbackRoute: the answer to an HTTP request that no route takes. In this order: 426 at a WebSocket path, 405 with
- * `Allow` at a path with other methods, a page that a Layer added (OpenClaw's Control UI), the welcome text at `/`, 404.
+ * FallbackRoute: answers HTTP requests that no route takes. In this order: 426 at a WebSocket path, 405 with `Allow` at a
+ * path with other methods, a page that a Layer added (OpenClaw's Control UI), the welcome text at `/`, 404.
+ * GatewayServer.ts calls it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,17 +18,17 @@ import { WireRegistry } from "../connection/WireRegistry.ts"
 export const isRouteNotFound = (error: unknown): error is HttpServerError & { readonly reason: RouteNotFound } =>
   isHttpServerError(error) && error.reason._tag === "RouteNotFound"
 
-/** Answers GET and HEAD where no route does. Returns `undefined` if there is no page at the path. */
+/** Answers GET and HEAD where no route does, or returns `undefined` if it has no page at the path. */
 export type Page = (request: HttpServerRequest) => Effect.Effect<HttpServerResponse.HttpServerResponse | undefined>
 
 const isRead = (method: string): boolean => method === "GET" || method === "HEAD"
 
-const upgradeRequired = HttpAuth.problem(426, "this path speaks WebSocket", {
+const upgradeRequired = HttpAuth.problem(426, "this path requires a WebSocket upgrade", {
   upgrade: "websocket",
   connection: "Upgrade",
 })
 
-const notFound = HttpAuth.problem(404, "nothing is here")
+const notFound = HttpAuth.problem(404, "not found")
 
 const wrongMethod = (method: string, allowed: ReadonlyArray<string>) =>
   HttpAuth.problem(405, `${method} is not allowed here`, { allow: allowed.join(", ") })

@@ -1,6 +1,6 @@
 /**
- * The gateway's one port: a Node HTTP server with the routes and wires of the app it is given, listening once all of
- * them are in place. An embedding program adds its own routes and wires to the same app.
+ * GatewayServer: the gateway's port. It is a Node HTTP server with the routes and wires of an app, and it listens once all
+ * of them are mounted. An embedding program adds its own routes and wires to the same app. Gateway.ts builds it.
  */
 import { createServer, type Server } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -25,27 +25,27 @@ import { TcpConnections } from "../connection/TcpConnections.ts"
 import { Upgrades } from "./Upgrades.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
 
-/** Where the gateway listens: the port that was taken, if the configuration left it open. */
+/** The address where the gateway listens, with the actual port if the option `port` is 0. */
 export class ListeningAddress extends Context.Service<
   ListeningAddress,
   { readonly host: string; readonly port: number; /** e.g. `127.0.0.1:18789` */ readonly authority: string }
 >()("causeway/transport/ListeningAddress") {}
 
-/** How long HTTP requests in progress may take when the gateway stops. */
+/** Time for HTTP requests in progress when the gateway stops. */
 const CLOSE_TIMEOUT_MS = 1_000
 
-/** HTTP requests that take longer than this to arrive are cut. */
+/** Requests that take longer than this to arrive are cut. */
 const REQUEST_TIMEOUT_MS = 60_000
 
-/** Node looks now and then for requests that take too long; every 30 s if it is not told. */
+/** Node checks request timeouts periodically, every 30 s by default. */
 const timeouts = ({ limits: { handshakeTimeoutMs } }: GatewaySettings) => ({
   headersTimeout: handshakeTimeoutMs,
-  // Node insists that it is no shorter.
+  // Node requires that it is at least `headersTimeout`.
   requestTimeout: Math.max(REQUEST_TIMEOUT_MS, handshakeTimeoutMs),
   connectionsCheckingInterval: Math.min(30_000, Math.max(100, handshakeTimeoutMs / 4)),
 })
 
-/** A session key in a path may be as long as any other; a character of it takes nine at most as `%E2%82%AC`. */
+/** A path may contain the longest session key. A character takes nine at most, e.g. `%E2%82%AC`. */
 const routing = { maxParamLength: SESSION_KEY_CHARS * 9 }
 
 const checkExposure = ({ auth, host }: GatewaySettings): Effect.Effect<void, StartupError> =>
@@ -89,7 +89,7 @@ const listen = (server: Server, host: string, port: number) =>
     })
   })
 
-/** A Node server is closed when its last connection is, so idle ones go at once and slow requests after a while. */
+/** A Node server closes with its last connection, so this closes idle ones at once and slow requests after a while. */
 const close = (server: Server) =>
   Effect.callback<void>((resume) => {
     server.close(() => resume(Effect.void))
@@ -104,7 +104,7 @@ const close = (server: Server) =>
 const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const config = yield* GatewayConfig
   yield* checkExposure(config)
-  const sockets = yield* ConnectionSupervisor
+  const supervisor = yield* ConnectionSupervisor
   const upgrades = yield* Upgrades
   const tcp = yield* TcpConnections
   const guard = yield* HttpGuard.make
@@ -125,11 +125,11 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
     Effect.sync(() =>
       createServer({
         ...timeouts(config),
-        // Node gives every kind of upgrade to the `upgrade` listener; the others are plain requests to us.
+        // By default, Node passes every kind of upgrade to the listener. Others than WebSocket are plain requests here.
         shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
       }),
     ),
-    (server) => Effect.andThen(sockets.closeAll(CloseCodes.restart), close(server)),
+    (server) => Effect.andThen(supervisor.closeAll(CloseCodes.restart), close(server)),
   )
   server.on("connection", tcp.accept)
   server.on("request", BasePath.onRequest(config.basePath, handle))

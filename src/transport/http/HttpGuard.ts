@@ -1,6 +1,6 @@
 /**
- * HttpGuard: what every HTTP request meets around the routes. Pages of other sites are refused before them, and an error
- * that overtakes the request's body closes the connection, so that a slow body holds no socket. Used by GatewayServer.ts.
+ * HttpGuard: wraps all HTTP routes. It refuses pages of other sites before any route, and closes the connection after an
+ * error response to a request whose body is still arriving, so that slow bodies hold no sockets. GatewayServer.ts uses it.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import { foreign } from "./HttpAuth.ts"
 import { FOREIGN, isForeign, isNavigation, originPolicy } from "../connection/Origin.ts"
 import { RefusalLog } from "../connection/RefusalLog.ts"
 
-/** NodeHttpServer lets the client read the answer before it ends such a connection. */
+/** NodeHttpServer lets the client read the response before it ends such a connection. */
 const closing = HttpServerResponse.setHeader("connection", "close")
 
 const withoutSlowBody = (

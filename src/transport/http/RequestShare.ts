@@ -1,6 +1,6 @@
 /**
- * RequestShare: one HTTP request within its principal's share. The request and the bytes of its body and answer count
- * until the client has taken the answer, or is gone. A client that takes nothing for a while is cut.
+ * RequestShare: counts an HTTP request and the bytes of its body and response towards its principal's usage, until the
+ * client has read the response or left. It cuts a client that reads nothing for a minute. ApiRoutes.ts uses it.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import type { RateLimited } from "../../domain/Refusal.ts"
 import * as HttpAuth from "./HttpAuth.ts"
 import type { Usage } from "../connection/PrincipalUsage.ts"
 
-/** How long a client may take none of its answer. */
+/** Longest time in which a client may read none of its response. */
 const STALL_MS = 60_000
 
 const refused = ({ limit, retryAfterMs }: RateLimited): HttpServerResponse =>
@@ -18,13 +18,13 @@ const refused = ({ limit, retryAfterMs }: RateLimited): HttpServerResponse =>
     429,
     limit === "http-requests"
       ? "too many requests of this principal are in progress"
-      : "too much of what this principal asked for is not taken yet",
+      : "too many unread bytes of this principal are in flight",
     { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` },
   )
 
 const sizeOf = ({ body }: HttpServerResponse): number => (body._tag === "Uint8Array" ? body.contentLength : 0)
 
-/** Answers the request, or refuses it with 429. `bytes`: of its body, as far as that is known. */
+/** Answers the request, or refuses it with 429. `bytes`: size of its body, or the most that it can be. */
 export const within = <E, R>(
   usage: Usage,
   request: HttpServerRequest,
@@ -55,7 +55,7 @@ export const within = <E, R>(
     })
   })
 
-/** As `within` for an answer that is large and made at once: it is made only while there is room for more bytes. */
+/** Makes a large response only while the principal's limits allow more bytes, else refuses with 429. */
 export const roomFor = <E, R>(
   usage: Usage,
   answer: Effect.Effect<HttpServerResponse, E, R>,

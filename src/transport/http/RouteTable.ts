@@ -1,6 +1,6 @@
 /**
- * RouteTable: the methods that each path of the HTTP router answers. The router itself says only that it has no route;
- * FallbackRoute.ts tells a wrong method (405) from an unknown path (404) by this table.
+ * RouteTable: records the methods of each path of the HTTP router. The router itself cannot tell a wrong method from an
+ * unknown path, so GatewayServer.ts looks here before FallbackRoute.ts answers 405 or 404.
  */
 import * as FindMyWay from "effect/http/FindMyWay"
 import * as HttpMethod from "effect/http/HttpMethod"
@@ -14,23 +14,23 @@ export class RouteTable {
     this.#routes = FindMyWay.make<true>(config)
   }
 
-  /** Returns the router, which from now on notes each route that is added to it here. */
+  /** Wraps the router, so that this table records each route that is added to it. */
   recording(router: HttpRouter.HttpRouter, prefix = ""): HttpRouter.HttpRouter {
     return HttpRouter.HttpRouter.of({
       ...router,
       prefixed: (more) => this.recording(router.prefixed(more), prefix + withoutTrailing(more, "/")),
       add: (method, path, handler, options) => {
-        this.#note(method, prefix, path)
+        this.#record(method, prefix, path)
         return router.add(method, path, handler, options)
       },
       addAll: (routes) => {
-        for (const { method, path } of routes) this.#note(method, prefix, path)
+        for (const { method, path } of routes) this.#record(method, prefix, path)
         return router.addAll(routes)
       },
     })
   }
 
-  /** Returns the methods of a path; `GET` answers `HEAD` too. */
+  /** Returns the methods of a path. A `GET` route also answers `HEAD`. */
   methodsAt(url: string): ReadonlyArray<string> {
     const methods = new Set<string>(
       [...HttpMethod.all].filter((method) => this.#routes.find(method, url) !== undefined),
@@ -39,7 +39,7 @@ export class RouteTable {
     return [...methods].toSorted()
   }
 
-  #note(method: HttpMethod.HttpMethod | "*", prefix: string, path: string): void {
+  #record(method: HttpMethod.HttpMethod | "*", prefix: string, path: string): void {
     const whole = (path === "*" ? `${prefix}/*` : prefix + path) as FindMyWay.PathInput
     const paths = whole.endsWith("/*") ? [whole, whole.slice(0, -2) as FindMyWay.PathInput] : [whole]
     for (const each of paths) {

@@ -58,8 +58,8 @@ const refuse = (
 }
 
 const noRoom = {
-  stopping: [503, "the gateway is going down"],
-  full: [503, "the gateway has as many connections as it may"],
+  stopping: [503, "the gateway is stopping"],
+  full: [503, "the gateway has reached its limit of connections"],
   "too-many-unauthenticated": [429, "too many unauthenticated connections from this address"],
   "too-many-foreign": [403, FOREIGN],
 } as const satisfies Record<Exclude<Admission, "admitted">, readonly [Status, string]>
@@ -107,7 +107,7 @@ export class Upgrades extends Context.Service<
         }
         const { headers, url = "/" } = request
         const wire = wires.at(pathOf(url))
-        if (wire === undefined) return refuse(stream, 404, "nothing is spoken here")
+        if (wire === undefined) return refuse(stream, 404, "no WebSocket at this path")
         const handshake = wire.handshake === true
         const connected = normalizeAddress(stream.remoteAddress)
         const remoteAddress = clientAddress(proxies, connected, headers)

@@ -6,12 +6,12 @@ const MINUTE = 60_000
 describe("the throttle of log lines", () => {
   it("has one line in a minute for a source and a reason, and says in the next how many it left out", () => {
     const throttle = new LogThrottle()
-    expect(throttle.take("a", "no credential", 0)).toEqual({ isLogged: true, leftOut: 0 })
-    expect(throttle.take("a", "no credential", 1)).toEqual({ isLogged: false, leftOut: 0 })
-    expect(throttle.take("a", "foreign page", 2)).toEqual({ isLogged: true, leftOut: 0 })
-    expect(throttle.take("b", "no credential", 3)).toEqual({ isLogged: true, leftOut: 0 })
-    expect(throttle.take("a", "no credential", MINUTE)).toEqual({ isLogged: true, leftOut: 1 })
-    expect(throttle.take("b", "no credential", MINUTE)).toEqual({ isLogged: true, leftOut: 0 })
+    expect(throttle.take("a", "no credential", 0)).toEqual({ isLogged: true, suppressed: 0 })
+    expect(throttle.take("a", "no credential", 1)).toEqual({ isLogged: false, suppressed: 0 })
+    expect(throttle.take("a", "foreign page", 2)).toEqual({ isLogged: true, suppressed: 0 })
+    expect(throttle.take("b", "no credential", 3)).toEqual({ isLogged: true, suppressed: 0 })
+    expect(throttle.take("a", "no credential", MINUTE)).toEqual({ isLogged: true, suppressed: 1 })
+    expect(throttle.take("b", "no credential", MINUTE)).toEqual({ isLogged: true, suppressed: 0 })
   })
 
   it("has ten lines for a source that finds ever new reasons", () => {
@@ -25,6 +25,6 @@ describe("the throttle of log lines", () => {
     const throttle = new LogThrottle()
     const lines = Array.from({ length: 1_000 }, (_, i) => throttle.take(`source ${i}`, "reason", i))
     expect(lines.filter(({ isLogged }) => isLogged)).toHaveLength(100)
-    expect(throttle.take("a", "reason", MINUTE)).toEqual({ isLogged: true, leftOut: 900 })
+    expect(throttle.take("a", "reason", MINUTE)).toEqual({ isLogged: true, suppressed: 900 })
   })
 })

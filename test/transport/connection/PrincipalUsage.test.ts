@@ -75,7 +75,7 @@ describe("the bytes that a principal has in flight", () => {
         const overHttp = yield* post("ping", {})
         expect([overHttp.status, overHttp.headers.get("retry-after")]).toEqual([429, "1"])
         expect(JSON.parse(overHttp.text)).toEqual({
-          error: "too much of what this principal asked for is not taken yet",
+          error: "too many unread bytes of this principal are in flight",
         })
         expect((yield* get("/api/files")).status).toBe(429)
         slow.socket.cut()

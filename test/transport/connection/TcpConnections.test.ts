@@ -177,7 +177,7 @@ describe("a refusal", () => {
         const raw = yield* open()
         raw.socket.write("POST /guarded HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
         raw.socket.write("x".repeat(1_000_000))
-        expect(yield* raw.closed).toMatch(/^HTTP\/1.1 401 [^]*a token is needed"}$/)
+        expect(yield* raw.closed).toMatch(/^HTTP\/1.1 401 [^]*send the header Authorization: Bearer"}$/)
       }),
     )
   })
@@ -239,7 +239,7 @@ describe("a refusal in the log", () => {
         expect(lines.filter((line) => line.startsWith("refused")).sort()).toEqual([
           "refused 127.0.0.1: 401 no credential",
           "refused 127.0.0.1: 429 too many unauthenticated connections from this address",
-          "refused 127.0.0.1: 503 the gateway has as many connections as it may",
+          "refused 127.0.0.1: 503 the gateway has reached its limit of connections",
           "refused 127.0.0.1: not authenticated in time",
           "refused 127.0.0.1: unauthenticated: missing",
         ])

@@ -74,8 +74,11 @@ describe("ApiRoutes", () => {
 
     it.effect("A request without a valid token gets 401.", () =>
       Effect.gen(function* () {
-        expect(yield* answerOf("/notes", { token: null })).toEqual([401, { error: "a token is needed" }])
-        expect(yield* answerOf("/notes", { token: "wrong" })).toEqual([401, { error: "the token is not right" }])
+        expect(yield* answerOf("/notes", { token: null })).toEqual([
+          401,
+          { error: "missing token: send the header Authorization: Bearer" },
+        ])
+        expect(yield* answerOf("/notes", { token: "wrong" })).toEqual([401, { error: "wrong token" }])
       }),
     )
 

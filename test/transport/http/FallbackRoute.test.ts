@@ -91,7 +91,7 @@ describe("a gateway below a base path", () => {
         for (const path of ["/", "/health", "/causewayhealth", "/other/health", "/ws"]) {
           const { body, status } = yield* ask("GET", path)
           expect(status).toBe(404)
-          expect(JSON.parse(body)).toEqual({ error: "nothing is here: this gateway is at /causeway/" })
+          expect(JSON.parse(body)).toEqual({ error: "not found: this gateway is at /causeway/" })
         }
         expect((yield* ask("HEAD", "/health")).body).toBe("")
       }),

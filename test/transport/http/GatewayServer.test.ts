@@ -123,7 +123,7 @@ describe("a gateway", () => {
       Effect.gen(function* () {
         expect(yield* get("/mine/route")).toEqual({ status: 200, body: "my route" })
         expect((yield* get("/healthz")).status).toBe(200)
-        expect(yield* get("/nowhere")).toEqual({ status: 404, body: '{"error":"nothing is here"}' })
+        expect(yield* get("/nowhere")).toEqual({ status: 404, body: '{"error":"not found"}' })
       }),
     )
 

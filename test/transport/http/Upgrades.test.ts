@@ -37,7 +37,7 @@ describe("an upgrade", () => {
     it.effect.each(["/", "/nowhere", "/rpcs", "/RPC", "/%72pc"])("to %s finds nothing spoken there", (path) =>
       Effect.gen(function* () {
         const { body, status } = yield* ask(path, handshake)
-        expect({ status, body }).toEqual({ status: 404, body: '{"error":"nothing is spoken here"}' })
+        expect({ status, body }).toEqual({ status: 404, body: '{"error":"no WebSocket at this path"}' })
       }),
     )
 

@@ -137,7 +137,7 @@ gateway()("a script", (it) => {
         ["/api/weather", "POST"],
       ] as const) {
         const { body, status } = yield* ask(path, { method })
-        expect([status, body]).toEqual([404, { error: "nothing is here" }])
+        expect([status, body]).toEqual([404, { error: "not found" }])
       }
       const { body, status } = yield* ask("/api/sessions", { method: "POST" })
       expect([status, body]).toEqual([405, { error: "POST is not allowed here" }])
@@ -200,10 +200,13 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
       it.effect(`gets ${path} without the token`, () =>
         Effect.gen(function* () {
           const none = yield* ask(path, { token: null })
-          expect([none.status, none.body]).toEqual([401, { error: "a token is needed" }])
+          expect([none.status, none.body]).toEqual([
+            401,
+            { error: "missing token: send the header Authorization: Bearer" },
+          ])
           expect(none.headers["www-authenticate"]).toBe("Bearer")
           const wrong = yield* ask(path, { token: "wrong" })
-          expect([wrong.status, wrong.body]).toEqual([401, { error: "the token is not right" }])
+          expect([wrong.status, wrong.body]).toEqual([401, { error: "wrong token" }])
         }),
       )
 
