@@ -44,7 +44,7 @@ import * as Drain from "./transport/Drain.ts"
 import * as GatewayServer from "./transport/http/GatewayServer.ts"
 import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
 import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
-import { LocalCalls } from "./transport/kernel/LocalCalls.ts"
+import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
 /** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
@@ -79,7 +79,9 @@ export const parts = {
   /** The runtimes of agents. Merge your own with them: each Layer adds itself to AgentRuntimes. */
   runtimes: EchoRuntime.layer,
   /** The routes and wires of the port. */
-  routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(Layer.provide(LocalCalls.layer)),
+  routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(
+    Layer.provide(ContractCalls.layer),
+  ),
 }
 
 /** Storage that is gone with its scope: a database in memory, and a temporary folder for the token and documents. */

@@ -7,26 +7,26 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Value } from "typebox/value"
 import { everyScope, type Principal } from "../../src/domain/Principal.ts"
-import * as Query from "../../src/transport/dialect/Query.ts"
-import { LocalCalls } from "../../src/transport/kernel/LocalCalls.ts"
+import { Contract } from "../../src/transport/dialect/Query.ts"
+import { ContractCalls } from "../../src/transport/kernel/ContractCalls.ts"
 import { methods } from "../../src/transport/openclaw/methods/Methods.ts"
 import * as TestGateway from "./TestGateway.ts"
 
 export const layer = (options: TestGateway.TestGatewayOptions = {}) =>
-  Layer.provideMerge(LocalCalls.layer, TestGateway.layer(options))
+  Layer.provideMerge(ContractCalls.layer, TestGateway.layer(options))
 
 const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: everyScope }
 
 /** Every answer to a call, in order: `agent` has two. */
 export const answers = Effect.fnUntraced(function* (method: string, params: unknown = {}, as = principal) {
-  const calls = yield* LocalCalls
+  const calls = yield* ContractCalls
   const found = methods.get(method)
   if (found?._tag !== "Own") return yield* Effect.die(`no method ${method}`)
   const told: Array<unknown> = []
-  const call = (name: string, payload: unknown) =>
-    calls.call({ id: "test", dialect: "test", principal: as }, name, payload)
-  const hear = (value: unknown) => Effect.sync(() => void told.push(value))
-  const last = yield* Query.run(found.inquire(params), call, hear)
+  const { call } = calls.ofCaller({ id: "test", dialect: "test", principal: as })
+  const emit = (value: unknown) => Effect.sync(() => void told.push(value))
+  const contract = { ...Contract.calling(call), emit }
+  const last = yield* Effect.provideService(found.query(params), Contract, contract)
   return [...told, last]
 })
 

@@ -1,6 +1,6 @@
 /**
- * What stands before every method: who calls, on which connection, and whether they may. It knows connections by the
- * client id that the wires give to the RPC server.
+ * Authorization: the middleware in front of every method. It looks up the caller, checks the method's scope and
+ * provides `CurrentConnection`. Connections are found by the client id that the wires give to the call.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,20 +9,25 @@ import { CurrentConnection, grants, RequiredScope } from "../../domain/Principal
 import { Authorized, Forbidden, Unauthenticated } from "../../domain/Refusal.ts"
 import { Connections } from "../connections/Connections.ts"
 
+/** The caller of a call without a connection, as an annotation of its client. */
+export class LocalCaller extends Context.Service<LocalCaller, CurrentConnection["Service"]>()(
+  "causeway/services/auth/Authorization/LocalCaller",
+) {}
+
 export const layer: Layer.Layer<Authorized, never, Connections> = Layer.effect(
   Authorized,
   Effect.gen(function* () {
     const connections = yield* Connections
     return Authorized.of((effect, { client, rpc }) => {
-      const identity = connections.identityOf(client.id)
-      if (identity === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
-      const needed = Context.get(rpc.annotations, RequiredScope)
-      if (needed !== undefined && !grants(identity.principal.scopes, needed)) {
-        return Effect.fail(new Forbidden({ method: rpc._tag, missingScope: needed }))
+      const caller = Context.getOrUndefined(client.annotations, LocalCaller) ?? connections.identityOf(client.id)
+      if (caller === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
+      const missingScope = Context.get(rpc.annotations, RequiredScope)
+      if (missingScope !== undefined && !grants(caller.principal.scopes, missingScope)) {
+        return Effect.fail(new Forbidden({ method: rpc._tag, missingScope }))
       }
-      // What `provideService` does, without building a function for each call.
+      // As `provideService`, without building a function for each call.
       return Effect.updateContext(effect, (context: Context.Context<never>) =>
-        Context.add(context, CurrentConnection, identity),
+        Context.add(context, CurrentConnection, caller),
       )
     })
   }),

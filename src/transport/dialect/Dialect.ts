@@ -1,6 +1,6 @@
 /**
- * Dialect: a wire language as pure functions between frames and what they mean. A dialect reads and writes text; it
- * knows no socket, no service and no other connection. What frames mean is carried out by DialectServer.ts.
+ * Dialect: a protocol as pure functions between frames and their meaning. A dialect decodes what clients send and
+ * encodes replies and events. DialectSession.ts carries out what it decodes, the fan-out sends the events.
  */
 import type { ClientProfile } from "../../domain/Connection.ts"
 import type { EventFilter, EventItem, GatewayEvent, Position, ResetReason, RunText } from "../../domain/Event.ts"
@@ -9,12 +9,73 @@ import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Credentials } from "../../services/auth/Authenticator.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
-import type { Fault } from "./Fault.ts"
-import type { Method } from "./DialectMethod.ts"
-import type { Inquiry } from "./Query.ts"
 import type { Merge } from "../connection/Outbox.ts"
 import type { ConnectionOrigin } from "../connection/Peer.ts"
 import type { WireTraits } from "../connection/Wire.ts"
+import type { Method } from "./DialectMethod.ts"
+import type { Fault } from "./Fault.ts"
+import type { Query } from "./Query.ts"
+
+/** The dialect's reference to a call in flight. It holds what the dialect needs to encode the reply. */
+export interface Ref {
+  /** The id by which the client cancels the call. No two calls in flight share it. `undefined`: it has none. */
+  readonly id: string | number | undefined
+}
+
+/** What a frame asks the kernel to do. `V` is the dialect's view, see `Dialect`. */
+export type Inbound<R extends Ref = Ref, V = unknown> =
+  | { readonly _tag: "Call"; readonly ref: R; readonly method: string; readonly params: unknown }
+  /** Ends the call in flight with this id, which replies `Interrupted`. */
+  | { readonly _tag: "Cancel"; readonly id: string | number }
+  | {
+      readonly _tag: "Authenticate"
+      readonly ref: R
+      readonly token: string | undefined
+      readonly client?: string | undefined
+    }
+  /** Authenticates with more than a token, and may ask for fewer scopes than the credential grants. */
+  | {
+      readonly _tag: "Handshake"
+      readonly ref: R
+      readonly credentials: Credentials
+      readonly client?: string | undefined
+      readonly profile?: ClientProfile | undefined
+    }
+  /**
+   * Subscribes to events from a position, or from now. It replaces the subscription of the same key and then goes on
+   * where that one stood. The kernel removes topics for which the client lacks the scope.
+   */
+  | {
+      readonly _tag: "Subscribe"
+      readonly key: string
+      readonly view: V
+      readonly filter: EventFilter
+      readonly from?: Position | undefined
+    }
+  | { readonly _tag: "Unsubscribe"; readonly key: string }
+  | { readonly _tag: "Send"; readonly text: string }
+  | { readonly _tag: "Close"; readonly code: CloseCode; readonly detail?: string | undefined }
+
+/** A frame of an event, with its policy while it waits for a slow client. */
+export type Frame =
+  | { readonly policy: "must"; readonly text: string }
+  | { readonly policy: "latest"; readonly key: string; readonly text: string }
+  /** `text` is the frame if nothing waits under the key; otherwise `by` merges `value` with the waiting value. */
+  | {
+      readonly policy: "append"
+      readonly key: string
+      readonly text: string
+      readonly value: unknown
+      readonly by: Merge<unknown>
+    }
+
+export type EventFrame =
+  | Frame
+  /**
+   * A whole list, sent again after an event that changes it: at once, then at most once in `monitorIntervalMs`. The
+   * query runs once for all subscribers. The frame has no position.
+   */
+  | { readonly policy: "snapshot"; readonly key: string; readonly query: Query<string> }
 
 /** The whole output of a run so far, and the part that is new since the last time. */
 export interface ThrottledText extends Omit<RunText, "_tag"> {
@@ -25,139 +86,85 @@ export interface ThrottledText extends Omit<RunText, "_tag"> {
   readonly newThinking: string
 }
 
-/** How a dialect refers to a call while it is in flight: what it needs to word the answer. */
-export interface Ref {
-  /** By which the client can cancel the call; no two in flight have the same. Undefined: it cannot be referred to. */
-  readonly id: string | number | undefined
-}
+/** The reply to a call: a frame, nothing, or further steps. Calls among these do not count to the client. */
+export type Reply<R extends Ref, V = unknown> = string | undefined | ReadonlyArray<Inbound<R, V>>
 
-/** What a frame means. */
-export type Inbound<R extends Ref = Ref> =
-  | { readonly _tag: "Call"; readonly ref: R; readonly method: string; readonly params: unknown }
-  /** The call in flight with this id is answered `Interrupted`; one that is not in flight is left alone. */
-  | { readonly _tag: "Cancel"; readonly id: string | number }
-  | {
-      readonly _tag: "Identify"
-      readonly ref: R
-      readonly token: string | undefined
-      readonly client?: string | undefined
-    }
-  /** As `Identify`, in a handshake that says more than a secret and may ask for less than all. */
-  | {
-      readonly _tag: "Enter"
-      readonly ref: R
-      readonly credentials: Credentials
-      readonly client?: string | undefined
-      readonly profile?: ClientProfile | undefined
-    }
-  /**
-   * Events from now on or from a position, worded by `Dialect.event` under this key. What had the key before ends, and
-   * this goes on where it stood. What the client lacks the scope for is not told.
-   */
-  | {
-      readonly _tag: "Follow"
-      readonly key: string
-      /** What `Dialect.event` is given instead of the key, where one key has several wordings in turn. */
-      readonly wording?: string | undefined
-      readonly filter: EventFilter
-      readonly from?: Position | undefined
-    }
-  | { readonly _tag: "Unfollow"; readonly key: string }
-  | { readonly _tag: "Say"; readonly text: string }
-  | { readonly _tag: "Close"; readonly code: CloseCode; readonly detail?: string | undefined }
-
-/** What an event tells: a frame, and what may become of it while it waits for a slow client. */
-export type EventFrame =
-  | Frame
-  /**
-   * A list that is told as a whole after events that change it: asked for once for all who follow, at once, then at most
-   * once in `monitorIntervalMs`, so that a storm of events makes few lists. It has no place among the events.
-   */
-  | { readonly policy: "digest"; readonly key: string; readonly inquiry: Inquiry<string> }
-
-export type Frame =
-  | { readonly policy: "must"; readonly text: string }
-  | { readonly policy: "latest"; readonly key: string; readonly text: string }
-  /** `text`: the frame where nothing waits under the key; `value` is joined `by` where something does. */
-  | {
-      readonly policy: "append"
-      readonly key: string
-      readonly text: string
-      readonly value: unknown
-      readonly by: Merge<unknown>
-    }
-
-/** What is said to a call: a frame, nothing, or what follows from its end. Calls among it are not the client's. */
-export type Reply<R extends Ref> = string | undefined | ReadonlyArray<Inbound<R>>
-
-/** Why a frame is not handed to `read`, or what came of it. `bug`: `read` itself threw. */
+/** Why a frame was not decoded. `bug`: `read` threw. */
 export type Unreadable = "too-deep" | "bug"
 
-/** One connection's side of a dialect. It may remember what was said, and nothing else. */
-export interface Conversation<R extends Ref = Ref> {
-  /** Said when the connection opens. `principal`: who the client is, where its HTTP request has proved it. */
-  greet(principal: Principal | undefined): ReadonlyArray<Inbound<R>>
-  /** Total: a frame that means nothing becomes a Say or a Close. */
-  read(frame: string, principal: Principal | undefined): ReadonlyArray<Inbound<R>>
-  unreadable(why: Unreadable): ReadonlyArray<Inbound<R>>
-  /** The answer to an Identify or Enter that succeeded, and what follows from it. `issued`: the token of its device. */
-  authenticated(ref: R, principal: Principal, issued?: IssuedToken): ReadonlyArray<Inbound<R>>
-  /** The answer to a call; `value` is JSON of the method's result, and `json` its text, once for all who share it. */
-  success(ref: R, method: string, value: unknown, json?: () => string): Reply<R>
-  failure(ref: R, method: string, fault: Fault): Reply<R>
-  /** One value of a call that streams, whose end is a `success` without a value; or what an inquiry tells meanwhile. */
-  item(ref: R, method: string, value: unknown): Reply<R>
-  /** What follows once all that was missed under the key has been told, up to the position; or, reset, could not be. */
-  joined?(key: string, position: Position, reset: ResetReason | null): ReadonlyArray<Inbound<R>>
+/** The dialect's side of one connection. Its state is what the frames have said so far. */
+export interface Conversation<R extends Ref = Ref, V = unknown> {
+  /** Opens the conversation. `principal`: the client, if its HTTP request has authenticated it. */
+  greet(principal: Principal | undefined): ReadonlyArray<Inbound<R, V>>
+  /** Decodes a frame. It never throws: a frame without meaning becomes a Send or a Close. */
+  read(frame: string, principal: Principal | undefined): ReadonlyArray<Inbound<R, V>>
+  unreadable(why: Unreadable): ReadonlyArray<Inbound<R, V>>
+  /** Replies to a successful Authenticate or Handshake. `issued`: a new token for the client's device. */
+  authenticated(ref: R, principal: Principal, issued?: IssuedToken): ReadonlyArray<Inbound<R, V>>
+  /** Encodes the result of a call. `value` is JSON, `json` its text if several clients share it. */
+  success(ref: R, method: string, value: unknown, json?: () => string): Reply<R, V>
+  failure(ref: R, method: string, fault: Fault): Reply<R, V>
+  /** Encodes one value of a streaming call, or a value that a query emits. A stream ends with a `success`. */
+  item(ref: R, method: string, value: unknown): Reply<R, V>
+  /** Follows when a subscriber has caught up to the position. `reset`: some events could not be replayed. */
+  joined?(key: string, position: Position, reset: ResetReason | null): ReadonlyArray<Inbound<R, V>>
 }
 
-export interface Dialect<R extends Ref = Ref> {
+/**
+ * The part of a dialect that encodes events. A view `V` says which events a subscriber wants and in which form.
+ * Subscribers whose views have the same key share one encoding.
+ */
+export interface EventEncoding<V> {
   readonly name: string
-  readonly traits?: WireTraits
-  /** What can be called, by the dialect's names. Left out: the contract, by its own (`contractMethods`). */
-  readonly methods?: ReadonlyMap<string, Method>
-  readonly converse: (facts: ConnectionFacts) => Conversation<R>
+  readonly viewKey: (view: V) => string
   /**
-   * What an event tells under a key, worded once for all connections that follow it so. `json` is the item's own JSON,
-   * made once for all keys; with the epoch, the item's seq is a position. Undefined: the dialect does not tell this.
+   * Encodes an item for a view. A query that needs calls of the contract runs once for all subscribers of the view; the
+   * events behind it wait. `json` is the item's own JSON, made once for all views. With the epoch, `item.seq` is a
+   * position.
    */
-  readonly event: (key: string, item: EventItem, json: () => string, epoch: string) => Telling | undefined
-  /** The frame of one or several texts that are told under a key at once. Left out: each text is a frame. */
-  readonly frame?: (key: string, texts: ReadonlyArray<string>) => string
-  /**
-   * The text of open runs as a whole, for wordings that are not told deltas: at most so often, and always before
-   * anything else of the run.
-   */
-  readonly pace?: {
+  readonly event: (view: V, item: EventItem, json: () => string, epoch: string) => Query<ReadonlyArray<EventFrame>>
+  /** Joins the texts of several events into one frame. Left out: each text is a frame. */
+  readonly frame?: (view: V, texts: ReadonlyArray<string>) => string
+  /** Encodes the whole text of open runs: at most once in an interval, and before any other event of the run. */
+  readonly textThrottle?: {
     readonly everyMs: number
-    readonly frames: (key: string, text: ThrottledText) => ReadonlyArray<Frame>
+    readonly frames: (view: V, text: ThrottledText) => ReadonlyArray<Frame>
   }
-  /** What all who follow are told every now and then, worded as events are: a sign of life. */
-  readonly beat?: { readonly everyMs: number; readonly tell: (key: string, now: number) => ReadonlyArray<EventFrame> }
+  /** Encodes frames that every subscriber gets in an interval, as a sign that the connection is alive. */
+  readonly keepAlive?: {
+    readonly everyMs: number
+    readonly frames: (view: V, now: number) => ReadonlyArray<EventFrame>
+  }
 }
 
-/** An inquiry where frames say more than the event: asked once for all, and what happened since is told after it. */
-export type Telling = EventFrame | ReadonlyArray<EventFrame> | Inquiry<ReadonlyArray<EventFrame>>
+export interface Dialect<R extends Ref = Ref, V = unknown> extends EventEncoding<V> {
+  readonly traits?: WireTraits
+  /** The methods by the dialect's names. Left out: the contract's methods by their own names. */
+  readonly methods?: ReadonlyMap<string, Method>
+  readonly converse: (facts: ConnectionFacts) => Conversation<R, V>
+  /** The view of a subscription by `events.subscribe`. Left out: the dialect has no such method. */
+  readonly subscriptionView?: (subscription: string) => V
+}
 
 export interface ConnectionFacts {
-  /** E.g. `c42`. */
+  /** For example `c42`. */
   readonly connectionId: string
-  /** Whether the client can be told what it did not ask for. Over HTTP it gets its answer and nothing else. */
+  /** Whether the client can receive events. Over HTTP it gets its reply and nothing else. */
   readonly pushes: boolean
   /** Epoch milliseconds. */
   readonly now: () => number
   /** The newest event position. */
   readonly head: () => Position
-  /** Why a client cannot go on from the position, if it cannot. */
-  readonly lost: (from: Position) => ResetReason | null
-  /** For subscriptions that the dialect keeps itself: they count to the principal's share. */
+  /** Returns why a client cannot resume from the position, or `null` if it can. */
+  readonly resumeError: (from: Position) => ResetReason | null
+  /** Counts subscriptions that the dialect manages itself to the principal's share. */
   readonly subscriptions: {
-    /** Returns why the principal may have no more. */
+    /** Returns why the principal may have no more subscriptions, if so. */
     readonly refusal: () => RateLimited | undefined
-    /** To be called when the connection has more, or fewer. */
+    /** Call it when the connection has more or fewer subscriptions. */
     readonly changed: (by: number) => void
   }
-  /** Whether the gateway is going down. */
+  /** Whether the gateway drains. */
   readonly stopping: () => boolean
-  readonly arrival: ConnectionOrigin
+  readonly origin: ConnectionOrigin
 }

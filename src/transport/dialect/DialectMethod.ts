@@ -1,41 +1,43 @@
 /**
- * What can be called in a dialect: the contract's methods, and methods of the dialect's own that are made of them. A
- * table of names is all that a dialect states; DialectExchange.ts carries the calls out.
+ * DialectMethod: one method that clients of a dialect can call. A dialect declares a table of them by name, and
+ * DialectSession.ts runs them.
  */
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Scope } from "../../domain/Principal.ts"
 import { invalidParams } from "./Faults.ts"
-import * as Query from "./Query.ts"
+import type { Query } from "./Query.ts"
 import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 
-/** What a dialect's reference says of a method of its own. */
+/** The description of a dialect's own method for the dialect's reference. */
 export interface About {
   readonly summary: string
   readonly result: Schema.Top
-  /** The parameter that may go by position. Left out: the one that is required. */
+  /** The parameter that may be given by position. Left out: the only required one. */
   readonly positional?: string
 }
 
 export type Method =
+  /** A method of the contract as it is. */
   | { readonly _tag: "Contract"; readonly codec: MethodCodec }
-  /** Calls methods of the contract as the client, and makes one answer of theirs. */
+  /** A method of the dialect, made of calls of the contract as the client. */
   | {
       readonly _tag: "Own"
-      readonly inquire: (params: unknown) => Query.Inquiry<unknown>
-      /** What it takes. */
+      readonly query: (params: unknown) => Query<unknown>
+      /** The schema of its parameters. */
       readonly params: Schema.Top
       readonly about?: About | undefined
-      /** What the caller needs besides what the methods need that it calls. */
+      /** A scope that the caller needs beside the scopes of the methods that the query calls. */
       readonly scope?: Scope
     }
-  /** `events.subscribe`, carried out by the fan-out: answers at once which subscription it has made. */
+  /** `events.subscribe`: the fan-out runs it, and the call returns the subscription's id at once. */
   | { readonly _tag: "Subscribe" }
   | { readonly _tag: "Unsubscribe" }
 
 export const SUBSCRIBE = "events.subscribe"
 
-/** Ends a subscription. The native wire has no need of it: there a subscription is a call, and ends as calls do. */
+/** Ends a subscription. `/rpc` does not need it, because there a subscription is a call and ends with it. */
 const UNSUBSCRIBE = "events.unsubscribe"
 
 /** The contract by its own names. */
@@ -47,10 +49,10 @@ export const contractMethods: ReadonlyMap<string, Method> = new Map<string, Meth
   [UNSUBSCRIBE, { _tag: "Unsubscribe" }],
 ])
 
-/** A method of a dialect's own: what it takes, in the dialect's names, and what it asks of the contract. */
+/** Makes a method of the dialect from the schema of its parameters and the query that answers it. */
 export const dialectMethod = <P, I>(
   params: Schema.Codec<P, I>,
-  inquire: (params: P) => Query.Inquiry<unknown>,
+  query: (params: P) => Query<unknown>,
   about?: About,
 ): Method => {
   const decode = Schema.decodeUnknownResult(Schema.toCodecJson(params))
@@ -58,12 +60,13 @@ export const dialectMethod = <P, I>(
     _tag: "Own",
     params,
     about,
-    inquire: (json) =>
+    query: (json) =>
       Result.match(decode(json), {
-        onFailure: (error) => Query.failed(invalidParams(error)),
-        onSuccess: inquire,
+        onFailure: (error) => Effect.fail(invalidParams(error)),
+        onSuccess: query,
       }),
   }
 }
 
+/** Requires a scope beside those of the methods that the query calls. */
 export const scoped = (scope: Scope, method: Method): Method => (method._tag === "Own" ? { ...method, scope } : method)

@@ -1,181 +1,83 @@
 /**
- * Inquiry: an answer that takes calls of the contract to make, as pure steps: what to call, and what follows from how
- * it ended. Who makes the calls, and as whom, is the interpreter's.
+ * Query: an answer that a dialect makes from calls of the contract, as an Effect over one capability, `Contract`. The
+ * kernel provides that capability for calls of a client, the fan-out for events, and HTTP routes for requests.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Fault } from "./Fault.ts"
 
-export type Inquiry<A> = Known<A> | Failed | Ask<A> | Shared<A> | Tell<A>
+export type Query<A> = Effect.Effect<A, Fault, Contract>
 
-export interface Known<A> {
-  readonly _tag: "Known"
-  readonly value: A
+/** Answers of cached queries that still hold: no event has happened since. */
+export interface CachedAnswers {
+  /** Returns `undefined` if the query has no answer that holds. */
+  get(query: Query<unknown>): unknown
+  /** Call it before the query runs. The returned function stores the answer, unless an event happens meanwhile. */
+  put(query: Query<unknown>): (answer: unknown) => void
 }
 
-export interface Failed {
-  readonly _tag: "Failed"
-  readonly fault: Fault
+const noAnswers: CachedAnswers = { get: () => undefined, put: () => () => undefined }
+
+/** What a query may do: call the contract as one principal. */
+export class Contract extends Context.Service<
+  Contract,
+  {
+    /** Calls a method with JSON and returns JSON. */
+    call(method: string, params: unknown): Effect.Effect<unknown, Fault>
+    /** Sends a value to the client before the answer. Events and HTTP requests have no client that could receive it. */
+    emit(value: unknown): Effect.Effect<void>
+    readonly answers: CachedAnswers
+  }
+>()("causeway/transport/dialect/Query/Contract") {
+  /** A capability that calls and does nothing else. */
+  static readonly calling = (call: Contract["Service"]["call"]): Contract["Service"] =>
+    Contract.of({ call, emit: () => Effect.void, answers: noAnswers })
 }
 
-/** An answer before the answer. Only a client's own call has somebody to hear it. */
-export interface Tell<A> {
-  readonly _tag: "Tell"
-  readonly value: unknown
-  readonly next: () => Inquiry<A>
-}
-
-export interface Ask<A> {
-  readonly _tag: "Ask"
-  readonly method: string
-  readonly params: unknown
-  readonly onResult: (result: unknown) => Inquiry<A>
-  readonly onFault: (fault: Fault) => Inquiry<A>
-}
-
-/** The answer to another inquiry, which is the same for all who may read as much. */
-export interface Shared<A> {
-  readonly _tag: "Shared"
-  readonly inquire: () => Inquiry<unknown>
-  readonly onResult: (result: unknown) => Inquiry<A>
-  readonly onFault: (fault: Fault) => Inquiry<A>
-}
-
-/** What shared inquiries have been answered to somebody who may read as much, while nothing has happened since. */
-export interface Recollection {
-  /** Undefined: it has to be asked. */
-  recall(inquire: Shared<unknown>["inquire"]): unknown
-  /** To be called before it is asked: keeps the answer, unless something happens meanwhile. */
-  keep(inquire: Shared<unknown>["inquire"]): (answer: unknown) => void
-}
-
-/** The methods that answer once. */
-export type AskedMethod = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
-type RpcOf<M extends AskedMethod> = Extract<GatewayRpcs, { readonly _tag: M }>
+/** The methods that return one result. */
+export type CallableMethod = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
+type RpcOf<M extends CallableMethod> = Extract<GatewayRpcs, { readonly _tag: M }>
 /** The parameters of a method as JSON. */
-export type Params<M extends AskedMethod> = RpcOf<M>["payloadSchema"]["Encoded"]
+export type Params<M extends CallableMethod> = RpcOf<M>["payloadSchema"]["Encoded"]
 /** The result of a method as JSON. */
-export type Result<M extends AskedMethod> = RpcOf<M>["successSchema"]["Encoded"]
+export type Result<M extends CallableMethod> = RpcOf<M>["successSchema"]["Encoded"]
 
-export const known = <A>(value: A): Known<A> => ({ _tag: "Known", value })
+/** Calls a method of the contract. */
+export const call = <M extends CallableMethod>(method: M, params: Params<M>): Query<Result<M>> =>
+  // The method's own schema has encoded the result.
+  Contract.use((contract) => contract.call(method, params)) as Query<Result<M>>
 
-export const failed = (fault: Fault): Failed => ({ _tag: "Failed", fault })
+/** Sends a value to the client before the answer. */
+export const emit = (value: unknown): Query<void> => Contract.use((contract) => contract.emit(value))
 
-export const tell = <A>(value: unknown, next: () => Inquiry<A>): Tell<A> => ({ _tag: "Tell", value, next })
-
-/** Without `onFault`, a call that fails fails the inquiry. */
-export const ask = <M extends AskedMethod, A>(
-  method: M,
-  params: Params<M>,
-  onResult: (result: Result<M>) => Inquiry<A>,
-  onFault: (fault: Fault) => Inquiry<A> = failed,
-): Ask<A> => ({
-  _tag: "Ask",
-  method,
-  params,
-  // What a method answers is its result.
-  onResult: (result) => onResult(result as Result<M>),
-  onFault,
-})
-
-/** For what depends on nothing but what has happened, and on what its reader may read. */
-export const shared = <A>(inquire: () => Inquiry<A>): Inquiry<A> => ({
-  _tag: "Shared",
-  inquire,
-  // What the inquiry is answered is its answer.
-  onResult: (answer) => known(answer as A),
-  onFault: failed,
-})
-
-export const flatMap = <A, B>(inquiry: Inquiry<A>, f: (value: A) => Inquiry<B>): Inquiry<B> => {
-  switch (inquiry._tag) {
-    case "Known":
-      return f(inquiry.value)
-    case "Failed":
-      return inquiry
-    case "Tell":
-      return { ...inquiry, next: () => flatMap(inquiry.next(), f) }
-    case "Ask":
-    case "Shared":
-      return {
-        ...inquiry,
-        onResult: (result) => flatMap(inquiry.onResult(result), f),
-        onFault: (fault) => flatMap(inquiry.onFault(fault), f),
-      }
-  }
+/**
+ * Returns a query whose answer is shared by all callers with the same scopes until the next event. Its answer depends
+ * on the state of the gateway and the caller's scopes only. Make it once: the answers are found by its identity.
+ */
+export const cached = <A>(query: Query<A>): Query<A> => {
+  const shared: Query<A> = Contract.use(({ answers }) => {
+    const known = answers.get(shared)
+    // Only this query has put it there.
+    if (known !== undefined) return Effect.succeed(known as A)
+    const put = answers.put(shared)
+    return Effect.tap(query, (answer) => Effect.sync(() => put(answer)))
+  })
+  return shared
 }
 
-export const map = <A, B>(inquiry: Inquiry<A>, f: (value: A) => B): Inquiry<B> =>
-  flatMap(inquiry, (value) => known(f(value)))
+/** Whether the fault is the contract's error with this tag. */
+export const isError = (fault: Fault, tag: string): boolean => fault._tag === "Domain" && fault.error._tag === tag
 
-type Answers<T> = { readonly [K in keyof T]: T[K] extends Inquiry<infer A> ? A : never }
+/** Answers with another query if the contract fails with the error of this tag. */
+export const catchError = <A, B>(query: Query<A>, tag: string, handle: () => Query<B>): Query<A | B> =>
+  Effect.catchIf(query, (fault) => isError(fault, tag), handle)
 
-/** Several answers together, by name; asked for in their order. */
-export const all = <T extends { readonly [name: string]: Inquiry<unknown> }>(inquiries: T): Inquiry<Answers<T>> =>
-  Object.entries(inquiries).reduce<Inquiry<object>>(
-    (before, [name, inquiry]) => flatMap(before, (answers) => map(inquiry, (value) => ({ ...answers, [name]: value }))),
-    known({}),
-    // Each name has been given its own answer, which an object of any names cannot say.
-  ) as Inquiry<Answers<T>>
+/** Returns the outcome of a query that calls nothing, or `undefined` if the query has to run. */
+export const outcomeOf = <A>(query: Query<A>): Exit.Exit<A, Fault> | undefined =>
+  // An Effect that has ended is its own Exit.
+  Exit.isExit(query) ? (query as Exit.Exit<A, Fault>) : undefined
 
-const nothing: Recollection = { recall: () => undefined, keep: () => () => {} }
-
-/** As far as it gets without asking. */
-export const begin = <A>(inquiry: Inquiry<A>, { recall }: Recollection): Inquiry<A> => {
-  let step = inquiry
-  while (step._tag === "Shared") {
-    const answer = recall(step.inquire)
-    if (answer === undefined) return step
-    step = step.onResult(answer)
-  }
-  return step
-}
-
-/** Makes the calls one after another. */
-export const run = Effect.fnUntraced(function* <A>(
-  inquiry: Inquiry<A>,
-  call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>,
-  hear: (value: unknown) => Effect.Effect<void> = () => Effect.void,
-  recollection: Recollection = nothing,
-): Effect.fn.Return<A, Fault> {
-  let step = begin(inquiry, recollection)
-  while (step._tag !== "Known" && step._tag !== "Failed") {
-    switch (step._tag) {
-      case "Tell": {
-        yield* hear(step.value)
-        step = step.next()
-        break
-      }
-      case "Ask": {
-        const { method, onFault, onResult, params } = step
-        step = yield* Effect.match(call(method, params), { onSuccess: onResult, onFailure: onFault })
-        break
-      }
-      case "Shared": {
-        const { inquire, onFault, onResult } = step
-        const keep = recollection.keep(inquire)
-        const answer = Effect.tap(run(inquire(), call, hear, recollection), (answer) => Effect.sync(() => keep(answer)))
-        step = yield* Effect.match(answer, { onSuccess: onResult, onFailure: onFault })
-      }
-    }
-    step = begin(step, recollection)
-  }
-  return step._tag === "Known" ? step.value : yield* Effect.fail(step.fault)
-})
-
-/** What a client that may not know is told instead: a refusal of what is asked on the way is no refusal of the whole. */
-export const orNothing = <A>(inquiry: Inquiry<A>, nothing: A): Inquiry<A> => {
-  switch (inquiry._tag) {
-    case "Failed":
-      return known(nothing)
-    case "Ask":
-    case "Shared":
-      return {
-        ...inquiry,
-        onResult: (result) => orNothing(inquiry.onResult(result), nothing),
-        onFault: (fault) => orNothing(inquiry.onFault(fault), nothing),
-      }
-    default:
-      return inquiry
-  }
-}
+/** Fails with a fault. */
+export const fail = (fault: Fault): Query<never> => Effect.fail(fault)

@@ -1,77 +1,78 @@
 /**
- * Joining: how one follower is brought to the present, at the pace at which it reads: what has happened from where it
- * stands up to a head, then what was held for it meanwhile. It knows nobody else who follows.
+ * CatchUp: brings one subscriber from its position to the present, at the pace at which its client reads. It replays the
+ * log up to a head and then flushes what the group has buffered meanwhile. Fanout.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { EventItem, Position } from "../../domain/Event.ts"
 import type { Events } from "../../services/events/Events.ts"
-import type { Subscriber, Group, EncodedEvent } from "./SubscriberGroups.ts"
 import type { EventEncoder } from "./EventEncoder.ts"
+import type { EncodedEvent, Group, Subscriber } from "./SubscriberGroups.ts"
 
-export interface CatchUp {
-  /** Tells the past up to a head, then what was held since, until nothing more is held or too much was. */
-  catchUp(group: Group, follower: Subscriber, from: Position | undefined): Effect.Effect<void>
-  /** Tells what was held, until nothing more is: from there on the group's deliveries go on. */
-  flushBuffer(group: Group, follower: Subscriber): Effect.Effect<void>
+export interface CatchUp<V> {
+  /** Replays the log up to its head and flushes the buffer. Afterwards the subscriber is live, or has overflowed. */
+  catchUp(group: Group<V>, subscriber: Subscriber, from: Position | undefined): Effect.Effect<void>
+  /** Sends the buffered events until there are none or the buffer has overflowed. */
+  flushBuffer(group: Group<V>, subscriber: Subscriber): Effect.Effect<void>
 }
 
-/** `joins`: several texts become one frame. */
-export const make = (events: Events["Service"], wording: EventEncoder, joins: boolean): CatchUp => {
-  /** Frame by frame, each when there is room. */
-  const tellAtItsPace = Effect.fnUntraced(function* (
-    group: Group,
-    follower: Subscriber,
+/** `joinsTexts`: whether the dialect joins several events into one frame. */
+export const make = <V>(events: Events["Service"], encoder: EventEncoder<V>, joinsTexts: boolean): CatchUp<V> => {
+  /** Sends frame by frame, each when the sink is writable. */
+  const sendPaced = Effect.fnUntraced(function* (
+    group: Group<V>,
+    subscriber: Subscriber,
     batch: ReadonlyArray<EncodedEvent>,
   ) {
     const runs = group.runs(batch)
     for (let i = 0; i < runs.length; i++) {
-      yield* follower.listener.awaitWritable()
-      group.send(follower.listener, runs[i]!)
+      yield* subscriber.sink.awaitWritable()
+      group.send(subscriber.sink, runs[i]!)
       const reached = runs[i]!.at(-1)!.at
       // One event may be several frames.
-      if (runs[i + 1]?.[0]?.at !== reached) follower.seq = reached
+      if (runs[i + 1]?.[0]?.at !== reached) subscriber.seq = reached
     }
   })
 
-  const tellPast = Effect.fnUntraced(function* (group: Group, follower: Subscriber, page: ReadonlyArray<EventItem>) {
-    const worded: Array<EncodedEvent> = []
+  const sendPage = Effect.fnUntraced(function* (
+    group: Group<V>,
+    subscriber: Subscriber,
+    page: ReadonlyArray<EventItem>,
+  ) {
+    const encoded: Array<EncodedEvent> = []
     for (const item of page) {
-      // What is asked, and the lists that are told besides, are for a listener that can take them.
-      yield* follower.listener.awaitWritable()
-      const frames = wording.frames(group, item, () => JSON.stringify(item))
-      // What frames the past has no place of its own: resuming tells it again.
+      // Queries and snapshots are worth their cost only for a sink that can take them.
+      yield* subscriber.sink.awaitWritable()
+      const frames = encoder.event(group, item, () => JSON.stringify(item))
+      // `Joined` and `CaughtUp` have no position; a resume sends them again.
       const seq = item._tag === "Event" ? item.seq : undefined
-      for (const told of Effect.isEffect(frames) ? yield* frames : frames) {
-        worded.push({ told, seq, at: item.seq, bytes: undefined })
+      for (const frame of Effect.isEffect(frames) ? yield* frames : frames) {
+        encoded.push({ frame, seq, at: item.seq, bytes: undefined })
       }
-      if (item._tag === "Joined" && item.reset !== null) follower.reset = item.reset
-      if (!joins) yield* tellAtItsPace(group, follower, worded.splice(0))
+      if (item._tag === "Joined" && item.reset !== null) subscriber.reset = item.reset
+      if (!joinsTexts) yield* sendPaced(group, subscriber, encoded.splice(0))
     }
-    yield* tellAtItsPace(group, follower, worded)
-    follower.seq = page.at(-1)?.seq ?? follower.seq
+    yield* sendPaced(group, subscriber, encoded)
+    subscriber.seq = page.at(-1)?.seq ?? subscriber.seq
   })
 
-  const tellHeld = Effect.fnUntraced(function* (group: Group, follower: Subscriber) {
-    while (!follower.overflowed) {
-      const held = follower.takeBuffered()
-      if (held.length === 0) return
-      yield* tellAtItsPace(
-        group,
-        follower,
-        held.filter(({ at }) => at > follower.seq),
-      )
+  const flushBuffer = Effect.fnUntraced(function* (group: Group<V>, subscriber: Subscriber) {
+    while (!subscriber.overflowed) {
+      const buffered = subscriber.takeBuffered()
+      if (buffered.length === 0) return
+      const unsent = buffered.filter(({ at }) => at > subscriber.seq)
+      yield* sendPaced(group, subscriber, unsent)
     }
   })
 
   return {
-    flushBuffer: tellHeld,
-    catchUp: Effect.fnUntraced(function* (group, follower, from) {
-      follower.startBuffering()
+    flushBuffer,
+    catchUp: Effect.fnUntraced(function* (group, subscriber, from) {
+      subscriber.startBuffering()
       const { head, items } = yield* events.replay(group.filter, from)
-      yield* Stream.runForEachArray(items, (page) => tellPast(group, follower, page))
-      follower.seq = head
-      yield* tellHeld(group, follower)
+      yield* Stream.runForEachArray(items, (page) => sendPage(group, subscriber, page))
+      subscriber.seq = head
+      yield* flushBuffer(group, subscriber)
     }),
   }
 }

@@ -1,76 +1,87 @@
 /**
- * Wording: what a dialect has to say of an event, as frames. A dialect that cannot word one event can word the next: what
- * goes wrong is logged and not told. It knows no follower.
+ * EventEncoder: encodes events through a dialect for the fan-out. If encoding an event fails, the encoder logs it and
+ * sends nothing; the next event is not affected.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { EventItem } from "../../domain/Event.ts"
-import type { Dialect, Frame, EventFrame, ThrottledText } from "../dialect/Dialect.ts"
-import type { Call, SnapshotRefresh } from "./SnapshotRefresh.ts"
+import type { EventEncoding, EventFrame, Frame, ThrottledText } from "../dialect/Dialect.ts"
+import { Contract, outcomeOf, type Query } from "../dialect/Query.ts"
+import type { SnapshotRefresh } from "./SnapshotRefresh.ts"
 import type { Group } from "./SubscriberGroups.ts"
-import { type Inquiry, run } from "../dialect/Query.ts"
 
-/** How long the events wait for an answer. Without it, what was asked about is not told. */
-const PATIENCE = "2 seconds"
+/** Events wait this long for a query. A query that takes longer counts as failed. */
+const QUERY_TIMEOUT = "2 seconds"
 
-export interface EventEncoder {
-  /** What is told of an event to the group at once. Where that has to be asked for, when it is known. */
-  frames(group: Group, item: EventItem, json: () => string): ReadonlyArray<Frame> | Effect.Effect<ReadonlyArray<Frame>>
-  paced(group: Group, text: ThrottledText): ReadonlyArray<Frame>
-  /** What every follower is told now and then. */
-  beat(group: Group, now: number): ReadonlyArray<Frame>
-  /** Of a bug: nothing is told. */
+export interface EventEncoder<V> {
+  /** Encodes an item for a group. Returns an Effect only if the dialect's query has to call the contract. */
+  event(
+    group: Group<V>,
+    item: EventItem,
+    json: () => string,
+  ): ReadonlyArray<Frame> | Effect.Effect<ReadonlyArray<Frame>>
+  throttledText(group: Group<V>, text: ThrottledText): ReadonlyArray<Frame>
+  keepAlive(group: Group<V>, now: number): ReadonlyArray<Frame>
+  /** Logs the failure and returns no frames. */
   logFailure(problem: unknown): ReadonlyArray<never>
 }
 
-/** `call`: how what the dialect asks is answered. `epoch`: of the events' positions. */
-export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "name" | "event" | "pace" | "beat">,
-  call: Call,
-  digests: SnapshotRefresh<Group>,
+/** `contract` answers the dialect's queries. `epoch` is the epoch of the events' positions. */
+export const make = Effect.fnUntraced(function* <V>(
+  encoding: EventEncoding<V>,
+  contract: Contract["Service"],
+  snapshots: SnapshotRefresh<Group<V>>,
   epoch: string,
-): Effect.fn.Return<EventEncoder> {
+): Effect.fn.Return<EventEncoder<V>> {
   const runFork = Effect.runForkWith(yield* Effect.context())
 
-  const complain = (problem: unknown): ReadonlyArray<never> => {
-    runFork(Effect.annotateLogs(Effect.logError("an event was not told", problem), { dialect: dialect.name }))
+  const logFailure = (problem: unknown): ReadonlyArray<never> => {
+    runFork(Effect.annotateLogs(Effect.logError("encoding an event failed", problem), { dialect: encoding.name }))
     return []
   }
 
-  const attempt = <A>(word: () => A): A | ReadonlyArray<never> => {
+  const attempt = <A>(encode: () => ReadonlyArray<A>): ReadonlyArray<A> => {
     try {
-      return word()
+      return encode()
     } catch (bug) {
-      return complain(bug)
+      return logFailure(bug)
     }
   }
 
-  const ask = (inquiry: Inquiry<ReadonlyArray<EventFrame>>) =>
-    run(inquiry, call).pipe(
-      Effect.timeout(PATIENCE),
-      Effect.catch((fault) => Effect.sync(() => complain(fault))),
-      Effect.catchDefect((bug) => Effect.sync(() => complain(bug))),
-    )
-
-  /** Lists are told after the event. */
-  const framesOf = (group: Group, told: ReadonlyArray<EventFrame>): ReadonlyArray<Frame> =>
-    told.filter((one) => {
-      if (one.policy === "digest") digests.add(group, one.key, one.inquiry)
-      return one.policy !== "digest"
+  /** Requests the snapshots among the frames and returns the others. */
+  const withoutSnapshots = (group: Group<V>, frames: ReadonlyArray<EventFrame>): ReadonlyArray<Frame> =>
+    frames.filter((frame) => {
+      if (frame.policy === "snapshot") snapshots.add(group, frame.key, frame.query)
+      return frame.policy !== "snapshot"
     })
 
+  const run = (query: Query<ReadonlyArray<EventFrame>>): Effect.Effect<ReadonlyArray<EventFrame>> =>
+    query.pipe(
+      Effect.provideService(Contract, contract),
+      Effect.timeout(QUERY_TIMEOUT),
+      Effect.catch((fault) => Effect.sync(() => logFailure(fault))),
+      Effect.catchDefect((bug) => Effect.sync(() => logFailure(bug))),
+    )
+
   return {
-    frames: (group, item, json) => {
-      const telling = attempt(() => dialect.event(group.key, item, json, epoch) ?? [])
-      if ("policy" in telling) return framesOf(group, [telling])
-      if ("_tag" in telling) return Effect.map(ask(telling), (told) => framesOf(group, told))
-      return framesOf(group, telling)
+    event: (group, item, json) => {
+      let query: Query<ReadonlyArray<EventFrame>>
+      try {
+        query = encoding.event(group.view, item, json, epoch)
+      } catch (bug) {
+        return logFailure(bug)
+      }
+      // Most events need no call, and most groups are many: these take no fiber.
+      const outcome = outcomeOf(query)
+      if (outcome === undefined) return Effect.map(run(query), (frames) => withoutSnapshots(group, frames))
+      return Exit.isSuccess(outcome) ? withoutSnapshots(group, outcome.value) : logFailure(outcome.cause)
     },
-    paced: ({ key }, text) => attempt(() => dialect.pace?.frames(key, text) ?? []),
-    beat: (group, now) =>
-      framesOf(
+    throttledText: ({ view }, text) => attempt(() => encoding.textThrottle?.frames(view, text) ?? []),
+    keepAlive: (group, now) =>
+      withoutSnapshots(
         group,
-        attempt(() => dialect.beat?.tell(group.key, now) ?? []),
+        attempt(() => encoding.keepAlive?.frames(group.view, now) ?? []),
       ),
-    logFailure: complain,
+    logFailure,
   }
 })

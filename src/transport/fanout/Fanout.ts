@@ -1,9 +1,9 @@
 /**
- * The fan-out: one listener to the events for a whole dialect. An event is worded once for all who follow alike and
- * handed to their outboxes; each is first brought to the present from its own position. It knows no frame.
+ * Fanout: the one subscriber of a dialect to the event log. It encodes each event once for each group of subscribers
+ * with the same view and hands the bytes to their outboxes. A subscriber first catches up from its own position.
  *
- * Where a frame says more than its event, the fan-out asks once, for all, and the events behind it wait: positions that
- * a client sees only ever ascend, or it could not resume.
+ * If encoding an event needs a query, the fan-out runs it once for all subscribers, and the events behind it wait:
+ * positions that a client sees must ascend, or it could not resume.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,171 +13,173 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { type EventFilter, type Position, type Positioned, type ResetReason, wants } from "../../domain/Event.ts"
 import { Events } from "../../services/events/Events.ts"
-import type { Dialect, Frame } from "../dialect/Dialect.ts"
-import * as SnapshotRefresh from "./SnapshotRefresh.ts"
-import { Subscriber, Group, groupId, type Sink, type EncodedEvent } from "./SubscriberGroups.ts"
+import type { EventEncoding, Frame } from "../dialect/Dialect.ts"
+import type { Contract } from "../dialect/Query.ts"
 import * as CatchUp from "./CatchUp.ts"
-import { TextThrottle } from "./TextThrottle.ts"
 import * as EventEncoder from "./EventEncoder.ts"
+import * as SnapshotRefresh from "./SnapshotRefresh.ts"
+import { type EncodedEvent, Group, groupId, type Sink, Subscriber } from "./SubscriberGroups.ts"
+import { TextThrottle } from "./TextThrottle.ts"
 
-/** How long somebody waits for everything to be told. */
-const PATIENCE = "2 seconds"
+/** The longest that `allPublished` waits. */
+const PUBLISH_TIMEOUT = "2 seconds"
 
 export interface Subscription {
-  /** Everything up to it was handed to the outbox: from here a client that got all of that can resume. */
+  /** The outbox has every event up to this position. A client that received all of it can resume here. */
   readonly position: () => Position
-  /** Brings the listener to the present, calls back, and goes on with what happens, until interrupted. */
+  /** Catches up, runs `joined`, and serves live events until it is interrupted. */
   readonly life: Effect.Effect<never>
 }
 
-export interface Fanout {
-  /** Returns when all that has happened until now has been told to those who follow it. */
+export interface Fanout<V> {
+  /** Waits until the fan-out has published everything that has happened so far. */
   readonly allPublished: Effect.Effect<void>
   subscribe(
-    listener: Sink,
-    key: string,
+    sink: Sink,
+    view: V,
     filter: EventFilter,
     from: Position | undefined,
     joined: (at: Position, reset: ResetReason | null) => Effect.Effect<void>,
   ): Subscription
 }
 
-/** `call`: how what the dialect asks is answered. `digestPauseMs`: how often a list may be told as a whole. */
-export const make = Effect.fnUntraced(function* (
-  dialect: Pick<Dialect, "name" | "event" | "frame" | "pace" | "beat">,
-  call: SnapshotRefresh.Call,
-  digestPauseMs: number,
-): Effect.fn.Return<Fanout, never, Events | Scope.Scope> {
+/** `contract` answers the dialect's queries. `snapshotPauseMs`: the shortest time between two refreshes of a list. */
+export const make = Effect.fnUntraced(function* <V>(
+  encoding: EventEncoding<V>,
+  contract: Contract["Service"],
+  snapshotPauseMs: number,
+): Effect.fn.Return<Fanout<V>, never, Events | Scope.Scope> {
   const events = yield* Events
   const clock = yield* Clock.Clock
-  const news = yield* events.liveFeed
+  const feed = yield* events.liveFeed
   const { epoch, seq: start } = events.head()
-  const groups = new Map<string, Group>()
-  /** Everything up to it was handed to all who are in the present. */
-  let toldSeq = start
-  /** Who wants to know when a position is reached, in order. */
+  const groups = new Map<string, Group<V>>()
+  /** Live subscribers have every event up to this position. */
+  let publishedSeq = start
+  /** Callbacks that wait for a position, in order. */
   let waiting: Array<readonly [seq: number, reached: () => void]> = []
 
-  const snapshots = yield* SnapshotRefresh.make<Group>(call, digestPauseMs, (group, key, text) =>
+  const snapshots = yield* SnapshotRefresh.make<Group<V>>(contract, snapshotPauseMs, (group, key, text) =>
     group.publish({ policy: "latest", key, text }),
   )
-  const encoder = yield* EventEncoder.make(dialect, call, snapshots, epoch)
-  const { catchUp: bringToPresent, flushBuffer: tellHeld } = CatchUp.make(events, encoder, dialect.frame !== undefined)
-  const textThrottle = dialect.pace && new TextThrottle(dialect.pace.everyMs)
-  const paced = yield* Queue.sliding<void>(1)
-  // One at a time tells: a batch that waits for an answer is not overtaken.
+  const encoder = yield* EventEncoder.make(encoding, contract, snapshots, epoch)
+  const { catchUp, flushBuffer } = CatchUp.make(events, encoder, encoding.frame !== undefined)
+  const throttle = encoding.textThrottle && new TextThrottle(encoding.textThrottle.everyMs)
+  const throttled = yield* Queue.sliding<void>(1)
+  // One batch at a time: a batch that waits for a query is not overtaken.
   const turns = yield* Semaphore.make(1)
 
-  const tellAll = Effect.fnUntraced(function* (batch: ReadonlyArray<Positioned>) {
+  const publishBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Positioned>) {
     const now = clock.currentTimeMillisUnsafe()
-    const before = textThrottle && batch.map((item) => textThrottle.push(item, now))
-    const texts = batch.map((item) => {
-      let text: string | undefined
-      return () => (text ??= JSON.stringify(item))
+    const textsBefore = throttle && batch.map((item) => throttle.push(item, now))
+    const jsons = batch.map((item) => {
+      let json: string | undefined
+      return () => (json ??= JSON.stringify(item))
     })
     for (const group of groups.values()) {
-      const worded: Array<EncodedEvent> = []
+      const encoded: Array<EncodedEvent> = []
       for (let i = 0; i < batch.length; i++) {
         const item = batch[i]!
         if (!wants(group.filter, item.event)) continue
-        const text = before?.[i]
+        const text = textsBefore?.[i]
         if (text !== undefined) {
-          // They go with the event: whoever is told it is told them.
-          for (const told of encoder.paced(group, text)) worded.push(eventOf(told, item.seq))
+          for (const frame of encoder.throttledText(group, text)) encoded.push(eventOf(frame, item.seq))
         }
-        const frames = encoder.frames(group, item, texts[i]!)
-        for (const told of Effect.isEffect(frames) ? yield* frames : frames) worded.push(eventOf(told, item.seq))
+        const frames = encoder.event(group, item, jsons[i]!)
+        for (const frame of Effect.isEffect(frames) ? yield* frames : frames) encoded.push(eventOf(frame, item.seq))
       }
-      if (worded.length > 0) group.deliver(worded)
+      if (encoded.length > 0) group.deliver(encoded)
     }
-    toldSeq = batch.at(-1)?.seq ?? toldSeq
-    for (const [seq, reached] of waiting) if (seq <= toldSeq) reached()
-    waiting = waiting.filter(([seq]) => seq > toldSeq)
-    if (textThrottle?.next() !== undefined) Queue.offerUnsafe(paced, undefined)
+    publishedSeq = batch.at(-1)?.seq ?? publishedSeq
+    for (const [seq, reached] of waiting) if (seq <= publishedSeq) reached()
+    waiting = waiting.filter(([seq]) => seq > publishedSeq)
+    if (throttle?.next() !== undefined) Queue.offerUnsafe(throttled, undefined)
   })
 
-  /** Told in the order of what happens, whatever goes wrong. */
-  const inTurn = (telling: Effect.Effect<void>) =>
-    turns.withPermit(Effect.catchDefect(telling, (bug) => Effect.sync(() => encoder.logFailure(bug))))
+  /** Runs the effect in turn with all others. A defect is logged and ends this effect only. */
+  const inTurn = (effect: Effect.Effect<void>) =>
+    turns.withPermit(Effect.catchDefect(effect, (bug) => Effect.sync(() => encoder.logFailure(bug))))
 
-  const tellNews = Effect.flatMap(PubSub.takeAll(news), (batch) => inTurn(tellAll(batch)))
-  yield* Effect.forkScoped(Effect.forever(tellNews, { disableYield: true }))
+  const publishNext = Effect.flatMap(PubSub.takeAll(feed), (batch) => inTurn(publishBatch(batch)))
+  yield* Effect.forkScoped(Effect.forever(publishNext, { disableYield: true }))
 
-  /** Of a text that nothing else of its run has brought forth. */
-  const tellDue = (pacing: TextThrottle) => {
-    for (const text of pacing.due(clock.currentTimeMillisUnsafe())) {
+  /** Publishes throttled texts that no other event of their run has brought along. */
+  const publishDue = (throttle: TextThrottle) => {
+    for (const text of throttle.due(clock.currentTimeMillisUnsafe())) {
       for (const group of groups.values()) {
         if (!wants(group.filter, text.event)) continue
-        for (const told of encoder.paced(group, text)) group.publishLive(told)
+        for (const frame of encoder.throttledText(group, text)) group.publishLive(frame)
       }
     }
   }
-  if (textThrottle !== undefined) {
-    const waitAndTell = Effect.gen(function* () {
-      yield* Queue.take(paced)
-      for (let at = textThrottle.next(); at !== undefined; at = textThrottle.next()) {
+  if (throttle !== undefined) {
+    const waitAndPublish = Effect.gen(function* () {
+      yield* Queue.take(throttled)
+      for (let at = throttle.next(); at !== undefined; at = throttle.next()) {
         yield* Effect.sleep(Math.max(0, at - clock.currentTimeMillisUnsafe()))
-        yield* inTurn(Effect.sync(() => tellDue(textThrottle)))
+        yield* inTurn(Effect.sync(() => publishDue(throttle)))
       }
     })
-    yield* Effect.forkScoped(Effect.forever(waitAndTell))
+    yield* Effect.forkScoped(Effect.forever(waitAndPublish))
   }
 
-  if (dialect.beat !== undefined) {
-    const beat = Effect.sync(() => {
+  if (encoding.keepAlive !== undefined) {
+    const keepAlive = Effect.sync(() => {
       const now = clock.currentTimeMillisUnsafe()
-      for (const group of groups.values()) for (const told of encoder.beat(group, now)) group.publish(told)
+      for (const group of groups.values()) for (const frame of encoder.keepAlive(group, now)) group.publish(frame)
     })
-    yield* Effect.forkScoped(Effect.forever(Effect.delay(inTurn(beat), dialect.beat.everyMs)))
+    yield* Effect.forkScoped(Effect.forever(Effect.delay(inTurn(keepAlive), encoding.keepAlive.everyMs)))
   }
 
-  const enter = (key: string, filter: EventFilter, follower: Subscriber): Group => {
-    const id = groupId(key, filter)
-    const group = groups.get(id) ?? new Group(key, filter, dialect.frame)
+  const enter = (id: string, view: V, filter: EventFilter, subscriber: Subscriber): Group<V> => {
+    const group = groups.get(id) ?? new Group(view, filter, encoding)
     groups.set(id, group)
-    group.subscribers.add(follower)
+    group.subscribers.add(subscriber)
     return group
   }
 
-  const leave = (group: Group, follower: Subscriber): void => {
-    group.subscribers.delete(follower)
-    if (group.subscribers.size === 0) groups.delete(groupId(group.key, group.filter))
+  const leave = (id: string, group: Group<V>, subscriber: Subscriber): void => {
+    group.subscribers.delete(subscriber)
+    if (group.subscribers.size === 0) groups.delete(id)
   }
 
-  const allTold = Effect.callback<void>((resume) => {
+  const published = Effect.callback<void>((resume) => {
     const { seq } = events.head()
-    if (seq <= toldSeq) return resume(Effect.void)
+    if (seq <= publishedSeq) return resume(Effect.void)
     waiting.push([seq, () => resume(Effect.void)])
   })
 
   return {
-    allPublished: Effect.timeoutOrElse(allTold, { duration: PATIENCE, orElse: () => Effect.void }),
-    subscribe: (listener, key, filter, from, joined) => {
-      // A position of another log is none of ours: the beginning is as good for being told so.
-      const follower = new Subscriber(
-        listener,
+    allPublished: Effect.timeoutOrElse(published, { duration: PUBLISH_TIMEOUT, orElse: () => Effect.void }),
+    subscribe: (sink, view, filter, from, joined) => {
+      const id = groupId(encoding.viewKey(view), filter)
+      // A position of another epoch starts at 0, where the replay reports the reset.
+      const subscriber = new Subscriber(
+        sink,
         from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0,
       )
-      const isPresent = () => follower.buffered === undefined
-      const position = () => ({ epoch, seq: isPresent() ? Math.max(follower.seq, toldSeq) : follower.seq })
-      const live = Effect.fnUntraced(function* (group: Group) {
-        yield* bringToPresent(group, follower, from)
-        while (!isPresent()) yield* bringToPresent(group, follower, position())
-        yield* joined(position(), follower.reset)
+      const position = () => ({
+        epoch,
+        seq: subscriber.isLive ? Math.max(subscriber.seq, publishedSeq) : subscriber.seq,
+      })
+      const serve = Effect.fnUntraced(function* (group: Group<V>) {
+        yield* catchUp(group, subscriber, from)
+        while (!subscriber.isLive) yield* catchUp(group, subscriber, position())
+        yield* joined(position(), subscriber.reset)
         while (true) {
-          yield* follower.detached()
-          yield* tellHeld(group, follower)
-          while (!isPresent()) yield* bringToPresent(group, follower, position())
+          yield* subscriber.detached()
+          yield* flushBuffer(group, subscriber)
+          while (!subscriber.isLive) yield* catchUp(group, subscriber, position())
         }
       })
       const life = Effect.acquireUseRelease(
-        Effect.sync(() => enter(key, filter, follower)),
-        live,
+        Effect.sync(() => enter(id, view, filter, subscriber)),
+        serve,
         (group) =>
           Effect.sync(() => {
-            follower.seq = position().seq
-            follower.buffered = []
-            leave(group, follower)
+            subscriber.seq = position().seq
+            subscriber.buffered = []
+            leave(id, group, subscriber)
           }),
       )
       return { position, life }
@@ -185,4 +187,4 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-const eventOf = (told: Frame, seq: number): EncodedEvent => ({ told, seq, at: seq, bytes: undefined })
+const eventOf = (frame: Frame, seq: number): EncodedEvent => ({ frame, seq, at: seq, bytes: undefined })

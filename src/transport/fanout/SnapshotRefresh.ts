@@ -1,39 +1,35 @@
 /**
- * Digests: lists that are told again as a whole after events that change them, gathered: what is asked while one round
- * is under way, or in the pause after it, is told once, in the next. It knows no frame and nobody who is told.
+ * SnapshotRefresh: sends whole lists again after events that change them. Requests that arrive during a round or in the
+ * pause after it are served once, in the next round. The event encoder adds to it; the fan-out sends its results.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { Fault } from "../dialect/Fault.ts"
-import { type Inquiry, run } from "../dialect/Query.ts"
-
-/** Runs an inquiry's calls. */
-export type Call = (method: string, params: unknown) => Effect.Effect<unknown, Fault>
+import { Contract, type Query } from "../dialect/Query.ts"
 
 export interface SnapshotRefresh<G> {
-  /** Asks for the list under the key to be told to the group; replaces what was asked under it and is not told yet. */
-  readonly add: (group: G, key: string, inquiry: Inquiry<string>) => void
+  /** Sends the list to the group in the next round. It replaces a request under the same key that still waits. */
+  readonly add: (group: G, key: string, query: Query<string>) => void
 }
 
 export const make = Effect.fnUntraced(function* <G>(
-  call: Call,
+  contract: Contract["Service"],
   pauseMs: number,
-  tell: (group: G, key: string, text: string) => void,
+  publish: (group: G, key: string, text: string) => void,
 ): Effect.fn.Return<SnapshotRefresh<G>, never, Scope.Scope> {
-  let asked = new Map<G, Map<string, Inquiry<string>>>()
+  let waiting = new Map<G, Map<string, Query<string>>>()
   const wake = yield* Queue.sliding<void>(1)
 
   const round = Effect.suspend(() => {
-    const now = asked
-    asked = new Map()
-    return Effect.forEach(now, ([group, inquiries]) =>
-      Effect.forEach(inquiries, ([key, inquiry]) =>
-        run(inquiry, call).pipe(
-          Effect.map((text) => tell(group, key, text)),
-          // What cannot be told now is told after the next change.
+    const now = waiting
+    waiting = new Map()
+    return Effect.forEach(now, ([group, queries]) =>
+      Effect.forEach(queries, ([key, query]) =>
+        Effect.provideService(query, Contract, contract).pipe(
+          Effect.map((text) => publish(group, key, text)),
+          // A list that cannot be made now is made after the next change.
           Effect.ignore,
-          Effect.catchDefect((bug) => Effect.logError(`the list ${key} was not told`, bug)),
+          Effect.catchDefect((bug) => Effect.logError(`refreshing the list ${key} failed`, bug)),
         ),
       ),
     )
@@ -43,9 +39,9 @@ export const make = Effect.fnUntraced(function* <G>(
   )
 
   return {
-    add: (group, key, inquiry) => {
-      const inquiries = asked.get(group) ?? new Map<string, Inquiry<string>>()
-      asked.set(group, inquiries.set(key, inquiry))
+    add: (group, key, query) => {
+      const queries = waiting.get(group) ?? new Map<string, Query<string>>()
+      waiting.set(group, queries.set(key, query))
       Queue.offerUnsafe(wake, undefined)
     },
   }

@@ -1,73 +1,77 @@
 /**
- * Groups of followers: all who are told the same frames. What is told goes to the outbox of each, shared where it can be,
- * and is held for those who are still being told the past or take no more for now. It words nothing and knows no event.
+ * SubscriberGroups: subscribers that get the same frames. A group sends each batch to the outboxes of its live
+ * subscribers, as shared bytes where it can, and buffers it for those that are catching up. Fanout.ts and CatchUp.ts use
+ * it.
  */
 import * as Effect from "effect/Effect"
 import type { EventFilter, ResetReason } from "../../domain/Event.ts"
-import type { Dialect, Frame } from "../dialect/Dialect.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
 import type { Backpressure, EventSender } from "../connection/Peer.ts"
+import type { EventEncoding, Frame } from "../dialect/Dialect.ts"
 
-/** Frames, and characters of them, held for one follower that is not in the present. More: it is joined anew. */
+/** Frames, and characters in them, that are buffered for one subscriber. Beyond them it reads the log again. */
 const BUFFERED_FRAMES = 4_096
 const BUFFERED_CHARS = 4_194_304
 
-/** Characters from which on texts that are told at once are not one frame any more. */
+/** Batches longer than this, in characters, are split into several frames. */
 const FRAME_CHARS = 65_536
 
-/** Who is told: a connection, or one of several listeners on it. */
+/** The receiver of a subscription: a connection, or one of several subscriptions on it. */
 export interface Sink extends EventSender, Pick<Backpressure, "awaitWritable"> {
-  /** It is sent nothing more before it has room: what happens meanwhile is held. */
+  /** Whether the sink accepts nothing before it is writable again. The subscriber is detached meanwhile. */
   readonly full?: boolean
 }
 
 export interface EncodedFrame {
-  readonly told: Frame
-  /** Its position, where a client that has not got it must resume before it. */
+  readonly frame: Frame
+  /** The position of its event. A client that misses the frame resumes before it. `undefined`: it has no position. */
   readonly seq: number | undefined
-  /** The frame's bytes, made when first needed and shared by all. */
+  /** The frame's bytes, made when they are first needed and shared by all subscribers. */
   bytes: Buffer | undefined
 }
 
 export interface EncodedEvent extends EncodedFrame {
-  /** The position that is reached with it. */
+  /** The position that a subscriber reaches with it. */
   readonly at: number
 }
 
 export class Subscriber {
-  readonly listener: Sink
-  /** Everything up to it was handed to the outbox. */
+  readonly sink: Sink
+  /** The outbox has every event up to this position. */
   seq: number
-  /** What happens while the past is still being told; undefined: the follower is in the present. */
+  /** The events since the start of the catch-up. `undefined`: the subscriber is live. */
   buffered: Array<EncodedEvent> | undefined = []
-  /** More happened than can be held, so that nothing is. */
+  /** The buffer was too small, so it is empty and the subscriber must read the log again. */
   overflowed = false
-  #heldChars = 0
-  /** Not all of the past could be told. */
+  /** Why some events could not be replayed. */
   reset: ResetReason | null = null
+  #bufferedChars = 0
   #wake: (() => void) | undefined = undefined
 
-  constructor(listener: Sink, seq: number) {
-    this.listener = listener
+  constructor(sink: Sink, seq: number) {
+    this.sink = sink
     this.seq = seq
   }
 
-  /** From now on it is held what happens. */
+  get isLive(): boolean {
+    return this.buffered === undefined
+  }
+
   startBuffering(): void {
     this.buffered = []
-    this.#heldChars = 0
+    this.#bufferedChars = 0
     this.overflowed = false
   }
 
   buffer(batch: ReadonlyArray<EncodedEvent>): void {
     if (this.buffered === undefined || this.overflowed) return
-    for (const { told } of batch) this.#heldChars += told.text.length
-    this.overflowed = this.buffered.length + batch.length > BUFFERED_FRAMES || this.#heldChars > BUFFERED_CHARS
+    for (const { frame } of batch) this.#bufferedChars += frame.text.length
+    this.overflowed = this.buffered.length + batch.length > BUFFERED_FRAMES || this.#bufferedChars > BUFFERED_CHARS
     if (this.overflowed) this.buffered = []
     else this.buffered.push(...batch)
   }
 
-  /** Out of the present: everything before the batch was told. */
+  /** Ends the live phase before the batch, and buffers it. */
   detach(batch: ReadonlyArray<EncodedEvent>): void {
     this.seq = Math.max(this.seq, batch[0]!.at - 1)
     this.startBuffering()
@@ -75,15 +79,15 @@ export class Subscriber {
     this.#wake?.()
   }
 
-  /** What was held, which is the caller's now; nothing: from here on the follower is in the present. */
+  /** Returns and clears the buffer. If it was empty, the subscriber is live from here on. */
   takeBuffered(): ReadonlyArray<EncodedEvent> {
-    const held = this.buffered ?? []
-    this.buffered = held.length === 0 ? undefined : []
-    this.#heldChars = 0
-    return held
+    const buffered = this.buffered ?? []
+    this.buffered = buffered.length === 0 ? undefined : []
+    this.#bufferedChars = 0
+    return buffered
   }
 
-  /** Returns when the follower has fallen out of the present. */
+  /** Waits until the subscriber is not live any more. */
   detached(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.buffered !== undefined) return resume(Effect.void)
@@ -92,94 +96,96 @@ export class Subscriber {
   }
 }
 
-/** All who get the same frames. */
-export class Group {
-  readonly key: string
+/** The subscribers with the same view and filter. */
+export class Group<V> {
+  readonly view: V
   readonly filter: EventFilter
   readonly subscribers = new Set<Subscriber>()
-  readonly #frame: Dialect["frame"]
+  readonly #key: string
+  readonly #frame: EventEncoding<V>["frame"]
 
-  constructor(key: string, filter: EventFilter, frame: Dialect["frame"]) {
-    this.key = key
+  constructor(view: V, filter: EventFilter, encoding: Pick<EventEncoding<V>, "frame" | "viewKey">) {
+    this.view = view
     this.filter = filter
-    this.#frame = frame
+    this.#key = encoding.viewKey(view)
+    this.#frame = encoding.frame
   }
 
-  /** The same bytes for everybody who is at the same place: one Buffer for the whole batch. */
+  /** Sends the batch to every live subscriber: one Buffer for all that stand at the same position. */
   deliver(batch: ReadonlyArray<EncodedEvent>): void {
     const first = batch[0]!.at
     const last = batch.at(-1)!.at
     const runs = this.runs(batch)
     let whole: Buffer | undefined
-    for (const follower of this.subscribers) {
-      const { buffered: held, listener } = follower
-      if (held !== undefined) {
-        follower.buffer(batch)
-      } else if (listener.full === true) {
-        follower.detach(batch)
-      } else if (follower.seq < first && !listener.isBackpressured) {
+    for (const subscriber of this.subscribers) {
+      const { buffered, sink } = subscriber
+      if (buffered !== undefined) {
+        subscriber.buffer(batch)
+      } else if (sink.full === true) {
+        subscriber.detach(batch)
+      } else if (subscriber.seq < first && !sink.isBackpressured) {
         whole ??= runs.length === 1 ? this.#bytesOf(runs[0]!) : Buffer.concat(runs.map((run) => this.#bytesOf(run)))
-        listener.sendShared(whole, runs.length, first)
-        follower.seq = last
+        sink.sendShared(whole, runs.length, first)
+        subscriber.seq = last
       } else {
-        for (const worded of batch) if (worded.at > follower.seq) this.send(listener, [worded])
-        follower.seq = Math.max(follower.seq, last)
+        for (const event of batch) if (event.at > subscriber.seq) this.send(sink, [event])
+        subscriber.seq = Math.max(subscriber.seq, last)
       }
     }
   }
 
-  /** What has no place among the events. */
-  publish(told: Frame): void {
-    const worded: EncodedFrame = { told, seq: undefined, bytes: undefined }
-    for (const { listener } of this.subscribers) this.send(listener, [worded])
+  /** Sends a frame without a position to every subscriber. */
+  publish(frame: Frame): void {
+    const encoded: EncodedFrame = { frame, seq: undefined, bytes: undefined }
+    for (const { sink } of this.subscribers) this.send(sink, [encoded])
   }
 
-  /** The same, where it would be news to nobody who is still being told the past. */
-  publishLive(told: Frame): void {
-    const worded: EncodedFrame = { told, seq: undefined, bytes: undefined }
-    for (const { buffered: held, listener } of this.subscribers) if (held === undefined) this.send(listener, [worded])
+  /** Sends a frame without a position to every live subscriber. The others get its content when they catch up. */
+  publishLive(frame: Frame): void {
+    const encoded: EncodedFrame = { frame, seq: undefined, bytes: undefined }
+    for (const { isLive, sink } of this.subscribers) if (isLive) this.send(sink, [encoded])
   }
 
-  /** What is one frame together: a text alone, where the dialect cannot join several. */
-  runs<W extends EncodedFrame>(batch: ReadonlyArray<W>): ReadonlyArray<ReadonlyArray<W>> {
-    if (this.#frame === undefined) return batch.map((worded) => [worded])
-    const runs: Array<Array<W>> = []
+  /** Splits a batch into the parts that are one frame each. */
+  runs<E extends EncodedFrame>(batch: ReadonlyArray<E>): ReadonlyArray<ReadonlyArray<E>> {
+    if (this.#frame === undefined) return batch.map((event) => [event])
+    const runs: Array<Array<E>> = []
     let chars = Number.POSITIVE_INFINITY
-    for (const worded of batch) {
-      chars += worded.told.text.length
-      if (chars <= FRAME_CHARS) runs.at(-1)!.push(worded)
+    for (const event of batch) {
+      chars += event.frame.text.length
+      if (chars <= FRAME_CHARS) runs.at(-1)!.push(event)
       else {
-        runs.push([worded])
-        chars = worded.told.text.length
+        runs.push([event])
+        chars = event.frame.text.length
       }
     }
     return runs
   }
 
-  /** One frame. */
-  send(listener: Sink, run: ReadonlyArray<EncodedFrame>): void {
-    const { seq, told } = run[0]!
-    // A client that keeps up gets the shared bytes; policies are for what has to wait.
-    if (told.policy === "must" || !listener.isBackpressured)
-      return listener.sendShared(this.#bytesOf(run), 1, firstSeq(run))
-    // One connection may follow several times: what waits under one key is not another's.
-    const key = `${this.key}\n${told.key}`
-    if (told.policy === "latest") listener.sendLatest(key, told.text, seq)
-    else listener.sendAppended(key, told.value, told.by, seq)
+  /** Sends one run, which is one frame. */
+  send(sink: Sink, run: ReadonlyArray<EncodedFrame>): void {
+    const { frame, seq } = run[0]!
+    // A client that keeps up gets the shared bytes. Policies matter only for frames that wait.
+    if (frame.policy === "must" || !sink.isBackpressured) return sink.sendShared(this.#bytesOf(run), 1, firstSeq(run))
+    // One connection may have several subscriptions, and their keys must not meet.
+    const key = `${this.#key}\n${frame.key}`
+    if (frame.policy === "latest") sink.sendLatest(key, frame.text, seq)
+    else sink.sendAppended(key, frame.value, frame.by, seq)
   }
 
   #bytesOf(run: ReadonlyArray<EncodedFrame>): Buffer {
     const [only] = run
-    if (run.length > 1 || only === undefined) return this.#framed(run)
-    return (only.bytes ??= this.#framed(run))
+    if (run.length > 1 || only === undefined) return this.#encode(run)
+    return (only.bytes ??= this.#encode(run))
   }
 
-  #framed(run: ReadonlyArray<EncodedFrame>): Buffer {
-    const texts = run.map(({ told }) => told.text)
-    return textFrame(this.#frame === undefined ? texts.join("") : this.#frame(this.key, texts))
+  #encode(run: ReadonlyArray<EncodedFrame>): Buffer {
+    const texts = run.map(({ frame }) => frame.text)
+    return textFrame(this.#frame === undefined ? texts.join("") : this.#frame(this.view, texts))
   }
 }
 
-export const groupId = (key: string, filter: EventFilter): string => `${key}\n${JSON.stringify(filter)}`
+/** The id of the group that a subscriber with this view and filter belongs to. */
+export const groupId = (viewKey: string, filter: EventFilter): string => `${viewKey}\n${JSON.stringify(filter)}`
 
 const firstSeq = (run: ReadonlyArray<EncodedFrame>): number | undefined => run.find(({ seq }) => seq !== undefined)?.seq

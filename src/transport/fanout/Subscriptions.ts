@@ -1,6 +1,6 @@
 /**
- * What one connection follows, by key: each a fiber in the connection's scope that the fan-out tells. It knows no frame
- * and checks no scope.
+ * Subscriptions: the subscriptions of one connection, by key. Each is a fiber in the connection's scope that the fan-out
+ * serves. DialectSession.ts uses it and has checked the scopes.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -8,30 +8,31 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { EventFilter, Position, ResetReason } from "../../domain/Event.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
-import type { Fanout, Subscription } from "./Fanout.ts"
 import type { Peer } from "../connection/Peer.ts"
+import type { Fanout, Subscription } from "./Fanout.ts"
 
 /** The events of a dialect, and the client that receives them. */
-export interface EventFeed {
-  readonly fanout: Fanout
+export interface EventFeed<V> {
+  readonly fanout: Fanout<V>
   readonly peer: Peer
 }
 
-interface Entry {
-  readonly followed: Subscription
+interface Running {
+  readonly subscription: Subscription
   readonly fiber: Fiber.Fiber<never>
 }
 
 type Joined = (key: string, at: Position, reset: ResetReason | null) => Effect.Effect<void>
 
-export class Subscriptions {
+export class Subscriptions<V> {
   readonly #peer: Peer
-  readonly #fanout: Fanout
+  readonly #fanout: Fanout<V>
   readonly #scope: Scope.Scope
   readonly #joined: Joined
-  readonly #entries = new Map<string, Entry>()
+  readonly #byKey = new Map<string, Running>()
 
-  constructor({ fanout, peer }: EventFeed, scope: Scope.Scope, joined: Joined) {
+  /** `joined` runs each time that a subscription has caught up. */
+  constructor({ fanout, peer }: EventFeed<V>, scope: Scope.Scope, joined: Joined) {
     this.#peer = peer
     this.#fanout = fanout
     this.#scope = scope
@@ -39,44 +40,45 @@ export class Subscriptions {
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#byKey.size
   }
 
-  /** The position that the client has of all that it follows, as far as it was handed to the outbox. */
+  /** Returns the position up to which the outbox has the events of all subscriptions, or `undefined` without any. */
   sentSeq(): number | undefined {
     let least: number | undefined
-    for (const { followed } of this.#entries.values()) {
-      const { seq } = followed.position()
+    for (const { subscription } of this.#byKey.values()) {
+      const { seq } = subscription.position()
       if (least === undefined || seq < least) least = seq
     }
     return least
   }
 
-  /** What had the key before ends; without `from`, this goes on where it stood. */
-  subscribe(key: string, filter: EventFilter, from: Position | undefined, wording = key): Effect.Effect<void> {
-    const replaced = this.#entries.get(key)?.followed
+  /** Replaces the subscription of the same key. Without `from`, the new one goes on where the old one stood. */
+  subscribe(key: string, view: V, filter: EventFilter, from: Position | undefined): Effect.Effect<void> {
+    const replaced = this.#byKey.get(key)?.subscription
     return Effect.flatMap(this.unsubscribe(key), () => {
       const joined = (at: Position, reset: ResetReason | null) => this.#joined(key, at, reset)
-      const followed = this.#fanout.subscribe(this.#peer, wording, filter, from ?? replaced?.position(), joined)
-      return Effect.map(Effect.forkIn(this.#live(followed), this.#scope), (fiber) => {
-        this.#entries.set(key, { followed, fiber })
+      const subscription = this.#fanout.subscribe(this.#peer, view, filter, from ?? replaced?.position(), joined)
+      return Effect.map(Effect.forkIn(this.#run(subscription), this.#scope), (fiber) => {
+        this.#byKey.set(key, { subscription, fiber })
       })
     })
   }
 
+  /** Ends the subscription. Returns whether there was one. */
   unsubscribe(key: string): Effect.Effect<boolean> {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return Effect.succeed(false)
-    this.#entries.delete(key)
-    return Effect.as(Fiber.interrupt(entry.fiber), true)
+    const running = this.#byKey.get(key)
+    if (running === undefined) return Effect.succeed(false)
+    this.#byKey.delete(key)
+    return Effect.as(Fiber.interrupt(running.fiber), true)
   }
 
-  /** A client that is told nothing more must learn of it: closed, it comes back and resumes. */
-  #live({ life }: Subscription): Effect.Effect<never> {
+  /** Closes the connection if the subscription fails, so that the client comes back and resumes. */
+  #run({ life }: Subscription): Effect.Effect<never> {
     return Effect.onError(life, (cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.void
       this.#peer.close(CloseCodes.internal)
-      return Effect.logError("following events failed", cause)
+      return Effect.logError("a subscription failed", cause)
     })
   }
 }

@@ -2,6 +2,7 @@
  * JSON-RPC 2.0 as a dialect: what its frames mean, and how answers, errors and events are worded. Methods are in
  * Methods.ts, envelopes in Envelope.ts; the protocol for people is docs/protocol/json-rpc.md.
  */
+import * as Effect from "effect/Effect"
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Unreadable } from "../dialect/Dialect.ts"
@@ -19,7 +20,7 @@ import {
 } from "./Envelope.ts"
 import * as Errors from "./Errors.ts"
 import { methods, positionalOf } from "./Methods.ts"
-import { callItem, event, TYPING } from "./Notifications.ts"
+import { callItem, encode, TYPING } from "./Notifications.ts"
 
 export interface JsonRpcRef extends Ref {
   /** The id to answer with. Undefined: a notification. */
@@ -29,15 +30,15 @@ export interface JsonRpcRef extends Ref {
   readonly place: number
 }
 
-type In = Inbound<JsonRpcRef>
+type In = Inbound<JsonRpcRef, string>
 
 const AUTHENTICATE = new Set(["authenticate", "gateway.authenticate"])
 
 /** The second name is that of the Language Server Protocol. */
 const CANCEL = new Set(["$/cancel", "$/cancelRequest"])
 
-/** Every client is told who is typing, as soon as it is known. */
-const followTyping: In = { _tag: "Follow", key: TYPING, filter: { topics: ["chat"] } }
+/** Subscribes every client to typing notifications, as soon as it has authenticated. */
+const subscribeTyping: In = { _tag: "Subscribe", key: TYPING, view: TYPING, filter: { topics: ["chat"] } }
 
 const isAnswered = (entry: Entry): boolean => entry._tag === "Invalid" || entry.id !== undefined
 
@@ -62,7 +63,7 @@ const named = (method: string, params: unknown): Named => {
 const inBatch = ({ batch, place }: JsonRpcRef, answer: string): string | undefined =>
   batch === undefined ? answer : batch.put(place, answer)
 
-const say = (text: string | undefined): ReadonlyArray<In> => (text === undefined ? [] : [{ _tag: "Say", text }])
+const send = (text: string | undefined): ReadonlyArray<In> => (text === undefined ? [] : [{ _tag: "Send", text }])
 
 const tooLargeForBatch = Errors.ofFault({ _tag: "Limited", limit: "bytes-in-flight", retryAfterMs: 0 })
 
@@ -75,7 +76,7 @@ const succeed = (ref: JsonRpcRef, result: unknown): string | undefined => {
 const fail = (ref: JsonRpcRef, error: JsonRpcError): string | undefined =>
   ref.answerTo === undefined ? undefined : inBatch(ref, writeError(ref.answerTo, error))
 
-class JsonRpcConversation implements Conversation<JsonRpcRef> {
+class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
   readonly #facts: ConnectionFacts
   readonly #held: Held = { chars: 0 }
 
@@ -84,12 +85,12 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
   }
 
   greet(principal: Principal | undefined): ReadonlyArray<In> {
-    return principal === undefined ? [] : [followTyping]
+    return principal === undefined ? [] : [subscribeTyping]
   }
 
   read(text: string, principal: Principal | undefined): ReadonlyArray<In> {
     const frame = readFrame(text)
-    if (frame === undefined) return say(writeError(null, Errors.parseError))
+    if (frame === undefined) return send(writeError(null, Errors.parseError))
     const { entries, isBatch } = frame
     const answered = entries.filter(isAnswered)
     const batch = isBatch && answered.length > 0 ? new Batch(answered.length, this.#held) : undefined
@@ -102,7 +103,7 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
         case "Answer":
           return []
         case "Invalid":
-          return say(fail(ref, Errors.invalidRequest(entry.issue)))
+          return send(fail(ref, Errors.invalidRequest(entry.issue)))
         case "Request":
           return this.#readRequest(ref, entry, principal)
       }
@@ -114,19 +115,19 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
     const isCancel = CANCEL.has(method)
     if (!isCancel && !methods.has(method)) return [{ _tag: "Call", ref, method, params: undefined }]
     if (request.params !== undefined && typeof request.params !== "object") {
-      return say(fail(ref, Errors.invalidRequest("params must be an object or an array")))
+      return send(fail(ref, Errors.invalidRequest("params must be an object or an array")))
     }
     const read = named(method, request.params)
-    if ("issue" in read) return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: read.issue })))
+    if ("issue" in read) return send(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: read.issue })))
     const { params } = read
     if (isCancel) return this.#cancel(ref, params)
     if (principal === undefined && AUTHENTICATE.has(method)) {
       const token = isObject(params) && typeof params["token"] === "string" ? params["token"] : undefined
       if (token !== undefined && token.length > SECRET_CHARS) {
         const issue = `a token has ${SECRET_CHARS} characters at most`
-        return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue })))
+        return send(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue })))
       }
-      return [{ _tag: "Identify", ref, token }]
+      return [{ _tag: "Authenticate", ref, token }]
     }
     return [{ _tag: "Call", ref, method, params }]
   }
@@ -134,17 +135,19 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
   #cancel(ref: JsonRpcRef, params: unknown): ReadonlyArray<In> {
     const id = isObject(params) ? params["id"] : undefined
     if (typeof id !== "string" && typeof id !== "number") {
-      return say(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: "id must be the id of a call" })))
+      return send(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: "id must be the id of a call" })))
     }
-    return [{ _tag: "Cancel", id }, ...say(succeed(ref, null))]
+    return [{ _tag: "Cancel", id }, ...send(succeed(ref, null))]
   }
 
   unreadable(why: Unreadable): ReadonlyArray<In> {
-    return say(writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest("the JSON is nested too deep")))
+    return send(
+      writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest("the JSON is nested too deep")),
+    )
   }
 
   authenticated(ref: JsonRpcRef, principal: Principal): ReadonlyArray<In> {
-    return [...say(succeed(ref, { connectionId: this.#facts.connectionId, principal })), followTyping]
+    return [...send(succeed(ref, { connectionId: this.#facts.connectionId, principal })), subscribeTyping]
   }
 
   success(ref: JsonRpcRef, _method: string, value: unknown): string | undefined {
@@ -162,9 +165,12 @@ class JsonRpcConversation implements Conversation<JsonRpcRef> {
   }
 }
 
-export const jsonRpc: Dialect<JsonRpcRef> = {
+/** The view is the id of the subscription, which is part of every frame. */
+export const jsonRpc: Dialect<JsonRpcRef, string> = {
   name: "json-rpc",
   methods,
   converse: (facts) => new JsonRpcConversation(facts),
-  event,
+  viewKey: (subscription) => subscription,
+  subscriptionView: (subscription) => subscription,
+  event: (subscription, item, json) => Effect.succeed(encode(subscription, item, json)),
 }

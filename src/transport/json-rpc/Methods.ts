@@ -2,12 +2,13 @@
  * The methods of the JSON-RPC gateway that this dialect descends from, in its own names and shapes, each made of the
  * contract's. The contract itself is here too: under its own names where they are free, and always as `gateway.*`.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
-import { ask, failed, type Inquiry, known, map, type Result } from "../dialect/Query.ts"
+import { call, fail, type Query, type Result } from "../dialect/Query.ts"
 import { type Json, onlyRequired } from "../dialect/JsonSchemas.ts"
 import { openRpc } from "./OpenRpc.ts"
 
@@ -24,14 +25,14 @@ const given = <A extends object>(fields: A): Given<A> =>
 const filled = (text: string | null | undefined): string | undefined =>
   text === null || text === "" ? undefined : text
 
-const textRequired = failed({ _tag: "Domain", error: { _tag: "TextRequired", message: "text is required" } })
+const textRequired = fail({ _tag: "Domain", error: { _tag: "TextRequired", message: "text is required" } })
 
 /** The longest that one `runs.wait` waits; then it is asked again. */
 const WAIT_MS = 600_000
 
-const replyOf = (runId: string): Inquiry<string> =>
-  ask("runs.wait", { runId, timeoutMs: WAIT_MS }, ({ error, reply, state }) =>
-    state === "queued" || state === "running" ? replyOf(runId) : known(reply ?? error?.message ?? ""),
+const replyOf = (runId: string): Query<string> =>
+  Effect.flatMap(call("runs.wait", { runId, timeoutMs: WAIT_MS }), ({ error, reply, state }) =>
+    state === "queued" || state === "running" ? replyOf(runId) : Effect.succeed(reply ?? error?.message ?? ""),
   )
 
 const send = dialectMethod(
@@ -54,8 +55,8 @@ const send = dialectMethod(
       accountId: filled(account_id),
       guildId: filled(guild_id),
     })
-    return ask("chat.send", { text: said, ...route }, ({ agentId, runId, sessionKey }) =>
-      map(replyOf(runId), (reply) => ({ agent_id: agentId, session_key: sessionKey, reply })),
+    return Effect.flatMap(call("chat.send", { text: said, ...route }), ({ agentId, runId, sessionKey }) =>
+      Effect.map(replyOf(runId), (reply) => ({ agent_id: agentId, session_key: sessionKey, reply })),
     )
   },
   {
@@ -78,7 +79,7 @@ const BindingInRow = Schema.Struct({
 
 const listBindings = dialectMethod(
   Schema.Struct({}),
-  () => ask("bindings.list", {}, ({ bindings }) => known(bindings.map(bindingRow))),
+  () => Effect.map(call("bindings.list", {}), ({ bindings }) => bindings.map(bindingRow)),
   { summary: "All bindings, in the order in which they are asked.", result: Schema.Array(BindingInRow) },
 )
 
@@ -99,10 +100,12 @@ const setBinding = dialectMethod(
     priority: optional(Schema.Int),
   }),
   ({ agent_id, match_key, match_value, priority, tier }) =>
-    ask(
-      "bindings.set",
-      { agentId: agent_id, ...given({ tier, priority, matchKey: match_key, matchValue: match_value }) },
-      (binding) => known({ ok: true, binding: describe(binding) }),
+    Effect.map(
+      call("bindings.set", {
+        agentId: agent_id,
+        ...given({ tier, priority, matchKey: match_key, matchValue: match_value }),
+      }),
+      (binding) => ({ ok: true, binding: describe(binding) }),
     ),
   {
     summary: "Makes a binding, or replaces the one with the same agent, key and value.",
@@ -113,8 +116,9 @@ const setBinding = dialectMethod(
 const removeBinding = dialectMethod(
   Schema.Struct({ agent_id: Name, match_key: MatchKey, match_value: text(ID_CHARS) }),
   ({ agent_id, match_key, match_value }) =>
-    ask("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }, ({ removed }) =>
-      known({ ok: removed }),
+    Effect.map(
+      call("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }),
+      ({ removed }) => ({ ok: removed }),
     ),
   { summary: "Removes a binding, and says whether there was one.", result: Schema.Struct({ ok: Schema.Boolean }) },
 )
@@ -137,7 +141,7 @@ const AgentInRow = Schema.Struct({
 
 const listAgents = dialectMethod(
   Schema.Struct({}),
-  () => ask("agents.list", {}, ({ agents }) => known(agents.map(agentRow))),
+  () => Effect.map(call("agents.list", {}), ({ agents }) => agents.map(agentRow)),
   {
     summary: "All agents.",
     result: Schema.Array(AgentInRow),
@@ -155,10 +159,14 @@ const registerAgent = dialectMethod(
   }),
   ({ dm_scope, id, model, name, personality }) => {
     const agent = { id, name, ...given({ personality, model, dmScope: dm_scope }) }
-    const row = (agent: Result<"agents.get">) => known(agentRow(agent))
-    return ask("agents.create", agent, row, (fault) =>
-      fault._tag === "Domain" && fault.error._tag === "AgentExists" ? ask("agents.update", agent, row) : failed(fault),
-    )
+    const row = (agent: Result<"agents.get">) => Effect.succeed(agentRow(agent))
+    return Effect.matchEffect(call("agents.create", agent), {
+      onSuccess: row,
+      onFailure: (fault) =>
+        fault._tag === "Domain" && fault.error._tag === "AgentExists"
+          ? Effect.flatMap(call("agents.update", agent), row)
+          : fail(fault),
+    })
   },
   { summary: "Makes an agent, or changes the one with the same id.", result: AgentInRow },
 )
@@ -173,15 +181,17 @@ const countMessages = (
   prefix: string,
   counts: ReadonlyArray<readonly [string, number]> = [],
   cursor?: string,
-): Inquiry<unknown> =>
-  ask("sessions.list", { sortBy: "key", order: "asc", limit: PAGE, ...given({ cursor }) }, (page) => {
+): Query<unknown> =>
+  Effect.flatMap(call("sessions.list", { sortBy: "key", order: "asc", limit: PAGE, ...given({ cursor }) }), (page) => {
     const all = [
       ...counts,
       ...page.sessions
         .filter(({ key }) => key.startsWith(prefix))
         .map(({ historyCount, key }) => [key, historyCount] as const),
     ]
-    return page.nextCursor === null ? known(Object.fromEntries(all)) : countMessages(prefix, all, page.nextCursor)
+    return page.nextCursor === null
+      ? Effect.succeed(Object.fromEntries(all))
+      : countMessages(prefix, all, page.nextCursor)
   })
 
 const listSessions = dialectMethod(
@@ -200,9 +210,9 @@ const listSessions = dialectMethod(
 const status = dialectMethod(
   Schema.Struct({}),
   () =>
-    ask("status", {}, ({ agents, bindings, connections, uptimeMs }) => {
+    Effect.flatMap(call("status", {}), ({ agents, bindings, connections, uptimeMs }) => {
       const uptime = Math.round(uptimeMs / 100) / 10
-      return known({
+      return Effect.succeed({
         uptime,
         clients: connections,
         agents,
@@ -232,9 +242,9 @@ const status = dialectMethod(
 const PREFIX = "gateway."
 
 /** The document is made when it is first asked for: most gateways are never asked. */
-let document: Inquiry<Json> | undefined
+let document: Query<Json> | undefined
 
-const discover = dialectMethod(Schema.Struct({}), () => (document ??= known(openRpc(methods, PREFIX))), {
+const discover = dialectMethod(Schema.Struct({}), () => (document ??= Effect.succeed(openRpc(methods, PREFIX))), {
   summary: "This document.",
   result: Schema.Record(Schema.String, Schema.Unknown),
 })

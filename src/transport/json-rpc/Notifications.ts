@@ -36,14 +36,13 @@ const deltas: Merge<DeltaItem> = {
   bytes: ({ delta }) => ITEM_BYTES + delta.text.length,
 }
 
-const typing = (item: EventItem): EventFrame | undefined => {
-  if (item._tag !== "Event" || (item.event._tag !== "RunStarted" && item.event._tag !== "RunEnded")) return undefined
+const typing = (item: EventItem): ReadonlyArray<EventFrame> => {
+  if (item._tag !== "Event" || (item.event._tag !== "RunStarted" && item.event._tag !== "RunEnded")) return []
   const params = { agent_id: item.event.agentId, typing: item.event._tag === "RunStarted" }
-  return { policy: "must", text: writeNotification("typing", JSON.stringify(params)) }
+  return [{ policy: "must", text: writeNotification("typing", JSON.stringify(params)) }]
 }
 
-export const event = (key: string, item: EventItem, json: () => string): EventFrame | undefined => {
-  if (key === TYPING) return typing(item)
+const itemFrame = (key: string, item: EventItem, json: () => string): EventFrame => {
   const text = subscriptionItem(key, json())
   if (item._tag !== "Event") return { policy: "must", text }
   switch (item.event._tag) {
@@ -59,3 +58,7 @@ export const event = (key: string, item: EventItem, json: () => string): EventFr
       return { policy: "must", text }
   }
 }
+
+/** Encodes an item for a subscription. `json`: the item's own JSON. */
+export const encode = (subscription: string, item: EventItem, json: () => string): ReadonlyArray<EventFrame> =>
+  subscription === TYPING ? typing(item) : [itemFrame(subscription, item, json)]

@@ -1,18 +1,19 @@
 /**
- * Shared answers: what many clients ask again and again, answered once while nothing happens. All that the gateway
- * knows follows from its events, so an answer is as good as new until the next one; only what it says of time grows old.
+ * AnswerCache: the answers of cached queries, one for each query and set of scopes. Everything that the gateway knows
+ * follows from its events, so an answer holds until the next event. Facts about time age, so no answer lives longer
+ * than a second. DialectSession.ts and `cached` of Query.ts use it.
  */
 import type { Clock } from "effect/Clock"
 import type { Position } from "../../domain/Event.ts"
 import { everyScope, type Scope } from "../../domain/Principal.ts"
-import type { Recollection, Shared } from "../dialect/Query.ts"
+import type { CachedAnswers, Query } from "../dialect/Query.ts"
 
-/** The age that no answer reaches. */
+/** An answer of this age is stale. */
 const STALE_MS = 1_000
 
 interface Answer {
   readonly value: unknown
-  /** The newest event that it knows of, and when it was asked for. */
+  /** The newest event when the query started, and the time. */
   readonly seq: number
   readonly at: number
 }
@@ -20,7 +21,7 @@ interface Answer {
 export class AnswerCache {
   readonly #head: () => Position
   readonly #clock: Clock
-  readonly #readers = new Map<string, Recollection>()
+  readonly #byScopes = new Map<string, CachedAnswers>()
   readonly #texts = new WeakMap<object, () => string>()
 
   constructor(head: () => Position, clock: Clock) {
@@ -28,37 +29,37 @@ export class AnswerCache {
     this.#clock = clock
   }
 
-  /** As readers are answered who have these scopes. */
-  of(scopes: ReadonlyArray<Scope>): Recollection {
-    const reader = everyScope.filter((scope) => scopes.includes(scope)).join(" ")
-    const known = this.#readers.get(reader)
+  /** The answers for callers with these scopes. */
+  of(scopes: ReadonlyArray<Scope>): CachedAnswers {
+    const key = everyScope.filter((scope) => scopes.includes(scope)).join(" ")
+    const known = this.#byScopes.get(key)
     if (known !== undefined) return known
-    const recollection = this.#begin()
-    this.#readers.set(reader, recollection)
-    return recollection
+    const answers = this.#make()
+    this.#byScopes.set(key, answers)
+    return answers
   }
 
-  /** The text of an answer that is shared, made once. */
+  /** Returns the JSON text of a cached answer, made once, or `undefined` for any other value. */
   json(answer: unknown): (() => string) | undefined {
     return typeof answer === "object" && answer !== null ? this.#texts.get(answer) : undefined
   }
 
-  #begin(): Recollection {
-    const answers = new Map<Shared<unknown>["inquire"], Answer>()
+  #make(): CachedAnswers {
+    const answers = new Map<Query<unknown>, Answer>()
     const now = () => this.#clock.currentTimeMillisUnsafe()
     return {
-      recall: (inquire) => {
-        const answer = answers.get(inquire)
+      get: (query) => {
+        const answer = answers.get(query)
         if (answer === undefined || answer.seq !== this.#head().seq) return undefined
         const age = now() - answer.at
-        // A clock may be set back.
+        // The clock may be set back.
         return age >= 0 && age < STALE_MS ? answer.value : undefined
       },
-      keep: (inquire) => {
+      put: (query) => {
         const { seq } = this.#head()
         const at = now()
         return (value) => {
-          answers.set(inquire, { value, seq, at })
+          answers.set(query, { value, seq, at })
           if (typeof value === "object" && value !== null) this.#texts.set(value, textOf(value))
         }
       },

@@ -1,50 +1,76 @@
 /**
- * CallsInFlight: the calls of one connection that are not answered yet: their number, how each is ended that the client
- * can refer to, and their share of what the principal may have in flight.
+ * CallsInFlight: the unanswered calls of one connection. It runs each in a fiber, cancels it by id, and counts it to the
+ * share that the connection's principal may have in flight. DialectSession.ts uses it.
  */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import type { ConnectionAuth } from "../connection/Peer.ts"
 
 type Id = string | number
 
+export interface Call<A, E> {
+  /** Cancels the call. No other call may have it until this one ends. `undefined`: it cannot be cancelled. */
+  readonly id: Id | undefined
+  readonly bytes: number
+  readonly run: Effect.Effect<A, E>
+  /** Sends the reply. It runs after the id is free again. */
+  readonly reply: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+}
+
 export class CallsInFlight {
   size = 0
   readonly #peer: Pick<ConnectionAuth, "usage">
+  readonly #scope: Scope.Scope
   readonly #cancels = new Map<Id, Effect.Effect<void>>()
   #onNone: (() => void) | undefined = undefined
   #bytes = 0
   #subscriptions = 0
   #released = false
 
-  /** `peer`: whose principal the calls count to. */
-  constructor(peer: Pick<ConnectionAuth, "usage">) {
+  /** The calls count to the principal of `peer` and run in `scope`. */
+  constructor(peer: Pick<ConnectionAuth, "usage">, scope: Scope.Scope) {
     this.#peer = peer
+    this.#scope = scope
   }
 
   has(id: Id | undefined): boolean {
     return id !== undefined && this.#cancels.has(id)
   }
 
-  /** `id`: by which the client can cancel the call; until it ends no other call may have it. */
-  begin(id: Id | undefined, cancel: Effect.Effect<void>, bytes: number): void {
-    this.size++
-    this.#count(1, bytes)
-    if (id !== undefined) this.#cancels.set(id, cancel)
+  /** Starts the call and returns. */
+  start<A, E>({ bytes, id, reply, run }: Call<A, E>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      let interrupt: (() => void) | undefined
+      this.size++
+      this.#count(1, bytes)
+      if (id !== undefined) {
+        this.#cancels.set(
+          id,
+          Effect.sync(() => interrupt?.()),
+        )
+      }
+      const life = Effect.onExit(run, (exit) => {
+        this.size--
+        this.#count(-1, -bytes)
+        if (id !== undefined) this.#cancels.delete(id)
+        return Effect.tap(reply(exit), () => {
+          if (this.size === 0) this.#onNone?.()
+          return Effect.void
+        })
+      })
+      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
+        interrupt = () => fiber.interruptUnsafe()
+      })
+    })
   }
 
-  /** The call has ended, and its id is free. */
-  end(id: Id | undefined, bytes: number): void {
-    this.size--
-    this.#count(-1, -bytes)
-    if (id !== undefined) this.#cancels.delete(id)
-  }
-
-  /** Counts bytes that wait without being a call yet, or wait no more. */
+  /** Counts the bytes of a call that waits to start. A negative number takes them back. */
   hold(bytes: number): void {
     this.#count(0, bytes)
   }
 
-  /** Counts subscriptions that the client has asked for, or has ended. */
+  /** Counts subscriptions that the client has started or, with a negative number, ended. */
   subscribed(change: number): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
@@ -52,7 +78,7 @@ export class CallsInFlight {
     usage.subscriptions += change
   }
 
-  /** The connection has ended: nothing of it counts any more, whatever ends later. */
+  /** Returns the whole share of a connection that has ended. Later changes do not count. */
   release(): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
@@ -62,17 +88,12 @@ export class CallsInFlight {
     usage.subscriptions -= this.#subscriptions
   }
 
-  /** To be called when what has ended is answered. */
-  settle(): void {
-    if (this.size === 0) this.#onNone?.()
-  }
-
-  /** A call that is not in flight is left alone. */
+  /** Interrupts the call with this id, if it is in flight. */
   cancel(id: Id): Effect.Effect<void> {
     return this.#cancels.get(id) ?? Effect.void
   }
 
-  /** Returns when every call has been answered. */
+  /** Waits until every call has its reply. */
   none(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.size === 0) return resume(Effect.void)

@@ -1,77 +1,79 @@
 /**
- * One connection's conversation in a foreign dialect, carried out: calls are looked up, limited, decoded and run, and
- * how they end is worded by the dialect (Speech.ts). It knows no wire and no method.
+ * DialectSession: one connection's conversation in a dialect. It carries out what the dialect decodes from frames
+ * (calls, authentication, subscriptions) and hands results, faults and events back to the dialect to encode.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { FromServer } from "effect/rpc/RpcMessage"
-import type * as RpcServer from "effect/rpc/RpcServer"
-import { type EventFilter, permitted, type Position } from "../../domain/Event.ts"
-import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
+import * as Stream from "effect/Stream"
+import { permitted } from "../../domain/Event.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
-import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
-import type { Fault } from "../dialect/Fault.ts"
-import { CallsInFlight } from "./CallsInFlight.ts"
-import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
-import * as Faults from "../dialect/Faults.ts"
-import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
-import * as Query from "../dialect/Query.ts"
 import { isDeeperThan } from "../connection/JsonDepth.ts"
-import type { LocalCalls } from "./LocalCalls.ts"
-import { decodeSubscription, decodeUnsubscription, encodeError, type MethodCodec } from "../dialect/MethodCodecs.ts"
-import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
-import { RpcRequests } from "./RpcRequests.ts"
-import type { AnswerCache } from "./AnswerCache.ts"
-import { ReplyWriter } from "./ReplyWriter.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
+import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
+import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import * as Faults from "../dialect/Faults.ts"
+import { decodeSubscription, decodeUnsubscription, encodeError } from "../dialect/MethodCodecs.ts"
+import { Contract, outcomeOf, type Query } from "../dialect/Query.ts"
+import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
+import type { AnswerCache } from "./AnswerCache.ts"
+import { CallsInFlight } from "./CallsInFlight.ts"
+import type { Calls } from "./ContractCalls.ts"
+import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
+import { ReplyWriter } from "./ReplyWriter.ts"
 
-/** What every exchange of a dialect shares. */
-export interface SessionHost {
-  readonly server: RpcServer.RpcServer<GatewayRpcs>
+/** The part that all sessions of a dialect share. */
+export interface SessionHost<V> {
   readonly methods: ReadonlyMap<string, Method>
+  readonly subscriptionView: ((subscription: string) => V) | undefined
   readonly limits: Limits
-  /** For methods of the dialect's own: what a method of the contract answers to the caller. */
-  readonly call: LocalCalls["Service"]["call"]
-  readonly shared: AnswerCache
+  readonly cache: AnswerCache
   /** `undefined` for a client that receives replies only, and so cannot subscribe. */
-  readonly feed: EventFeed | undefined
+  readonly feed: EventFeed<V> | undefined
 }
 
-/** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
+/** A slot may free up at any time; 100 ms keeps retries rare. */
 const BUSY_RETRY_MS = 100
 
 const Done = Effect.void
 
-/** One by one. As a rule there is one. */
-const inTurn = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
+/** Runs the effects one after another. There is mostly one. */
+const inOrder = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
   all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
 
-export class DialectSession<R extends Ref> implements FrameHandler {
-  readonly #host: SessionHost
+const seqOf = (value: unknown): number | undefined =>
+  typeof value === "object" && value !== null && "seq" in value && typeof value.seq === "number" ? value.seq : undefined
+
+export class DialectSession<R extends Ref, V> implements FrameHandler {
+  readonly #host: SessionHost<V>
   readonly #peer: CallPeer
-  readonly #conversation: Conversation<R>
-  readonly #scope: Scope.Scope
-  readonly #subscriptions: Subscriptions | undefined
-  readonly #requests: RpcRequests
-  readonly #replies: ReplyWriter<R>
+  readonly #calls: Calls
+  readonly #conversation: Conversation<R, V>
+  readonly #subscriptions: Subscriptions<V> | undefined
+  readonly #replies: ReplyWriter<R, V>
   readonly inFlight: CallsInFlight
   #lastSubscription = 0
 
-  /** `scope`: what follows events or runs calls for this connection ends with it. */
-  constructor(host: SessionHost, peer: CallPeer, conversation: Conversation<R>, scope: Scope.Scope) {
+  /** `scope` owns the calls and subscriptions of the connection. */
+  constructor(
+    host: SessionHost<V>,
+    peer: CallPeer,
+    calls: Calls,
+    conversation: Conversation<R, V>,
+    scope: Scope.Scope,
+  ) {
     this.#host = host
     this.#peer = peer
+    this.#calls = calls
     this.#conversation = conversation
-    this.#scope = scope
-    this.inFlight = new CallsInFlight(peer)
-    this.#requests = new RpcRequests(host.server, peer)
+    this.inFlight = new CallsInFlight(peer, scope)
     this.#replies = new ReplyWriter(peer, conversation, (inbound) => this.#handleAll(inbound))
     this.#subscriptions =
       host.feed &&
@@ -93,19 +95,14 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     return this.inFlight.none()
   }
 
-  /** What the server says to this connection. */
-  answer(message: FromServer<GatewayRpcs>): Effect.Effect<void> {
-    return this.#requests.answer(message)
-  }
-
-  // What is heard
+  // Frames
 
   greet(): Effect.Effect<void> {
     return this.#handleAll(this.#conversation.greet(this.#peer.principal))
   }
 
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    return inTurn(frames, (frame) => this.#onFrame(frame))
+    return inOrder(frames, (frame) => this.#onFrame(frame))
   }
 
   #onFrame(frame: string): Effect.Effect<void> {
@@ -114,45 +111,47 @@ export class DialectSession<R extends Ref> implements FrameHandler {
         ? this.#conversation.unreadable("too-deep")
         : this.#conversation.read(frame, this.#peer.principal)
       // The calls of a batch share its size.
-      return this.#isTooMuch(inbound) ? Done : this.#handleAll(inbound, Math.ceil(frame.length / (inbound.length || 1)))
+      return this.#exceedsRate(inbound)
+        ? Done
+        : this.#handleAll(inbound, Math.ceil(frame.length / (inbound.length || 1)))
     } catch (bug) {
       return Effect.andThen(
-        this.#replies.log("a frame was not read", bug),
+        this.#replies.log("decoding a frame failed", bug),
         this.#handleAll(this.#conversation.unreadable("bug")),
       )
     }
   }
 
-  /** Calls are counted where they are answered. What is said to any other frame costs as much. */
-  #isTooMuch(inbound: ReadonlyArray<Inbound<R>>): boolean {
+  /** Calls take their token when they start. Every other frame takes one here, because it costs as much. */
+  #exceedsRate(inbound: ReadonlyArray<Inbound<R, V>>): boolean {
     if (inbound.some(({ _tag }) => _tag === "Call") || this.#peer.takeToken() === 0) return false
     this.#peer.close(CloseCodes.policy, "too many messages")
     return true
   }
 
-  /** `size`: in characters, of what the client itself has sent, which counts towards its share. 0: the dialect asks. */
-  #handleAll(inbound: ReadonlyArray<Inbound<R>>, size = 0): Effect.Effect<void> {
-    return inTurn(inbound, (one) => this.#handle(one, size))
+  /** `size`: the characters that the client has sent, which count to its share; 0 for requests of the dialect itself. */
+  #handleAll(inbound: ReadonlyArray<Inbound<R, V>>, size = 0): Effect.Effect<void> {
+    return inOrder(inbound, (one) => this.#handle(one, size))
   }
 
-  #handle(inbound: Inbound<R>, size: number): Effect.Effect<void> {
+  #handle(inbound: Inbound<R, V>, size: number): Effect.Effect<void> {
     switch (inbound._tag) {
       case "Call": {
         const call = () => this.#call(inbound.ref, inbound.method, inbound.params, size)
-        const backlog = size > 0 ? this.#peer.awaitDrain() : undefined
-        return backlog === undefined ? call() : this.#afterBacklog(backlog, size, call)
+        const drain = size > 0 ? this.#peer.awaitDrain() : undefined
+        return drain === undefined ? call() : this.#after(drain, size, call)
       }
       case "Cancel":
         return this.inFlight.cancel(inbound.id)
-      case "Identify":
+      case "Authenticate":
         return this.#authenticate(inbound.ref, inbound.token, inbound.client)
-      case "Enter":
+      case "Handshake":
         return this.#handshake(inbound)
-      case "Follow":
-        return this.#subscribeKey(inbound.key, inbound.filter, inbound.from, inbound.wording)
-      case "Unfollow":
+      case "Subscribe":
+        return this.#subscribeView(inbound)
+      case "Unsubscribe":
         return this.#subscriptions === undefined ? Done : Effect.asVoid(this.#subscriptions.unsubscribe(inbound.key))
-      case "Say":
+      case "Send":
         this.#peer.send(inbound.text)
         return Done
       case "Close":
@@ -161,6 +160,8 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     }
   }
 
+  // Authentication
+
   #authenticate(ref: R, token: string | undefined, client: string | undefined): Effect.Effect<void> {
     return Effect.matchEffect(this.#peer.authenticate(token === undefined ? undefined : Redacted.make(token), client), {
       onFailure: (refusal) => this.#replies.failure(ref, "authenticate", Faults.refused(refusal)),
@@ -168,7 +169,12 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     })
   }
 
-  #handshake({ client, credentials, profile, ref }: Extract<Inbound<R>, { _tag: "Enter" }>): Effect.Effect<void> {
+  #handshake({
+    client,
+    credentials,
+    profile,
+    ref,
+  }: Extract<Inbound<R, V>, { _tag: "Handshake" }>): Effect.Effect<void> {
     return Effect.matchEffect(this.#peer.handshake(credentials, client, profile), {
       onFailure: (error) =>
         Effect.flatMap(Effect.orDie(encodeError(error)), (json) =>
@@ -186,17 +192,12 @@ export class DialectSession<R extends Ref> implements FrameHandler {
 
   // Calls
 
-  /** What waits counts to the principal's share, as it does in flight. */
-  #afterBacklog(backlog: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
+  /** Starts the call after the drain. Its size counts to the principal's share meanwhile. */
+  #after(drain: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
+    const released = Effect.sync(() => this.inFlight.hold(-size))
     return Effect.suspend(() => {
       this.inFlight.hold(size)
-      return Effect.andThen(
-        Effect.ensuring(
-          backlog,
-          Effect.sync(() => this.inFlight.hold(-size)),
-        ),
-        Effect.suspend(call),
-      )
+      return Effect.andThen(Effect.ensuring(drain, released), Effect.suspend(call))
     })
   }
 
@@ -205,12 +206,17 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     const fault = this.#refusal(ref, size)
     if (fault !== undefined) return this.#replies.failure(ref, name, fault)
     switch (method?._tag) {
-      case "Contract":
-        return this.#callContract(ref, name, method.codec, params ?? {}, size)
+      case "Contract": {
+        const { rpc, streams } = method.codec
+        const call = streams
+          ? this.#stream(ref, name, rpc._tag, params ?? {})
+          : this.#calls.call(rpc._tag, params ?? {})
+        return this.#start(ref, name, call, size)
+      }
       case "Own": {
         const missing = missingOf(this.#peer.principal, method.scope)
         if (missing !== undefined) return this.#replies.failure(ref, name, forbidden(name, missing))
-        return this.#runQuery(ref, name, () => method.inquire(params ?? {}), size)
+        return this.#query(ref, name, () => method.query(params ?? {}), size)
       }
       case "Subscribe":
         return this.#subscribe(ref, name, params ?? {})
@@ -221,7 +227,7 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     }
   }
 
-  /** Why the call is not even looked at, if so. */
+  /** Returns why the call does not start, if it does not. */
   #refusal(ref: R, size: number): Fault | undefined {
     const retryAfterMs = size > 0 ? this.#peer.takeToken() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
@@ -234,16 +240,15 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
   }
 
-  #end(ref: R, name: string, exit: Exit.Exit<unknown, Fault>, size: number): Effect.Effect<void> {
-    this.inFlight.end(ref.id, size)
-    return Effect.tap(this.#answer(ref, name, exit), () => {
-      this.inFlight.settle()
-      return Done
-    })
+  /** Starts a call, which the client can cancel, and replies with its outcome. */
+  #start(ref: R, name: string, run: Effect.Effect<unknown, Fault>, size: number): Effect.Effect<void> {
+    return this.inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, name, exit) })
   }
 
-  #answer(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
-    if (Exit.isSuccess(exit)) return this.#replies.success(ref, name, exit.value)
+  #reply(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
+    if (Exit.isSuccess(exit)) {
+      return this.#replies.success(ref, name, exit.value, this.#host.cache.json(exit.value))
+    }
     const fault = Exit.findErrorOption(exit)
     if (fault._tag === "Some") return this.#replies.failure(ref, name, fault.value)
     if (Exit.hasInterrupts(exit)) return this.#replies.failure(ref, name, { _tag: "Interrupted" })
@@ -253,71 +258,60 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     )
   }
 
-  /** A method of the contract, as it is. */
-  #callContract(ref: R, name: string, codec: MethodCodec, params: unknown, size: number): Effect.Effect<void> {
-    return Effect.matchEffect(codec.decode(params), {
-      onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
-      onSuccess: (payload) => {
-        const { interrupt, send } = this.#requests.make(codec, payload, {
-          item: (json, seq) => this.#replies.item(ref, name, json, seq),
-          end: (exit) => this.#end(ref, name, exit, size),
-        })
-        this.inFlight.begin(ref.id, interrupt, size)
-        return send
-      },
-    })
+  /** Sends the values of a stream as the client takes them. */
+  #stream(ref: R, name: string, method: string, params: unknown): Effect.Effect<void, Fault> {
+    return Stream.runForEachArray(this.#calls.stream(method, params), (values) =>
+      Effect.andThen(
+        this.#peer.awaitWritable(),
+        Effect.forEach(values, (value) => this.#replies.item(ref, name, value, seqOf(value)), { discard: true }),
+      ),
+    )
   }
 
-  /** A method of the dialect's own. */
-  #runQuery(ref: R, name: string, inquire: () => Query.Inquiry<unknown>, size: number): Effect.Effect<void> {
-    const { dialect, id, principal } = this.#peer
-    // Nobody comes as far without one.
+  /** Runs a method of the dialect. An answer that is in the cache or needs no call is sent at once. */
+  #query(ref: R, name: string, make: () => Query<unknown>, size: number): Effect.Effect<void> {
+    const { principal } = this.#peer
     if (principal === undefined) return Done
-    const recollection = this.#host.shared.of(principal.scopes)
-    let begun: Query.Inquiry<unknown>
+    const answers = this.#host.cache.of(principal.scopes)
+    let query: Query<unknown>
     try {
-      begun = Query.begin(inquire(), recollection)
+      query = make()
     } catch (bug) {
-      return this.#answer(ref, name, Exit.die(bug))
+      return this.#reply(ref, name, Exit.die(bug))
     }
-    if (begun._tag === "Known")
-      return this.#replies.success(ref, name, begun.value, this.#host.shared.json(begun.value))
-    if (begun._tag === "Failed") return this.#replies.failure(ref, name, begun.fault)
+    const known = answers.get(query)
+    if (known !== undefined) return this.#reply(ref, name, Exit.succeed(known))
+    const outcome = outcomeOf(query)
+    if (outcome !== undefined) return this.#reply(ref, name, outcome)
 
-    return Effect.suspend(() => {
-      let interrupt: (() => void) | undefined
-      this.inFlight.begin(
-        ref.id,
-        Effect.sync(() => interrupt?.()),
-        size,
-      )
-      let announced = false
-      const hear = (value: unknown) => {
-        announced = true
+    let emitted = false
+    const contract = Contract.of({
+      call: this.#calls.call,
+      emit: (value) => {
+        emitted = true
         return this.#replies.item(ref, name, value, undefined)
-      }
-      const call = (method: string, params: unknown) => this.#host.call({ id, dialect, principal }, method, params)
-      // What was announced has happened before the client's eyes: it is not done before all of that is told.
-      const calls = Effect.tap(Query.run(begun, call, hear, recollection), () =>
-        announced ? (this.#host.feed?.fanout.allPublished ?? Done) : Done,
-      )
-      const life = Effect.onExit(calls, (exit) => this.#end(ref, name, exit, size))
-      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
-        interrupt = () => fiber.interruptUnsafe()
-      })
+      },
+      answers,
     })
+    // A client that was told of work sees the events of that work before the answer.
+    const answer = Effect.tap(Effect.provideService(query, Contract, contract), () =>
+      emitted ? (this.#host.feed?.fanout.allPublished ?? Done) : Done,
+    )
+    return this.#start(ref, name, answer, size)
   }
 
-  // Events
+  // Subscriptions
 
-  #subscribeKey(key: string, filter: EventFilter, from: Position | undefined, wording?: string): Effect.Effect<void> {
+  #subscribeView({ filter, from, key, view }: Extract<Inbound<R, V>, { _tag: "Subscribe" }>): Effect.Effect<void> {
     if (this.#subscriptions === undefined || this.#peer.principal === undefined) return Done
-    return this.#subscriptions.subscribe(key, permitted(filter, this.#peer.principal.scopes), from, wording)
+    return this.#subscriptions.subscribe(key, view, permitted(filter, this.#peer.principal.scopes), from)
   }
 
   #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
-    const following = this.#subscriptions
-    if (following === undefined) return this.#replies.failure(ref, name, { _tag: "UnknownMethod", method: name })
+    const subscriptions = this.#subscriptions
+    const { subscriptionView } = this.#host
+    if (subscriptions === undefined || subscriptionView === undefined)
+      return this.#replies.failure(ref, name, { _tag: "UnknownMethod", method: name })
     const missing = missingForEvents(this.#peer.principal)
     if (missing !== undefined) return this.#replies.failure(ref, name, forbidden(SUBSCRIBE, missing))
     const refusal = this.#peer.usage?.subscriptionRefusal()
@@ -325,12 +319,13 @@ export class DialectSession<R extends Ref> implements FrameHandler {
     return Effect.matchEffect(decodeSubscription(params), {
       onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {
-        // Not the call's id, which is free again once the call is answered.
+        // An id of its own: the call's id is free again after the reply.
         const subscription = `s${++this.#lastSubscription}`
         this.inFlight.subscribed(1)
-        const answered = this.#replies.success(ref, name, { subscription })
-        const held = this.#peer.principal?.scopes ?? []
-        return Effect.andThen(answered, following.subscribe(subscription, permitted(filter, held), from))
+        const replied = this.#replies.success(ref, name, { subscription })
+        const scopes = this.#peer.principal?.scopes ?? []
+        const view = subscriptionView(subscription)
+        return Effect.andThen(replied, subscriptions.subscribe(subscription, view, permitted(filter, scopes), from))
       },
     })
   }

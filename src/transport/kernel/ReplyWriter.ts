@@ -1,6 +1,6 @@
 /**
- * What a conversation has to say of calls, worded and sent. A dialect that throws while it words an answer loses that
- * answer, to one that says there was a bug. It knows no call.
+ * ReplyWriter: encodes the replies to calls through the dialect and sends them. If encoding a reply throws, the client
+ * gets an internal error instead. DialectSession.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import { CloseCodes } from "../connection/CloseCodes.ts"
@@ -9,32 +9,32 @@ import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import type { Closer, ConnectionAuth, PeerIdentity, Sender } from "../connection/Peer.ts"
 
-const charsOf = <R extends Ref>(reply: Reply<R>): number => {
-  if (reply === undefined) return 0
-  if (typeof reply === "string") return reply.length
-  return reply.reduce((chars, inbound) => chars + (inbound._tag === "Say" ? inbound.text.length : 0), 0)
-}
-
 type ReplyPeer = PeerIdentity & Pick<ConnectionAuth, "usage"> & Sender & Closer
 
-export class ReplyWriter<R extends Ref> {
+const charsOf = <R extends Ref, V>(reply: Reply<R, V>): number => {
+  if (reply === undefined) return 0
+  if (typeof reply === "string") return reply.length
+  return reply.reduce((chars, inbound) => chars + (inbound._tag === "Send" ? inbound.text.length : 0), 0)
+}
+
+export class ReplyWriter<R extends Ref, V> {
   readonly #peer: ReplyPeer
-  readonly #conversation: Conversation<R>
-  /** Does what follows from an answer. */
-  readonly #followUp: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>
+  readonly #conversation: Conversation<R, V>
+  /** Carries out the steps of a reply. */
+  readonly #followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Effect.Effect<void>
 
   constructor(
     peer: ReplyPeer,
-    conversation: Conversation<R>,
-    onward: (inbound: ReadonlyArray<Inbound<R>>) => Effect.Effect<void>,
+    conversation: Conversation<R, V>,
+    followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Effect.Effect<void>,
   ) {
     this.#peer = peer
     this.#conversation = conversation
-    this.#followUp = onward
+    this.#followUp = followUp
   }
 
   success(ref: R, name: string, value: unknown, json?: () => string): Effect.Effect<void> {
-    const answer = (conversation: Conversation<R>): Reply<R> => conversation.success(ref, name, value, json)
+    const answer = (conversation: Conversation<R, V>): Reply<R, V> => conversation.success(ref, name, value, json)
     return this.answer(ref, name, answer, true)
   }
 
@@ -42,31 +42,31 @@ export class ReplyWriter<R extends Ref> {
     return this.answer(ref, name, (conversation) => conversation.failure(ref, name, fault))
   }
 
-  /** `bounded`: a large answer is refused while the principal has too much in flight. */
+  /** `bounded`: refuses a large reply while the principal has too much in flight. */
   answer(
     ref: R,
     name: string,
-    word: (conversation: Conversation<R>) => Reply<R>,
+    encode: (conversation: Conversation<R, V>) => Reply<R, V>,
     bounded = false,
   ): Effect.Effect<void> {
     return Effect.suspend(() => {
       try {
-        const reply = word(this.#conversation)
+        const reply = encode(this.#conversation)
         const refusal = bounded ? this.#peer.usage?.answerRefusal(charsOf(reply)) : undefined
         return refusal === undefined ? this.#reply(reply) : this.failure(ref, name, Faults.refused(refusal))
       } catch (bug) {
-        return Effect.andThen(this.log(`an answer to ${name} was not said`, bug), this.#sendInternalError(ref, name))
+        return Effect.andThen(this.log(`encoding the reply to ${name} failed`, bug), this.#sendInternalError(ref, name))
       }
     })
   }
 
-  /** What cannot be worded ends its stream, and with it the call. */
+  /** Sends an item of a stream. If encoding it throws, the effect dies and ends the stream. */
   item(ref: R, name: string, json: unknown, seq: number | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
       try {
         return this.#reply(this.#conversation.item(ref, name, json), seq)
       } catch (bug) {
-        return Effect.andThen(this.log(`an item of ${name} was not said`, bug), Effect.die(bug))
+        return Effect.andThen(this.log(`encoding an item of ${name} failed`, bug), Effect.die(bug))
       }
     })
   }
@@ -83,7 +83,7 @@ export class ReplyWriter<R extends Ref> {
     )
   }
 
-  #reply(reply: Reply<R>, seq?: number): Effect.Effect<void> {
+  #reply(reply: Reply<R, V>, seq?: number): Effect.Effect<void> {
     if (typeof reply === "object") return this.#followUp(reply)
     if (reply !== undefined) this.#peer.send(reply, seq)
     return Effect.void

@@ -2,10 +2,11 @@
  * Telling: the gateway's events as Mission Control's channels tell them. Pure: what a frame says beyond its event, and
  * lists that are told again as a whole, are inquiries for the fan-out to make.
  */
+import * as Effect from "effect/Effect"
 import type { Document } from "../../domain/Memory.ts"
 import type { EventFilter, EventItem, Position, Topic } from "../../domain/Event.ts"
-import type { Telling, EventFrame } from "../dialect/Dialect.ts"
-import { type Inquiry, map } from "../dialect/Query.ts"
+import type { EventFrame } from "../dialect/Dialect.ts"
+import type { Query } from "../dialect/Query.ts"
 import { fileOf } from "./Files.ts"
 import { type Channel, channels } from "./MessagesIn.ts"
 import { data } from "./MessagesOut.ts"
@@ -26,9 +27,16 @@ export const filterOf = (subscribed: ReadonlySet<Channel>): EventFilter => ({
   topics: [...new Set(channels.filter((channel) => subscribed.has(channel)).map((channel) => topics[channel]))],
 })
 
-/** Equal for all who have subscribed to the same channels: they get the same frames. */
-export const viewKey = (subscribed: ReadonlySet<Channel>): string =>
-  channels.filter((channel) => subscribed.has(channel)).join(" ")
+/** The channels that a client has subscribed to, in one order. Clients with the same view get the same frames. */
+export type View = ReadonlyArray<Channel>
+
+export const viewOf = (subscribed: ReadonlySet<Channel>): View => channels.filter((channel) => subscribed.has(channel))
+
+export const viewKey = (view: View): string => view.join(" ")
+
+const nothing: Query<ReadonlyArray<EventFrame>> = Effect.succeed([])
+
+const frames = (...frames: ReadonlyArray<EventFrame>): Query<ReadonlyArray<EventFrame>> => Effect.succeed(frames)
 
 const must = (text: string): EventFrame => ({ policy: "must", text })
 
@@ -38,25 +46,25 @@ const lists = {
   memory: Resources.memory,
   tasks: Resources.tasks,
   memories: Resources.memories,
-} satisfies { readonly [channel: string]: () => Inquiry<unknown> }
+} satisfies { readonly [channel: string]: () => Query<unknown> }
 
 /** A channel's list, as it is when it is told. */
 const list = (channel: keyof typeof lists, at: number): EventFrame => ({
-  policy: "digest",
+  policy: "snapshot",
   key: channel,
-  inquiry: map<unknown, string>(lists[channel](), (payload) => data(channel, payload, at)),
+  query: Effect.map(lists[channel](), (payload: unknown) => data(channel, payload, at)),
 })
 
 type Place = { readonly at: number; readonly position: Position }
 
 /** Of two frames the last has the position: who has seen the first alone must be told the second again. */
 const documentChanged = (
-  wanted: ReadonlyArray<string>,
+  wanted: View,
   { id }: Document,
   isNew: boolean,
   { at, position }: Place,
-): Inquiry<ReadonlyArray<EventFrame>> =>
-  map(Resources.document(id), (document) => {
+): Query<ReadonlyArray<EventFrame>> =>
+  Effect.map(Resources.document(id), (document) => {
     if (document === undefined) return []
     const told: Array<EventFrame> = []
     const isFile = wanted.includes("files")
@@ -71,38 +79,37 @@ const documentChanged = (
     return told
   })
 
-const documentLists = (wanted: ReadonlyArray<string>, at: number): ReadonlyArray<EventFrame> =>
+const documentLists = (wanted: View, at: number): ReadonlyArray<EventFrame> =>
   (["tasks", "memories"] as const).filter((channel) => wanted.includes(channel)).map((channel) => list(channel, at))
 
-/** `wording`: of `wordingOf`. */
-export const encode = (wording: string, item: EventItem, epoch: string): Telling | undefined => {
-  if (item._tag !== "Event") return undefined
+/** Encodes an item for the channels of a view. */
+export const encode = (wanted: View, item: EventItem, epoch: string): Query<ReadonlyArray<EventFrame>> => {
+  if (item._tag !== "Event") return nothing
   const { at, event, seq } = item
   const position = { epoch, seq }
-  const wanted = wording.split(" ")
   switch (event._tag) {
     case "SessionOpened":
-      return [must(data("session_open", sessionRow(event.session), at, position)), list("sessions", at)]
+      return frames(must(data("session_open", sessionRow(event.session), at, position)), list("sessions", at))
     case "SessionClosed":
-      return [must(data("session_close", { key: event.sessionKey }, at, position)), list("sessions", at)]
+      return frames(must(data("session_close", { key: event.sessionKey }, at, position)), list("sessions", at))
     case "SessionChanged": {
       const text = data("session_update", sessionRow(event.session), at, position)
-      return { policy: "latest", key: `session ${event.session.key}`, text }
+      return frames({ policy: "latest", key: `session ${event.session.key}`, text })
     }
     case "LogAdded":
-      return must(data("log_entry", logRow(event.entry), at, position))
+      return frames(must(data("log_entry", logRow(event.entry), at, position)))
     case "MemoryChanged": {
       const whole = documentLists(wanted, at)
-      if (!wanted.includes("memory") && !wanted.includes("files")) return whole
+      if (!wanted.includes("memory") && !wanted.includes("files")) return frames(...whole)
       const changed = documentChanged(wanted, event.document, event.isNew, { at, position })
-      return map(changed, (told) => [...told, ...whole])
+      return Effect.map(changed, (told) => [...told, ...whole])
     }
     case "MemoryRemoved":
-      return [
+      return frames(
         ...(wanted.includes("files") ? [must(data("file_delete", { date: event.id }, at, position))] : []),
         ...(wanted.includes("memory") ? [list("memory", at)] : []),
         ...documentLists(wanted, at),
-      ]
+      )
   }
-  return undefined
+  return nothing
 }

@@ -1,18 +1,19 @@
 /**
  * Methods: what can be called in Mission Control's language, by the names of its resources and messages.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DOCUMENT_CHARS, Id, text } from "../../domain/Bounds.ts"
 import { DocumentId } from "../../domain/Memory.ts"
 import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
-import { ask, known } from "../dialect/Query.ts"
+import { call } from "../dialect/Query.ts"
 import * as Resources from "./Resources.ts"
 
 const Nothing = Schema.Struct({})
 const OnDate = Schema.Struct({ date: DocumentId })
 
 export const methods: ReadonlyMap<string, Method> = new Map([
-  ["ping", dialectMethod(Nothing, () => ask("ping", {}, ({ at }) => known({ timestamp: at })))],
+  ["ping", dialectMethod(Nothing, () => Effect.map(call("ping", {}), ({ at }) => ({ timestamp: at })))],
   ["sessions", dialectMethod(Nothing, Resources.sessions)],
   [
     "session_history",

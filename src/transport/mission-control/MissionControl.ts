@@ -13,7 +13,7 @@ import { type Channel, type ClientMessage, readMessage } from "./MessagesIn.ts"
 import * as Out from "./MessagesOut.ts"
 import { methods } from "./Methods.ts"
 import { problemOf } from "./Problems.ts"
-import { filterOf, encode, viewKey } from "./Events.ts"
+import { encode, filterOf, type View, viewKey, viewOf } from "./Events.ts"
 
 interface MissionRef extends Ref {
   /** Of the answer. */
@@ -24,14 +24,15 @@ interface MissionRef extends Ref {
   readonly rest?: ReadonlyArray<Channel>
 }
 
-type Inbounds = ReadonlyArray<Inbound<MissionRef>>
+type In = Inbound<MissionRef, View>
+type Inbounds = ReadonlyArray<In>
 
 /** The one thing that a connection follows: all channels in one order, so that one position says where it stands. */
 const FOLLOWED = "channels"
 
-const say = (text: string): Inbound<MissionRef> => ({ _tag: "Say", text })
+const send = (text: string): In => ({ _tag: "Send", text })
 
-const unreadable = [say(Out.error("Invalid message format"))]
+const unreadable = [send(Out.error("Invalid message format"))]
 
 /** Asks for the channels' lists, one after another. A list answers as a message of its channel's name. */
 const snapshots = ([channel, ...rest]: ReadonlyArray<Channel>): Inbounds =>
@@ -42,7 +43,7 @@ const snapshots = ([channel, ...rest]: ReadonlyArray<Channel>): Inbounds =>
 /** Said of when: everything that is not an answer to the client's own bookkeeping. */
 const isData = (type: string): boolean => type !== "pong" && !type.endsWith("_complete")
 
-class MissionConversation implements Conversation<MissionRef> {
+class MissionConversation implements Conversation<MissionRef, View> {
   readonly #facts: ConnectionFacts
   readonly #openedAt: number
   readonly #channels = new Set<Channel>()
@@ -55,16 +56,16 @@ class MissionConversation implements Conversation<MissionRef> {
   }
 
   greet(): Inbounds {
-    return [say(Out.connected(this.#openedAt, this.#facts.connectionId))]
+    return [send(Out.connected(this.#openedAt, this.#facts.connectionId))]
   }
 
   read(frame: string, principal: Principal | undefined): Inbounds {
     const message = readMessage(frame)
     if (message._tag === "Unreadable") return unreadable
     if (message._tag === "Authenticate") {
-      return [{ _tag: "Identify", ref: { id: undefined, type: "authenticate" }, token: message.token }]
+      return [{ _tag: "Authenticate", ref: { id: undefined, type: "authenticate" }, token: message.token }]
     }
-    return principal === undefined ? [say(Out.error("Not authenticated"))] : this.#obey(message)
+    return principal === undefined ? [send(Out.error("Not authenticated"))] : this.#obey(message)
   }
 
   #obey(message: Exclude<ClientMessage, { readonly _tag: "Authenticate" | "Unreadable" }>): Inbounds {
@@ -79,10 +80,10 @@ class MissionConversation implements Conversation<MissionRef> {
       }
       case "Refused": {
         const { date, problem, type } = message
-        return [say(Out.answer(type, { date, success: false, error: problem }))]
+        return [send(Out.answer(type, { date, success: false, error: problem }))]
       }
       case "Wrong":
-        return [say(Out.error(message.problem))]
+        return [send(Out.error(message.problem))]
     }
   }
 
@@ -93,7 +94,7 @@ class MissionConversation implements Conversation<MissionRef> {
     for (const channel of wanted) this.#channels.add(channel)
     this.#resuming ||= isFirst && after !== undefined
     return [
-      say(Out.subscribed(this.#channels, unknown, position)),
+      send(Out.subscribed(this.#channels, unknown, position)),
       ...(isFirst && after !== undefined ? [] : snapshots(wanted)),
       ...(isMore ? [this.#follow(position)] : []),
     ]
@@ -102,15 +103,14 @@ class MissionConversation implements Conversation<MissionRef> {
   #unsubscribe(unwanted: ReadonlyArray<Channel>): Inbounds {
     const before = this.#channels.size
     for (const channel of unwanted) this.#channels.delete(channel)
-    const said = say(Out.answer("unsubscribed", { channels: [...this.#channels] }))
+    const said = send(Out.answer("unsubscribed", { channels: [...this.#channels] }))
     if (this.#channels.size === before) return [said]
-    return [said, this.#channels.size > 0 ? this.#follow(undefined) : { _tag: "Unfollow", key: FOLLOWED }]
+    return [said, this.#channels.size > 0 ? this.#follow(undefined) : { _tag: "Unsubscribe", key: FOLLOWED }]
   }
 
   /** Without a position it goes on where it stands. */
-  #follow(from: Position | undefined): Inbound<MissionRef> {
-    const wording = viewKey(this.#channels)
-    return { _tag: "Follow", key: FOLLOWED, wording, filter: filterOf(this.#channels), from }
+  #follow(from: Position | undefined): In {
+    return { _tag: "Subscribe", key: FOLLOWED, view: viewOf(this.#channels), filter: filterOf(this.#channels), from }
   }
 
   joined(_key: string, position: Position, reset: ResetReason | null): Inbounds {
@@ -118,17 +118,17 @@ class MissionConversation implements Conversation<MissionRef> {
     this.#resuming = false
     const channels = [...this.#channels]
     if (reset !== null) {
-      const said = say(Out.data("reset", { reason: reset, channels }, this.#facts.now(), position))
+      const said = send(Out.data("reset", { reason: reset, channels }, this.#facts.now(), position))
       return [said, ...snapshots(channels)]
     }
     if (!resumed) return []
     // Entries of the log are live only: what was missed of them is not among what was told.
-    const said = say(Out.data("resumed", { channels }, this.#facts.now(), position))
+    const said = send(Out.data("resumed", { channels }, this.#facts.now(), position))
     return this.#channels.has("logs") ? [said, ...snapshots(["logs"])] : [said]
   }
 
   unreadable(why: Unreadable): Inbounds {
-    return why === "bug" ? [say(Out.error("Internal error"))] : unreadable
+    return why === "bug" ? [send(Out.error("Internal error"))] : unreadable
   }
 
   /** As clients know it: nothing is said, and the next message is obeyed. */
@@ -138,23 +138,24 @@ class MissionConversation implements Conversation<MissionRef> {
 
   success({ rest = [], type }: MissionRef, _method: string, value: unknown): Inbounds {
     const said = isData(type) ? Out.data(type, value, this.#facts.now()) : Out.answer(type, value)
-    return [say(said), ...snapshots(rest)]
+    return [send(said), ...snapshots(rest)]
   }
 
   failure({ date, rest = [], type }: MissionRef, method: string, fault: Fault): Inbounds {
     if (method === "authenticate") return [{ _tag: "Close", code: CloseCodes.invalidAuthentication }]
     const error = problemOf(method, fault)
     const said = type.endsWith("_complete") ? Out.answer(type, { date, success: false, error }) : Out.error(error)
-    return [say(said), ...snapshots(rest)]
+    return [send(said), ...snapshots(rest)]
   }
 
   /** Nothing here streams. */
   item(): undefined {}
 }
 
-export const missionControl: Dialect<MissionRef> = {
+export const missionControl: Dialect<MissionRef, View> = {
   name: "mission-control",
   methods,
   converse: (facts) => new MissionConversation(facts),
-  event: (wording, item, _json, epoch) => encode(wording, item, epoch),
+  viewKey,
+  event: (view, item, _json, epoch) => encode(view, item, epoch),
 }

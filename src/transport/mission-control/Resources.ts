@@ -2,11 +2,12 @@
  * Resources: what a dashboard can ask for, each an inquiry into the contract, answered in Mission Control's shapes. The
  * same for requests, snapshots, lists that are told again, and HTTP routes. Pure; it knows no frame.
  */
+import * as Effect from "effect/Effect"
 import type { Document, DocumentContent } from "../../domain/Memory.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import type { Fault } from "../dialect/Fault.ts"
-import { ask, failed, flatMap, type Inquiry, known, map } from "../dialect/Query.ts"
+import { call, fail, type Query } from "../dialect/Query.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
 import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Views.ts"
 
@@ -25,18 +26,22 @@ interface List {
  * All of them, newest first. Asked for from the least recently updated on: what changes meanwhile moves ahead of the
  * cursor, so that some are seen twice and none is missed.
  */
-export const sessions = (): Inquiry<{ readonly sessions: ReadonlyArray<SessionRow> }> => {
+export const sessions = (): Query<{ readonly sessions: ReadonlyArray<SessionRow> }> => {
   const found = new Map<string, Session>()
-  const page = (cursor: string | undefined): Inquiry<void> =>
-    ask(
-      "sessions.list",
-      { sortBy: "updatedAt", order: "asc", limit: PAGE, ...(cursor !== undefined && { cursor }) },
+  const page = (cursor: string | undefined): Query<void> =>
+    Effect.flatMap(
+      call("sessions.list", {
+        sortBy: "updatedAt",
+        order: "asc",
+        limit: PAGE,
+        ...(cursor !== undefined && { cursor }),
+      }),
       ({ nextCursor, sessions }) => {
         for (const session of sessions) found.set(session.key, session)
-        return nextCursor === null ? known(undefined) : page(nextCursor)
+        return nextCursor === null ? Effect.succeed(undefined) : page(nextCursor)
       },
     )
-  return map(page(undefined), () => ({
+  return Effect.map(page(undefined), () => ({
     sessions: [...found.values()]
       .toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
       .map(sessionRow),
@@ -45,35 +50,41 @@ export const sessions = (): Inquiry<{ readonly sessions: ReadonlyArray<SessionRo
 
 /** The newest `limit` messages, oldest first. */
 export const history = (sessionKey: string, limit: number) => {
-  const page = (later: ReadonlyArray<Message>, before: number | undefined): Inquiry<ReadonlyArray<Message>> =>
-    ask(
-      "sessions.history",
-      { key: sessionKey, limit: Math.min(PAGE, limit - later.length), ...(before !== undefined && { before }) },
+  const page = (later: ReadonlyArray<Message>, before: number | undefined): Query<ReadonlyArray<Message>> =>
+    Effect.flatMap(
+      call("sessions.history", {
+        key: sessionKey,
+        limit: Math.min(PAGE, limit - later.length),
+        ...(before !== undefined && { before }),
+      }),
       ({ messages, nextBefore }) => {
         const found = [...messages, ...later]
-        return nextBefore === null || found.length >= limit ? known(found) : page(found, nextBefore)
+        return nextBefore === null || found.length >= limit ? Effect.succeed(found) : page(found, nextBefore)
       },
     )
-  return map(page([], undefined), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
+  return Effect.map(page([], undefined), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
 }
 
 export const logs = () =>
-  ask("logs.tail", { limit: LOG_ENTRIES }, ({ entries }) => known({ logs: entries.toReversed().map(logRow) }))
+  Effect.map(call("logs.tail", { limit: LOG_ENTRIES }), ({ entries }) => ({ logs: entries.toReversed().map(logRow) }))
 
 export const status = () =>
-  ask("health", {}, ({ state, uptimeMs, version }) =>
-    ask("status", {}, ({ connections }) =>
-      known({ status: state, uptime: Math.floor(uptimeMs / 1_000), connectedClients: connections, version }),
-    ),
+  Effect.flatMap(call("health", {}), ({ state, uptimeMs, version }) =>
+    Effect.map(call("status", {}), ({ connections }) => ({
+      status: state,
+      uptime: Math.floor(uptimeMs / 1_000),
+      connectedClients: connections,
+      version,
+    })),
   )
 
 const unless =
   (...tags: ReadonlyArray<string>) =>
-  (fault: Fault): Inquiry<undefined> =>
-    fault._tag === "Domain" && tags.includes(fault.error._tag) ? known(undefined) : failed(fault)
+  (fault: Fault): Query<undefined> =>
+    fault._tag === "Domain" && tags.includes(fault.error._tag) ? Effect.succeed(undefined) : fail(fault)
 
-const read = (id: string, onFault: (fault: Fault) => Inquiry<undefined>): Inquiry<DocumentContent | undefined> =>
-  ask("memory.read", { id }, (found) => known(found), onFault)
+const read = (id: string, onFault: (fault: Fault) => Query<undefined>): Query<DocumentContent | undefined> =>
+  Effect.matchEffect(call("memory.read", { id }), { onSuccess: (found) => Effect.succeed(found), onFailure: onFault })
 
 /** To be told unasked, or among others: leaves out one that has gone meanwhile, is too large or cannot be read. */
 export const document = (id: string) => read(id, unless("DocumentNotFound", "DocumentTooLarge", "MemoryUnavailable"))
@@ -92,45 +103,48 @@ type Choose = (documents: ReadonlyArray<Document>) => ReadonlyArray<Document>
 
 /** What `make` makes of each document that is chosen from the list, newest first. */
 const eachDocument = <A>(choose: Choose, make: (document: DocumentContent) => A) =>
-  ask("memory.list", {}, ({ documents }): Inquiry<List & { readonly found: ReadonlyArray<A> }> => {
+  Effect.flatMap(call("memory.list", {}), ({ documents }): Query<List & { readonly found: ReadonlyArray<A> }> => {
     const chosen = choose(documents)
     const found: Array<A> = []
-    const from = (index: number): Inquiry<void> => {
+    const from = (index: number): Query<void> => {
       const next = chosen[index]
-      if (next === undefined) return known(undefined)
-      return flatMap(document(next.id), (content) => {
+      if (next === undefined) return Effect.succeed(undefined)
+      return Effect.flatMap(document(next.id), (content) => {
         if (content !== undefined) found.push(make(content))
         return from(index + 1)
       })
     }
-    return map(from(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
+    return Effect.map(from(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
   })
 
 export const memory = () =>
-  map(
+  Effect.map(
     eachDocument((documents) => documents.slice(0, MEMORIES), memoryRow),
     ({ found }) => ({ memories: found }),
   )
 
-const allFiles = (): Inquiry<List & { readonly found: ReadonlyArray<MemoryFile> }> =>
+const allFiles = (): Query<List & { readonly found: ReadonlyArray<MemoryFile> }> =>
   eachDocument((documents) => fitting(documents, FILES_BYTES), fileOf)
 
-export const files = () => map(allFiles(), ({ found, ...list }) => ({ files: found, ...list }))
+export const files = () => Effect.map(allFiles(), ({ found, ...list }) => ({ files: found, ...list }))
 
 export const tasks = () =>
-  map(allFiles(), ({ found, ...list }) => ({ tasks: found.flatMap(({ tasks }) => tasks), ...list }))
+  Effect.map(allFiles(), ({ found, ...list }) => ({ tasks: found.flatMap(({ tasks }) => tasks), ...list }))
 
 export const memories = () =>
-  map(allFiles(), ({ found, ...list }) => ({ memories: found.flatMap(({ memories }) => memories), ...list }))
+  Effect.map(allFiles(), ({ found, ...list }) => ({ memories: found.flatMap(({ memories }) => memories), ...list }))
 
 /** `file` is null where there is none. */
 export const file = (date: string) =>
-  map(read(date, unless("DocumentNotFound")), (found) => ({ date, file: found === undefined ? null : fileOf(found) }))
+  Effect.map(read(date, unless("DocumentNotFound")), (found) => ({
+    date,
+    file: found === undefined ? null : fileOf(found),
+  }))
 
 export const writeFile = (date: string, content: string) =>
-  ask("memory.write", { id: date, content }, () => known({ date, success: true }))
+  Effect.map(call("memory.write", { id: date, content }), () => ({ date, success: true }))
 
 export const createFile = (date: string, template: string) => {
   const content = template === "" ? defaultTemplate(date) : template
-  return ask("memory.write", { id: date, content, create: true }, () => known({ date, success: true }))
+  return Effect.map(call("memory.write", { id: date, content, create: true }), () => ({ date, success: true }))
 }

@@ -8,11 +8,11 @@ import * as Semaphore from "effect/Semaphore"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Id } from "../../domain/Bounds.ts"
 import type { Fault } from "../dialect/Fault.ts"
-import { type Inquiry, failed, map, run } from "../dialect/Query.ts"
+import { Contract, fail, type Query } from "../dialect/Query.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
 import * as RequestShare from "../http/RequestShare.ts"
-import { LocalCalls } from "../kernel/LocalCalls.ts"
+import { ContractCalls } from "../kernel/ContractCalls.ts"
 import { historyLimit } from "./MessagesIn.ts"
 import { problemOf } from "./Problems.ts"
 import * as Resources from "./Resources.ts"
@@ -24,17 +24,17 @@ interface ResourceRoute {
   readonly path: `/${string}`
   /** Name of the resource in error texts, see Problems.ts. */
   readonly resource: string
-  readonly read: (request: RequestFacts) => Inquiry<unknown>
+  readonly read: (request: RequestFacts) => Query<unknown>
   /** The response holds whole documents. */
   readonly isLarge?: boolean
 }
 
 const isSessionKey = Schema.is(Id)
 
-const history = ({ params, query }: RequestFacts): Inquiry<unknown> => {
+const history = ({ params, query }: RequestFacts): Query<unknown> => {
   const { key = "" } = params
-  if (!isSessionKey(key)) return failed({ _tag: "InvalidParams", issue: "key" })
-  return map(Resources.history(key, historyLimit(Number(query.get("limit")))), ({ messages }) => ({ messages }))
+  if (!isSessionKey(key)) return fail({ _tag: "InvalidParams", issue: "key" })
+  return Effect.map(Resources.history(key, historyLimit(Number(query.get("limit")))), ({ messages }) => ({ messages }))
 }
 
 const resources: ReadonlyArray<ResourceRoute> = [
@@ -43,7 +43,7 @@ const resources: ReadonlyArray<ResourceRoute> = [
   {
     path: "/status",
     resource: "status",
-    read: () => map(Resources.status(), ({ status, uptime, version }) => ({ status, uptime, version })),
+    read: () => Effect.map(Resources.status(), ({ status, uptime, version }) => ({ status, uptime, version })),
   },
   { path: "/files", resource: "files", read: Resources.files, isLarge: true },
   { path: "/tasks", resource: "tasks", read: Resources.tasks, isLarge: true },
@@ -69,19 +69,16 @@ const statusOf = (fault: Fault): number => {
 }
 
 const routes = Effect.gen(function* () {
-  const { call } = yield* LocalCalls
+  const calls = yield* ContractCalls
   const large = yield* Semaphore.make(LARGE_RESPONSES)
 
   return resources.map(({ isLarge = false, path, read, resource }): ApiRoutes.ApiRoute => {
     const handle = ({ caller: { principal }, params, query, usage }: ApiRoutes.ApiCall) => {
-      const as = { id: "http", dialect: "http", principal }
-      const response = Effect.match(
-        run(read({ params, query }), (method, params) => call(as, method, params)),
-        {
-          onFailure: (fault) => HttpAuth.problem(statusOf(fault), problemOf(resource, fault)),
-          onSuccess: (payload) => HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } }),
-        },
-      )
+      const { call } = calls.ofCaller({ id: "http", dialect: "http", principal })
+      const response = Effect.match(Effect.provideService(read({ params, query }), Contract, Contract.calling(call)), {
+        onFailure: (fault) => HttpAuth.problem(statusOf(fault), problemOf(resource, fault)),
+        onSuccess: (payload) => HttpServerResponse.jsonUnsafe(payload, { headers: { "cache-control": "no-store" } }),
+      })
       // A response counts towards the principal's limits only once it is encoded.
       return isLarge ? large.withPermits(1)(RequestShare.roomFor(usage, response)) : response
     }

@@ -13,7 +13,7 @@ import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Reply, Unrea
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
-import { type Interests, interestsOf, filterOf, FULL, apply, isFull, viewKey } from "./events/Interests.ts"
+import { type Interests, interestsOf, filterOf, FULL, apply, isFull, interestsKey } from "./events/Interests.ts"
 import { nameOf, profileOf, resumed } from "./handshake/Connect.ts"
 import { ofFault } from "./wire/Errors.ts"
 import { keepAliveFrames, encode, encodeText, TEXT_MS } from "./events/Events.ts"
@@ -38,13 +38,19 @@ export interface OpenClawRef extends Ref {
   readonly id: string
 }
 
-type In = Inbound<OpenClawRef>
+type In = Inbound<OpenClawRef, View>
 type Inbounds = ReadonlyArray<In>
 
 export interface OpenClawOptions {
   /** As `openclaw.strict` of the configuration. */
   readonly strict: boolean
   readonly limits: Limits
+}
+
+interface View {
+  readonly interests: Interests
+  /** Whether frames carry the position of their event. Clients that resume need it; strict clients refuse it. */
+  readonly hasPositions: boolean
 }
 
 /** The one thing that a connection follows. */
@@ -59,7 +65,7 @@ const FRAMES_HELD = 16
 /** A node that goes on calling what is not for nodes is sent away. */
 const NODE_REFUSALS = 10
 
-const say = (text: string): In => ({ _tag: "Say", text })
+const send = (text: string): In => ({ _tag: "Send", text })
 
 const close = (code: CloseCode): In => ({ _tag: "Close", code })
 
@@ -85,7 +91,7 @@ interface Welcome {
   readonly held: Array<string>
 }
 
-class OpenClawConversation implements Conversation<OpenClawRef> {
+class OpenClawConversation implements Conversation<OpenClawRef, View> {
   readonly #facts: ConnectionFacts
   readonly #options: OpenClawOptions
   readonly #nonce = randomUUID()
@@ -102,7 +108,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   }
 
   greet(): Inbounds {
-    return [say(writeChallenge(this.#nonce, this.#facts.now()))]
+    return [send(writeChallenge(this.#nonce, this.#facts.now()))]
   }
 
   read(text: string): Inbounds {
@@ -119,24 +125,24 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   // The handshake
 
   #readConnect(text: string): Inbounds {
-    const { arrival, now, stopping } = this.#facts
+    const { now, origin, stopping } = this.#facts
     const { strict } = this.#options
     const handshake = readHandshake(text, {
       nonce: this.#nonce,
       now: now(),
       strict,
-      originAllowed: arrival.originAllowed,
+      originAllowed: origin.originAllowed,
       stopping: stopping(),
     })
     if (handshake._tag === "Refuse") return this.#refuse(handshake.era, handshake.id, handshake.refusal)
     const { credentials, ...newcomer } = handshake
     this.#newcomer = newcomer
     const { connect, id } = newcomer
-    return [{ _tag: "Enter", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
+    return [{ _tag: "Handshake", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
   }
 
   #refuse(era: Flavor, id: string | undefined, { close: code, error }: HandshakeErrors.HandshakeError): Inbounds {
-    return [...(error === undefined || id === undefined ? [] : [say(writeError(era, id, error))]), close(code)]
+    return [...(error === undefined || id === undefined ? [] : [send(writeError(era, id, error))]), close(code)]
   }
 
   authenticated(ref: OpenClawRef, principal: Principal, issued?: IssuedToken): Inbounds {
@@ -148,9 +154,9 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   #hello(welcome: Welcome, answer: unknown): Inbounds {
     const { held, issued, newcomer, principal } = welcome
     const { connect, era, id, protocol } = newcomer
-    const { connectionId, head, lost } = this.#facts
+    const { connectionId, head, resumeError } = this.#facts
     const from = resumed(connect)
-    const reason = from === undefined ? null : lost(from)
+    const reason = from === undefined ? null : resumeError(from)
     const position = head()
     const facts = { connect, protocol, connectionId, principal, issued, limits: this.#options.limits, position }
     const told = hello({ ...facts, lost: reason }, answer)
@@ -160,7 +166,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     this.#facts.subscriptions.changed(audience.keys.length)
     this.#welcome = undefined
     return [
-      say(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
+      send(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
       this.#follow(audience, from === undefined || reason !== null ? position : { epoch: from.epoch, seq: from.seq }),
       ...held.flatMap((text) => this.#readRequest(text)),
     ]
@@ -168,8 +174,8 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   /** Without a position it goes on where it stands. */
   #follow(audience: Interests, from?: Position): In {
-    const wording = `${this.#placed ? PLACED : UNPLACED}${viewKey(audience)}`
-    return { _tag: "Follow", key: FOLLOWED, wording, filter: filterOf(audience), from }
+    const view = { interests: audience, hasPositions: this.#placed }
+    return { _tag: "Subscribe", key: FOLLOWED, view, filter: filterOf(audience), from }
   }
 
   /** It was told that it could resume, and then retention was faster than its replay. */
@@ -184,7 +190,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
   }
 
   #invalid(id: string, message: string): Inbounds {
-    return [say(writeError(this.#era, id, { code: "INVALID_REQUEST", message }))]
+    return [send(writeError(this.#era, id, { code: "INVALID_REQUEST", message }))]
   }
 
   #readRequest(text: string): Inbounds {
@@ -209,7 +215,7 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   // Answers
 
-  success(ref: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef> {
+  success(ref: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef, View> {
     const { id } = ref
     if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
     const audience = this.#audience!
@@ -222,14 +228,14 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
     if (refusal !== undefined) return this.failure(ref, method, Faults.refused(refusal))
     this.#facts.subscriptions.changed(more)
     this.#audience = heeded
-    return [say(text), this.#follow(heeded)]
+    return [send(text), this.#follow(heeded)]
   }
 
   item({ id }: OpenClawRef, _method: string, value: unknown): string {
     return writeResult(this.#era, id, value)
   }
 
-  failure({ id }: OpenClawRef, method: string, fault: Fault): Reply<OpenClawRef> {
+  failure({ id }: OpenClawRef, method: string, fault: Fault): Reply<OpenClawRef, View> {
     const newcomer = this.#newcomer
     if (this.#audience === undefined && newcomer !== undefined) {
       const { connect, era } = newcomer
@@ -247,22 +253,18 @@ class OpenClawConversation implements Conversation<OpenClawRef> {
 
   #refuseNode(id: string): Inbounds {
     const error: ErrorShape = { code: "INVALID_REQUEST", message: "unauthorized role: node" }
-    const said = say(writeError(this.#era, id, error))
+    const said = send(writeError(this.#era, id, error))
     if (++this.#nodeRefusals < NODE_REFUSALS) return [said]
     return [said, close({ ...CloseCodes.policy, reason: "repeated unauthorized calls" })]
   }
 }
-
-/** What a wording begins with: whether its frames say where they stand among all events. */
-const PLACED = "+"
-const UNPLACED = "-"
 
 const withConnect: ReadonlyMap<string, Method> = new Map([
   ...methods,
   [CONNECT, dialectMethod(Schema.Struct({ mayRead: Schema.Boolean }), ({ mayRead }) => snapshot(mayRead))],
 ])
 
-export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
+export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef, View> => ({
   name: "openclaw",
   traits: {
     handshake: true,
@@ -276,10 +278,11 @@ export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef> => ({
   },
   methods: withConnect,
   converse: (facts) => new OpenClawConversation(facts, options),
-  event: (wording, item) => {
-    const telling = encode(wording.slice(1), item)
-    return wording.startsWith(PLACED) ? positioned(telling, item.seq) : telling
+  viewKey: ({ hasPositions, interests }) => `${hasPositions ? "+" : "-"}${interestsKey(interests)}`,
+  event: ({ hasPositions, interests }, item) => {
+    const frames = encode(interests, item)
+    return hasPositions ? positioned(frames, item.seq) : frames
   },
-  pace: { everyMs: TEXT_MS, frames: (wording, text) => encodeText(wording.slice(1), text) },
-  beat: { everyMs: TICK_MS, tell: (wording, now) => keepAliveFrames(wording.slice(1), now) },
+  textThrottle: { everyMs: TEXT_MS, frames: ({ interests }, text) => encodeText(interests, text) },
+  keepAlive: { everyMs: TICK_MS, frames: ({ interests }, now) => keepAliveFrames(interests, now) },
 })

@@ -208,7 +208,7 @@ export class RpcSession implements FrameHandler {
   }
 
   /** Carries out `events.subscribe`, a call in flight, until it is interrupted. */
-  follow(id: Id, fanout: Fanout, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
+  follow(id: Id, fanout: Fanout<string>, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
     return Effect.suspend(() => {
       const { usage } = this.#peer
       if (usage !== undefined && this.#calls.has(id)) usage.subscriptions++

@@ -29,7 +29,7 @@ export class RpcSubscription implements Sink {
   /** `key`: the request's id, as the frames have it. */
   constructor(
     peer: EventSender & Backpressure,
-    fanout: Fanout,
+    fanout: Fanout<string>,
     key: string,
     filter: EventFilter,
     from: Position | undefined,

@@ -13,10 +13,12 @@ import * as Stream from "effect/Stream"
 import type { FromServerEncoded } from "effect/rpc/RpcMessage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
-import { type EventItem, permitted } from "../../domain/Event.ts"
+import { permitted } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
+import type { EventEncoding } from "../dialect/Dialect.ts"
+import { Contract } from "../dialect/Query.ts"
 import * as Fanout from "../fanout/Fanout.ts"
 import { RpcSession } from "./RpcSession.ts"
 import * as RpcFrames from "./RpcFrames.ts"
@@ -66,19 +68,23 @@ const protocol = Effect.gen(function* () {
   })
 })
 
-/** What this wire tells: the items as they are. */
-const itemsAsTheyAre = {
+/** Encodes items as their own JSON. The view is the id of the request, which is part of every chunk. */
+const encoding: EventEncoding<string> = {
   name: "rpc",
-  event: (_key: string, _item: EventItem, json: () => string) => ({ policy: "must", text: json() }) as const,
+  viewKey: (requestId) => requestId,
+  event: (_requestId, _item, json) => Effect.succeed([{ policy: "must", text: json() }]),
   frame: RpcFrames.chunk,
 }
 
-/** The one method that this wire carries out itself: its stream yields nothing, for its chunks are the fan-out's. */
+/** Items need no calls of the contract. */
+const noContract = Contract.calling(() => Effect.die("events of this wire call nothing"))
+
+/** Runs `events.subscribe`. Its stream yields nothing: the fan-out writes the chunks to the connection. */
 const subscribe = GatewayRpcs.toLayerHandler(
   "events.subscribe",
   Effect.gen(function* () {
     const conversations = yield* RpcSessions
-    const fanout = yield* Fanout.make(itemsAsTheyAre, () => Effect.fail({ _tag: "Internal" }), 0)
+    const fanout = yield* Fanout.make(encoding, noContract, 0)
     return ({ from, ...filter }, { client, requestId }) =>
       Stream.unwrap(
         Effect.map(CurrentConnection, ({ principal }) => {

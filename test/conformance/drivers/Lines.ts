@@ -2,13 +2,13 @@
 import * as Layer from "effect/Layer"
 import * as Gateway from "../../../src/Gateway.ts"
 import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
-import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { ContractCalls } from "../../../src/transport/kernel/ContractCalls.ts"
 import { lines as dialect } from "../../support/LinesDialect.ts"
 import { closes, type ContractDriver, type FaultName, type Received } from "../Driver.ts"
 
 const wire = DialectServer.mount("/lines", dialect).pipe(
   Layer.provide(DialectServer.layer),
-  Layer.provide(LocalCalls.layer),
+  Layer.provide(ContractCalls.layer),
 )
 
 const faults: Record<string, FaultName> = {

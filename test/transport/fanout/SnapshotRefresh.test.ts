@@ -5,22 +5,22 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as SnapshotRefresh from "../../../src/transport/fanout/SnapshotRefresh.ts"
-import { ask, type Inquiry, known } from "../../../src/transport/dialect/Query.ts"
+import { call, Contract, type Query } from "../../../src/transport/dialect/Query.ts"
 
 const PAUSE_MS = 1_000
 
 const make = Effect.gen(function* () {
   const told: Array<string> = []
   const asked: Array<string> = []
-  const call = (method: string) =>
+  const answer = (method: string) =>
     Effect.suspend(() => {
       asked.push(method)
       return method === "health" ? Effect.fail({ _tag: "Internal" } as const) : Effect.succeed({})
     })
-  const { add } = yield* SnapshotRefresh.make<string>(call, PAUSE_MS, (group, key, text) => {
+  const { add } = yield* SnapshotRefresh.make<string>(Contract.calling(answer), PAUSE_MS, (group, key, text) => {
     told.push(`${group} ${key} ${text}`)
   })
-  const list = (text: string): Inquiry<string> => ask("status", {}, () => known(text))
+  const list = (text: string): Query<string> => Effect.map(call("status", {}), () => text)
   return { add, asked, told, list }
 })
 
@@ -59,12 +59,12 @@ describe("a list", () => {
       add(
         "all",
         "broken",
-        ask("health", {}, () => known("never")),
+        Effect.map(call("health", {}), () => "never"),
       )
       add(
         "all",
         "wrong",
-        ask("status", {}, () => {
+        Effect.flatMap(call("status", {}), () => {
           throw new Error("a bug in a dialect")
         }),
       )

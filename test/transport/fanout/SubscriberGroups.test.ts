@@ -19,7 +19,7 @@ const follower = () => {
 
 const batch = (from: number, count: number, text = "x"): ReadonlyArray<EncodedEvent> =>
   Array.from({ length: count }, (_, i) => ({
-    told: { policy: "must", text },
+    frame: { policy: "must", text },
     seq: from + i,
     at: from + i,
     bytes: undefined,

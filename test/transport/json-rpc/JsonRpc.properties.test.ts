@@ -20,18 +20,18 @@ const converse = () =>
     subscriptions: { refusal: () => undefined, changed: () => {} },
     now: () => 0,
     head: () => ({ epoch: "e", seq: 0 }),
-    lost: () => null,
+    resumeError: () => null,
     stopping: () => false,
-    arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
+    origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
   })
 
 const read = (frame: string, known: Principal | undefined = principal) => converse().read(frame, known)
 
 /** A frame is answered by frames of the protocol, by what is to be done, or by nothing. */
-const expectSound = (inbound: ReadonlyArray<Inbound<JsonRpcRef>>) => {
+const expectSound = (inbound: ReadonlyArray<Inbound<JsonRpcRef, string>>) => {
   for (const one of inbound) {
-    expect(["Call", "Cancel", "Identify", "Say"]).toContain(one._tag)
-    if (one._tag !== "Say") continue
+    expect(["Authenticate", "Call", "Cancel", "Send"]).toContain(one._tag)
+    if (one._tag !== "Send") continue
     for (const answer of [JSON.parse(one.text)].flat()) {
       expect(answer).toMatchObject({ jsonrpc: "2.0", id: answer.id })
       expect("error" in answer || "result" in answer).toBe(true)

@@ -3,28 +3,30 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import type { Scope } from "../../../src/domain/Principal.ts"
-import { all, ask, begin, known, map, run, shared } from "../../../src/transport/dialect/Query.ts"
+import { cached, call, Contract, outcomeOf, type Query } from "../../../src/transport/dialect/Query.ts"
 import { AnswerCache } from "../../../src/transport/kernel/AnswerCache.ts"
 
 const READ: ReadonlyArray<Scope> = ["operator.read"]
 
-const counted = () => ask("ping", {}, ({ at }) => known({ at }))
-const inquiry = () => shared(counted)
+const query = cached(Effect.map(call("ping", {}), ({ at }) => ({ at })))
 
-/** A gateway where nothing happens but `happen`, and that counts what it is asked. */
+/** A gateway where nothing happens except `happen`, and that counts the calls. */
 const gateway = Effect.gen(function* () {
   let seq = 0
   let calls = 0
   const clock = yield* Clock.Clock
-  const answers = new AnswerCache(() => ({ epoch: "e", seq }), clock)
-  const call = (_method: string, _params: unknown) => Effect.sync(() => ({ at: ++calls }))
+  const cache = new AnswerCache(() => ({ epoch: "e", seq }), clock)
+  const ping: Contract["Service"]["call"] = () => Effect.sync(() => ({ at: ++calls }))
+  const run = <A>(query: Query<A>, call = ping, scopes = READ) =>
+    Effect.provideService(query, Contract, { ...Contract.calling(call), answers: cache.of(scopes) })
   return {
-    answers,
+    answers: cache,
     calls: () => calls,
     happen: () => void seq++,
-    asked: (scopes = READ) => run(inquiry(), call, undefined, answers.of(scopes)),
+    run,
+    asked: (scopes = READ) => run(query, ping, scopes),
     during: (during: Effect.Effect<unknown>) =>
-      run(inquiry(), (method, params) => Effect.tap(call(method, params), during), undefined, answers.of(READ)),
+      run(query, (method, params) => Effect.tap(ping(method, params), during)),
   }
 })
 
@@ -34,7 +36,7 @@ describe("a shared answer", () => {
       const { answers, asked, calls } = yield* gateway
       const first = yield* asked()
       expect(yield* asked()).toBe(first)
-      expect(begin(inquiry(), answers.of(READ))).toEqual({ _tag: "Known", value: first })
+      expect(answers.of(READ).get(query)).toBe(first)
       expect(calls()).toBe(1)
     }),
   )
@@ -82,21 +84,22 @@ describe("a shared answer", () => {
 
   it.effect("that failed is asked for again", () =>
     Effect.gen(function* () {
-      const { answers, asked } = yield* gateway
-      const busy = () => Effect.fail({ _tag: "Internal" } as const)
-      yield* Effect.flip(run(inquiry(), busy, undefined, answers.of(READ)))
+      const { asked, run } = yield* gateway
+      yield* Effect.flip(run(query, () => Effect.fail({ _tag: "Internal" })))
       expect(yield* asked()).toEqual({ at: 1 })
     }),
   )
 
   it.effect("is part of others, which are not kept", () =>
     Effect.gen(function* () {
-      const { answers, calls } = yield* gateway
-      const both = () => map(all({ one: inquiry(), two: inquiry(), own: ask("health", {}, known) }), Object.keys)
-      const call = () => Effect.succeed({ at: 0 })
-      expect(yield* run(both(), call, undefined, answers.of(READ))).toEqual(["one", "two", "own"])
-      expect(begin(both(), answers.of(READ))._tag).toBe("Ask")
-      expect(calls()).toBe(0)
+      const { answers, calls, run } = yield* gateway
+      const both = Effect.all({ one: query, two: query, own: call("health", {}) })
+      const { one, own, two } = yield* run(both)
+      expect(two).toBe(one)
+      expect(own).toEqual({ at: 2 })
+      expect(answers.of(READ).get(both)).toBeUndefined()
+      expect(outcomeOf(both)).toBeUndefined()
+      expect(calls()).toBe(2)
     }),
   )
 

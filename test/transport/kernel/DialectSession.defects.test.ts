@@ -8,8 +8,8 @@ import * as Gateway from "../../../src/Gateway.ts"
 import type { Dialect } from "../../../src/transport/dialect/Dialect.ts"
 import { contractMethods, dialectMethod } from "../../../src/transport/dialect/DialectMethod.ts"
 import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
-import * as Query from "../../../src/transport/dialect/Query.ts"
-import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { call } from "../../../src/transport/dialect/Query.ts"
+import { ContractCalls } from "../../../src/transport/kernel/ContractCalls.ts"
 import { lines } from "../../support/LinesDialect.ts"
 import { connect } from "../../support/TestSocket.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -18,18 +18,18 @@ const boom = (): never => {
   throw new Error("a bug of this dialect")
 }
 
-type Line = typeof lines extends Dialect<infer R> ? R : never
+type Line = typeof lines extends Dialect<infer R, string> ? R : never
 
 let beats = 0
 
-const buggy: Dialect<Line> = {
+const buggy: Dialect<Line, string> = {
   ...lines,
   name: "buggy",
-  beat: { everyMs: 50, tell: () => (++beats === 1 ? boom() : [{ policy: "must", text: "0 beat null" }]) },
+  keepAlive: { everyMs: 50, frames: () => (++beats === 1 ? boom() : [{ policy: "must", text: "0 beat null" }]) },
   methods: new Map([
     ...contractMethods,
     ["throws", dialectMethod(Schema.Struct({}), boom)],
-    ["throws-later", dialectMethod(Schema.Struct({}), () => Query.ask("ping", {}, boom))],
+    ["throws-later", dialectMethod(Schema.Struct({}), () => Effect.flatMap(call("ping", {}), boom))],
   ]),
   converse: (facts) => {
     const conversation = lines.converse(facts)
@@ -47,7 +47,7 @@ const buggy: Dialect<Line> = {
 
 const wire = DialectServer.mount("/buggy", buggy).pipe(
   Layer.provide(DialectServer.layer),
-  Layer.provide(LocalCalls.layer),
+  Layer.provide(ContractCalls.layer),
 )
 
 const open = Effect.flatMap(TestGateway.TestGateway, ({ token, wsUrl }) => connect(`${wsUrl}/buggy?token=${token}`))

@@ -9,16 +9,17 @@ import type { Principal } from "../../../src/domain/Principal.ts"
 import type { Inbound } from "../../../src/transport/dialect/Dialect.ts"
 import { channels } from "../../../src/transport/mission-control/MessagesIn.ts"
 import { missionControl } from "../../../src/transport/mission-control/MissionControl.ts"
-import { encode } from "../../../src/transport/mission-control/Events.ts"
+import { outcomeOf } from "../../../src/transport/dialect/Query.ts"
+import { encode, type View } from "../../../src/transport/mission-control/Events.ts"
 
 const operator: Principal = { id: "operator", kind: "token", role: "operator", scopes: ["operator.admin"] }
 
 const converse = () =>
   missionControl.converse({
     connectionId: "c42",
-    lost: () => null,
+    resumeError: () => null,
     stopping: () => false,
-    arrival: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
+    origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,
     subscriptions: { refusal: () => undefined, changed: () => {} },
     now: () => 1_700_000_000_000,
@@ -75,7 +76,7 @@ const isMessage = (text: string): boolean => {
 }
 
 const check = (inbound: Inbound): void => {
-  if (inbound._tag === "Say") expect(isMessage(inbound.text)).toBe(true)
+  if (inbound._tag === "Send") expect(isMessage(inbound.text)).toBe(true)
   if (inbound._tag === "Call") expect(missionControl.methods?.has(inbound.method)).toBe(true)
 }
 
@@ -100,7 +101,8 @@ describe("reading", () => {
     ([frames]) => {
       const conversation = converse()
       for (const frame of frames) {
-        for (const { _tag } of conversation.read(textOf(frame), undefined)) expect(["Say", "Identify"]).toContain(_tag)
+        for (const { _tag } of conversation.read(textOf(frame), undefined))
+          expect(["Send", "Authenticate"]).toContain(_tag)
       }
     },
     { arbitrary: { runs: 1_000, size: 40 } },
@@ -111,7 +113,7 @@ describe("reading", () => {
       for (const message of [{ type: name }, { type: "request", resource: name }]) {
         const [said, ...more] = converse().read(JSON.stringify(message), operator)
         expect(more).toEqual([])
-        expect(said).toMatchObject({ _tag: "Say", text: expect.stringContaining(`Unknown`) })
+        expect(said).toMatchObject({ _tag: "Send", text: expect.stringContaining(`Unknown`) })
       }
     }
   })
@@ -127,7 +129,7 @@ describe("what is followed", () => {
     ([steps]) => {
       const conversation = converse()
       const model = new Set<string>()
-      let followed = ""
+      let followed: ReadonlyArray<string> = []
       for (const step of steps) {
         const before = model.size
         for (const channel of step.channels) {
@@ -135,16 +137,16 @@ describe("what is followed", () => {
           else model.delete(channel)
         }
         const [said, ...meant] = conversation.read(JSON.stringify(step), operator)
-        expect(said).toMatchObject({ _tag: "Say" })
-        expect(JSON.parse(said?._tag === "Say" ? said.text : "").payload).toEqual({ channels: [...model] })
+        expect(said).toMatchObject({ _tag: "Send" })
+        expect(JSON.parse(said?._tag === "Send" ? said.text : "").payload).toEqual({ channels: [...model] })
         for (const inbound of meant) {
-          if (inbound._tag === "Follow") followed = inbound.wording ?? ""
-          if (inbound._tag === "Unfollow") followed = ""
+          if (inbound._tag === "Subscribe") followed = inbound.view
+          if (inbound._tag === "Unsubscribe") followed = []
         }
-        expect(followed.split(" ").filter(Boolean).toSorted()).toEqual([...model].toSorted())
+        expect(followed.toSorted()).toEqual([...model].toSorted())
         // A position is given where it begins, and from then on it goes on where it stands.
-        const follow = meant.find(({ _tag }) => _tag === "Follow")
-        if (follow?._tag === "Follow") expect(follow.from).toEqual(before === 0 ? { epoch: "e", seq: 7 } : undefined)
+        const follow = meant.find(({ _tag }) => _tag === "Subscribe")
+        if (follow?._tag === "Subscribe") expect(follow.from).toEqual(before === 0 ? { epoch: "e", seq: 7 } : undefined)
       }
     },
     { arbitrary: { runs: 1_000, size: 20 } },
@@ -162,7 +164,7 @@ describe("what is followed", () => {
       while (call?._tag === "Call") {
         asked.push(call.method)
         const reply: unknown = conversation.success(call.ref, call.method, {})
-        call = (reply as ReadonlyArray<Inbound<typeof call.ref>>).find(({ _tag }) => _tag === "Call")
+        call = (reply as ReadonlyArray<Inbound<typeof call.ref, View>>).find(({ _tag }) => _tag === "Call")
       }
       expect(asked).toEqual(resumes ? [] : [...new Set(wanted)])
     },
@@ -177,10 +179,10 @@ describe("telling", () => {
     "words any event for any channels, with the event's time and its position",
     [EventItem, Channels],
     ([item, wanted]) => {
-      const told = encode(wanted.join(" "), item, "e") ?? []
-      if ("_tag" in told) return
-      for (const one of "policy" in told ? [told] : told) {
-        if (one.policy === "digest") continue
+      const outcome = outcomeOf(encode(wanted, item, "e"))
+      if (outcome?._tag !== "Success") return
+      for (const one of outcome.value) {
+        if (one.policy === "snapshot") continue
         const { position, timestamp, type } = JSON.parse(one.text)
         expect(types).toContain(type)
         // JSON knows no -0.

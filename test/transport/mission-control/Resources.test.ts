@@ -8,13 +8,16 @@ import * as Schema from "effect/Schema"
 import type { Document } from "../../../src/domain/Memory.ts"
 import { SortedSessions } from "../../../src/services/sessions/SortedSessions.ts"
 import type { Fault } from "../../../src/transport/dialect/Fault.ts"
-import { type Inquiry, run } from "../../../src/transport/dialect/Query.ts"
+import { Contract, type Query } from "../../../src/transport/dialect/Query.ts"
 import * as Resources from "../../../src/transport/mission-control/Resources.ts"
 import { session } from "../../support/Sessions.ts"
 
 /** Answers an inquiry by a table of methods; each is called with its parameters. */
-const answer = <A>(inquiry: Inquiry<A>, methods: { readonly [method: string]: (params: any) => unknown }): A =>
+const answer = <A>(inquiry: Query<A>, methods: { readonly [method: string]: (params: any) => unknown }): A =>
   Effect.runSync(run(inquiry, (method, params) => Effect.sync(() => methods[method]!(params))))
+
+const run = <A>(query: Query<A>, call: Contract["Service"]["call"]) =>
+  Effect.provideService(query, Contract, Contract.calling(call))
 
 const Index = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 599 }))
 

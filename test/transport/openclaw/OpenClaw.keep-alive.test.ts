@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import { defaultLimits } from "../../../src/domain/Limits.ts"
 import * as Gateway from "../../../src/Gateway.ts"
 import { DialectServer } from "../../../src/transport/kernel/DialectServer.ts"
-import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { ContractCalls } from "../../../src/transport/kernel/ContractCalls.ts"
 import { openClaw } from "../../../src/transport/openclaw/OpenClaw.ts"
 import { expectValidEvent } from "../../support/OpenClaw.ts"
 import { connectParams, enter, type Frame, open } from "../../support/OpenClawClient.ts"
@@ -17,9 +17,9 @@ const KEY = "agent:main:main"
 const dialect = openClaw({ strict: false, limits: defaultLimits })
 
 /** The same at a path of its own, in more of a hurry. */
-const hurried = DialectServer.mount("/hurried", { ...dialect, beat: { ...dialect.beat!, everyMs: 40 } }).pipe(
+const hurried = DialectServer.mount("/hurried", { ...dialect, keepAlive: { ...dialect.keepAlive!, everyMs: 40 } }).pipe(
   Layer.provide(DialectServer.layer),
-  Layer.provide(LocalCalls.layer),
+  Layer.provide(ContractCalls.layer),
 )
 
 const eventsOf = (texts: ReadonlyArray<string>) =>
@@ -27,7 +27,7 @@ const eventsOf = (texts: ReadonlyArray<string>) =>
 
 describe("a tick", () => {
   it("comes every 30 s, which hello-ok says", () => {
-    expect(dialect.beat?.everyMs).toBe(30_000)
+    expect(dialect.keepAlive?.everyMs).toBe(30_000)
   })
 
   it.layer(

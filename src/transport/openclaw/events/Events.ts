@@ -2,11 +2,12 @@
  * Events: what happens in the gateway as the frames of this dialect, for an audience. One event of the contract may be
  * several here, or none. Pure.
  */
+import * as Effect from "effect/Effect"
 import type { EventItem, GatewayEvent, Positioned } from "../../../domain/Event.ts"
-import type { Frame, Telling, EventFrame, ThrottledText } from "../../dialect/Dialect.ts"
-import { ask, type Inquiry, known, map } from "../../dialect/Query.ts"
+import type { EventFrame, Frame, ThrottledText } from "../../dialect/Dialect.ts"
+import { call, type Query } from "../../dialect/Query.ts"
 import type { Merge } from "../../connection/Outbox.ts"
-import { type Interests, parseView } from "./Interests.ts"
+import type { Interests } from "./Interests.ts"
 import { pairingRow } from "../methods/Devices.ts"
 import { writeEvent } from "../wire/Frames.ts"
 import { health } from "../methods/Health.ts"
@@ -32,6 +33,12 @@ export const eventNames: ReadonlyArray<string> = [
   "shutdown",
   "tick",
 ]
+
+type Encoded = Query<ReadonlyArray<EventFrame>>
+
+const nothing: Encoded = Effect.succeed([])
+
+const send = (...frames: ReadonlyArray<EventFrame>): Encoded => Effect.succeed(frames)
 
 /** Words payloads for an audience. */
 const frames = ({ data: member }: Interests) => {
@@ -59,36 +66,29 @@ type RunEvent = Event<
 >
 
 /** The whole reply is the run's own to tell; a run that is forgotten has ended without. */
-const replyOf = (runId: string): Inquiry<string | undefined> =>
-  ask(
-    "runs.wait",
-    { runId, timeoutMs: 0 },
-    ({ reply }) => known(reply),
-    () => known(undefined),
-  )
+const replyOf = (runId: string): Query<string | undefined> =>
+  Effect.matchEffect(call("runs.wait", { runId, timeoutMs: 0 }), {
+    onSuccess: ({ reply }) => Effect.succeed(reply),
+    onFailure: () => Effect.succeed(undefined),
+  })
 
-const encodeRun = (
-  audience: Interests,
-  { grow, must }: FrameBuilder,
-  event: RunEvent,
-  place: Place,
-): Telling | undefined => {
-  if (!wantsRuns(audience, event.sessionKey)) return undefined
+const encodeRun = (audience: Interests, { grow, must }: FrameBuilder, event: RunEvent, place: Place): Encoded => {
+  if (!wantsRuns(audience, event.sessionKey)) return nothing
   switch (event._tag) {
     case "RunAccepted":
-      return RunEvents.accepted(event, place).map(must)
+      return send(...RunEvents.accepted(event, place).map(must))
     case "RunStarted":
-      return RunEvents.started(event, place).map(must)
+      return send(...RunEvents.started(event, place).map(must))
     case "TextDelta":
-      return audience.deltas ? grow(RunEvents.delta(event, place, event.text)) : undefined
+      return audience.deltas ? send(grow(RunEvents.delta(event, place, event.text))) : nothing
     case "ToolStarted":
     case "ToolUpdated":
     case "ToolEnded":
-      return audience.tools || audience.sessions ? must(RunEvents.tool(event, place, audience.tools)) : undefined
+      return audience.tools || audience.sessions ? send(must(RunEvents.tool(event, place, audience.tools))) : nothing
     case "RunEnded":
       return event.outcome === "done"
-        ? map(replyOf(event.runId), (reply) => RunEvents.ended(event, place, reply).map(must))
-        : RunEvents.ended(event, place, undefined).map(must)
+        ? Effect.map(replyOf(event.runId), (reply) => RunEvents.ended(event, place, reply).map(must))
+        : send(...RunEvents.ended(event, place, undefined).map(must))
   }
 }
 
@@ -104,7 +104,7 @@ const encodeMessage = (
   ]
 }
 
-const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Telling | undefined => {
+const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Encoded => {
   const says = frames(audience)
   const { latest, must } = says
   const ts = Math.floor(at)
@@ -118,59 +118,57 @@ const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Telli
     case "TextDelta":
       return encodeRun(audience, says, event, { seq, at })
     case "MessageAdded":
-      return encodeMessage(audience, says, event)
+      return send(...encodeMessage(audience, says, event))
     case "MessagesRemoved":
       return wantsMessages(audience, event.sessionKey)
-        ? must(SessionEvents.messagesRemoved(event.sessionKey, event.reason, at))
-        : undefined
+        ? send(must(SessionEvents.messagesRemoved(event.sessionKey, event.reason, at)))
+        : nothing
     case "SessionOpened":
-      return map(SessionEvents.sessionChanged(event.session, "create", at), (payload) => [must(payload)])
+      return Effect.map(SessionEvents.sessionChanged(event.session, "create", at), (payload) => [must(payload)])
     case "SessionChanged":
-      return map(SessionEvents.sessionChanged(event.session, "patch", at), (payload) => [
+      return Effect.map(SessionEvents.sessionChanged(event.session, "patch", at), (payload) => [
         latest(`session ${event.session.key}`, payload),
       ])
     case "SessionClosed":
-      return must(SessionEvents.sessionClosed(event.sessionKey, at))
+      return send(must(SessionEvents.sessionClosed(event.sessionKey, at)))
     case "PresenceChanged":
-      return latest("presence", ["presence", { presence: presenceEntries(event.presence, at) }])
+      return send(latest("presence", ["presence", { presence: presenceEntries(event.presence, at) }]))
     case "AgentChanged": {
       const { id: agentId, model, name, runtime } = event.agent
-      return must(["agent.config", { agentId, name, model, runtime, ts }])
+      return send(must(["agent.config", { agentId, name, model, runtime, ts }]))
     }
     case "AgentRemoved":
-      return must(["agent.config", { agentId: event.agentId, removed: true, ts }])
+      return send(must(["agent.config", { agentId: event.agentId, removed: true, ts }]))
     case "PairingRequested":
-      return must(["device.pair.requested", pairingRow(event.request)])
+      return send(must(["device.pair.requested", pairingRow(event.request)]))
     case "PairingResolved": {
       const { decision, deviceId, requestId } = event
-      return must(["device.pair.resolved", { requestId, deviceId, decision, ts }])
+      return send(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
     case "GatewayStopping": {
       const { drainMs, reason, restartExpectedMs } = event
       // Counted from now on: what runs gets its time before.
       const back = restartExpectedMs === undefined ? {} : { restartExpectedMs: Math.floor(drainMs + restartExpectedMs) }
-      return must(["shutdown", { reason, ...back }])
+      return send(must(["shutdown", { reason, ...back }]))
     }
   }
-  return undefined
+  return nothing
 }
 
-/** `wording`: of `wordingOf`. */
-export const encode = (wording: string, item: EventItem): Telling | undefined => {
-  const audience = parseView(wording)
+/** Encodes an item for the interests of a view. */
+export const encode = (audience: Interests, item: EventItem): Encoded => {
   if (item._tag === "Event") return encodeEvent(audience, item)
   // What a run has said before a client came; who is told the whole text is told that soon enough.
   return item._tag === "RunText" && audience.deltas && item.text !== "" && wantsRuns(audience, item.sessionKey)
-    ? frames(audience).must(RunEvents.replaced(item, { seq: item.seq, at: 0 }, item.text))
-    : undefined
+    ? send(frames(audience).must(RunEvents.replaced(item, { seq: item.seq, at: 0 }, item.text)))
+    : nothing
 }
 
 /** How often at most: as often as the reference gateway, and as eyes can follow. */
 export const TEXT_MS = 100
 
 /** What a run has said as a whole, for those who are not told its deltas; its thoughts for all. */
-export const encodeText = (wording: string, text: ThrottledText): ReadonlyArray<Frame> => {
-  const audience = parseView(wording)
+export const encodeText = (audience: Interests, text: ThrottledText): ReadonlyArray<Frame> => {
   if (!wantsRuns(audience, text.sessionKey)) return []
   const { grow } = frames(audience)
   return [
@@ -180,12 +178,11 @@ export const encodeText = (wording: string, text: ThrottledText): ReadonlyArray<
 }
 
 /** That the gateway is there, and to who may read how it is. */
-export const keepAliveFrames = (wording: string, now: number): ReadonlyArray<EventFrame> => {
-  const audience = parseView(wording)
+export const keepAliveFrames = (audience: Interests, now: number): ReadonlyArray<EventFrame> => {
   const { latest, text } = frames(audience)
-  const inquiry = map(health(), (data) => text(["health", data]))
+  const query = Effect.map(health, (data) => text(["health", data]))
   return [
     latest("tick", ["tick", { ts: Math.floor(now) }]),
-    ...(audience.reads ? [{ policy: "digest", key: "health", inquiry } as const] : []),
+    ...(audience.reads ? [{ policy: "snapshot", key: "health", query } as const] : []),
   ]
 }

@@ -90,25 +90,5 @@ export const filterOf = ({ sessions }: Interests): EventFilter => ({
 })
 
 /** Equal for equal audiences. Keys that add nothing are left out, so that more connections share their frames. */
-export const viewKey = ({ keys, ...audience }: Interests): string =>
+export const interestsKey = ({ keys, ...audience }: Interests): string =>
   JSON.stringify({ ...audience, keys: audience.sessions && !audience.scoped ? [] : keys })
-
-/** Reads what `wordingOf` has written: once for each wording, not for each event. */
-export const parseView = (wording: string): Interests => {
-  const known = parsedViews.get(wording)
-  if (known !== undefined) return known
-  chars += wording.length
-  if (parsedViews.size >= AUDIENCES_KEPT || chars > CHARS_KEPT) {
-    parsedViews.clear()
-    chars = wording.length
-  }
-  const audience: Interests = JSON.parse(wording)
-  parsedViews.set(wording, audience)
-  return audience
-}
-
-const AUDIENCES_KEPT = 1_000
-const CHARS_KEPT = 4_194_304
-const parsedViews = new Map<string, Interests>()
-/** Of all wordings that are kept. */
-let chars = 0

@@ -2,8 +2,9 @@
  * Positions on events, for clients that resume: of the frames that one event becomes, the last says that the client has
  * had the event. Pure.
  */
-import type { Frame, Telling, EventFrame } from "../../dialect/Dialect.ts"
-import { map } from "../../dialect/Query.ts"
+import * as Effect from "effect/Effect"
+import type { Query } from "../../dialect/Query.ts"
+import type { EventFrame, Frame } from "../../dialect/Dialect.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import { withPosition } from "../wire/Frames.ts"
 
@@ -27,12 +28,10 @@ const placeFrame = (frame: Frame, seq: number): Frame => {
 }
 
 const placeLast = (told: ReadonlyArray<EventFrame>, seq: number): ReadonlyArray<EventFrame> => {
-  const last = told.findLastIndex(({ policy }) => policy !== "digest")
-  return told.map((one, i) => (i === last && one.policy !== "digest" ? placeFrame(one, seq) : one))
+  const last = told.findLastIndex(({ policy }) => policy !== "snapshot")
+  return told.map((one, i) => (i === last && one.policy !== "snapshot" ? placeFrame(one, seq) : one))
 }
 
-export const positioned = (telling: Telling | undefined, seq: number): Telling | undefined => {
-  if (telling === undefined) return undefined
-  if ("_tag" in telling) return map(telling, (told) => placeLast(told, seq))
-  return placeLast("policy" in telling ? [telling] : telling, seq)
-}
+/** Adds the position of the event to the last of its frames. */
+export const positioned = (query: Query<ReadonlyArray<EventFrame>>, seq: number): Query<ReadonlyArray<EventFrame>> =>
+  Effect.map(query, (frames) => placeLast(frames, seq))

@@ -2,10 +2,11 @@
  * Session events: what becomes of sessions and which messages they get, for those who have subscribed. A row is told with
  * its model and its open runs, which takes asking. Pure.
  */
+import * as Effect from "effect/Effect"
 import type { Message } from "../../../domain/Message.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import type { Session } from "../../../domain/Session.ts"
-import { all, type Inquiry, map } from "../../dialect/Query.ts"
+import type { Query } from "../../dialect/Query.ts"
 import { messagesOf } from "../methods/ChatMessages.ts"
 import { agentCatalog } from "../methods/AgentCatalog.ts"
 import type { Payload } from "./RunEvents.ts"
@@ -13,8 +14,8 @@ import { openRuns } from "../methods/SessionQueries.ts"
 import { fullRow } from "../methods/SessionViews.ts"
 
 /** The row stands in it twice: whole, and field by field for clients that merge what they are told. */
-export const sessionChanged = (session: Session, reason: "create" | "patch", at: number): Inquiry<Payload> =>
-  map(all({ roster: agentCatalog(), runs: openRuns(session.key) }), ({ roster, runs }) => {
+export const sessionChanged = (session: Session, reason: "create" | "patch", at: number): Query<Payload> =>
+  Effect.map(Effect.all({ roster: agentCatalog, runs: openRuns(session.key) }), ({ roster, runs }) => {
     const ts = Math.floor(at)
     const runIds = runs.map(({ runId }) => runId)
     const { key, ...row } = fullRow(session, roster, ts, runIds)

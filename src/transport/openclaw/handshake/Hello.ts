@@ -2,6 +2,7 @@
  * Hello: what a client is told once it is in: who it is here, what can be called, and how things stand. Pure; the
  * snapshot is asked of the contract as the client, so that it holds what the client may read and no more.
  */
+import * as Effect from "effect/Effect"
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { Position, ResetReason } from "../../../domain/Event.ts"
 import type { Limits } from "../../../domain/Limits.ts"
@@ -9,7 +10,7 @@ import type { Principal } from "../../../domain/Principal.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import * as Redacted from "effect/Redacted"
 import type { IssuedToken } from "../../../services/auth/Devices.ts"
-import { all, ask, known, map } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import { type Connect, type Protocol, resumed, scopesOf } from "./Connect.ts"
 import type { Json } from "../wire/Frames.ts"
 import { health } from "../methods/Health.ts"
@@ -26,13 +27,13 @@ const stateVersion = { presence: 1, health: 1 }
 
 /** `mayRead`: without that scope the client learns that the gateway is well, and nothing of who and what is there. */
 export const snapshot = (mayRead: boolean) => {
-  const asked = all({
-    own: ask("health", {}, (own) => known(own)),
-    health: health(),
-    presence: mayRead ? presence() : known([]),
-    roster: mayRead ? agentCatalog() : known(emptyCatalog),
+  const asked = Effect.all({
+    own: call("health", {}),
+    health,
+    presence: mayRead ? presence() : Effect.succeed([]),
+    roster: mayRead ? agentCatalog : Effect.succeed(emptyCatalog),
   })
-  return map(asked, ({ health, own, presence, roster: { defaultId, models } }) => ({
+  return Effect.map(asked, ({ health, own, presence, roster: { defaultId, models } }) => ({
     presence,
     health,
     stateVersion,

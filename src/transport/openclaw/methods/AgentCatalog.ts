@@ -2,9 +2,10 @@
  * The roster: agents and models together, as rows of either name the other. Models are `provider/model` here; the
  * provider is the runtime that offers the model.
  */
+import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { Model } from "../../../domain/System.ts"
-import { ask, type Inquiry, known, shared } from "../../dialect/Query.ts"
+import { cached, call, type Query } from "../../dialect/Query.ts"
 
 export interface AgentCatalog {
   readonly defaultId: string
@@ -12,12 +13,13 @@ export interface AgentCatalog {
   readonly models: ReadonlyArray<Model>
 }
 
-const currentCatalog = (): Inquiry<AgentCatalog> =>
-  ask("agents.list", {}, ({ agents, defaultId }) =>
-    ask("models.list", {}, ({ models }) => known({ agents, defaultId, models })),
-  )
-
-export const agentCatalog = () => shared(currentCatalog)
+export const agentCatalog: Query<AgentCatalog> = cached(
+  Effect.gen(function* () {
+    const { agents, defaultId } = yield* call("agents.list", {})
+    const { models } = yield* call("models.list", {})
+    return { agents, defaultId, models }
+  }),
+)
 
 /** What a client sees that may not read. */
 export const emptyCatalog: AgentCatalog = { defaultId: MAIN_AGENT, agents: [], models: [] }

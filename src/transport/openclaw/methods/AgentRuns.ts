@@ -2,10 +2,11 @@
  * Agent runs: `agent` answers twice under one id, when the run is accepted and when it has ended; `agent.wait` waits for
  * a run that is known by its id. Pure; what happens meanwhile comes as events.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Run } from "../../../domain/Run.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, failed, flatMap, type Inquiry, known, map, tell } from "../../dialect/Query.ts"
+import { call, emit, fail, type Query } from "../../dialect/Query.ts"
 import { addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
@@ -23,10 +24,10 @@ const GRACE_MS = 5_000
 
 export const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
 
-const waitFor = (runId: string, timeoutMs: number): Inquiry<Run> => {
+const waitFor = (runId: string, timeoutMs: number): Query<Run> => {
   const step = Math.min(WAIT_MS, Math.max(0, Math.floor(timeoutMs)))
-  return ask("runs.wait", { runId, timeoutMs: step }, (run) =>
-    isOpen(run) && timeoutMs > step ? waitFor(runId, timeoutMs - step) : known(run),
+  return Effect.flatMap(call("runs.wait", { runId, timeoutMs: step }), (run) =>
+    isOpen(run) && timeoutMs > step ? waitFor(runId, timeoutMs - step) : Effect.succeed(run),
   )
 }
 
@@ -34,7 +35,7 @@ const waitFor = (runId: string, timeoutMs: number): Inquiry<Run> => {
 const stopReasonOf = ({ error }: Run): string => (error?.reason === "timeout" ? "timeout" : "rpc")
 
 const failure = ({ error, runId }: Run) =>
-  failed({
+  fail({
     _tag: "Domain",
     error: {
       _tag: "RunFailed",
@@ -45,12 +46,13 @@ const failure = ({ error, runId }: Run) =>
   })
 
 /** What an agent's run has come to, with what command lines print of it. */
-const outcome = (run: Run): Inquiry<object> => {
+const outcome = (run: Run): Query<object> => {
   const { runId, sessionKey, state } = run
-  if (isOpen(run)) return known({ runId, status: "timeout", summary: "timed out" })
+  if (isOpen(run)) return Effect.succeed({ runId, status: "timeout", summary: "timed out" })
   if (state === "failed") return failure(run)
-  if (state === "aborted") return known({ runId, status: "timeout", summary: "aborted", stopReason: stopReasonOf(run) })
-  return map(all({ roster: agentCatalog(), session: sessionFor(sessionKey) }), ({ roster, session }) => {
+  if (state === "aborted")
+    return Effect.succeed({ runId, status: "timeout", summary: "aborted", stopReason: stopReasonOf(run) })
+  return Effect.map(Effect.all({ roster: agentCatalog, session: sessionFor(sessionKey) }), ({ roster, session }) => {
     const model = modelFor(roster, run.agentId, session?.model)
     const { acceptedAt, endedAt = acceptedAt, reply = "", usage } = run
     return {
@@ -88,18 +90,19 @@ const agent = dialectMethod(
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
     const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
     const asked = given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs })
-    return flatMap(addressOf(agentId, target), ({ expected, orChanged, ...address }) =>
-      flatMap(now(), (acceptedAt) =>
-        ask(
-          "chat.send",
-          { text: message!, ...address, ...asked, ...given({ expected }) },
-          ({ agentId, runId, sessionKey }): Inquiry<object> =>
-            tell({ runId, sessionKey, agentId, status: "accepted", acceptedAt }, () =>
-              // A run that is out of time ends, and then there is more to tell.
-              flatMap(waitFor(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
+    return Effect.flatMap(addressOf(agentId, target), ({ expected, orChanged, ...address }) =>
+      Effect.flatMap(now(), (acceptedAt) =>
+        Effect.matchEffect(call("chat.send", { text: message!, ...address, ...asked, ...given({ expected }) }), {
+          onSuccess: ({ agentId, runId, sessionKey }): Query<object> =>
+            Effect.andThen(
+              emit({ runId, sessionKey, agentId, status: "accepted", acceptedAt }),
+              Effect.suspend(() =>
+                // A run that is out of time ends, and then there is more to tell.
+                Effect.flatMap(waitFor(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
+              ),
             ),
-          orChanged,
-        ),
+          onFailure: orChanged,
+        }),
       ),
     )
   },
@@ -107,7 +110,7 @@ const agent = dialectMethod(
 
 const wait = dialectMethod(Schema.Struct({ runId: id, timeoutMs: number }), ({ runId, timeoutMs }) => {
   if (filled(runId) === undefined) return invalid("runId is required")
-  return map(waitFor(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
+  return Effect.map(waitFor(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
     const { acceptedAt, endedAt, error, reply, state } = run
     if (isOpen(run)) return { runId, status: "timeout" }
     const ended = { runId, startedAt: acceptedAt, ...given({ endedAt }) }

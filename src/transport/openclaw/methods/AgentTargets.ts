@@ -2,10 +2,11 @@
  * Agent targets: the session that `agent` sends to. It is named by its key or its UUID, or found by where the message
  * comes from; a UUID beside a key says which transcript it has to be.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SessionExpectation } from "../../../domain/Session.ts"
 import type { Fault } from "../../dialect/Fault.ts"
-import { ask, type Failed, failed, flatMap, type Inquiry, known } from "../../dialect/Query.ts"
+import { call, fail, type Query } from "../../dialect/Query.ts"
 import { changed, expecting } from "./Guards.ts"
 import { filled, given, id, key } from "../wire/Params.ts"
 import { canonicalKey } from "./SessionKeys.ts"
@@ -31,7 +32,7 @@ interface Address {
   readonly peerId?: string
   readonly accountId?: string
   readonly expected?: SessionExpectation | undefined
-  readonly orChanged: (fault: Fault) => Failed
+  readonly orChanged: (fault: Fault) => Query<never>
 }
 
 /** The session that is sent to, as what the client expects of it can be asked for. */
@@ -39,31 +40,32 @@ const sessionOf = (
   agentId: Text,
   { sessionId, sessionKey }: Target,
   route: Omit<Address, "orChanged">,
-): Inquiry<string> => {
-  if (filled(sessionKey) !== undefined) return known(canonicalKey(sessionKey, agentId))
+): Query<string> => {
+  if (filled(sessionKey) !== undefined) return Effect.succeed(canonicalKey(sessionKey, agentId))
   if (filled(sessionId) === undefined) {
-    return ask("sessions.resolve", { ...route, ...given({ agentId: filled(agentId) }) }, ({ sessionKey }) =>
-      known(sessionKey),
+    return Effect.map(
+      call("sessions.resolve", { ...route, ...given({ agentId: filled(agentId) }) }),
+      ({ sessionKey }) => sessionKey,
     )
   }
-  return flatMap(byId(sessionId!), (session): Inquiry<string> =>
-    session === undefined ? noSession(sessionId!) : known(session.key),
+  return Effect.flatMap(byId(sessionId!), (session): Query<string> =>
+    session === undefined ? noSession(sessionId!) : Effect.succeed(session.key),
   )
 }
 
 /** Returns where a message goes, and what the client expects of the session. */
-export const addressOf = (agentId: Text, target: Target): Inquiry<Address> => {
+export const addressOf = (agentId: Text, target: Target): Query<Address> => {
   const { accountId, channel, sessionKey, to } = target
   const ids = [target.sessionId, target.expectedExistingSessionId].flatMap((text) => filled(text) ?? [])
   const route = given({ channel: filled(channel), peerId: filled(to), accountId: filled(accountId) })
   if (ids.length === 0) {
     const address = filled(sessionKey) === undefined ? route : { sessionKey: canonicalKey(sessionKey, agentId) }
-    return known({ ...address, orChanged: failed })
+    return Effect.succeed({ ...address, orChanged: fail })
   }
-  return flatMap(sessionOf(agentId, target, route), (sessionKey): Inquiry<Address> => {
+  return Effect.flatMap(sessionOf(agentId, target, route), (sessionKey): Query<Address> => {
     if (new Set(ids).size > 1) return changed(sessionKey)
     return expecting(sessionKey, { expectedSessionId: ids[0] }, (expected, orChanged) =>
-      known({ sessionKey, expected, orChanged }),
+      Effect.succeed({ sessionKey, expected, orChanged }),
     )
   })
 }

@@ -2,11 +2,12 @@
  * Agents: the list that every client begins with, who an agent is, and making, changing and removing them. Workspaces,
  * emoji and avatars have no place in the contract: they are passed by. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { ask, flatMap, known, map } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, given, invalid, key, name, Nothing } from "../wire/Params.ts"
 import { agentRuntime, modelFor, modelId, modelRef, type AgentCatalog, agentCatalog, thinking } from "./AgentCatalog.ts"
@@ -27,7 +28,7 @@ const agentRow = (agent: Agent, roster: AgentCatalog) => {
 }
 
 const list = dialectMethod(Nothing, () =>
-  map(agentCatalog(), (all) => ({
+  Effect.map(agentCatalog, (all) => ({
     defaultId: all.defaultId,
     ownership: "sole",
     selectionRequired: false,
@@ -39,50 +40,54 @@ const list = dialectMethod(Nothing, () =>
 
 const identity = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), ({ agentId, sessionKey }) => {
   const id = filled(agentId) ?? agentOfSessionKey(sessionKey ?? "") ?? MAIN_AGENT
-  return ask("agents.get", { id }, ({ id, name }) =>
-    known({ agentId: id, name, nameSource: "config", avatar: [...name][0]?.toUpperCase() ?? "A" }),
-  )
+  return Effect.map(call("agents.get", { id }), ({ id, name }) => ({
+    agentId: id,
+    name,
+    nameSource: "config",
+    avatar: [...name][0]?.toUpperCase() ?? "A",
+  }))
 })
 
 const create = dialectMethod(Schema.Struct({ name, model: name, workspace: name }), ({ model, name }) => {
   if (filled(name) === undefined) return invalid("name is required")
-  return flatMap(agentCatalog(), ({ models }) => {
+  return Effect.flatMap(agentCatalog, ({ models }) => {
     const chosen = filled(model)
-    return ask(
-      "agents.create",
-      { name: filled(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) },
-      (agent) =>
-        known({
-          ok: true,
-          agentId: agent.id,
-          name: agent.name,
-          // The schema asks for one. Clients of protocol 3 have to name theirs; an agent has none here.
-          workspace: agent.id,
-          ...given({ model: chosen }),
-        }),
+    return Effect.map(
+      call("agents.create", { name: filled(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) }),
+      (agent) => ({
+        ok: true,
+        agentId: agent.id,
+        name: agent.name,
+        // The schema asks for one. Clients of protocol 3 have to name theirs; an agent has none here.
+        workspace: agent.id,
+        ...given({ model: chosen }),
+      }),
     )
   })
 })
 
 const update = dialectMethod(Schema.Struct({ agentId: name, name, model: name }), ({ agentId, model, name }) => {
   if (filled(agentId) === undefined) return invalid("agentId is required")
-  return flatMap(agentCatalog(), ({ models }) =>
-    ask(
-      "agents.update",
-      {
+  return Effect.flatMap(agentCatalog, ({ models }) =>
+    Effect.map(
+      call("agents.update", {
         id: agentId!,
         ...given({ name: filled(name) }),
         // Null takes the choice back.
         ...(model !== undefined && { model: filled(model) === undefined ? "" : modelId(models, model!) }),
-      },
-      ({ id }) => known({ ok: true, agentId: id }),
+      }),
+      ({ id }) => ({ ok: true, agentId: id }),
     ),
   )
 })
 
 const remove = dialectMethod(Schema.Struct({ agentId: name }), ({ agentId }) => {
   if (filled(agentId) === undefined) return invalid("agentId is required")
-  return ask("agents.delete", { id: agentId! }, ({ removedBindings }) => known({ ok: true, agentId, removedBindings }))
+  return Effect.map(call("agents.delete", { id: agentId! }), ({ removedBindings }) => ({
+    ok: true,
+    agentId,
+    removedBindings,
+  }))
 })
 
 export const agentMethods: ReadonlyArray<Row> = [

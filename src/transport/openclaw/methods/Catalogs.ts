@@ -2,10 +2,11 @@
  * Catalogs: lists of what this gateway does not have, or not yet, in the exact form in which clients read them. A client
  * that finds a list empty shows that there is nothing; one that finds no list shows an error. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import { type Method, dialectMethod } from "../../dialect/DialectMethod.ts"
-import { failed, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { fail, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, id, name, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
@@ -31,12 +32,13 @@ export const commands: ReadonlyArray<unknown> = [
 
 const OfAgent = Schema.Struct({ agentId: name })
 
-const always = (value: unknown): Method => dialectMethod(Nothing, () => known(value))
+const always = (value: unknown): Method => dialectMethod(Nothing, () => Effect.succeed(value))
 
-const at = (value: (ts: number) => unknown): Method => dialectMethod(Nothing, (): Inquiry<unknown> => map(now(), value))
+const at = (value: (ts: number) => unknown): Method =>
+  dialectMethod(Nothing, (): Query<unknown> => Effect.map(now(), value))
 
 const ofAgent = (value: (agentId: string) => unknown): Method =>
-  dialectMethod(OfAgent, ({ agentId }) => known(value(filled(agentId) ?? MAIN_AGENT)))
+  dialectMethod(OfAgent, ({ agentId }) => Effect.succeed(value(filled(agentId) ?? MAIN_AGENT)))
 
 const channels = (ts: number) => ({
   ts,
@@ -85,7 +87,7 @@ const toolProfiles = [{ id: "full", label: "Full" }]
 
 /** No channel delivers messages here yet: who names one is told so, as by a gateway that has not got it. */
 const send = dialectMethod(Schema.Struct({ channel: id }), ({ channel }) =>
-  failed({
+  fail({
     _tag: "Domain",
     error: { _tag: "ChannelUnavailable", message: `unsupported channel: ${filled(channel) ?? "none is configured"}` },
   }),

@@ -2,10 +2,11 @@
  * Chat history: a transcript from its end backwards, with the session that it belongs to and what is being said in it
  * now. `chat.history` and `chat.startup` ask the same. Pure; it knows no frame.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Message } from "../../../domain/Message.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { ask, flatMap, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { call, type Query } from "../../dialect/Query.ts"
 import { cut, messagesOf } from "./ChatMessages.ts"
 import { changed, isSession } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
@@ -19,14 +20,17 @@ const LIMIT = 200
 const LIMIT_MAX = 1_000
 
 /** The newest `count` messages, oldest first. */
-const newest = (key: string, count: number): Inquiry<ReadonlyArray<Message>> => {
-  const page = (later: ReadonlyArray<Message>, before: number | undefined): Inquiry<ReadonlyArray<Message>> =>
-    ask(
-      "sessions.history",
-      { key, limit: Math.min(PAGE, count - later.length), ...(before !== undefined && { before }) },
+const newest = (key: string, count: number): Query<ReadonlyArray<Message>> => {
+  const page = (later: ReadonlyArray<Message>, before: number | undefined): Query<ReadonlyArray<Message>> =>
+    Effect.flatMap(
+      call("sessions.history", {
+        key,
+        limit: Math.min(PAGE, count - later.length),
+        ...(before !== undefined && { before }),
+      }),
       ({ messages, nextBefore }) => {
         const found = [...messages, ...later]
-        return nextBefore === null || found.length >= count ? known(found) : page(found, nextBefore)
+        return nextBefore === null || found.length >= count ? Effect.succeed(found) : page(found, nextBefore)
       },
     )
   return page([], undefined)
@@ -63,8 +67,8 @@ interface Page {
 const pageOf = (
   { key, messageCount }: { readonly key: string; readonly messageCount: number },
   { limit, maxBytes, maxChars, offset }: Asked,
-): Inquiry<Page> =>
-  map(newest(key, offset + limit), (found) => {
+): Query<Page> =>
+  Effect.map(newest(key, offset + limit), (found) => {
     const asked = found.slice(0, Math.max(0, found.length - offset)).slice(-limit)
     const kept = fitting(
       asked.map((message) => messagesOf(cut(message, maxChars))),
@@ -75,7 +79,7 @@ const pageOf = (
     return { messages: kept.flat(), hasMore, ...(hasMore && { nextOffset }) }
   })
 
-const emptyPage: Inquiry<Page> = known({ messages: [], hasMore: false })
+const emptyPage: Query<Page> = Effect.succeed({ messages: [], hasMore: false })
 
 /** What is being said now: a client that comes in the middle shows it, and the deltas go on from there. */
 const inFlight = ({ runs }: SessionFacts) => {
@@ -86,19 +90,22 @@ const inFlight = ({ runs }: SessionFacts) => {
 /** `requested`: the key as the client wrote it, by which it knows the answer. */
 export const history = (requested: string | null | undefined, agentId: string | undefined, asked: Asked) => {
   const key = canonicalKey(requested, agentId)
-  return flatMap(sessionFacts(key), (facts): Inquiry<object> => {
+  return Effect.flatMap(sessionFacts(key), (facts): Query<object> => {
     if (!isSession(facts.session, asked.sessionId)) return changed(key)
-    return map(facts.session === undefined ? emptyPage : pageOf(facts.session, asked), ({ messages, ...page }) => ({
-      sessionKey: filled(requested) ?? key,
-      ...(facts.session !== undefined && { sessionId: sessionIdOf(facts.session) }),
-      messages,
-      pendingInputs: { items: [], total: 0 },
-      ...page,
-      totalMessages: facts.session?.messageCount ?? 0,
-      ...inFlight(facts),
-      defaults: sessionDefaults(facts.roster, facts.session?.agentId ?? agentId),
-      sessionInfo: rowOf(facts, key, agentId),
-    }))
+    return Effect.map(
+      facts.session === undefined ? emptyPage : pageOf(facts.session, asked),
+      ({ messages, ...page }) => ({
+        sessionKey: filled(requested) ?? key,
+        ...(facts.session !== undefined && { sessionId: sessionIdOf(facts.session) }),
+        messages,
+        pendingInputs: { items: [], total: 0 },
+        ...page,
+        totalMessages: facts.session?.messageCount ?? 0,
+        ...inFlight(facts),
+        defaults: sessionDefaults(facts.roster, facts.session?.agentId ?? agentId),
+        sessionInfo: rowOf(facts, key, agentId),
+      }),
+    )
   })
 }
 
@@ -115,7 +122,7 @@ const Asks = Schema.Struct({
 
 const answer = dialectMethod(Asks, ({ agentId, cursor, limit, maxBytes, maxChars, offset, sessionId, sessionKey }) => {
   // No answer of ours gives a cursor: one that comes is another gateway's, and the client is to begin anew.
-  if (filled(cursor) !== undefined) return known({ kind: "reset" })
+  if (filled(cursor) !== undefined) return Effect.succeed({ kind: "reset" })
   return history(sessionKey, filled(agentId), {
     sessionId: filled(sessionId),
     limit: bounded(limit, LIMIT, LIMIT_MAX),

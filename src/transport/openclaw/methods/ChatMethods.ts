@@ -2,9 +2,10 @@
  * The chat methods: sending to a session, ending what runs there, adding a message without a run. Pure; what an agent
  * says comes as events, and is worded in ChatEvents.ts.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, flatMap, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { call, type Query } from "../../dialect/Query.ts"
 import { commands } from "./Catalogs.ts"
 import { expecting } from "./Guards.ts"
 import { modelChoices } from "./Models.ts"
@@ -14,14 +15,12 @@ import { openRuns } from "./SessionQueries.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
 /** How a run that was sent before stands: a repeated send starts no second one. */
-const repeated = (runId: string): Inquiry<object> =>
-  ask(
-    "runs.wait",
-    { runId, timeoutMs: 0 },
-    ({ state }) => known({ runId, status: state === "queued" || state === "running" ? "in_flight" : "ok" }),
-    // It has ended so long ago that it is forgotten.
-    () => known({ runId, status: "ok" }),
-  )
+const repeated = (runId: string): Query<object> =>
+  Effect.matchEffect(call("runs.wait", { runId, timeoutMs: 0 }), {
+    onSuccess: ({ state }) =>
+      Effect.succeed({ runId, status: state === "queued" || state === "running" ? "in_flight" : "ok" }),
+    onFailure: () => Effect.succeed({ runId, status: "ok" }),
+  })
 
 interface Sending {
   readonly key?: string | null | undefined
@@ -36,7 +35,7 @@ interface Sending {
   readonly expectedLeafEntryId?: string | null
 }
 
-const sendTo = (sending: Sending): Inquiry<object> => {
+const sendTo = (sending: Sending): Query<object> => {
   const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
   if (filled(message) === undefined) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
@@ -44,17 +43,19 @@ const sendTo = (sending: Sending): Inquiry<object> => {
   const { expectedLeafEntryId, sessionId } = sending
   const guards = { expectedSessionId: sessionId, ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }) }
   return expecting(sessionKey, guards, (expected, orChanged) =>
-    ask(
-      "chat.send",
-      {
+    Effect.matchEffect(
+      call("chat.send", {
         text: message!,
         sessionKey,
         ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
         ...(suppressCommandInterpretation === true && { commands: false }),
         ...(expected !== undefined && { expected }),
+      }),
+      {
+        onSuccess: ({ duplicate, runId }): Query<object> =>
+          duplicate ? repeated(runId) : Effect.succeed({ runId, status: "started" }),
+        onFailure: orChanged,
       },
-      ({ duplicate, runId }): Inquiry<object> => (duplicate ? repeated(runId) : known({ runId, status: "started" })),
-      orChanged,
     ),
   )
 }
@@ -79,11 +80,11 @@ const sessionSend = dialectMethod(Schema.Struct({ key, ...Message }), (sending) 
 )
 
 /** What was ended: one run, or all that run and wait in a session. */
-const endRuns = (key: string, runId: string | undefined): Inquiry<ReadonlyArray<string>> =>
-  ask("chat.abort", { sessionKey: key, ...given({ runId }) }, ({ aborted }) => known(aborted))
+const endRuns = (key: string, runId: string | undefined): Query<ReadonlyArray<string>> =>
+  Effect.map(call("chat.abort", { sessionKey: key, ...given({ runId }) }), ({ aborted }) => aborted)
 
 const chatAbort = dialectMethod(Schema.Struct({ sessionKey: key, agentId: name, runId: id }), (params) =>
-  map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
+  Effect.map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
     ok: true,
     aborted: runIds.length > 0,
     runIds,
@@ -91,10 +92,10 @@ const chatAbort = dialectMethod(Schema.Struct({ sessionKey: key, agentId: name, 
 )
 
 /** What runs in a session, and nothing that waits there. */
-const endRunning = (sessionKey: string): Inquiry<ReadonlyArray<string>> =>
-  flatMap(openRuns(sessionKey), (runs) => {
+const endRunning = (sessionKey: string): Query<ReadonlyArray<string>> =>
+  Effect.flatMap(openRuns(sessionKey), (runs) => {
     const running = runs.find(({ state }) => state === "running")
-    return running === undefined ? known([]) : endRuns(sessionKey, running.runId)
+    return running === undefined ? Effect.succeed([]) : endRuns(sessionKey, running.runId)
   })
 
 const Abort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
@@ -104,16 +105,14 @@ const sessionAbort = dialectMethod(Abort, ({ agentId, clearQueued, key, runId })
   if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
   const ended =
     filled(key) === undefined
-      ? ask(
-          "runs.wait",
-          { runId: run!, timeoutMs: 0 },
-          ({ sessionKey }) => endRuns(sessionKey, run),
-          () => known<ReadonlyArray<string>>([]),
-        )
+      ? Effect.matchEffect(call("runs.wait", { runId: run!, timeoutMs: 0 }), {
+          onSuccess: ({ sessionKey }) => endRuns(sessionKey, run),
+          onFailure: () => Effect.succeed([]),
+        })
       : clearQueued === false && run === undefined
         ? endRunning(canonicalKey(key, agentId))
         : endRuns(canonicalKey(key, agentId), run)
-  return map(ended, (runIds) => ({
+  return Effect.map(ended, (runIds) => ({
     ok: true,
     abortedRunId: runIds[0] ?? null,
     status: runIds.length > 0 ? "aborted" : "no-active-run",
@@ -125,16 +124,19 @@ const inject = dialectMethod(
   ({ agentId, label, message, sessionKey }) => {
     if (filled(message) === undefined) return invalid("message is required")
     const heading = filled(label) === undefined ? "" : `[${label}]\n\n`
-    return ask(
-      "chat.inject",
-      { sessionKey: canonicalKey(sessionKey, agentId), text: `${heading}${message}`, role: "assistant" },
-      ({ id }) => known({ ok: true, messageId: String(id) }),
+    return Effect.map(
+      call("chat.inject", {
+        sessionKey: canonicalKey(sessionKey, agentId),
+        text: `${heading}${message}`,
+        role: "assistant",
+      }),
+      ({ id }) => ({ ok: true, messageId: String(id) }),
     )
   },
 )
 
 const metadata = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), () =>
-  map(all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
+  Effect.map(Effect.all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
 )
 
 /** A word to an agent's main session, now: an agent that is to hear it later has nothing here that would wake it. */
@@ -145,8 +147,8 @@ const wake = dialectMethod(
     if (!["now", "next-heartbeat"].includes(filled(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
     const key = canonicalKey(sessionKey, agentId)
     return mode === "next-heartbeat"
-      ? ask("chat.inject", { sessionKey: key, text: text!, role: "system" }, () => known({ ok: true }))
-      : ask("chat.send", { sessionKey: key, text: text! }, () => known({ ok: true }))
+      ? Effect.map(call("chat.inject", { sessionKey: key, text: text!, role: "system" }), () => ({ ok: true }))
+      : Effect.map(call("chat.send", { sessionKey: key, text: text! }), () => ({ ok: true }))
   },
 )
 

@@ -3,8 +3,9 @@
  * all of these, the gateway's options, beside the agents with their models; it cannot be written. And the gateway's own
  * identity. Pure.
  */
+import * as Effect from "effect/Effect"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, known, map } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { Nothing } from "../wire/Params.ts"
 import { modelFor, modelRef, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
@@ -19,8 +20,8 @@ const agentEntries = (roster: AgentCatalog) =>
   )
 
 const get = dialectMethod(Nothing, () =>
-  map(
-    all({ roster: agentCatalog(), settings: ask("config.get", {}, (settings) => known(settings)) }),
+  Effect.map(
+    Effect.all({ roster: agentCatalog, settings: Effect.map(call("config.get", {}), (settings) => settings) }),
     ({ roster, settings: { config: gateway, hash } }) => {
       const config = { gateway, agents: { entries: agentEntries(roster) } }
       return {
@@ -46,7 +47,7 @@ const get = dialectMethod(Nothing, () =>
 )
 
 const identity = dialectMethod(Nothing, () =>
-  ask("gateway.identity", {}, ({ id, publicKey }) => known({ deviceId: id, publicKey })),
+  Effect.map(call("gateway.identity", {}), ({ id, publicKey }) => ({ deviceId: id, publicKey })),
 )
 
 export const configMethods: ReadonlyArray<Row> = [

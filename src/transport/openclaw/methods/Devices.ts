@@ -1,12 +1,13 @@
 /**
  * Devices: the methods of operators that pair devices, and the views of devices and pairing requests. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PresenceEntry } from "../../../domain/Connection.ts"
 import type { Device, DeviceGrant, PairingRequest } from "../../../domain/Device.ts"
 import { Role, Scope } from "../../../domain/Principal.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, type Inquiry, known, map, orNothing } from "../../dialect/Query.ts"
+import { call, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, given, id, invalid, name, names, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
@@ -61,10 +62,13 @@ export const deviceRow = (device: Device) => {
 
 /** With who of them is here, for those who may know that. */
 const list = dialectMethod(Nothing, () => {
-  const listed = ask("devices.list", {}, (listed) => known(listed))
-  const presence: Inquiry<ReadonlyArray<PresenceEntry>> = ask("presence.list", {}, ({ presence }) => known(presence))
-  return map(
-    all({ listed, presence: orNothing(presence, undefined) }),
+  const listed = Effect.map(call("devices.list", {}), (listed) => listed)
+  const presence: Query<ReadonlyArray<PresenceEntry>> = Effect.map(
+    call("presence.list", {}),
+    ({ presence }) => presence,
+  )
+  return Effect.map(
+    Effect.all({ listed, presence: Effect.orElseSucceed(presence, () => undefined) }),
     ({ listed: { devices, requests }, presence }) => {
       const here = presence && new Set(presence.map(({ deviceId }) => deviceId))
       const paired = devices.map((device) => ({
@@ -88,8 +92,9 @@ const approve = dialectMethod(
     if (filled(requestId) === undefined) return invalid("requestId is required")
     const expectedScopes = expected?.filter((scope) => isScope(scope))
     if (expectedScopes?.length !== expected?.length) return invalid("expectedScopes has an unknown scope")
-    return ask("devices.approve", { requestId: requestId!, ...given({ expectedScopes }) }, ({ granted, ...device }) =>
-      known({ requestId, device: deviceRow(device), granted }),
+    return Effect.map(
+      call("devices.approve", { requestId: requestId!, ...given({ expectedScopes }) }),
+      ({ granted, ...device }) => ({ requestId, device: deviceRow(device), granted }),
     )
   },
 )
@@ -97,13 +102,13 @@ const approve = dialectMethod(
 const reject = dialectMethod(OfRequest, ({ requestId }) =>
   filled(requestId) === undefined
     ? invalid("requestId is required")
-    : ask("devices.reject", { requestId: requestId! }, ({ deviceId }) => known({ requestId, deviceId })),
+    : Effect.map(call("devices.reject", { requestId: requestId! }), ({ deviceId }) => ({ requestId, deviceId })),
 )
 
 const remove = dialectMethod(Schema.Struct({ deviceId: id }), ({ deviceId }) =>
   filled(deviceId) === undefined
     ? invalid("deviceId is required")
-    : ask("devices.remove", { deviceId: deviceId! }, ({ deviceId }) => known({ deviceId })),
+    : Effect.map(call("devices.remove", { deviceId: deviceId! }), ({ deviceId }) => ({ deviceId })),
 )
 
 const UNKNOWN_ROLE = "role must be operator or node"
@@ -118,11 +123,16 @@ const rotate = dialectMethod(
     if (filled(deviceId) === undefined) return invalid("deviceId is required")
     if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
     const asked = { ...given({ role, scopes: scopes?.filter((scope) => isScope(scope)) }) }
-    return ask(
-      "devices.token.rotate",
-      { deviceId: deviceId!, ...asked },
-      ({ deviceId, issuedAt, role, scopes, token }) =>
-        known({ deviceId, role, token, scopes, rotatedAtMs: Math.floor(issuedAt), tokenDelivery: "in-band" }),
+    return Effect.map(
+      call("devices.token.rotate", { deviceId: deviceId!, ...asked }),
+      ({ deviceId, issuedAt, role, scopes, token }) => ({
+        deviceId,
+        role,
+        token,
+        scopes,
+        rotatedAtMs: Math.floor(issuedAt),
+        tokenDelivery: "in-band",
+      }),
     )
   },
 )
@@ -131,8 +141,12 @@ const revoke = dialectMethod(Schema.Struct({ deviceId: id, role: name }), ({ dev
   if (filled(deviceId) === undefined) return invalid("deviceId is required")
   if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
   const asked = { ...given({ role }) }
-  const revoked = ask("devices.token.revoke", { deviceId: deviceId!, ...asked }, ({ revoked }) => known(revoked))
-  return map(all({ revoked, at: now() }), ({ at }) => ({ deviceId, role: role ?? "operator", revokedAtMs: at }))
+  const revoked = Effect.map(call("devices.token.revoke", { deviceId: deviceId!, ...asked }), ({ revoked }) => revoked)
+  return Effect.map(Effect.all({ revoked, at: now() }), ({ at }) => ({
+    deviceId,
+    role: role ?? "operator",
+    revokedAtMs: at,
+  }))
 })
 
 export const deviceMethods: ReadonlyArray<Row> = [

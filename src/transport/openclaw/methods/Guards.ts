@@ -2,9 +2,10 @@
  * Guards: what a client expects of a session that it changes or sends to. The dialect knows a session by a UUID and a
  * message by its entry; the contract compares what these are made of in the commit that makes the change.
  */
+import * as Effect from "effect/Effect"
 import type { Session, SessionExpectation } from "../../../domain/Session.ts"
 import type { Fault } from "../../dialect/Fault.ts"
-import { type Failed, failed, flatMap, type Inquiry } from "../../dialect/Query.ts"
+import { fail, type Query } from "../../dialect/Query.ts"
 import { filled, id, number } from "../wire/Params.ts"
 import { sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
@@ -35,8 +36,11 @@ export const isSession = (session: Session | undefined, sessionId: Text): boolea
   filled(sessionId) === undefined || (session !== undefined && sessionIdOf(session) === filled(sessionId))
 
 /** Clients look at the reason: they read the session again, or show the message for review. */
-export const changed = (key: string, reason: "session-changed" | "active-leaf-changed" = "session-changed"): Failed =>
-  failed({
+export const changed = (
+  key: string,
+  reason: "session-changed" | "active-leaf-changed" = "session-changed",
+): Query<never> =>
+  fail({
     _tag: "Domain",
     error: { _tag: "SessionConflict", message: `Session ${key} has changed. Retry.`, reason },
   })
@@ -52,11 +56,11 @@ const lastMessageId = (entry: string | null): number | null =>
 export const expecting = <A>(
   key: string,
   { expectedLeafEntryId, expectedLifecycleRevision, expectedSessionId, expectedSessionUpdatedAt }: Expected,
-  make: (expected: SessionExpectation | undefined, orChanged: (fault: Fault) => Failed) => Inquiry<A>,
-): Inquiry<A> => {
+  make: (expected: SessionExpectation | undefined, orChanged: (fault: Fault) => Query<never>) => Query<A>,
+): Query<A> => {
   const conflict = changed(key, expectedLeafEntryId === undefined ? "session-changed" : "active-leaf-changed")
   const orChanged = (fault: Fault) =>
-    fault._tag === "Domain" && missing.has(fault.error._tag) ? conflict : failed(fault)
+    fault._tag === "Domain" && missing.has(fault.error._tag) ? conflict : fail(fault)
   if (filled(expectedLifecycleRevision) !== undefined) return changed(key)
   const seen = {
     ...(expectedSessionUpdatedAt != null && { updatedAt: expectedSessionUpdatedAt }),
@@ -65,7 +69,7 @@ export const expecting = <A>(
   if (filled(expectedSessionId) === undefined) {
     return make(Object.keys(seen).length === 0 ? undefined : seen, orChanged)
   }
-  return flatMap(sessionFor(key), (session) =>
+  return Effect.flatMap(sessionFor(key), (session) =>
     session === undefined || !isSession(session, expectedSessionId)
       ? make(never, orChanged)
       : make({ ...seen, createdAt: session.createdAt, emptiedAt: session.emptiedAt ?? null }, orChanged),

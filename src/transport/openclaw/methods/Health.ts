@@ -2,10 +2,11 @@
  * Health and status: how the gateway is, in the forms that command lines and dashboards print. What this gateway has no
  * part for (channels, plugins, heartbeats, tasks) is told as there being none. Pure.
  */
+import * as Effect from "effect/Effect"
 import type { Session } from "../../../domain/Session.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, known, map, orNothing, shared } from "../../dialect/Query.ts"
+import { cached, call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { Nothing } from "../wire/Params.ts"
 import { emptyCatalog, modelFor, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
@@ -41,15 +42,13 @@ const healthAgents = ({ agents, defaultId }: AgentCatalog, newest: Newest, at: n
   }))
 
 /** The gateway's own word for how it is, with what it takes for a snapshot. */
-const healthNow = () => {
-  const asked = all({
-    before: now(),
-    own: ask("health", {}, (health) => known(health)),
-    roster: orNothing(agentCatalog(), emptyCatalog),
-    newest: orNothing<Newest>(newestSessions(RECENT), none),
-    at: now(),
-  })
-  return map(asked, ({ at, before, newest, own, roster }) => ({
+const healthNow = Effect.gen(function* () {
+  const before = yield* now()
+  const own = yield* call("health", {})
+  const roster = yield* Effect.orElseSucceed(agentCatalog, () => emptyCatalog)
+  const newest = yield* Effect.orElseSucceed(newestSessions(RECENT), () => none)
+  const at = yield* now()
+  return {
     ok: own.state !== "stopping",
     ts: at,
     durationMs: Math.max(0, at - before),
@@ -61,11 +60,11 @@ const healthNow = () => {
     defaultAgentId: roster.defaultId,
     agents: healthAgents(roster, newest, at),
     sessions: storeOf(newest, at),
-  }))
-}
+  }
+})
 
 /** The method that is called most of all: dashboards and supervisors poll it. */
-export const health = () => shared(healthNow)
+export const health = cached(healthNow)
 
 const statusSessions = (roster: AgentCatalog, newest: Newest, runs: ReadonlyArray<OpenRun>, at: number) => {
   const rows = newest.sessions.map((session) => {
@@ -88,14 +87,14 @@ const statusSessions = (roster: AgentCatalog, newest: Newest, runs: ReadonlyArra
 type OpenRun = { readonly runId: string; readonly sessionKey: string }
 
 export const status = () => {
-  const asked = all({
-    own: ask("status", {}, (status) => known(status)),
-    roster: agentCatalog(),
+  const asked = Effect.all({
+    own: call("status", {}),
+    roster: agentCatalog,
     newest: newestSessions(RECENT_STATUS),
     runs: openRuns(),
     at: now(),
   })
-  return map(asked, ({ at, newest, own, roster, runs }) => ({
+  return Effect.map(asked, ({ at, newest, own, roster, runs }) => ({
     runtimeVersion: VERSION,
     heartbeat: {
       defaultAgentId: roster.defaultId,
@@ -116,7 +115,7 @@ export const status = () => {
 }
 
 export const healthMethods: ReadonlyArray<Row> = [
-  ["health", undefined, dialectMethod(Nothing, health)],
+  ["health", undefined, dialectMethod(Nothing, () => health)],
   ["status", "operator.read", dialectMethod(Nothing, status)],
-  ["ping", undefined, dialectMethod(Nothing, () => map(now(), (ts) => ({ ok: true, ts })))],
+  ["ping", undefined, dialectMethod(Nothing, () => Effect.map(now(), (ts) => ({ ok: true, ts })))],
 ]

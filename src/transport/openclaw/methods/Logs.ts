@@ -2,10 +2,11 @@
  * Logs: the gateway's log as the lines of a file that is read on from a cursor. Each line is the JSON that command lines
  * of this dialect pick time, level and subsystem out of. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { LogEntry } from "../../../domain/Log.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { ask, type Inquiry, known } from "../../dialect/Query.ts"
+import { call, type Query } from "../../dialect/Query.ts"
 import { fitting } from "./ChatHistory.ts"
 import type { Row } from "./MethodTable.ts"
 import { bounded, number } from "../wire/Params.ts"
@@ -19,14 +20,17 @@ export const logLine = ({ at, level, message, source }: LogEntry): string => {
   return JSON.stringify({ 0: name, 1: message, _meta, time, message })
 }
 
-const tail = (after: number | undefined, limit: number, maxBytes: number, reset: boolean): Inquiry<object> =>
-  ask("logs.tail", { limit, ...(after !== undefined && { after }) }, ({ entries, head, truncated }) => {
-    // The log begins again when the gateway does: a cursor from before is beyond its end.
-    if (after !== undefined && after > head) return tail(undefined, limit, maxBytes, true)
-    const lines = fitting(entries.map(logLine), maxBytes)
-    const isCut = truncated || lines.length < entries.length
-    return known({ file: "causeway.log", cursor: head, size: head, lines, truncated: isCut, reset })
-  })
+const tail = (after: number | undefined, limit: number, maxBytes: number, reset: boolean): Query<object> =>
+  Effect.flatMap(
+    call("logs.tail", { limit, ...(after !== undefined && { after }) }),
+    ({ entries, head, truncated }) => {
+      // The log begins again when the gateway does: a cursor from before is beyond its end.
+      if (after !== undefined && after > head) return tail(undefined, limit, maxBytes, true)
+      const lines = fitting(entries.map(logLine), maxBytes)
+      const isCut = truncated || lines.length < entries.length
+      return Effect.succeed({ file: "causeway.log", cursor: head, size: head, lines, truncated: isCut, reset })
+    },
+  )
 
 export const logMethods: ReadonlyArray<Row> = [
   [

@@ -4,7 +4,7 @@
  */
 import type { Scope } from "../../../domain/Principal.ts"
 import { type Method, scoped } from "../../dialect/DialectMethod.ts"
-import { failed } from "../../dialect/Query.ts"
+import { fail } from "../../dialect/Query.ts"
 import { refusalOf } from "./Unsupported.ts"
 
 /** Undefined: anybody who is connected. */
@@ -18,11 +18,11 @@ export const parametersOf = (method: Method): ReadonlySet<string> =>
 const honest = (name: string, method: Method): Method => {
   if (method._tag !== "Own") return method
   const read = parametersOf(method)
-  const inquire = (params: unknown) => {
+  const query = (params: unknown) => {
     const refusal = refusalOf(name, read, params)
-    return refusal === undefined ? method.inquire(params) : failed(refusal)
+    return refusal === undefined ? method.query(params) : fail(refusal)
   }
-  return { ...method, inquire }
+  return { ...method, query }
 }
 
 export const tableOf = (rows: ReadonlyArray<Row>): ReadonlyMap<string, Method> =>

@@ -2,10 +2,11 @@
  * Models: which there are and whether they can be used. A provider here is a runtime of the gateway; it needs no key of
  * the client's, so that all are ready. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Model } from "../../../domain/System.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, known, map } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { anything, name } from "../wire/Params.ts"
 import { thinking } from "./AgentCatalog.ts"
@@ -22,7 +23,7 @@ export const modelChoice = ({ contextWindow, id, name, runtime }: Model) => ({
   ...(contextWindow !== null && { contextWindow }),
 })
 
-export const modelChoices = () => ask("models.list", {}, ({ models }) => known(models.map(modelChoice)))
+export const modelChoices = () => Effect.map(call("models.list", {}), ({ models }) => models.map(modelChoice))
 
 const providerOf = (runtime: string) => ({
   provider: runtime,
@@ -33,7 +34,7 @@ const providerOf = (runtime: string) => ({
 })
 
 const authStatus = dialectMethod(Schema.Struct({ agentId: name, refresh: anything }), () =>
-  map(all({ ts: now(), models: modelChoices() }), ({ models, ts }) => ({
+  Effect.map(Effect.all({ ts: now(), models: modelChoices() }), ({ models, ts }) => ({
     ts,
     providers: [...new Set(models.map(({ provider }) => provider))].map(providerOf),
   })),
@@ -43,7 +44,7 @@ export const modelMethods: ReadonlyArray<Row> = [
   [
     "models.list",
     "operator.read",
-    dialectMethod(Schema.Struct({ agentId: name }), () => map(modelChoices(), (models) => ({ models }))),
+    dialectMethod(Schema.Struct({ agentId: name }), () => Effect.map(modelChoices(), (models) => ({ models }))),
   ],
   ["models.authStatus", "operator.read", authStatus],
 ]

@@ -2,11 +2,12 @@
  * Nodes: devices that lend what they can do, as lists of them show who is there. What a node offers has no place in the
  * contract yet, so that each is told without commands. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PresenceEntry } from "../../../domain/Connection.ts"
 import type { Device } from "../../../domain/Device.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, failed, flatMap, type Inquiry, known, map, orNothing } from "../../dialect/Query.ts"
+import { call, fail, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, given, id, invalid, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
@@ -51,25 +52,28 @@ const away = ({ clientId, clientMode, deviceFamily, deviceId, displayName, grant
 const isNode = ({ grants }: Device): boolean => grants.some(({ role }) => role === "node")
 
 /** Who may pair devices is told of those too that are away. */
-const nodes = (): Inquiry<ReadonlyArray<ReturnType<typeof here> | ReturnType<typeof away>>> => {
-  const presence = ask("presence.list", {}, ({ presence }) => known(presence))
-  const devices: Inquiry<ReadonlyArray<Device>> = ask("devices.list", {}, ({ devices }) => known(devices))
-  return map(all({ presence, devices: orNothing(devices, []) }), ({ devices, presence }) => {
-    const connected = presence.filter(({ role }) => role === "node").map(here)
-    const ids = new Set(connected.map(({ nodeId }) => nodeId))
-    return [...connected, ...devices.filter((device) => isNode(device) && !ids.has(device.deviceId)).map(away)]
-  })
+const nodes = (): Query<ReadonlyArray<ReturnType<typeof here> | ReturnType<typeof away>>> => {
+  const presence = Effect.map(call("presence.list", {}), ({ presence }) => presence)
+  const devices: Query<ReadonlyArray<Device>> = Effect.map(call("devices.list", {}), ({ devices }) => devices)
+  return Effect.map(
+    Effect.all({ presence, devices: Effect.orElseSucceed(devices, () => []) }),
+    ({ devices, presence }) => {
+      const connected = presence.filter(({ role }) => role === "node").map(here)
+      const ids = new Set(connected.map(({ nodeId }) => nodeId))
+      return [...connected, ...devices.filter((device) => isNode(device) && !ids.has(device.deviceId)).map(away)]
+    },
+  )
 }
 
-const list = dialectMethod(Nothing, () => all({ ts: now(), nodes: nodes() }))
+const list = dialectMethod(Nothing, () => Effect.all({ ts: now(), nodes: nodes() }))
 
 const describe = dialectMethod(Schema.Struct({ nodeId: id }), ({ nodeId }) => {
   if (filled(nodeId) === undefined) return invalid("nodeId is required")
-  return flatMap(all({ ts: now(), nodes: nodes() }), ({ nodes, ts }): Inquiry<object> => {
+  return Effect.flatMap(Effect.all({ ts: now(), nodes: nodes() }), ({ nodes, ts }): Query<object> => {
     const found = nodes.find((node) => node.nodeId === nodeId)
     return found === undefined
-      ? failed({ _tag: "Domain", error: { _tag: "NodeNotFound", message: "unknown nodeId" } })
-      : known({ ts, ...found })
+      ? fail({ _tag: "Domain", error: { _tag: "NodeNotFound", message: "unknown nodeId" } })
+      : Effect.succeed({ ts, ...found })
   })
 })
 
@@ -77,5 +81,5 @@ export const nodeMethods: ReadonlyArray<Row> = [
   ["node.list", "operator.read", list],
   ["node.describe", "operator.read", describe],
   // What a node offers would wait here to be approved; the node itself is a device.
-  ["node.pair.list", "operator.pairing", dialectMethod(Nothing, () => known({ pending: [], paired: [] }))],
+  ["node.pair.list", "operator.pairing", dialectMethod(Nothing, () => Effect.succeed({ pending: [], paired: [] }))],
 ]

@@ -1,12 +1,13 @@
 /**
  * Presence: the gateway itself and who is connected to it, as lists and events tell it. Pure.
  */
+import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import { hostname, platform, release } from "node:os"
 import type { PresenceEntry } from "../../../domain/Connection.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, known, map } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { given, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
@@ -61,8 +62,9 @@ export const presenceEntries = (presence: ReadonlyArray<PresenceEntry>, at: numb
 ]
 
 export const presence = () =>
-  map(all({ at: now(), presence: ask("presence.list", {}, ({ presence }) => known(presence)) }), ({ at, presence }) =>
-    presenceEntries(presence, at),
+  Effect.map(
+    Effect.all({ at: now(), presence: Effect.map(call("presence.list", {}), ({ presence }) => presence) }),
+    ({ at, presence }) => presenceEntries(presence, at),
   )
 
 export const presenceMethods: ReadonlyArray<Row> = [

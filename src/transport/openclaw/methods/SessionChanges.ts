@@ -2,11 +2,12 @@
  * Session changes: making, naming, emptying and removing sessions, each answered with the entry as it is now. Lenient
  * where clients act on a session before its first message. Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Session } from "../../../domain/Session.ts"
 import type { Fault } from "../../dialect/Fault.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, failed, flatMap, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { call, fail, type Query } from "../../dialect/Query.ts"
 import { expecting, ofDelete, ofPatch } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
 import { filled, given, id, invalid, key, message, name } from "../wire/Params.ts"
@@ -47,26 +48,32 @@ const settingsOf = (
 const create = dialectMethod(
   Schema.Struct({ key, agentId: name, ...Settings, message, task: message, idempotencyKey: id }),
   ({ agentId, idempotencyKey, key, message, task, ...settings }) =>
-    flatMap(agentCatalog(), (roster) => {
+    Effect.flatMap(agentCatalog, (roster) => {
       const asked = filled(key) === undefined ? undefined : canonicalKey(key, agentId)
-      const made = ask(
-        "sessions.create",
-        { ...given({ key: asked, agentId: filled(agentId) }), ...settingsOf(roster, settings) },
-        (session): Inquiry<Session> => known(session),
-        // Clients make a session to be in it: that it is there already is as good.
-        (fault) =>
-          fault._tag === "Domain" && fault.error._tag === "SessionExists" && asked !== undefined
-            ? ask("sessions.get", { key: asked }, (session) => known(session))
-            : failed(fault),
+      const made = Effect.matchEffect(
+        call("sessions.create", {
+          ...given({ key: asked, agentId: filled(agentId) }),
+          ...settingsOf(roster, settings),
+        }),
+        {
+          onSuccess: (session): Query<Session> => Effect.succeed(session),
+          onFailure: (fault) =>
+            fault._tag === "Domain" && fault.error._tag === "SessionExists" && asked !== undefined
+              ? Effect.map(call("sessions.get", { key: asked }), (session) => session)
+              : fail(fault),
+        },
       )
-      return flatMap(made, (session): Inquiry<object> => {
+      return Effect.flatMap(made, (session): Query<object> => {
         const created = changed(roster, session)
         const first = filled(message) ?? filled(task)
-        if (first === undefined) return known({ ...created, runStarted: false })
-        return ask(
-          "chat.send",
-          { sessionKey: session.key, text: first, ...given({ idempotencyKey: filled(idempotencyKey) }) },
-          ({ runId }) => known({ ...created, runStarted: true, runId }),
+        if (first === undefined) return Effect.succeed({ ...created, runStarted: false })
+        return Effect.map(
+          call("chat.send", {
+            sessionKey: session.key,
+            text: first,
+            ...given({ idempotencyKey: filled(idempotencyKey) }),
+          }),
+          ({ runId }) => ({ ...created, runStarted: true, runId }),
         )
       })
     }),
@@ -77,36 +84,39 @@ const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...ofPatch })
 const patch = dialectMethod(Patch, ({ agentId, expectedLifecycleRevision, expectedSessionId, key, ...settings }) => {
   if (filled(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
-  return flatMap(agentCatalog(), (roster) => {
+  return Effect.flatMap(agentCatalog, (roster) => {
     const changes = settingsOf(roster, settings)
     const patched = expecting(canonical, { expectedSessionId, expectedLifecycleRevision }, (expected, orChanged) =>
-      ask(
-        "sessions.patch",
-        { key: canonical, ...changes, ...(expected !== undefined && { expected }) },
-        (session): Inquiry<Session> => known(session),
-        // A client chooses a model before it says the first word.
-        (fault) =>
-          expected === undefined && fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
-            ? ask("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes }, known)
-            : orChanged(fault),
+      Effect.matchEffect(
+        call("sessions.patch", { key: canonical, ...changes, ...(expected !== undefined && { expected }) }),
+        {
+          onSuccess: (session): Query<Session> => Effect.succeed(session),
+          onFailure: (fault) =>
+            expected === undefined && fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
+              ? call("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes })
+              : orChanged(fault),
+        },
       ),
     )
-    return map(patched, (session) => changed(roster, session))
+    return Effect.map(patched, (session) => changed(roster, session))
   })
 })
 
 /** A session that is not there is as empty as one that was emptied. */
 const unlessMissing =
   <A>(value: A) =>
-  (fault: Fault): Inquiry<A> =>
-    fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? known(value) : failed(fault)
+  (fault: Fault): Query<A> =>
+    fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? Effect.succeed(value) : fail(fault)
 
 const reset = dialectMethod(Keyed, ({ agentId, key }) => {
   if (filled(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
-  const emptied = ask("sessions.reset", { key: canonical }, () => known(true), unlessMissing(false))
-  return flatMap(emptied, () =>
-    map(all({ roster: agentCatalog(), session: sessionFor(canonical) }), ({ roster, session }) =>
+  const emptied = Effect.matchEffect(call("sessions.reset", { key: canonical }), {
+    onSuccess: () => Effect.succeed(true),
+    onFailure: unlessMissing(false),
+  })
+  return Effect.flatMap(emptied, () =>
+    Effect.map(Effect.all({ roster: agentCatalog, session: sessionFor(canonical) }), ({ roster, session }) =>
       session === undefined
         ? { ok: true, key: canonical, entry: {}, resolved: sessionDefaults(roster) }
         : changed(roster, session),
@@ -121,10 +131,16 @@ const remove = dialectMethod(Delete, ({ agentId, key, ...guards }) => {
   const canonical = canonicalKey(key, agentId)
   const removed = expecting(canonical, guards, (expected, orChanged) =>
     expected === undefined
-      ? ask("sessions.delete", { key: canonical }, () => known(true), unlessMissing(false))
-      : ask("sessions.delete", { key: canonical, expected }, () => known(true), orChanged),
+      ? Effect.matchEffect(call("sessions.delete", { key: canonical }), {
+          onSuccess: () => Effect.succeed(true),
+          onFailure: unlessMissing(false),
+        })
+      : Effect.matchEffect(call("sessions.delete", { key: canonical, expected }), {
+          onSuccess: () => Effect.succeed(true),
+          onFailure: orChanged,
+        }),
   )
-  return map(removed, (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }))
+  return Effect.map(removed, (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }))
 })
 
 export const sessionChangeMethods: ReadonlyArray<Row> = [

@@ -2,12 +2,13 @@
  * Session lists: finding and showing sessions. Lists have offsets here, over the contract's pages with cursors. Pure;
  * what changes sessions is SessionChanges.ts, and who is told of changes Audience.ts.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Session } from "../../../domain/Session.ts"
 import { cut } from "../../../domain/Text.ts"
 import type { Fault } from "../../dialect/Fault.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { all, ask, failed, flatMap, type Inquiry, known, map } from "../../dialect/Query.ts"
+import { call, fail, type Query, type Params } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { bounded, filled, flag, given, id, invalid, key, keys, name, number } from "../wire/Params.ts"
 import { agentCatalog } from "./AgentCatalog.ts"
@@ -24,24 +25,27 @@ const LIMIT = 100
 const LIMIT_MAX = 1_000
 const MINUTE_MS = 60_000
 
-type SessionQuery = Parameters<typeof ask<"sessions.list", unknown>>[1]
+type SessionQuery = Params<"sessions.list">
 
 /** The first `count` sessions that match, and how many there are. */
 const firstSessions = (
   query: SessionQuery,
   count: number,
-): Inquiry<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> => {
+): Query<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> => {
   const page = (
     before: ReadonlyArray<Session>,
     cursor: string | undefined,
-  ): Inquiry<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> =>
-    ask(
-      "sessions.list",
-      { ...query, limit: Math.min(PAGE, count - before.length), ...(cursor !== undefined && { cursor }) },
+  ): Query<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> =>
+    Effect.flatMap(
+      call("sessions.list", {
+        ...query,
+        limit: Math.min(PAGE, count - before.length),
+        ...(cursor !== undefined && { cursor }),
+      }),
       ({ nextCursor, sessions, total }) => {
         const found = [...before, ...sessions]
         return nextCursor === null || found.length >= count
-          ? known({ sessions: found, total })
+          ? Effect.succeed({ sessions: found, total })
           : page(found, nextCursor)
       },
     )
@@ -53,7 +57,10 @@ export const newestSessions = (count: number, agentId?: string) =>
 
 /** All that have got a message since, of one agent or of all. */
 export const activeSince = (updatedSince: number, agentId?: string) =>
-  map(firstSessions({ updatedSince, ...given({ agentId }) }, Number.MAX_SAFE_INTEGER), ({ sessions }) => sessions)
+  Effect.map(
+    firstSessions({ updatedSince, ...given({ agentId }) }, Number.MAX_SAFE_INTEGER),
+    ({ sessions }) => sessions,
+  )
 
 export const ListParams = Schema.Struct({
   limit: number,
@@ -84,16 +91,16 @@ export const sessionList = (params: ListParams) => {
   const offset = bounded((params.offset ?? 0) + 1, 1, Number.MAX_SAFE_INTEGER) - 1
   const agentId = filled(params.agentId)
   const label = filled(params.label)
-  return flatMap(now(), (at) => {
+  return Effect.flatMap(now(), (at) => {
     const query = given({
       agentId,
       search: filled(params.search) ?? label,
       updatedSince: params.activeMinutes == null ? undefined : at - params.activeMinutes * MINUTE_MS,
     })
     const found = isNone(params)
-      ? known(nobody)
+      ? Effect.succeed(nobody)
       : firstSessions({ ...query, sortBy: "updatedAt", order: "desc" }, offset + limit)
-    return map(all({ found, roster: agentCatalog(), runs: openRuns() }), ({ found, roster, runs }) => {
+    return Effect.map(Effect.all({ found, roster: agentCatalog, runs: openRuns() }), ({ found, roster, runs }) => {
       const matching = label === undefined ? found.sessions : found.sessions.filter((row) => row.label === label)
       const total = label === undefined ? found.total : matching.length
       const rows = matching.slice(offset, offset + limit)
@@ -117,43 +124,45 @@ export const sessionList = (params: ListParams) => {
 
 const describe = dialectMethod(Schema.Struct({ key, agentId: name }), ({ agentId, key }) => {
   const canonical = canonicalKey(key, agentId)
-  return map(sessionFacts(canonical), (facts) => ({
+  return Effect.map(sessionFacts(canonical), (facts) => ({
     session: facts.session === undefined ? null : rowOf(facts, canonical),
   }))
 })
 
 /** A session by its UUID, among the most recent: clients give one that a list has told them. */
 export const byId = (sessionId: string) =>
-  map(firstSessions({ sortBy: "updatedAt", order: "desc" }, LIMIT_MAX), ({ sessions }) =>
+  Effect.map(firstSessions({ sortBy: "updatedAt", order: "desc" }, LIMIT_MAX), ({ sessions }) =>
     sessions.find((session) => sessionIdOf(session) === sessionId),
   )
 
-export const noSession = (subject: string) => failed({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
+export const noSession = (subject: string) => fail({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
 
 const resolve = dialectMethod(
   Schema.Struct({ key, sessionId: id, label: name, agentId: name, allowMissing: flag }),
   ({ agentId, allowMissing, key, label, sessionId }) => {
-    const missing = (subject: string) => (allowMissing === true ? known({ ok: false }) : noSession(subject))
-    const orMissing = (subject: string) => (fault: Fault) =>
-      fault._tag === "Domain" ? missing(subject) : failed(fault)
+    const missing = (subject: string) => (allowMissing === true ? Effect.succeed({ ok: false }) : noSession(subject))
+    const orMissing = (subject: string) => (fault: Fault) => (fault._tag === "Domain" ? missing(subject) : fail(fault))
     const tell = (session: Session | undefined, subject: string) =>
       session === undefined
         ? missing(subject)
-        : known({ ok: true, key: session.key, agentId: session.agentId, ...given({ displayName: titleOf(session) }) })
+        : Effect.succeed({
+            ok: true,
+            key: session.key,
+            agentId: session.agentId,
+            ...given({ displayName: titleOf(session) }),
+          })
     if (filled(sessionId) !== undefined) {
-      return flatMap(byId(sessionId!), (session): Inquiry<object> => tell(session, sessionId!))
+      return Effect.flatMap(byId(sessionId!), (session): Query<object> => tell(session, sessionId!))
     }
     if (filled(label) !== undefined) {
-      return ask(
-        "sessions.resolve",
-        { label: label!, ...given({ agentId: filled(agentId) }) },
-        ({ agentId, sessionKey }): Inquiry<object> => known({ ok: true, key: sessionKey, agentId }),
-        orMissing(label!),
-      )
+      return Effect.matchEffect(call("sessions.resolve", { label: label!, ...given({ agentId: filled(agentId) }) }), {
+        onSuccess: ({ agentId, sessionKey }): Query<object> => Effect.succeed({ ok: true, key: sessionKey, agentId }),
+        onFailure: orMissing(label!),
+      })
     }
     if (key == null) return invalid("key, sessionId or label is required")
     const canonical = canonicalKey(key, agentId)
-    return flatMap(sessionFor(canonical), (session): Inquiry<object> => tell(session, canonical))
+    return Effect.flatMap(sessionFor(canonical), (session): Query<object> => tell(session, canonical))
   },
 )
 
@@ -163,12 +172,11 @@ const PREVIEW_ITEMS = 20
 const preview = dialectMethod(Schema.Struct({ keys, limit: number, maxChars: number }), ({ keys, limit, maxChars }) => {
   const asked = (keys ?? []).slice(0, PREVIEW_KEYS)
   const shown = (text: string) => (maxChars == null ? text : cut(text, maxChars))
-  const previews = ask(
-    "sessions.preview",
-    { keys: asked.map((key) => canonicalKey(key)), limit: bounded(limit, 12, PREVIEW_ITEMS) },
-    ({ previews }) => known(previews),
+  const previews = Effect.map(
+    call("sessions.preview", { keys: asked.map((key) => canonicalKey(key)), limit: bounded(limit, 12, PREVIEW_ITEMS) }),
+    ({ previews }) => previews,
   )
-  return map(all({ ts: now(), previews }), ({ previews, ts }) => ({
+  return Effect.map(Effect.all({ ts: now(), previews }), ({ previews, ts }) => ({
     ts,
     previews: asked.map((key) => {
       const found = previews.find((preview) => preview.key === canonicalKey(key))

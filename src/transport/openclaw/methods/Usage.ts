@@ -2,11 +2,12 @@
  * Usage: how many tokens the sessions have taken, by day. The gateway knows no prices, so that each cost is told as
  * missing, not as nothing. A session's tokens count on the day of its last message (UTC). Pure.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { Session } from "../../../domain/Session.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { flatMap, type Inquiry, map } from "../../dialect/Query.ts"
+import type { Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { bounded, filled, invalid, name, Nothing, number } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
@@ -62,13 +63,13 @@ const daysAsked = ({ days, endDate, range, startDate }: typeof Asked.Type, at: n
 
 const cost = dialectMethod(Asked, (params) => {
   const scope = params.agentScope === "all" ? undefined : (filled(params.agentId) ?? MAIN_AGENT)
-  return flatMap(now(), (at): Inquiry<object> => {
+  return Effect.flatMap(now(), (at): Query<object> => {
     const asked = daysAsked(params, at)
     if (asked === undefined) return invalid("startDate and endDate must be YYYY-MM-DD, in this order")
     const { first, last } = asked
     const days = Math.round((last - first) / DAY_MS) + 1
     const dates = Array.from({ length: days }, (_, i) => dateOf(first + i * DAY_MS))
-    return map(activeSince(first, scope), (sessions) => {
+    return Effect.map(activeSince(first, scope), (sessions) => {
       const within = sessions.filter(({ updatedAt }) => updatedAt < last + DAY_MS)
       const byDate = Map.groupBy(within, ({ updatedAt }) => dateOf(updatedAt))
       return {
@@ -87,7 +88,7 @@ export const usageMethods: ReadonlyArray<Row> = [
   [
     "usage.status",
     "operator.read",
-    dialectMethod(Nothing, () => map(now(), (updatedAt) => ({ updatedAt, providers: [] }))),
+    dialectMethod(Nothing, () => Effect.map(now(), (updatedAt) => ({ updatedAt, providers: [] }))),
   ],
   ["usage.cost", "operator.read", cost],
 ]

@@ -13,7 +13,7 @@ import {
   SESSION_KEY_CHARS,
   text,
 } from "../../../domain/Bounds.ts"
-import { failed } from "../../dialect/Query.ts"
+import { fail } from "../../dialect/Query.ts"
 
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
@@ -51,4 +51,4 @@ export const bounded = (value: number | null | undefined, fallback: number, max:
 export const runMs = (timeoutMs: number | null | undefined): number | undefined =>
   timeoutMs == null || timeoutMs <= 0 ? undefined : Math.min(RUN_MS, Math.ceil(timeoutMs))
 
-export const invalid = (issue: string) => failed({ _tag: "InvalidParams", issue })
+export const invalid = (issue: string) => fail({ _tag: "InvalidParams", issue })

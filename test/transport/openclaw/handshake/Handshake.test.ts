@@ -358,8 +358,8 @@ describe("a handshake that fails ends as the reference gateway's", () => {
         deep.socket.send(`${"[".repeat(100)}${"]".repeat(100)}`)
         expect(yield* deep.socket.closed).toEqual({ code: 1008, reason: "invalid request frame" })
         // While hello-ok is being made: how long that is, no socket can know.
-        const { arrival, limits } = {
-          arrival: { remoteAddress: "", direct: true, originAllowed: true },
+        const { origin, limits } = {
+          origin: { remoteAddress: "", direct: true, originAllowed: true },
           limits: defaultLimits,
         }
         const head = () => ({ epoch: "e", seq: 0 })
@@ -369,9 +369,9 @@ describe("a handshake that fails ends as the reference gateway's", () => {
           subscriptions: { refusal: () => undefined, changed: () => {} },
           now: () => 0,
           head,
-          lost: () => null,
+          resumeError: () => null,
           stopping: () => false,
-          arrival,
+          origin,
         }
         const hasty = openClaw({ strict: false, limits }).converse(facts)
         const request = (method: string, params: object = {}) =>

@@ -23,7 +23,7 @@ describe("OpenClaw's methods", () => {
   })
 
   it("take the scopes that the published schema names for them", () => {
-    const published = new URL("../../protocol.schema.json", import.meta.resolve("@openclaw/gateway-protocol"))
+    const published = new URL("../protocol.schema.json", import.meta.resolve("@openclaw/gateway-protocol"))
     const schema: { readonly methods: Record<string, { readonly scope: string }> } = JSON.parse(
       readFileSync(published, "utf8"),
     )

@@ -2,6 +2,9 @@
  * Every parameter that the published schema gives a method is read by the method, or stands in the table of those that
  * are not: none is accepted and not done because somebody forgot it.
  */
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { outcomeOf } from "../../../../src/transport/dialect/Query.ts"
 import { ProtocolSchemas } from "@openclaw/gateway-protocol/schema"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -33,8 +36,9 @@ const served = [...methods].flatMap(([name, method]) => {
 })
 
 const issueOf = (method: Method | undefined, params: object): string | undefined => {
-  const inquiry = method?._tag === "Own" ? method.inquire(params) : undefined
-  return inquiry?._tag === "Failed" && inquiry.fault._tag === "InvalidParams" ? inquiry.fault.issue : undefined
+  const outcome = method?._tag === "Own" ? outcomeOf(method.query(params)) : undefined
+  const fault = outcome?._tag === "Failure" ? Option.getOrUndefined(Exit.findErrorOption(outcome)) : undefined
+  return fault?._tag === "InvalidParams" ? fault.issue : undefined
 }
 
 /** A value that no list of harmless ones holds. */

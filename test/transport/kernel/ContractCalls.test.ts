@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { Principal, Scope } from "../../../src/domain/Principal.ts"
-import { LocalCalls } from "../../../src/transport/kernel/LocalCalls.ts"
+import { ContractCalls } from "../../../src/transport/kernel/ContractCalls.ts"
 import { stubServices } from "../../support/StubGateway.ts"
 
 const caller = (...scopes: ReadonlyArray<Scope>) => {
@@ -15,10 +15,10 @@ const caller = (...scopes: ReadonlyArray<Scope>) => {
 }
 
 const call = Effect.fnUntraced(function* (method: string, params: unknown, scopes: ReadonlyArray<Scope> = []) {
-  return yield* Effect.result((yield* LocalCalls).call(caller(...scopes), method, params))
+  return yield* Effect.result((yield* ContractCalls).ofCaller(caller(...scopes)).call(method, params))
 })
 
-const layer = Layer.provideMerge(LocalCalls.layer, stubServices())
+const layer = Layer.provideMerge(ContractCalls.layer, stubServices())
 
 describe("a call from within", () => {
   it.effect("is answered with JSON", () =>

@@ -1,0 +1,128 @@
+/**
+ * ContractCalls: the call path. It runs a method of the contract the way the RPC server does (decode, middleware,
+ * handler, encode), with JSON on both sides. Dialects and HTTP routes use it; `/rpc` uses the RPC server itself.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import * as Headers from "effect/http/Headers"
+import * as Rpc from "effect/rpc/Rpc"
+import { RequestId } from "effect/rpc/RpcMessage"
+import { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
+import type { CurrentConnection } from "../../domain/Principal.ts"
+import { LocalCaller } from "../../services/auth/Authorization.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import * as Faults from "../dialect/Faults.ts"
+import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
+
+/** The calls of one client. Parameters and results are JSON. */
+export interface Calls {
+  /** Calls a method that returns one result. A streaming method is unknown here. */
+  readonly call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>
+  /** Calls a streaming method. The stream is pulled: a slow reader holds back the handler. */
+  readonly stream: (method: string, params: unknown) => Stream.Stream<unknown, Fault>
+}
+
+/** The caller of a call that comes from no connection. Logs show its id. */
+export type Caller = CurrentConnection["Service"]
+
+interface Method {
+  readonly codec: MethodCodec
+  readonly handler: Rpc.Handler<string>
+}
+
+type Options = Parameters<Rpc.Handler<string>["handler"]>[1] & { readonly payload: unknown }
+type Middleware = (effect: Effect.Effect<unknown, unknown>, options: Options) => Effect.Effect<unknown, unknown>
+
+/** Values of a stream that wait for their reader. */
+const STREAM_BUFFER = 16
+
+export class ContractCalls extends Context.Service<
+  ContractCalls,
+  {
+    /** The calls of a registered connection, by its client id. They act as its principal of the moment. */
+    readonly ofConnection: (clientId: number) => Calls
+    /** The calls of a caller without a connection. */
+    readonly ofCaller: (caller: Caller) => Calls
+  }
+>()("causeway/transport/kernel/ContractCalls") {
+  static readonly layer: Layer.Layer<ContractCalls, never, Rpc.ToHandler<GatewayRpcs> | Rpc.Middleware<GatewayRpcs>> =
+    Layer.effect(
+      ContractCalls,
+      Effect.gen(function* () {
+        const context = yield* Effect.context<Rpc.ToHandler<GatewayRpcs> | Rpc.Middleware<GatewayRpcs>>()
+        const methods = new Map<string, Method>()
+        for (const [name, codec] of methodCodecs) {
+          methods.set(name, { codec, handler: context.mapUnsafe.get(codec.rpc.key) as Rpc.Handler<string> })
+        }
+
+        /** Runs the handler inside the middleware, as the RPC server does. */
+        const run = (
+          { codec, handler }: Method,
+          client: Rpc.ServerClient,
+          payload: unknown,
+          use: (handled: unknown) => Effect.Effect<unknown, unknown>,
+        ): Effect.Effect<unknown, Fault> => {
+          const options = { rpc: codec.rpc, client, requestId: RequestId(0), headers: Headers.empty, payload }
+          let effect = Effect.suspend(() => use(handler.handler(payload, options)))
+          for (const { key } of codec.rpc.middlewares) {
+            effect = (context.mapUnsafe.get(key) as Middleware)(effect, options)
+          }
+          return effect.pipe(
+            // The handler's context as it was built: merging it with the caller's costs more than most calls.
+            Effect.updateContext<never, never>(() => handler.context),
+            Effect.tapCauseIf(Cause.hasDies, (cause) => Effect.logError(`${codec.rpc._tag} failed`, cause)),
+            Effect.catchCause(Faults.ofCause),
+          )
+        }
+
+        const decode = (method: Method, params: unknown) =>
+          Effect.mapError(method.codec.decode(params), Faults.invalidParams)
+
+        const callsOf = (client: Rpc.ServerClient): Calls => ({
+          call: (name, params) => {
+            const method = methods.get(name)
+            if (method === undefined || method.codec.streams) return unknownMethod(name)
+            return decode(method, params).pipe(
+              Effect.flatMap((payload) => run(method, client, payload, (handled) => handled as Effect.Effect<unknown>)),
+              Effect.flatMap((result) => Effect.orDie(method.codec.encodeValue(result))),
+            )
+          },
+          stream: (name, params) => {
+            const method = methods.get(name)
+            if (method?.codec.streams !== true) return Stream.fromEffect(unknownMethod(name))
+            const { encodeValue } = method.codec
+            return Stream.callback<unknown, Fault>(
+              (queue) =>
+                decode(method, params).pipe(
+                  Effect.flatMap((payload) =>
+                    run(method, client, payload, (handled) =>
+                      Stream.runForEach(handled as Stream.Stream<unknown>, (value) =>
+                        Effect.flatMap(Effect.orDie(encodeValue(value)), (json) => Queue.offer(queue, json)),
+                      ),
+                    ),
+                  ),
+                  Effect.matchCauseEffect({
+                    onFailure: (cause) => Queue.failCause(queue, cause),
+                    onSuccess: () => Queue.end(queue),
+                  }),
+                ),
+              { bufferSize: STREAM_BUFFER },
+            )
+          },
+        })
+
+        return ContractCalls.of({
+          ofConnection: (clientId) => callsOf(new Rpc.ServerClient(clientId)),
+          ofCaller: (caller) => callsOf(new Rpc.ServerClient(NO_CLIENT).annotate(LocalCaller, caller)),
+        })
+      }),
+    )
+}
+
+const NO_CLIENT = -1
+
+const unknownMethod = (method: string): Effect.Effect<never, Fault> => Effect.fail({ _tag: "UnknownMethod", method })
