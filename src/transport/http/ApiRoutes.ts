@@ -28,7 +28,7 @@ export interface ApiCall {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly query: URLSearchParams
   readonly limits: Limits
-  /** What the principal uses at the moment, for responses that are large. */
+  /** The current usage of the principal, for large responses. */
   readonly usage: Usage
 }
 
