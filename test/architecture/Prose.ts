@@ -18,7 +18,8 @@ const linesWhere =
       .split("\n")
       .flatMap((line, at, lines) => (breaksRule(line, at, lines) ? [{ line: at + 1, text: line.trim() }] : []))
 
-const ARCHAIC = /\b(anew|in vain|whoever|whomever|(?<!there )(?:is|are) none|passed by|for ever|is to be told|has it that)\b/i
+const ARCHAIC =
+  /\b(anew|in vain|whoever|whomever|(?<!there )(?:is|are) none|passed by|for ever|is to be told|has it that)\b/i
 
 /** Finds words out of use. */
 export const archaicWords: Rule = linesWhere((line) => ARCHAIC.test(line))
