@@ -44,14 +44,14 @@ describe("AuthFailures", () => {
     expect(isLocked(failures, guesser)).toBe(false)
   })
 
-  it("A clock that was set back locks nobody out for longer.", () => {
+  it("A lockout does not grow if the clock is set back.", () => {
     const failures = new AuthFailures(LIMIT, MEMORY_MS)
     failTimes(failures, LIMIT, guesser, 1_000_000)
     expect(isLocked(failures, guesser, 10)).toBe(false)
     expect(failures.fail("token", guesser, 10)).toBe(1)
   })
 
-  it("Filling the table with single failures frees no guesser, and further guessers are locked out all the same.", () => {
+  it("A table full of single failures keeps the lockouts and still locks out further guessers.", () => {
     const failures = new AuthFailures(LIMIT, MEMORY_MS)
     failTimes(failures, LIMIT, guesser)
     failTimes(failures, 2, bystander)
@@ -64,7 +64,7 @@ describe("AuthFailures", () => {
     expect(isLocked(failures, "192.0.2.9", 1)).toBe(true)
   })
 
-  it("Filling the table with repeated failures frees no guesser and locks out no other network.", () => {
+  it("A table full of repeated failures keeps the lockouts and locks out no other network.", () => {
     const failures = new AuthFailures(LIMIT, MEMORY_MS, 100)
     failTimes(failures, LIMIT, guesser)
     for (let n = 0; n < 500; n++) failTimes(failures, 2, network(n))
@@ -73,12 +73,12 @@ describe("AuthFailures", () => {
     failTimes(failures, LIMIT, bystander)
     expect(isLocked(failures, bystander)).toBe(false)
     expect(failures.fail("token", bystander, 0)).toBe(LIMIT)
-    // The places are free again when the failures expire.
+    // The failures have expired, so their places are free.
     failTimes(failures, LIMIT, bystander, MEMORY_MS)
     expect(isLocked(failures, bystander, MEMORY_MS)).toBe(true)
   })
 
-  it("One failure that locks out is not forgotten for others.", () => {
+  it("A full table keeps a network that one failure locks out.", () => {
     const failures = new AuthFailures(1, MEMORY_MS, 10)
     failures.fail("token", guesser, 0)
     for (let n = 0; n < 50; n++) failures.fail("token", network(n), 0)
@@ -93,15 +93,15 @@ describe("AuthFailures", () => {
   })
 
   it.prop(
-    "A network is locked out for its own failures alone, stays so whatever others do, and memory is bounded.",
+    "A network is locked out for its own failures alone and until they expire, and memory is bounded.",
     [Schema.Array(Step)],
     ([steps]) => {
       const failures = new AuthFailures(LIMIT, MEMORY_MS, 4)
-      /** As if memory were endless. */
+      /** The counts of a table without a bound. */
       const exact = new Map<string, { count: number; lastAt: number }>()
-      /** When the lockout of a network ends. */
+      /** The end of the lockout of each network. */
       const lockedUntil = new Map<string, number>()
-      /** Counts of two and more that the table has answered. */
+      /** Counts of two and more that the table has returned. */
       const kept = new Map<string, { count: number; lastAt: number }>()
       let now = 0
       for (const step of steps) {
@@ -116,14 +116,14 @@ describe("AuthFailures", () => {
           const count = before !== undefined && now - before.lastAt < MEMORY_MS ? before.count + 1 : 1
           exact.set(key, { count, lastAt: now })
           const sizeBefore = failures.size
-          const answered = failures.fail(step.kind, address, now)
+          const returned = failures.fail(step.kind, address, now)
           const earlier = kept.get(key)
-          if (earlier !== undefined && now - earlier.lastAt < MEMORY_MS) expect(answered).toBe(earlier.count + 1)
-          const isCounted = failures.lockedOutForMs(step.kind, address, now) > 0 || answered < LIMIT
-          if (isCounted) expect(answered).toBeLessThanOrEqual(count)
+          if (earlier !== undefined && now - earlier.lastAt < MEMORY_MS) expect(returned).toBe(earlier.count + 1)
+          const isCounted = failures.lockedOutForMs(step.kind, address, now) > 0 || returned < LIMIT
+          if (isCounted) expect(returned).toBeLessThanOrEqual(count)
           else expect(sizeBefore).toBe(4)
-          if (isCounted && answered >= 2) kept.set(key, { count: answered, lastAt: now })
-          if (isCounted && answered >= LIMIT) lockedUntil.set(key, now + MEMORY_MS)
+          if (isCounted && returned >= 2) kept.set(key, { count: returned, lastAt: now })
+          if (isCounted && returned >= LIMIT) lockedUntil.set(key, now + MEMORY_MS)
         }
         expect(failures.size).toBeLessThanOrEqual(4)
         for (let n = 0; n < 10; n++) {

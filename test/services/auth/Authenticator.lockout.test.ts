@@ -5,9 +5,9 @@ import * as TestClock from "effect/testing/TestClock"
 import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import { Authenticator } from "../../../src/services/auth/Authenticator.ts"
 import { Pairings } from "../../../src/services/auth/Pairings.ts"
-import { signIn, remote, local, layer, layerOf, phone, failureOf, secret } from "../../support/Trust.ts"
+import { signIn, remote, local, layer, layerOf, phone, failureOf, secret } from "../../support/Authentication.ts"
 
-/** 256 bits, as the gateway makes them. */
+/** A token of 256 bits, like those that the gateway makes. */
 const STRONG = "k3Jx0pYQm1Z8sVwR5tUaLbCdEfGhIjKlMnOpQrStUvW"
 
 const wrong = secret("wrong")
@@ -23,18 +23,18 @@ const bearer = (token: string, address = remote.remoteAddress) =>
 
 const lockedOut = { _tag: "Unauthenticated", reason: "locked-out" }
 
-/** Fails as often as it takes to be locked out. */
+/** Runs an effect that fails twice, which locks the network out. */
 const twice = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.andThen(failureOf(effect), failureOf(effect))
 
-/** A device that is paired on this machine, with its token. */
+/** Pairs the phone from this machine and returns its token. */
 const pairedBy = (token: string) =>
   Effect.map(
     signIn({ token: secret(token), device: phone, scopes: ["operator.read"] }, local),
     ({ issued }) => issued!.token,
   )
 
-describe("The lockout", () => {
-  it.effect("A right token of 256 bits is let in from a network that is locked out, on every wire.", () =>
+describe("Authenticator, lockout", () => {
+  it.effect("A token of 256 bits is accepted from a network that is locked out.", () =>
     Effect.gen(function* () {
       yield* twice(bearer("wrong"))
       yield* twice(signIn({ password: wrong }, remote))
@@ -45,7 +45,7 @@ describe("The lockout", () => {
     }).pipe(Effect.provide(strongGateway)),
   )
 
-  it.effect("A token of 32 characters cannot be guessed; one of 31 is locked out.", () =>
+  it.effect("A lockout applies to a token of 31 characters, not to one of 32.", () =>
     Effect.gen(function* () {
       for (const [length, isLocked] of [
         [32, false],
@@ -61,7 +61,7 @@ describe("The lockout", () => {
     }),
   )
 
-  it.effect("A device that shows its own token is let in from a network that is locked out.", () =>
+  it.effect("A device with its own token is accepted from a network that is locked out.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
       yield* twice(signIn({ token: wrong, password: wrong }, remote))
@@ -116,7 +116,7 @@ describe("The lockout", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.effect("A wrong token that comes with a password counts, and so does the other way round.", () =>
+  it.effect("A wrong token beside a wrong password counts, and the password counts too.", () =>
     Effect.gen(function* () {
       yield* twice(signIn({ deviceToken: wrong, token: wrong, password: wrong, device: phone }, remote))
       expect(yield* failureOf(signIn({ password }, remote))).toMatchObject(lockedOut)
@@ -124,7 +124,7 @@ describe("The lockout", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.effect("A paired device cannot find the password by trying it beside its own token.", () =>
+  it.effect("A paired device cannot guess the password beside its own token.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
       const guess = (text: string, scopes: ReadonlyArray<"operator.read" | "operator.admin">) =>
@@ -140,7 +140,7 @@ describe("The lockout", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.effect("A device that asks for more than it has is given more by the right password.", () =>
+  it.effect("A device that requests more than its token grants gets it with the right password.", () =>
     Effect.gen(function* () {
       const deviceToken = yield* pairedBy("the-token")
       const { principal } = yield* signIn({ deviceToken, password, device: phone, scopes: ["operator.admin"] }, local)
@@ -149,16 +149,16 @@ describe("The lockout", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.effect("A gateway whose secrets cannot be guessed never locks out, and slows wrong tokens down.", () =>
+  it.effect("A gateway whose secrets nobody can guess never locks out, and delays wrong tokens.", () =>
     Effect.gen(function* () {
-      const asked = yield* Effect.forkChild(
+      const attempts = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 20 }), () => Effect.flip(bearer("wrong"))),
       )
       // 250 ms, 500 ms, ... 2 s, and then 2 s each.
       yield* TestClock.adjust("32999 millis")
-      expect(asked.pollUnsafe()).toBeUndefined()
+      expect(attempts.pollUnsafe()).toBeUndefined()
       yield* TestClock.adjust("1 millis")
-      for (const answer of yield* Fiber.join(asked)) expect(answer).toMatchObject({ reason: "invalid" })
+      for (const answer of yield* Fiber.join(attempts)) expect(answer).toMatchObject({ reason: "invalid" })
     }).pipe(Effect.provide(layerOf({ token: STRONG }))),
   )
 

@@ -13,8 +13,8 @@ const identityIn = (folder: string) => {
   return Effect.provide(GatewayKey, Layer.fresh(GatewayKey.layer).pipe(Layer.provide(state)))
 }
 
-describe("the gateway's identity", () => {
-  it.effect("is the same at every start, another in every state folder, and its own key's fingerprint", () =>
+describe("GatewayKey", () => {
+  it.effect("The key survives restarts, differs between state folders, and its id is its fingerprint.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const { id, publicKey } = yield* identityIn(folder)
@@ -24,7 +24,7 @@ describe("the gateway's identity", () => {
     }),
   )
 
-  it.effect("is in a file that nobody else can read", () =>
+  it.effect("The file of the key has the mode 0600.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       yield* identityIn(folder)
@@ -32,7 +32,7 @@ describe("the gateway's identity", () => {
     }),
   )
 
-  it.effect("that cannot be read keeps the gateway from starting, and says which file", () =>
+  it.effect("A file that is not a key fails the start with its path.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       Fs.writeFileSync(Path.join(folder, "identity.pem"), "no key")

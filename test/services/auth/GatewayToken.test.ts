@@ -11,9 +11,9 @@ import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
 import { ensureToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
 import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
-import { emptyLog, secret } from "../../support/Trust.ts"
+import { emptyLog, secret } from "../../support/Authentication.ts"
 
-/** A gateway's token, the texts that the log hides, and the changes as a queue. */
+/** Builds the service. Returns it with the texts that the log hides and a queue of the changes. */
 const started = Effect.fnUntraced(function* (options: GatewayOptions, folder?: string) {
   const paths = statePaths(folder ?? (yield* temporaryFolder))
   const hidden = new Array<string>()
@@ -36,7 +36,7 @@ const started = Effect.fnUntraced(function* (options: GatewayOptions, folder?: s
 })
 
 describe("GatewayToken", () => {
-  it.effect("The configured token counts, and the log hides it.", () =>
+  it.effect("The gateway uses the configured token, and the log hides it.", () =>
     Effect.gen(function* () {
       const { current, hidden } = yield* started({ token: "configured" })
       expect(current()).toBe("configured")
@@ -44,7 +44,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("Without a configured token the state folder's own counts, and the log hides it.", () =>
+  it.effect("Without a configured token the gateway uses the token of the state folder, and the log hides it.", () =>
     Effect.gen(function* () {
       const { current, hidden, tokenFile } = yield* started({})
       const kept = Redacted.value(yield* ensureToken(tokenFile))
@@ -53,7 +53,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("With `auth: none` there is no token, and reloads make none.", () =>
+  it.effect("A gateway with `auth: none` has no token, also after a reload.", () =>
     Effect.gen(function* () {
       const { current, token } = yield* started({ auth: "none", token: "configured" })
       expect(current()).toBeUndefined()
@@ -62,7 +62,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("A reloaded token counts at once and is emitted, unless it is the same or missing.", () =>
+  it.effect("A reloaded token is in force and emitted at once, unless it is the same or missing.", () =>
     Effect.gen(function* () {
       const { changes, current, hidden, token } = yield* started({ token: "first" })
       token.replace(secret("first"))
@@ -75,7 +75,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("A rotated file is found by the next look, without a sign-in.", () =>
+  it.effect("The poller finds a rotated file without a sign-in.", () =>
     Effect.gen(function* () {
       const { changes, hidden, tokenFile } = yield* started({ monitorIntervalMs: 5_000 })
       const rotated = Redacted.value(yield* rotateToken(tokenFile))
@@ -85,7 +85,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("A rotated file counts at once for a client that signs in, and is emitted once.", () =>
+  it.effect("A rotated file is in force for the next sign-in, and is emitted once.", () =>
     Effect.gen(function* () {
       const { changes, current, tokenFile } = yield* started({ monitorIntervalMs: 5_000 })
       const rotated = Redacted.value(yield* rotateToken(tokenFile))
@@ -97,7 +97,7 @@ describe("GatewayToken", () => {
     }),
   )
 
-  it.effect("A configured token does not replace the state folder's own while the gateway runs.", () =>
+  it.effect("A reloaded token does not replace the token of the state folder until the next start.", () =>
     Effect.gen(function* () {
       const { current, hidden, token } = yield* started({})
       const kept = current()

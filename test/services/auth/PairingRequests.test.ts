@@ -4,7 +4,7 @@ import { type DeviceClaims, firstMissing, PairingReason, type PairingRequest } f
 import { Role, Scope } from "../../../src/domain/Principal.ts"
 import { PairingRequests } from "../../../src/services/auth/PairingRequests.ts"
 
-const candidate = (deviceId: string, displayName: string | null = "Phone"): DeviceClaims => ({
+const claims = (deviceId: string, displayName: string | null = "Phone"): DeviceClaims => ({
   deviceId,
   publicKey: `key-of-${deviceId}`,
   displayName,
@@ -18,10 +18,10 @@ const candidate = (deviceId: string, displayName: string | null = "Phone"): Devi
 const operator = (...scopes: ReadonlyArray<Scope>) => ({ role: "operator" as const, scopes })
 
 describe("PairingRequests", () => {
-  it("A device that asks for more gets a new id, and the old id names its successor.", () => {
+  it("A device that requests more gets a new request id, and the old id leads to it.", () => {
     const requests = new PairingRequests()
-    const first = requests.put(candidate("d1"), operator("operator.read"), "not-paired", 0)
-    const second = requests.put(candidate("d1"), operator("operator.read", "operator.admin"), "not-paired", 1)
+    const first = requests.put(claims("d1"), operator("operator.read"), "not-paired", 0)
+    const second = requests.put(claims("d1"), operator("operator.read", "operator.admin"), "not-paired", 1)
     expect(second.request.requestId).not.toBe(first.request.requestId)
     expect(second).toMatchObject({ isNew: true, superseded: first.request })
     expect(second.request.supersedes).toBe(first.request.requestId)
@@ -30,19 +30,19 @@ describe("PairingRequests", () => {
     expect(requests.all(1)).toEqual([second.request])
   })
 
-  it("A device that shows another name or whose reason changes gets a new id.", () => {
+  it("A device with another name or another reason gets a new request id.", () => {
     const requests = new PairingRequests()
-    const { request } = requests.put(candidate("d1"), operator("operator.read"), "not-paired", 0)
-    expect(requests.put(candidate("d1", "Printer"), operator("operator.read"), "not-paired", 1)).toMatchObject({
+    const { request } = requests.put(claims("d1"), operator("operator.read"), "not-paired", 0)
+    expect(requests.put(claims("d1", "Printer"), operator("operator.read"), "not-paired", 1)).toMatchObject({
       superseded: request,
     })
-    expect(requests.put(candidate("d1", "Printer"), operator("operator.read"), "scope-upgrade", 1).isNew).toBe(true)
+    expect(requests.put(claims("d1", "Printer"), operator("operator.read"), "scope-upgrade", 1).isNew).toBe(true)
   })
 
-  it("A device that asks again for as much or less keeps its request, and its newest address is shown.", () => {
+  it("A device that requests as much or less keeps its request id with its newest address.", () => {
     const requests = new PairingRequests()
-    const { request } = requests.put(candidate("d1"), operator("operator.read", "operator.write"), "not-paired", 0)
-    const moved = { ...candidate("d1"), remoteAddress: "10.0.0.8" }
+    const { request } = requests.put(claims("d1"), operator("operator.read", "operator.write"), "not-paired", 0)
+    const moved = { ...claims("d1"), remoteAddress: "10.0.0.8" }
     for (const scopes of [["operator.write", "operator.read"], ["operator.read"]] as const) {
       const again = requests.put(moved, operator(...scopes), "not-paired", 5)
       expect(again).toEqual({
@@ -55,15 +55,15 @@ describe("PairingRequests", () => {
 
   it("A device that is also a node has one request for each role.", () => {
     const requests = new PairingRequests()
-    const one = requests.put(candidate("d1"), operator("operator.read"), "not-paired", 0)
-    const other = requests.put(candidate("d1"), { role: "node", scopes: [] }, "not-paired", 0)
+    const one = requests.put(claims("d1"), operator("operator.read"), "not-paired", 0)
+    const other = requests.put(claims("d1"), { role: "node", scopes: [] }, "not-paired", 0)
     expect(requests.ofDevice("d1", 0)).toEqual([one.request, other.request])
   })
 
-  it("Taking a request leaves one that replaced it, and a restored request replaces none.", () => {
+  it("Removing a request keeps its replacement, and restoring it replaces none.", () => {
     const requests = new PairingRequests()
-    const { request: first } = requests.put(candidate("d1"), operator("operator.read"), "not-paired", 0)
-    const { request: second } = requests.put(candidate("d1"), operator("operator.admin"), "not-paired", 0)
+    const { request: first } = requests.put(claims("d1"), operator("operator.read"), "not-paired", 0)
+    const { request: second } = requests.put(claims("d1"), operator("operator.admin"), "not-paired", 0)
     requests.remove(first)
     requests.restore(first)
     expect(requests.all(0)).toEqual([second])
@@ -74,13 +74,13 @@ describe("PairingRequests", () => {
 
   it("The table holds 256 requests and forgets the oldest first.", () => {
     const requests = new PairingRequests()
-    for (let i = 0; i < 300; i++) requests.put(candidate(`d${i}`), operator(), "not-paired", i)
+    for (let i = 0; i < 300; i++) requests.put(claims(`d${i}`), operator(), "not-paired", i)
     expect(requests.all(300)).toHaveLength(256)
     expect(requests.ofRole("d43", "operator", 300)).toBeUndefined()
     expect(requests.ofRole("d44", "operator", 300)).toBeDefined()
   })
 
-  const Ask = Schema.Struct({
+  const Attempt = Schema.Struct({
     deviceId: Schema.Literals(["d1", "d2"]),
     displayName: Schema.Literals(["Phone", "Printer"]),
     role: Role,
@@ -88,30 +88,34 @@ describe("PairingRequests", () => {
     reason: PairingReason,
   })
 
-  /** All that an operator is shown of a request, except where the device was last. */
+  /** The facts that an operator approves: all but the last address and time. */
   const shown = (request: PairingRequest) => ({ ...request, remoteAddress: "", requestedAt: 0 })
 
-  it.prop("An id stands for one snapshot, which has all that the device asks for.", [Schema.Array(Ask)], ([asks]) => {
-    const requests = new PairingRequests()
-    const seen = new Map<string, object>()
-    for (const [now, { deviceId, displayName, reason, role, scopes }] of asks.entries()) {
-      const { isNew, request, superseded } = requests.put(
-        candidate(deviceId, displayName),
-        { role, scopes },
-        reason,
-        now,
-      )
-      expect(request).toMatchObject({ deviceId, displayName, reason, role })
-      expect(firstMissing(scopes, request.scopes)).toBeUndefined()
-      expect(isNew).toBe(!seen.has(request.requestId))
-      if (superseded !== undefined) expect(requests.find(superseded.requestId, now)).toBeUndefined()
-      for (const listed of requests.all(now)) {
-        expect(shown(listed)).toEqual(seen.get(listed.requestId) ?? shown(request))
-        seen.set(listed.requestId, shown(listed))
+  it.prop(
+    "A request id stands for one content, which covers all that the device requests.",
+    [Schema.Array(Attempt)],
+    ([attempts]) => {
+      const requests = new PairingRequests()
+      const seen = new Map<string, object>()
+      for (const [now, { deviceId, displayName, reason, role, scopes }] of attempts.entries()) {
+        const { isNew, request, superseded } = requests.put(
+          claims(deviceId, displayName),
+          { role, scopes },
+          reason,
+          now,
+        )
+        expect(request).toMatchObject({ deviceId, displayName, reason, role })
+        expect(firstMissing(scopes, request.scopes)).toBeUndefined()
+        expect(isNew).toBe(!seen.has(request.requestId))
+        if (superseded !== undefined) expect(requests.find(superseded.requestId, now)).toBeUndefined()
+        for (const listed of requests.all(now)) {
+          expect(shown(listed)).toEqual(seen.get(listed.requestId) ?? shown(request))
+          seen.set(listed.requestId, shown(listed))
+        }
+        expect(new Set(requests.all(now).map(({ deviceId, role }) => `${deviceId} ${role}`)).size).toBe(
+          requests.all(now).length,
+        )
       }
-      expect(new Set(requests.all(now).map(({ deviceId, role }) => `${deviceId} ${role}`)).size).toBe(
-        requests.all(now).length,
-      )
-    }
-  })
+    },
+  )
 })

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
+import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { followToken, ensureToken, readToken, rotateToken } from "../../../src/services/auth/TokenFile.ts"
 import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
-import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
-import * as Layer from "effect/Layer"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 
 const temporaryFile = Effect.map(temporaryFolder, (folder) => statePaths(folder).tokenFile)
@@ -39,7 +39,7 @@ describe("TokenFile", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("A start takes a rotated token and one that a person wrote, and replaces an empty one.", () =>
+  it.live("A start accepts a rotated token and a handwritten one, and replaces an empty file.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
       const first = yield* ensureToken(file)
@@ -54,23 +54,25 @@ describe("TokenFile", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("A followed token stays the same value until another is in the file, also while no file can be read.", () =>
-    Effect.gen(function* () {
-      const file = yield* temporaryFile
-      const first = yield* ensureToken(file)
-      const current = followToken(file, first)
-      expect(current()).toBe(first)
-      const rotated = yield* rotateToken(file)
-      const second = current()
-      expect(second).toEqual(rotated)
-      expect(current()).toBe(second)
-      Fs.rmSync(file)
-      expect(current()).toBe(second)
-      Fs.mkdirSync(file)
-      expect(current()).toBe(second)
-      Fs.rmdirSync(file)
-      const third = yield* rotateToken(file)
-      expect(current()).toEqual(third)
-    }).pipe(Effect.scoped),
+  it.live(
+    "`followToken` returns the same value until the file holds another token, also while the file cannot be read.",
+    () =>
+      Effect.gen(function* () {
+        const file = yield* temporaryFile
+        const first = yield* ensureToken(file)
+        const current = followToken(file, first)
+        expect(current()).toBe(first)
+        const rotated = yield* rotateToken(file)
+        const second = current()
+        expect(second).toEqual(rotated)
+        expect(current()).toBe(second)
+        Fs.rmSync(file)
+        expect(current()).toBe(second)
+        Fs.mkdirSync(file)
+        expect(current()).toBe(second)
+        Fs.rmdirSync(file)
+        const third = yield* rotateToken(file)
+        expect(current()).toEqual(third)
+      }).pipe(Effect.scoped),
   )
 })

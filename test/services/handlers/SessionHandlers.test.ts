@@ -1,6 +1,4 @@
-/**
- * The methods of chat and sessions, called as a client calls them, by whoever the connection says they are.
- */
+/** The methods `chat.*`, `runs.*` and `sessions.*`, called through an RPC client. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,8 +25,8 @@ const gateway = (options: Parameters<typeof layer>[0] = {}) =>
 
 const clients = Effect.all({ chat: RpcTest.makeClient(ChatRpcs), sessions: RpcTest.makeClient(SessionRpcs) })
 
-describe("the methods of chat and sessions", () => {
-  it.live("send, wait, inject, list and show what was said", () =>
+describe("SessionHandlers and ChatHandlers", () => {
+  it.live("Sending, waiting and injecting work, and the session methods return the messages.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       const { runId, sessionKey } = yield* chat["chat.send"]({ text: "hi" })
@@ -49,7 +47,7 @@ describe("the methods of chat and sessions", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("stream a run to its end, as the principal of the connection", () => {
+  it.live("`chat.stream` streams a run to its end, and the runtime gets the principal of the connection.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { chat } = yield* clients
@@ -66,19 +64,19 @@ describe("the methods of chat and sessions", () => {
     }).pipe(Effect.provide(gateway({ config: { runtime: "staged" }, runtimes: [runtime] })))
   })
 
-  it.live("list the open runs, of one session or of all, with what each has said so far", () => {
+  it.live("`runs.list` returns the open runs of one session or of all, with their text so far.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { chat } = yield* clients
       const first = yield* chat["chat.send"]({ text: "1", sessionKey: "s" })
       const second = yield* chat["chat.send"]({ text: "2", sessionKey: "s" })
       const run = yield* next
-      const said = Stream.runDrain(
+      const firstText = Stream.runDrain(
         Stream.takeUntil(chat["chat.stream"]({ text: "1", sessionKey: "s", idempotencyKey: first.runId }), (item) =>
           item._tag === "Event" ? item.event._tag === "TextDelta" : item._tag === "RunText" && item.text !== "",
         ),
       )
-      yield* Effect.all([said, run.say("half")], { concurrency: 2 })
+      yield* Effect.all([firstText, run.say("half")], { concurrency: 2 })
       expect((yield* chat["runs.list"]({ sessionKey: "s" })).runs).toMatchObject([
         { runId: first.runId, sessionKey: "s", agentId: "main", state: "running", text: "half" },
         { runId: second.runId, state: "queued", text: "" },
@@ -91,7 +89,7 @@ describe("the methods of chat and sessions", () => {
     }).pipe(Effect.provide(gateway({ config: { runtime: "staged" }, runtimes: [runtime] })))
   })
 
-  it.live("empty and remove a session after ending what runs and waits in it", () => {
+  it.live("`sessions.reset` and `sessions.delete` end the open runs of the session.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { chat, sessions } = yield* clients

@@ -7,7 +7,6 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { System } from "../../../src/services/system/System.ts"
-import { clockProblem } from "../../../src/services/system/ClockCheck.ts"
 import * as Conversations from "../../support/Conversations.ts"
 
 const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layer()))
@@ -18,8 +17,8 @@ const problems = Effect.map(health, ({ checks }) =>
   checks.flatMap(({ problem }) => (problem === null ? [] : [problem])),
 )
 
-describe("health", () => {
-  it.effect("is healthy when everything that was looked at is", () =>
+describe("System.health", () => {
+  it.effect("Health is `healthy` if every check passes.", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("3 seconds")
       expect(yield* health).toEqual({
@@ -34,7 +33,7 @@ describe("health", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("is degraded while the database cannot be written, and healthy again after", () =>
+  it.effect("Health is `degraded` while the database cannot be written, and `healthy` afterwards.", () =>
     Effect.gen(function* () {
       const { db } = yield* Sqlite
       db.exec("PRAGMA query_only = ON")
@@ -46,7 +45,7 @@ describe("health", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("is degraded when a table is gone", () =>
+  it.effect("Health is `degraded` if a table is missing.", () =>
     Effect.gen(function* () {
       const { db } = yield* Sqlite
       db.exec("DROP TABLE agents")
@@ -54,7 +53,7 @@ describe("health", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("is degraded when the clock was set back behind the newest event", () =>
+  it.effect("Health is `degraded` if the clock is behind the newest event.", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 hour")
       yield* Effect.flatMap(Agents, (agents) => agents.create({ name: "Luna" }))
@@ -63,7 +62,7 @@ describe("health", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("asks the disk once a second, however often it is asked itself", () =>
+  it.effect("A hundred health calls write to the disk once.", () =>
     Effect.gen(function* () {
       const { db } = yield* Sqlite
       const writes = () => Number(db.prepare("SELECT total_changes() AS n").get()?.["n"])
@@ -76,7 +75,7 @@ describe("health", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("says stopping once the gateway stops", () =>
+  it.effect("Health is `stopping` after `markStopping`.", () =>
     Effect.gen(function* () {
       const system = yield* System
       system.markStopping()
@@ -85,17 +84,8 @@ describe("health", () => {
   )
 })
 
-describe("a clock", () => {
-  it("that is behind by a correction is no problem, one that is behind by more is", () => {
-    expect(clockProblem(10_000, 10_000)).toBeNull()
-    expect(clockProblem(10_000, 8_000)).toBeNull()
-    expect(clockProblem(0, 1_000_000)).toBeNull()
-    expect(clockProblem(10_000, 7_000)).toContain("3 s behind")
-  })
-})
-
-describe("status", () => {
-  it.effect("counts what the gateway holds", () =>
+describe("System.status", () => {
+  it.effect("Status counts connections, agents, bindings, sessions and runs.", () =>
     Effect.gen(function* () {
       const { status } = yield* System
       expect(yield* status).toMatchObject({
@@ -110,7 +100,7 @@ describe("status", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("lists the models of all runtimes", () =>
+  it.effect("`models` lists the models of all runtimes.", () =>
     Effect.gen(function* () {
       const { models } = yield* System
       expect(yield* models).toMatchObject([{ id: "echo", runtime: "echo" }])

@@ -1,4 +1,4 @@
-/** Authentication in memory: its Layers, a device, and helpers that wait out the delays of failures. */
+/** Authentication in memory for tests of services/auth: its Layers, a device, and helpers that wait for delayed failures. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -32,16 +32,18 @@ const noFiles = Layer.mergeAll(
   emptyLog(() => {}),
 )
 
+/** The services of authentication, which still need storage, events and a configuration. */
 export const authLayer = Authenticator.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Pairings.layer, GatewayToken.layer)),
   Layer.provideMerge(Devices.layer),
   Layer.provide(noFiles),
 )
 
-/** With a token and a password that can be guessed. */
+/** Authentication with a token and a password that a program could guess. */
 export const layer = (options: GatewayOptions = {}) =>
   layerOf({ token: "the-token", password: "the-password", ...options })
 
+/** Authentication with these options only. */
 export const layerOf = (options: GatewayOptions) =>
   authLayer.pipe(
     Layer.provideMerge(Events.layer),
@@ -51,6 +53,7 @@ export const layerOf = (options: GatewayOptions) =>
     Layer.orDie,
   )
 
+/** A device that has proved its key. */
 export const phone = {
   deviceId: "d1",
   publicKey: "key-of-d1",
@@ -61,13 +64,15 @@ export const phone = {
   clientMode: "ui",
 }
 
+/** A client on this machine. */
 export const local: NetworkOrigin = { remoteAddress: "127.0.0.1", direct: true }
+/** A client on another machine. */
 export const remote: NetworkOrigin = { remoteAddress: "10.0.0.7", direct: false }
 
-export const signIn = (credentials: Partial<Credentials>, source: NetworkOrigin = local) =>
-  Effect.flatMap(Authenticator, (authenticator) => authenticator.signIn({ role: "operator", ...credentials }, source))
+export const signIn = (credentials: Partial<Credentials>, origin: NetworkOrigin = local) =>
+  Effect.flatMap(Authenticator, (authenticator) => authenticator.signIn({ role: "operator", ...credentials }, origin))
 
-/** What it fails with, once all that it waits for is over. */
+/** Returns the error of an effect after the delay of failures. */
 export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.flip(effect))
@@ -75,7 +80,7 @@ export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return yield* Fiber.join(fiber)
   })
 
-/** The events of an effect, without those of before. A commit comes after every event before it. */
+/** Returns the events that an effect publishes. The commits before and after it flush the other events. */
 export const publishedDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const events = yield* Events
@@ -88,7 +93,7 @@ export const publishedDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return positioned.map(({ event }) => event)
   }).pipe(Effect.scoped)
 
-/** Paired from this machine; the token that it got. */
+/** Pairs the phone from this machine with `operator.read`, and returns its token. */
 export const pairedDeviceToken = Effect.map(
   signIn({ token: secret("the-token"), device: phone, scopes: ["operator.read"] }),
   ({ issued }) => issued!.token,

@@ -1,30 +1,28 @@
-/**
- * How many of each thing there may be: one more is refused with what to do, and what is there goes on.
- */
+/** The limits on sessions, queued runs, agents, bindings and documents. */
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
-import { LimitReached } from "../../../src/domain/Limits.ts"
-import { Agents } from "../../../src/services/agents/Agents.ts"
-import { Bindings } from "../../../src/services/agents/Bindings.ts"
-import * as Database from "../../../src/services/storage/Database.ts"
-import { Events } from "../../../src/services/events/Events.ts"
-import { Memory } from "../../../src/services/memory/Memory.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
-import { Sessions } from "../../../src/services/sessions/Sessions.ts"
-import { ask, layer, principal } from "../../support/Conversations.ts"
-import { temporaryFolder } from "../../support/GatewayProcess.ts"
-import { staged } from "../../support/StagedRuntime.ts"
+import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
+import { LimitReached } from "../../src/domain/Limits.ts"
+import { Agents } from "../../src/services/agents/Agents.ts"
+import { Bindings } from "../../src/services/agents/Bindings.ts"
+import * as Database from "../../src/services/storage/Database.ts"
+import { Events } from "../../src/services/events/Events.ts"
+import { Memory } from "../../src/services/memory/Memory.ts"
+import { Runs } from "../../src/services/runs/Runs.ts"
+import { Sessions } from "../../src/services/sessions/Sessions.ts"
+import { ask, layer, principal } from "../support/Conversations.ts"
+import { temporaryFolder } from "../support/GatewayProcess.ts"
+import { staged } from "../support/StagedRuntime.ts"
 
 const limits = { sessions: 2, queuedRuns: 2, agents: 2, bindings: 2, documents: 2 }
 const gateway = layer({ config: { limits } })
 
-const refusal = (limit: keyof typeof limits) => LimitReached.of(limit, 2)
+const limitReached = (limit: keyof typeof limits) => LimitReached.of(limit, 2)
 
-describe("the number of sessions", () => {
-  it.live("is bounded, however a session would be made", () =>
+describe("limits.sessions", () => {
+  it.live("Sessions are bounded for every way to make one.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const sessions = yield* Sessions
@@ -33,8 +31,8 @@ describe("the number of sessions", () => {
       const send = runs.accept({ text: "hello", sessionKey: "c", idempotencyKey: "key" }, principal)
       const inject = runs.inject({ sessionKey: "c", text: "note", role: "system" })
       for (const make of [send, inject, sessions.create({ key: "c" })]) {
-        const refused = yield* Effect.flip(Effect.asVoid<unknown, unknown, never>(make))
-        expect(refused).toEqual(refusal("sessions"))
+        const error = yield* Effect.flip(Effect.asVoid<unknown, unknown, never>(make))
+        expect(error).toEqual(limitReached("sessions"))
       }
       expect(sessions.find("c")).toBeUndefined()
       expect(yield* ask("again", "a")).toMatchObject({ state: "done" })
@@ -46,8 +44,8 @@ describe("the number of sessions", () => {
   )
 })
 
-describe("the number of runs that wait", () => {
-  it.live("is bounded over all sessions, and falls as they begin", () => {
+describe("limits.queuedRuns", () => {
+  it.live("Queued runs are bounded over all sessions, and a run that starts frees a place.", () => {
     const { next, runtime } = staged()
     const config = { runtime: "staged", limits: { queuedRuns: 2 }, runs: { concurrent: 1 } }
     return Effect.gen(function* () {
@@ -57,12 +55,12 @@ describe("the number of runs that wait", () => {
       const first = yield* next
       yield* send("a")
       yield* send("b")
-      expect(yield* Effect.flip(send("c"))).toEqual(refusal("queuedRuns"))
+      expect(yield* Effect.flip(send("c"))).toEqual(limitReached("queuedRuns"))
       expect(runs.counts()).toMatchObject({ running: 1, waiting: 2 })
       yield* first.end
       yield* next
       expect(yield* send("c")).toMatchObject({ duplicate: false })
-      expect(yield* Effect.flip(send("d"))).toEqual(refusal("queuedRuns"))
+      expect(yield* Effect.flip(send("d"))).toEqual(limitReached("queuedRuns"))
       yield* runs.abort("a")
       yield* runs.abort("c")
       expect(yield* send("d")).toMatchObject({ duplicate: false })
@@ -70,12 +68,12 @@ describe("the number of runs that wait", () => {
   })
 })
 
-describe("the number of agents", () => {
-  it.live("is bounded beside main", () =>
+describe("limits.agents", () => {
+  it.live("Agents besides main are bounded.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       for (const name of ["a", "b"]) yield* agents.create({ name })
-      expect(yield* Effect.flip(agents.create({ name: "c" }))).toEqual(refusal("agents"))
+      expect(yield* Effect.flip(agents.create({ name: "c" }))).toEqual(limitReached("agents"))
       expect(yield* Effect.flip(agents.create({ name: "b" }))).toMatchObject({ _tag: "AgentExists" })
       yield* agents.update("b", { name: "B" })
       yield* agents.remove("b")
@@ -84,15 +82,15 @@ describe("the number of agents", () => {
   )
 })
 
-describe("the number of bindings", () => {
-  it.live("is bounded, and those that are there can be changed", () =>
+describe("limits.bindings", () => {
+  it.live("Bindings are bounded, and existing ones can be changed.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const of = (matchValue: string, priority = 0) =>
         bindings.set({ agentId: "main", matchKey: "channel", matchValue, priority })
       yield* of("a")
       yield* of("b")
-      expect(yield* Effect.flip(of("c"))).toEqual(refusal("bindings"))
+      expect(yield* Effect.flip(of("c"))).toEqual(limitReached("bindings"))
       expect(yield* of("b", 1)).toMatchObject({ priority: 1 })
       yield* bindings.remove({ agentId: "main", matchKey: "channel", matchValue: "a" })
       yield* of("c")
@@ -100,15 +98,15 @@ describe("the number of bindings", () => {
   )
 })
 
-describe("the number of documents", () => {
-  it.live("is bounded, and those that are there can be written", () =>
+describe("limits.documents", () => {
+  it.live("Documents are bounded, and existing ones can be written.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       yield* Effect.gen(function* () {
         const memory = yield* Memory
         yield* memory.write("a", "a")
         yield* memory.write("b", "b")
-        expect(yield* Effect.flip(memory.write("c", "c"))).toEqual(refusal("documents"))
+        expect(yield* Effect.flip(memory.write("c", "c"))).toEqual(limitReached("documents"))
         expect(yield* memory.write("b", "bb")).toMatchObject({ size: 2 })
         expect((yield* memory.list).map(({ id }) => id).toSorted()).toEqual(["a", "b"])
       }).pipe(
@@ -125,9 +123,9 @@ describe("the number of documents", () => {
   )
 })
 
-describe("a refusal", () => {
-  it("names the limit and says what to do", () => {
-    expect(refusal("bindings").message).toBe(
+describe("LimitReached", () => {
+  it("The error names the limit and the next step.", () => {
+    expect(limitReached("bindings").message).toBe(
       "the gateway holds 2 bindings at most: remove some, or raise limits.bindings",
     )
   })
