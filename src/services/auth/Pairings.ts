@@ -64,7 +64,7 @@ export class Pairings extends Context.Service<
      * Grants a request and publishes `PairingResolved`. `held`: the scopes of the caller.
      *
      * Fails with `PairingNotFound` if the request does not wait, with `Forbidden` if the caller lacks one of its scopes,
-     * and with `PairingScopesDiffer` if it asks for other scopes than `expectedScopes`. After `StorageUnavailable` the
+     * and with `PairingScopesDiffer` if it requests other scopes than `expectedScopes`. After `StorageUnavailable` the
      * request still waits.
      */
     approve(
@@ -72,7 +72,7 @@ export class Pairings extends Context.Service<
       held: ReadonlyArray<Scope>,
       expectedScopes?: ReadonlyArray<Scope>,
     ): Effect.Effect<Approval, PairingNotFound | PairingScopesDiffer | Forbidden | StorageUnavailable>
-    /** Rejects a request and returns it. The device may ask again. `held`, errors: as for `approve`. */
+    /** Rejects a request and returns it. The device may request again. `held`, errors: as for `approve`. */
     reject(requestId: string, held: ReadonlyArray<Scope>): Effect.Effect<PairingRequest, PairingNotFound | Forbidden>
     /** Removes the device and rejects its requests. Errors: as for `Devices.remove`. `held`: the scopes of the caller. */
     remove(

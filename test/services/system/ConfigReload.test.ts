@@ -1,0 +1,68 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schema from "effect/Schema"
+import { GatewayConfig, type GatewayOptions, GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
+import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
+import { Connections } from "../../../src/services/connections/Connections.ts"
+import * as ConfigReload from "../../../src/services/system/ConfigReload.ts"
+import { emptyLog, failureOf, layerOf, secret, signIn } from "../../support/Authentication.ts"
+
+const TOKEN = "the-first-token-of-all"
+const PASSWORD = "the-first-password"
+
+/** Runs a reload of a gateway with TOKEN and PASSWORD. Returns its log lines and the kinds of principals that it closes. */
+const reloaded = Effect.fnUntraced(function* (options: GatewayOptions) {
+  const lines = new Array<string>()
+  const closed = new Array<Principal["kind"]>()
+  const connections = Layer.mock(Connections)({
+    size: () => 0,
+    identityOf: () => undefined,
+    list: () => [],
+    presence: () => [],
+    closeRevoked: (isRevoked) => {
+      for (const kind of ["token", "password"] as const) {
+        if (isRevoked({ ...localPrincipal, kind }, "c1")) closed.push(kind)
+      }
+    },
+  })
+  const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+  const next = yield* Schema.decodeEffect(GatewaySettings)(options)
+  yield* ConfigReload.reload(next).pipe(
+    Effect.provide([connections, emptyLog(() => {}), Logger.layer([logger])]),
+    Effect.ignore,
+  )
+  return { closed, lines }
+})
+
+const started = { token: TOKEN, password: PASSWORD }
+
+const gateway = Layer.merge(layerOf(started), GatewayConfig.layer(started))
+
+describe("ConfigReload", () => {
+  it.effect("A reload puts a new password in force and closes the connections of the old one.", () =>
+    Effect.gen(function* () {
+      const { closed } = yield* reloaded({ token: TOKEN, password: "the-second-password" })
+      expect(closed).toEqual(["password"])
+      expect((yield* signIn({ password: secret("the-second-password") })).principal.kind).toBe("password")
+      expect(yield* failureOf(signIn({ password: secret(PASSWORD) }))).toMatchObject({ reason: "invalid" })
+    }).pipe(Effect.provide(gateway)),
+  )
+
+  it.effect("A reload puts a new token in force.", () =>
+    Effect.gen(function* () {
+      yield* reloaded({ token: "the-second-token-of-all", password: PASSWORD })
+      expect((yield* signIn({ token: secret("the-second-token-of-all") })).principal.kind).toBe("token")
+      expect(yield* failureOf(signIn({ token: secret(TOKEN) }))).toMatchObject({ reason: "invalid" })
+    }).pipe(Effect.provide(gateway)),
+  )
+
+  it.effect("The log names the options that wait for the next start.", () =>
+    Effect.gen(function* () {
+      const { closed, lines } = yield* reloaded({ ...started, logLevel: "debug", limits: { agents: 2 } })
+      expect(closed).toEqual([])
+      expect(lines).toEqual(["the configuration was reloaded; the next start takes over: logLevel, limits.agents"])
+    }).pipe(Effect.provide(gateway)),
+  )
+})
