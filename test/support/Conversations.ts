@@ -1,5 +1,5 @@
 /**
- * The services that hold conversations, over a database in memory or in a file, with runtimes of the test's choosing.
+ * The services of conversations, on a database in memory or in a file. The runtimes are the echo and those of the test.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -28,9 +28,11 @@ export interface ConversationOptions {
   readonly config?: GatewayOptions
   readonly filename?: string
   readonly runtimes?: ReadonlyArray<AgentRuntime>
+  /** Called with each log message. */
+  readonly onLog?: (message: string) => void
 }
 
-export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOptions = {}) =>
+export const layer = ({ config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
   Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
@@ -40,13 +42,13 @@ export const layer = ({ config = {}, filename, runtimes = [] }: ConversationOpti
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
     Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
     Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),
-    Layer.provide(Logger.layer([])),
+    Layer.provide(Logger.layer(onLog === undefined ? [] : [Logger.make(({ message }) => onLog(String(message)))])),
     Layer.orDie,
   )
 
 export const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] }
 
-/** Sends and waits for the end of the run. */
+/** Sends a message and waits for the end of its run. */
 export const ask = Effect.fnUntraced(function* (text: string, sessionKey: string, idempotencyKey?: string) {
   const runs = yield* Runs
   const send = { text, sessionKey, ...(idempotencyKey !== undefined && { idempotencyKey }) }

@@ -1,6 +1,6 @@
 /**
- * A gateway that one of its messages kills: it sends the poison and a few harmless messages, each once for all starts,
- * and ends when every run has ended. Run as `node PoisonedGateway.ts <database>`.
+ * A gateway that one of its messages kills. It sends the poison and a few harmless messages, with keys that make them
+ * count once over all starts, and exits when every run has ended. Run it as `node PoisonedGateway.ts <database>`.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -27,7 +27,7 @@ void Effect.gen(function* () {
     yield* runs.accept({ text, sessionKey: text === "poison" ? "poisoned" : text, idempotencyKey: text }, principal)
   }
   yield* runs.accept({ text: "behind", sessionKey: "poisoned", idempotencyKey: "behind" }, principal)
-  while (runs.counts().running + runs.counts().waiting > 0) yield* Effect.sleep("5 millis")
+  for (const runId of [...messages, "behind"]) yield* runs.wait(runId, 600_000)
 }).pipe(
   Effect.provide(layer({ filename, config: { runtime: "poisonous", runs: { attempts: 5 } }, runtimes: [poisonous] })),
   Effect.runPromise,

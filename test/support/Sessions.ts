@@ -1,4 +1,4 @@
-/** Sessions made by hand, of which a test says only what it is about. */
+/** Sessions for tests, with default fields. */
 import type { Session } from "../../src/domain/Session.ts"
 
 export const session = (key: string, facts: Partial<Session> = {}): Session => ({

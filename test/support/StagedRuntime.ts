@@ -1,5 +1,5 @@
 /**
- * A runtime whose runs do what the test tells them: each begins, and then says and ends when it is told to.
+ * A runtime whose runs the test controls: each run starts, and then emits events and ends on the test's command.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ export interface StagedRun {
   readonly end: Effect.Effect<void>
   readonly fail: (detail: string) => Effect.Effect<void>
   readonly die: (defect: unknown) => Effect.Effect<void>
-  /** Done when the run has been interrupted. */
+  /** Completes when the run is interrupted. */
   readonly interrupted: Deferred.Deferred<void>
 }
 
@@ -26,27 +26,27 @@ export const staged = () => {
   const run = (turn: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const cues = yield* Queue.unbounded<Effect.Effect<ReadonlyArray<RuntimeEvent>, RuntimeFailed>>()
-        const cue = (effect: Effect.Effect<ReadonlyArray<RuntimeEvent>, RuntimeFailed>) =>
-          Effect.asVoid(Queue.offer(cues, effect))
-        const emit = (event: RuntimeEvent) => cue(Effect.succeed([event]))
-        const one: StagedRun = {
+        const commands = yield* Queue.unbounded<Effect.Effect<ReadonlyArray<RuntimeEvent>, RuntimeFailed>>()
+        const command = (effect: Effect.Effect<ReadonlyArray<RuntimeEvent>, RuntimeFailed>) =>
+          Effect.asVoid(Queue.offer(commands, effect))
+        const emit = (event: RuntimeEvent) => command(Effect.succeed([event]))
+        const staged: StagedRun = {
           turn,
           emit,
           say: (text) => emit({ _tag: "Text", text }),
-          end: cue(Effect.succeed([])),
-          fail: (detail) => cue(Effect.fail(new RuntimeFailed({ runtime: "staged", detail }))),
-          die: (defect) => cue(Effect.die(defect)),
+          end: command(Effect.succeed([])),
+          fail: (detail) => command(Effect.fail(new RuntimeFailed({ runtime: "staged", detail }))),
+          die: (defect) => command(Effect.die(defect)),
           interrupted: yield* Deferred.make<void>(),
         }
-        runs.push(one)
-        yield* Queue.offer(started, one)
-        return Stream.fromEffectRepeat(Effect.flatten(Queue.take(cues))).pipe(
+        runs.push(staged)
+        yield* Queue.offer(started, staged)
+        return Stream.fromEffectRepeat(Effect.flatten(Queue.take(commands))).pipe(
           Stream.takeWhile((events) => events.length > 0),
           Stream.flattenIterable,
           Stream.onExit((exit) =>
             exit._tag === "Failure" && exit.cause.reasons.some((reason) => reason._tag === "Interrupt")
-              ? Effect.asVoid(Deferred.succeed(one.interrupted, undefined))
+              ? Effect.asVoid(Deferred.succeed(staged.interrupted, undefined))
               : Effect.void,
           ),
         )
@@ -55,9 +55,9 @@ export const staged = () => {
 
   return {
     runtime: { name: "staged", models: [], run } satisfies AgentRuntime,
-    /** The next run that begins. */
+    /** Waits for the next run to start. */
     next: Queue.take(started),
-    /** All that have begun, in order. */
+    /** The started runs in order. */
     runs,
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Agents: the registry of who answers. Kept in the database, read from memory. `main` is always there.
+ * The agents. The database stores them; reads come from memory. The agent `main` always exists. TurnRunner, Sessions,
+ * ChatCommands, System and the handlers of `agents.*` use it, and so do programs that embed the gateway.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,19 +18,29 @@ import { removeBindingsTo } from "./Bindings.ts"
 import { Events } from "../events/Events.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 
+/** The settings to change. Settings that you leave out stay as they are. An empty `model` or `runtime` means the default. */
 export type AgentChanges = Partial<Pick<Agent, "name" | "personality" | "model" | "runtime" | "dmScope">>
 
 export class Agents extends Context.Service<
   Agents,
   {
-    /** In the order of creation, `main` first. */
+    /** Returns all agents in the order of creation, `main` first. */
     readonly all: () => ReadonlyArray<Agent>
     get(id: string): Effect.Effect<Agent, AgentNotFound>
+    /**
+     * Creates an agent. Without an id, the gateway derives one from the name. The default settings are: no personality, the
+     * default model and runtime, `dmScope` `per-peer`. Fails with `AgentExists` if the id is in use, and with
+     * `LimitReached` above `limits.agents`.
+     */
     create(
       agent: AgentChanges & { readonly id?: string; readonly name: string },
     ): Effect.Effect<Agent, AgentExists | LimitReached | StorageUnavailable>
+    /** Changes the settings and returns the agent. Publishes no event if nothing changes. */
     update(id: string, changes: AgentChanges): Effect.Effect<Agent, AgentNotFound | StorageUnavailable>
-    /** Removes the agent and its bindings; answers how many bindings went. */
+    /**
+     * Removes the agent and its bindings, and returns the number of these bindings. Its sessions stay. Fails with
+     * `AgentProtected` for `main`.
+     */
     remove(id: string): Effect.Effect<number, AgentNotFound | AgentProtected | StorageUnavailable>
   }
 >()("causeway/services/agents/Agents") {
@@ -56,25 +67,25 @@ export class Agents extends Context.Service<
       }: AgentChanges & { readonly id?: string; readonly name: string }) {
         const now = yield* Clock.currentTimeMillis
         const agent: Agent = {
-          ...blank,
+          ...defaults,
           ...settings,
           id: normalizeAgentId(id ?? settings.name),
           createdAt: now,
           updatedAt: now,
         }
-        const answer = yield* events.commit<Result.Result<Agent, AgentExists | LimitReached>>((db) => {
+        const result = yield* events.commit<Result.Result<Agent, AgentExists | LimitReached>>((db) => {
           if (stored(db, agent.id) !== undefined) return [Result.fail(new AgentExists({ agentId: agent.id })), []]
           if (agent.id !== MAIN_AGENT && countOthers(db) >= max)
             return [Result.fail(LimitReached.of("agents", max)), []]
           write(db, agent)
           return [Result.succeed(agent), [agentChanged(agent)]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       const update = Effect.fn("Agents.update")(function* (id: string, changes: AgentChanges) {
         const now = yield* Clock.currentTimeMillis
-        const answer = yield* events.commit<Result.Result<Agent, AgentNotFound>>((db) => {
+        const result = yield* events.commit<Result.Result<Agent, AgentNotFound>>((db) => {
           const before = stored(db, id)
           if (before === undefined) return [Result.fail(new AgentNotFound({ agentId: id })), []]
           const after = { ...before, ...changes }
@@ -83,19 +94,19 @@ export class Agents extends Context.Service<
           write(db, agent)
           return [Result.succeed(agent), [agentChanged(agent)]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       const remove = Effect.fn("Agents.remove")(function* (id: string) {
         if (id === MAIN_AGENT) return yield* new AgentProtected({ agentId: id })
-        const answer = yield* events.commit<Result.Result<number, AgentNotFound>>((db) => {
+        const result = yield* events.commit<Result.Result<number, AgentNotFound>>((db) => {
           if (db.prepare("DELETE FROM agents WHERE id = ?").run(id).changes === 0) {
             return [Result.fail(new AgentNotFound({ agentId: id })), []]
           }
           const bindings = removeBindingsTo(db, id)
           return [Result.succeed(bindings.count), [...bindings.events, { _tag: "AgentRemoved", agentId: id }]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       if (!agents.has(MAIN_AGENT)) {
@@ -109,7 +120,7 @@ export class Agents extends Context.Service<
   )
 }
 
-const blank = { personality: "", model: "", runtime: "", dmScope: "per-peer" } as const
+const defaults = { personality: "", model: "", runtime: "", dmScope: "per-peer" } as const
 
 const same = Schema.toEquivalence(Agent)
 

@@ -1,6 +1,7 @@
 /**
- * Bindings: the rules that claim conversations for agents. Kept in the database, read from memory; applied by the
- * pure functions of domain/Routing.ts.
+ * The bindings: rules that assign messages to agents. The database stores them; reads come from memory. domain/Routing.ts
+ * applies them. Sessions, System and the handlers of `bindings.*` use this module, and so do programs that embed the
+ * gateway.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,12 +21,18 @@ import { Sqlite } from "../storage/Sqlite.ts"
 export class Bindings extends Context.Service<
   Bindings,
   {
-    /** In the order in which they are asked. */
+    /** Returns all bindings in the order in which routing tries them. */
     readonly all: () => ReadonlyArray<Binding>
-    /** Left out: the default binding (`default`, `*`), the tier of its key, priority 0. */
+    /**
+     * Adds a binding, or changes the priority of the binding with the same agent, key and value. Without a key it is the
+     * default binding (`default`, `*`); the default priority is 0; the tier follows from the key. Fails with
+     * `BindingUnreachable` if the tier contradicts the key, with `AgentNotFound`, and with `LimitReached` above
+     * `limits.bindings`. Publishes no event if nothing changes.
+     */
     set(
       binding: { readonly agentId: string } & Partial<Omit<Binding, "agentId">>,
     ): Effect.Effect<Binding, AgentNotFound | BindingUnreachable | LimitReached | StorageUnavailable>
+    /** Returns whether the binding existed. */
     remove(binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">): Effect.Effect<boolean, StorageUnavailable>
   }
 >()("causeway/services/agents/Bindings") {
@@ -41,10 +48,10 @@ export class Bindings extends Context.Service<
       })
       bindings.apply({ set: stored(db), removed: [] })
 
-      const set = Effect.fn("Bindings.set")(function* (given: Parameters<Bindings["Service"]["set"]>[0]) {
-        const binding = withDefaults(given)
+      const set = Effect.fn("Bindings.set")(function* (settings: Parameters<Bindings["Service"]["set"]>[0]) {
+        const binding = withDefaults(settings)
         if (binding.tier !== tierOf[binding.matchKey]) return yield* new BindingUnreachable(binding)
-        const answer = yield* events.commit<Result.Result<Binding, AgentNotFound | LimitReached>>((db) => {
+        const result = yield* events.commit<Result.Result<Binding, AgentNotFound | LimitReached>>((db) => {
           if (db.prepare("SELECT 1 FROM agents WHERE id = ?").get(binding.agentId) === undefined) {
             return [Result.fail(new AgentNotFound({ agentId: binding.agentId })), []]
           }
@@ -59,7 +66,7 @@ export class Bindings extends Context.Service<
             .run(binding.agentId, binding.tier, binding.matchKey, binding.matchValue, binding.priority)
           return [Result.succeed(binding), changes === 0 ? [] : [changed({ set: [binding] })]]
         })
-        return yield* Effect.fromResult(answer)
+        return yield* Effect.fromResult(result)
       })
 
       const remove = Effect.fn("Bindings.remove")(function* (
@@ -94,7 +101,7 @@ const withDefaults = ({
 
 type Key = Pick<Binding, "agentId" | "matchKey" | "matchValue">
 
-/** The bindings in memory. The order is made when it is asked for: a thousand changes in a row cost one sort. */
+/** The bindings in memory. Reading `inOrder` sorts them, so a thousand changes in a row cost one sort. */
 class BindingList {
   readonly #byKey = new Map<string, Binding>()
   #inOrder: ReadonlyArray<Binding> | undefined
@@ -136,7 +143,7 @@ const find = (db: DatabaseSync, { agentId, matchKey, matchValue }: Key): Binding
 
 const count = (db: DatabaseSync): number => Number(db.prepare("SELECT count(*) AS n FROM bindings").get()?.["n"])
 
-/** Removes the bindings to an agent within the running transaction. Returns how many, with the event that tells it. */
+/** Removes the bindings of an agent inside a commit. Returns their number and the events for the commit. */
 export const removeBindingsTo = (db: DatabaseSync, agentId: string) => {
   const removed = decodeRows(
     db.prepare(`SELECT ${COLUMNS} FROM bindings WHERE agent_id = ? ORDER BY rowid`).all(agentId),

@@ -1,6 +1,6 @@
 /**
- * EchoRuntime: an agent that needs nothing and says what it was told, word by word. For a first start, for tests and for
- * clients under development: prefixes make it think, call a tool, take its time or fail.
+ * A runtime that repeats the message word by word and needs no provider. It serves first starts, tests and the development
+ * of clients. Prefixes of the message make it think, call a tool, reply slowly or fail.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -13,27 +13,27 @@ const NAME = "echo"
 
 const PREFIX = /^\/(?:(tool|think|fail)|slow (\d{1,6}))(?: |$)/
 
-/** What a message asks of the echo: its prefixes, in any order, and the text that is left. */
-export interface Request {
+/** A parsed message: its prefixes, in any order, and the text after them. */
+export interface EchoCommand {
   readonly tool: boolean
   readonly think: boolean
   readonly fail: boolean
-  /** The time over which the reply is spread. */
+  /** The duration of the reply in milliseconds. */
   readonly slowMs: number
   readonly text: string
 }
 
-export const parse = (message: string): Request => {
-  let request: Request = { tool: false, think: false, fail: false, slowMs: 0, text: message }
-  for (let prefix = PREFIX.exec(message); prefix !== null; prefix = PREFIX.exec(request.text)) {
+export const parse = (message: string): EchoCommand => {
+  let command: EchoCommand = { tool: false, think: false, fail: false, slowMs: 0, text: message }
+  for (let prefix = PREFIX.exec(message); prefix !== null; prefix = PREFIX.exec(command.text)) {
     const [all, name, slowMs] = prefix
-    const text = request.text.slice(all.length)
-    request = name === undefined ? { ...request, text, slowMs: Number(slowMs) } : { ...request, text, [name]: true }
+    const text = command.text.slice(all.length)
+    command = name === undefined ? { ...command, text, slowMs: Number(slowMs) } : { ...command, text, [name]: true }
   }
-  return request
+  return command
 }
 
-/** A reply in pieces that together are the reply: each word with the space before it. */
+/** Splits a text into its words, each with the space before it. Joined, they are the text again. */
 export const words = (text: string): ReadonlyArray<string> => text.match(/^\S+|\s+\S*/g) ?? []
 
 const toolCall = (text: string): ReadonlyArray<RuntimeEvent> => [
@@ -45,26 +45,26 @@ const toolCall = (text: string): ReadonlyArray<RuntimeEvent> => [
 const run = ({ history, text: message }: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed> => {
   const { fail, slowMs, text, think, tool } = parse(message)
   const reply = words(`echo: ${text}`)
-  const heard = history.reduce((sum, { text }) => sum + words(text).length, words(message).length)
+  const inputTokens = history.reduce((sum, { text }) => sum + words(text).length, words(message).length)
 
   const before: ReadonlyArray<RuntimeEvent> = [
     ...(think ? words(`thinking about: ${text}`).map((text): RuntimeEvent => ({ _tag: "Thinking", text })) : []),
     ...(tool ? toolCall(text) : []),
   ]
-  const spoken = Stream.fromIterable(reply).pipe(
+  const replyText = Stream.fromIterable(reply).pipe(
     Stream.map((text): RuntimeEvent => ({ _tag: "Text", text })),
     slowMs === 0 ? (stream) => stream : Stream.tap(() => Effect.sleep(slowMs / reply.length)),
   )
-  const counted: RuntimeEvent = {
+  const usage: RuntimeEvent = {
     _tag: "Usage",
-    usage: { inputTokens: heard, outputTokens: reply.length, contextTokens: heard + reply.length },
+    usage: { inputTokens, outputTokens: reply.length, contextTokens: inputTokens + reply.length },
   }
   const end = fail
     ? Stream.fail(new RuntimeFailed({ runtime: NAME, detail: "The echo was asked to fail." }))
     : Stream.empty
   return Stream.fromIterable(before).pipe(
-    Stream.concat(spoken),
-    Stream.concat(Stream.succeed(counted)),
+    Stream.concat(replyText),
+    Stream.concat(Stream.succeed(usage)),
     Stream.concat(end),
   )
 }

@@ -15,7 +15,7 @@ export const SessionHandlers = SessionRpcs.toLayer(
     const sessions = yield* Sessions
     const runs = yield* Runs
     const emptying = <E>(key: string, change: Effect.Effect<number, E>) =>
-      Effect.map(runs.ending(key, change), (removedMessages) => ({ removedMessages }))
+      Effect.map(runs.stopAfter(key, change), (removedMessages) => ({ removedMessages }))
     return SessionRpcs.of({
       "sessions.list": (query) => sessions.list(query),
       "sessions.get": ({ key }) => sessions.get(key),

@@ -1,6 +1,7 @@
 /**
- * Memory: the shared Markdown documents, and everybody told when one changes: at once where the gateway wrote it or the
- * file system reports it, else at the next comparison. Which files count and how they are written is MemoryFolder.ts.
+ * The shared Markdown documents. It publishes an event for each change: at once if the gateway wrote the document or the
+ * file system reports the change, else at the next comparison. MemoryFolder.ts reads and writes the files. The handlers of
+ * `memory.*` use it, and so do programs that embed the gateway.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -32,10 +33,18 @@ import { resolvePath, StateFolder } from "../storage/StateFolder.ts"
 export class Memory extends Context.Service<
   Memory,
   {
-    /** Newest first. */
+    /** All documents without their content, the most recently modified first. `size` is in bytes. */
     readonly list: Effect.Effect<ReadonlyArray<Document>, MemoryUnavailable>
+    /**
+     * Returns the document with its content. Fails with `DocumentTooLarge` above 1,048,576 characters, and with
+     * `MemoryUnavailable` if the file system fails.
+     */
     read(id: string): Effect.Effect<DocumentContent, DocumentNotFound | DocumentTooLarge | MemoryUnavailable>
-    /** Atomic: a reader sees the document before or after, never half of it. */
+    /**
+     * Writes a document atomically: a reader sees the old or the new content. With `create`, it fails with
+     * `DocumentExists` if the document exists. Fails with `LimitReached` above `limits.documents`, and with
+     * `MemoryUnavailable` if the id or the content is invalid or the file system fails.
+     */
     write(
       id: string,
       content: string,
@@ -43,7 +52,7 @@ export class Memory extends Context.Service<
     ): Effect.Effect<Document, DocumentExists | LimitReached | MemoryUnavailable>
   }
 >()("causeway/services/memory/Memory") {
-  /** The documents of `folder`, which is made if it is missing. */
+  /** The documents of `folder`. It creates the folder if necessary. */
   static readonly layerFolder = (
     folder: string,
   ): Layer.Layer<Memory, StartupError, FileSystem.FileSystem | Path.Path | Events | GatewayConfig | Sqlite> =>
@@ -54,28 +63,30 @@ export class Memory extends Context.Service<
         const events = yield* Events
         const { limits, monitorIntervalMs } = yield* GatewayConfig
         const documents = yield* MemoryFolder.make(folder)
-        let told = lastTold(db)
-        /** Between looking and telling nobody else writes: what is told is never older than what was told before. */
-        const alone = Semaphore.withPermit(yield* Semaphore.make(1))
+        let published = lastPublished(db)
+        /** Without this lock, a write between listing and publishing would publish an older state after a newer one. */
+        const exclusively = Semaphore.withPermit(yield* Semaphore.make(1))
 
-        /** `written`: told as changed even where size and time say nothing, as file systems tick in milliseconds. */
-        const tell = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>, written?: string) {
-          const news = difference(told, found, (before, now) => now.id !== written && same(before, now))
-          if (isEmpty(news)) return
-          yield* events.commit((db) => [undefined, remember(db, news)])
-          told = found
+        /** `written` counts as changed even if size and time are equal, because file times have a limited resolution. */
+        const publish = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>, written?: string) {
+          const changes = difference(published, found, (before, now) => now.id !== written && same(before, now))
+          if (isEmpty(changes)) return
+          yield* events.commit((db) => [undefined, store(db, changes)])
+          published = found
         })
 
-        const look = documents.list.pipe(
-          Effect.flatMap((found) => tell(new Map(found.map((document) => [document.id, document])))),
-          alone,
+        const compare = documents.list.pipe(
+          Effect.flatMap((found) => publish(new Map(found.map((document) => [document.id, document])))),
+          exclusively,
         )
         const watched = documents.changes.pipe(
           Stream.debounce("50 millis"),
           Stream.catchCause(() => Stream.empty),
         )
         yield* Stream.merge(watched, Stream.tick(monitorIntervalMs)).pipe(
-          Stream.runForEach(() => Effect.catch(look, (error) => Effect.logWarning("The memory folder", error))),
+          Stream.runForEach(() =>
+            Effect.catch(compare, (error) => Effect.logWarning("Cannot compare the memory folder", error)),
+          ),
           Effect.annotateLogs("source", "memory"),
           Effect.forkScoped,
         )
@@ -85,14 +96,14 @@ export class Memory extends Context.Service<
           content: string,
           options: { readonly create?: boolean | undefined } = {},
         ) {
-          if (!told.has(id) && told.size >= limits.documents) {
+          if (!published.has(id) && published.size >= limits.documents) {
             return yield* LimitReached.of("documents", limits.documents)
           }
           const document = yield* documents.write(id, content, options.create === true)
-          // The document is written, whether or not it can be told now: if not, the next comparison tells it.
-          yield* Effect.ignore(tell(new Map([...told, [id, document]]), id))
+          // The document is written even if the commit fails. The next comparison then publishes it.
+          yield* Effect.ignore(publish(new Map([...published, [id, document]]), id))
           return document
-        }, alone)
+        }, exclusively)
 
         return Memory.of({
           list: Effect.map(documents.list, (found) =>
@@ -117,8 +128,8 @@ const same = Schema.toEquivalence(Document)
 
 const decodeRows = Schema.decodeUnknownSync(Schema.Array(Document))
 
-/** Kept in the database, so that what changes while the gateway is down is told by its next start. */
-const lastTold = (db: DatabaseSync): ReadonlyMap<string, Document> =>
+/** Reads the published documents. The database stores them, so a start publishes the changes during the downtime. */
+const lastPublished = (db: DatabaseSync): ReadonlyMap<string, Document> =>
   new Map(
     decodeRows(db.prepare("SELECT id, size, modified_at AS modifiedAt FROM documents").all()).map((document) => [
       document.id,
@@ -126,7 +137,8 @@ const lastTold = (db: DatabaseSync): ReadonlyMap<string, Document> =>
     ]),
   )
 
-const remember = (db: DatabaseSync, { added, changed, removed }: Difference<Document>): ReadonlyArray<KeptEvent> => {
+/** Stores the published documents and returns the events for the commit. */
+const store = (db: DatabaseSync, { added, changed, removed }: Difference<Document>): ReadonlyArray<KeptEvent> => {
   const put = db.prepare("INSERT OR REPLACE INTO documents (id, size, modified_at) VALUES (?, ?, ?)")
   const forget = db.prepare("DELETE FROM documents WHERE id = ?")
   for (const { id, size, modifiedAt } of [...added, ...changed]) put.run(id, size, modifiedAt)

@@ -1,6 +1,6 @@
 /**
- * MemoryFolder: the Markdown files of one folder as documents. Nothing outside the folder is read or written, whatever
- * an id or a symbolic link says. It knows no events: who watches and tells is Memory.ts.
+ * Reads and writes the Markdown files of one folder as documents. It never leaves the folder, not by an id and not by a
+ * symbolic link. Memory.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -22,7 +22,7 @@ import { writeFile } from "../storage/AtomicFile.ts"
 
 const EXTENSION = ".md"
 
-/** Bytes that the longest document may take: three to a UTF-16 unit in UTF-8. A larger file is not even opened. */
+/** The bytes of the longest document: a UTF-16 unit takes at most three in UTF-8. Larger files are not opened. */
 const DOCUMENT_BYTES = DOCUMENT_CHARS * 3
 
 const isDocumentId = Schema.is(DocumentId)
@@ -34,7 +34,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     Effect.mapError(
       (error) =>
         new StartupError({
-          problem: `the memory folder ${folder} cannot be made (${error.reason._tag})`,
+          problem: `cannot create the memory folder ${folder} (${error.reason._tag})`,
           remedy: "give this user the right to write there, or set GATEWAY_MEMORY_DIR",
         }),
     ),
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
 
   const fileOf = (id: string) => path.join(folder, `${id}${EXTENSION}`)
 
-  /** The document, if there is a regular file of that name which is truly in the folder. */
+  /** Returns the document if its file is a regular file in the folder, also through links. */
   const find = Effect.fnUntraced(function* (id: string) {
     if (!isDocumentId(id)) return Option.none<Document>()
     const [home, real] = yield* Effect.all([fs.realPath(folder), fs.realPath(fileOf(id))])
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     Effect.flatMap((names) =>
       Effect.forEach(
         names.filter((name) => name.endsWith(EXTENSION)),
-        // One name that leads nowhere, as a loop of links, does not hide the others.
+        // A broken link or a loop of links does not hide the other documents.
         (name) => Effect.orElseSucceed(find(name.slice(0, -EXTENSION.length)), () => Option.none<Document>()),
         { concurrency: 8 },
       ),
@@ -72,14 +72,14 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     if (Option.isNone(document)) return yield* new DocumentNotFound({ id })
     const { size } = document.value
     if (size > DOCUMENT_BYTES) return yield* new DocumentTooLarge({ id, size })
-    // It may have gone since it was found.
+    // Another program may have removed the file since `find`.
     const content = yield* fs.readFileString(fileOf(id)).pipe(missingIs(undefined), unavailable("read"))
     if (content === undefined) return yield* new DocumentNotFound({ id })
     if (content.length > DOCUMENT_CHARS) return yield* new DocumentTooLarge({ id, size })
     return { ...document.value, content }
   })
 
-  /** A new document is for this user alone; one that is there keeps its mode, as others may share a folder by it. */
+  /** Returns the file mode: 0600 for a new document, else the present mode, because users may share a document. */
   const modeFor = (id: string) =>
     fs.stat(fileOf(id)).pipe(
       Effect.map(({ mode }) => mode & 0o777),
@@ -88,20 +88,21 @@ export const make = Effect.fnUntraced(function* (folder: string) {
 
   /** Writes the document. Fails with `DocumentExists` if `create` is set and the document exists. */
   const write = Effect.fnUntraced(function* (id: string, content: string, create: boolean) {
-    if (!isDocumentId(id)) return yield* refused("not the name of a document")
-    if (content.length > DOCUMENT_CHARS) return yield* refused(`longer than ${DOCUMENT_CHARS} characters`)
+    if (!isDocumentId(id)) return yield* writeFailed("not the name of a document")
+    if (content.length > DOCUMENT_CHARS) return yield* writeFailed(`longer than ${DOCUMENT_CHARS} characters`)
     yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(unavailable("write"))
     const mode = yield* modeFor(id)
     yield* Effect.mapError(writeFile(fileOf(id), content, { create, mode }), (error) =>
-      create && error.code === "EEXIST" ? new DocumentExists({ id }) : refused(error.message),
+      create && error.code === "EEXIST" ? new DocumentExists({ id }) : writeFailed(error.message),
     )
     const document = yield* find(id).pipe(unavailable("write"))
-    return Option.isSome(document) ? document.value : yield* refused("the file was gone again")
+    return Option.isSome(document) ? document.value : yield* writeFailed("another program removed the file")
   })
 
   return { list, read, write, changes: fs.watch(folder) }
 })
 
+/** Returns the fallback if the file does not exist. */
 const missingIs =
   <B>(fallback: B) =>
   <A, R>(effect: Effect.Effect<A, PlatformError, R>): Effect.Effect<A | B, PlatformError, R> =>
@@ -121,4 +122,4 @@ const unavailable =
   <A, R>(effect: Effect.Effect<A, PlatformError, R>) =>
     Effect.catch(effect, unavailableAs(operation))
 
-const refused = (detail: string) => new MemoryUnavailable({ operation: "write", detail })
+const writeFailed = (detail: string) => new MemoryUnavailable({ operation: "write", detail })

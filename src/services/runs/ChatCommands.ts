@@ -1,6 +1,6 @@
 /**
- * ChatCommands: carries out what domain/ChatCommand.ts has understood, beside the lane of the session. Each command is a
- * run of its own, so that every wire tells its answer as it tells a reply, and a repeated key acts once.
+ * Runs chat commands such as `/stop` at once, even during a run of the session. domain/ChatCommand.ts parses them. Each
+ * command is a run of its own: every wire shows its answer like a reply, and a repeated key acts once. Runs uses it.
  */
 import * as Effect from "effect/Effect"
 import { type ChatCommand, EMPTIED, statusText, stoppedText } from "../../domain/ChatCommand.ts"
@@ -9,21 +9,21 @@ import { grants } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import { identityOf, SessionConflict } from "../../domain/Session.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import * as TurnAcceptance from "./TurnAcceptance.ts"
-import type { Sent } from "./TurnAcceptance.ts"
 import { Agents } from "../agents/Agents.ts"
 import { type Change, Events } from "../events/Events.ts"
 import { removeMessages } from "../transcript/TranscriptRemoval.ts"
-import { OpenRuns } from "./OpenRuns.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { Transcript } from "../transcript/Transcript.ts"
+import { OpenRuns } from "./OpenRuns.ts"
+import * as TurnAcceptance from "./TurnAcceptance.ts"
+import type { Sent } from "./TurnAcceptance.ts"
 
-/** `abort` ends all that runs and waits in a session. */
+/** Makes the function that runs a command. `abort` ends the open runs of a session. */
 export const make = Effect.fnUntraced(function* (
   abort: (sessionKey: string) => Effect.Effect<ReadonlyArray<string>, StorageUnavailable>,
 ) {
   const { runtime } = yield* GatewayConfig
-  const acceptances = yield* TurnAcceptance.make
+  const acceptance = yield* TurnAcceptance.make
   const agents = yield* Agents
   const events = yield* Events
   const open = yield* OpenRuns
@@ -32,7 +32,7 @@ export const make = Effect.fnUntraced(function* (
 
   const answer = (sent: Sent, reply: string) =>
     Effect.flatMap(
-      events.commit(() => acceptances.answer(sent, reply)),
+      events.commit(() => acceptance.answer(sent, reply)),
       Effect.fromResult,
     )
 
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
     return yield* answer(sent, statusText({ ...facts, runtime: agent.runtime === "" ? runtime : agent.runtime }))
   })
 
-  /** In one transaction: a key that is repeated must not empty what was said since. */
+  /** One transaction checks the key and empties the session, so a repeated key cannot empty later messages. */
   const reset = Effect.fnUntraced(function* (sent: Sent, text: string) {
     const { createdAt: at, key } = sent.session
     if (!grants(sent.principal.scopes, "operator.admin")) {
@@ -59,16 +59,16 @@ export const make = Effect.fnUntraced(function* (
     }
     yield* abort(key)
     const work = Effect.gen(function* () {
-      const known = acceptances.repeated(sent)
+      const known = acceptance.repeated(sent)
       if (known !== undefined) return [yield* Effect.fromResult(known), []] satisfies Change<unknown>
-      // The abort has changed what is said in the session, and not which it is.
-      const same = sent.expected && identityOf(sent.expected)
-      if (!transcript.isExpected(key, same)) return yield* new SessionConflict({ sessionKey: key })
+      // The abort above has changed the transcript, so only the identity of the session is compared.
+      const expected = sent.expected && identityOf(sent.expected)
+      if (!transcript.isExpected(key, expected)) return yield* new SessionConflict({ sessionKey: key })
       const exists = transcript.sessions.get(key) !== undefined
       if (exists) yield* removeMessages(transcript, key)
       const emptied = exists ? transcript.clear(key, at) : []
       const [answer, accepted] =
-        text === "" ? acceptances.answer(sent, EMPTIED) : acceptances.take({ ...sent, expected: undefined }, text)
+        text === "" ? acceptance.answer(sent, EMPTIED) : acceptance.accept({ ...sent, expected: undefined }, text)
       return [yield* Effect.fromResult(answer), [...emptied, ...accepted]] satisfies Change<unknown>
     })
     return yield* events.transact(work)
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
   return Effect.fn("ChatCommands.run")(function* (command: ChatCommand, sent: Sent) {
     const { expected, session } = sent
     const [known, isExpected] = yield* sqlite.withLock(
-      Effect.sync(() => [acceptances.repeated(sent), transcript.isExpected(session.key, expected)] as const),
+      Effect.sync(() => [acceptance.repeated(sent), transcript.isExpected(session.key, expected)] as const),
     )
     if (known !== undefined) return yield* Effect.fromResult(known)
     if (!isExpected) return yield* new SessionConflict({ sessionKey: session.key })

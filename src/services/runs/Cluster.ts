@@ -1,6 +1,6 @@
 /**
- * Cluster: what the session actors live in, for one process. Nothing of it is kept: what was promised stands in the
- * tables of the sessions, and who runs what is decided anew by every start. It knows no entity.
+ * The cluster of the session actors, for one process. It stores nothing: the `turns` table holds the accepted work, and
+ * each start assigns the actors again. Gateway.ts provides it.
  */
 import * as Layer from "effect/Layer"
 import * as MessageStorage from "effect/cluster/MessageStorage"
@@ -11,15 +11,15 @@ import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 
 const config = ShardingConfig.layer({
-  // Shards divide work between processes. Here there is one.
+  // Shards divide the work between processes, and this cluster has one.
   shardsPerGroup: 1,
-  // Sessions are many and small; at a limit, a turn would wait until another session falls asleep.
+  // Sessions are many and small. With a limit, a turn would wait until another session becomes idle.
   maxResidentEntities: "unbounded",
   simulateRemoteSerialization: false,
   entityTerminationTimeout: "2 seconds",
 })
 
-// What SingleRunner puts together, with a configuration of our own instead of the environment's.
+// The same parts as effect's SingleRunner, which would read its configuration from the environment.
 export const layer: Layer.Layer<Sharding.Sharding> = Sharding.layer.pipe(
   Layer.provide(Runners.layerNoop),
   Layer.provide(MessageStorage.layerNoop),

@@ -1,7 +1,6 @@
 /**
- * OpenRuns: the runs that have been accepted and have not ended, and who follows them. Fed by one observer of the
- * events, so that what it says is exactly what subscribers have been told. It starts and ends none, and what they say
- * is kept by the log.
+ * The open runs and their subscribers, in memory. One observer of the events feeds it, so it agrees with the published
+ * events. Runs, RunDeadlines, TurnAcceptance, ChatCommands and the handlers use it.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -11,23 +10,26 @@ import type * as Scope from "effect/Scope"
 import { type GatewayEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
 import type { OpenRun } from "../../domain/Run.ts"
 import { Events } from "../events/Events.ts"
-import { RunSubscription } from "./RunSubscription.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { Transcript } from "../transcript/Transcript.ts"
 import type { TurnRow } from "../transcript/TurnStore.ts"
+import { RunSubscription } from "./RunSubscription.ts"
 
 export class OpenRuns extends Context.Service<
   OpenRuns,
   {
     readonly has: (runId: string) => boolean
-    /** In the order in which they were accepted. */
+    /** Returns the open runs of the session, or of all sessions, in the order of acceptance, each with its text so far. */
     readonly list: (sessionKey?: string) => ReadonlyArray<OpenRun>
-    /** How many of them have not begun. */
+    /** Returns the number of runs that have not started. */
     readonly waiting: () => number
-    /** Returns when the run has ended; at once if it is not open. */
+    /** Returns when the run has ended, or at once if it is not open. */
     ended(runId: string): Effect.Effect<void>
-    /** All events of a run from now on, also of one that will be accepted later; first what an open run has said. */
-    follow(runId: string): Effect.Effect<RunSubscription, never, Scope.Scope>
+    /**
+     * Subscribes to all later events of a run until the scope closes. The run need not be accepted yet. The first item of
+     * an open run is its partial output.
+     */
+    subscribe(runId: string): Effect.Effect<RunSubscription, never, Scope.Scope>
   }
 >()("causeway/services/runs/OpenRuns") {
   static readonly layer: Layer.Layer<OpenRuns, never, Events | Sqlite | Transcript> = Layer.effect(
@@ -36,43 +38,43 @@ export class OpenRuns extends Context.Service<
       const events = yield* Events
       const sqlite = yield* Sqlite
       const { turns } = yield* Transcript
-      const runs = new Runs(events.partialOutput)
+      const table = new OpenRunTable(events.partialOutput)
       yield* sqlite.withLock(
         Effect.gen(function* () {
-          for (const turn of turns.everyOpen()) runs.accepted(turn)
-          yield* events.onEvent((event) => runs.apply(event))
+          for (const turn of turns.allOpen()) table.add(turn)
+          yield* events.onEvent((event) => table.apply(event))
         }),
       )
       return OpenRuns.of({
-        has: (runId) => runs.has(runId),
-        list: (sessionKey) => runs.list(sessionKey, events.head().seq),
-        waiting: () => runs.waiting,
-        ended: (runId) => runs.ended(runId),
-        follow: (runId) =>
+        has: (runId) => table.has(runId),
+        list: (sessionKey) => table.list(sessionKey, events.head().seq),
+        waiting: () => table.waiting,
+        ended: (runId) => table.ended(runId),
+        subscribe: (runId) =>
           Effect.acquireRelease(
-            Effect.sync(() => runs.follow(runId, events.head().seq)),
-            (follower) => Effect.sync(() => runs.unfollow(runId, follower)),
+            Effect.sync(() => table.subscribe(runId, events.head().seq)),
+            (subscription) => Effect.sync(() => table.unsubscribe(runId, subscription)),
           ),
       })
     }),
   )
 }
 
-type OfRun = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
+type RunFields = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 
-interface Entry extends OfRun {
-  begun: boolean
+interface Entry extends RunFields {
+  started: boolean
   readonly ended: Deferred.Deferred<void>
 }
 
-class Runs {
+class OpenRunTable {
   readonly #open = new Map<string, Entry>()
-  readonly #followers = new Map<string, Set<RunSubscription>>()
-  readonly #said: Events["Service"]["partialOutput"]
+  readonly #subscriptions = new Map<string, Set<RunSubscription>>()
+  readonly #partialOutput: Events["Service"]["partialOutput"]
   #waiting = 0
 
-  constructor(said: Events["Service"]["partialOutput"]) {
-    this.#said = said
+  constructor(partialOutput: Events["Service"]["partialOutput"]) {
+    this.#partialOutput = partialOutput
   }
 
   has(runId: string): boolean {
@@ -82,12 +84,12 @@ class Runs {
   list(sessionKey: string | undefined, head: number): ReadonlyArray<OpenRun> {
     return Array.from(this.#open.values())
       .filter((run) => sessionKey === undefined || run.sessionKey === sessionKey)
-      .map(({ agentId, begun, runId, sessionKey }) => ({
+      .map(({ agentId, runId, sessionKey, started }) => ({
         runId,
         sessionKey,
         agentId,
-        state: begun ? "running" : "queued",
-        text: this.#said(runId, head)?.text ?? "",
+        state: started ? "running" : "queued",
+        text: this.#partialOutput(runId, head)?.text ?? "",
       }))
   }
 
@@ -100,9 +102,9 @@ class Runs {
     return run === undefined ? Effect.void : Deferred.await(run.ended)
   }
 
-  accepted({ agentId, runId, sessionKey }: OfRun): void {
+  add({ agentId, runId, sessionKey }: RunFields): void {
     const ended = Deferred.makeUnsafe<void>()
-    this.#open.set(runId, { runId, sessionKey, agentId, begun: false, ended })
+    this.#open.set(runId, { runId, sessionKey, agentId, started: false, ended })
     this.#waiting++
   }
 
@@ -110,42 +112,45 @@ class Runs {
     const runId = runOf(item.event)
     if (runId === undefined) return
     this.#update(runId, item.event)
-    const followers = this.#followers.get(runId)
-    if (followers === undefined) return
-    for (const follower of followers) follower.tell(item, () => this.#soFar(runId, item.seq))
+    const subscriptions = this.#subscriptions.get(runId)
+    if (subscriptions === undefined) return
+    for (const subscription of subscriptions) subscription.push(item, () => this.#textOf(runId, item.seq))
   }
 
-  follow(runId: string, head: number): RunSubscription {
-    const follower = new RunSubscription(this.#soFar(runId, head))
-    const followers = this.#followers.get(runId)
-    if (followers === undefined) this.#followers.set(runId, new Set([follower]))
-    else followers.add(follower)
-    return follower
+  subscribe(runId: string, head: number): RunSubscription {
+    const subscription = new RunSubscription(this.#textOf(runId, head))
+    const subscriptions = this.#subscriptions.get(runId)
+    if (subscriptions === undefined) this.#subscriptions.set(runId, new Set([subscription]))
+    else subscriptions.add(subscription)
+    return subscription
   }
 
-  unfollow(runId: string, follower: RunSubscription): void {
-    const followers = this.#followers.get(runId)
-    followers?.delete(follower)
-    if (followers?.size === 0) this.#followers.delete(runId)
+  unsubscribe(runId: string, subscription: RunSubscription): void {
+    const subscriptions = this.#subscriptions.get(runId)
+    subscriptions?.delete(subscription)
+    if (subscriptions?.size === 0) this.#subscriptions.delete(runId)
   }
 
   #update(runId: string, event: GatewayEvent): void {
-    if (event._tag === "RunAccepted") return this.accepted(event)
+    if (event._tag === "RunAccepted") return this.add(event)
     const run = this.#open.get(runId)
     if (run === undefined) return
-    // A run that was cut off is begun again.
-    if ((event._tag === "RunStarted" || event._tag === "RunEnded") && !run.begun) this.#waiting--
-    if (event._tag === "RunStarted") run.begun = true
+    // An interrupted run starts again, so it may have left the waiting ones before.
+    if ((event._tag === "RunStarted" || event._tag === "RunEnded") && !run.started) this.#waiting--
+    if (event._tag === "RunStarted") run.started = true
     if (event._tag === "RunEnded") {
       this.#open.delete(runId)
       Deferred.doneUnsafe(run.ended, Effect.void)
     }
   }
 
-  #soFar(runId: string, seq: number): RunText | undefined {
+  /** Returns the partial output of an open run, or `undefined` if the run is not open. */
+  #textOf(runId: string, seq: number): RunText | undefined {
     const run = this.#open.get(runId)
     if (run === undefined) return undefined
     const { agentId, sessionKey } = run
-    return this.#said(runId, seq) ?? { _tag: "RunText", seq, sessionKey, runId, agentId, text: "", thinking: "" }
+    return (
+      this.#partialOutput(runId, seq) ?? { _tag: "RunText", seq, sessionKey, runId, agentId, text: "", thinking: "" }
+    )
   }
 }

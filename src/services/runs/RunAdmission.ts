@@ -1,6 +1,7 @@
 /**
- * RunLimits: how many runs there may be at once, over all agents and of one. Runs that must wait enter in the order in
- * which they came; one whose agent is full does not hold up others. It knows neither sessions nor what a run does.
+ * Limits how many runs are in progress, in total and per agent. Waiting runs are admitted in the order of their arrival; a
+ * run whose agent is at its limit does not hold up the runs of other agents. SessionActor takes a permit for each turn, and
+ * Runs waits for the last permit during a drain.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,11 +14,12 @@ export class RunAdmission extends Context.Service<
   {
     readonly running: () => number
     /**
-     * Runs the effect when there is a place for a run of this agent. `alone`: waits until no other run is in progress,
-     * and lets no other in. It holds up others for a minute while it waits and for a minute while it runs, not longer.
+     * Runs the effect while it holds a permit for a run of the agent. With `alone`, it waits until no other run is in
+     * progress and admits no other run beside it. It blocks other runs for at most a minute while it waits, and for at most
+     * a minute while it runs.
      */
-    withPlace(agentId: string, alone?: boolean): <A, E, R>(run: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-    /** Lets no run in from now on, and returns when all have left. */
+    withPermit(agentId: string, alone?: boolean): <A, E, R>(run: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Admits no further run, and returns when no run is in progress. */
     readonly drain: Effect.Effect<void>
   }
 >()("causeway/services/runs/RunAdmission") {
@@ -27,98 +29,119 @@ export class RunAdmission extends Context.Service<
   )
 }
 
-/** How long a run waits to be alone, and how long it stays alone. A run may take much longer; the others cannot wait for it. */
+/** The time for which a run waits to be alone and stays alone. A run may take much longer, and other runs cannot wait. */
 const ALONE = "1 minute"
+
+export const make = (concurrent: number, concurrentPerAgent: number): RunAdmission["Service"] => {
+  const permits = new Permits(concurrent, concurrentPerAgent)
+
+  const acquireAlone = (agentId: string): Effect.Effect<symbol> =>
+    Effect.timeoutOrElse(permits.acquire(agentId, true), {
+      duration: ALONE,
+      orElse: () => permits.acquire(agentId, false),
+    })
+
+  const shareLater = (permit: symbol) =>
+    Effect.delay(
+      Effect.sync(() => permits.share(permit)),
+      ALONE,
+    )
+
+  return {
+    running: () => permits.running,
+    withPermit:
+      (agentId, alone = false) =>
+      (run) =>
+        Effect.acquireUseRelease(
+          Effect.interruptible(alone ? acquireAlone(agentId) : permits.acquire(agentId, false)),
+          (permit) => (alone ? Effect.scoped(Effect.andThen(Effect.forkScoped(shareLater(permit)), run)) : run),
+          (permit) => Effect.sync(() => permits.release(agentId, permit)),
+        ),
+    drain: permits.drain,
+  }
+}
 
 interface Waiter {
   readonly agentId: string
   readonly alone: boolean
-  readonly enter: () => void
+  readonly admit: () => void
 }
 
-export const make = (concurrent: number, concurrentPerAgent: number): RunAdmission["Service"] => {
-  const ofAgent = new Map<string, number>()
-  const waiting = new Set<Waiter>()
-  const empty = Latch.makeUnsafe(true)
-  let running = 0
-  let draining = false
-  /** The run that no other may join. */
-  let exclusive: symbol | undefined
+class Permits {
+  readonly #concurrent: number
+  readonly #concurrentPerAgent: number
+  readonly #perAgent = new Map<string, number>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #empty = Latch.makeUnsafe(true)
+  #running = 0
+  #draining = false
+  /** The permit of the run that is alone. */
+  #exclusive: symbol | undefined
 
-  const isFull = (): boolean => draining || exclusive !== undefined || running >= concurrent
-
-  const take = (agentId: string): void => {
-    running++
-    ofAgent.set(agentId, (ofAgent.get(agentId) ?? 0) + 1)
-    empty.closeUnsafe()
+  constructor(concurrent: number, concurrentPerAgent: number) {
+    this.#concurrent = concurrent
+    this.#concurrentPerAgent = concurrentPerAgent
   }
 
-  const enter = (agentId: string, alone: boolean): Effect.Effect<symbol> =>
-    Effect.callback((resume) => {
-      // The first to come has the first chance, so only an empty line may be passed by.
-      const place = Symbol()
-      const enter = () => {
-        if (alone) exclusive = place
-        resume(Effect.succeed(place))
+  get running(): number {
+    return this.#running
+  }
+
+  readonly drain = Effect.suspend(() => {
+    this.#draining = true
+    return this.#empty.await
+  })
+
+  /** Waits for a permit. First come, first served: every caller queues, even if a permit is free. */
+  acquire(agentId: string, alone: boolean): Effect.Effect<symbol> {
+    return Effect.callback((resume) => {
+      const permit = Symbol()
+      const admit = () => {
+        if (alone) this.#exclusive = permit
+        resume(Effect.succeed(permit))
       }
-      const waiter = { agentId, alone, enter }
-      waiting.add(waiter)
-      admit()
+      const waiter = { agentId, alone, admit }
+      this.#waiters.add(waiter)
+      this.#admitWaiters()
       return Effect.sync(() => {
-        if (!waiting.delete(waiter)) leave(agentId, place)
-        // It may have held up those behind it.
-        else admit()
+        if (!this.#waiters.delete(waiter)) this.release(agentId, permit)
+        // A waiter that wants to be alone blocks those behind it.
+        else this.#admitWaiters()
       })
     })
+  }
 
-  const admit = (): void => {
-    for (const waiter of waiting) {
-      if (isFull() || (waiter.alone && running > 0)) return
-      if ((ofAgent.get(waiter.agentId) ?? 0) >= concurrentPerAgent) continue
-      waiting.delete(waiter)
-      take(waiter.agentId)
-      waiter.enter()
+  /** Admits other runs beside the one that is alone. */
+  share(permit: symbol): void {
+    if (this.#exclusive !== permit) return
+    this.#exclusive = undefined
+    this.#admitWaiters()
+  }
+
+  release(agentId: string, permit: symbol): void {
+    this.#running--
+    if (this.#exclusive === permit) this.#exclusive = undefined
+    const rest = (this.#perAgent.get(agentId) ?? 0) - 1
+    if (rest > 0) this.#perAgent.set(agentId, rest)
+    else this.#perAgent.delete(agentId)
+    if (this.#running === 0) this.#empty.openUnsafe()
+    this.#admitWaiters()
+  }
+
+  #admitWaiters(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#isFull() || (waiter.alone && this.#running > 0)) return
+      const ofAgent = this.#perAgent.get(waiter.agentId) ?? 0
+      if (ofAgent >= this.#concurrentPerAgent) continue
+      this.#waiters.delete(waiter)
+      this.#running++
+      this.#perAgent.set(waiter.agentId, ofAgent + 1)
+      this.#empty.closeUnsafe()
+      waiter.admit()
     }
   }
 
-  const share = (place: symbol): void => {
-    if (exclusive !== place) return
-    exclusive = undefined
-    admit()
-  }
-
-  const enterAlone = (agentId: string): Effect.Effect<symbol> =>
-    Effect.timeoutOrElse(enter(agentId, true), { duration: ALONE, orElse: () => enter(agentId, false) })
-
-  const thenShared = (place: symbol) =>
-    Effect.delay(
-      Effect.sync(() => share(place)),
-      ALONE,
-    )
-
-  const leave = (agentId: string, place: symbol): void => {
-    running--
-    if (exclusive === place) exclusive = undefined
-    const rest = (ofAgent.get(agentId) ?? 0) - 1
-    if (rest > 0) ofAgent.set(agentId, rest)
-    else ofAgent.delete(agentId)
-    if (running === 0) empty.openUnsafe()
-    admit()
-  }
-
-  return {
-    running: () => running,
-    withPlace:
-      (agentId, alone = false) =>
-      (run) =>
-        Effect.acquireUseRelease(
-          Effect.interruptible(alone ? enterAlone(agentId) : enter(agentId, false)),
-          (place) => (alone ? Effect.scoped(Effect.andThen(Effect.forkScoped(thenShared(place)), run)) : run),
-          (place) => Effect.sync(() => leave(agentId, place)),
-        ),
-    drain: Effect.suspend(() => {
-      draining = true
-      return empty.await
-    }),
+  #isFull(): boolean {
+    return this.#draining || this.#exclusive !== undefined || this.#running >= this.#concurrent
   }
 }

@@ -1,21 +1,21 @@
 /**
- * RunFollower: what one follower of a run has not taken yet. Bounded: when too many deltas pile up behind a slow reader
- * they give way to one text that replaces them, so a reader costs its bound, loses nothing that happened, and never
- * holds up the run. It knows one run and no connection.
+ * The waiting items of one subscriber of a run. The queue is bounded: if too many deltas wait for a slow reader, one text
+ * snapshot replaces them. The reader loses no content, and the run does not wait for it. OpenRuns creates the
+ * subscriptions; Runs streams them to clients.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { Positioned, RunText } from "../../domain/Event.ts"
 
-/** Deltas that wait for a reader. They are shared with everybody who follows the run. */
-const BACKLOG = 256
+/** The deltas that wait for a reader. All subscribers of a run share the same values. */
+const MAX_DELTAS = 256
 
 export type RunItem = Positioned | RunText
 
 const isEnd = (item: RunItem): boolean => item._tag === "Event" && item.event._tag === "RunEnded"
 
-/** Deltas and texts: what a text so far makes superfluous. Tool calls, messages and the end are told, always. */
+/** Returns whether a later text snapshot replaces the item. Tool calls, messages and the end are always delivered. */
 const isReplaceable = (item: RunItem): boolean =>
   item._tag === "RunText" ||
   item.event._tag === "TextDelta" ||
@@ -25,43 +25,43 @@ const isReplaceable = (item: RunItem): boolean =>
 export class RunSubscription {
   #items: Array<RunItem> = []
   #replaceable = 0
-  readonly #some = Latch.makeUnsafe(false)
+  readonly #available = Latch.makeUnsafe(false)
 
-  constructor(soFar: RunText | undefined) {
-    if (soFar !== undefined) this.#push(soFar)
+  /** `partialOutput`: the output of an open run so far. */
+  constructor(partialOutput: RunText | undefined) {
+    if (partialOutput !== undefined) this.#append(partialOutput)
   }
 
-  /** Nothing has been said since the beginning. */
   get isEmpty(): boolean {
     return this.#items.length === 0
   }
 
-  /** `soFar`: what the run has said, this item included. */
-  tell(item: Positioned, soFar: () => RunText | undefined): void {
-    const text = isReplaceable(item) && this.#replaceable >= BACKLOG ? soFar() : undefined
-    if (text === undefined) return this.#push(item)
+  /** Adds an item. `partialOutput` returns the output of the run so far, including this item. */
+  push(item: Positioned, partialOutput: () => RunText | undefined): void {
+    const snapshot = isReplaceable(item) && this.#replaceable >= MAX_DELTAS ? partialOutput() : undefined
+    if (snapshot === undefined) return this.#append(item)
     this.#items = this.#items.filter((waiting) => !isReplaceable(waiting))
     this.#replaceable = 0
-    this.#push(text)
+    this.#append(snapshot)
   }
 
-  /** To the end of the run. */
+  /** The items until the end of the run. */
   get items(): Stream.Stream<RunItem> {
     return Stream.fromIterableEffectRepeat(this.#take).pipe(Stream.takeUntil(isEnd))
   }
 
-  #push(item: RunItem): void {
+  #append(item: RunItem): void {
     this.#items.push(item)
     if (isReplaceable(item)) this.#replaceable++
-    this.#some.openUnsafe()
+    this.#available.openUnsafe()
   }
 
   readonly #take = Effect.suspend(() =>
-    Effect.map(this.#some.await, () => {
+    Effect.map(this.#available.await, () => {
       const items = this.#items
       this.#items = []
       this.#replaceable = 0
-      this.#some.closeUnsafe()
+      this.#available.closeUnsafe()
       return items
     }),
   )

@@ -1,20 +1,20 @@
 /**
- * RunningTurn: what a turn has said and used so far, and the way to stop it. Held by the session's actor, filled by
- * whoever runs the turn. It writes nothing.
+ * The state of a running turn: its output and usage so far, and a signal to stop it. SessionActor creates it; TurnRunner
+ * and RuntimeOutput fill it.
  */
 import * as Effect from "effect/Effect"
 import type { ToolCall, Usage } from "../../domain/Message.ts"
-import type { Output } from "../transcript/Transcript.ts"
+import type { Output } from "../transcript/TranscriptWriter.ts"
 
 export class RunningTurn {
   readonly runId: string
-  // Strings are appended to, not rebuilt: the engine joins the pieces when somebody reads them.
+  // Appending to a string is cheap: the engine joins the pieces at the first read.
   text = ""
   thinking = ""
   usage: Usage | undefined
-  /** Tool calls that have begun and not ended, by id. */
+  /** The open tool calls by id. */
   readonly calls = new Map<string, Pick<ToolCall, "name" | "input">>()
-  /** The place of the next message among those of its run; 0 was the user's. */
+  /** The index of the next message of the run. The user's message is 0. */
   nextStep = 1
   #stopped = false
   #wake: (() => void) | undefined
@@ -23,11 +23,11 @@ export class RunningTurn {
     this.runId = runId
   }
 
-  get lastWords(): Output {
+  get output(): Output {
     return { text: this.text, thinking: this.thinking, step: this.nextStep }
   }
 
-  /** Somebody else has ended the turn: nothing that it says counts any more. */
+  /** True after another service has ended the turn. TurnRunner then discards the output. */
   get stopped(): boolean {
     return this.#stopped
   }
@@ -37,14 +37,14 @@ export class RunningTurn {
     this.#wake?.()
   }
 
-  /** Returns when it is stopped; at once if it is already. */
+  /** Waits for `stop`. Returns at once if the turn is already stopped. */
   readonly untilStopped = Effect.callback<void>((resume) => {
     this.#wake = () => resume(Effect.void)
     if (this.#stopped) this.#wake()
   })
 
-  /** A run may count several calls of its model: tokens add up, the context in use is that of the last. */
-  count({ contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {
+  /** Adds the usage of one model call. Tokens add up; the context size is that of the last call. */
+  addUsage({ contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {
     this.usage = {
       inputTokens: inputTokens + (this.usage?.inputTokens ?? 0),
       outputTokens: outputTokens + (this.usage?.outputTokens ?? 0),

@@ -1,6 +1,6 @@
 /**
- * Runs: accepting what is sent to agents, following it, waiting for it, ending it. The turns themselves are run by
- * the session's actor (SessionActor.ts).
+ * Accepts messages to agents, follows their runs, waits for them and aborts them. The session's actor runs the turns (see
+ * SessionActor.ts). The handlers of `chat.*` and `runs.*` use it, and so do programs that embed the gateway.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,69 +11,88 @@ import * as Stream from "effect/Stream"
 import type * as Sharding from "effect/cluster/Sharding"
 import { randomUUID } from "node:crypto"
 import type { AgentNotFound } from "../../domain/Agent.ts"
-import {
-  type Acceptance,
+import type {
+  Acceptance,
   IdempotencyConflict,
   RunNotFound,
-  type SendError,
-  type SendPayload,
-  type StreamItem,
+  SendError,
+  SendPayload,
+  StreamItem,
 } from "../../domain/Chat.ts"
 import * as ChatCommand from "../../domain/ChatCommand.ts"
-import type { Positioned } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import type { LimitReached } from "../../domain/Limits.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { ShuttingDown } from "../../domain/Refusal.ts"
 import type { Run } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import * as TurnAcceptance from "./TurnAcceptance.ts"
 import type { Agents } from "../agents/Agents.ts"
-import * as ChatCommands from "./ChatCommands.ts"
-import { type Change, Events } from "../events/Events.ts"
-import { OpenRuns } from "./OpenRuns.ts"
-import * as RunDeadlines from "./RunDeadlines.ts"
-import { RunAdmission } from "./RunAdmission.ts"
-import { SessionEntity } from "./SessionEntity.ts"
+import { Events } from "../events/Events.ts"
+import { newSession } from "../sessions/NewSession.ts"
 import type { SessionIndex } from "../sessions/SessionIndex.ts"
-import * as SessionLimit from "../sessions/SessionLimit.ts"
-import type { NewSession } from "../transcript/SessionStore.ts"
-import { defaultSettings, type SessionAddress, Sessions } from "../sessions/Sessions.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
+import { type SessionAddress, Sessions } from "../sessions/Sessions.ts"
+import type { Sqlite } from "../storage/Sqlite.ts"
 import { Transcript } from "../transcript/Transcript.ts"
-import type { TurnRow } from "../transcript/TurnStore.ts"
+import * as ChatCommands from "./ChatCommands.ts"
+import * as MessageInjection from "./MessageInjection.ts"
+import { OpenRuns } from "./OpenRuns.ts"
+import { RunAdmission } from "./RunAdmission.ts"
+import * as RunDeadlines from "./RunDeadlines.ts"
+import { SessionEntity } from "./SessionEntity.ts"
+import * as StoredRuns from "./StoredRuns.ts"
+import * as TurnAcceptance from "./TurnAcceptance.ts"
 
 export class Runs extends Context.Service<
   Runs,
   {
-    /** When this returns, the send is on disk and will be run: see `Acceptance`. */
+    /**
+     * Accepts a message. When it returns, the message is on disk and its run will start (see `Acceptance`).
+     *
+     * - A repeated `idempotencyKey` returns the first acceptance with `duplicate: true`. It fails with
+     *   `IdempotencyConflict` if the session or the text differs.
+     * - Fails with `AgentNotFound` if no agent has the given id, and with `Forbidden` if a command needs another scope.
+     * - Fails with `SessionConflict` if the session is not as `expected`.
+     * - Fails with `SessionBusy` above `runs.waitingPerSession` waiting turns, and with `LimitReached` above the limits of
+     *   sessions and waiting runs.
+     * - Fails with `ShuttingDown` during a drain, and with `StorageUnavailable` if the disk refuses the write.
+     */
     accept(send: SendPayload, principal: Principal): Effect.Effect<Acceptance, SendError>
-    /** `accept`, then the run's events to its end. */
+    /**
+     * Accepts a message and returns the acceptance, then the events of its run until `RunEnded`. A failed run ends with an
+     * event, not with a failure of the stream. After a repeated send of an open run, a `RunText` with the text so far comes
+     * first. A slow reader gets a `RunText` instead of many deltas. Leaving the stream does not stop the run.
+     */
     stream(send: SendPayload, principal: Principal): Stream.Stream<StreamItem, SendError>
-    /** Ends one run, or all that run and wait in the session; answers which were ended. */
+    /**
+     * Aborts the open run with the id, or all open runs of the session. Returns the ids of the aborted runs. Output that
+     * a run has produced stays in the transcript, marked as aborted.
+     */
     abort(sessionKey: string, runId?: string): Effect.Effect<ReadonlyArray<string>, StorageUnavailable>
-    /** Makes a change that ends the turns of the session, and then stops the one that runs. */
-    ending<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
+    /** Makes a change that ends the turns of the session (reset, remove), then stops the runtime of the running turn. */
+    stopAfter<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
+    /** Fails with `RunNotFound` if the run never existed, or ended more than `events.retainDays` days ago. */
     get(runId: string): Effect.Effect<Run, RunNotFound>
-    /** The run as it stands at its end, or when the time is up. */
+    /** Waits until the run ends, for at most `timeoutMs` milliseconds, and returns its state at that time. */
     wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound>
-    inject(message: {
-      readonly sessionKey: string
-      readonly text: string
-      readonly role: "assistant" | "system" | "user"
-      readonly idempotencyKey?: string | undefined
-    }): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | LimitReached | StorageUnavailable>
+    /**
+     * Adds a message to a transcript without a run, and creates the session if necessary. A repeated `idempotencyKey`
+     * returns the first message, or fails with `IdempotencyConflict` if the message differs.
+     */
+    inject(
+      message: MessageInjection.Injection,
+    ): Effect.Effect<Message, AgentNotFound | IdempotencyConflict | LimitReached | StorageUnavailable>
+    /** The running and the waiting runs, and the option `runs.concurrent`. */
     readonly counts: () => { readonly running: number; readonly waiting: number; readonly limit: number }
     /**
-     * Takes no new sends from now on (they fail with ShuttingDown) and waits until nothing runs. Runs that the stop cuts
-     * off were not cut off by a crash, from the beginning of the drain on.
+     * Refuses new messages with `ShuttingDown`, and returns when no run is in progress. From its beginning on, a stop of
+     * the process does not count as a crash for the runs that it interrupts.
      */
     readonly drain: Effect.Effect<void>
   }
 >()("causeway/services/runs/Runs") {
-  /** Needs the actors to be there already (SessionActor.layer): what is accepted is handed to them at once. */
+  /** Build `SessionActor.layer` first: the actors receive accepted turns at once. */
   static readonly layer: Layer.Layer<
     Runs,
     never,
@@ -93,188 +112,123 @@ export class Runs extends Context.Service<
   )
 }
 
-const newSession = (key: string, agentId: string, send: SendPayload, createdAt: number): NewSession => ({
-  key,
-  agentId,
-  // Empty means left out.
-  channel: send.channel || null,
-  peerId: send.peerId || null,
-  createdAt,
-  ...defaultSettings(key, send.peerId),
-})
-
 const make = Effect.gen(function* () {
   const { runs: limit } = yield* GatewayConfig
-  const acceptances = yield* TurnAcceptance.make
-  const tooManySessions = yield* SessionLimit.make
+  const handOver = yield* makeHandOver
+  const acceptance = yield* TurnAcceptance.make
+  const admission = yield* RunAdmission
   const events = yield* Events
-  const limits = yield* RunAdmission
   const open = yield* OpenRuns
   const sessions = yield* Sessions
-  const sqlite = yield* Sqlite
-  const transcript = yield* Transcript
-  const actorOf = yield* SessionEntity.client
+  const stored = yield* StoredRuns.make
+  const { abort, endTurns, stopAfter } = yield* makeStops
+  const watchDeadline = yield* RunDeadlines.make(({ runId, sessionKey }, error) =>
+    endTurns(sessionKey, { runId, error }),
+  )
+  const runCommand = yield* ChatCommands.make(abort)
   let draining = false
 
-  /** A disk that does not answer must not hold up a stop. Without the mark, the stop counts as a crash. */
-  const handOver = Effect.ignore(
-    Effect.timeout(Effect.interruptible(events.commit(() => [transcript.turns.handOver(), []])), "1 second"),
-  )
-  yield* Effect.addFinalizer(() => handOver)
-
-  const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
-
-  /** Only a label can be that of no session. */
-  const agentFor = (address: Omit<SessionAddress, "label">) =>
+  /** An address without a label never fails with SessionNotFound. */
+  const resolve = (address: Omit<SessionAddress, "label">) =>
     Effect.catchTag(sessions.resolve(address), "SessionNotFound", Effect.die)
+
+  const inject = yield* MessageInjection.make((key) => Effect.map(resolve({ key }), ({ agentId }) => agentId))
 
   const accept = Effect.fn("Runs.accept")(function* (send: SendPayload, principal: Principal) {
     if (draining) return yield* new ShuttingDown()
-    const { agentId, sessionKey } = yield* agentFor({ ...send, key: send.sessionKey })
-    const runId = send.idempotencyKey ?? randomUUID()
-    const session = newSession(sessionKey, agentId, send, yield* Clock.currentTimeMillis)
-    const { expected, text, timeoutMs } = send
-    const deadlineAt = timeoutMs === undefined ? undefined : session.createdAt + timeoutMs
+    const { agentId, sessionKey } = yield* resolve({ ...send, key: send.sessionKey })
+    const { channel, expected, idempotencyKey: runId = randomUUID(), peerId, text, timeoutMs } = send
+    const createdAt = yield* Clock.currentTimeMillis
+    const session = newSession({ key: sessionKey, agentId, channel, peerId, createdAt })
+    const deadlineAt = timeoutMs === undefined ? undefined : createdAt + timeoutMs
     const sent = { runId, session, principal, text, deadlineAt, expected }
-    const command = send.commands === false ? undefined : ChatCommand.parse(send.text)
-    const taken =
+    const command = send.commands === false ? undefined : ChatCommand.parse(text)
+    const accepted =
       command === undefined
         ? Effect.flatMap(
-            events.commit(() => acceptances.take(sent)),
+            events.commit(() => acceptance.accept(sent)),
             Effect.fromResult,
           )
         : runCommand(command, sent)
-    if (deadlineAt === undefined) return yield* taken
-    const watched = Effect.tap(taken, ({ duplicate }) =>
-      duplicate ? Effect.void : watch({ runId, sessionKey, deadlineAt }),
+    if (deadlineAt === undefined) return yield* accepted
+    const watched = Effect.tap(accepted, ({ duplicate }) =>
+      duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),
     )
     return yield* Effect.uninterruptible(watched)
   })
-
-  const toRun = (turn: TurnRow): Run => {
-    const { acceptedAt, agentId, attempt, endedAt, error, runId, sessionKey, state, usage } = turn
-    const said = () => transcript.messages.ofRun(sessionKey, runId).findLast(({ role }) => role === "assistant")?.text
-    const reply = turn.reply ?? (state === "done" ? said() : undefined)
-    return {
-      runId,
-      sessionKey,
-      agentId,
-      state,
-      attempt,
-      acceptedAt,
-      ...(error !== undefined && { error }),
-      ...(reply !== undefined && { reply }),
-      ...(usage !== undefined && { usage }),
-      ...(endedAt !== undefined && { endedAt }),
-    }
-  }
-
-  const get = Effect.fn("Runs.get")(function* (runId: string) {
-    const run = yield* read(() => {
-      const turn = transcript.turns.get(runId)
-      return turn === undefined ? undefined : toRun(turn)
-    })
-    return run ?? (yield* new RunNotFound({ runId }))
-  })
-
-  /** How a run went that was over before anybody followed it. Its position is now: there is nothing more to come. */
-  const retold = (runId: string): Effect.Effect<ReadonlyArray<Positioned>> =>
-    read(() => {
-      const { seq } = events.head()
-      const turn = transcript.turns.get(runId)
-      if (turn === undefined || turn.state === "queued" || turn.state === "running") return []
-      const { agentId, endedAt = turn.acceptedAt, error, reply, sessionKey, state: outcome, usage } = turn
-      const messages = transcript.messages.ofRun(sessionKey, runId).map((message): Positioned => ({
-        _tag: "Event",
-        seq,
-        at: message.at,
-        event: { _tag: "MessageAdded", sessionKey, message },
-      }))
-      const facts = {
-        ...(error !== undefined && { error }),
-        ...(usage !== undefined && { usage }),
-        ...(reply !== undefined && { reply }),
-      }
-      const event = { _tag: "RunEnded" as const, sessionKey, runId, agentId, outcome, ...facts }
-      return [...messages, { _tag: "Event", seq, at: endedAt, event }]
-    })
 
   const stream = (send: SendPayload, principal: Principal): Stream.Stream<StreamItem, SendError> =>
     Stream.unwrap(
       Effect.gen(function* (): Effect.fn.Return<Stream.Stream<StreamItem>, SendError, Scope.Scope> {
         const runId = send.idempotencyKey ?? randomUUID()
-        // Before the acceptance, so that nothing of the run is missed.
-        const follower = yield* open.follow(runId)
+        // Subscribing before the acceptance misses no event of the run.
+        const subscription = yield* open.subscribe(runId)
         const accepted = yield* accept({ ...send, idempotencyKey: runId }, principal)
         const first = Stream.succeed<StreamItem>({ _tag: "Accepted", ...accepted })
-        const over = accepted.duplicate && follower.isEmpty && !open.has(runId)
-        return Stream.concat(first, over ? Stream.fromIterable(yield* retold(runId)) : follower.items)
+        const hasEnded = accepted.duplicate && subscription.isEmpty && !open.has(runId)
+        return Stream.concat(first, hasEnded ? Stream.fromIterable(yield* stored.eventsOf(runId)) : subscription.items)
       }),
     )
-
-  /** An actor of this process can be reached, and takes any number of calls. */
-  const end = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
-    actorOf(sessionKey)
-      .abort(which)
-      .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
-
-  const hasOpen = (sessionKey: string) => read(() => transcript.turns.open(sessionKey).length > 0)
-
-  const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
-    if (!(yield* hasOpen(sessionKey))) return []
-    return yield* end(sessionKey, runId === undefined ? {} : { runId })
-  })
-
-  const ending = Effect.fn("Runs.ending")(<A, E>(sessionKey: string, change: Effect.Effect<A, E>) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const some = yield* hasOpen(sessionKey)
-        const answer = yield* restore(change)
-        if (some) yield* end(sessionKey, {})
-        return answer
-      }),
-    ),
-  )
-
-  const watch = yield* RunDeadlines.make(({ runId, sessionKey }, error) => end(sessionKey, { runId, error }))
-
-  const runCommand = yield* ChatCommands.make(abort)
-
-  const inject: Runs["Service"]["inject"] = Effect.fn("Runs.inject")(function* (message) {
-    const { idempotencyKey, role, sessionKey, text } = message
-    const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor({ key: sessionKey })).agentId
-    const at = yield* Clock.currentTimeMillis
-    const added = yield* events.commit((): Change<Message | LimitReached> => {
-      const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
-      if (known !== undefined) return [known, []]
-      const tooMany = tooManySessions(sessionKey)
-      if (tooMany !== undefined) return [tooMany, []]
-      const session = newSession(sessionKey, agentId, { text }, at)
-      return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
-    })
-    if (added instanceof LimitReached) return yield* added
-    if (added.sessionKey === sessionKey && added.text.toWellFormed() === text.toWellFormed() && added.role === role)
-      return added
-    if (idempotencyKey === undefined) return added
-    return yield* new IdempotencyConflict({ idempotencyKey, sessionKey: added.sessionKey })
-  })
 
   return Runs.of({
     accept,
     stream,
     abort,
-    ending,
-    get,
+    stopAfter,
+    get: stored.get,
     wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
-      yield* get(runId)
+      yield* stored.get(runId)
       yield* Effect.timeoutOption(open.ended(runId), timeoutMs)
-      return yield* get(runId)
+      return yield* stored.get(runId)
     }),
     inject,
-    counts: () => ({ running: limits.running(), waiting: open.waiting(), limit: limit.concurrent }),
+    counts: () => ({ running: admission.running(), waiting: open.waiting(), limit: limit.concurrent }),
     drain: Effect.suspend(() => {
       draining = true
-      return Effect.andThen(handOver, limits.drain)
+      return Effect.andThen(handOver, admission.drain)
     }),
   })
+})
+
+/** Makes the functions that end turns through the session's actor. */
+const makeStops = Effect.gen(function* () {
+  const actorOf = yield* SessionEntity.client
+  const { hasOpen } = yield* StoredRuns.make
+
+  /** The actor is in this process and has no mailbox limit, so other errors of the cluster are defects. */
+  const endTurns = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
+    actorOf(sessionKey)
+      .abort(which)
+      .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
+
+  const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
+    if (!(yield* hasOpen(sessionKey))) return []
+    return yield* endTurns(sessionKey, runId === undefined ? {} : { runId })
+  })
+
+  const stopAfter = Effect.fn("Runs.stopAfter")(<A, E>(sessionKey: string, change: Effect.Effect<A, E>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const hadOpen = yield* hasOpen(sessionKey)
+        const result = yield* restore(change)
+        if (hadOpen) yield* endTurns(sessionKey, {})
+        return result
+      }),
+    ),
+  )
+
+  return { abort, endTurns, stopAfter }
+})
+
+/**
+ * Makes the Effect that marks the running turns, so that a planned stop does not count as a crash. It also runs when the
+ * scope closes. It gives up after a second, because a disk that does not answer must not block the stop.
+ */
+const makeHandOver = Effect.gen(function* () {
+  const events = yield* Events
+  const { turns } = yield* Transcript
+  const mark = Effect.interruptible(events.commit(() => [turns.handOver(), []]))
+  const handOver = Effect.ignore(Effect.timeout(mark, "1 second"))
+  yield* Effect.addFinalizer(() => handOver)
+  return handOver
 })

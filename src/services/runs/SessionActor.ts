@@ -1,7 +1,7 @@
 /**
- * SessionActor: the actor of one session. Its turns run one after another, in the order in which they were accepted: the
- * lane lets in one doorbell at a time, and the next turn is the first open one in the table. So neither a restart nor a
- * clock set back can reorder a conversation. It knows no client and reads no list.
+ * The actor of one session. One `serve` runs at a time; it runs the oldest open turn in the table. So the turns run in the
+ * order of their acceptance, and neither a restart nor a clock that is set back can reorder a conversation. TurnDispatcher
+ * calls `serve`, and Runs calls `abort`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -20,43 +20,43 @@ import { Transcript } from "../transcript/Transcript.ts"
 import type { TurnRow } from "../transcript/TurnStore.ts"
 import { TurnRunner } from "./TurnRunner.ts"
 
-type Next = Pick<TurnRow, "agentId" | "crashes" | "runId">
+type OpenTurn = Pick<TurnRow, "agentId" | "crashes" | "runId">
 
 const actor = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
   const events = yield* Events
-  const limits = yield* RunAdmission
+  const admission = yield* RunAdmission
   const runner = yield* TurnRunner
   const transcript = yield* Transcript
   const { entityId: sessionKey } = yield* Entity.CurrentAddress
-  const lane = Semaphore.makeUnsafe(1)
+  const serveLock = Semaphore.makeUnsafe(1)
   let running: RunningTurn | undefined
 
-  /** Waits, where crashes have cut the turn off too often, until it may begin again. An abort ends the wait. */
+  /** Delays a turn that crashes have interrupted often. An abort ends the delay. */
   const pause = (turn: RunningTurn, crashes: number, pauseMs: number) => {
     const untilThen = Effect.raceFirst(Effect.sleep(pauseMs), turn.untilStopped)
-    const message = `A run waits ${pauseMs} ms and begins again alone: ${crashes} crashes have cut it off`
+    const message = `${crashes} crashes interrupted a run. It starts again in ${pauseMs} ms, alone.`
     return Effect.annotateLogs(Effect.andThen(Effect.logWarning(message), untilThen), { runId: turn.runId, sessionKey })
   }
 
-  const run = ({ agentId, crashes, runId }: Next) =>
+  const run = ({ agentId, crashes, runId }: OpenTurn) =>
     Effect.suspend(() => {
       const turn = new RunningTurn(runId)
       running = turn
       const { alone, pauseMs } = retryAfter(crashes, attempts)
-      const placed = limits.withPlace(agentId, alone)(runner.run(turn))
+      const admitted = admission.withPermit(agentId, alone)(runner.run(turn))
       return Effect.ensuring(
-        pauseMs === 0 ? placed : Effect.andThen(pause(turn, crashes, pauseMs), placed),
+        pauseMs === 0 ? admitted : Effect.andThen(pause(turn, crashes, pauseMs), admitted),
         Effect.sync(() => {
           running = undefined
         }),
       )
     })
 
-  /** Runs the session's open turns. The look at the table takes no lock: to begin a turn is to look again. */
+  /** Runs the open turns of the session. Reading the table needs no lock, because `start` reads the turn again. */
   const serve = Effect.gen(function* () {
     while (true) {
-      const next = transcript.turns.first(sessionKey)
+      const next = transcript.turns.firstOpen(sessionKey)
       if (next === undefined) return
       yield* run(next)
     }
@@ -64,14 +64,14 @@ const actor = Effect.gen(function* () {
 
   const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined, error: RunError | undefined) {
     const at = yield* Clock.currentTimeMillis
-    const wordsOf = (id: string) => (running?.runId === id ? { ...running.lastWords, usage: running.usage } : undefined)
-    const aborted = yield* events.commit(() => transcript.abort(sessionKey, runId, wordsOf, at, error))
+    const outputOf = (id: string) => (running?.runId === id ? { ...running.output, usage: running.usage } : undefined)
+    const aborted = yield* events.commit(() => transcript.abort(sessionKey, runId, outputOf, at, error))
     if (running !== undefined && transcript.stillOpen(running.runId) === undefined) running.stop()
     return aborted
   })
 
   return SessionEntity.of({
-    serve: () => lane.withPermit(serve),
+    serve: () => serveLock.withPermit(serve),
     abort: ({ payload }) => Effect.uninterruptible(abort(payload.runId, payload.error)),
   })
 })
@@ -81,9 +81,9 @@ export const layer: Layer.Layer<
   never,
   Events | GatewayConfig | RunAdmission | Sharding.Sharding | Transcript | TurnRunner
 > = SessionEntity.toLayer(actor, {
-  // The lane is ours, so that an abort need not stand in it.
+  // `serveLock` orders the turns. An abort does not wait for it.
   concurrency: "unbounded",
-  // How many may wait is decided when a send is accepted (runs.waitingPerSession).
+  // Runs.accept limits the waiting turns (`runs.waitingPerSession`).
   mailboxCapacity: "unbounded",
   disableFatalDefects: true,
 })

@@ -1,6 +1,5 @@
 /**
- * SessionEntity: the protocol of a session's actor, by which it is found wherever it runs. What the actor does with it is
- * SessionActor.ts.
+ * The protocol of a session's actor, as a cluster entity. SessionActor implements it; TurnDispatcher and Runs call it.
  */
 import * as Schema from "effect/Schema"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
@@ -9,19 +8,16 @@ import * as Rpc from "effect/rpc/Rpc"
 import { RunError } from "../../domain/RunError.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 
-/**
- * A doorbell: there are turns in the `turns` table, and the actor should see to them. Answered when they have ended. It
- * carries nothing that the rows do not say.
- */
+/** Tells the actor to run the open turns in the `turns` table. Returns when they have ended. */
 const serve = Rpc.make("serve")
-  // A stopping gateway does not wait for a turn: its row stays, and the next start rings again.
+  // A stopping gateway does not wait for a turn. Its row stays, and the next start dispatches it again.
   .annotate(ClusterSchema.InterruptOnTermination, true)
 
-/** Ends the named turn, or all that run and wait; answers which were ended. A turn that has ended already is stopped. */
+/** Aborts the turn, or all open turns of the session, and returns their run ids. Also stops a turn that has ended. */
 const abort = Rpc.make("abort", {
   payload: {
     runId: Schema.optionalKey(Schema.String),
-    /** Why, where nobody has asked for it. */
+    /** The reason, if no client requested the abort. */
     error: Schema.optionalKey(RunError),
   },
   success: Schema.Array(Schema.String),

@@ -1,6 +1,6 @@
 /**
- * Acceptances: how a send becomes a turn, within a commit: a key that was sent before is known again, and what does not
- * fit is refused. Runs and ChatCommands use it.
+ * Turns a send into a stored turn, inside a commit. It recognizes repeated keys and enforces the limits. Runs and
+ * ChatCommands use it.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -16,7 +16,7 @@ import type { NewSession } from "../transcript/SessionStore.ts"
 import { Transcript } from "../transcript/Transcript.ts"
 import type { NewTurn } from "../transcript/TurnStore.ts"
 
-/** A send with its place: the session as it begins if it is not there yet. */
+/** A send whose session and agent are known. `session` holds the fields for a new session. */
 export interface Sent {
   readonly runId: string
   readonly session: NewSession
@@ -26,20 +26,21 @@ export interface Sent {
   readonly expected?: SessionExpectation | undefined
 }
 
+/** The result of a send, as a value: a refused send commits nothing. */
 export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy | SessionConflict>
 
 export const make = Effect.gen(function* () {
-  const { limits, runs: limit } = yield* GatewayConfig
-  const tooManySessions = yield* SessionLimit.make
+  const { limits, runs } = yield* GatewayConfig
+  const sessionLimitFor = yield* SessionLimit.make
   const open = yield* OpenRuns
   const events = yield* Events
   const transcript = yield* Transcript
 
-  /** The answer to a key that was sent before; undefined: it is new. */
+  /** Returns the result for a key that was sent before, or `undefined` for a new key. */
   const repeated = ({ runId, session: { key: sessionKey }, text }: Sent): Answer | undefined => {
     const known = transcript.turns.get(runId)
     if (known === undefined) return undefined
-    if (known.sessionKey !== sessionKey || !transcript.turns.asked(runId, text)) {
+    if (known.sessionKey !== sessionKey || !transcript.turns.hasText(runId, text)) {
       return Result.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey }))
     }
     const position = { epoch: events.head().epoch, seq: known.acceptedAfter }
@@ -57,25 +58,25 @@ export const make = Effect.gen(function* () {
   return {
     repeated,
 
-    /** A turn for the agent: of all that was sent, or of the `part` that a command leaves. */
-    take: (sent: Sent, part = sent.text): Change<Answer> => {
+    /** Stores a turn for the agent. Its text is the whole message, or the `part` after a command. */
+    accept: (sent: Sent, part = sent.text): Change<Answer> => {
       const known = repeated(sent)
       if (known !== undefined) return [known, []]
       const { key: sessionKey } = sent.session
       if (!transcript.isExpected(sessionKey, sent.expected))
         return [Result.fail(new SessionConflict({ sessionKey })), []]
       const waiting = transcript.turns.waiting(sessionKey)
-      if (waiting >= limit.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
-      const tooMany =
+      if (waiting >= runs.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
+      const limitReached =
         open.waiting() >= limits.queuedRuns
           ? LimitReached.of("queuedRuns", limits.queuedRuns)
-          : tooManySessions(sessionKey)
-      if (tooMany !== undefined) return [Result.fail(tooMany), []]
+          : sessionLimitFor(sessionKey)
+      if (limitReached !== undefined) return [Result.fail(limitReached), []]
       const turn = { ...turnOf(sent), text: part, message: sent.text }
       return [accepted(turn), transcript.accept(sent.session, turn)]
     },
 
-    /** A turn that the gateway itself has answered. */
+    /** Stores a turn to which the gateway itself replies. */
     answer: (sent: Sent, reply: string): Change<Answer> => {
       const known = repeated(sent)
       if (known !== undefined) return [known, []]

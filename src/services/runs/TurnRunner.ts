@@ -1,44 +1,39 @@
 /**
- * TurnRunner: one turn, from its beginning to its end: asks the agent's runtime, tells what it says, writes down what it
- * did. However the runtime ends (done, failed, out of time, dead), the turn has an end and everybody is told why.
- * It knows neither queues nor actors.
+ * Runs one turn from its start to its end: calls the agent's runtime, handles its output and writes the outcome. Every
+ * turn ends and gets a reason, even if its runtime fails, dies or exceeds its time. SessionActor uses it.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
+import { RuntimeFailed } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import type { Agent } from "../../domain/Agent.ts"
-import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
-import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { cut } from "../../domain/Text.ts"
 import type { AgentRuntime } from "../agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
-import { type Change, Events } from "../events/Events.ts"
-import { RunningTurn } from "./RunningTurn.ts"
-import { type StartedTurn, noOutput, Transcript } from "../transcript/Transcript.ts"
+import type { Events } from "../events/Events.ts"
+import { type StartedTurn, Transcript } from "../transcript/Transcript.ts"
+import { noOutput } from "../transcript/TranscriptWriter.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import * as RuntimeOutput from "./RuntimeOutput.ts"
+import * as StorageRetry from "./StorageRetry.ts"
 
-/** Characters of a runtime's complaint that are passed on. */
-const COMPLAINT_CHARS = 2_000
+/** The characters of a runtime's error that clients receive. */
+const ERROR_CHARS = 2_000
 
-/** How long a runtime may take to stop that was interrupted. */
-const STOP_PATIENCE = "5 seconds"
-
-/** Runtimes are other people's code, and what they say is written down. */
-const isRuntimeEvent = Schema.is(RuntimeEvent)
+/** The time that an interrupted runtime has for its finalizers. */
+const STOP_TIMEOUT = "5 seconds"
 
 export class TurnRunner extends Context.Service<
   TurnRunner,
   {
-    /** Returns when the turn has ended, or at once if it had. Interrupted, it leaves the turn open for the next start. */
+    /** Returns when the turn has ended. If you interrupt it, the turn stays open and the next start runs it again. */
     run(turn: RunningTurn): Effect.Effect<void>
   }
 >()("causeway/services/runs/TurnRunner") {
@@ -49,219 +44,110 @@ export class TurnRunner extends Context.Service<
     )
 }
 
-interface Asked {
-  readonly agent: Agent
-  readonly runtime: AgentRuntime
-}
-
-/** A disk that is full or gone comes back or not; a turn that was promised waits for it. */
-const untilStorageIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
-
 const make = Effect.gen(function* () {
-  const agents = yield* Agents
-  const events = yield* Events
-  const runtimes = yield* AgentRuntimes
+  const { attempts } = (yield* GatewayConfig).runs
+  const commit = yield* StorageRetry.makeCommit
   const transcript = yield* Transcript
-  const config = yield* GatewayConfig
+  const runAgent = yield* makeRunAgent
 
-  const { replyChars } = config.runs
-
-  const write = <A>(work: (at: number) => Change<A>): Effect.Effect<A> =>
-    Effect.suspend(() => {
-      let told = false
-      const tell = ({ detail }: StorageUnavailable) => {
-        if (told) return Effect.void
-        told = true
-        return Effect.logWarning("A turn waits for storage", detail)
-      }
-      return Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => work(at))).pipe(
-        Effect.tapError(tell),
-        Effect.retry(untilStorageIsBack),
-        Effect.orDie,
-      )
-    })
-
-  const fail = (turn: RunningTurn, error: RunError) =>
-    write((at) => transcript.end(turn.runId, { outcome: "failed", error, usage: turn.usage }, turn.lastWords, at))
-
-  /** Without what the turn has said and used: it may be that which cannot be written. */
-  const giveUp = (turn: RunningTurn) => {
-    const error: RunError = { reason: "bug", message: "The gateway made a mistake; its log says more." }
-    return write((at) => transcript.end(turn.runId, { outcome: "failed", error }, noOutput, at))
+  /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
+  const failWithoutOutput = (turn: RunningTurn) => {
+    const error: RunError = { reason: "bug", message: "An internal error of the gateway. Its log has the details." }
+    return commit((at) => transcript.end(turn.runId, { outcome: "failed", error }, noOutput, at))
   }
-
-  const runtimeFor = Effect.fnUntraced(function* ({ turn: { agentId } }: StartedTurn) {
-    const agent = yield* agents
-      .get(agentId)
-      .pipe(
-        Effect.catchTag("AgentNotFound", () =>
-          Effect.fail(new RuntimeFailed({ runtime: "", detail: `There is no agent "${agentId}".` })),
-        ),
-      )
-    const name = agent.runtime === "" ? config.runtime : agent.runtime
-    const runtime = runtimes.get(name)
-    if (runtime === undefined) {
-      return yield* new RuntimeFailed({ runtime: name, detail: `There is no runtime "${name}".` })
-    }
-    return { agent, runtime }
-  })
-
-  /** A session that was emptied or removed takes its turns with it; a tool call is where such a turn finds out. */
-  const orStop = (turn: RunningTurn, told: Effect.Effect<boolean>) =>
-    Effect.map(told, (open) => {
-      if (!open) turn.stop()
-    })
-
-  const tooMuch = (runtime: string) =>
-    Effect.fail(new RuntimeFailed({ runtime, detail: `Said more than ${replyChars} characters.` }))
-
-  const say = (
-    turn: RunningTurn,
-    { agentId, runId, sessionKey }: StartedTurn["turn"],
-    runtime: string,
-    event: RuntimeEvent,
-  ) => {
-    const ofRun = { sessionKey, runId, agentId }
-    switch (event._tag) {
-      case "Text":
-        if (event.text === "") return Effect.void
-        if (turn.text.length + event.text.length > replyChars) return tooMuch(runtime)
-        turn.text += event.text
-        return Effect.sync(() => events.publishLive({ _tag: "TextDelta", ...ofRun, text: event.text }))
-      case "Thinking":
-        if (event.text === "") return Effect.void
-        if (turn.thinking.length + event.text.length > replyChars) return tooMuch(runtime)
-        turn.thinking += event.text
-        return Effect.sync(() => events.publishLive({ _tag: "ThinkingDelta", ...ofRun, text: event.text }))
-      case "ToolUpdated":
-        return Effect.sync(() =>
-          events.publishLive({
-            _tag: "ToolUpdated",
-            ...ofRun,
-            callId: event.callId,
-            text: cut(event.text, replyChars),
-          }),
-        )
-      case "Usage":
-        return Effect.sync(() => turn.count(event.usage))
-      case "ToolStarted": {
-        const { callId, name } = event
-        const input = cut(event.input, replyChars)
-        turn.calls.set(callId, { name, input })
-        return orStop(
-          turn,
-          write(() => transcript.toolStarted(runId, { callId, name, input })),
-        )
-      }
-      case "ToolEnded": {
-        const { callId, isError } = event
-        const output = cut(event.output, replyChars)
-        const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
-        turn.calls.delete(callId)
-        const step = turn.nextStep++
-        const call = { callId, name, input, output, isError }
-        return orStop(
-          turn,
-          write((at) => transcript.toolEnded(runId, step, call, at)),
-        )
-      }
-    }
-  }
-
-  const ask = Effect.fnUntraced(function* (turn: RunningTurn, begun: StartedTurn, { agent, runtime }: Asked) {
-    const whole = wholeCharacters()
-    const { attempt, principal, runId, sessionKey } = begun.turn
-    const model = begun.model ?? agent.model
-    const saying = runtime.run({
-      agent,
-      sessionKey,
-      runId,
-      attempt,
-      principal,
-      model,
-      history: begun.history,
-      text: begun.text,
-    })
-    yield* Stream.runForEach(saying, (event) =>
-      isRuntimeEvent(event)
-        ? say(turn, begun.turn, runtime.name, whole(event))
-        : Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail: "It said what is no event." })),
-    )
-  })
-
-  /** A runtime that does not stop is left behind: it must not keep its session, or its place among the runs, for good. */
-  const stop = (fiber: Fiber.Fiber<void, RuntimeFailed>) =>
-    Effect.suspend(() => {
-      fiber.interruptUnsafe()
-      return Effect.timeoutOrElse(Effect.interruptible(Effect.asVoid(Fiber.await(fiber))), {
-        duration: STOP_PATIENCE,
-        orElse: () => Effect.logWarning("A runtime does not stop; its run is over without it"),
-      })
-    })
-
-  /** How the asking ended: by itself, by being stopped, or by the deadline. Nobody waits for what is not to be stopped. */
-  const exitOf = Effect.fnUntraced(function* (turn: RunningTurn, begun: StartedTurn) {
-    const asked = yield* runtimeFor(begun)
-    const { deadlineMs } = config.runs
-    // Not a child: its parent would not end before it.
-    const fiber = yield* Effect.forkDetach(ask(turn, begun, asked))
-    const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
-    const detail = `Took longer than ${deadlineMs} ms.`
-    const late = Effect.fail(new RuntimeFailed({ runtime: asked.runtime.name, detail }))
-    const inTime = deadlineMs === 0 ? ended : Effect.timeoutOrElse(ended, { duration: deadlineMs, orElse: () => late })
-    yield* Effect.ensuring(inTime, stop(fiber))
-  })
 
   const end = Effect.fnUntraced(function* (turn: RunningTurn, exit: Exit.Exit<void, RuntimeFailed>) {
-    // An abort has ended the turn already, in the commit that tells of it.
+    const { runId } = turn
+    // The commit of an abort has already ended a stopped turn.
     if (turn.stopped) return
     if (Exit.isSuccess(exit)) {
-      yield* write((at) => transcript.end(turn.runId, { outcome: "done", usage: turn.usage }, turn.lastWords, at))
+      yield* commit((at) => transcript.end(runId, { outcome: "done", usage: turn.usage }, turn.output, at))
       return
     }
     const error = errorOf(exit.cause)
     if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
-    yield* fail(turn, error)
+    yield* commit((at) => transcript.end(runId, { outcome: "failed", error, usage: turn.usage }, turn.output, at))
   })
 
   const run = Effect.fn("TurnRunner.run")(
     function* (turn: RunningTurn) {
-      const begun = yield* write((at) => transcript.begin(turn.runId, config.runs.attempts, at))
-      if (begun === undefined) return
-      yield* end(turn, yield* Effect.exit(exitOf(turn, begun)))
+      const started = yield* commit((at) => transcript.start(turn.runId, attempts, at))
+      if (started === undefined) return
+      yield* end(turn, yield* Effect.exit(runAgent(turn, started)))
     },
     (effect, turn) =>
-      Effect.catchDefect(effect, (defect) => Effect.andThen(Effect.logError("A turn died", defect), giveUp(turn))),
+      Effect.catchDefect(effect, (defect) =>
+        Effect.andThen(Effect.logError("A turn died", defect), failWithoutOutput(turn)),
+      ),
     (effect, turn) => Effect.annotateLogs(effect, { runId: turn.runId }),
   )
 
   return TurnRunner.of({ run })
 })
 
-/** Models stream bytes, so a runtime may cut a text anywhere. Returns the events with whole characters alone. */
-const wholeCharacters = () => {
-  const text = new Pieces()
-  const thinking = new Pieces()
-  return (event: RuntimeEvent): RuntimeEvent => {
-    switch (event._tag) {
-      case "Text":
-        return { _tag: "Text", text: text.next(event.text) }
-      case "Thinking":
-        return { _tag: "Thinking", text: thinking.next(event.text) }
-      case "ToolUpdated":
-      case "ToolStarted":
-      case "ToolEnded":
-        return wellFormed(event)
-      case "Usage":
-        return event
-    }
-  }
-}
+/** Makes the function that calls the agent's runtime until its stream ends, the turn is stopped, or time is up. */
+const makeRunAgent = Effect.gen(function* () {
+  const handlerOf = yield* RuntimeOutput.make
+  const resolve = yield* makeResolve
+  const { deadlineMs } = (yield* GatewayConfig).runs
 
-/** What everybody may know of a failure. What a dead runtime leaves behind may hold secrets, so it goes to the log only. */
+  const consume = (turn: RunningTurn, started: StartedTurn, agent: Agent, runtime: AgentRuntime) =>
+    Effect.suspend(() => {
+      const { attempt, principal, runId, sessionKey } = started.turn
+      const { history, model, text } = started
+      const input = { agent, sessionKey, runId, attempt, principal, model: model ?? agent.model, history, text }
+      return Stream.runForEach(runtime.run(input), handlerOf(turn, started.turn, runtime.name))
+    })
+
+  return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn) {
+    const { agent, runtime } = yield* resolve(started.turn.agentId)
+    // A child fiber would make its parent wait for a runtime that does not stop.
+    const fiber = yield* Effect.forkDetach(consume(turn, started, agent, runtime))
+    const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
+    const late = new RuntimeFailed({ runtime: runtime.name, detail: `The run took longer than ${deadlineMs} ms.` })
+    const inTime =
+      deadlineMs === 0 ? ended : Effect.timeoutOrElse(ended, { duration: deadlineMs, orElse: () => Effect.fail(late) })
+    yield* Effect.ensuring(inTime, stop(fiber))
+  })
+})
+
+/** Makes the function that finds the agent with an id, and its runtime. */
+const makeResolve = Effect.gen(function* () {
+  const agents = yield* Agents
+  const runtimes = yield* AgentRuntimes
+  const { runtime: defaultRuntime } = yield* GatewayConfig
+
+  const fail = (runtime: string, detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail }))
+
+  return Effect.fnUntraced(function* (agentId: string) {
+    const agent = yield* Effect.catchTag(agents.get(agentId), "AgentNotFound", () =>
+      fail("", `Unknown agent "${agentId}". It was removed after the message was accepted.`),
+    )
+    const name = agent.runtime === "" ? defaultRuntime : agent.runtime
+    const runtime = runtimes.get(name)
+    if (runtime === undefined) {
+      return yield* fail(name, `Unknown runtime "${name}". Set the agent's runtime to: ${runtimes.names().join(", ")}.`)
+    }
+    return { agent, runtime }
+  })
+})
+
+/** Interrupts a runtime. Abandons it if it does not stop, so that its session and its permit become free. */
+const stop = (fiber: Fiber.Fiber<void, RuntimeFailed>) =>
+  Effect.suspend(() => {
+    fiber.interruptUnsafe()
+    return Effect.timeoutOrElse(Effect.interruptible(Effect.asVoid(Fiber.await(fiber))), {
+      duration: STOP_TIMEOUT,
+      orElse: () => Effect.logWarning("A runtime does not stop. Its run ends without it."),
+    })
+  })
+
+/** Returns the reason that clients receive. A defect may contain secrets, so only the log shows it. */
 const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
-  if (Cause.hasDies(cause)) return { reason: "bug", message: "The agent's runtime died; the gateway's log says more." }
+  if (Cause.hasDies(cause)) {
+    return { reason: "bug", message: "The agent's runtime died. The gateway's log has the details." }
+  }
   const failure = Cause.findErrorOption(cause)
-  const detail = failure._tag === "Some" ? failure.value.detail : "The agent's runtime stopped by itself."
-  return { reason: "runtime", message: cut(detail.toWellFormed(), COMPLAINT_CHARS) }
+  const detail = failure._tag === "Some" ? failure.value.detail : "The agent's runtime interrupted itself."
+  return { reason: "runtime", message: cut(detail.toWellFormed(), ERROR_CHARS) }
 }

@@ -1,6 +1,6 @@
 /**
- * SessionIndex: all sessions in memory, for lists and lookups that must not wait for a disk. Loaded once, then fed by
- * the events in the same step in which they become live: exact as soon as a commit returns. It changes nothing itself.
+ * All sessions in memory, for lists and lookups that must not wait for the disk. It loads them once and then follows the
+ * events, so it is up to date when a commit returns. Sessions, SessionLimit and SessionMonitor use it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,13 +22,13 @@ export class SessionIndex extends Context.Service<
       const sqlite = yield* Sqlite
       const transcript = yield* Transcript
       const list = new SortedSessions(yield* sqlite.withLock(Effect.sync(transcript.sessions.all)))
-      yield* events.onEvent(({ event }) => follow(list, event))
+      yield* events.onEvent(({ event }) => apply(list, event))
       return list
     }),
   )
 }
 
-const follow = (list: SortedSessions, event: GatewayEvent): void => {
+const apply = (list: SortedSessions, event: GatewayEvent): void => {
   switch (event._tag) {
     case "SessionOpened":
     case "SessionChanged":

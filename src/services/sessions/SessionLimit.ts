@@ -1,5 +1,5 @@
 /**
- * SessionLimit: whether there is room for another session. Sessions, Runs and Acceptances ask it wherever one is made.
+ * Checks `limits.sessions` before a session is created. Sessions, MessageInjection and TurnAcceptance use it.
  */
 import * as Effect from "effect/Effect"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -7,8 +7,8 @@ import { LimitReached } from "../../domain/Limits.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 
 /**
- * Returns the refusal of a session that would be one too many. Counted by what has been told: commits of one transaction
- * can go over the limit together.
+ * Makes the function that returns the error if the session would exceed the limit. It counts published sessions, so the
+ * commits of one transaction can exceed the limit together.
  */
 export const make = Effect.gen(function* () {
   const { limits } = yield* GatewayConfig

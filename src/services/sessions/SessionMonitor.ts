@@ -1,6 +1,6 @@
 /**
- * SessionMonitor: a scheduled stream of what has changed among the stored sessions behind the gateway's back: an
- * operator's SQL, a restored row, another program. What the gateway itself changes is told with the change.
+ * A scheduled stream that finds changes of the stored sessions by other programs, e.g. an operator's SQL, and publishes
+ * them as events. The gateway publishes its own changes with each commit. Gateway.ts starts it.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -21,7 +21,7 @@ const same = Schema.toEquivalence(Session)
 const byKey = (sessions: Iterable<Session>): ReadonlyMap<string, Session> =>
   new Map(Array.from(sessions, (session) => [session.key, session]))
 
-/** What was told of sessions that stands in contradiction to what is stored, as events that put it right. */
+/** Returns the events that bring subscribers from the published sessions to the stored ones. */
 export const corrections = ({ added, changed, removed }: Difference<Session>): ReadonlyArray<KeptEvent> => [
   ...added.map((session) => ({ _tag: "SessionOpened", session }) as const),
   ...changed.map((session) => ({ _tag: "SessionChanged", session }) as const),
@@ -36,51 +36,51 @@ export const layer = Layer.effectDiscard(
     const index = yield* SessionIndex
     const events = yield* Events
 
-    /** Changes with every commit of another connection, never with one of ours: nothing is read while it stands. */
+    // SQLite changes this number with every commit of another connection, but not with ours.
     const dataVersion = db.prepare("PRAGMA data_version")
-    let seen: unknown
+    let seenVersion: unknown
 
-    /** With the lock held no change of ours is half told: whatever differs came from elsewhere. */
-    const look = withLock(
+    /** Compares the index with the table. While it holds the lock, every difference comes from another program. */
+    const compare = withLock(
       Effect.try((): Difference<Session> => {
         const version = dataVersion.get()?.["data_version"]
-        if (version === seen) return nothing
-        seen = version
+        if (version === seenVersion) return noChanges
+        seenVersion = version
         return difference(byKey(index.values()), byKey(sessions.all()), same)
       }),
     ).pipe(
-      // A row that is no session, or a failing disk. The next foreign change is looked at again.
-      Effect.catch(({ cause }) => Effect.as(Effect.logWarning("Stored sessions could not be read", cause), nothing)),
+      // The disk may fail, or a row may be invalid. The next change by another program triggers another comparison.
+      Effect.catch(({ cause }) => Effect.as(Effect.logWarning("Cannot read the stored sessions", cause), noChanges)),
     )
 
-    /** A row may have changed again since it was looked at; then its own change tells of it, or the next look. */
-    const tell = (found: Difference<Session>) =>
+    /** Skips rows that have changed since the comparison. Their own commit or the next comparison publishes them. */
+    const publish = (found: Difference<Session>) =>
       events.commit(() => {
-        const still = (session: Session) => {
-          const now = sessions.get(session.key)
-          return now !== undefined && same(now, session)
+        const isCurrent = (session: Session) => {
+          const stored = sessions.get(session.key)
+          return stored !== undefined && same(stored, session)
         }
         const { added, changed, removed } = found
         return [
           undefined,
           corrections({
-            added: added.filter((session) => index.get(session.key) === undefined && still(session)),
-            changed: changed.filter(still),
+            added: added.filter((session) => index.get(session.key) === undefined && isCurrent(session)),
+            changed: changed.filter(isCurrent),
             removed: removed.filter((key) => sessions.get(key) === undefined),
           }),
         ]
       })
 
-    yield* Stream.fromEffectSchedule(look, Schedule.fixed(monitorIntervalMs)).pipe(
+    yield* Stream.fromEffectSchedule(compare, Schedule.fixed(monitorIntervalMs)).pipe(
       Stream.filter((found) => !isEmpty(found)),
       Stream.runForEach((found) =>
-        tell(found).pipe(
+        publish(found).pipe(
           Effect.catch((error) => {
-            seen = undefined
-            return Effect.logWarning("Changes of sessions could not be told", error)
+            seenVersion = undefined
+            return Effect.logWarning("Cannot publish the changes of sessions", error)
           }),
-          // A row that is no session. The next foreign change is looked at again.
-          Effect.catchDefect((defect) => Effect.logWarning("A stored session cannot be told", defect)),
+          // A row may be invalid. The next change by another program triggers another comparison.
+          Effect.catchDefect((defect) => Effect.logWarning("Cannot publish an invalid stored session", defect)),
         ),
       ),
       Effect.annotateLogs("source", "sessions"),
@@ -89,4 +89,4 @@ export const layer = Layer.effectDiscard(
   }),
 )
 
-const nothing: Difference<Session> = { added: [], changed: [], removed: [] }
+const noChanges: Difference<Session> = { added: [], changed: [], removed: [] }

@@ -1,6 +1,7 @@
 /**
- * Sessions: finding, changing and removing conversations. Lists are answered from an index in memory, transcripts
- * from the database; what happens inside a session is its actor's (SessionActor.ts).
+ * Finds, creates, changes and removes sessions. Lists come from an index in memory, transcripts from the database. The
+ * session's actor changes a session's turns (see runs/SessionActor.ts). Runs, System and the handlers of `sessions.*` use
+ * it, and so do programs that embed the gateway.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -9,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
 import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
-import type { Binding } from "../../domain/Binding.ts"
 import type { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { LimitReached } from "../../domain/Limits.ts"
 import type { Message, MessageRole } from "../../domain/Message.ts"
@@ -26,67 +26,83 @@ import {
 } from "../../domain/Session.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Agents } from "../agents/Agents.ts"
-import { Bindings } from "../agents/Bindings.ts"
-import { removeMessages } from "../transcript/TranscriptRemoval.ts"
+import type { Bindings } from "../agents/Bindings.ts"
 import { type Change, Events } from "../events/Events.ts"
+import { Sqlite } from "../storage/Sqlite.ts"
+import type { SessionSettings } from "../transcript/SessionStore.ts"
+import { Transcript } from "../transcript/Transcript.ts"
+import { removeMessages } from "../transcript/TranscriptRemoval.ts"
+import { newSession } from "./NewSession.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 import * as SessionLimit from "./SessionLimit.ts"
-import { preview, type SessionSettings } from "../transcript/SessionStore.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import * as SessionResolver from "./SessionResolver.ts"
 
-/** After every message. */
+export type { ResolvedSession, SessionAddress } from "./SessionResolver.ts"
+
+/** The position after every message. */
 const END = Number.MAX_SAFE_INTEGER
 
+/** The settings to change. Settings that you leave out stay as they are; null clears a label or a model. */
 export type SessionChanges = Partial<SessionSettings>
-
-/** How a client names a session: by key, by label, or by where a message comes from. */
-export interface SessionAddress extends Routing.Route {
-  readonly key?: string | undefined
-  readonly label?: string | undefined
-  readonly agentId?: string | undefined
-}
 
 export class Sessions extends Context.Service<
   Sessions,
   {
+    /** Returns the number of sessions. */
     readonly count: () => number
+    /** Returns `undefined` if the session does not exist. */
     readonly find: (key: string) => Session | undefined
+    /**
+     * Returns one page of the sessions that match the query, `total` with the number of all matches, and `nextCursor` or
+     * null. Fails with `CursorInvalid` if the cursor belongs to another order.
+     */
     list(query: SessionQuery): Effect.Effect<SessionPage, CursorInvalid>
     get(key: string): Effect.Effect<Session, SessionNotFound>
-    /** Which session an address means and which agent answers there. Creates nothing. */
-    resolve(address: SessionAddress): Effect.Effect<
-      {
-        readonly sessionKey: string
-        readonly agentId: string
-        readonly exists: boolean
-        readonly binding: Binding | null
-      },
-      SessionNotFound | AgentNotFound
-    >
+    /**
+     * Returns the session that an address means, and the agent that answers there. It creates nothing. Fails with
+     * `SessionNotFound` if no session has the label, and with `AgentNotFound` if the agent does not exist.
+     */
+    resolve(
+      address: SessionResolver.SessionAddress,
+    ): Effect.Effect<SessionResolver.ResolvedSession, SessionNotFound | AgentNotFound>
+    /**
+     * Creates an empty session. Without a key it gets `agent:<agent id>:<UUID>`, and without an agent the agent in the key
+     * or `main`. Fails with `SessionExists` if the key is in use, and with `LimitReached` above `limits.sessions`.
+     */
     create(
       session: SessionChanges & { readonly key?: string; readonly agentId?: string },
     ): Effect.Effect<Session, SessionExists | AgentNotFound | LimitReached | StorageUnavailable>
+    /** Changes the settings. Fails with `SessionConflict` if the session is not as `expected`. */
     patch(
       key: string,
       changes: SessionChanges,
       expected?: SessionExpectation,
     ): Effect.Effect<Session, SessionNotFound | SessionConflict | StorageUnavailable>
-    /** Empties the transcript; answers how many messages went. What runs there has to be stopped: see `Runs.ending`. */
+    /**
+     * Removes all messages of the session and returns their number. It ends the open turns, but not their runtimes: use
+     * `Runs.stopAfter`. Fails with `SessionConflict` if the session is not as `expected`.
+     */
     reset(
       key: string,
       expected?: SessionExpectation,
     ): Effect.Effect<number, SessionNotFound | SessionConflict | StorageUnavailable>
-    /** As `reset`, and the session is gone. */
+    /** Removes the session with its messages and returns their number. The rest is as for `reset`. */
     remove(
       key: string,
       expected?: SessionExpectation,
     ): Effect.Effect<number, SessionNotFound | SessionConflict | StorageUnavailable>
-    /** Oldest first; `before` is exclusive. Fewer than `limit` where they are long: `nextBefore` goes on. */
+    /**
+     * Returns the newest messages whose id is below `before`, oldest first: at most `limit`, or fewer if they are long (a
+     * page ends after 1,048,576 characters). `nextBefore` is the `before` of the next older page, or null at the beginning.
+     */
     history(
       key: string,
       options: { readonly limit: number; readonly before?: number | undefined },
     ): Effect.Effect<{ readonly messages: ReadonlyArray<Message>; readonly nextBefore: number | null }, SessionNotFound>
+    /**
+     * Returns the first 200 characters of each of the newest `limit` messages, oldest first, for each existing session
+     * among `keys`.
+     */
     preview(
       keys: ReadonlyArray<string>,
       limit: number,
@@ -108,22 +124,13 @@ export class Sessions extends Context.Service<
   )
 }
 
-/** How a session begins whose kind and name nobody has chosen. */
-export const defaultSettings = (key: string, peerId: string | undefined): SessionSettings => ({
-  kind: peerId === undefined ? "session" : "direct",
-  displayName: preview(peerId ?? key),
-  label: null,
-  model: null,
-})
-
 const make = Effect.gen(function* () {
-  const agents = yield* Agents
-  const bindings = yield* Bindings
-  const events = yield* Events
   const index = yield* SessionIndex
-  const tooManySessions = yield* SessionLimit.make
   const sqlite = yield* Sqlite
   const transcript = yield* Transcript
+  const resolve = yield* SessionResolver.make
+  const create = yield* makeCreate
+  const changes = yield* makeChanges
 
   const find = (key: string) => index.get(key)
 
@@ -133,9 +140,71 @@ const make = Effect.gen(function* () {
       return session === undefined ? Effect.fail(new SessionNotFound({ sessionKey: key })) : Effect.succeed(session)
     })
 
-  const read = <A>(look: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(look))
+  const read = <A>(query: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(query))
 
-  /** The session, if it is there and as expected. For use inside a commit. */
+  const previewOne = (key: string, limit: number) =>
+    Effect.map(
+      Effect.andThen(
+        Effect.yieldNow,
+        read(() => transcript.messages.previews(key, limit)),
+      ),
+      (messages) => ({ key, messages }),
+    )
+
+  return Sessions.of({
+    count: () => index.size,
+    find,
+    list: (query) => Effect.suspend(() => Effect.fromResult(index.page(query))),
+    get,
+    resolve,
+    create,
+    ...changes,
+    history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
+      yield* get(key)
+      const { messages, more } = yield* read(() => transcript.messages.page(key, before ?? END, limit))
+      return { messages, nextBefore: more ? messages[0]!.id : null }
+    }),
+    // Reading one session at a time keeps the event loop free between long transcripts.
+    preview: Effect.fn("Sessions.preview")((keys: ReadonlyArray<string>, limit: number) =>
+      Effect.forEach(
+        keys.filter((key) => find(key) !== undefined),
+        (key) => previewOne(key, limit),
+      ),
+    ),
+  })
+})
+
+const makeCreate = Effect.gen(function* () {
+  const agents = yield* Agents
+  const events = yield* Events
+  const limitFor = yield* SessionLimit.make
+  const transcript = yield* Transcript
+
+  return Effect.fn("Sessions.create")(function* (
+    session: SessionChanges & { readonly key?: string; readonly agentId?: string },
+  ) {
+    const { agentId, key, ...settings } = session
+    const named = agentId ?? (key === undefined ? undefined : Routing.agentOfSessionKey(key)) ?? MAIN_AGENT
+    const agent = yield* agents.get(normalizeAgentId(named))
+    const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
+    const createdAt = yield* Clock.currentTimeMillis
+    const created = yield* events.commit((): Change<Session | LimitReached | undefined> => {
+      if (transcript.sessions.get(newKey) !== undefined) return [undefined, []]
+      const limit = limitFor(newKey)
+      if (limit !== undefined) return [limit, []]
+      return transcript.open(newSession({ key: newKey, agentId: agent.id, createdAt }, settings))
+    })
+    if (created instanceof LimitReached) return yield* created
+    return created ?? (yield* new SessionExists({ sessionKey: newKey }))
+  })
+})
+
+/** Makes the functions that change a session that exists. */
+const makeChanges = Effect.gen(function* () {
+  const events = yield* Events
+  const transcript = yield* Transcript
+
+  /** Returns the session if it exists and is as expected. Call it inside a commit. */
   const expect = (
     key: string,
     expected: SessionExpectation | undefined,
@@ -147,25 +216,30 @@ const make = Effect.gen(function* () {
       : Result.fail(new SessionConflict({ sessionKey: key }))
   }
 
-  /** A change to a session that must be there, and as expected, when it is made. */
-  const change = <A>(
+  const patch = Effect.fn("Sessions.patch")(function* (
     key: string,
-    expected: SessionExpectation | undefined,
-    work: (session: Session, at: number) => Change<A>,
-  ) =>
-    Effect.gen(function* () {
-      const at = yield* Clock.currentTimeMillis
-      const answer = yield* events.commit((): Change<Result.Result<A, SessionNotFound | SessionConflict>> => {
-        const session = expect(key, expected)
-        if (Result.isFailure(session)) return [Result.fail(session.failure), []]
-        const [value, happened] = work(session.success, at)
-        return [Result.succeed(value), happened]
-      })
-      return yield* Effect.fromResult(answer)
+    { displayName, kind, label, model }: SessionChanges,
+    expected?: SessionExpectation,
+  ) {
+    const at = yield* Clock.currentTimeMillis
+    const result = yield* events.commit((): Change<Result.Result<Session, SessionNotFound | SessionConflict>> => {
+      const session = expect(key, expected)
+      if (Result.isFailure(session)) return [session, []]
+      const before = session.success
+      const settings: SessionSettings = {
+        kind: kind ?? before.kind,
+        displayName: displayName ?? before.displayName,
+        label: label === undefined ? before.label : label,
+        model: model === undefined ? before.model : model,
+      }
+      const [after, changed] = transcript.update(key, settings, at)
+      return [Result.succeed(after), changed]
     })
+    return yield* Effect.fromResult(result)
+  })
 
-  /** A change to a session that begins with removing what was said in it. Answers how many messages went. */
-  const emptied = Effect.fnUntraced(function* (
+  /** Removes the messages, then clears or removes the session, in one transaction. Returns the number of messages. */
+  const removeMessagesAnd = Effect.fnUntraced(function* (
     key: string,
     expected: SessionExpectation | undefined,
     change: Transcript["Service"]["clear" | "remove"],
@@ -178,111 +252,13 @@ const make = Effect.gen(function* () {
     return yield* events.transact(work)
   })
 
-  const resolveKey = Effect.fnUntraced(function* (sessionKey: string, address: SessionAddress) {
-    const session = find(sessionKey)
-    const named = address.agentId ?? session?.agentId ?? Routing.agentOfSessionKey(sessionKey)
-    if (named !== undefined) {
-      const agent = yield* agents.get(normalizeAgentId(named))
-      return { sessionKey, agentId: agent.id, exists: session !== undefined, binding: null }
-    }
-    const { agentId, binding = null } = Routing.resolve(bindings.all(), address)
-    const agent = yield* agents.get(agentId)
-    return { sessionKey, agentId: agent.id, exists: false, binding }
-  })
-
-  const resolveLabel = Effect.fnUntraced(function* (label: string, address: SessionAddress) {
-    let newest: Session | undefined
-    for (const session of index.values()) {
-      if (session.label !== label || (address.agentId !== undefined && session.agentId !== address.agentId)) continue
-      if (newest === undefined || session.updatedAt > newest.updatedAt) newest = session
-    }
-    if (newest === undefined) return yield* new SessionNotFound({ sessionKey: label })
-    return { sessionKey: newest.key, agentId: newest.agentId, exists: true, binding: null }
-  })
-
-  const resolveRoute = Effect.fnUntraced(function* (address: SessionAddress) {
-    const { agentId, binding = null } =
-      address.agentId === undefined
-        ? Routing.resolve(bindings.all(), address)
-        : { agentId: address.agentId, binding: null }
-    const agent = yield* agents.get(agentId)
-    const sessionKey = Routing.sessionKey(agent.id, agent.dmScope, address)
-    return { sessionKey, agentId: agent.id, exists: find(sessionKey) !== undefined, binding }
-  })
-
-  const create = Effect.fn("Sessions.create")(function* (
-    session: SessionChanges & { readonly key?: string; readonly agentId?: string },
-  ) {
-    const { agentId, key, ...settings } = session
-    const named = agentId ?? (key === undefined ? undefined : Routing.agentOfSessionKey(key)) ?? MAIN_AGENT
-    const agent = yield* agents.get(normalizeAgentId(named))
-    const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
-    const createdAt = yield* Clock.currentTimeMillis
-    const created = yield* events.commit((): Change<Session | LimitReached | undefined> => {
-      if (transcript.sessions.get(newKey) !== undefined) return [undefined, []]
-      const tooMany = tooManySessions(newKey)
-      if (tooMany !== undefined) return [tooMany, []]
-      return transcript.open({
-        key: newKey,
-        agentId: agent.id,
-        channel: null,
-        peerId: null,
-        createdAt,
-        ...defaultSettings(newKey, undefined),
-        ...settings,
-      })
-    })
-    if (created instanceof LimitReached) return yield* created
-    return created ?? (yield* new SessionExists({ sessionKey: newKey }))
-  })
-
-  return Sessions.of({
-    count: () => index.size,
-    find,
-    list: (query) => Effect.suspend(() => Effect.fromResult(index.page(query))),
-    get,
-    resolve: Effect.fn("Sessions.resolve")(function* (address: SessionAddress) {
-      if (address.key !== undefined) return yield* resolveKey(address.key, address)
-      if (address.label !== undefined) return yield* resolveLabel(address.label, address)
-      return yield* resolveRoute(address)
-    }),
-    create,
-    patch: Effect.fn("Sessions.patch")(
-      (key: string, { displayName, kind, label, model }: SessionChanges, expected?: SessionExpectation) =>
-        change(key, expected, (session, at) => {
-          const settings: SessionSettings = {
-            kind: kind ?? session.kind,
-            displayName: displayName ?? session.displayName,
-            label: label === undefined ? session.label : label,
-            model: model === undefined ? session.model : model,
-          }
-          return transcript.set(key, settings, at)
-        }),
-    ),
+  return {
+    patch,
     reset: Effect.fn("Sessions.reset")((key: string, expected?: SessionExpectation) =>
-      emptied(key, expected, transcript.clear),
+      removeMessagesAnd(key, expected, transcript.clear),
     ),
     remove: Effect.fn("Sessions.remove")((key: string, expected?: SessionExpectation) =>
-      emptied(key, expected, transcript.remove),
+      removeMessagesAnd(key, expected, transcript.remove),
     ),
-    history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
-      yield* get(key)
-      const { messages, more } = yield* read(() => transcript.messages.page(key, before ?? END, limit))
-      return { messages, nextBefore: more ? messages[0]!.id : null }
-    }),
-    // One after another: of many long ones, the event loop waits for one.
-    preview: Effect.fn("Sessions.preview")((keys: ReadonlyArray<string>, limit: number) =>
-      Effect.forEach(
-        keys.filter((key) => find(key) !== undefined),
-        (key) =>
-          Effect.map(
-            Effect.andThen(
-              Effect.yieldNow,
-              read(() => transcript.messages.beginnings(key, limit)),
-            ),
-            (messages) => ({ key, messages }),
-          ),
-      ),
-    ),
-  })
+  }
 })

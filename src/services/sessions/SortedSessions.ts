@@ -1,15 +1,16 @@
 /**
- * SessionList: sessions in memory, kept in order, so that a page costs what a page costs. Each order is a sorted array:
- * a change moves one session by binary search, a page is a walk from its cursor. An order is built when first asked for.
- * It knows no storage and no event.
+ * Sessions in memory, in sorted arrays, so that the cost of a page does not depend on the number of sessions. A change
+ * moves one session by binary search, and a page starts at its cursor. The first query for an order builds its array.
+ * SessionIndex uses it.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { CursorInvalid, Session, SessionSort, type SessionPage, type SessionQuery } from "../../domain/Session.ts"
 
+/** The default size of a page. */
 const PAGE = 50
 
-/** Where a page ended: the sort value and the key of its last session, which together are unique. */
+/** The end of a page: sort field, order, and the sort value and key of its last session. The last two are unique. */
 const Cursor = Schema.fromJsonString(
   Schema.Tuple([
     SessionSort,
@@ -30,7 +31,7 @@ const placeOf = (session: Session, sortBy: SessionSort): Place => ({ value: sess
 const compare = (a: Place, b: Place): number =>
   a.value < b.value ? -1 : a.value > b.value ? 1 : a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 
-/** How many sessions of an ascending array come before a place. */
+/** Returns the number of sessions before a place in an ascending array. */
 const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place: Place): number => {
   let low = 0
   let high = sorted.length
@@ -42,19 +43,19 @@ const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place:
   return low
 }
 
-/** What is searched in a session. A session that changes is another value, so that this is made once for each. */
-const searched = new WeakMap<Session, string>()
+/** The searchable text by session. A changed session is a new value, so no entry becomes stale. */
+const searchTexts = new WeakMap<Session, string>()
 
-const searchedOf = (session: Session): string => {
-  const known = searched.get(session)
+const searchTextOf = (session: Session): string => {
+  const known = searchTexts.get(session)
   if (known !== undefined) return known
   const { displayName, key, label, lastMessage } = session
   const text = [key, displayName, label ?? "", lastMessage ?? ""].join("\0").toLowerCase()
-  searched.set(session, text)
+  searchTexts.set(session, text)
   return text
 }
 
-/** The condition that a query puts on sessions; undefined: none. */
+/** Returns the filter of a query, or `undefined` if the query matches all sessions. */
 export const conditionOf = (query: SessionQuery): ((session: Session) => boolean) | undefined => {
   const { activity, agentId, channel, kind, updatedSince } = query
   const part = query.search === "" ? undefined : query.search?.toLowerCase()
@@ -65,10 +66,10 @@ export const conditionOf = (query: SessionQuery): ((session: Session) => boolean
     (channel === undefined || session.channel === channel) &&
     (activity === undefined || session.activity === activity) &&
     (updatedSince === undefined || session.updatedAt >= updatedSince) &&
-    (part === undefined || searchedOf(session).includes(part))
+    (part === undefined || searchTextOf(session).includes(part))
 }
 
-/** Newest or most first; keys in their own order. */
+/** Returns the order for a query without one: keys ascending, everything else newest or largest first. */
 const defaultOrder = (sortBy: SessionSort) => (sortBy === "key" ? "asc" : "desc")
 
 export class SortedSessions {
@@ -92,6 +93,7 @@ export class SortedSessions {
     return this.#byKey.values()
   }
 
+  /** Adds or replaces a session. */
   put(session: Session): void {
     const before = this.#byKey.get(session.key)
     this.#byKey.set(session.key, session)
@@ -113,12 +115,13 @@ export class SortedSessions {
     for (const [sortBy, sorted] of this.#orders) sorted.splice(countBefore(sorted, sortBy, placeOf(before, sortBy)), 1)
   }
 
+  /** Fails with `CursorInvalid` if the cursor belongs to another order. */
   page(query: SessionQuery): Result.Result<SessionPage, CursorInvalid> {
     const sortBy = query.sortBy ?? "updatedAt"
     const order = query.order ?? defaultOrder(sortBy)
     const limit = query.limit ?? PAGE
     const condition = conditionOf(query)
-    // All that match are counted, so each is asked once; what is left is as sorted as before.
+    // `total` counts all matches, so the filter tests every session. Filtering keeps the order.
     const found = condition === undefined ? this.#order(sortBy) : this.#order(sortBy).filter(condition)
     const start = placeAfter(found, query.cursor, sortBy, order)
     if (Result.isFailure(start)) return Result.fail(start.failure)
@@ -144,7 +147,7 @@ export class SortedSessions {
   }
 }
 
-/** The index at which a page begins. A session that a cursor names need not be there any more. */
+/** Returns the index at which a page begins. The session of the cursor may have been removed. */
 const placeAfter = (
   sorted: ReadonlyArray<Session>,
   cursor: string | undefined,

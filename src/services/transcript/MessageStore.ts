@@ -1,6 +1,7 @@
 /**
- * Rows of the messages table: the transcripts. Synchronous, on the raw handle: for use inside a commit, or with the
- * connection's lock held. A message of a run is written once, whatever happens to the run: (session, run, step) is unique.
+ * Reads and writes the messages table: the transcripts. (session, run, step) is unique, so a run that restarts writes each
+ * message once. The functions are synchronous and use the raw connection: call them inside a commit, or while you hold the
+ * connection's lock. Transcript.ts uses this module and gives it to Runs and Sessions.
  */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Message, MessageRole, ToolCall } from "../../domain/Message.ts"
@@ -8,9 +9,9 @@ import type { RunError } from "../../domain/RunError.ts"
 import { PREVIEW_CHARS, preview } from "./SessionStore.ts"
 
 export interface NewMessage extends Omit<Message, "id"> {
-  /** The place among the messages of its run; 0 is the user's. */
+  /** The index among the messages of its run. The user's message is 0. */
   readonly step: number
-  /** Makes an injected message safe to repeat. */
+  /** The idempotency key of an injected message. */
   readonly injectionKey?: string | undefined
 }
 
@@ -29,15 +30,15 @@ type Row = {
 }
 
 /**
- * Characters of messages read in one go: what the event loop may wait for, and what goes to a client at once. A page is
- * one message at least.
+ * The characters of a page. Reading a page blocks the event loop, and a client receives it in one frame. A page holds at
+ * least one message.
  */
 const PAGE_CHARS = 1_048_576
 
-/** A tool's output is the text of its message: it is kept once. */
-type KeptTool = Omit<ToolCall, "output">
+/** The `tool` column. It has no output, because the message's text is the output. */
+type StoredTool = Omit<ToolCall, "output">
 
-const toolOf = (kept: KeptTool, output: string): ToolCall => ({ ...kept, output })
+const toolOf = (stored: StoredTool, output: string): ToolCall => ({ ...stored, output })
 
 const toMessage = (row: Row): Message => ({
   id: row.id,
@@ -53,10 +54,13 @@ const toMessage = (row: Row): Message => ({
   at: row.at,
 })
 
-const keptTool = ({ callId, isError, input, name }: ToolCall): KeptTool => ({ callId, name, input, isError })
+const toStoredTool = ({ callId, isError, input, name }: ToolCall): StoredTool => ({ callId, name, input, isError })
 
-/** The first `limit` of the rows, and no more than fit into `maxChars`: one at least. Given newest first. */
-const fitting = (rows: Iterable<Record<string, SQLOutputValue>>, limit: number, maxChars: number) => {
+/**
+ * Takes rows, newest first, until `limit` messages or `maxChars` characters, but at least one. Returns the messages oldest
+ * first. `more` is true if a row is left.
+ */
+const takeFitting = (rows: Iterable<Record<string, SQLOutputValue>>, limit: number, maxChars: number) => {
   const newest: Array<Message> = []
   let chars = 0
   for (const row of rows) {
@@ -74,20 +78,20 @@ export const messageStore = (db: DatabaseSync) => {
     (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
   const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
-  /** As `isInHistory` has it. */
+  // The same condition as `isInHistory`.
   const selectHistory = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND id < ?
     AND failed IS NULL AND NOT (role = 'user' AND aborted <> 0) ORDER BY id DESC LIMIT ?`)
-  // SQLite counts characters, and none of them is shorter than one of JavaScript's.
-  const selectBeginnings = db.prepare(`SELECT role, substr(text, 1, ${PREVIEW_CHARS + 1}) AS text FROM messages
+  // SQLite counts code points, each of which has at least one UTF-16 unit.
+  const selectPreviews = db.prepare(`SELECT role, substr(text, 1, ${PREVIEW_CHARS + 1}) AS text FROM messages
     WHERE session_key = ? ORDER BY id DESC LIMIT ?`)
   const selectOfRun = db.prepare("SELECT * FROM messages WHERE session_key = ? AND run_id = ? ORDER BY step")
   const selectInjected = db.prepare("SELECT * FROM messages WHERE injection_key = ?")
   const selectNewestId = db.prepare("SELECT max(id) AS id FROM messages WHERE session_key = ?")
-  const takeBack = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
-  const fail = db.prepare(
+  const retract = db.prepare("DELETE FROM messages WHERE session_key = ? AND run_id = ? AND step >= ? RETURNING id")
+  const markFailed = db.prepare(
     "UPDATE messages SET failed = ? WHERE session_key = ? AND run_id = ? AND step = 0 AND failed IS NULL",
   )
-  const removeSome = db.prepare(
+  const removeOldest = db.prepare(
     "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_key = ? ORDER BY id LIMIT ?)",
   )
 
@@ -95,7 +99,7 @@ export const messageStore = (db: DatabaseSync) => {
     rows.map((row) => toMessage(row as Row))
 
   return {
-    /** The message with its id; undefined if this step of its run has been written before. */
+    /** Inserts the message and returns it with its id. Returns `undefined` if the run has written this step before. */
     insert: (message: NewMessage): Message | undefined => {
       const { injectionKey, step, ...rest } = message
       const { changes, lastInsertRowid } = insert.run(
@@ -106,7 +110,7 @@ export const messageStore = (db: DatabaseSync) => {
         rest.role,
         rest.text,
         rest.thinking ?? null,
-        rest.tool === undefined ? null : JSON.stringify(keptTool(rest.tool)),
+        rest.tool === undefined ? null : JSON.stringify(toStoredTool(rest.tool)),
         rest.usage === undefined ? null : JSON.stringify(rest.usage),
         rest.aborted === true ? 1 : 0,
         rest.failed === undefined ? null : JSON.stringify(rest.failed),
@@ -114,34 +118,37 @@ export const messageStore = (db: DatabaseSync) => {
       )
       return changes === 0 ? undefined : { id: Number(lastInsertRowid), ...rest }
     },
-    /** The newest messages older than `before`, oldest first. `more`: there are older ones, or there may be. */
+    /** Returns the newest messages whose id is below `before`, oldest first. `more` is true if there are older ones. */
     page: (sessionKey: string, before: number, limit: number) =>
-      fitting(selectPage.iterate(sessionKey, before, limit + 1), limit, PAGE_CHARS),
-    /** Of the messages older than `before`, the newest that agents are told, oldest first. */
+      takeFitting(selectPage.iterate(sessionKey, before, limit + 1), limit, PAGE_CHARS),
+    /** Returns the newest messages of the history whose id is below `before`, oldest first. See `isInHistory`. */
     history: (sessionKey: string, before: number, limit: number, maxChars: number): ReadonlyArray<Message> =>
-      fitting(selectHistory.iterate(sessionKey, before, limit), limit, maxChars).messages,
-    /** How the newest messages begin, oldest first. */
-    beginnings: (sessionKey: string, limit: number) =>
-      selectBeginnings
+      takeFitting(selectHistory.iterate(sessionKey, before, limit), limit, maxChars).messages,
+    /** Returns the beginnings of the newest messages, oldest first. */
+    previews: (sessionKey: string, limit: number) =>
+      selectPreviews
         .all(sessionKey, limit)
         .map((row) => {
           const { role, text } = row as Pick<Row, "role" | "text">
           return { role, text: preview(text) }
         })
         .toReversed(),
+    /** Returns the messages that the run has written, in their order. */
     ofRun: (sessionKey: string, runId: string): ReadonlyArray<Message> => messages(selectOfRun.all(sessionKey, runId)),
+    /** Returns the injected message with this idempotency key. */
     injected: (key: string): Message | undefined => messages(selectInjected.all(key))[0],
+    /** Returns null if the session has no messages. */
     newestId: (sessionKey: string): number | null => {
       const id = selectNewestId.get(sessionKey)?.["id"] ?? null
       return id === null ? null : Number(id)
     },
-    /** Marks what the run was asked with the reason why it failed; false: the message has not been written. */
-    fail: (sessionKey: string, runId: string, error: RunError): boolean =>
-      fail.run(JSON.stringify(error), sessionKey, runId).changes > 0,
-    /** Removes what a run has written from a step on; answers the ids. */
-    takeBack: (sessionKey: string, runId: string, fromStep: number): ReadonlyArray<number> =>
-      takeBack.all(sessionKey, runId, fromStep).map((row) => Number(row["id"])),
-    /** Removes the oldest messages of a session, `limit` at most; answers how many went. */
-    removeSome: (sessionKey: string, limit: number): number => Number(removeSome.run(sessionKey, limit).changes),
+    /** Marks the user's message of a run with the reason of its failure. Returns false if there is no such message. */
+    markFailed: (sessionKey: string, runId: string, error: RunError): boolean =>
+      markFailed.run(JSON.stringify(error), sessionKey, runId).changes > 0,
+    /** Removes the messages of a run from a step on and returns their ids. */
+    retract: (sessionKey: string, runId: string, fromStep: number): ReadonlyArray<number> =>
+      retract.all(sessionKey, runId, fromStep).map((row) => Number(row["id"])),
+    /** Removes at most `limit` of the oldest messages of the session and returns their number. */
+    removeOldest: (sessionKey: string, limit: number): number => Number(removeOldest.run(sessionKey, limit).changes),
   }
 }

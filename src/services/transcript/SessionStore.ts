@@ -1,6 +1,7 @@
 /**
- * Rows of the sessions table. Synchronous, on the raw handle: for use inside a commit, or with the connection's lock
- * held. What a session does now is not a column: it is read off its open turns, so the two can never disagree.
+ * Reads and writes the sessions table. A session's activity is not a column: the queries derive it from the open turns, so
+ * the two cannot disagree. The functions are synchronous and use the raw connection: call them inside a commit, or while
+ * you hold the connection's lock. Transcript.ts uses this module and gives it to Sessions and SessionIndex.
  */
 import type { DatabaseSync } from "node:sqlite"
 import type { Usage } from "../../domain/Message.ts"
@@ -28,32 +29,32 @@ type Row = {
   readonly emptied_at: number | null
 }
 
-/** What a session is when it begins. */
+/** The fields of a new session. */
 export type NewSession = Pick<
   Session,
   "key" | "agentId" | "kind" | "displayName" | "label" | "channel" | "peerId" | "model" | "createdAt"
 >
 
-/** What can be said about a session without its conversation going on. */
+/** The fields that clients can change. */
 export type SessionSettings = Pick<Session, "kind" | "displayName" | "label" | "model">
 
-/** What has come to a session's transcript and counters. */
-export interface Counters {
+/** Changes to a session's counters. Negative numbers subtract. */
+export interface CounterChanges {
   readonly messages: number
-  /** How many of them agents are told. */
+  /** The messages among them that are in the history. See `isInHistory`. */
   readonly history: number
-  /** Left out: the newest message is still the same. */
+  /** The preview of the newest message. Leave it out if the newest message stays the same. */
   readonly lastMessage?: string | null | undefined
   readonly usage?: Usage | undefined
 }
 
-/** Characters of a text that a list shows. */
+/** The characters of a preview. */
 export const PREVIEW_CHARS = 200
 
-/** Returns as much of a text as a list shows. */
+/** Returns the beginning of a text for lists, never cut inside a character. */
 export const preview = (text: string): string => cut(text, PREVIEW_CHARS)
 
-// `max` finds the answer among the two states of an open turn because "running" sorts after "queued".
+// An open turn is "queued" or "running". `max` prefers "running" because it sorts after "queued".
 const SELECT = `SELECT s.*, coalesce(
   (SELECT max(t.state) FROM turns t WHERE t.session_key = s.key AND t.ended_at IS NULL), 'idle') AS activity
   FROM sessions s`
@@ -93,10 +94,11 @@ export const sessionStore = (db: DatabaseSync) => {
   const settings = db.prepare(
     "UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, updated_at = ? WHERE key = ?",
   )
-  const grow = db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
+  const addCounters =
+    db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
     input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, context_tokens = coalesce(?, context_tokens), updated_at = ? WHERE key = ?`)
   const setLastMessage = db.prepare("UPDATE sessions SET last_message = ? WHERE key = ?")
-  // Each time another, whatever the clock says: a client must see that it is another conversation.
+  // `emptied_at` grows with each reset, even if the clock stands still, because clients recognize a new conversation by it.
   const empty =
     db.prepare(`UPDATE sessions SET message_count = 0, history_count = 0, last_message = NULL, input_tokens = 0,
     output_tokens = 0, context_tokens = 0, updated_at = ?, emptied_at = max(?, coalesce(emptied_at, created_at) + 1)
@@ -116,11 +118,12 @@ export const sessionStore = (db: DatabaseSync) => {
       const { agentId, channel, createdAt, displayName, key, kind, label, model, peerId } = session
       insert.run(key, agentId, kind, displayName, label, channel, peerId, model, createdAt, createdAt)
     },
-    set: (key: string, to: SessionSettings, at: number): void => {
+    update: (key: string, to: SessionSettings, at: number): void => {
       settings.run(to.kind, to.displayName, to.label, to.model, at, key)
     },
-    grow: (key: string, { history, lastMessage, messages, usage }: Counters, at: number): void => {
-      grow.run(
+    /** Adds to the counters and sets `updatedAt`. */
+    addCounters: (key: string, { history, lastMessage, messages, usage }: CounterChanges, at: number): void => {
+      addCounters.run(
         messages,
         history,
         usage?.inputTokens ?? 0,
@@ -131,9 +134,11 @@ export const sessionStore = (db: DatabaseSync) => {
       )
       if (lastMessage !== undefined) setLastMessage.run(lastMessage, key)
     },
+    /** Resets the counters and sets `emptiedAt`. */
     empty: (key: string, at: number): void => {
       empty.run(at, at, key)
     },
+    /** Returns whether the session existed. */
     remove: (key: string): boolean => remove.run(key).changes > 0,
   }
 }

@@ -1,43 +1,34 @@
 /**
- * Transcript: what can happen to a session, each as one change: the rows that it writes and the events that tell of it.
- * Synchronous, for use inside Events.commit or transact. It knows neither runtimes nor actors, and it is where a turn
- * ends exactly once: a second end finds the turn ended and changes nothing.
+ * The changes that can happen to a session's turns and messages. Each change writes its rows and returns the events that
+ * describe it. All functions are synchronous: call them inside `Events.commit` or `Events.transact`. A turn ends once: a
+ * second end changes nothing. Runs, Sessions and the services beside them use it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DatabaseSync } from "node:sqlite"
 import type { KeptEvent } from "../../domain/Event.ts"
-import { isInHistory, type Message, type ToolCall } from "../../domain/Message.ts"
+import type { Message, ToolCall } from "../../domain/Message.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { isAsExpected, type Session, type SessionExpectation } from "../../domain/Session.ts"
 import type { Change } from "../events/Events.ts"
-import { messageStore, type NewMessage } from "./MessageStore.ts"
-import { preview, type NewSession, sessionStore, type SessionSettings } from "./SessionStore.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
+import { messageStore, type NewMessage } from "./MessageStore.ts"
+import { type NewSession, sessionStore, type SessionSettings } from "./SessionStore.ts"
+import { messageAdded, noOutput, type Output, runFields, type Stores, TranscriptWriter } from "./TranscriptWriter.ts"
 import { type Ending, type NewTurn, type TurnRow, turnStore } from "./TurnStore.ts"
 
-/** How many messages of its conversation a run is told. */
-const HISTORY = 200
+/** The messages of the history that a run receives. */
+const HISTORY_MESSAGES = 200
 
-/** And how many characters: more than a model takes, and what the event loop may wait for. */
+/** The characters of that history: more than models accept, and few enough to block the event loop briefly. */
 const HISTORY_CHARS = 4_194_304
 
-/** What a run has said when it ends. */
-export interface Output {
-  readonly text: string
-  readonly thinking: string
-  /** The step after the last one written. */
-  readonly step: number
-}
-
-export const noOutput: Output = { text: "", thinking: "", step: 0 }
-
-/** A turn at its beginning, with what was said before it. */
+/** A turn at the start of an attempt, with the input of its run. */
 export interface StartedTurn {
   readonly turn: TurnRow
   readonly text: string
-  /** The session's own choice; null: the agent's. */
+  /** The session's model, or null if the agent's model applies. */
   readonly model: string | null
   readonly history: ReadonlyArray<Message>
 }
@@ -56,244 +47,166 @@ export class Transcript extends Context.Service<Transcript, ReturnType<typeof ma
 }
 
 const make = (db: DatabaseSync) => {
-  const sessions = sessionStore(db)
-  const turns = turnStore(db)
-  const messages = messageStore(db)
+  const stores: Stores = { sessions: sessionStore(db), turns: turnStore(db), messages: messageStore(db) }
+  const writer = new TranscriptWriter(stores)
+  return { ...stores, ...turnChanges(stores, writer), ...sessionChanges(stores, writer) }
+}
 
-  const ofRun = ({ agentId, runId, sessionKey }: Pick<TurnRow, "runId" | "sessionKey" | "agentId">) => ({
-    sessionKey,
-    runId,
-    agentId,
-  })
-
-  const changed = (key: string): ReadonlyArray<KeptEvent> => {
-    const session = sessions.get(key)
-    return session === undefined ? [] : [{ _tag: "SessionChanged", session }]
-  }
-
-  /** Opened if it was not there: the event of that must come first, but tell what the session is after the change. */
-  const withSession = (session: NewSession, change: () => ReadonlyArray<KeptEvent>): ReadonlyArray<KeptEvent> => {
-    if (sessions.get(session.key) !== undefined) return [...change(), ...changed(session.key)]
-    sessions.insert(session)
-    const events = change()
-    return [{ _tag: "SessionOpened", session: sessions.get(session.key)! }, ...events]
-  }
-
-  /** Undefined if the step was written before. */
-  const add = (message: NewMessage): Message | undefined => {
-    const added = messages.insert(message)
-    if (added !== undefined) {
-      const lastMessage = added.role === "tool" ? undefined : preview(added.text)
-      const history = isInHistory(added) ? 1 : 0
-      sessions.grow(added.sessionKey, { messages: 1, history, lastMessage, usage: added.usage }, added.at)
-    }
-    return added
-  }
-
-  const told = (message: Message | undefined): ReadonlyArray<KeptEvent> =>
-    message === undefined ? [] : [{ _tag: "MessageAdded", sessionKey: message.sessionKey, message }]
-
-  /** Removes what the tools of an attempt have written. What its user said stays. */
-  const takeBack = ({ runId, sessionKey }: TurnRow, at: number): ReadonlyArray<KeptEvent> => {
-    const ids = messages.takeBack(sessionKey, runId, 1)
-    if (ids.length === 0) return []
-    sessions.grow(sessionKey, { messages: -ids.length, history: -ids.length }, at)
-    return [{ _tag: "MessagesRemoved", sessionKey, ids, reason: "run-failed" }]
-  }
-
-  /** Keeps what the user said of a turn that ends without a reply, with the reason as its mark. */
-  const keep = ({ runId, sessionKey }: TurnRow, failed: RunError | undefined, at: number): ReadonlyArray<KeptEvent> => {
-    if (failed !== undefined && messages.fail(sessionKey, runId, failed)) {
-      sessions.grow(sessionKey, { messages: 0, history: -1 }, at)
-      return []
-    }
-    const mark = failed === undefined ? { aborted: true } : { failed }
-    return told(add({ sessionKey, runId, step: 0, role: "user", text: turns.textOf(runId), ...mark, at }))
-  }
-
-  const lastMessage = (turn: TurnRow, ending: Ending, { step, text, thinking }: Output, at: number) =>
-    text === "" && thinking === ""
-      ? undefined
-      : add({
-          sessionKey: turn.sessionKey,
-          runId: turn.runId,
-          step,
-          role: "assistant",
-          text,
-          ...(thinking !== "" && { thinking }),
-          ...(ending.usage !== undefined && { usage: ending.usage }),
-          ...(ending.outcome === "aborted" && { aborted: true }),
-          at,
-        })
-
-  /** Ends the turn, and leaves the transcript as it is. */
-  const close = (turn: TurnRow, ending: Ending, at: number): KeptEvent => {
-    turns.end(turn.runId, ending, at)
-    const { error, outcome, reply, usage } = ending
-    return {
-      _tag: "RunEnded",
-      ...ofRun(turn),
-      outcome,
-      ...(error !== undefined && { error }),
-      ...(usage !== undefined && { usage }),
-      ...(reply !== undefined && { reply }),
-    }
-  }
-
-  /** Writes what is left of a run at its end: its last words, or what its user said. */
-  const leave = (turn: TurnRow, ending: Ending, words: Output, at: number): ReadonlyArray<KeptEvent> => {
-    const { error, outcome, usage } = ending
-    const isUnanswered = outcome === "failed" || (outcome === "aborted" && turn.attempt === 0)
-    const message = isUnanswered ? undefined : lastMessage(turn, ending, words, at)
-    const undone = outcome === "failed" ? takeBack(turn, at) : []
-    const kept = isUnanswered ? keep(turn, error, at) : told(message)
-    // A message brings its usage with it.
-    const spent = message === undefined ? usage : undefined
-    sessions.grow(turn.sessionKey, { messages: 0, history: 0, usage: spent }, at)
-    return [...undone, ...kept]
-  }
-
-  /** Without the SessionChanged that belongs after it. What a run says after its session was removed goes nowhere. */
-  const finish = (turn: TurnRow, ending: Ending, words: Output, at: number): ReadonlyArray<KeptEvent> => {
-    const left = sessions.get(turn.sessionKey) === undefined ? [] : leave(turn, ending, words, at)
-    return [...left, close(turn, ending, at)]
-  }
-
+/** The changes of one turn. */
+const turnChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWriter) => {
   const stillOpen = (runId: string): TurnRow | undefined => {
     const turn = turns.get(runId)
     return turn === undefined || turn.endedAt !== undefined ? undefined : turn
   }
 
-  const closeAll = (sessionKey: string, at: number): ReadonlyArray<KeptEvent> =>
-    turns.open(sessionKey).map((turn) => close(turn, { outcome: "aborted" }, at))
+  const failCrashed = (turn: TurnRow, at: number): ReadonlyArray<KeptEvent> => {
+    const message = `The gateway crashed ${turn.crashes} times during this run.`
+    const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
+    return [...writer.endTurn(turn, ending, noOutput, at), ...writer.sessionChanged(turn.sessionKey)]
+  }
 
   return {
-    sessions,
-    turns,
-    messages,
+    /** Returns `undefined` if the turn has ended or does not exist. */
     stillOpen,
 
-    /** Whether the session is as a client expects it; one that expects nothing is content. */
-    isExpected: (key: string, expected: SessionExpectation | undefined): boolean =>
-      expected === undefined || isAsExpected(expected, sessions.get(key), () => messages.newestId(key)),
-
-    open: (session: NewSession): Change<Session> => {
-      const events = withSession(session, () => [])
-      return [sessions.get(session.key)!, events]
-    },
-
-    set: (key: string, settings: SessionSettings, at: number): Change<Session> => {
-      sessions.set(key, settings, at)
-      return [sessions.get(key)!, changed(key)]
-    },
-
+    /** Stores a turn, and creates its session if necessary. */
     accept: (session: NewSession, turn: NewTurn): ReadonlyArray<KeptEvent> =>
-      withSession(session, () => {
+      writer.withSession(session, () => {
         turns.insert(turn)
-        sessions.grow(turn.sessionKey, { messages: 0, history: 0 }, turn.acceptedAt)
-        return [{ _tag: "RunAccepted", ...ofRun(turn) }]
+        sessions.addCounters(turn.sessionKey, { messages: 0, history: 0 }, turn.acceptedAt)
+        return [{ _tag: "RunAccepted", ...runFields(turn) }]
       }),
 
-    /** A turn that the gateway itself has answered. Its session is as it was, and need not exist. */
+    /** Stores a turn to which the gateway itself replies. It does not change the session, which need not exist. */
     answer: (turn: NewTurn, reply: string, at: number): ReadonlyArray<KeptEvent> => {
       turns.insert(turn)
-      turns.begin(turn.runId)
-      const begun = turns.get(turn.runId)!
+      turns.start(turn.runId)
+      const started = turns.get(turn.runId)!
       return [
-        { _tag: "RunAccepted", ...ofRun(turn) },
-        { _tag: "RunStarted", ...ofRun(turn), attempt: begun.attempt },
-        close(begun, { outcome: "done", reply }, at),
+        { _tag: "RunAccepted", ...runFields(turn) },
+        { _tag: "RunStarted", ...runFields(turn), attempt: started.attempt },
+        writer.closeTurn(started, { outcome: "done", reply }, at),
       ]
     },
 
-    /** Undefined: it has ended, by an abort or because crashes have cut it off too often. */
-    begin: (runId: string, attempts: number, at: number): Change<StartedTurn | undefined> => {
-      const before = stillOpen(runId)
-      if (before === undefined) return [undefined, []]
-      if (before.crashes >= attempts) {
-        const message = `${before.crashes} crashes of the gateway have cut the run off`
-        const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
-        return [undefined, [...finish(before, ending, noOutput, at), ...changed(before.sessionKey)]]
-      }
-      turns.begin(runId)
+    /**
+     * Starts an attempt. Returns `undefined` if the turn has ended, or if crashes interrupted it `attempts` times; then
+     * this ends it.
+     */
+    start: (runId: string, attempts: number, at: number): Change<StartedTurn | undefined> => {
+      const waiting = stillOpen(runId)
+      if (waiting === undefined) return [undefined, []]
+      if (waiting.crashes >= attempts) return [undefined, failCrashed(waiting, at)]
+      turns.start(runId)
       const turn = turns.get(runId)!
-      // What an attempt wrote that was cut off is not what this one will say; what it did stays in the event log.
-      const undone = turn.attempt > 1 ? takeBack(turn, at) : []
+      // An interrupted attempt may have written tool messages. Its events stay in the log.
+      const retracted = turn.attempt > 1 ? writer.retract(turn, at) : []
       const { sessionKey } = turn
       const text = turns.textOf(runId)
-      const written = add({ sessionKey, runId, step: 0, role: "user", text, at })
+      const added = writer.addMessage({ sessionKey, runId, step: 0, role: "user", text, at })
       const own = messages.ofRun(sessionKey, runId)[0]
-      const history = messages.history(sessionKey, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY, HISTORY_CHARS)
+      const before = own?.id ?? Number.MAX_SAFE_INTEGER
+      const history = messages.history(sessionKey, before, HISTORY_MESSAGES, HISTORY_CHARS)
       const events: ReadonlyArray<KeptEvent> = [
-        ...undone,
-        ...told(written),
-        { _tag: "RunStarted", ...ofRun(turn), attempt: turn.attempt },
-        ...changed(sessionKey),
+        ...retracted,
+        ...messageAdded(added),
+        { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt },
+        ...writer.sessionChanged(sessionKey),
       ]
       return [{ turn, text, model: sessions.get(sessionKey)?.model ?? null, history }, events]
     },
 
-    /** False: the run is over, so it should stop. */
+    /** Returns false if the turn has ended; the run should stop. */
     toolStarted: (runId: string, call: Pick<ToolCall, "callId" | "name" | "input">): Change<boolean> => {
       const turn = stillOpen(runId)
       if (turn === undefined) return [false, []]
-      return [true, [{ _tag: "ToolStarted", ...ofRun(turn), ...call }]]
+      return [true, [{ _tag: "ToolStarted", ...runFields(turn), ...call }]]
     },
 
+    /** Writes the tool's message. Returns false if the turn has ended; the run should stop. */
     toolEnded: (runId: string, step: number, tool: ToolCall, at: number): Change<boolean> => {
       const turn = stillOpen(runId)
       if (turn === undefined) return [false, []]
       const { sessionKey } = turn
-      const message = add({ sessionKey, runId, step, role: "tool", text: tool.output, tool, at })
-      return [true, [{ _tag: "ToolEnded", ...ofRun(turn), ...tool }, ...told(message), ...changed(sessionKey)]]
+      const message = writer.addMessage({ sessionKey, runId, step, role: "tool", text: tool.output, tool, at })
+      const events: ReadonlyArray<KeptEvent> = [
+        { _tag: "ToolEnded", ...runFields(turn), ...tool },
+        ...messageAdded(message),
+        ...writer.sessionChanged(sessionKey),
+      ]
+      return [true, events]
     },
 
-    end: (runId: string, ending: Ending, words: Output, at: number): Change<boolean> => {
+    /** Ends the turn. Returns false if it had ended before. */
+    end: (runId: string, ending: Ending, output: Output, at: number): Change<boolean> => {
       const turn = stillOpen(runId)
       if (turn === undefined) return [false, []]
-      return [true, [...finish(turn, ending, words, at), ...changed(turn.sessionKey)]]
+      return [true, [...writer.endTurn(turn, ending, output, at), ...writer.sessionChanged(turn.sessionKey)]]
     },
 
     /**
-     * Ends one open turn, or all of the session. `wordsOf` tells what a running one has said so far, `error` why it ends
-     * where nobody has asked for it.
+     * Aborts one open turn, or all of the session, and returns their run ids. `outputOf` returns the output of a running
+     * turn. `error` is the reason if no client requested the abort.
      */
     abort: (
       sessionKey: string,
       runId: string | undefined,
-      wordsOf: (runId: string) => (Output & Pick<Ending, "usage">) | undefined,
+      outputOf: (runId: string) => (Output & Pick<Ending, "usage">) | undefined,
       at: number,
       error?: RunError,
     ): Change<ReadonlyArray<string>> => {
       const aborted = turns.open(sessionKey).filter((turn) => runId === undefined || turn.runId === runId)
+      if (aborted.length === 0) return [[], []]
       const events = aborted.flatMap((turn) => {
-        const words = wordsOf(turn.runId)
-        return finish(turn, { outcome: "aborted", error, usage: words?.usage }, words ?? noOutput, at)
+        const output = outputOf(turn.runId)
+        return writer.endTurn(turn, { outcome: "aborted", error, usage: output?.usage }, output ?? noOutput, at)
       })
-      return [aborted.map((turn) => turn.runId), events.length === 0 ? [] : [...events, ...changed(sessionKey)]]
-    },
-
-    inject: (session: NewSession, message: Omit<NewMessage, "step">): Change<Message> => {
-      let added: Message | undefined
-      const events = withSession(session, () => told((added = add({ ...message, step: 0 }))))
-      return [added!, events]
-    },
-
-    /**
-     * Empties a session whose messages have been removed before, in the same transaction. Turns that are still open end
-     * as aborted, and what they say from now on is lost.
-     */
-    clear: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-      const ended = closeAll(key, at)
-      sessions.empty(key, at)
-      return [...ended, { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }, ...changed(key)]
-    },
-
-    /** As `clear`, and the session is gone. */
-    remove: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-      const ended = closeAll(key, at)
-      sessions.remove(key)
-      return [...ended, { _tag: "SessionClosed", sessionKey: key }]
+      return [aborted.map((turn) => turn.runId), [...events, ...writer.sessionChanged(sessionKey)]]
     },
   }
 }
+
+/** The changes of a whole session. */
+const sessionChanges = ({ messages, sessions }: Stores, writer: TranscriptWriter) => ({
+  /** Returns whether the session is as the client expects it, or true without an expectation. */
+  isExpected: (key: string, expected: SessionExpectation | undefined): boolean =>
+    expected === undefined || isAsExpected(expected, sessions.get(key), () => messages.newestId(key)),
+
+  open: (session: NewSession): Change<Session> => {
+    const events = writer.withSession(session, () => [])
+    return [sessions.get(session.key)!, events]
+  },
+
+  update: (key: string, settings: SessionSettings, at: number): Change<Session> => {
+    sessions.update(key, settings, at)
+    return [sessions.get(key)!, writer.sessionChanged(key)]
+  },
+
+  /** Adds a message without a run, and creates the session if necessary. */
+  inject: (session: NewSession, message: Omit<NewMessage, "step">): Change<Message> => {
+    let added: Message | undefined
+    const events = writer.withSession(session, () => messageAdded((added = writer.addMessage({ ...message, step: 0 }))))
+    return [added!, events]
+  },
+
+  /**
+   * Empties a session after `removeMessages` in the same transaction. It aborts the open turns and drops their later
+   * output.
+   */
+  clear: (key: string, at: number): ReadonlyArray<KeptEvent> => {
+    const ended = writer.closeTurns(key, at)
+    sessions.empty(key, at)
+    return [
+      ...ended,
+      { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" },
+      ...writer.sessionChanged(key),
+    ]
+  },
+
+  /** Removes a session after `removeMessages` in the same transaction. It aborts the open turns. */
+  remove: (key: string, at: number): ReadonlyArray<KeptEvent> => {
+    const ended = writer.closeTurns(key, at)
+    sessions.remove(key)
+    return [...ended, { _tag: "SessionClosed", sessionKey: key }]
+  },
+})

@@ -1,6 +1,7 @@
 /**
- * Rows of the turns table: what was accepted, in which order, and how it ended. Synchronous, on the raw handle: for use
- * inside a commit, or with the connection's lock held. A turn is open until `endedAt` is set, and that happens once.
+ * Reads and writes the turns table: accepted turns in their order, and how they ended. A turn is open until `endedAt` is
+ * set, which happens once. The functions are synchronous and use the raw connection: call them inside a commit, or while
+ * you hold the connection's lock. Transcript.ts uses this module and gives it to the services in runs.
  */
 import { hash } from "node:crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
@@ -15,15 +16,16 @@ export interface TurnRow {
   readonly agentId: string
   readonly principal: Principal
   readonly state: RunState
+  /** The number of starts, 0 before the first one. */
   readonly attempt: number
-  /** How many crashes of the process have cut it off. */
+  /** The number of crashes of the process that interrupted it. */
   readonly crashes: number
   readonly error: RunError | undefined
   readonly usage: Usage | undefined
-  /** The gateway's answer to a command. */
+  /** The gateway's reply to a command. */
   readonly reply: string | undefined
   readonly acceptedAt: number
-  /** The position after which everything about the run was told. */
+  /** The position before the first event of the run. */
   readonly acceptedAfter: number
   readonly endedAt: number | undefined
 }
@@ -33,19 +35,20 @@ export interface NewTurn extends Pick<
   "runId" | "sessionKey" | "agentId" | "principal" | "acceptedAt" | "acceptedAfter"
 > {
   readonly text: string
-  /** The message of which `text` is a part. Left out: all of it. */
+  /** The whole message, if `text` is only a part of it. */
   readonly message?: string | undefined
-  /** When its time is up; left out: never. */
+  /** The time at which the gateway ends the run. Without it, the run has no deadline. */
   readonly deadlineAt?: number | undefined
 }
 
-/** A turn that has not ended, and when its time is up. */
+/** An open turn with a deadline. */
 export interface Deadline {
   readonly runId: string
   readonly sessionKey: string
   readonly deadlineAt: number
 }
 
+/** How a turn ends. */
 export interface Ending {
   readonly outcome: RunOutcome
   readonly error?: RunError | undefined
@@ -88,7 +91,7 @@ const toTurn = (row: Row): TurnRow => ({
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
-/** All but the text: it may be long, and is needed once. */
+/** All columns but the text, which may be long and is read once. */
 const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, error, usage, reply,
   accepted_at, accepted_after, ended_at`
 
@@ -98,10 +101,10 @@ export const turnStore = (db: DatabaseSync) => {
   const selectByRun = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE run_id = ?`)
   const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
   const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
-  const selectFirst = db.prepare(
+  const selectFirstOpen = db.prepare(
     "SELECT run_id, agent_id, crashes FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos LIMIT 1",
   )
-  const selectEveryOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
+  const selectAllOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
   const countWaiting = db.prepare(
     "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
   )
@@ -113,14 +116,14 @@ export const turnStore = (db: DatabaseSync) => {
     "SELECT run_id, session_key, deadline_at FROM turns WHERE ended_at IS NULL AND deadline_at IS NOT NULL",
   )
   const selectDigest = db.prepare("SELECT text_digest AS digest FROM turns WHERE run_id = ?")
-  const begin = db.prepare(
+  const start = db.prepare(
     "UPDATE turns SET state = 'running', attempt = attempt + 1, handed_over = 0 WHERE run_id = ?",
   )
   // The text of an ended turn is in the transcript, or was a command.
   const end = db.prepare(
     "UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, ended_at = ?, text = '' WHERE run_id = ? AND ended_at IS NULL",
   )
-  const forget = db.prepare(
+  const removeEnded = db.prepare(
     "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
   )
   const handOver = db.prepare("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'")
@@ -135,21 +138,25 @@ export const turnStore = (db: DatabaseSync) => {
       const row = selectByRun.get(runId)
       return row === undefined ? undefined : toTurn(row as Row)
     },
-    /** What the turn was asked; empty once it has ended. */
+    /** Returns the text of the turn, or an empty text after its end. */
     textOf: (runId: string): string => String(selectText.get(runId)?.["text"] ?? ""),
-    /** The turn of a session whose time it is: accepted first of those that have not ended. */
-    first: (sessionKey: string): Pick<TurnRow, "runId" | "agentId" | "crashes"> | undefined => {
-      const row = selectFirst.get(sessionKey) as Pick<Row, "run_id" | "agent_id" | "crashes"> | undefined
+    /** Returns the oldest open turn of the session. */
+    firstOpen: (sessionKey: string): Pick<TurnRow, "runId" | "agentId" | "crashes"> | undefined => {
+      const row = selectFirstOpen.get(sessionKey) as Pick<Row, "run_id" | "agent_id" | "crashes"> | undefined
       return row === undefined ? undefined : { runId: row.run_id, agentId: row.agent_id, crashes: row.crashes }
     },
+    /** Returns the open turns of the session in the order of acceptance. */
     open: (sessionKey: string): ReadonlyArray<TurnRow> => turns(selectOpen.all(sessionKey)),
+    /** Returns the open turns that have a deadline. */
     deadlines: (): ReadonlyArray<Deadline> =>
       selectDeadlines.all().map((row) => ({
         runId: String(row["run_id"]),
         sessionKey: String(row["session_key"]),
         deadlineAt: Number(row["deadline_at"]),
       })),
-    everyOpen: (): ReadonlyArray<TurnRow> => turns(selectEveryOpen.all()),
+    /** Returns the open turns of all sessions in the order of acceptance. */
+    allOpen: (): ReadonlyArray<TurnRow> => turns(selectAllOpen.all()),
+    /** Returns the number of turns of the session that have not started. */
     waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
     insert: (turn: NewTurn): void => {
       const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, principal, runId, sessionKey, text } = turn
@@ -157,24 +164,26 @@ export const turnStore = (db: DatabaseSync) => {
       const by = JSON.stringify(principal)
       insert.run(runId, sessionKey, agentId, by, text, digest, acceptedAt, acceptedAfter, deadlineAt)
     },
-    /** Whether this is what the turn was asked, as far as that is known. */
-    asked: (runId: string, text: string): boolean => {
+    /** Returns whether the turn's message is this text. Returns true for rows without a digest. */
+    hasText: (runId: string, text: string): boolean => {
       const digest = selectDigest.get(runId)?.["digest"] ?? null
       return digest === null || digest === digestOf(text)
     },
-    begin: (runId: string): void => {
-      begin.run(runId)
+    /** Marks the turn as running and counts an attempt. */
+    start: (runId: string): void => {
+      start.run(runId)
     },
+    /** Ends the turn, unless it has ended already. */
     end: (runId: string, { error, outcome, reply, usage }: Ending, at: number): void => {
       end.run(outcome, json(error), json(usage), reply ?? null, at, runId)
     },
-    /** Removes turns that ended before this moment; answers how many. With them their keys are free again. */
-    forget: (before: number, limit: number): number => Number(forget.run(before, limit).changes),
-    /** At the beginning of a planned stop: what it cuts off was not cut off by a crash. */
+    /** Removes at most `limit` turns that ended before `before` and returns their number. It frees their keys. */
+    removeEnded: (before: number, limit: number): number => Number(removeEnded.run(before, limit).changes),
+    /** Marks the running turns at the beginning of a planned stop, so that `requeue` counts no crash for them. */
     handOver: (): void => {
       handOver.run()
     },
-    /** At a start: turns that were running wait again. Counts a crash for those that no planned stop has handed over. */
+    /** Makes interrupted turns wait again, at a start. Counts a crash for each one that `handOver` has not marked. */
     requeue: (): void => {
       requeue.run()
     },

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Bindings } from "../../../src/services/agents/Bindings.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { publishedBy } from "../../support/Published.ts"
 
 const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer)
@@ -15,18 +15,8 @@ const layer = registry.pipe(Layer.provideMerge(storage))
 
 const ids = Effect.map(Agents, (agents) => agents.all().map(({ id }) => id))
 
-/** What was told while the effect ran, by tag. */
-const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const subscription = yield* (yield* Events).liveFeed
-    yield* effect
-    const size = yield* PubSub.remaining(subscription)
-    const positioned = yield* PubSub.takeUpTo(subscription, size)
-    return positioned.map(({ event }) => event)
-  }).pipe(Effect.scoped)
-
-describe("the registry of agents", () => {
-  it.effect("has main from the first start", () =>
+describe("Agents", () => {
+  it.effect("The agent main exists from the first start.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       expect(yield* ids).toEqual(["main"])
@@ -34,7 +24,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("makes main once: a second start finds it as it was left", () =>
+  it.effect("A second start finds main as the first one left it.", () =>
     Effect.gen(function* () {
       yield* Effect.flatMap(Agents, (agents) => agents.update("main", { name: "Mona" })).pipe(
         Effect.provide(Agents.layer),
@@ -46,7 +36,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(storage)),
   )
 
-  it.effect("lists main first, then in the order of creation, also after a restart", () =>
+  it.effect("The list has main first, then the other agents in the order of creation, also after a restart.", () =>
     Effect.gen(function* () {
       yield* Effect.gen(function* () {
         const agents = yield* Agents
@@ -59,7 +49,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(storage)),
   )
 
-  it.effect("makes an id from the name where none is given, and takes no id twice", () =>
+  it.effect("An agent without an id gets one from its name, and an id in use is refused.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       expect((yield* agents.create({ name: "Luna Lovegood!" })).id).toBe("luna-lovegood")
@@ -69,10 +59,10 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("answers a change only when lists show it, and tells it once", () =>
+  it.effect("A change returns when lists show it, and publishes one event.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
-      const events = yield* told(
+      const events = yield* publishedBy(
         Effect.gen(function* () {
           const luna = yield* agents.create({ name: "Luna", model: "a" })
           expect(agents.all()).toContainEqual(luna)
@@ -85,7 +75,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("changes what is named and leaves the rest", () =>
+  it.effect("An update changes the given settings and keeps the others.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const before = yield* agents.create({ name: "Luna", personality: "calm", dmScope: "main" })
@@ -94,7 +84,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("takes an agent's bindings away with it, and tells the bindings before the agent's end", () =>
+  it.effect("Removing an agent removes its bindings and publishes the bindings first.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const bindings = yield* Bindings
@@ -104,7 +94,7 @@ describe("the registry of agents", () => {
         yield* bindings.set({ agentId: "luna", matchKey: "channel", matchValue: "slack" }),
       ]
       const kept = yield* bindings.set({ agentId: "main" })
-      const events = yield* told(Effect.map(agents.remove("luna"), (count) => expect(count).toBe(2)))
+      const events = yield* publishedBy(Effect.map(agents.remove("luna"), (count) => expect(count).toBe(2)))
       expect(events).toEqual([
         { _tag: "BindingsChanged", set: [], removed },
         { _tag: "AgentRemoved", agentId: "luna" },
@@ -114,7 +104,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("keeps main, and says so of what it does not know", () =>
+  it.effect("The agent main cannot be removed, and an unknown agent is AgentNotFound.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       expect(yield* Effect.flip(agents.remove("main"))).toMatchObject({ _tag: "AgentProtected" })
@@ -124,7 +114,7 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("gives an id to one of two who ask for it at once", () =>
+  it.effect("Of two simultaneous creations with one id, one succeeds.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const make = Effect.result(agents.create({ name: "Luna" }))
@@ -133,12 +123,12 @@ describe("the registry of agents", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("changes nothing where the disk refuses the change", () =>
+  it.effect("A change that the disk refuses changes nothing and publishes nothing.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const { db } = yield* Sqlite
       db.exec("PRAGMA query_only = ON")
-      const events = yield* told(
+      const events = yield* publishedBy(
         Effect.map(Effect.flip(agents.create({ name: "Luna" })), (error) =>
           expect(error._tag).toBe("StorageUnavailable"),
         ),

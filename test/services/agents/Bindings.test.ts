@@ -15,8 +15,8 @@ const layer = Layer.mergeAll(Agents.layer, Bindings.layer).pipe(Layer.provideMer
 
 const values = (bindings: ReadonlyArray<Binding>) => bindings.map(({ matchValue }) => matchValue)
 
-describe("the registry of bindings", () => {
-  it.effect("makes the default binding of what is left out", () =>
+describe("Bindings", () => {
+  it.effect("A binding without a key is the default binding.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const binding = { agentId: "main", tier: 5, matchKey: "default", matchValue: "*", priority: 0 }
@@ -25,7 +25,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("takes the tier of the key where none is given", () =>
+  it.effect("A binding without a tier gets the tier of its key.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const tier = (matchKey: Binding["matchKey"]) =>
@@ -36,7 +36,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("refuses a tier that contradicts the key, because such a binding never matches", () =>
+  it.effect("A tier that contradicts the key is refused, because such a binding never matches.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const error = yield* Effect.flip(bindings.set({ agentId: "main", tier: 5, matchKey: "peer_id", matchValue: "1" }))
@@ -45,14 +45,14 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("refuses an agent that is not there", () =>
+  it.effect("A binding to an unknown agent is refused.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       expect(yield* Effect.flip(bindings.set({ agentId: "nobody" }))).toMatchObject({ _tag: "AgentNotFound" })
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("lists in the order in which bindings are asked, also after a restart", () =>
+  it.effect("The list has the order in which routing tries the bindings, also after a restart.", () =>
     Effect.gen(function* () {
       const expected = ["7", "vip", "first", "second", "*"]
       yield* Effect.gen(function* () {
@@ -71,7 +71,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(Agents.layer), Effect.provide(storage)),
   )
 
-  it.effect("replaces a binding of the same agent, key and value in its place", () =>
+  it.effect("Setting a binding again changes its priority and adds no second one.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       yield* bindings.set({ agentId: "main", matchKey: "channel", matchValue: "a" })
@@ -84,7 +84,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("tells a binding that is set as it was to nobody", () =>
+  it.effect("Setting a binding to its present state publishes no event.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const events = yield* Events
@@ -95,7 +95,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("says whether there was one to remove", () =>
+  it.effect("Remove returns whether the binding existed.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const { agentId, matchKey, matchValue } = yield* bindings.set({ agentId: "main" })
@@ -105,7 +105,7 @@ describe("the registry of bindings", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("writes of a thousand changes what has changed, and not the list each time", () =>
+  it.effect("Each event holds the changed binding, not the whole list.", () =>
     Effect.gen(function* () {
       const bindings = yield* Bindings
       const { db } = yield* Sqlite
@@ -123,7 +123,7 @@ describe("the registry of bindings", () => {
     priority: Schema.Literals([0, 1]),
   })
 
-  it.effect.prop("is after any changes as the next start reads it", [Schema.Array(Change)], ([changes]) =>
+  it.effect.prop("After any changes, memory agrees with storage.", [Schema.Array(Change)], ([changes]) =>
     Effect.gen(function* () {
       const before = yield* Effect.gen(function* () {
         const bindings = yield* Bindings

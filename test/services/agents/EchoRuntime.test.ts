@@ -32,8 +32,8 @@ const turn = (text: string): Turn => ({
 const textOf = (events: ReadonlyArray<RuntimeEvent>, tag: "Text" | "Thinking" = "Text") =>
   events.flatMap((event) => (event._tag === tag ? [event.text] : [])).join("")
 
-describe("the echo", () => {
-  it.effect("says what it was told, word by word, and counts tokens", () =>
+describe("EchoRuntime", () => {
+  it.effect("It repeats the message word by word and counts tokens.", () =>
     Effect.gen(function* () {
       const events = yield* Stream.runCollect(echo.run(turn("one two")))
       expect(events).toEqual([
@@ -45,7 +45,7 @@ describe("the echo", () => {
     }),
   )
 
-  it.effect("thinks, calls a tool and speaks, whatever the order of the prefixes", () =>
+  it.effect("It thinks, calls a tool and replies, in any order of the prefixes.", () =>
     Effect.gen(function* () {
       for (const prefix of ["/tool /think ", "/think /tool "]) {
         const events = yield* Stream.runCollect(echo.run(turn(`${prefix}hi`)))
@@ -60,28 +60,28 @@ describe("the echo", () => {
     }),
   )
 
-  it.effect("fails when asked to, after it has spoken", () =>
+  it.effect("The prefix /fail fails the run after the reply.", () =>
     Effect.gen(function* () {
-      const said: Array<RuntimeEvent> = []
+      const output: Array<RuntimeEvent> = []
       const failed = yield* Effect.flip(
-        Stream.runForEach(echo.run(turn("/fail x")), (e) => Effect.sync(() => said.push(e))),
+        Stream.runForEach(echo.run(turn("/fail x")), (e) => Effect.sync(() => output.push(e))),
       )
       expect(failed._tag).toBe("RuntimeFailed")
-      expect(textOf(said)).toBe("echo: x")
+      expect(textOf(output)).toBe("echo: x")
     }),
   )
 
-  it.effect("spreads a slow reply over its time", () =>
+  it.effect("The prefix /slow spreads the reply over its time.", () =>
     Effect.gen(function* () {
-      const said: Array<RuntimeEvent> = []
-      const listening = yield* Effect.forkChild(
-        Stream.runForEach(echo.run(turn("/slow 300 a b")), (event) => Effect.sync(() => said.push(event))),
+      const output: Array<RuntimeEvent> = []
+      const reading = yield* Effect.forkChild(
+        Stream.runForEach(echo.run(turn("/slow 300 a b")), (event) => Effect.sync(() => output.push(event))),
       )
       for (const soFar of ["echo:", "echo: a", "echo: a b"]) {
         yield* TestClock.adjust(100)
-        expect(textOf(said)).toBe(soFar)
+        expect(textOf(output)).toBe(soFar)
       }
-      yield* Fiber.join(listening)
+      yield* Fiber.join(reading)
     }),
   )
 
@@ -91,12 +91,12 @@ describe("the echo", () => {
     ["/toolbox", { text: "/toolbox" }],
     ["/slow x", { text: "/slow x" }],
     ["say /tool ", { text: "say /tool " }],
-  ])("reads %j", (message, expected) => {
+  ])("It parses %j.", (message, expected) => {
     expect(parse(message)).toEqual({ tool: false, think: false, fail: false, slowMs: 0, ...expected })
   })
 
   it.prop(
-    "cuts a text without losing any of it",
+    "The words of a text join to the same text.",
     [Schema.Array(Schema.Literals(["a", " ", "\n", "bc", "  "]))],
     ([parts]) => {
       const text = parts.join("")

@@ -48,8 +48,8 @@ const inFolder = (
 const next = (subscription: PubSub.Subscription<{ readonly event: GatewayEvent }>) =>
   Effect.map(PubSub.take(subscription), ({ event }) => event)
 
-describe("documents", () => {
-  it.effect("are written and read back whole, in a folder that is made if it is missing", () =>
+describe("Memory", () => {
+  it.effect("A document is written and read back whole, in a folder that the gateway creates.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path }) {
         const memory = yield* Memory
@@ -61,7 +61,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("are this user's alone whatever the umask, in a folder that is, too; one that is shared stays shared", () =>
+  it.effect("New documents and folders are private under any umask, and a shared document stays shared.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {
         const memory = yield* Memory
@@ -83,7 +83,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("are listed where some names lead nowhere: a link to nothing, a loop of links", () =>
+  it.effect("Broken links and loops of links do not hide the other documents.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path }) {
         const memory = yield* Memory
@@ -96,7 +96,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("are listed newest first, Markdown files alone", () =>
+  it.effect("The list has Markdown files only, the most recently modified first.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {
         const memory = yield* Memory
@@ -116,7 +116,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("are not there before they are written, and can be asked to be new", () =>
+  it.effect("An unknown document is DocumentNotFound, and create refuses an existing one.", () =>
     inFolder(
       Effect.fnUntraced(function* () {
         const memory = yield* Memory
@@ -133,7 +133,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("are created by one of two who create at once", () =>
+  it.effect("Of two simultaneous creations of one document, one succeeds.", () =>
     inFolder(
       Effect.fnUntraced(function* () {
         const memory = yield* Memory
@@ -144,7 +144,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("that are too large are not read, and not written", () =>
+  it.effect("A document that is too large is neither read nor written.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ put }) {
         const memory = yield* Memory
@@ -163,7 +163,7 @@ describe("documents", () => {
     ),
   )
 
-  it.effect("leave nothing beside them where the disk refuses", () =>
+  it.effect("A failed write leaves no temporary file.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path }) {
         const memory = yield* Memory
@@ -175,10 +175,10 @@ describe("documents", () => {
   )
 })
 
-describe("a document never leaves the folder", () => {
+describe("Memory folder", () => {
   const escapes = ["../secret", "..", ".", "", "a/b", "a\\b", "/etc/passwd", "..%2fsecret", ".hidden", "a\0b", "~", " "]
 
-  it.effect.each(escapes)("by its name: %j", (id) =>
+  it.effect.each(escapes)("The id %j does not leave the folder.", (id) =>
     inFolder(
       Effect.fnUntraced(function* ({ outside, path }) {
         const memory = yield* Memory
@@ -190,7 +190,7 @@ describe("a document never leaves the folder", () => {
     ),
   )
 
-  it.effect("by a symbolic link to a file, which is neither listed nor read, and replaced when written", () =>
+  it.effect("A link to a file outside is neither listed nor read, and a write replaces it.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ outside, path }) {
         const memory = yield* Memory
@@ -204,7 +204,7 @@ describe("a document never leaves the folder", () => {
     ),
   )
 
-  it.effect("by a dangling link", () =>
+  it.effect("A write to a dangling link creates no file outside.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ outside, path }) {
         const memory = yield* Memory
@@ -215,7 +215,7 @@ describe("a document never leaves the folder", () => {
     ),
   )
 
-  it.effect("while a link within the folder is as good as a file", () =>
+  it.effect("A link within the folder counts as a document.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {
         const memory = yield* Memory
@@ -227,8 +227,8 @@ describe("a document never leaves the folder", () => {
   )
 })
 
-describe("a change of a document", () => {
-  it.live("by the gateway is told when the write returns, once", () =>
+describe("Memory events", () => {
+  it.live("A write publishes one event before it returns.", () =>
     inFolder(
       Effect.fnUntraced(function* () {
         const memory = yield* Memory
@@ -236,7 +236,7 @@ describe("a change of a document", () => {
         const first = yield* memory.write("a", "1")
         expect(yield* PubSub.remaining(subscription)).toBe(1)
         expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: first, isNew: true })
-        // Whatever the file system reports of the first write comes before what it reports of the second.
+        // The file system reports the first write before the second, so a repeated event would come first.
         const second = yield* memory.write("b", "22")
         expect(yield* next(subscription)).toEqual({ _tag: "MemoryChanged", document: second, isNew: true })
         const again = yield* memory.write("b", "333")
@@ -245,19 +245,19 @@ describe("a change of a document", () => {
     ),
   )
 
-  it.live("by the gateway is told even where neither size nor time of the file shows it", () =>
+  it.live("A write publishes an event even if size and time of the file stay the same.", () =>
     inFolder(
       Effect.fnUntraced(function* () {
         const memory = yield* Memory
-        const told = yield* (yield* Events).liveFeed
+        const subscription = yield* (yield* Events).liveFeed
         for (let i = 10; i < 40; i++) yield* memory.write("same", `content ${i}`)
-        const events = yield* Effect.forEach(Array.from({ length: 30 }), () => next(told))
+        const events = yield* Effect.forEach(Array.from({ length: 30 }), () => next(subscription))
         expect(events.every(({ _tag }) => _tag === "MemoryChanged")).toBe(true)
       }),
     ),
   )
 
-  it.live("by somebody else is told as soon as the file system reports it", () =>
+  it.live("A change by another program is published when the file system reports it.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path, put }) {
         const subscription = yield* (yield* Events).liveFeed
@@ -269,13 +269,13 @@ describe("a change of a document", () => {
     ),
   )
 
-  it.effect("that nobody reports is found by the next comparison", () =>
+  it.effect("The next comparison finds a change that the file system does not report.", () =>
     inFolder(
       Effect.fnUntraced(function* ({ path }) {
         const memory = yield* Memory
         yield* memory.write("a", "1")
         const subscription = yield* (yield* Events).liveFeed
-        // A folder that is replaced has nobody who watches it.
+        // The watcher does not follow a folder that is replaced.
         Fs.rmSync(path, { recursive: true })
         Fs.mkdirSync(path)
         Fs.writeFileSync(join(path, "b.md"), "2")
@@ -289,7 +289,7 @@ describe("a change of a document", () => {
     ),
   )
 
-  it.live("while the gateway was down is told by its next start, and nothing else is", () =>
+  it.live("A start publishes exactly the changes during the downtime.", () =>
     Effect.gen(function* () {
       const root = Fs.mkdtempSync(join(tmpdir(), "causeway-memory-"))
       const run = <A, E>(effect: Effect.Effect<A, E, Memory>) =>
@@ -309,7 +309,7 @@ describe("a change of a document", () => {
     }).pipe(Effect.scoped, Effect.provide(storage)),
   )
 
-  it.effect("does not hide that the folder cannot be made", () =>
+  it.effect("A folder that cannot be created is a StartupError with its path.", () =>
     Effect.gen(function* () {
       const file = join(Fs.mkdtempSync(join(tmpdir(), "causeway-memory-")), "file")
       Fs.writeFileSync(file, "")

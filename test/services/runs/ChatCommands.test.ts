@@ -25,7 +25,7 @@ const texts = Effect.map(
 )
 
 describe("/stop", () => {
-  it.live("ends the run that is in progress, and those that wait, instead of waiting behind them", () => {
+  it.live("/stop aborts the running turn and the waiting ones at once.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
@@ -43,7 +43,7 @@ describe("/stop", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("acts in a session whose queue is full", () => {
+  it.live("/stop works in a session whose queue is full.", () => {
     const stage = staged()
     const config = { runtime: "staged", runs: { waitingPerSession: 1 } }
     return Effect.gen(function* () {
@@ -55,7 +55,7 @@ describe("/stop", () => {
     }).pipe(Effect.provide(layer({ config, runtimes: [stage.runtime] })))
   })
 
-  it.live("whose key is repeated does not end what runs by then", () => {
+  it.live("A repeated /stop does not end a later run.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
@@ -68,7 +68,7 @@ describe("/stop", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("goes to the agent where the sender asks for no commands", () =>
+  it.live("With commands: false, /stop goes to the agent.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const { runId } = yield* runs.accept({ text: "/stop", sessionKey: "s", commands: false }, principal)
@@ -78,7 +78,7 @@ describe("/stop", () => {
 })
 
 describe("/status", () => {
-  it.live("tells how the session stands, at once, and leaves no trace in it", () => {
+  it.live("/status answers at once and does not change the session.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const sessions = yield* Sessions
@@ -96,7 +96,7 @@ describe("/status", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("is streamed as any reply, also to a sender who repeats its key", () =>
+  it.live("The answer of /status is streamed like a reply, also after a repeated send.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const streamed = Stream.mkString(
@@ -111,7 +111,7 @@ describe("/status", () => {
 
 describe("/new and /reset", () => {
   for (const command of ["/new", "/reset"]) {
-    it.live(`${command} ends what runs and empties the session`, () => {
+    it.live(`${command} aborts the run and empties the session.`, () => {
       const { gateway, next } = onStage()
       return Effect.gen(function* () {
         const sessions = yield* Sessions
@@ -127,7 +127,7 @@ describe("/new and /reset", () => {
     })
   }
 
-  it.live("begin the new conversation with what follows the command", () =>
+  it.live("The text after /new is the first message of the new conversation.", () =>
     Effect.gen(function* () {
       yield* ask("old", "s")
       expect(yield* ask("/new  hello", "s", "key")).toMatchObject({ runId: "key", reply: "echo: hello" })
@@ -137,7 +137,7 @@ describe("/new and /reset", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("empty nothing when their key is repeated", () =>
+  it.live("A repeated /reset empties nothing.", () =>
     Effect.gen(function* () {
       yield* ask("/reset", "s", "key")
       yield* ask("since", "s")
@@ -146,7 +146,7 @@ describe("/new and /reset", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("need the scope that sessions.reset needs", () =>
+  it.live("/new and /reset need the scope of sessions.reset.", () =>
     Effect.gen(function* () {
       const writer: Principal = { ...principal, scopes: ["operator.write"] }
       yield* ask("kept", "s")

@@ -6,32 +6,34 @@ import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import { make } from "../../../src/services/runs/RunAdmission.ts"
 
-/** Runs that stay until they are told to leave, and the order in which they got in. */
+/** Runs that last until the test ends them, and the order of their admission. */
 const stage = (concurrent: number, perAgent: number) => {
-  const limits = make(concurrent, perAgent)
+  const admission = make(concurrent, perAgent)
   const entered: Array<string> = []
-  const leave = new Map<string, Deferred.Deferred<void>>()
+  const ends = new Map<string, Effect.Effect<void>>()
   const start = (name: string, agentId: string, alone = false) =>
     Effect.suspend(() => {
-      const told = Deferred.makeUnsafe<void>()
-      leave.set(name, told)
+      const ended = Deferred.makeUnsafe<void>()
       const run = Effect.andThen(
         Effect.sync(() => entered.push(name)),
-        Deferred.await(told),
+        Deferred.await(ended),
       )
-      return Effect.forkChild(limits.withPlace(agentId, alone)(run), { startImmediately: true })
+      const forked = Effect.forkChild(admission.withPermit(agentId, alone)(run), { startImmediately: true })
+      return Effect.tap(forked, (fiber) =>
+        Effect.sync(() => ends.set(name, Effect.andThen(Deferred.succeed(ended, undefined), Fiber.join(fiber)))),
+      )
     })
-  const end = (name: string) => Effect.andThen(Deferred.succeed(leave.get(name)!, undefined), Effect.yieldNow)
-  return { limits, entered, start, end }
+  const end = (name: string) => Effect.suspend(() => ends.get(name)!)
+  return { admission, entered, start, end }
 }
 
-describe("the limits on runs", () => {
-  it.effect("let in as many as may run at once, and the others in the order in which they came", () =>
+describe("RunAdmission", () => {
+  it.effect("It admits as many runs as the limit, and the others in the order of their arrival.", () =>
     Effect.gen(function* () {
-      const { end, entered, limits, start } = stage(2, 2)
+      const { admission, end, entered, start } = stage(2, 2)
       for (const name of ["a", "b", "c", "d"]) yield* start(name, "main")
       expect(entered).toEqual(["a", "b"])
-      expect(limits.running()).toBe(2)
+      expect(admission.running()).toBe(2)
       yield* end("b")
       expect(entered).toEqual(["a", "b", "c"])
       yield* end("a")
@@ -39,7 +41,7 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("do not let a busy agent hold up another", () =>
+  it.effect("An agent at its limit does not hold up another agent.", () =>
     Effect.gen(function* () {
       const { end, entered, start } = stage(3, 1)
       yield* start("luna 1", "luna")
@@ -51,25 +53,25 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("forget who stops waiting, and free the place of who is interrupted", () =>
+  it.effect("An interrupted waiter leaves the queue, and an interrupted run frees its permit.", () =>
     Effect.gen(function* () {
-      const { entered, limits, start } = stage(1, 1)
+      const { admission, entered, start } = stage(1, 1)
       const first = yield* start("first", "main")
       const second = yield* start("second", "main")
       yield* start("third", "main")
       yield* Fiber.interrupt(second)
       yield* Fiber.interrupt(first)
       expect(entered).toEqual(["first", "third"])
-      expect(limits.running()).toBe(1)
+      expect(admission.running()).toBe(1)
     }),
   )
 
-  it.effect("drain: nobody comes in any more, and the last one who leaves ends the wait", () =>
+  it.effect("A drain admits no further run and returns when the last one ends.", () =>
     Effect.gen(function* () {
-      const { end, entered, limits, start } = stage(1, 1)
+      const { admission, end, entered, start } = stage(1, 1)
       yield* start("in", "main")
       yield* start("waiting", "main")
-      const drained = yield* Effect.forkChild(limits.drain, { startImmediately: true })
+      const drained = yield* Effect.forkChild(admission.drain, { startImmediately: true })
       yield* end("in")
       yield* Fiber.join(drained)
       expect(entered).toEqual(["in"])
@@ -78,15 +80,15 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("drain at once where nothing runs", () => make(1, 1).drain)
+  it.effect("A drain without runs returns at once.", () => make(1, 1).drain)
 
   const Step = Schema.Struct({ agent: Schema.Literals(["a", "b", "c"]), ends: Schema.Boolean })
   it.effect.prop(
-    "are never exceeded, and never leave a place empty that somebody may take",
+    "The limits are never exceeded, and no free permit waits while a run could take it.",
     [Schema.Array(Step)],
     ([steps]) =>
       Effect.gen(function* () {
-        const { end, entered, limits, start } = stage(3, 2)
+        const { admission, end, entered, start } = stage(3, 2)
         const agentOf = new Map<string, string>()
         const ended = new Set<string>()
         for (const [index, { agent, ends }] of steps.entries()) {
@@ -101,7 +103,7 @@ describe("the limits on runs", () => {
           const inside = entered.filter((name) => !ended.has(name))
           const ofAgent = (agent: string) => inside.filter((name) => agentOf.get(name) === agent).length
           const waiting = [...agentOf].filter(([name]) => !entered.includes(name))
-          expect(limits.running()).toBe(inside.length)
+          expect(admission.running()).toBe(inside.length)
           expect(inside.length).toBeLessThanOrEqual(3)
           for (const agent of ["a", "b", "c"]) expect(ofAgent(agent)).toBeLessThanOrEqual(2)
           const couldEnter = waiting.filter(([, agent]) => inside.length < 3 && ofAgent(agent) < 2)
@@ -111,7 +113,7 @@ describe("the limits on runs", () => {
     { arbitrary: { size: 60 } },
   )
 
-  it.effect("let a run alone that asks for it: after those before it, before those after it", () =>
+  it.effect("A run that wants to be alone starts after the runs before it and before those after it.", () =>
     Effect.gen(function* () {
       const { end, entered, start } = stage(4, 4)
       yield* start("before", "main")
@@ -125,7 +127,7 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("let others in beside a run that has been alone for a minute", () =>
+  it.effect("After a minute alone, a run no longer blocks others.", () =>
     Effect.gen(function* () {
       const { entered, start } = stage(4, 4)
       yield* start("alone", "main", true)
@@ -137,7 +139,7 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("let in a run beside others that has waited a minute to be alone", () =>
+  it.effect("A run that waited a minute to be alone is admitted beside others.", () =>
     Effect.gen(function* () {
       const { entered, start } = stage(4, 4)
       yield* start("long", "main")
@@ -150,7 +152,7 @@ describe("the limits on runs", () => {
     }),
   )
 
-  it.effect("hold up none for a run that leaves while it waits to be alone", () =>
+  it.effect("A run that stops waiting to be alone no longer blocks others.", () =>
     Effect.gen(function* () {
       const { entered, start } = stage(4, 4)
       yield* start("long", "main")

@@ -1,4 +1,3 @@
-/** Runs whose client gave them a time end when it is up, wherever they have got to. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,9 +8,11 @@ import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { layer, principal } from "../../support/Conversations.ts"
+import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
 const start = Effect.fnUntraced(function* (filename?: string) {
@@ -26,6 +27,7 @@ const start = Effect.fnUntraced(function* (filename?: string) {
   const services = yield* Layer.buildWithScope(layer(options), scope)
   const runs = yield* Effect.provide(Runs, services)
   const sessions = yield* Effect.provide(Sessions, services)
+  const events = yield* Effect.provide(Events, services)
   const send = (runId: string, timeoutMs?: number, text = runId) =>
     runs.accept(
       { text, sessionKey: "s", idempotencyKey: runId, ...(timeoutMs !== undefined && { timeoutMs }) },
@@ -34,26 +36,28 @@ const start = Effect.fnUntraced(function* (filename?: string) {
   const transcript = Effect.map(sessions.history("s", { limit: 10 }), ({ messages }) =>
     messages.map(({ aborted, failed, role, text }) => [role, text, aborted ?? failed?.reason ?? null]),
   )
-  return { ...stage, runs, send, transcript, stop: Scope.close(scope, Exit.void) }
+  return { ...stage, events, runs, send, transcript, stop: Scope.close(scope, Exit.void) }
 })
 
 const timedOut = { state: "aborted", error: { reason: "timeout" } }
 
-const untilEnded = (runs: Runs["Service"], runId: string) =>
-  Effect.repeat(runs.get(runId), { until: ({ endedAt }) => endedAt !== undefined })
-
-describe("a run with a time", () => {
-  it.effect("A run that takes too long ends, its runtime is stopped, and what it has said stays.", () =>
+describe("RunDeadlines", () => {
+  it.effect("A run that exceeds its time is aborted, its runtime is interrupted, and its output stays.", () =>
     Effect.gen(function* () {
-      const { next, runs, send, transcript } = yield* start()
+      const { events, next, runs, send, transcript } = yield* start()
+      const published = yield* Effect.provideService(recordEvents, Events, events)
       yield* send("late", 1_000)
       const run = yield* next
       yield* run.say("half a reply")
-      while ((yield* runs.get("late")).state !== "running") yield* Effect.yieldNow
+      yield* Effect.provideService(
+        untilEvent(() => published.some(({ _tag }) => _tag === "TextDelta")),
+        Events,
+        events,
+      )
       yield* TestClock.adjust(999)
       expect((yield* runs.get("late")).state).toBe("running")
       yield* TestClock.adjust(1)
-      expect(yield* untilEnded(runs, "late")).toMatchObject(timedOut)
+      expect(yield* runs.wait("late", 1_000)).toMatchObject(timedOut)
       yield* Deferred.await(run.interrupted)
       expect(yield* transcript).toEqual([
         ["user", "late", null],
@@ -62,33 +66,24 @@ describe("a run with a time", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.effect(
-    "A run that waits for another ends in time and never begins; what its user said stays, with the reason.",
-    () =>
-      Effect.gen(function* () {
-        const {
-          next,
-          runs,
-          runs: { wait },
-          send,
-          transcript,
-          runs: { get },
-        } = yield* start()
-        yield* send("first")
-        const first = yield* next
-        yield* send("waits", 1_000)
-        yield* TestClock.adjust(1_000)
-        expect(yield* untilEnded(runs, "waits")).toMatchObject({ ...timedOut, attempt: 0 })
-        yield* first.end
-        yield* wait("first", 1_000)
-        yield* send("after")
-        expect((yield* next).turn.text).toBe("after")
-        expect((yield* get("first")).state).toBe("done")
-        expect(yield* transcript).toContainEqual(["user", "waits", "timeout"])
-      }).pipe(Effect.scoped),
+  it.effect("A waiting run whose time is up never starts, and the user's message stays with the reason.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send, transcript } = yield* start()
+      yield* send("first")
+      const first = yield* next
+      yield* send("waits", 1_000)
+      yield* TestClock.adjust(1_000)
+      expect(yield* runs.wait("waits", 1_000)).toMatchObject({ ...timedOut, attempt: 0 })
+      yield* first.end
+      yield* runs.wait("first", 1_000)
+      yield* send("after")
+      expect((yield* next).turn.text).toBe("after")
+      expect((yield* runs.get("first")).state).toBe("done")
+      expect(yield* transcript).toContainEqual(["user", "waits", "timeout"])
+    }).pipe(Effect.scoped),
   )
 
-  it.effect("A run that ends in time ends as it does, and a send that is repeated sets no other time.", () =>
+  it.effect("A run that ends in time keeps its outcome, and a repeated send does not change its time.", () =>
     Effect.gen(function* () {
       const { next, runs, send } = yield* start()
       yield* send("quick", 1_000)
@@ -117,7 +112,7 @@ describe("a run with a time", () => {
       yield* TestClock.adjust(399)
       expect((yield* after.runs.get("long")).state).toBe("running")
       yield* TestClock.adjust(1)
-      expect(yield* untilEnded(after.runs, "long")).toMatchObject(timedOut)
+      expect(yield* after.runs.wait("long", 1_000)).toMatchObject(timedOut)
     }).pipe(Effect.scoped),
   )
 })

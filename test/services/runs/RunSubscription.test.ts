@@ -9,48 +9,48 @@ import { RunSubscription, type RunItem } from "../../../src/services/runs/RunSub
 
 const ofRun = { sessionKey: "s", runId: "r", agentId: "main" }
 
-/** A run that is told to its follower, and all that it has said. */
-const teller = (follower: RunSubscription) => {
+/** A run that pushes its events to the subscription and keeps its whole text. */
+const runOf = (subscription: RunSubscription) => {
   let seq = 0
   let text = ""
-  const tell = (event: GatewayEvent) => {
+  const push = (event: GatewayEvent) => {
     const item: Positioned = { _tag: "Event", seq: ++seq, at: 0, event }
-    follower.tell(item, () => ({ _tag: "RunText", seq, ...ofRun, text, thinking: "" }))
+    subscription.push(item, () => ({ _tag: "RunText", seq, ...ofRun, text, thinking: "" }))
   }
   return {
     say: (word: string) => {
       text += word
-      tell({ _tag: "TextDelta", ...ofRun, text: word })
+      push({ _tag: "TextDelta", ...ofRun, text: word })
     },
-    tool: (callId: string) => tell({ _tag: "ToolStarted", ...ofRun, callId, name: "t", input: "" }),
-    end: () => tell({ _tag: "RunEnded", ...ofRun, outcome: "done" }),
+    tool: (callId: string) => push({ _tag: "ToolStarted", ...ofRun, callId, name: "t", input: "" }),
+    end: () => push({ _tag: "RunEnded", ...ofRun, outcome: "done" }),
     text: () => text,
   }
 }
 
-/** What a client holds in the end: the text built from deltas and replacements, and everything that happened. */
-const heard = (items: ReadonlyArray<RunItem>) => {
+/** Returns the content that a client has at the end: the text from deltas and snapshots, and the other events. */
+const received = (items: ReadonlyArray<RunItem>) => {
   let text = ""
-  const happened: Array<string> = []
+  const others: Array<string> = []
   for (const item of items) {
     if (item._tag === "RunText") text = item.text
     else if (item.event._tag === "TextDelta") text += item.event.text
-    else if (item.event._tag === "ToolStarted") happened.push(item.event.callId)
-    else happened.push(item.event._tag)
+    else if (item.event._tag === "ToolStarted") others.push(item.event.callId)
+    else others.push(item.event._tag)
   }
-  return { text, happened }
+  return { text, others }
 }
 
-describe("following a run", () => {
-  it.effect("gives its events in order, and ends with it", () =>
+describe("RunSubscription", () => {
+  it.effect("The items have the order of the events and end with RunEnded.", () =>
     Effect.gen(function* () {
-      const follower = new RunSubscription(undefined)
-      const { end, say, tool } = teller(follower)
+      const subscription = new RunSubscription(undefined)
+      const { end, say, tool } = runOf(subscription)
       say("a")
       tool("1")
       say("b")
       end()
-      const items = yield* Stream.runCollect(follower.items)
+      const items = yield* Stream.runCollect(subscription.items)
       expect(items.map((item) => item._tag === "Event" && item.event._tag)).toEqual([
         "TextDelta",
         "ToolStarted",
@@ -60,43 +60,43 @@ describe("following a run", () => {
     }),
   )
 
-  it.effect("holds a bounded number of deltas for who does not read, and loses nothing that happened", () =>
+  it.effect("A reader that does not read costs a bounded number of deltas and loses no content.", () =>
     Effect.gen(function* () {
-      const follower = new RunSubscription(undefined)
-      const { end, say, text, tool } = teller(follower)
+      const subscription = new RunSubscription(undefined)
+      const { end, say, text, tool } = runOf(subscription)
       for (let n = 0; n < 10_000; n++) {
         say(`${n} `)
         if (n % 1_000 === 0) tool(String(n))
       }
       end()
-      const items = yield* Stream.runCollect(follower.items)
+      const items = yield* Stream.runCollect(subscription.items)
       expect(items.length).toBeLessThan(300)
-      expect(heard(items)).toEqual({
+      expect(received(items)).toEqual({
         text: text(),
-        happened: [...Array.from({ length: 10 }, (_, n) => String(n * 1_000)), "RunEnded"],
+        others: [...Array.from({ length: 10 }, (_, n) => String(n * 1_000)), "RunEnded"],
       })
     }),
   )
 
-  it.effect("begins with what an open run has said", () =>
+  it.effect("The first item is the partial output of an open run.", () =>
     Effect.gen(function* () {
       const soFar = { _tag: "RunText", seq: 7, ...ofRun, text: "so far", thinking: "" } as const
-      const follower = new RunSubscription(soFar)
-      const { end } = teller(follower)
+      const subscription = new RunSubscription(soFar)
+      const { end } = runOf(subscription)
       end()
-      expect((yield* Stream.runCollect(follower.items))[0]).toEqual(soFar)
+      expect((yield* Stream.runCollect(subscription.items))[0]).toEqual(soFar)
     }),
   )
 
   const Step = Schema.Literals(["burst", "word", "tool", "read", "read"])
   it.effect.prop(
-    "gives the same text and the same happenings to every reader, however slow",
+    "Every reader gets the same text and the same other events, at any speed.",
     [Schema.Array(Step)],
     ([steps]) =>
       Effect.gen(function* () {
-        const follower = new RunSubscription(undefined)
-        const { end, say, text, tool } = teller(follower)
-        const pull = yield* Stream.toPull(follower.items)
+        const subscription = new RunSubscription(undefined)
+        const { end, say, text, tool } = runOf(subscription)
+        const pull = yield* Stream.toPull(subscription.items)
         const items: Array<RunItem> = []
         const tools: Array<string> = []
         let seq = 0
@@ -107,7 +107,7 @@ describe("following a run", () => {
             tools.push(String(index))
             tool(String(index))
           }
-          if (step === "read" && !follower.isEmpty) items.push(...(yield* pull))
+          if (step === "read" && !subscription.isEmpty) items.push(...(yield* pull))
         }
         end()
         for (;;) {
@@ -115,7 +115,7 @@ describe("following a run", () => {
           if (Option.isNone(more)) break
           items.push(...more.value)
         }
-        expect(heard(items)).toEqual({ text: text(), happened: [...tools, "RunEnded"] })
+        expect(received(items)).toEqual({ text: text(), others: [...tools, "RunEnded"] })
         for (const item of items) {
           expect(item.seq).toBeGreaterThan(seq)
           seq = item.seq

@@ -1,6 +1,4 @@
-/**
- * What a gateway finds that comes back: after a stop in good order, and with its messages in another order.
- */
+/** The turns of a gateway that restarts after a stop or a crash. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,9 +10,11 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { layer, principal } from "../../support/Conversations.ts"
+import { untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
 const folder = Effect.acquireRelease(
@@ -30,11 +30,12 @@ const start = Effect.fnUntraced(function* (filename: string, attempts = 10) {
   const services = yield* Layer.buildWithScope(layer({ filename, config, runtimes: [stage.runtime] }), scope)
   const runs = yield* Effect.provide(Runs, services)
   const sessions = yield* Effect.provide(Sessions, services)
+  const events = yield* Effect.provide(Events, services)
   const send = (text: string, sessionKey = "s") => runs.accept({ text, sessionKey }, principal)
-  return { ...stage, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
+  return { ...stage, events, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
 })
 
-/** As if the gateway had been killed instead of stopped. */
+/** Turns the last stop into a crash. */
 const crash = (filename: string) => database(filename, (db) => db.exec("UPDATE turns SET handed_over = 0"))
 
 const database = <A>(filename: string, use: (db: DatabaseSync) => A): A => {
@@ -46,8 +47,8 @@ const database = <A>(filename: string, use: (db: DatabaseSync) => A): A => {
   }
 }
 
-describe("after a restart", () => {
-  it.live("what was cut off begins anew, what waited waits, and the transcript has everything once", () =>
+describe("Runs after a restart", () => {
+  it.live("An interrupted turn starts again, a waiting one waits, and the transcript has every message once.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const before = yield* start(filename)
@@ -55,8 +56,9 @@ describe("after a restart", () => {
       const cut = yield* before.next
       yield* cut.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
       yield* cut.emit({ _tag: "ToolEnded", callId: "1", output: "first attempt", isError: false })
-      yield* cut.say("never told to the end")
-      while (before.sessions.find("s")?.messageCount !== 2) yield* Effect.yieldNow
+      yield* cut.say("an unfinished reply")
+      const hasBoth = () => before.sessions.find("s")?.messageCount === 2
+      yield* Effect.provideService(untilEvent(hasBoth), Events, before.events)
       yield* before.send("waits")
       yield* before.stop
 
@@ -64,20 +66,20 @@ describe("after a restart", () => {
       expect(after.sessions.find("s")).toMatchObject({ key: "s" })
       const again = yield* after.next
       expect(again.turn).toMatchObject({ text: "cut off", runId, attempt: 2, history: [], principal })
-      yield* again.say("told")
+      yield* again.say("reply")
       yield* again.end
       const waited = yield* after.next
       expect(waited.turn).toMatchObject({ text: "waits", attempt: 1 })
-      expect(waited.turn.history.map(({ text }) => text)).toEqual(["cut off", "told"])
+      expect(waited.turn.history.map(({ text }) => text)).toEqual(["cut off", "reply"])
       yield* waited.end
       expect(yield* after.runs.wait(waited.turn.runId, 5_000)).toMatchObject({ state: "done" })
       const { messages } = yield* after.sessions.history("s", { limit: 10 })
-      expect(messages.map(({ text }) => text)).toEqual(["cut off", "told", "waits"])
+      expect(messages.map(({ text }) => text)).toEqual(["cut off", "reply", "waits"])
       expect(after.sessions.find("s")).toMatchObject({ messageCount: 3, activity: "idle" })
     }),
   )
 
-  it.live("turns run in the order of their acceptance, although the clock was set back in between", () =>
+  it.live("Turns run in the order of their acceptance even if the clock was set back.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const texts = ["1", "2", "3", "4"]
@@ -97,7 +99,7 @@ describe("after a restart", () => {
     }),
   )
 
-  it.live("a turn that planned stops cut off is begun again, however often that happens", () =>
+  it.live("A turn that planned stops interrupt starts again any number of times.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       for (let attempt = 1; attempt <= 15; attempt++) {
@@ -113,15 +115,17 @@ describe("after a restart", () => {
     }),
   )
 
-  it.live("a process that is killed during its drain counts no crash for what it was running", () =>
+  it.live("A process that is killed during its drain counts no crash.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const before = yield* start(filename)
       yield* before.send("x")
       yield* before.next
       const drained = yield* Effect.forkChild(before.runs.drain, { startImmediately: true })
-      const handedOver = () => database(filename, (db) => db.prepare("SELECT handed_over FROM turns").get())
-      while (handedOver()?.["handed_over"] !== 1) yield* Effect.sleep("5 millis")
+      // Commits are ordered, so this one waits for the mark of the drain.
+      yield* before.events.commit(() => [undefined, []])
+      const marked = database(filename, (db) => db.prepare("SELECT handed_over FROM turns").get())
+      expect(marked).toMatchObject({ handed_over: 1 })
       yield* Fiber.interrupt(drained)
       yield* before.stop
       yield* start(filename)
@@ -130,42 +134,44 @@ describe("after a restart", () => {
     }),
   )
 
-  it.effect("a turn that crashes cut off begins at once, then after growing pauses, and fails after ten", () =>
-    Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
-      const pauses = [0, 0, 0, 0, 1, 2, 4, 8, 16, 32]
-      for (const [crashes, seconds] of pauses.entries()) {
-        const gateway = yield* start(filename)
-        if (crashes === 0) yield* gateway.send("poison")
-        if (seconds > 0) {
-          expect(yield* gateway.send("other", `s${crashes}`)).toMatchObject({ duplicate: false })
-          const other = yield* gateway.next
-          expect(other.turn.text).toBe("other")
-          yield* other.end
-          yield* gateway.runs.wait(other.turn.runId, 5_000)
-          yield* TestClock.adjust(seconds * 1_000 - 1)
-          expect(gateway.runs.counts()).toMatchObject({ running: 0, waiting: 1 })
-          yield* TestClock.adjust(1)
+  it.effect(
+    "A turn that crashes interrupt starts at once, then after growing pauses, and fails after ten crashes.",
+    () =>
+      Effect.gen(function* () {
+        const filename = Path.join(yield* folder, "db")
+        const pauses = [0, 0, 0, 0, 1, 2, 4, 8, 16, 32]
+        for (const [crashes, seconds] of pauses.entries()) {
+          const gateway = yield* start(filename)
+          if (crashes === 0) yield* gateway.send("poison")
+          if (seconds > 0) {
+            expect(yield* gateway.send("other", `s${crashes}`)).toMatchObject({ duplicate: false })
+            const other = yield* gateway.next
+            expect(other.turn.text).toBe("other")
+            yield* other.end
+            yield* gateway.runs.wait(other.turn.runId, 5_000)
+            yield* TestClock.adjust(seconds * 1_000 - 1)
+            expect(gateway.runs.counts()).toMatchObject({ running: 0, waiting: 1 })
+            yield* TestClock.adjust(1)
+          }
+          const { turn } = yield* gateway.next
+          expect(turn).toMatchObject({ text: "poison", attempt: crashes + 1 })
+          yield* gateway.stop
+          crash(filename)
         }
-        const { turn } = yield* gateway.next
-        expect(turn).toMatchObject({ text: "poison", attempt: crashes + 1 })
-        yield* gateway.stop
-        crash(filename)
-      }
-      const last = yield* start(filename)
-      const { runId } = yield* last.send("after")
-      const run = yield* last.next
-      expect(run.turn).toMatchObject({ text: "after", history: [] })
-      yield* run.end
-      yield* last.runs.wait(runId, 5_000)
-      const { messages } = yield* last.sessions.history("s", { limit: 10 })
-      const error = { reason: "interrupted", message: "10 crashes of the gateway have cut the run off" }
-      expect(messages).toMatchObject([{ text: "poison", failed: error }, { text: "after" }])
-      expect(last.sessions.find("s")).toMatchObject({ messageCount: 2, historyCount: 1 })
-    }),
+        const last = yield* start(filename)
+        const { runId } = yield* last.send("after")
+        const run = yield* last.next
+        expect(run.turn).toMatchObject({ text: "after", history: [] })
+        yield* run.end
+        yield* last.runs.wait(runId, 5_000)
+        const { messages } = yield* last.sessions.history("s", { limit: 10 })
+        const error = { reason: "interrupted", message: "The gateway crashed 10 times during this run." }
+        expect(messages).toMatchObject([{ text: "poison", failed: error }, { text: "after" }])
+        expect(last.sessions.find("s")).toMatchObject({ messageCount: 2, historyCount: 1 })
+      }),
   )
 
-  it.effect("an abort ends a turn that waits for its pause, and the next one begins", () =>
+  it.effect("An abort ends a turn in its pause, and the next turn starts.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const before = yield* start(filename)
@@ -181,14 +187,14 @@ describe("after a restart", () => {
     }),
   )
 
-  it.live("an abort of what waits for its second attempt holds, and it never begins", () =>
+  it.live("A turn that was aborted before a crash does not start again.", () =>
     Effect.gen(function* () {
       const filename = Path.join(yield* folder, "db")
       const before = yield* start(filename)
       const { runId } = yield* before.send("x")
       yield* before.next
       yield* before.stop
-      // As if the abort had been written and the gateway killed before the actor heard of it.
+      // The abort was committed, and the gateway crashed before the actor stopped the run.
       database(filename, (db) => db.exec("UPDATE turns SET state = 'aborted', ended_at = 1"))
       const after = yield* start(filename)
       expect((yield* after.runs.get(runId)).state).toBe("aborted")

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { StreamItem } from "../../../src/domain/Chat.ts"
 import { Events } from "../../../src/services/events/Events.ts"
@@ -14,7 +15,7 @@ const send = (text: string, idempotencyKey = "key", sessionKey = "s") => ({ text
 const tags = (items: ReadonlyArray<StreamItem>) =>
   items.map((item) => (item._tag === "Event" ? item.event._tag : item._tag))
 
-/** The text as a client builds it: deltas are appended, a text so far replaces. */
+/** Builds the text as a client does: it appends deltas, and a RunText replaces the text. */
 const textOf = (items: ReadonlyArray<StreamItem>) =>
   items.reduce((text, item) => {
     if (item._tag === "RunText") return item.text
@@ -26,23 +27,25 @@ const onStage = () => {
   return { ...stage, gateway: layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] }) }
 }
 
-/** Follows in a fiber; `seen` fills as items come. */
-const following = Effect.fnUntraced(function* (text: string, key?: string) {
+/** Reads the stream of a send in a fiber. `seen` grows, and `until` waits until the condition holds. */
+const reading = Effect.fnUntraced(function* (text: string, key?: string) {
   const runs = yield* Runs
   const seen: Array<StreamItem> = []
+  const arrivals = yield* Queue.unbounded<StreamItem>()
   const fiber = yield* Effect.forkChild(
-    Stream.runForEach(runs.stream(send(text, key), principal), (item) => Effect.sync(() => seen.push(item))),
+    Stream.runForEach(runs.stream(send(text, key), principal), (item) => {
+      seen.push(item)
+      return Queue.offer(arrivals, item)
+    }),
   )
-  return { seen, fiber }
+  const until = Effect.fnUntraced(function* (holds: () => boolean) {
+    while (!holds()) yield* Queue.take(arrivals)
+  })
+  return { seen, fiber, until }
 })
 
-const until = (holds: () => boolean) =>
-  Effect.gen(function* () {
-    while (!holds()) yield* Effect.yieldNow
-  })
-
-describe("a streamed send", () => {
-  it.live("gives the acceptance, then all of its run and nothing else, and ends with it", () =>
+describe("Runs.stream", () => {
+  it.live("A stream has the acceptance and the events of its run only, and ends with the run.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const other = yield* Effect.forkChild(Stream.runCollect(runs.stream(send("b", "other", "s2"), principal)))
@@ -72,15 +75,15 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("repeated while the run goes on, joins it: what was said so far, then what is said", () => {
+  it.live("A repeated send during the run gets the text so far, then the later events.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
-      const first = yield* following("x")
+      const first = yield* reading("x")
       const run = yield* next
       yield* run.say("one ")
-      yield* until(() => textOf(first.seen) === "one ")
-      const second = yield* following("x")
-      yield* until(() => second.seen.length === 2)
+      yield* first.until(() => textOf(first.seen) === "one ")
+      const second = yield* reading("x")
+      yield* second.until(() => second.seen.length === 2)
       expect(second.seen).toMatchObject([
         { _tag: "Accepted", duplicate: true },
         { _tag: "RunText", text: "one " },
@@ -94,15 +97,15 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("repeated while the turn waits, follows it when its time has come", () => {
+  it.live("A repeated send of a waiting turn gets the events of its run.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
       yield* runs.accept(send("first", "k1"), principal)
       const running = yield* next
       yield* runs.accept(send("second", "k2"), principal)
-      const joined = yield* following("second", "k2")
-      yield* until(() => joined.seen.length === 2)
+      const joined = yield* reading("second", "k2")
+      yield* joined.until(() => joined.seen.length === 2)
       yield* running.end
       const run = yield* next
       yield* run.say("hi")
@@ -113,11 +116,11 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("repeated after the end, tells how the run went", () => {
+  it.live("A repeated send after the end gets the messages and the end of the run.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
-      const first = yield* following("x")
+      const first = yield* reading("x")
       const run = yield* next
       yield* run.say("y")
       yield* run.emit({ _tag: "Usage", usage: { inputTokens: 1, outputTokens: 2 } })
@@ -134,7 +137,7 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("tells that its run failed, as an event and not as a failure of the stream", () =>
+  it.live("A failed run ends the stream with an event, not with a failure.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const items = yield* Stream.runCollect(runs.stream(send("/fail x"), principal))
@@ -147,7 +150,7 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("that is refused fails, and follows nothing", () =>
+  it.live("A refused send fails the stream.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       yield* Stream.runDrain(runs.stream(send("x"), principal))
@@ -156,11 +159,11 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("left by its reader does not stop the run", () => {
+  it.live("A reader that leaves does not stop the run.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
-      const reader = yield* following("x")
+      const reader = yield* reading("x")
       const run = yield* next
       yield* Fiber.interrupt(reader.fiber)
       yield* run.say("y")
@@ -170,7 +173,7 @@ describe("a streamed send", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("read slowly holds up nobody, and its reader has the whole text in the end", () => {
+  it.live("A slow reader does not delay the run and gets the whole text.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs

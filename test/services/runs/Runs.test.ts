@@ -3,14 +3,15 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import type { KeptEvent, Positioned } from "../../../src/domain/Event.ts"
+import { TestClock } from "effect/testing"
+import type { KeptEvent } from "../../../src/domain/Event.ts"
 import type { RunOutcome } from "../../../src/domain/Run.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
-import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { ask, type ConversationOptions, layer, principal } from "../../support/Conversations.ts"
+import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
 const send = (text: string, sessionKey = "s", idempotencyKey?: string) =>
@@ -24,14 +25,6 @@ const transcript = (sessionKey = "s") =>
     ({ messages }) => messages.map(({ role, text }) => `${role}: ${text}`),
   )
 
-/** All events from now on, as they become live. */
-const recorded = Effect.gen(function* () {
-  const events = yield* Events
-  const told: Array<Positioned["event"]> = []
-  yield* events.onEvent(({ event }) => told.push(event))
-  return told
-})
-
 const ended = (runId: string) => Effect.flatMap(Runs, (runs) => runs.wait(runId, 10_000))
 
 const onStage = (options: ConversationOptions = {}) => {
@@ -40,8 +33,8 @@ const onStage = (options: ConversationOptions = {}) => {
   return { ...stage, gateway: layer({ ...options, config, runtimes: [stage.runtime] }) }
 }
 
-describe("a run", () => {
-  it.live("answers; its session holds the question, the reply and what it cost", () =>
+describe("A run", () => {
+  it.live("A run replies, and its session has the message, the reply and the usage.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const runs = yield* Runs
@@ -62,36 +55,38 @@ describe("a run", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("tells everything that happens in it, in order", () =>
+  it.live("A run publishes its events in order.", () =>
     Effect.gen(function* () {
-      const told = yield* recorded
+      const published = yield* recordEvents
       yield* ask("/think /tool hi", "s")
-      expect(told.map(({ _tag }) => _tag).filter((tag) => tag !== "TextDelta" && tag !== "ThinkingDelta")).toEqual([
-        "SessionOpened",
-        "RunAccepted",
-        "MessageAdded",
-        "RunStarted",
-        "SessionChanged",
-        "ToolStarted",
-        "ToolUpdated",
-        "ToolEnded",
-        "MessageAdded",
-        "SessionChanged",
-        "MessageAdded",
-        "RunEnded",
-        "SessionChanged",
-      ])
-      const text = told.flatMap((event) => (event._tag === "TextDelta" ? [event.text] : [])).join("")
-      const thinking = told.flatMap((event) => (event._tag === "ThinkingDelta" ? [event.text] : [])).join("")
-      const message = told.findLast((event) => event._tag === "MessageAdded")?.message
+      expect(published.map(({ _tag }) => _tag).filter((tag) => tag !== "TextDelta" && tag !== "ThinkingDelta")).toEqual(
+        [
+          "SessionOpened",
+          "RunAccepted",
+          "MessageAdded",
+          "RunStarted",
+          "SessionChanged",
+          "ToolStarted",
+          "ToolUpdated",
+          "ToolEnded",
+          "MessageAdded",
+          "SessionChanged",
+          "MessageAdded",
+          "RunEnded",
+          "SessionChanged",
+        ],
+      )
+      const text = published.flatMap((event) => (event._tag === "TextDelta" ? [event.text] : [])).join("")
+      const thinking = published.flatMap((event) => (event._tag === "ThinkingDelta" ? [event.text] : [])).join("")
+      const message = published.findLast((event) => event._tag === "MessageAdded")?.message
       expect(message).toMatchObject({ role: "assistant", text, thinking, usage: { outputTokens: 2 } })
-      const activities = told.flatMap((event) => ("session" in event ? [event.session.activity] : []))
+      const activities = published.flatMap((event) => ("session" in event ? [event.session.activity] : []))
       expect(activities).toEqual(["queued", "running", "running", "idle"])
       expect((yield* transcript())[1]).toBe("tool: hi")
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("is told the conversation before it, who asks, and which model to use", () => {
+  it.live("A runtime receives the history, the principal and the model.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const agents = yield* Agents
@@ -110,10 +105,10 @@ describe("a run", () => {
   })
 })
 
-describe("the turns of a session", () => {
-  it.live("run one at a time, in the order of their acceptance", () =>
+describe("Turns of a session", () => {
+  it.live("Turns run one at a time, in the order of their acceptance.", () =>
     Effect.gen(function* () {
-      const told = yield* recorded
+      const published = yield* recordEvents
       const accepted = yield* Effect.forEach(
         Array.from({ length: 30 }, (_, n) => `${n}`),
         (text) => send(text),
@@ -122,8 +117,8 @@ describe("the turns of a session", () => {
         },
       )
       yield* Effect.forEach(accepted, ({ runId }) => ended(runId), { concurrency: "unbounded" })
-      const order = told.flatMap((event) => (event._tag === "RunAccepted" ? [event.runId] : []))
-      const steps = told.flatMap((event) =>
+      const order = published.flatMap((event) => (event._tag === "RunAccepted" ? [event.runId] : []))
+      const steps = published.flatMap((event) =>
         event._tag === "RunStarted" || event._tag === "RunEnded" ? [`${event._tag} ${event.runId}`] : [],
       )
       expect(steps).toEqual(order.flatMap((runId) => [`RunStarted ${runId}`, `RunEnded ${runId}`]))
@@ -131,7 +126,7 @@ describe("the turns of a session", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("are refused when too many wait, and nothing of the refused one is left", () => {
+  it.live("A send above waitingPerSession is SessionBusy and leaves nothing behind.", () => {
     const { gateway, next } = onStage({ config: { runs: { waitingPerSession: 2 } } })
     return Effect.gen(function* () {
       yield* send("runs")
@@ -149,9 +144,9 @@ describe("the turns of a session", () => {
   })
 })
 
-describe("the limits", () => {
-  it.live("hold runs of other sessions back until there is a place", () => {
-    const { gateway, next, runs: begun } = onStage({ config: { runs: { concurrent: 2 } } })
+describe("Limits of runs", () => {
+  it.live("A run of another session waits until a permit is free.", () => {
+    const { gateway, next, runs: started } = onStage({ config: { runs: { concurrent: 2 } } })
     return Effect.gen(function* () {
       const runs = yield* Runs
       yield* send("1", "a")
@@ -159,35 +154,37 @@ describe("the limits", () => {
       const [first] = [yield* next, yield* next]
       const waiting = yield* send("3", "c")
       expect(runs.counts()).toEqual({ running: 2, waiting: 1, limit: 2 })
-      expect((yield* runs.wait(waiting.runId, 50)).state).toBe("queued")
-      expect(begun.length).toBe(2)
+      expect((yield* runs.get(waiting.runId)).state).toBe("queued")
+      expect(started.length).toBe(2)
       yield* first!.end
       expect((yield* next).turn.text).toBe("3")
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("end a run that takes too long", () => {
+  it.effect("A run that exceeds deadlineMs fails, and its runtime is interrupted.", () => {
     const { gateway, next } = onStage({ config: { runs: { deadlineMs: 20 } } })
     return Effect.gen(function* () {
       const { runId } = yield* send("slow")
       const run = yield* next
+      yield* TestClock.adjust(20)
       yield* Deferred.await(run.interrupted)
-      expect((yield* ended(runId)).error).toEqual({ reason: "runtime", message: "Took longer than 20 ms." })
+      const message = "The run took longer than 20 ms."
+      expect((yield* ended(runId)).error).toEqual({ reason: "runtime", message })
     }).pipe(Effect.provide(gateway))
   })
 })
 
-describe("an abort", () => {
-  it.live("stops what runs at once and keeps what was said", () => {
+describe("Runs.abort", () => {
+  it.live("An abort stops the run at once and keeps its output.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
-      const told = yield* recorded
+      const published = yield* recordEvents
       const { runId } = yield* send("go")
       const run = yield* next
       yield* run.emit({ _tag: "Usage", usage: { inputTokens: 7, outputTokens: 1 } })
       yield* run.say("half a")
-      while (!told.some(({ _tag }) => _tag === "TextDelta")) yield* Effect.yieldNow
+      yield* untilEvent(() => published.some(({ _tag }) => _tag === "TextDelta"))
       expect(yield* runs.abort("s")).toEqual([runId])
       yield* Deferred.await(run.interrupted)
       expect(yield* ended(runId)).toMatchObject({ state: "aborted", usage: { inputTokens: 7, outputTokens: 1 } })
@@ -203,8 +200,8 @@ describe("an abort", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("ends what waits, the named one or all of them: none begins, and what the user said stays", () => {
-    const { gateway, next, runs: begun } = onStage()
+  it.live("An abort ends one or all waiting turns: none starts, and the user's messages stay.", () => {
+    const { gateway, next, runs: started } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
       const [first, second, third] = yield* Effect.forEach(["1", "2", "3"], (text) => send(text))
@@ -216,16 +213,16 @@ describe("an abort", () => {
       expect(yield* runs.abort("s")).toEqual([])
       yield* send("4")
       yield* next
-      expect(begun.map(({ turn }) => turn.text)).toEqual(["1", "4"])
+      expect(started.map(({ turn }) => turn.text)).toEqual(["1", "4"])
       const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 10 }))
       const said = messages.map(({ aborted, text }) => `${text}${aborted === true ? " aborted" : ""}`)
       expect(said).toEqual(["1", "2 aborted", "3 aborted", "4"])
-      expect(begun[1]?.turn.history.map(({ text }) => text)).toEqual(["1"])
+      expect(started[1]?.turn.history.map(({ text }) => text)).toEqual(["1"])
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("catches a send that has not begun, every time", () => {
-    const { gateway, runs: begun } = onStage()
+  it.live("An abort right after the acceptance always prevents the run.", () => {
+    const { gateway, runs: started } = onStage()
     return Effect.gen(function* () {
       const runs = yield* Runs
       for (let n = 0; n < 50; n++) {
@@ -233,15 +230,15 @@ describe("an abort", () => {
         expect(yield* runs.abort(`s${n}`, runId)).toEqual([runId])
         expect((yield* ended(runId)).state).toBe("aborted")
       }
-      expect(begun.filter(({ interrupted }) => !Deferred.isDoneUnsafe(interrupted))).toEqual([])
+      expect(started.filter(({ interrupted }) => !Deferred.isDoneUnsafe(interrupted))).toEqual([])
       expect(runs.counts()).toMatchObject({ running: 0, waiting: 0 })
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("tells of each run's end once, however many ask for it and whenever the run ends by itself", () =>
+  it.live("Simultaneous aborts and ends publish one RunEnded per run.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
-      const told = yield* recorded
+      const published = yield* recordEvents
       const outcomes: Array<RunOutcome> = []
       for (let n = 0; n < 40; n++) {
         const { runId } = yield* send("a b c d e f", `s${n % 4}`)
@@ -250,10 +247,12 @@ describe("an abort", () => {
         const { state } = yield* ended(runId)
         outcomes.push(state === "aborted" ? "aborted" : "done")
       }
-      const ends = told.filter((event): event is Extract<KeptEvent, { _tag: "RunEnded" }> => event._tag === "RunEnded")
+      const ends = published.filter(
+        (event): event is Extract<KeptEvent, { _tag: "RunEnded" }> => event._tag === "RunEnded",
+      )
       expect(ends.map(({ outcome }) => outcome)).toEqual(outcomes)
       const open = new Set<string>()
-      for (const event of told) {
+      for (const event of published) {
         if (event._tag === "RunStarted") open.add(event.runId)
         if (event._tag === "RunEnded") open.delete(event.runId)
         if (event._tag === "MessageAdded") expect(event.message.text).not.toBe("")
@@ -263,9 +262,9 @@ describe("an abort", () => {
   )
 })
 
-describe("a key", () => {
-  it.live("makes a send safe to repeat: at once, while it runs, and after its end", () => {
-    const { gateway, next, runs: begun } = onStage()
+describe("Idempotency keys", () => {
+  it.live("A repeated send starts no second run: at once, during the run, and after its end.", () => {
+    const { gateway, next, runs: started } = onStage()
     return Effect.gen(function* () {
       const both = yield* Effect.all([send("x", "s", "key"), send("x", "s", "key")], { concurrency: 2 })
       expect(both.map(({ duplicate }) => duplicate).toSorted()).toEqual([false, true])
@@ -276,12 +275,12 @@ describe("a key", () => {
       yield* run.end
       yield* ended("key")
       expect(yield* send("x", "s", "key")).toMatchObject({ duplicate: true, runId: "key", sessionKey: "s" })
-      expect(begun.length).toBe(1)
+      expect(started.length).toBe(1)
       expect(yield* transcript()).toEqual(["user: x", "assistant: y"])
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("belongs to one text: while the turn waits, while it runs, and after its end", () => {
+  it.live("A key with another text is a conflict: while the turn waits, during the run, and after its end.", () => {
     const { gateway, next } = onStage()
     const conflict = { _tag: "IdempotencyConflict", idempotencyKey: "key", sessionKey: "s" }
     return Effect.gen(function* () {
@@ -298,7 +297,7 @@ describe("a key", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("belongs to one session", () =>
+  it.live("A key in another session is a conflict.", () =>
     Effect.gen(function* () {
       yield* send("x", "s", "key")
       const conflict = yield* Effect.flip(send("x", "other", "key"))
@@ -308,8 +307,8 @@ describe("a key", () => {
   )
 })
 
-describe("a run that fails", () => {
-  it.live("keeps what the user said, marked with the reason, and no agent is told it again", () => {
+describe("A failed run", () => {
+  it.live("The user's message stays with the reason, and later runs do not see it.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const sessions = yield* Sessions
@@ -318,7 +317,7 @@ describe("a run that fails", () => {
       yield* before.say("fine")
       yield* before.end
       yield* ended(before.turn.runId)
-      const told = yield* recorded
+      const published = yield* recordEvents
       const { runId } = yield* send("doomed")
       const run = yield* next
       yield* run.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
@@ -334,11 +333,14 @@ describe("a run that fails", () => {
       expect(messages).toMatchObject([{ text: "doomed", runId, failed: error }])
       const counts = { messageCount: 3, historyCount: 2 }
       expect(sessions.find("s")).toMatchObject({ ...counts, lastMessage: "doomed", totalTokens: 5 })
-      const byTools = told.flatMap((event) =>
+      const byTools = published.flatMap((event) =>
         event._tag === "MessageAdded" && event.message.role === "tool" ? [event.message.id] : [],
       )
-      expect(told.find(({ _tag }) => _tag === "MessagesRemoved")).toMatchObject({ ids: byTools, reason: "run-failed" })
-      expect(told.find(({ _tag }) => _tag === "RunEnded")).toMatchObject({ outcome: "failed", error })
+      expect(published.find(({ _tag }) => _tag === "MessagesRemoved")).toMatchObject({
+        ids: byTools,
+        reason: "run-failed",
+      })
+      expect(published.find(({ _tag }) => _tag === "RunEnded")).toMatchObject({ outcome: "failed", error })
       yield* send("doomed")
       const again = yield* next
       expect(again.turn).toMatchObject({ text: "doomed" })
@@ -349,7 +351,7 @@ describe("a run that fails", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("by a bug costs itself only, and does not say what the bug knew", () => {
+  it.live("A defect fails only its own run, and clients do not see its details.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const { runId } = yield* send("x")
@@ -364,7 +366,7 @@ describe("a run that fails", () => {
     }).pipe(Effect.provide(gateway))
   })
 
-  it.live("because its runtime throws before it begins, or stops by itself, has an end all the same", () =>
+  it.live("A run ends if its runtime throws, interrupts itself or does not exist.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const runs = yield* Runs
@@ -375,7 +377,8 @@ describe("a run that fails", () => {
       })
       expect(yield* errorOf("throws")).toMatchObject({ reason: "bug" })
       expect(yield* errorOf("quits")).toMatchObject({ reason: "runtime" })
-      expect(yield* errorOf("missing")).toEqual({ reason: "runtime", message: 'There is no runtime "missing".' })
+      const message = `Unknown runtime "missing". Set the agent's runtime to: echo, throws, quits.`
+      expect(yield* errorOf("missing")).toEqual({ reason: "runtime", message })
       const { runId } = yield* runs.accept({ text: "x", agentId: "main" }, principal)
       expect((yield* ended(runId)).state).toBe("done")
     }).pipe(
@@ -396,7 +399,7 @@ describe("a run that fails", () => {
     ),
   )
 
-  it.live("because its agent was removed says so", () => {
+  it.live("A run whose agent was removed fails with its name.", () => {
     const { gateway, next } = onStage()
     return Effect.gen(function* () {
       const agents = yield* Agents
@@ -407,22 +410,24 @@ describe("a run that fails", () => {
       const { runId } = yield* runs.accept({ text: "2", agentId: "luna", sessionKey: "s" }, principal)
       yield* agents.remove("luna")
       yield* first.end
-      expect((yield* ended(runId)).error).toMatchObject({ message: 'There is no agent "luna".' })
+      expect((yield* ended(runId)).error).toMatchObject({
+        message: 'Unknown agent "luna". It was removed after the message was accepted.',
+      })
       const refused = yield* Effect.flip(runs.accept({ text: "3", agentId: "luna" }, principal))
       expect(refused).toMatchObject({ _tag: "AgentNotFound", agentId: "luna" })
     }).pipe(Effect.provide(gateway))
   })
 })
 
-describe("a disk that is full", () => {
-  /** No page more than there are. */
+describe("A full disk", () => {
+  /** Forbids SQLite to add pages. */
   const full = Effect.map(Sqlite, ({ db }) => {
     const pages = Number(db.prepare("PRAGMA page_count").get()?.["page_count"])
     db.exec(`PRAGMA max_page_count = ${pages}`)
   })
   const emptied = Effect.map(Sqlite, ({ db }) => db.exec("PRAGMA max_page_count = 1000000"))
 
-  it.live("refuses a send, and nothing of it is left", () =>
+  it.live("A send on a full disk is StorageUnavailable and leaves nothing behind.", () =>
     Effect.gen(function* () {
       yield* ask("before", "s")
       yield* full
@@ -436,8 +441,12 @@ describe("a disk that is full", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("holds the end of a run back until there is room, and loses nothing of it", () => {
-    const { gateway, next } = onStage()
+  it.live("The end of a run waits for room on the disk and loses nothing.", () => {
+    const waits = Deferred.makeUnsafe<void>()
+    const onLog = (message: string) => {
+      if (message.includes("waits for storage")) Deferred.doneUnsafe(waits, Effect.void)
+    }
+    const { gateway, next } = onStage({ onLog })
     return Effect.gen(function* () {
       const { runId } = yield* send("x")
       const run = yield* next
@@ -446,16 +455,17 @@ describe("a disk that is full", () => {
       yield* run.say(reply)
       yield* run.end
       const runs = yield* Runs
-      expect((yield* runs.wait(runId, 150)).state).toBe("running")
+      yield* Deferred.await(waits)
+      expect((yield* runs.get(runId)).state).toBe("running")
       yield* emptied
       expect(yield* ended(runId)).toMatchObject({ state: "done", reply, attempt: 1 })
     }).pipe(Effect.provide(gateway))
   })
 })
 
-describe("the drain", () => {
-  it.live("takes no new sends, lets what runs end, and leaves what waits for the next start", () => {
-    const { gateway, next, runs: begun } = onStage({ config: { runs: { concurrent: 1 } } })
+describe("Runs.drain", () => {
+  it.live("A drain refuses sends, lets running turns end, and leaves waiting turns for the next start.", () => {
+    const { gateway, next, runs: started } = onStage({ config: { runs: { concurrent: 1 } } })
     return Effect.gen(function* () {
       const runs = yield* Runs
       const first = yield* send("runs", "a")
@@ -467,16 +477,16 @@ describe("the drain", () => {
       yield* Fiber.join(drained)
       expect((yield* runs.get(first.runId)).state).toBe("done")
       expect((yield* runs.get(second.runId)).state).toBe("queued")
-      expect(begun.length).toBe(1)
+      expect(started.length).toBe(1)
     }).pipe(Effect.provide(gateway))
   })
 })
 
-describe("an injected message", () => {
-  it.live("joins a transcript without a run, once for each key", () =>
+describe("Runs.inject", () => {
+  it.live("An injected message joins the transcript without a run, once for each key.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
-      const told = yield* recorded
+      const published = yield* recordEvents
       const note = { sessionKey: "s", text: "note", role: "system", idempotencyKey: "k" } as const
       const first = yield* runs.inject(note)
       expect(first).toMatchObject({ role: "system", text: "note", runId: null, sessionKey: "s" })
@@ -487,7 +497,7 @@ describe("an injected message", () => {
       const conflict = yield* Effect.flip(runs.inject({ ...note, sessionKey: "other" }))
       expect(conflict).toMatchObject({ _tag: "IdempotencyConflict", sessionKey: "s" })
       expect(yield* Effect.flip(runs.inject({ ...note, text: "other" }))).toEqual(conflict)
-      expect(told.map(({ _tag }) => _tag)).toEqual([
+      expect(published.map(({ _tag }) => _tag)).toEqual([
         "SessionOpened",
         "MessageAdded",
         "MessageAdded",

@@ -13,8 +13,10 @@ import * as TurnDispatcher from "../../../src/services/runs/TurnDispatcher.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { SessionEntity } from "../../../src/services/runs/SessionEntity.ts"
-import { defaultSettings } from "../../../src/services/sessions/Sessions.ts"
+import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import { Transcript } from "../../../src/services/transcript/Transcript.ts"
+import { noOutput } from "../../../src/services/transcript/TranscriptWriter.ts"
+import { untilEvent } from "../../support/Published.ts"
 import type { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
@@ -29,14 +31,7 @@ const turn = (runId: string, sessionKey: string) => ({
   acceptedAfter: 0,
 })
 
-const session = (key: string) => ({
-  key,
-  agentId: "main",
-  channel: null,
-  peerId: null,
-  createdAt: 0,
-  ...defaultSettings(key, undefined),
-})
+const session = (key: string) => newSession({ key, agentId: "main", createdAt: 0 })
 
 const accept = (runId: string, sessionKey = "s") =>
   Effect.gen(function* () {
@@ -45,7 +40,7 @@ const accept = (runId: string, sessionKey = "s") =>
     yield* events.commit(() => [undefined, transcript.accept(session(sessionKey), turn(runId, sessionKey))])
   })
 
-const kept = (database: Layer.Layer<Sqlite | SqlClient.SqlClient>) =>
+const stored = (database: Layer.Layer<Sqlite | SqlClient.SqlClient>) =>
   Layer.mergeAll(Events.layer, Transcript.layer).pipe(
     Layer.provideMerge(database),
     Layer.provide(GatewayConfig.layer({})),
@@ -53,7 +48,7 @@ const kept = (database: Layer.Layer<Sqlite | SqlClient.SqlClient>) =>
     Layer.orDie,
   )
 
-/** Doorbells over actors that do as the test says: each ends its first turn, unless `first` has something else to do. */
+/** A dispatcher with actors that end their first open turn. `first` replaces the first calls of `serve`. */
 const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = Database.layerMemory) => {
   let served = 0
   const actors = SessionEntity.toLayer(
@@ -61,9 +56,8 @@ const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = D
       const events = yield* Events
       const transcript = yield* Transcript
       const endFirst = Effect.suspend(() => {
-        const { runId } = transcript.turns.first("s")!
-        const words = { text: "", thinking: "", step: 0 }
-        return Effect.orDie(events.commit(() => transcript.end(runId, { outcome: "done" }, words, 0)))
+        const { runId } = transcript.turns.firstOpen("s")!
+        return Effect.orDie(events.commit(() => transcript.end(runId, { outcome: "done" }, noOutput, 0)))
       })
       return SessionEntity.of({
         serve: () => Effect.suspend(() => first[served++] ?? Effect.asVoid(endFirst)),
@@ -75,19 +69,18 @@ const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = D
   const services = TurnDispatcher.layer.pipe(
     Layer.provideMerge(actors),
     Layer.provideMerge(Cluster.layer),
-    Layer.provideMerge(kept(database)),
+    Layer.provideMerge(stored(database)),
     Layer.provide(Logger.layer([])),
   )
   return { services, served: () => served }
 }
 
-const untilAllHaveEnded = Effect.gen(function* () {
-  const { turns } = yield* Transcript
-  while (turns.first("s") !== undefined) yield* Effect.yieldNow
-})
+const untilAllHaveEnded = Effect.flatMap(Transcript, ({ turns }) =>
+  untilEvent(() => turns.firstOpen("s") === undefined),
+)
 
-describe("a doorbell", () => {
-  it.live("rings as long as turns are open, and no longer", () => {
+describe("TurnDispatcher", () => {
+  it.live("It calls the actor as long as turns are open, and no longer.", () => {
     const { served, services } = withActors()
     return Effect.gen(function* () {
       for (const runId of ["1", "2", "3"]) yield* accept(runId)
@@ -99,26 +92,22 @@ describe("a doorbell", () => {
     }).pipe(Effect.provide(services))
   })
 
-  it.effect("rings again where an actor dies, or falls asleep in that moment", () => {
+  it.effect("It calls the actor again after a defect and after an interruption.", () => {
     const { served, services } = withActors([Effect.die("a bug"), Effect.interrupt])
     return Effect.gen(function* () {
       yield* accept("1")
-      const ended = yield* Effect.forkChild(untilAllHaveEnded)
-      while (served() < 1) yield* Effect.yieldNow
-      yield* TestClock.adjust("2 seconds")
-      while (served() < 2) yield* Effect.yieldNow
-      yield* TestClock.adjust("2 seconds")
-      yield* Fiber.join(ended)
+      const ticks = Effect.forever(TestClock.adjust("1 second"))
+      yield* Effect.raceFirst(untilAllHaveEnded, ticks)
       expect(served()).toBe(3)
     }).pipe(Effect.provide(services))
   })
 
-  it.live("rings at a start for all that waits, a few in each turn of the event loop", () =>
+  it.live("A start dispatches all waiting sessions, a few in each turn of the event loop.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const database = Layer.orDie(Database.layerFile(Path.join(folder, "db")))
       const sessions = Array.from({ length: 300 }, (_, n) => `${n}`)
-      yield* Effect.forEach(sessions, (n) => accept(`run-${n}`, n)).pipe(Effect.provide(kept(database)))
+      yield* Effect.forEach(sessions, (n) => accept(`run-${n}`, n)).pipe(Effect.provide(stored(database)))
       const { served, services } = withActors(
         sessions.map(() => Effect.never),
         database,
@@ -135,7 +124,7 @@ describe("a doorbell", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("rings for a send whose sender has left in the moment of its acceptance", () =>
+  it.live("A turn runs even if its sender is interrupted at the acceptance.", () =>
     Effect.gen(function* () {
       const events = yield* Events
       const runs = yield* Runs
@@ -150,7 +139,7 @@ describe("a doorbell", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.effect("wakes a session that has fallen asleep", () =>
+  it.effect("It starts the actor of an idle session again.", () =>
     Effect.gen(function* () {
       for (let n = 0; n < 3; n++) {
         expect(yield* ask(`${n}`, "s")).toMatchObject({ state: "done" })

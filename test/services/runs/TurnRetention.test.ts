@@ -1,6 +1,3 @@
-/**
- * What is cleared away once it is of no use, and what is not.
- */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
@@ -12,23 +9,23 @@ import { staged } from "../../support/StagedRuntime.ts"
 
 const DAY = 86_400_000
 
-/** As if so much time had gone by. */
+/** Runs the effect at a later time. */
 const later =
   (ms: number) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     Effect.andThen(TestClock.setTime(Date.now() + ms), effect).pipe(Effect.provide(TestClock.layer()))
 
-describe("ended turns", () => {
-  it.live("are remembered as long as events are; then their key is free, and their messages stay", () => {
+describe("TurnRetention", () => {
+  it.live("An ended turn is removed after retainDays: its key is free and its messages stay.", () => {
     const config = { events: { retainDays: 2 } }
     return Effect.gen(function* () {
       const runs = yield* Runs
       yield* ask("x", "s", "key")
-      yield* later(DAY)(TurnRetention.forget)
+      yield* later(DAY)(TurnRetention.removeOldTurns)
       expect((yield* runs.accept({ text: "x", sessionKey: "s", idempotencyKey: "key" }, principal)).duplicate).toBe(
         true,
       )
-      yield* later(3 * DAY)(TurnRetention.forget)
+      yield* later(3 * DAY)(TurnRetention.removeOldTurns)
       expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
       expect(yield* Effect.map(Sqlite, ({ db }) => db.prepare("SELECT count(*) AS n FROM messages").get()?.["n"])).toBe(
         2,
@@ -36,14 +33,14 @@ describe("ended turns", () => {
     }).pipe(Effect.provide(layer({ config })))
   })
 
-  it.live("are the only ones that are forgotten", () => {
+  it.live("An open turn is never removed.", () => {
     const { next, runtime } = staged()
     const config = { runtime: "staged", events: { retainDays: 1 } }
     return Effect.gen(function* () {
       const runs = yield* Runs
       const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
       yield* next
-      yield* later(3 * DAY)(TurnRetention.forget)
+      yield* later(3 * DAY)(TurnRetention.removeOldTurns)
       expect((yield* runs.get(runId)).state).toBe("running")
     }).pipe(Effect.provide(layer({ config, runtimes: [runtime] })))
   })

@@ -17,29 +17,29 @@ const text = (text: string): RuntimeEvent => ({ _tag: "Text", text })
 
 const usage = (inputTokens: number): RuntimeEvent => ({ _tag: "Usage", usage: { inputTokens, outputTokens: 1 } })
 
-describe("a runtime that says what cannot be written", () => {
+describe("A runtime that emits invalid events", () => {
   const nonsense = JSON.parse(`[{ "_tag": "Text" }, { "_tag": "Song", "text": "la" }, null]`) as Array<RuntimeEvent>
   const name = "n".repeat(300)
-  for (const said of [
+  for (const invalid of [
     usage(Number.NaN),
     usage(1.5),
     { _tag: "ToolStarted", callId: "1", name, input: "" } as const,
     ...nonsense,
   ]) {
-    it.live(`fails its run, and its session goes on: ${JSON.stringify(said).slice(0, 60)}`, () =>
+    it.live(`The run fails, and the session goes on: ${JSON.stringify(invalid).slice(0, 60)}`, () =>
       Effect.gen(function* () {
         expect(yield* ask("x", "s")).toMatchObject({
           state: "failed",
-          error: { reason: "runtime", message: "It said what is no event." },
+          error: { reason: "runtime", message: "The runtime emitted an invalid event." },
         })
         expect(yield* ask("y", "s")).toMatchObject({ state: "done", reply: "fine" })
       }).pipe(
-        Effect.provide(withRuntime(({ text: asked }) => Stream.fromIterable([asked === "x" ? said : text("fine")]))),
+        Effect.provide(withRuntime(({ text: asked }) => Stream.fromIterable([asked === "x" ? invalid : text("fine")]))),
       ),
     )
   }
 
-  it.live("or counts beyond all numbers, has an end all the same", () =>
+  it.live("A run whose usage exceeds all numbers ends as a bug.", () =>
     Effect.gen(function* () {
       expect(yield* ask("x", "s")).toMatchObject({ state: "failed", error: { reason: "bug" } })
     }).pipe(
@@ -50,15 +50,15 @@ describe("a runtime that says what cannot be written", () => {
   )
 })
 
-describe("a runtime that never stops talking", () => {
+describe("A runtime with too much output", () => {
   const piece = "x".repeat(65_536)
 
-  it.live("fails when it has said more than fits, and so does one that never stops thinking", () =>
+  it.live("A run with too much text or thinking fails.", () =>
     Effect.gen(function* () {
       for (const asked of ["Text", "Thinking"]) {
         expect(yield* ask(asked, "s")).toMatchObject({
           state: "failed",
-          error: { reason: "runtime", message: "Said more than 1048576 characters." },
+          error: { reason: "runtime", message: "The reply is longer than 1048576 characters." },
         })
       }
     }).pipe(
@@ -72,7 +72,7 @@ describe("a runtime that never stops talking", () => {
     ),
   )
 
-  it.live("has what goes into its tools and comes out of them cut to what fits", () =>
+  it.live("The input and the output of a tool are cut to the limit.", () =>
     Effect.gen(function* () {
       const long = piece.repeat(17)
       const call = { callId: "1", name: "t" }
@@ -93,22 +93,22 @@ describe("a runtime that never stops talking", () => {
   )
 })
 
-describe("a runtime that does not stop when it is told to", () => {
-  /** It hangs at the first message, and answers the others. */
+describe("A runtime that does not stop", () => {
+  /** It hangs at the message `x` and replies to the others. */
   const hanging = () => {
-    const begun = Deferred.makeUnsafe<void>()
-    const hang = Effect.uninterruptible(Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+    const started = Deferred.makeUnsafe<void>()
+    const hang = Effect.uninterruptible(Effect.andThen(Deferred.succeed(started, undefined), Effect.never))
     const run: AgentRuntime["run"] = ({ text: asked }) =>
       asked === "x" ? Stream.fromEffect(hang) : Stream.succeed(text("fine"))
-    return { begun, run }
+    return { started, run }
   }
 
-  it.effect("costs its run, not its session and not its place", () => {
-    const { begun, run } = hanging()
+  it.effect("Its run fails at the deadline, and its session and its permit become free.", () => {
+    const { run, started } = hanging()
     return Effect.gen(function* () {
       const runs = yield* Runs
       const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
-      yield* Deferred.await(begun)
+      yield* Deferred.await(started)
       const next = yield* Effect.forkChild(ask("y", "s"), { startImmediately: true })
       yield* TestClock.adjust(1_000)
       yield* TestClock.adjust("5 seconds")
@@ -118,12 +118,12 @@ describe("a runtime that does not stop when it is told to", () => {
     }).pipe(Effect.provide(withRuntime(run, { deadlineMs: 1_000, concurrent: 1 })))
   })
 
-  it.effect("holds up nobody who aborts it", () => {
-    const { begun, run } = hanging()
+  it.effect("An abort returns at once, and the session goes on.", () => {
+    const { run, started } = hanging()
     return Effect.gen(function* () {
       const runs = yield* Runs
       const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
-      yield* Deferred.await(begun)
+      yield* Deferred.await(started)
       expect(yield* runs.abort("s")).toEqual([runId])
       const next = yield* Effect.forkChild(ask("y", "s"), { startImmediately: true })
       yield* TestClock.adjust("5 seconds")

@@ -15,7 +15,7 @@ import { temporaryFolder } from "../../support/GatewayProcess.ts"
 
 type Services = Events | SessionIndex | Sessions | Scope.Scope
 
-/** A test with the monitor at work and a second connection to its database, as another program has it. */
+/** Runs a test with the monitor and with a second connection to its database, like that of another program. */
 const monitored = (test: (other: DatabaseSync) => Effect.Effect<void, unknown, Services>) =>
   Effect.gen(function* () {
     const filename = join(yield* temporaryFolder, "causeway.db")
@@ -32,15 +32,15 @@ const monitored = (test: (other: DatabaseSync) => Effect.Effect<void, unknown, S
 const next = (subscription: PubSub.Subscription<{ readonly event: unknown }>) =>
   Effect.map(PubSub.take(subscription), ({ event }) => event)
 
-/** Whatever is told by then has been told: a marker comes after it. */
-const toldUntilNow = Effect.fnUntraced(function* (subscription: PubSub.Subscription<{ readonly event: unknown }>) {
+/** Returns the events so far. Commits are ordered, so an empty commit waits for those before it. */
+const publishedSoFar = Effect.fnUntraced(function* (subscription: PubSub.Subscription<{ readonly event: unknown }>) {
   const events = yield* Events
   yield* events.commit(() => [undefined, []])
   return yield* PubSub.takeUpTo(subscription, yield* PubSub.remaining(subscription))
 })
 
-describe("sessions that another program changes", () => {
-  it.effect("are told at the next comparison: changed, removed and new ones", () =>
+describe("SessionMonitor", () => {
+  it.effect("The next comparison publishes sessions that another program changed, removed or added.", () =>
     monitored(
       Effect.fnUntraced(function* (other) {
         const sessions = yield* Sessions
@@ -68,7 +68,7 @@ describe("sessions that another program changes", () => {
     ),
   )
 
-  it.effect("are still told after a row that is no session was written and mended", () =>
+  it.effect("It still publishes changes after an invalid row was written and repaired.", () =>
     monitored(
       Effect.fnUntraced(function* (other) {
         const sessions = yield* Sessions
@@ -83,7 +83,7 @@ describe("sessions that another program changes", () => {
     ),
   )
 
-  it.effect("are told once", () =>
+  it.effect("It publishes a change by another program once.", () =>
     monitored(
       Effect.fnUntraced(function* (other) {
         const sessions = yield* Sessions
@@ -93,29 +93,29 @@ describe("sessions that another program changes", () => {
         yield* TestClock.adjust("5 seconds")
         expect(yield* next(subscription)).toMatchObject({ _tag: "SessionChanged" })
         yield* TestClock.adjust("30 seconds")
-        expect(yield* toldUntilNow(subscription)).toEqual([])
+        expect(yield* publishedSoFar(subscription)).toEqual([])
       }),
     ),
   )
 
-  it.effect("do not make the gateway's own changes told twice", () =>
+  it.effect("It does not publish the gateway's own changes again.", () =>
     monitored(
       Effect.fnUntraced(function* (other) {
         const sessions = yield* Sessions
         yield* sessions.create({ key: "a" })
         const subscription = yield* (yield* Events).liveFeed
-        // Their change makes the monitor look; ours is in the same database.
+        // Their commit triggers a comparison, which also sees our change.
         other.exec("PRAGMA user_version = 1")
         yield* sessions.patch("a", { label: "ours" })
         yield* TestClock.adjust("10 seconds")
-        expect((yield* toldUntilNow(subscription)).map(({ event }) => event)).toMatchObject([
+        expect((yield* publishedSoFar(subscription)).map(({ event }) => event)).toMatchObject([
           { _tag: "SessionChanged", session: { label: "ours" } },
         ])
       }),
     ),
   )
 
-  it.effect("that the gateway has changed since are told as they are now", () =>
+  it.effect("A session that both have changed is published in its present state.", () =>
     monitored(
       Effect.fnUntraced(function* (other) {
         const sessions = yield* Sessions
@@ -124,14 +124,14 @@ describe("sessions that another program changes", () => {
         other.exec("UPDATE sessions SET display_name = 'theirs'")
         yield* sessions.patch("a", { label: "ours" })
         yield* TestClock.adjust("10 seconds")
-        const told = (yield* toldUntilNow(subscription)).map(({ event }) => event)
-        expect(told.at(-1)).toMatchObject({ session: { displayName: "theirs", label: "ours" } })
+        const events = (yield* publishedSoFar(subscription)).map(({ event }) => event)
+        expect(events.at(-1)).toMatchObject({ session: { displayName: "theirs", label: "ours" } })
         expect(sessions.find("a")).toMatchObject({ displayName: "theirs", label: "ours" })
       }),
     ),
   )
 
-  it.effect("are not looked for while nobody else writes", () =>
+  it.effect("It publishes nothing while no other program writes.", () =>
     monitored(
       Effect.fnUntraced(function* () {
         const sessions = yield* Sessions
@@ -139,7 +139,7 @@ describe("sessions that another program changes", () => {
         yield* TestClock.adjust("5 seconds")
         const subscription = yield* (yield* Events).liveFeed
         yield* TestClock.adjust("1 minute")
-        expect(yield* toldUntilNow(subscription)).toEqual([])
+        expect(yield* publishedSoFar(subscription)).toEqual([])
       }),
     ),
   )

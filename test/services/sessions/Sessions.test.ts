@@ -3,46 +3,43 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SESSION_KEY_CHARS } from "../../../src/domain/Bounds.ts"
-import type { GatewayEvent } from "../../../src/domain/Event.ts"
 import { type SessionExpectation, SessionQuery } from "../../../src/domain/Session.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Bindings } from "../../../src/services/agents/Bindings.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { SessionIndex } from "../../../src/services/sessions/SessionIndex.ts"
-import { preview } from "../../../src/services/transcript/SessionStore.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { Transcript } from "../../../src/services/transcript/Transcript.ts"
+import { recordEvents } from "../../support/Published.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
-const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flip(effect)
-
-describe("sessions", () => {
-  it.live("are made, found, changed and removed, and each change is in the list when it returns", () =>
+describe("Sessions", () => {
+  it.live("Sessions are created, found, changed and removed, and lists show each change when it returns.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const made = yield* sessions.create({ displayName: "First", label: "L", kind: "project" })
       expect(made).toMatchObject({ agentId: "main", displayName: "First", label: "L", kind: "project", model: null })
       expect(made.key).toMatch(/^agent:main:/)
       expect(yield* sessions.get(made.key)).toEqual(made)
-      expect(yield* failureOf(sessions.create({ key: made.key }))).toMatchObject({ _tag: "SessionExists" })
+      expect(yield* Effect.flip(sessions.create({ key: made.key }))).toMatchObject({ _tag: "SessionExists" })
       const patched = yield* sessions.patch(made.key, { label: null, model: "m" })
       expect(patched).toMatchObject({ displayName: "First", label: null, model: "m", kind: "project" })
       expect((yield* sessions.list({})).sessions).toEqual([patched])
       expect(yield* sessions.remove(made.key)).toBe(0)
       expect(sessions.count()).toBe(0)
-      expect(yield* failureOf(sessions.get(made.key))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.patch(made.key, {}))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.reset(made.key))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.remove(made.key))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.history(made.key, { limit: 1 }))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.create({ agentId: "nobody" }))).toMatchObject({ _tag: "AgentNotFound" })
+      expect(yield* Effect.flip(sessions.get(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.patch(made.key, {}))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.reset(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.remove(made.key))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.history(made.key, { limit: 1 }))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.create({ agentId: "nobody" }))).toMatchObject({ _tag: "AgentNotFound" })
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("are meant by their key, by their label, or by where a message comes from", () =>
+  it.live("An address finds a session by its key, by its label or by the route of a message.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
       const bindings = yield* Bindings
@@ -66,12 +63,12 @@ describe("sessions", () => {
       const made = yield* sessions.create({ key: "any", agentId: "luna", label: "Work" })
       expect(yield* sessions.resolve({ key: "any" })).toMatchObject({ agentId: "luna", exists: true, binding: null })
       expect(yield* sessions.resolve({ label: "Work" })).toMatchObject({ sessionKey: made.key, exists: true })
-      expect(yield* failureOf(sessions.resolve({ label: "Play" }))).toMatchObject({ _tag: "SessionNotFound" })
-      expect(yield* failureOf(sessions.resolve({ key: "agent:nobody:x" }))).toMatchObject({ _tag: "AgentNotFound" })
+      expect(yield* Effect.flip(sessions.resolve({ label: "Play" }))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(sessions.resolve({ key: "agent:nobody:x" }))).toMatchObject({ _tag: "AgentNotFound" })
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("begin with the first message that is routed to them", () =>
+  it.live("The first message of a route creates its session.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const sessions = yield* Sessions
@@ -86,7 +83,7 @@ describe("sessions", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("with the longest names are listed page by page", () =>
+  it.live("Sessions with the longest keys are listed page by page.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const query = Schema.decodeSync(SessionQuery)
@@ -97,7 +94,7 @@ describe("sessions", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("show their transcript page by page, oldest first", () =>
+  it.live("The history has pages of messages, oldest first.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const sessions = yield* Sessions
@@ -125,7 +122,7 @@ describe("sessions", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("keep what a tool call was asked and answered", () =>
+  it.live("The history keeps the input and the output of a tool call.", () =>
     Effect.gen(function* () {
       yield* ask("/tool x", "s")
       const sessions = yield* Sessions
@@ -136,14 +133,12 @@ describe("sessions", () => {
   )
 
   for (const method of ["reset", "remove"] as const) {
-    it.live(`that are ${method} end what runs and waits, and nothing of it comes back`, () => {
-      const { next, runs: begun, runtime } = staged()
+    it.live(`A ${method} aborts the open runs, and their later output is dropped.`, () => {
+      const { next, runs: started, runtime } = staged()
       return Effect.gen(function* () {
         const runs = yield* Runs
         const sessions = yield* Sessions
-        const events = yield* Events
-        const told: Array<GatewayEvent> = []
-        yield* events.onEvent(({ event }) => told.push(event))
+        const published = yield* recordEvents
         yield* runs.inject({ sessionKey: "s", text: "old", role: "assistant" })
         const first = yield* runs.accept({ text: "runs", sessionKey: "s" }, principal)
         const run = yield* next
@@ -152,7 +147,7 @@ describe("sessions", () => {
         expect(yield* sessions[method]("s")).toBe(2)
         expect((yield* runs.get(first.runId)).state).toBe("aborted")
         expect((yield* runs.get(second.runId)).state).toBe("aborted")
-        // The runtime does not know yet; what it does from now on counts for nothing.
+        // The runtime does not know of the end yet. The gateway drops its later output.
         yield* run.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
         const after = yield* runs.accept({ text: "after", sessionKey: "s" }, principal)
         const fresh = yield* next
@@ -162,10 +157,12 @@ describe("sessions", () => {
         yield* runs.wait(after.runId, 5_000)
         const { messages } = yield* sessions.history("s", { limit: 10 })
         expect(messages.map(({ text }) => text)).toEqual(["after", "reply"])
-        expect(begun.length).toBe(2)
-        expect(told.some(({ _tag }) => _tag === "ToolStarted")).toBe(false)
-        expect(told.some(({ _tag }) => _tag === (method === "reset" ? "MessagesRemoved" : "SessionClosed"))).toBe(true)
-        expect(told.filter(({ _tag }) => _tag === "RunEnded").length).toBe(3)
+        expect(started.length).toBe(2)
+        expect(published.some(({ _tag }) => _tag === "ToolStarted")).toBe(false)
+        expect(published.some(({ _tag }) => _tag === (method === "reset" ? "MessagesRemoved" : "SessionClosed"))).toBe(
+          true,
+        )
+        expect(published.filter(({ _tag }) => _tag === "RunEnded").length).toBe(3)
       }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [runtime] })))
     })
   }
@@ -175,7 +172,7 @@ describe("sessions", () => {
     does: Schema.Literals(["send", "fail", "tool", "inject", "abort", "reset", "remove", "patch", "create"]),
   })
   it.live.prop(
-    "are in memory as they are on disk, and as the events told them, whatever happens",
+    "After any changes, memory agrees with the disk and with the published events.",
     [Schema.Array(Step)],
     ([steps]) =>
       Effect.gen(function* () {
@@ -185,20 +182,22 @@ describe("sessions", () => {
         const sessions = yield* Sessions
         const transcript = yield* Transcript
         const { db, withLock } = yield* Sqlite
-        const told = new Map<string, Array<number>>()
+        const published = new Map<string, Array<number>>()
         yield* events.onEvent(({ event }) => {
-          if (event._tag === "SessionClosed") told.delete(event.sessionKey)
-          if (event._tag === "SessionOpened") told.set(event.session.key, [])
-          if (event._tag === "MessageAdded") told.get(event.sessionKey)!.push(event.message.id)
+          if (event._tag === "SessionClosed") published.delete(event.sessionKey)
+          if (event._tag === "SessionOpened") published.set(event.session.key, [])
+          if (event._tag === "MessageAdded") published.get(event.sessionKey)!.push(event.message.id)
           if (event._tag === "MessagesRemoved") {
-            const ids = told.get(event.sessionKey)!
-            told.set(
+            const ids = published.get(event.sessionKey)!
+            published.set(
               event.sessionKey,
               ids.filter((id) => event.ids.length > 0 && !event.ids.includes(id)),
             )
           }
         })
-        const send = (text: string, sessionKey: string) => runs.accept({ text, sessionKey }, principal)
+        const accepted: Array<string> = []
+        const send = (text: string, sessionKey: string) =>
+          Effect.map(runs.accept({ text, sessionKey }, principal), ({ runId }) => accepted.push(runId))
         for (const { does, key } of steps) {
           const step = {
             send: send("hi", key),
@@ -220,7 +219,7 @@ describe("sessions", () => {
                 const rows = db
                   .prepare("SELECT id, role, aborted, failed FROM messages WHERE session_key = ? ORDER BY id")
                   .all(session.key)
-                expect(rows.map(({ id }) => id)).toEqual(told.get(session.key))
+                expect(rows.map(({ id }) => id)).toEqual(published.get(session.key))
                 expect(session.messageCount).toBe(rows.length)
                 const inHistory = rows.filter(
                   ({ aborted, failed, role }) => failed === null && (role !== "user" || aborted === 0),
@@ -230,11 +229,13 @@ describe("sessions", () => {
             }),
           )
         }
-        while (runs.counts().running + runs.counts().waiting > 0) yield* Effect.yieldNow
+        yield* Effect.forEach(accepted, (runId) => runs.wait(runId, 10_000))
+        yield* runs.drain
+        expect(runs.counts()).toMatchObject({ running: 0, waiting: 0 })
         const open = db.prepare("SELECT count(*) AS n FROM turns WHERE ended_at IS NULL").get()
         expect(open).toMatchObject({ n: 0 })
-        const accepted = db.prepare("SELECT count(*) AS n FROM turns").get()
-        expect(accepted).toMatchObject({
+        const turns = db.prepare("SELECT count(*) AS n FROM turns").get()
+        expect(turns).toMatchObject({
           n: steps.filter(({ does }) => ["send", "fail", "tool"].includes(does)).length,
         })
       }).pipe(Effect.provide(layer())),
@@ -242,24 +243,7 @@ describe("sessions", () => {
   )
 })
 
-describe("the beginning of a message", () => {
-  it.prop(
-    "is at most 200 characters of it and cuts none in half",
-    [Schema.Array(Schema.Literals(["a", "😀", "é"]))],
-    ([parts]) => {
-      const text = parts.join("")
-      const cut = preview(text)
-      expect(text.startsWith(cut)).toBe(true)
-      expect(cut.length).toBe(text.length <= 200 ? text.length : cut.length)
-      expect(cut.length).toBeLessThanOrEqual(200)
-      expect(cut.isWellFormed()).toBe(true)
-      if (text.length > 200) expect(cut.length).toBeGreaterThanOrEqual(199)
-    },
-    { arbitrary: { size: 400 } },
-  )
-})
-
-describe("a change to a session that a client expects to be as it has seen it", () => {
+describe("Expectations of a session", () => {
   type Make = (
     sessions: Sessions["Service"],
     expected: SessionExpectation,
@@ -274,7 +258,7 @@ describe("a change to a session that a client expects to be as it has seen it", 
   }
 
   for (const [name, make] of Object.entries(change)) {
-    it.live(`A ${name} is made if all that is expected holds, and not at all if any of it does not.`, () =>
+    it.live(`A ${name} happens only if the whole expectation holds.`, () =>
       Effect.gen(function* () {
         const sessions = yield* Sessions
         yield* ask("hello", "s")
@@ -301,7 +285,7 @@ describe("a change to a session that a client expects to be as it has seen it", 
     )
   }
 
-  it.live("An emptied session says when it was emptied, each time another time.", () =>
+  it.live("Each reset sets a later emptiedAt.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       yield* ask("hello", "s")
@@ -314,14 +298,14 @@ describe("a change to a session that a client expects to be as it has seen it", 
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("A session that is removed while it is answered stops the run.", () => {
+  it.live("Removing a session stops its running turn.", () => {
     const stage = staged()
     return Effect.gen(function* () {
       const runs = yield* Runs
       const sessions = yield* Sessions
       const { runId } = yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
       const run = yield* stage.next
-      yield* runs.ending("s", sessions.remove("s"))
+      yield* runs.stopAfter("s", sessions.remove("s"))
       yield* Deferred.await(run.interrupted)
       expect((yield* runs.get(runId)).state).toBe("aborted")
     }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] })))

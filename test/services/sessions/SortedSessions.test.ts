@@ -1,6 +1,4 @@
-/**
- * The list of sessions against a list that filters and sorts everything anew for each question.
- */
+/** Compares SortedSessions with a model that filters and sorts all sessions for each query. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -79,9 +77,9 @@ const walk = (list: SortedSessions, query: SessionQuery): ReadonlyArray<SessionP
 
 const keys = (pages: ReadonlyArray<SessionPage>) => pages.flatMap(({ sessions }) => sessions.map(({ key }) => key))
 
-describe("the list of sessions", () => {
+describe("SortedSessions", () => {
   it.prop(
-    "gives, page by page, what filtering and sorting all of them gives",
+    "The pages of any query equal the filtered and sorted list of all sessions.",
     [Schema.Array(Change), Schema.Array(Query)],
     ([changes, queries]) => {
       const list = new SortedSessions([])
@@ -99,11 +97,11 @@ describe("the list of sessions", () => {
   )
 
   it.prop(
-    "stays in order while sessions change, come and go, whichever orders have been asked for",
+    "Every order stays sorted while sessions change, appear and disappear.",
     [Schema.Array(Sort), Schema.Array(Change)],
-    ([asked, changes]) => {
+    ([sorts, changes]) => {
       const list = new SortedSessions([])
-      for (const sortBy of asked) pageOf(list, { sortBy })
+      for (const sortBy of sorts) pageOf(list, { sortBy })
       const sessions = apply(list, changes)
       for (const sortBy of ["updatedAt", "createdAt", "key", "messageCount"] satisfies Array<SessionSort>) {
         expect(keys([pageOf(list, { sortBy })])).toEqual(expectedOf(sessions, { sortBy }))
@@ -113,7 +111,7 @@ describe("the list of sessions", () => {
   )
 
   it.prop(
-    "skips and repeats nobody who stays where he was, whatever happens between two pages",
+    "Changes between two pages neither skip nor repeat an unchanged session.",
     [Schema.Array(Change), Schema.Array(Change), Query],
     ([before, between, query]) => {
       const list = new SortedSessions([])
@@ -131,7 +129,7 @@ describe("the list of sessions", () => {
     { arbitrary: { runs: 500, size: 20 } },
   )
 
-  it("refuses a cursor that it has not given for this order", () => {
+  it("A cursor of another order is refused.", () => {
     const list = new SortedSessions([session("a"), session("b")])
     const cursor = pageOf(list, { limit: 1 }).nextCursor!
     const refused: ReadonlyArray<SessionQuery> = [
@@ -146,7 +144,7 @@ describe("the list of sessions", () => {
     }
   })
 
-  it("reads about as many sessions as a page has, of 10,000", () => {
+  it("A page and a change of 10,000 sessions read fewer than 100 of them.", () => {
     let reads = 0
     const counted = Array.from({ length: 10_000 }, (_, n) => {
       const one = session(`s${n}`)
@@ -168,5 +166,18 @@ describe("the list of sessions", () => {
     list.put(session("s5000", { updatedAt: 20_000 }))
     expect(pageOf(list, { limit: 1 }).sessions[0]!.key).toBe("s5000")
     expect(reads).toBeLessThan(100)
+  })
+
+  it("A filter tests each of 10,000 sessions once.", () => {
+    let tested = 0
+    const agentOf = (n: number) => {
+      tested++
+      return n % 100 === 0 ? "luna" : "main"
+    }
+    const sessions = Array.from({ length: 10_000 }, (_, n) =>
+      Object.defineProperty(session(`s${n}`, { createdAt: n, updatedAt: n }), "agentId", { get: () => agentOf(n) }),
+    )
+    expect(pageOf(new SortedSessions(sessions), { agentId: "luna", limit: 50 }).total).toBe(100)
+    expect(tested).toBe(10_000)
   })
 })

@@ -1,0 +1,52 @@
+/**
+ * Adds messages to a transcript without a run. Runs uses it.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { AgentNotFound } from "../../domain/Agent.ts"
+import { IdempotencyConflict } from "../../domain/Chat.ts"
+import { LimitReached } from "../../domain/Limits.ts"
+import type { Message, MessageRole } from "../../domain/Message.ts"
+import { type Change, Events } from "../events/Events.ts"
+import * as SessionLimit from "../sessions/SessionLimit.ts"
+import { newSession } from "../sessions/NewSession.ts"
+import { Sessions } from "../sessions/Sessions.ts"
+import { Transcript } from "../transcript/Transcript.ts"
+
+export interface Injection {
+  readonly sessionKey: string
+  readonly text: string
+  readonly role: Exclude<MessageRole, "tool">
+  /** A repeated key returns the first message. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** Makes the function that injects a message. `agentFor` returns the agent of a session that does not exist yet. */
+export const make = Effect.fnUntraced(function* (
+  agentFor: (sessionKey: string) => Effect.Effect<string, AgentNotFound>,
+) {
+  const events = yield* Events
+  const limitFor = yield* SessionLimit.make
+  const sessions = yield* Sessions
+  const transcript = yield* Transcript
+
+  return Effect.fn("Runs.inject")(function* ({ idempotencyKey, role, sessionKey, text }: Injection) {
+    const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor(sessionKey))
+    const at = yield* Clock.currentTimeMillis
+    const message = yield* events.commit((): Change<Message | LimitReached> => {
+      const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
+      if (known !== undefined) return [known, []]
+      const limit = limitFor(sessionKey)
+      if (limit !== undefined) return [limit, []]
+      const session = newSession({ key: sessionKey, agentId, createdAt: at })
+      return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
+    })
+    if (message instanceof LimitReached) return yield* message
+    if (idempotencyKey === undefined || isSame(message, { sessionKey, role, text })) return message
+    return yield* new IdempotencyConflict({ idempotencyKey, sessionKey: message.sessionKey })
+  })
+})
+
+/** Compares well-formed texts, because storage replaces unpaired surrogates. */
+const isSame = (message: Message, { role, sessionKey, text }: Pick<Message, "role" | "sessionKey" | "text">) =>
+  message.sessionKey === sessionKey && message.role === role && message.text.toWellFormed() === text.toWellFormed()

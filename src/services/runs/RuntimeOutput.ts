@@ -1,0 +1,105 @@
+/**
+ * Handles the output of a runtime: publishes text as live events, writes tool calls, and adds up usage. It checks every
+ * item, because runtimes are foreign code. TurnRunner uses it.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
+import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
+import { Events } from "../events/Events.ts"
+import { Transcript } from "../transcript/Transcript.ts"
+import { runFields } from "../transcript/TranscriptWriter.ts"
+import type { TurnRow } from "../transcript/TurnStore.ts"
+import type { RunningTurn } from "./RunningTurn.ts"
+import * as StorageRetry from "./StorageRetry.ts"
+
+const isRuntimeEvent = Schema.is(RuntimeEvent)
+
+/** Makes a function that returns the handler of one run's events. The handler fails if the runtime breaks a rule. */
+export const make = Effect.gen(function* () {
+  const { replyChars } = (yield* GatewayConfig).runs
+  const commit = yield* StorageRetry.makeCommit
+  const events = yield* Events
+  const transcript = yield* Transcript
+
+  /** Stops a run whose turn has ended, e.g. because its session was removed. */
+  const stopUnlessOpen = (turn: RunningTurn, written: Effect.Effect<boolean>) =>
+    Effect.map(written, (isOpen) => {
+      if (!isOpen) turn.stop()
+    })
+
+  const handle = (turn: RunningTurn, row: TurnRow, event: RuntimeEvent) => {
+    const { runId } = row
+    switch (event._tag) {
+      case "Text":
+        turn.text += event.text
+        return Effect.sync(() => events.publishLive({ _tag: "TextDelta", ...runFields(row), text: event.text }))
+      case "Thinking":
+        turn.thinking += event.text
+        return Effect.sync(() => events.publishLive({ _tag: "ThinkingDelta", ...runFields(row), text: event.text }))
+      case "ToolUpdated": {
+        const update = { callId: event.callId, text: cut(event.text, replyChars) }
+        return Effect.sync(() => events.publishLive({ _tag: "ToolUpdated", ...runFields(row), ...update }))
+      }
+      case "Usage":
+        return Effect.sync(() => turn.addUsage(event.usage))
+      case "ToolStarted": {
+        const { callId, name } = event
+        const input = cut(event.input, replyChars)
+        turn.calls.set(callId, { name, input })
+        return stopUnlessOpen(
+          turn,
+          commit(() => transcript.toolStarted(runId, { callId, name, input })),
+        )
+      }
+      case "ToolEnded": {
+        const { callId, isError } = event
+        const output = cut(event.output, replyChars)
+        const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
+        turn.calls.delete(callId)
+        const step = turn.nextStep++
+        const call = { callId, name, input, output, isError }
+        return stopUnlessOpen(
+          turn,
+          commit((at) => transcript.toolEnded(runId, step, call, at)),
+        )
+      }
+    }
+  }
+
+  return (turn: RunningTurn, row: TurnRow, runtime: string) => {
+    const whole = wholeCharacters()
+    const fail = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail }))
+    return (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
+      if (!isRuntimeEvent(item)) return fail("The runtime emitted an invalid event.")
+      const event = whole(item)
+      if (event._tag === "Text" || event._tag === "Thinking") {
+        if (event.text === "") return Effect.void
+        const length = event._tag === "Text" ? turn.text.length : turn.thinking.length
+        if (length + event.text.length > replyChars) return fail(`The reply is longer than ${replyChars} characters.`)
+      }
+      return handle(turn, row, event)
+    }
+  }
+})
+
+/** Makes a function that joins characters whose halves a runtime has split over two events. */
+const wholeCharacters = () => {
+  const text = new Pieces()
+  const thinking = new Pieces()
+  return (event: RuntimeEvent): RuntimeEvent => {
+    switch (event._tag) {
+      case "Text":
+        return { _tag: "Text", text: text.next(event.text) }
+      case "Thinking":
+        return { _tag: "Thinking", text: thinking.next(event.text) }
+      case "ToolUpdated":
+      case "ToolStarted":
+      case "ToolEnded":
+        return wellFormed(event)
+      case "Usage":
+        return event
+    }
+  }
+}
