@@ -5,8 +5,8 @@ import { AdmissionControl } from "../../../src/transport/connection/AdmissionCon
 
 const control = (limits: Partial<typeof defaultLimits>) => new AdmissionControl({ ...defaultLimits, ...limits })
 
-describe("admission control", () => {
-  it("keeps half of the connections for clients that have authenticated", () => {
+describe("AdmissionControl", () => {
+  it("Half of the connections is reserved for clients that have authenticated.", () => {
     const admissions = control({ connections: 10, unauthenticatedPerAddress: 10 })
     for (let i = 0; i < 5; i++) expect(admissions.admit("198.51.100.1", false)).toBe("admitted")
     expect(admissions.admit("198.51.100.2", false)).toBe("full")
@@ -14,11 +14,11 @@ describe("admission control", () => {
     expect(admissions.admit("198.51.100.2", false)).toBe("admitted")
   })
 
-  it("has a place for one stranger, however few connections there may be", () => {
+  it("One stranger is admitted, however low the limit of connections is.", () => {
     expect(control({ connections: 1 }).admit("198.51.100.1", false)).toBe("admitted")
   })
 
-  it("admits few foreign pages at once, and none of them takes a place of a program at the same address", () => {
+  it("Few foreign pages are admitted at once, and none counts against programs at the same address.", () => {
     const admissions = control({ unauthenticatedPerAddress: 1 })
     const answers = Array.from({ length: 40 }, () => admissions.admit("127.0.0.1", true))
     expect(answers.filter((answer) => answer === "admitted")).toHaveLength(8)

@@ -7,7 +7,7 @@ const proxies = proxiesOf({ trustedProxies, clientAddressHeader: "X-Forwarded-Fo
 const seen = (connected: string | undefined, forwarded?: string) =>
   clientAddress(proxies, connected, forwarded === undefined ? {} : { "x-forwarded-for": forwarded })
 
-describe("the address of a client", () => {
+describe("clientAddress", () => {
   it.each<[string, string, string | undefined, string]>([
     ["who comes directly", "203.0.113.7", undefined, "203.0.113.7"],
     ["who comes directly and says otherwise", "203.0.113.7", "198.51.100.1", "203.0.113.7"],
@@ -27,7 +27,7 @@ describe("the address of a client", () => {
     expect(seen(connected, forwarded)).toBe(address)
   })
 
-  it("is read from the configured header and from no other", () => {
+  it("The client's address comes from the configured header and from no other.", () => {
     const real = { "x-real-ip": "198.51.100.1" }
     expect(clientAddress(proxies, "127.0.0.1", real)).toBe("127.0.0.1")
     const byRealIp = proxiesOf({ trustedProxies, clientAddressHeader: "X-Real-IP" })
@@ -39,12 +39,12 @@ describe("the address of a client", () => {
     ["for=198.51.100.1", "198.51.100.1"],
     ['for=192.0.2.1, proto=https;for="[2001:db8::7]:4711";by=10.0.0.1', "2001:db8::7"],
     ["for=unknown", "127.0.0.1"],
-  ])("is read from Forwarded (RFC 7239), if that is configured: %s", (forwarded, address) => {
+  ])("The client's address comes from Forwarded (RFC 7239) if configured: %s.", (forwarded, address) => {
     const byForwarded = proxiesOf({ trustedProxies, clientAddressHeader: "forwarded" })
     expect(clientAddress(byForwarded, "127.0.0.1", { forwarded })).toBe(address)
   })
 
-  it("is the connection's own where nobody is trusted", () => {
+  it("Without trusted proxies, the client's address is that of the connection.", () => {
     const none = proxiesOf({ trustedProxies: [], clientAddressHeader: "x-forwarded-for" })
     expect(clientAddress(none, "127.0.0.1", { "x-forwarded-for": "198.51.100.1" })).toBe("127.0.0.1")
   })
@@ -52,44 +52,49 @@ describe("the address of a client", () => {
 
 const FORWARDING = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"]
 
-describe("a request that was passed on", () => {
-  it.each([...FORWARDING, "cf-connecting-ip", "true-client-ip"])("says so by %s", (name) =>
-    expect(isForwarded(proxies, { [name]: "" })).toBe(true),
+describe("isForwarded", () => {
+  it.each([...FORWARDING, "cf-connecting-ip", "true-client-ip"])(
+    "A request with the header %s was forwarded.",
+    (name) => expect(isForwarded(proxies, { [name]: "" })).toBe(true),
   )
 
-  it("says so by the configured header", () => {
+  it("A request with the configured header was forwarded.", () => {
     const custom = proxiesOf({ trustedProxies: [], clientAddressHeader: "X-My-Client" })
     expect(isForwarded(custom, { "x-my-client": "198.51.100.1" })).toBe(true)
     expect(isForwarded(proxies, { "x-my-client": "198.51.100.1" })).toBe(false)
   })
 
-  it("is no other", () => expect(isForwarded(proxies, { host: "localhost" })).toBe(false))
+  it("A request without such headers was not forwarded.", () =>
+    expect(isForwarded(proxies, { host: "localhost" })).toBe(false))
 })
 
-describe("a direct connection of this machine", () => {
+describe("isDirect", () => {
   const none = proxiesOf({ trustedProxies: [], clientAddressHeader: "x-forwarded-for" })
   const host = "127.0.0.1:18789"
 
-  it.each(["127.0.0.1:18789", "localhost", "[::1]:18789", "LOCALHOST:1"])("calls the gateway %s", (host) => {
-    for (const peer of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.8.9.10"]) {
-      expect(isDirect(none, peer, { host })).toBe(true)
-    }
-  })
+  it.each(["127.0.0.1:18789", "localhost", "[::1]:18789", "LOCALHOST:1"])(
+    "A local program that calls the gateway %s is direct.",
+    (host) => {
+      for (const peer of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.8.9.10"]) {
+        expect(isDirect(none, peer, { host })).toBe(true)
+      }
+    },
+  )
 
   it.each(["gateway.example.org", "192.168.1.5:18789", "localhost.example", "a b", ""])(
     "does not call the gateway %s",
     (host) => expect(isDirect(none, "127.0.0.1", { host })).toBe(false),
   )
 
-  it("says which host it calls", () => expect(isDirect(none, "127.0.0.1", {})).toBe(false))
+  it("A request without Host is not direct.", () => expect(isDirect(none, "127.0.0.1", {})).toBe(false))
 
-  it("does not come from another machine", () => expect(isDirect(none, "192.168.1.5", { host })).toBe(false))
+  it("A request from another machine is not direct.", () => expect(isDirect(none, "192.168.1.5", { host })).toBe(false))
 
-  it("does not come from a trusted proxy, though the proxy adds no header", () => {
+  it("A request of a trusted proxy is not direct, even without a header.", () => {
     expect(isDirect(proxies, "127.0.0.1", { host })).toBe(false)
   })
 
-  it.each(FORWARDING)("has no header %s", (name) => {
+  it.each(FORWARDING)("A request with the header %s is not direct.", (name) => {
     expect(isDirect(none, "127.0.0.1", { host, [name]: "198.51.100.1" })).toBe(false)
   })
 })

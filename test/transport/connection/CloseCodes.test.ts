@@ -2,21 +2,21 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { CloseCodes, lookUp, reasonOf } from "../../../src/transport/connection/CloseCodes.ts"
 
-describe("close codes", () => {
-  it("give one advice each, whatever the words", () => {
+describe("CloseCodes", () => {
+  it("All entries of one code agree on whether to reconnect.", () => {
     const rows = Object.values(CloseCodes)
     for (const { code, reconnect } of rows) expect(lookUp(code)?.reconnect).toBe(reconnect)
     expect(new Set(rows.map(({ reason }) => reason)).size).toBe(rows.length)
   })
 
-  it("may be sent (RFC 6455 7.4, and IANA's registry)", () => {
+  it("Every code is one that RFC 6455 7.4 and the registry of IANA allow.", () => {
     const assigned = new Set([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014])
     for (const { code } of Object.values(CloseCodes)) {
       expect(assigned.has(code) || (code >= 4000 && code < 5000)).toBe(true)
     }
   })
 
-  it("tell clients to come back only where it helps", () => {
+  it("The table advises reconnecting only where it helps.", () => {
     expect(lookUp(1012)?.reconnect).toBe(true)
     expect(lookUp(4008)?.reconnect).toBe(true)
     expect(lookUp(4009)?.reconnect).toBe(true)
@@ -38,7 +38,7 @@ describe("close codes", () => {
     { arbitrary: { size: 120 } },
   )
 
-  it("cut a long detail to as much as fits", () => {
+  it("A long detail is cut to the size of a close frame.", () => {
     expect(reasonOf(CloseCodes.operator, "x".repeat(1_000))).toHaveLength(123)
     expect(Buffer.byteLength(reasonOf(CloseCodes.operator, "😀".repeat(100)))).toBeGreaterThan(123 - 4)
   })

@@ -1,7 +1,8 @@
-/** What a connection costs while its client misbehaves, and that nothing of it is left when it is gone. */
+/** ConnectionActor: misbehaving clients have a bounded cost, and connections leave nothing behind. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
 import { Connections } from "../../../src/services/connections/Connections.ts"
 import { CloseCodes } from "../../../src/transport/connection/CloseCodes.ts"
 import { ListeningAddress } from "../../../src/transport/http/GatewayServer.ts"
@@ -9,15 +10,16 @@ import { ConnectionSupervisor } from "../../../src/transport/connection/Connecti
 import type { FrameHandler } from "../../../src/transport/connection/Wire.ts"
 import { WireRegistry } from "../../../src/transport/connection/WireRegistry.ts"
 import { Stub, stubGateway, TOKEN } from "../../support/StubGateway.ts"
+import { until } from "../../support/Ticks.ts"
 import * as TestSocket from "../../support/TestSocket.ts"
 
 const request = (id: number | string, tag: string, payload: unknown = {}) =>
   JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] })
 
-/** All that happens. */
+/** A stream of all events. */
 const stream = (id: number) => request(id, "chat.stream", { text: "hello" })
 
-/** An answer of so many bytes. */
+/** A call whose reply has this many bytes. */
 const answerOf = (id: number | string, bytes: number) => request(id, "memory.read", { id: String(bytes) })
 
 const connect = (path = "/rpc", options: { readonly autoPong?: boolean } = {}) =>
@@ -27,51 +29,52 @@ const connect = (path = "/rpc", options: { readonly autoPong?: boolean } = {}) =
 
 const next = (socket: TestSocket.TestSocket) => Effect.map(socket.next, (frame): any => JSON.parse(frame))
 
-/** Looks again until it is so. */
-const until = (isSo: () => boolean) =>
-  Effect.whileLoop({ while: () => !isSo(), body: () => Effect.sleep("1 millis"), step: () => {} })
-
 const isServed = Effect.fnUntraced(function* (socket: TestSocket.TestSocket) {
   socket.send(request("served", "ping"))
   expect(yield* next(socket)).toMatchObject({ requestId: "served", exit: { _tag: "Success" } })
 })
 
-describe("a heartbeat", () => {
-  layer(stubGateway({ limits: { heartbeatMs: 200 } }), { excludeTestServices: true })((it) => {
-    it.effect("closes a client that says nothing and does not answer when asked", () =>
+/** Lets three heartbeats pass in steps. The bystander's reply shows that the gateway has read the sockets. */
+const passTime = Effect.fnUntraced(function* (bystander: TestSocket.TestSocket, before = () => {}) {
+  for (let step = 0; step < 12; step++) {
+    before()
+    yield* isServed(bystander)
+    yield* TestClock.adjust("50 millis")
+  }
+})
+
+describe("ConnectionActor: heartbeat", () => {
+  layer(stubGateway({ limits: { heartbeatMs: 200 } }))((it) => {
+    it.effect("The gateway closes a silent client that does not answer pings.", () =>
       Effect.gen(function* () {
+        const bystander = yield* connect()
         const answering = yield* connect()
         const mute = yield* connect("/rpc", { autoPong: false })
+        yield* passTime(bystander)
         expect(yield* mute.closed).toEqual({ code: 4009, reason: "no sign of life" })
         yield* isServed(answering)
       }),
     )
 
-    it.effect("takes half of a frame for a sign of life", () =>
+    it.effect("A part of a frame is a sign of life.", () =>
       Effect.gen(function* () {
+        const bystander = yield* connect()
         const slow = yield* connect("/rpc", { autoPong: false })
         const mute = yield* connect("/rpc", { autoPong: false })
-        // A text of 100 bytes, of which one comes every now and then.
+        // A text of 100 bytes, which arrives byte by byte.
         slow.sendBytes(Buffer.from([0x81, 0x80 | 100, 0, 0, 0, 0]))
-        yield* Effect.raceFirst(
-          mute.closed,
-          Effect.forever(
-            Effect.delay(
-              Effect.sync(() => slow.sendBytes(Buffer.from("x"))),
-              "20 millis",
-            ),
-          ),
-        )
+        yield* passTime(bystander, () => slow.sendBytes(Buffer.from("x")))
+        yield* mute.closed
         expect(slow.isOpen).toBe(true)
       }),
     )
   })
 })
 
-describe("limits on calls", () => {
+describe("ConnectionActor: limits on calls", () => {
   layer(stubGateway({ limits: { callsInFlight: 2, messagesPerSecond: 1_000 } }), { excludeTestServices: true })(
     (it) => {
-      it.effect("refuse one more call than may be in flight, until one of them ends", () =>
+      it.effect("A call above the limit of calls in flight is refused until another call ends.", () =>
         Effect.gen(function* () {
           const { waiting } = yield* Stub
           const socket = yield* connect()
@@ -93,7 +96,7 @@ describe("limits on calls", () => {
         }),
       )
 
-      it.effect("count a stream as a call, and one that is read slowly as one that costs a chunk", () =>
+      it.effect("A stream counts as a call, and costs one chunk while its client does not acknowledge.", () =>
         Effect.gen(function* () {
           const stub = yield* Stub
           const connections = yield* Connections
@@ -114,8 +117,8 @@ describe("limits on calls", () => {
     },
   )
 
-  layer(stubGateway({ limits: { messagesPerSecond: 5 } }), { excludeTestServices: true })((it) => {
-    it.effect("refuse calls that come too fast, and say when to try again", () =>
+  layer(stubGateway({ limits: { messagesPerSecond: 5 } }))((it) => {
+    it.effect("Calls above the rate are refused with the time until the next one is free.", () =>
       Effect.gen(function* () {
         const socket = yield* connect()
         socket.send(`[${Array.from({ length: 7 }, (_, id) => request(id, "ping"))}]`)
@@ -127,71 +130,74 @@ describe("limits on calls", () => {
         expect(error).toEqual({ _tag: "RateLimited", limit: "messages-per-second", retryAfterMs: expect.any(Number) })
         expect(error.retryAfterMs).toBeGreaterThan(0)
         expect(error.retryAfterMs).toBeLessThanOrEqual(200)
-        yield* Effect.sleep(error.retryAfterMs)
+        yield* TestClock.adjust(error.retryAfterMs)
         yield* isServed(socket)
       }),
     )
   })
 })
 
-describe("a client that does not read", () => {
+describe("ConnectionActor: client that does not read", () => {
   const outboxBytes = 1_000_000
   const answerBytes = 100_000
 
   layer(stubGateway({ limits: { outboxBytes, heartbeatMs: 200 } }), { excludeTestServices: true })((it) => {
-    it.effect("costs its bound, is closed with a position to resume from, and holds up nobody", () =>
-      Effect.gen(function* () {
-        const stub = yield* Stub
-        const connections = yield* Connections
-        const bystander = yield* connect()
-        const socket = yield* connect()
-        socket.send(stream(0))
-        yield* until(() => stub.following > 0)
-        stub.tell({ _tag: "MemoryRemoved", id: "a" })
-        expect(yield* next(socket)).toMatchObject({ values: [{ seq: stub.seq }] })
-        const seen = stub.seq
-        socket.stopReading()
-        let most = 0
-        for (let id = 1; connections.size() > 1; id++) {
-          socket.send(answerOf(id, answerBytes))
-          yield* isServed(bystander)
-          most = Math.max(most, ...connections.list().map((connection) => connection.outboxBytes))
-        }
-        expect(most).toBeGreaterThan(outboxBytes / 2)
-        expect(most).toBeLessThan(outboxBytes + 2 * answerBytes)
-        socket.goOnReading()
-        expect(yield* socket.closed).toEqual({ code: 4008, reason: `too slow: resume from e1:${seen}` })
-        // What was called for it is over.
-        expect(stub.following).toBe(0)
-      }),
+    it.effect(
+      "A client that does not read is closed with the position to resume from, and delays no other client.",
+      () =>
+        Effect.gen(function* () {
+          const stub = yield* Stub
+          const connections = yield* Connections
+          const bystander = yield* connect()
+          const socket = yield* connect()
+          socket.send(stream(0))
+          yield* until(() => stub.following > 0)
+          stub.tell({ _tag: "MemoryRemoved", id: "a" })
+          expect(yield* next(socket)).toMatchObject({ values: [{ seq: stub.seq }] })
+          const seen = stub.seq
+          socket.stopReading()
+          let most = 0
+          for (let id = 1; connections.size() > 1; id++) {
+            socket.send(answerOf(id, answerBytes))
+            yield* isServed(bystander)
+            most = Math.max(most, ...connections.list().map((connection) => connection.outboxBytes))
+          }
+          expect(most).toBeGreaterThan(outboxBytes / 2)
+          expect(most).toBeLessThan(outboxBytes + 2 * answerBytes)
+          socket.goOnReading()
+          expect(yield* socket.closed).toEqual({ code: 4008, reason: `too slow: resume from e1:${seen}` })
+          // What was called for it is over.
+          expect(stub.following).toBe(0)
+        }),
     )
   })
 
   layer(stubGateway({ limits: { outboxBytes: 200_000_000 } }), { excludeTestServices: true })((it) => {
-    it.effect("gets a pong before what waited longer, once it reads again", () =>
+    it.effect("A pong overtakes the waiting frames.", () =>
       Effect.gen(function* () {
         const connections = yield* Connections
         const socket = yield* connect()
+        const bystander = yield* connect()
         socket.stopReading()
         const answers = 40
         for (let id = 0; id < answers; id++) socket.send(answerOf(id, 1_000_000))
         yield* until(() => connections.list()[0]!.outboxBytes > 20_000_000)
         yield* until(() => connections.list()[0]!.callsInFlight === 0)
         socket.send('{"_tag":"Ping"}')
-        yield* Effect.sleep("20 millis")
+        yield* isServed(bystander)
         socket.goOnReading()
-        const heard: Array<string> = []
-        for (let i = 0; i <= answers; i++) heard.push((yield* next(socket))._tag)
-        expect(heard.indexOf("Pong")).toBeLessThan(answers - 10)
-        expect(heard.filter((tag) => tag === "Exit")).toHaveLength(answers)
+        const received: Array<string> = []
+        for (let i = 0; i <= answers; i++) received.push((yield* next(socket))._tag)
+        expect(received.indexOf("Pong")).toBeLessThan(answers - 10)
+        expect(received.filter((tag) => tag === "Exit")).toHaveLength(answers)
       }),
     )
   })
 })
 
-describe("a client that asks for much at once", () => {
+describe("ConnectionActor: pipelining", () => {
   layer(stubGateway({ limits: { outboxBytes: 1_000_000 } }), { excludeTestServices: true })((it) => {
-    it.effect("and reads is answered, however much more it is than may wait for it", () =>
+    it.effect("A client that reads gets all replies, even if they exceed the outbox together.", () =>
       Effect.gen(function* () {
         const socket = yield* connect()
         const ids = Array.from({ length: 100 }, (_, id) => id)
@@ -202,9 +208,9 @@ describe("a client that asks for much at once", () => {
   })
 })
 
-describe("a client that floods", () => {
+describe("ConnectionActor: flood", () => {
   layer(stubGateway({ limits: { inboundFrames: 8 } }), { excludeTestServices: true })((it) => {
-    it.effect("is held by its own socket: others are served, and each of its calls is answered", () =>
+    it.effect("A flood waits in its own socket: other clients are served, and each call gets its reply.", () =>
       Effect.gen(function* () {
         const bystander = yield* connect()
         const socket = yield* connect()
@@ -217,13 +223,13 @@ describe("a client that floods", () => {
   })
 })
 
-describe("a client that pings", () => {
+describe("ConnectionActor: pings", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect("is answered with what its newest ping carries, however many come at once", () =>
+    it.effect("Many pings at once get a pong with the payload of the newest.", () =>
       Effect.gen(function* () {
         const bystander = yield* connect()
         const socket = yield* connect()
-        // Masked with zeros: as they are.
+        // A mask of zeros leaves the payload as it is.
         const ping = (n: number) => Buffer.concat([Buffer.from([0x89, 0x84, 0, 0, 0, 0]), Buffer.from(`${1_000 + n}`)])
         socket.sendBytes(Buffer.concat(Array.from({ length: 1_000 }, (_, n) => ping(n))))
         yield* until(() => socket.pongs.includes("1999"))
@@ -235,37 +241,38 @@ describe("a client that pings", () => {
   })
 
   layer(stubGateway({ limits: { outboxBytes: 200_000_000 } }), { excludeTestServices: true })((it) => {
-    it.effect("and never reads costs one pong", () =>
+    it.effect("A client that pings and never reads costs one pong.", () =>
       Effect.gen(function* () {
         const connections = yield* Connections
         const socket = yield* connect()
+        const bystander = yield* connect()
         socket.stopReading()
-        // Fills what the kernel holds, so that the pongs have to wait.
+        // Fills the buffers of the operating system, so that the pongs have to wait.
         for (let id = 0; id < 20; id++) socket.send(answerOf(id, 1_000_000))
         yield* until(() => connections.list()[0]!.outboxBytes > 1_000_000)
         let before = Number.NaN
         while (before !== connections.list()[0]!.outboxBytes) {
           before = connections.list()[0]!.outboxBytes
-          yield* Effect.sleep("50 millis")
+          for (let i = 0; i < 50; i++) yield* isServed(bystander)
         }
         for (let n = 0; n < 1_000; n++) socket.ping("x".repeat(100))
-        yield* Effect.sleep("50 millis")
+        for (let i = 0; i < 50; i++) yield* isServed(bystander)
         expect(connections.list()[0]!.outboxBytes - before).toBeLessThan(200)
       }),
     )
   })
 })
 
-describe("a stranger", () => {
+describe("ConnectionActor: strangers", () => {
   layer(stubGateway({ limits: { preAuthFrames: 8 } }), { excludeTestServices: true })((it) => {
     it.effect.each([
-      { name: "messages", say: (socket: TestSocket.TestSocket, n: number) => socket.send(request(n, "ping")) },
-      { name: "pings", say: (socket: TestSocket.TestSocket) => socket.ping("x") },
-    ])("has few $name to say who it is", ({ say }) =>
+      { name: "messages", send: (socket: TestSocket.TestSocket, n: number) => socket.send(request(n, "ping")) },
+      { name: "pings", send: (socket: TestSocket.TestSocket) => socket.ping("x") },
+    ])("A stranger that sends too many $name is closed.", ({ send }) =>
       Effect.gen(function* () {
         const { authority } = yield* ListeningAddress
         const socket = yield* TestSocket.connect(`ws://${authority}/rpc`)
-        for (let n = 0; n < 9; n++) say(socket, n)
+        for (let n = 0; n < 9; n++) send(socket, n)
         expect(yield* socket.closed).toEqual({
           code: 1008,
           reason: "policy violation: too many frames before authentication",
@@ -273,7 +280,7 @@ describe("a stranger", () => {
       }),
     )
 
-    it.effect("that has said who it is may say as much as it likes", () =>
+    it.effect("A client that has authenticated has no limit for strangers.", () =>
       Effect.gen(function* () {
         const { authority } = yield* ListeningAddress
         const socket = yield* TestSocket.connect(`ws://${authority}/rpc`)
@@ -289,7 +296,7 @@ describe("a stranger", () => {
   })
 })
 
-describe("clients whose frames come together", () => {
+describe("ConnectionActor: fairness", () => {
   const handled: Array<string> = []
   const recording = Layer.effectDiscard(
     Effect.flatMap(WireRegistry, (wires) =>
@@ -306,7 +313,7 @@ describe("clients whose frames come together", () => {
   )
 
   layer(stubGateway({}, recording), { excludeTestServices: true })((it) => {
-    it.effect("take turns: who sends one is not behind who sends thousands", () =>
+    it.effect("A client that sends one frame does not wait for all frames of a client that sends thousands.", () =>
       Effect.gen(function* () {
         const flooding = yield* connect("/recording")
         const other = yield* connect("/recording")
@@ -321,7 +328,7 @@ describe("clients whose frames come together", () => {
   })
 })
 
-describe("a client that sends what is not handled", () => {
+describe("ConnectionActor: frames that wait", () => {
   const stuck = Layer.effectDiscard(
     Effect.flatMap(WireRegistry, (wires) =>
       wires.mount("/stuck", {
@@ -335,7 +342,7 @@ describe("a client that sends what is not handled", () => {
     it.effect.each([
       { name: "many small frames", size: 100, count: 500_000 },
       { name: "few large ones", size: 1_000_000, count: 50 },
-    ])("keeps most of it: $name", ({ count, size }) =>
+    ])("A wire that does not handle frames leaves most of them with the client: $name.", ({ count, size }) =>
       Effect.gen(function* () {
         const bystander = yield* connect()
         const socket = yield* connect("/stuck")
@@ -346,16 +353,16 @@ describe("a client that sends what is not handled", () => {
           before = socket.unsent
           for (let i = 0; i < 50; i++) yield* isServed(bystander)
         }
-        // What left the client is in the kernel's buffers of both sides, and a bounded rest in the gateway.
+        // The bytes that left the client are in the operating system, and a bounded rest in the gateway.
         expect(socket.unsent).toBeGreaterThan((count * size) / 2)
       }),
     )
   })
 })
 
-describe("clients that vanish", () => {
+describe("ConnectionActor: clients that vanish", () => {
   layer(stubGateway({ limits: { unauthenticatedPerAddress: 1_000 } }), { excludeTestServices: true })((it) => {
-    it.effect("leave nothing behind: 500 of them, with calls and streams in flight", () =>
+    it.effect("500 clients that vanish with calls and streams in flight leave nothing behind.", () =>
       Effect.gen(function* () {
         const stub = yield* Stub
         const connections = yield* Connections
@@ -381,7 +388,7 @@ describe("clients that vanish", () => {
         yield* until(() => sockets.size() === 0 && stub.waiting.size === 0 && stub.following === 0)
         expect(connections.size()).toBe(0)
         yield* until(() => stub.fibers === before)
-        // Those who are told of it are told once it is so.
+        // The event of the last change says that no client is present.
         yield* until(() => {
           const told = stub.told.findLast((event) => event._tag === "PresenceChanged")
           return told?._tag === "PresenceChanged" && told.presence.length === 0
@@ -391,9 +398,9 @@ describe("clients that vanish", () => {
   })
 })
 
-describe("a connection that ends from this side", () => {
+describe("ConnectionActor: close", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect("is told so by the operator who ends it", () =>
+    it.effect("A connection that an operator closes gets the operator's reason.", () =>
       Effect.gen(function* () {
         const operator = yield* connect()
         const socket = yield* connect()
@@ -410,7 +417,7 @@ describe("a connection that ends from this side", () => {
       }),
     )
 
-    it.effect("gets what was waiting for it first, then the reason; one that does not answer is cut", () =>
+    it.effect("Closing all connections flushes their outboxes first and cuts a client that does not answer.", () =>
       Effect.gen(function* () {
         const sockets = yield* ConnectionSupervisor
         const [polite, hanging] = [yield* connect(), yield* connect()]
@@ -431,7 +438,7 @@ describe("a connection that ends from this side", () => {
   })
 })
 
-describe("a wire with a bug", () => {
+describe("ConnectionActor: wire with a bug", () => {
   const handler = (onFrames: FrameHandler["onFrames"]): FrameHandler => ({
     onFrames,
     callsInFlight: () => 0,
@@ -456,16 +463,18 @@ describe("a wire with a bug", () => {
   )
 
   layer(stubGateway({}, broken), { excludeTestServices: true })((it) => {
-    it.effect.each(["/dies", "/throws", "/dies-later", "/throws-later"])("at %s loses that connection alone", (path) =>
-      Effect.gen(function* () {
-        const connections = yield* Connections
-        const bystander = yield* connect()
-        const socket = yield* connect(path)
-        if (socket.isOpen) socket.send("hello")
-        expect(yield* socket.closed).toEqual({ code: 1011, reason: "internal error" })
-        yield* isServed(bystander)
-        expect(connections.size()).toBe(1)
-      }),
+    it.effect.each(["/dies", "/throws", "/dies-later", "/throws-later"])(
+      "A bug of the wire at %s closes that connection only.",
+      (path) =>
+        Effect.gen(function* () {
+          const connections = yield* Connections
+          const bystander = yield* connect()
+          const socket = yield* connect(path)
+          if (socket.isOpen) socket.send("hello")
+          expect(yield* socket.closed).toEqual({ code: 1011, reason: "internal error" })
+          yield* isServed(bystander)
+          expect(connections.size()).toBe(1)
+        }),
     )
   })
 })

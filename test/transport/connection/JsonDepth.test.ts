@@ -7,7 +7,7 @@ const depthOf = (value: unknown): number =>
     ? 0
     : 1 + Object.values(value).reduce<number>((deepest, inner) => Math.max(deepest, depthOf(inner)), 0)
 
-describe("the depth of a JSON text", () => {
+describe("JsonDepth", () => {
   it.prop(
     "is that of the value",
     [Schema.Json],
@@ -20,7 +20,7 @@ describe("the depth of a JSON text", () => {
     { arbitrary: { size: 30 } },
   )
 
-  it("does not count brackets in texts, whatever is escaped in them", () => {
+  it("Brackets within strings do not count, whatever the strings escape.", () => {
     const brackets = "[{".repeat(100)
     for (const text of [brackets, `"${brackets}`, `\\"${brackets}\\`, `\\\\${brackets}`]) {
       expect(isDeeperThan(1, JSON.stringify([text]))).toBe(false)
@@ -28,13 +28,13 @@ describe("the depth of a JSON text", () => {
     }
   })
 
-  it("is found in a text that is deep enough to break a parser", () => {
+  it("The depth of a text that would break a parser is found.", () => {
     expect(isDeeperThan(64, "[".repeat(4_000_000))).toBe(true)
     expect(isDeeperThan(64, '{"a":'.repeat(65) + "1" + "}".repeat(65))).toBe(true)
     expect(isDeeperThan(64, '{"a":'.repeat(64) + "1" + "}".repeat(64))).toBe(false)
   })
 
-  it("of a text that never closes a quote is what stands before it", () => {
+  it("A text with an unclosed quote has the depth of the part before it.", () => {
     expect(isDeeperThan(1, `[["${"[".repeat(100)}`)).toBe(true)
     expect(isDeeperThan(2, `[["${"[".repeat(100)}`)).toBe(false)
   })

@@ -3,8 +3,8 @@ import { LogThrottle } from "../../../src/transport/connection/LogThrottle.ts"
 
 const MINUTE = 60_000
 
-describe("the throttle of log lines", () => {
-  it("has one line in a minute for a source and a reason, and says in the next how many it left out", () => {
+describe("LogThrottle", () => {
+  it("A source and reason get one line a minute, and the next minute reports the suppressed lines.", () => {
     const throttle = new LogThrottle()
     expect(throttle.take("a", "no credential", 0)).toEqual({ isLogged: true, suppressed: 0 })
     expect(throttle.take("a", "no credential", 1)).toEqual({ isLogged: false, suppressed: 0 })
@@ -14,14 +14,14 @@ describe("the throttle of log lines", () => {
     expect(throttle.take("b", "no credential", MINUTE)).toEqual({ isLogged: true, suppressed: 0 })
   })
 
-  it("has ten lines for a source that finds ever new reasons", () => {
+  it("A source with ever new reasons gets ten lines.", () => {
     const throttle = new LogThrottle()
     const lines = Array.from({ length: 1_000 }, (_, i) => throttle.take("a", `reason ${i}`, i))
     expect(lines.filter(({ isLogged }) => isLogged)).toHaveLength(10)
     expect(throttle.take("b", "reason", 1_000).isLogged).toBe(true)
   })
 
-  it("has a hundred lines for ever new sources", () => {
+  it("Ever new sources get a hundred lines together.", () => {
     const throttle = new LogThrottle()
     const lines = Array.from({ length: 1_000 }, (_, i) => throttle.take(`source ${i}`, "reason", i))
     expect(lines.filter(({ isLogged }) => isLogged)).toHaveLength(100)

@@ -15,7 +15,7 @@ const closed = originPolicy({
 })
 const open = originPolicy({ allowedOrigins: [], auth: "none" })
 
-describe("an origin", () => {
+describe("isOriginAllowed", () => {
   it.each<[string, string | undefined, string | undefined, boolean]>([
     ["a client that is no browser", undefined, "127.0.0.1:18789", true],
     ["the gateway's own page", "https://gateway.example.org", "gateway.example.org", true],
@@ -47,7 +47,7 @@ describe("an origin", () => {
     expect(isOriginAllowed(closed, origin, host)).toBe(allowed)
   })
 
-  it("of a site that rebinds its name to this machine is refused where everybody is trusted", () => {
+  it("With auth none, a site that rebinds its name to this machine is refused.", () => {
     expect(isOriginAllowed(open, "http://evil.example:18789", "evil.example:18789")).toBe(false)
     expect(isOriginAllowed(open, "http://localhost:5173", "localhost:18789")).toBe(true)
     // With a token the page would have to know it.
@@ -55,7 +55,7 @@ describe("an origin", () => {
   })
 })
 
-describe("a client that names no origin, where everybody is trusted", () => {
+describe("isOriginAllowed: programs, with auth none", () => {
   const named = originPolicy({ allowedOrigins: ["http://gateway.example.org:18789"], auth: "none" })
 
   it.each<[string, string | undefined, boolean]>([
@@ -66,12 +66,12 @@ describe("a client that names no origin, where everybody is trusted", () => {
     ["nothing, as HTTP/1.0 does", undefined, true],
     ["a name that a site may have rebound to this machine", "evil.example:18789", false],
     ["a host that is none", "a b", false],
-  ])("may call the gateway %s", (_, host, allowed) => {
+  ])("The gateway's name may be: %s.", (_, host, allowed) => {
     expect(isOriginAllowed(named, undefined, host)).toBe(allowed)
   })
 })
 
-describe("a request without an origin", () => {
+describe("isForeign", () => {
   const host = "127.0.0.1:18789"
 
   it.each<[string, Record<string, string>, boolean]>([
@@ -81,23 +81,23 @@ describe("a request without an origin", () => {
     ["an image of another site", { "sec-fetch-site": "cross-site", "sec-fetch-dest": "image" }, false],
     ["a script of another port of this machine", { "sec-fetch-site": "same-site", "sec-fetch-dest": "script" }, false],
     ["a link on another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, false],
-  ])("of %s", (_, headers, allowed) => {
+  ])("A request without an origin: %s.", (_, headers, allowed) => {
     expect(isPageAllowed(closed, { host, ...headers })).toBe(allowed)
     expect(isForeign(closed, { host, ...headers })).toBe(!allowed)
   })
 
-  it("that says cross-site is allowed with an allowed origin", () => {
+  it("A cross-site request with an allowed origin is not foreign.", () => {
     const headers = { host, "sec-fetch-site": "cross-site", origin: "https://dash.example.org" }
     expect(isPageAllowed(closed, headers)).toBe(true)
   })
 
-  it("of a rebound name is not foreign to a browser, and is refused all the same where everybody is trusted", () => {
+  it("With auth none, a request under a rebound name may not authenticate, although it is not foreign.", () => {
     const headers = { host: "evil.example", "sec-fetch-site": "same-origin" }
     expect(isForeign(open, headers)).toBe(false)
     expect(isPageAllowed(open, headers)).toBe(false)
   })
 
-  it("is a navigation of a person only as a top-level GET", () => {
+  it("Only a top-level GET is a navigation.", () => {
     const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" }
     expect(isNavigation("GET", link)).toBe(true)
     expect(isNavigation("HEAD", link)).toBe(true)

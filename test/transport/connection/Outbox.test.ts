@@ -61,7 +61,7 @@ const steps = (taken: ReadonlyArray<Taken>) =>
 
 const long = { arbitrary: { size: 60 } }
 
-describe("an outbox", () => {
+describe("Outbox", () => {
   it.prop(
     "loses nothing that must be told, and tells it once",
     [History],
@@ -148,7 +148,7 @@ describe("an outbox", () => {
     long,
   )
 
-  it("keeps one pong, the newest, where the first of those that wait had its place", () => {
+  it("A new pong replaces the waiting one in its place.", () => {
     const outbox = new Outbox()
     outbox.must("m")
     outbox.pong(Buffer.from("first"))
@@ -159,7 +159,7 @@ describe("an outbox", () => {
     expect(outbox.take(Number.POSITIVE_INFINITY).map(({ body }) => String(body))).toEqual(["third"])
   })
 
-  it("lets urgent frames overtake all that waits, in their own order", () => {
+  it("Urgent frames overtake all other frames, in their own order.", () => {
     const outbox = new Outbox()
     outbox.must("1")
     outbox.urgent(Buffer.from("a"))
@@ -168,7 +168,7 @@ describe("an outbox", () => {
     expect(outbox.take(1_000).map(({ body }) => String(body))).toEqual(["a", "b", "1", "2"])
   })
 
-  it("gives no more than was asked for, and at least one frame", () => {
+  it("`take` returns no more bytes than the budget, and at least one frame.", () => {
     const outbox = new Outbox()
     for (const text of ["x".repeat(98), "y".repeat(98), "z".repeat(500)]) outbox.must(text)
     expect(outbox.take(150).map(({ body }) => String(body)[0])).toEqual(["x"])
@@ -177,7 +177,7 @@ describe("an outbox", () => {
     expect(outbox.take(10)).toEqual([])
   })
 
-  it("keeps one buffer for all who wait for a shared frame", () => {
+  it("Outboxes that hold a shared frame share one buffer.", () => {
     const frame = textFrame("to all")
     const outboxes = [new Outbox(), new Outbox()]
     for (const outbox of outboxes) outbox.shared(frame, 1)
@@ -185,8 +185,8 @@ describe("an outbox", () => {
   })
 })
 
-describe("the length of a frame", () => {
-  it("can be told from its payload and back, at every border", () => {
+describe("WebSocketFrames", () => {
+  it("The lengths of frame and payload follow from each other at every border.", () => {
     for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 65_540, 1_000_000]) {
       expect(payloadBytes(frameBytes(length))).toBe(length)
     }

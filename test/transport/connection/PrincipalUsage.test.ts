@@ -1,4 +1,4 @@
-/** The share that one principal has of the gateway, over all its connections and requests, and its refusals. */
+/** PrincipalUsage: the limits of one principal over all its connections and requests. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { defaultLimits } from "../../../src/domain/Limits.ts"
@@ -47,44 +47,46 @@ const openRpc = Effect.gen(function* () {
 
 const limitOf = (error: { readonly code: number; readonly data?: any } | undefined) => [error?.code, error?.data?.limit]
 
-describe("the bytes that a principal has in flight", () => {
+describe("PrincipalUsage: bytes in flight", () => {
   it.layer(TestGateway.layer({ limits: { principalBytes: 1_000_000 } }), { excludeTestServices: true })((it) => {
-    it.effect("are bounded on every wire while one client takes no answers, and free when it is gone", () =>
-      Effect.gen(function* () {
-        const reader = yield* open()
-        yield* reader.call("memory.write", { id: DOCUMENT, content: "x".repeat(60_000) })
-        const native = yield* openRpc
-        const mission = yield* MissionClient.open()
-        const slow = yield* open()
-        yield* slow.call("ping")
-        slow.socket.stopReading()
-        const full = Effect.gen(function* () {
-          slow.send("memory.read", { id: DOCUMENT })
-          return (yield* reader.call("ping")).error
-        })
-        const error = yield* Effect.repeat(full, { until: (error) => error !== undefined })
-        expect(error).toEqual({
-          code: -32029,
-          message: "Rate limited",
-          data: { _tag: "RateLimited", limit: "bytes-in-flight", retryAfterMs: 1_000 },
-        })
-        const exit = yield* native.ask("ping", {})
-        expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "bytes-in-flight" })
-        mission.say({ type: "request", resource: "status" })
-        expect((yield* mission.find("error")).payload.message).toMatch(/too many|limit/i)
-        const overHttp = yield* post("ping", {})
-        expect([overHttp.status, overHttp.headers.get("retry-after")]).toEqual([429, "1"])
-        expect(JSON.parse(overHttp.text)).toEqual({
-          error: "too many unread bytes of this principal are in flight",
-        })
-        expect((yield* get("/api/files")).status).toBe(429)
-        slow.socket.cut()
-        yield* Effect.repeat(reader.call("ping"), { until: ({ error }) => error === undefined })
-        expect((yield* get("/api/files")).status).toBe(200)
-      }),
+    it.effect(
+      "The bytes of a principal are bounded on every wire while one client reads no replies, and free when it is gone.",
+      () =>
+        Effect.gen(function* () {
+          const reader = yield* open()
+          yield* reader.call("memory.write", { id: DOCUMENT, content: "x".repeat(60_000) })
+          const native = yield* openRpc
+          const mission = yield* MissionClient.open()
+          const slow = yield* open()
+          yield* slow.call("ping")
+          slow.socket.stopReading()
+          const full = Effect.gen(function* () {
+            slow.send("memory.read", { id: DOCUMENT })
+            return (yield* reader.call("ping")).error
+          })
+          const error = yield* Effect.repeat(full, { until: (error) => error !== undefined })
+          expect(error).toEqual({
+            code: -32029,
+            message: "Rate limited",
+            data: { _tag: "RateLimited", limit: "bytes-in-flight", retryAfterMs: 1_000 },
+          })
+          const exit = yield* native.ask("ping", {})
+          expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "bytes-in-flight" })
+          mission.say({ type: "request", resource: "status" })
+          expect((yield* mission.find("error")).payload.message).toMatch(/too many|limit/i)
+          const overHttp = yield* post("ping", {})
+          expect([overHttp.status, overHttp.headers.get("retry-after")]).toEqual([429, "1"])
+          expect(JSON.parse(overHttp.text)).toEqual({
+            error: "too many unread bytes of this principal are in flight",
+          })
+          expect((yield* get("/api/files")).status).toBe(429)
+          slow.socket.cut()
+          yield* Effect.repeat(reader.call("ping"), { until: ({ error }) => error === undefined })
+          expect((yield* get("/api/files")).status).toBe(200)
+        }),
     )
 
-    it.effect("do not keep a client from a large answer that it takes", () =>
+    it.effect("A client that reads gets a large reply.", () =>
       Effect.gen(function* () {
         const reader = yield* open()
         yield* reader.call("memory.write", { id: DOCUMENT, content: "\u0001".repeat(300_000) })
@@ -99,12 +101,12 @@ describe("the bytes that a principal has in flight", () => {
   })
 })
 
-describe("the calls, subscriptions and requests of a principal", () => {
+describe("PrincipalUsage: calls, subscriptions and requests", () => {
   const limits = { principalCalls: 3, principalSubscriptions: 2, principalRequests: 2 }
   it.layer(TestGateway.layer({ limits }), { excludeTestServices: true })((it) => {
     const wait = { runId: "", timeoutMs: 60_000 }
 
-    it.effect("are bounded over all its connections, and free when a connection ends", () =>
+    it.effect("Calls are bounded over all connections of a principal, and free when a connection ends.", () =>
       Effect.gen(function* () {
         const [first, second] = [yield* open(), yield* open()]
         const { result } = yield* first.call("chat.send", { text: "/slow 600000 on", sessionKey: "slow" })
@@ -126,7 +128,7 @@ describe("the calls, subscriptions and requests of a principal", () => {
       }),
     )
 
-    it.effect("are bounded for subscriptions, which end one by one or with their connection", () =>
+    it.effect("Subscriptions are bounded, and end one by one or with their connection.", () =>
       Effect.gen(function* () {
         const [first, second] = [yield* open(), yield* open()]
         const { result } = yield* first.call("events.subscribe", {})
@@ -143,7 +145,7 @@ describe("the calls, subscriptions and requests of a principal", () => {
       }),
     )
 
-    it.effect("are bounded for sessions that OpenClaw clients subscribe to by name", () =>
+    it.effect("Sessions that OpenClaw clients subscribe to count as subscriptions.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter({ scopes: ["operator.read"] })
         const { client: other } = yield* enter({ scopes: ["operator.read"] })
@@ -160,7 +162,7 @@ describe("the calls, subscriptions and requests of a principal", () => {
       }),
     )
 
-    it.effect("are bounded for HTTP requests in progress, which are refused with 429", () =>
+    it.effect("HTTP requests above the limit in progress get 429.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const { result } = yield* client.call("chat.send", { text: "/slow 600000 on", sessionKey: "http" })
@@ -176,15 +178,15 @@ describe("the calls, subscriptions and requests of a principal", () => {
   })
 })
 
-describe("a share", () => {
+describe("Usage", () => {
   const usage = () => new Usage({ ...defaultLimits, principalBytes: 1_000_000 })
 
-  it("gives a principal with nothing in flight any answer and any call", () => {
+  it("A principal with nothing in flight gets any reply and any call.", () => {
     expect(usage().answerRefusal(50_000_000)).toBeUndefined()
     expect(usage().callRefusal(50_000_000)).toBeUndefined()
   })
 
-  it("refuses large answers and all calls beyond the bound, but no small answer", () => {
+  it("Beyond the bound, large replies and all calls are refused, but no small reply.", () => {
     const full = usage()
     full.bytes = 1_000_001
     expect(full.answerRefusal(100_000)).toMatchObject({ limit: "bytes-in-flight" })
@@ -193,8 +195,8 @@ describe("a share", () => {
   })
 })
 
-describe("the batches of one connection", () => {
-  it("hold answers up to a bound together, and free it when they are whole", () => {
+describe("Batch", () => {
+  it("The batches of a connection hold replies up to a bound, and free it when they are complete.", () => {
     const held = { chars: 0 }
     const [first, second] = [new Batch(2, held), new Batch(2, held)]
     const half = "x".repeat(HELD_CHARS / 2)
@@ -207,7 +209,7 @@ describe("the batches of one connection", () => {
     expect(held.chars).toBe(half.length)
   })
 
-  it("may put their last answer again, in place of itself", () => {
+  it("A batch can replace its last reply.", () => {
     const batch = new Batch(1, { chars: 0 })
     expect(batch.put(0, "1")).toBe("[1]")
     expect(batch.put(0, "2")).toBe("[2]")

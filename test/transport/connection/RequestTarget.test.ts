@@ -17,11 +17,11 @@ it.each([
   ["http://gateway?a=1", "/", "a=1"],
   ["*", "*", ""],
   ["", "/", ""],
-])("%j asks for path %j and query %j", (target, path, query) => {
+])("The target %j has the path %j and the query %j.", (target, path, query) => {
   expect([pathOf(target), queryOf(target).toString()]).toEqual([path, query])
 })
 
-it.prop("no target makes it throw", [Schema.String], ([target]) => {
+it.prop("No target makes a function throw.", [Schema.String], ([target]) => {
   expect(pathOf(target)).not.toBe("")
   expect(queryOf(target)).toBeInstanceOf(URLSearchParams)
 })
@@ -39,6 +39,6 @@ it.each([
   ["/a", "/b/a", undefined],
   ["/a", "*", undefined],
   ["/a/b", "/a/b/c", "/c"],
-])("below %j, %j is %j", (basePath, target, within) => {
+])("Below the base path %j, the target %j is %j.", (basePath, target, within) => {
   expect(withinBase(basePath, target)).toBe(within)
 })

@@ -1,4 +1,4 @@
-/** What clients that have not authenticated may cost below and beside the WebSocket: sockets, bodies, control frames. */
+/** TcpConnections: the cost of strangers below and beside WebSockets: sockets, bodies and control frames. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -74,51 +74,55 @@ const routes = HttpRouter.use((router) =>
 const gateway = (options: GatewayOptions = {}, log: ReadonlyArray<Logger.Logger<unknown, unknown>> = []) =>
   layer(stubGateway(options, routes, log), { excludeTestServices: true })
 
-describe("TCP connections of one address", () => {
+describe("TcpConnections", () => {
   gateway({ limits: { tcpPerAddress: 4, handshakeTimeoutMs: 60_000 } })((it) => {
-    it.effect("are few until the client has authenticated; other addresses and known clients have room", () =>
-      Effect.gen(function* () {
-        const known = yield* Effect.all(Array.from({ length: 8 }, () => connect(`/rpc?token=${TOKEN}`)))
-        const idle = yield* Effect.all(Array.from({ length: 4 }, () => open()))
-        expect(yield* (yield* open()).closed).toBe("")
-        expect(yield* (yield* open()).closed).toBe("")
-        const elsewhere = yield* open("127.0.0.2")
-        elsewhere.socket.end("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        expect(yield* elsewhere.closed).toMatch(/^HTTP\/1.1 200 /)
-        expect(known.every(({ isOpen }) => isOpen)).toBe(true)
-        // A connection that has ended counts no more, as soon as the gateway sees that.
-        idle[0]!.socket.destroy()
-        const answer = Effect.flatMap(open(), (raw) => {
-          raw.socket.end("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-          return raw.closed
-        })
-        yield* Effect.repeat(answer, { until: (heard) => heard.startsWith("HTTP/1.1 200 ") })
-      }),
+    it.effect(
+      "Strangers of one address have few TCP connections; other addresses and authenticated clients have room.",
+      () =>
+        Effect.gen(function* () {
+          const known = yield* Effect.all(Array.from({ length: 8 }, () => connect(`/rpc?token=${TOKEN}`)))
+          const idle = yield* Effect.all(Array.from({ length: 4 }, () => open()))
+          expect(yield* (yield* open()).closed).toBe("")
+          expect(yield* (yield* open()).closed).toBe("")
+          const elsewhere = yield* open("127.0.0.2")
+          elsewhere.socket.end("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+          expect(yield* elsewhere.closed).toMatch(/^HTTP\/1.1 200 /)
+          expect(known.every(({ isOpen }) => isOpen)).toBe(true)
+          // A connection that has ended counts no more, as soon as the gateway sees that.
+          idle[0]!.socket.destroy()
+          const answer = Effect.flatMap(open(), (raw) => {
+            raw.socket.end("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return raw.closed
+          })
+          yield* Effect.repeat(answer, { until: (heard) => heard.startsWith("HTTP/1.1 200 ") })
+        }),
     )
 
-    it.effect("count no more once a client authenticates inside its WebSocket, or by a request", () =>
-      Effect.gen(function* () {
-        for (let i = 0; i < 8; i++) {
-          const socket = yield* connect("/rpc")
-          socket.send(JSON.stringify({ _tag: "Request", id: 1, tag: "authenticate", payload: { token: TOKEN } }))
-          yield* socket.next
-        }
-        expect((yield* Connections).size()).toBeGreaterThanOrEqual(8)
-        // Of each, the connection is kept alive.
-        for (let i = 0; i < 8; i++) {
-          const raw = yield* open()
-          raw.socket.write(`GET /guarded HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
-          yield* Effect.callback<void>((resume) => {
-            raw.socket.once("data", () => resume(Effect.void))
-          })
-          expect(raw.heard).toMatch(/^HTTP\/1.1 200 /)
-        }
-      }),
+    it.effect(
+      "A TCP connection stops counting once its client authenticates inside its WebSocket or by a request.",
+      () =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 8; i++) {
+            const socket = yield* connect("/rpc")
+            socket.send(JSON.stringify({ _tag: "Request", id: 1, tag: "authenticate", payload: { token: TOKEN } }))
+            yield* socket.next
+          }
+          expect((yield* Connections).size()).toBeGreaterThanOrEqual(8)
+          // Of each, the connection is kept alive.
+          for (let i = 0; i < 8; i++) {
+            const raw = yield* open()
+            raw.socket.write(`GET /guarded HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
+            yield* Effect.callback<void>((resume) => {
+              raw.socket.once("data", () => resume(Effect.void))
+            })
+            expect(raw.heard).toMatch(/^HTTP\/1.1 200 /)
+          }
+        }),
     )
   })
 
   gateway({ limits: { connections: 2, tcpPerAddress: 2, handshakeTimeoutMs: 60_000 } })((it) => {
-    it.effect("have a limit over all addresses, which known clients do not use up", () =>
+    it.effect("Strangers have a limit over all addresses, towards which authenticated clients do not count.", () =>
       Effect.gen(function* () {
         yield* Effect.all([connect(`/rpc?token=${TOKEN}`), connect(`/rpc?token=${TOKEN}`)])
         for (const address of ["127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.2"]) yield* open(address)
@@ -128,7 +132,7 @@ describe("TCP connections of one address", () => {
   })
 
   gateway({ limits: { tcpPerAddress: 2 }, trustedProxies: ["127.0.0.1"] })((it) => {
-    it.effect("are not counted for a trusted proxy, which stands for many clients", () =>
+    it.effect("Connections of a trusted proxy, which carries many clients, do not count.", () =>
       Effect.gen(function* () {
         const many = yield* Effect.all(Array.from({ length: 8 }, () => open()))
         for (const { socket } of many) {
@@ -140,12 +144,12 @@ describe("TCP connections of one address", () => {
   })
 })
 
-describe("a refusal", () => {
+describe("TcpConnections: refused request", () => {
   gateway({ limits: { handshakeTimeoutMs: 200 } })((it) => {
     it.effect.each([
       { name: "without a token", headers: "", status: 401 },
       { name: "of a foreign page", headers: "Origin: https://evil.example\r\n", status: 403 },
-    ])("$name closes its socket", ({ headers, status }) =>
+    ])("The socket of a refused request closes: $name.", ({ headers, status }) =>
       Effect.gen(function* () {
         const raw = yield* open()
         raw.socket.write(`GET /guarded HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`)
@@ -159,7 +163,7 @@ describe("a refusal", () => {
       { name: "without a token", path: "/guarded", headers: "", status: 401 },
       { name: "of a foreign page", path: "/guarded", headers: "Origin: https://evil.example\r\n", status: 403 },
       { name: "where no route is", path: "/nowhere", headers: "", status: 404 },
-    ])("$name ends a body that goes on arriving letter by letter", ({ headers, path, status }) =>
+    ])("A refusal ends a body that arrives byte by byte: $name.", ({ headers, path, status }) =>
       Effect.gen(function* () {
         const raw = yield* open()
         raw.socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: 1000000\r\n\r\n`)
@@ -172,7 +176,7 @@ describe("a refusal", () => {
       }).pipe(Effect.timeout("5 seconds")),
     )
 
-    it.effect("reaches a client that is still sending a large body", () =>
+    it.effect("A refusal reaches a client that is still sending a large body.", () =>
       Effect.gen(function* () {
         const raw = yield* open()
         raw.socket.write("POST /guarded HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
@@ -183,11 +187,11 @@ describe("a refusal", () => {
   })
 })
 
-describe("pongs that nobody asked for", () => {
+describe("TcpConnections: unsolicited pongs", () => {
   const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
   gateway({ limits: { preAuthFrames: 8 } })((it) => {
-    it.effect("count as frames before authentication", () =>
+    it.effect("Unsolicited pongs count as frames before authentication.", () =>
       Effect.gen(function* () {
         const socket = yield* connect("/rpc")
         socket.sendBytes(Buffer.concat(Array.from({ length: 9 }, () => pong)))
@@ -200,7 +204,7 @@ describe("pongs that nobody asked for", () => {
   })
 
   gateway({ limits: { inboundFrames: 8 } })((it) => {
-    it.effect("are held by the client's own socket, as any flood is", () =>
+    it.effect("A flood of pongs waits in the client's own socket.", () =>
       Effect.gen(function* () {
         const bystander = yield* connect(`/rpc?token=${TOKEN}`)
         const socket = yield* connect(`/rpc?token=${TOKEN}`)
@@ -217,12 +221,12 @@ describe("pongs that nobody asked for", () => {
   })
 })
 
-describe("a refusal in the log", () => {
+describe("RefusalLog", () => {
   const lines: Array<string> = []
   const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
 
   gateway({ limits: { handshakeTimeoutMs: 100, unauthenticatedPerAddress: 2, connections: 10 } }, [logger])((it) => {
-    it.effect("has the address and the reason, once for each", () =>
+    it.effect("The log has one line for each address and reason.", () =>
       Effect.gen(function* () {
         for (let i = 0; i < 3; i++) {
           yield* get("/guarded")

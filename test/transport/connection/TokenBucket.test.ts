@@ -16,7 +16,7 @@ const passed = (perSecond: number, pauses: ReadonlyArray<number>): ReadonlyArray
   })
 }
 
-describe("a token bucket", () => {
+describe("TokenBucket", () => {
   it.prop(
     "lets no more pass in any window than its rate and one burst",
     [PerSecond, Pauses],
@@ -31,7 +31,7 @@ describe("a token bucket", () => {
     { arbitrary: { size: 80 } },
   )
 
-  it("lets a whole burst pass at once, then tells when the next may", () => {
+  it("A whole burst passes at once, and then the bucket knows when the next token is free.", () => {
     const bucket = new TokenBucket(10, 0)
     for (let i = 0; i < 10; i++) expect(bucket.take()).toBe(true)
     expect(bucket.take()).toBe(false)
@@ -42,13 +42,13 @@ describe("a token bucket", () => {
     expect([bucket.take(), bucket.take()]).toEqual([true, false])
   })
 
-  it("saves no more for later than one burst", () => {
+  it("A pause saves no more than one burst.", () => {
     const bucket = new TokenBucket(3, 0)
     bucket.refill(1_000_000)
     expect([1, 2, 3, 4].map(() => bucket.take())).toEqual([true, true, true, false])
   })
 
-  it("of nothing lets nothing pass", () => {
+  it("A bucket without a rate lets nothing pass.", () => {
     const bucket = new TokenBucket(0, 0)
     bucket.refill(60_000)
     expect([bucket.take(), bucket.retryAfterMs]).toEqual([false, 1_000])

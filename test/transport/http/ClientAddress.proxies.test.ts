@@ -43,15 +43,15 @@ const through = (port: number, path: string, headers: Record<string, string> = {
 
 const addresses = Effect.map(Connections, ({ list }) => list().map(({ remoteAddress }) => remoteAddress))
 
-describe("the page on operating", () => {
-  it("documents proxies that append to a header and proxies that overwrite one", () => {
+describe("docs/operating.md", () => {
+  it("The page documents proxies that append to a header and proxies that overwrite one.", () => {
     expect(documented.map(({ name }) => name)).toEqual(["x-forwarded-for", "x-real-ip"])
   })
 })
 
-describe.skipIf(nginx === undefined)("behind a real nginx (skipped without one)", () => {
+describe.skipIf(nginx === undefined)("ClientAddress behind a real nginx (skipped without one)", () => {
   for (const { name, options, site } of documented) {
-    it.live(`a client that makes up headers has the address that nginx sees, by ${name}`, () =>
+    it.live(`A client that makes up headers has the address that nginx sees: ${name}.`, () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
         const proxy = yield* start(site, port)
@@ -62,7 +62,7 @@ describe.skipIf(nginx === undefined)("behind a real nginx (skipped without one)"
       }).pipe(Effect.provide(TestGateway.layer(options))),
     )
 
-    it.live(`strangers are counted one by one, by ${name}`, () =>
+    it.live(`Strangers count by their own addresses: ${name}.`, () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
         const proxy = yield* start(site, port)
@@ -73,7 +73,7 @@ describe.skipIf(nginx === undefined)("behind a real nginx (skipped without one)"
       }).pipe(Effect.provide(TestGateway.layer({ ...options, limits: { unauthenticatedPerAddress: 1 } }))),
     )
 
-    it.live(`the gateway's own page enters and that of another site does not, by ${name}`, () =>
+    it.live(`The gateway's own page gets in, and that of another site does not: ${name}.`, () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
         const proxy = yield* start(site, port)
@@ -84,7 +84,7 @@ describe.skipIf(nginx === undefined)("behind a real nginx (skipped without one)"
       }).pipe(Effect.provide(TestGateway.layer(options))),
     )
 
-    it.live(`a device waits for approval, by ${name}`, () =>
+    it.live(`A device waits for approval: ${name}.`, () =>
       Effect.gen(function* () {
         const { port } = yield* TestGateway.TestGateway
         const proxy = yield* start(site, port)
@@ -102,7 +102,7 @@ describe.skipIf(nginx === undefined)("behind a real nginx (skipped without one)"
     { name: "is not trusted and passes Host on", more: "proxy_set_header Host $http_host;", options: {} },
     { name: "is not trusted and names itself", more: "proxy_set_header Via nginx;", options: {} },
     { name: "is not trusted and names the client", more: "proxy_set_header X-Real-IP $remote_addr;", options: {} },
-  ])("a device waits for approval where the proxy $name", ({ more, options }) =>
+  ])("A device waits for approval if the proxy $name.", ({ more, options }) =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       expect(yield* pairing(yield* start(bare(more), port))).toBe("PAIRING_REQUIRED")

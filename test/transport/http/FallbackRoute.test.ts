@@ -37,9 +37,9 @@ const ALLOWED: ReadonlyArray<readonly [path: string, allow: string]> = [
   ["/ws/mission-control", "GET"],
 ]
 
-describe("an HTTP request that no route takes", () => {
+describe("FallbackRoute", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect.each(ALLOWED)("to %s with a wrong method is answered 405 and the right ones", ([path, allow]) =>
+    it.effect.each(ALLOWED)("A wrong method at %s gets 405 with the methods of the path.", ([path, allow]) =>
       Effect.gen(function* () {
         for (const method of ["PUT", "PATCH", "DELETE"]) {
           const { body, headers, status } = yield* ask(method, path)
@@ -58,7 +58,7 @@ describe("an HTTP request that no route takes", () => {
         }),
     )
 
-    it.effect("to an unknown path is answered 404, whatever its method", () =>
+    it.effect("An unknown path gets 404 for every method.", () =>
       Effect.gen(function* () {
         for (const method of ["GET", "POST", "OPTIONS", "DELETE"]) {
           expect((yield* ask(method, "/nowhere")).status).toBe(404)
@@ -67,7 +67,7 @@ describe("an HTTP request that no route takes", () => {
       }),
     )
 
-    it.effect.each(["/ws/", "//ws", "///ws//", "/jsonrpc/"])("does not stand for a connection to %s", (path) =>
+    it.effect.each(["/ws/", "//ws", "///ws//", "/jsonrpc/"])("Extra slashes lead to the same wire: %s.", (path) =>
       Effect.gen(function* () {
         const client = yield* open(path)
         expect((yield* client.call("ping")).result).toHaveProperty("at")
@@ -76,9 +76,9 @@ describe("an HTTP request that no route takes", () => {
   })
 })
 
-describe("a gateway below a base path", () => {
+describe("BasePath", () => {
   it.layer(TestGateway.layer({ basePath: "/causeway" }), { excludeTestServices: true })((it) => {
-    it.effect("has all its routes there, and none elsewhere", () =>
+    it.effect("All routes are below the base path, and none elsewhere.", () =>
       Effect.gen(function* () {
         const { token } = yield* TestGateway.TestGateway
         expect((yield* ask("GET", "/causeway/health")).status).toBe(200)
@@ -97,7 +97,7 @@ describe("a gateway below a base path", () => {
       }),
     )
 
-    it.effect("has all its wires there, and none elsewhere", () =>
+    it.effect("All wires are below the base path, and none elsewhere.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
         for (const path of ["/causeway/ws", "/causeway/jsonrpc", "/causeway//ws/"]) {

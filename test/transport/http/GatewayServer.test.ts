@@ -1,4 +1,4 @@
-/** The one port: who may open it, what else is spoken on it, and how it closes. */
+/** GatewayServer: opening the port, its own routes and closing it. */
 import { describe, expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -37,8 +37,8 @@ const takenPort = Effect.acquireRelease(
   ({ close }) => Effect.sync(close),
 )
 
-describe("a gateway", () => {
-  it.live("does not start on a port that is taken, and says so in one line", () =>
+describe("GatewayServer", () => {
+  it.live("A start on a port in use fails with one line.", () =>
     Effect.gen(function* () {
       const { port } = yield* takenPort
       const error = yield* refusal({ port })
@@ -49,7 +49,7 @@ describe("a gateway", () => {
     }),
   )
 
-  it.live("does not start on an address that is not this machine's", () =>
+  it.live("A start on an address of another machine fails.", () =>
     Effect.gen(function* () {
       expect((yield* refusal({ host: "203.0.113.1" })).message).toBe(
         "cannot listen on 203.0.113.1: EADDRNOTAVAIL: give the gateway an address of this machine",
@@ -57,7 +57,7 @@ describe("a gateway", () => {
     }),
   )
 
-  it.live.each(["0.0.0.0", "::", "192.168.1.5"])("that trusts everybody does not listen on %s", (host) =>
+  it.live.each(["0.0.0.0", "::", "192.168.1.5"])("A gateway with auth none does not listen on %s.", (host) =>
     Effect.gen(function* () {
       expect((yield* refusal({ host, auth: "none" })).message).toBe(
         `without a token everybody on the network could use the gateway at ${host}: set auth to token, or host to 127.0.0.1`,
@@ -65,7 +65,7 @@ describe("a gateway", () => {
     }),
   )
 
-  it.live.each(["127.0.0.1", "::1", "localhost"])("tells on which port of %s it listens if any would do", (host) =>
+  it.live.each(["127.0.0.1", "::1", "localhost"])("A gateway with port 0 provides its actual port on %s.", (host) =>
     Effect.gen(function* () {
       const address = yield* ListeningAddress
       expect(address.host).toBe(host)
@@ -75,13 +75,13 @@ describe("a gateway", () => {
     }).pipe(Effect.provide(stubGateway({ host, auth: "none" }))),
   )
 
-  it.live("may give strangers more time than requests have by default", () =>
+  it.live("The time for handshakes may exceed the time for requests.", () =>
     Effect.gen(function* () {
       expect((yield* get("/healthz")).status).toBe(200)
     }).pipe(Effect.provide(stubGateway({ limits: { handshakeTimeoutMs: 3_600_000 } }))),
   )
 
-  it.live("cuts who does not come to the end of a request's head in the time for handshakes", () =>
+  it.live("A client that does not finish the head of its request in the time for handshakes is cut.", () =>
     Effect.gen(function* () {
       const { port } = yield* ListeningAddress
       const answer = yield* Effect.callback<string>((resume) => {
@@ -96,7 +96,7 @@ describe("a gateway", () => {
     }).pipe(Effect.timeout("4 seconds"), Effect.provide(stubGateway({ limits: { handshakeTimeoutMs: 200 } }))),
   )
 
-  it.live("closes: clients are told, and the port is free again", () =>
+  it.live("A gateway that closes gives clients a reason and frees the port.", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(stubGateway(), scope)
@@ -119,7 +119,7 @@ describe("a gateway", () => {
   )
 
   layer(stubGateway({}, mine), { excludeTestServices: true })((it) => {
-    it.effect("serves the routes of a program that embeds it beside its own", () =>
+    it.effect("Routes of an embedding program are served beside the gateway's own.", () =>
       Effect.gen(function* () {
         expect(yield* get("/mine/route")).toEqual({ status: 200, body: "my route" })
         expect((yield* get("/healthz")).status).toBe(200)
@@ -127,7 +127,7 @@ describe("a gateway", () => {
       }),
     )
 
-    it.effect("says what it is to who opens its address in a browser", () =>
+    it.effect("A browser that opens the gateway's address gets the welcome text.", () =>
       Effect.gen(function* () {
         const { body, status } = yield* get("/?from=somewhere")
         expect(status).toBe(200)
@@ -137,41 +137,48 @@ describe("a gateway", () => {
   })
 })
 
-describe("health over HTTP", () => {
+describe("HealthRoutes", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect.each(["/health", "/healthz"])("%s says that the gateway lives, however it is", (path) =>
-      Effect.gen(function* () {
-        const stub = yield* Stub
-        for (const state of ["healthy", "degraded", "stopping"] as const) {
-          stub.health = { ...stub.health, state }
-          expect(yield* get(path)).toEqual({ status: 200, body: '{"ok":true,"status":"live"}' })
-        }
-        expect((yield* get(path, { method: "HEAD" })).status).toBe(200)
-        expect((yield* get(path, { method: "POST" })).status).toBe(405)
-      }),
+    it.effect.each(["/health", "/healthz"])(
+      "%s answers 200 while the gateway is alive, even if it is not healthy.",
+      (path) =>
+        Effect.gen(function* () {
+          const stub = yield* Stub
+          for (const state of ["healthy", "degraded", "stopping"] as const) {
+            stub.health = { ...stub.health, state }
+            expect(yield* get(path)).toEqual({ status: 200, body: '{"ok":true,"status":"live"}' })
+          }
+          expect((yield* get(path, { method: "HEAD" })).status).toBe(200)
+          expect((yield* get(path, { method: "POST" })).status).toBe(405)
+        }),
     )
 
-    it.effect.each(["/ready", "/readyz"])("%s says whether work would be taken, and what keeps it from that", (path) =>
-      Effect.gen(function* () {
-        const stub = yield* Stub
-        const base = { version: "1", uptimeMs: 42 }
-        stub.health = { ...base, state: "healthy", checks: [{ name: "storage", problem: null }] }
-        expect(yield* get(path)).toEqual({ status: 200, body: '{"ready":true,"failing":[],"uptimeMs":42}' })
-        stub.health = {
-          ...base,
-          state: "degraded",
-          checks: [
-            { name: "storage", problem: "disk full" },
-            { name: "runs", problem: null },
-          ],
-        }
-        expect(yield* get(path)).toEqual({
-          status: 503,
-          body: '{"ready":false,"failing":["storage: disk full"],"uptimeMs":42}',
-        })
-        stub.health = { ...base, state: "stopping", checks: [] }
-        expect(yield* get(path)).toEqual({ status: 503, body: '{"ready":false,"failing":["stopping"],"uptimeMs":42}' })
-      }),
+    it.effect.each(["/ready", "/readyz"])(
+      "%s answers whether the gateway takes work, with the reasons if not.",
+      (path) =>
+        Effect.gen(function* () {
+          const stub = yield* Stub
+          const base = { version: "1", uptimeMs: 42 }
+          stub.health = { ...base, state: "healthy", checks: [{ name: "storage", problem: null }] }
+          expect(yield* get(path)).toEqual({ status: 200, body: '{"ready":true,"failing":[],"uptimeMs":42}' })
+          stub.health = {
+            ...base,
+            state: "degraded",
+            checks: [
+              { name: "storage", problem: "disk full" },
+              { name: "runs", problem: null },
+            ],
+          }
+          expect(yield* get(path)).toEqual({
+            status: 503,
+            body: '{"ready":false,"failing":["storage: disk full"],"uptimeMs":42}',
+          })
+          stub.health = { ...base, state: "stopping", checks: [] }
+          expect(yield* get(path)).toEqual({
+            status: 503,
+            body: '{"ready":false,"failing":["stopping"],"uptimeMs":42}',
+          })
+        }),
     )
   })
 })

@@ -1,4 +1,4 @@
-/** A token goes to the authenticator and nowhere else. */
+/** HttpAuth: a token goes to the Authenticator and nowhere else. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,38 +20,40 @@ const WRONG = "wrong-but-perhaps-right-elsewhere"
 const request = (id: number, tag: string, payload: unknown) =>
   JSON.stringify({ _tag: "Request", id, tag, payload, headers: [["authorization", `Bearer ${WRONG}`]] })
 
-describe("a token", () => {
+describe("HttpAuth: secrets", () => {
   layer(stubGateway({}, Layer.empty, [log]).pipe(Layer.provide(everything)), { excludeTestServices: true })((it) => {
-    it.effect("is in no log line, no answer and no close reason, whichever way it comes and whatever fails then", () =>
-      Effect.gen(function* () {
-        const { authority } = yield* ListeningAddress
-        const open = (path: string, headers: Record<string, string> = {}) =>
-          TestSocket.connect(`ws://${authority}${path}`, { headers })
-        const heard: Array<string> = []
-        for (const token of [TOKEN, WRONG]) {
-          yield* Effect.ignore(open(`/rpc?token=${token}`))
-          yield* Effect.ignore(open(`/nowhere?token=${token}`))
-          yield* Effect.ignore(open("/rpc", { Authorization: `Bearer ${token}` }))
-          for (const path of [`/healthz?token=${token}`, `/nowhere?token=${token}`]) {
-            heard.push(yield* Effect.promise(async () => (await fetch(`http://${authority}${path}`)).text()))
+    it.effect(
+      "A token is in no log line, no response and no close reason, however it arrives and whatever fails.",
+      () =>
+        Effect.gen(function* () {
+          const { authority } = yield* ListeningAddress
+          const open = (path: string, headers: Record<string, string> = {}) =>
+            TestSocket.connect(`ws://${authority}${path}`, { headers })
+          const heard: Array<string> = []
+          for (const token of [TOKEN, WRONG]) {
+            yield* Effect.ignore(open(`/rpc?token=${token}`))
+            yield* Effect.ignore(open(`/nowhere?token=${token}`))
+            yield* Effect.ignore(open("/rpc", { Authorization: `Bearer ${token}` }))
+            for (const path of [`/healthz?token=${token}`, `/nowhere?token=${token}`]) {
+              heard.push(yield* Effect.promise(async () => (await fetch(`http://${authority}${path}`)).text()))
+            }
+            for (const payload of [{ token }, { token: [token] }, token]) {
+              const socket = yield* open("/rpc")
+              socket.send(request(1, "authenticate", payload))
+              heard.push(yield* socket.next)
+              if (payload !== token && !Array.isArray(payload)) socket.send(request(2, "sessions.list", { search: 1 }))
+              socket.send(request(3, "sessions.list", {}), '{"_tag":"Eof"}')
+              heard.push((yield* socket.closed).reason, ...socket.rest)
+            }
           }
-          for (const payload of [{ token }, { token: [token] }, token]) {
-            const socket = yield* open("/rpc")
-            socket.send(request(1, "authenticate", payload))
-            heard.push(yield* socket.next)
-            if (payload !== token && !Array.isArray(payload)) socket.send(request(2, "sessions.list", { search: 1 }))
-            socket.send(request(3, "sessions.list", {}), '{"_tag":"Eof"}')
-            heard.push((yield* socket.closed).reason, ...socket.rest)
+          expect(heard.length).toBeGreaterThan(10)
+          expect(logged.some((line) => line.includes("a secret of this handler"))).toBe(true)
+          for (const text of [...heard, ...logged]) {
+            expect(text).not.toContain(TOKEN)
+            expect(text).not.toContain(WRONG)
           }
-        }
-        expect(heard.length).toBeGreaterThan(10)
-        expect(logged.some((line) => line.includes("a secret of this handler"))).toBe(true)
-        for (const text of [...heard, ...logged]) {
-          expect(text).not.toContain(TOKEN)
-          expect(text).not.toContain(WRONG)
-        }
-        for (const text of heard) expect(text).not.toContain("a secret of this handler")
-      }),
+          for (const text of heard) expect(text).not.toContain("a secret of this handler")
+        }),
     )
   })
 })

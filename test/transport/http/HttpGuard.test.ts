@@ -44,9 +44,9 @@ const gateway = (options: TestGateway.TestGatewayOptions = {}) =>
 
 const warnings = Effect.map(Logs, ({ tail }) => tail({ limit: 1_000, level: "warn" }).entries.map((e) => e.message))
 
-describe("a foreign page", () => {
+describe("HttpGuard: foreign page", () => {
   gateway({ limits: { authFailures: 2, authFailureDelayMs: 0 } })((it) => {
-    it.effect("that guesses tokens locks out nobody", () =>
+    it.effect("A foreign page that guesses tokens locks out no client.", () =>
       Effect.gen(function* () {
         for (let i = 0; i < 12; i++) {
           const guess = yield* ask("/api/status?token=x", image)
@@ -66,7 +66,7 @@ describe("a foreign page", () => {
       }),
     )
 
-    it.effect("leaves one line in the log, however often it tries", () =>
+    it.effect("A foreign page leaves one line in the log, however often it tries.", () =>
       Effect.gen(function* () {
         for (let i = 0; i < 20; i++) yield* ask("/healthz", { origin: "https://other.example" })
         const lines = (yield* warnings).filter((line) => line.includes("origin is not allowed"))
@@ -76,32 +76,36 @@ describe("a foreign page", () => {
   })
 
   gateway({ limits: { unauthenticatedPerAddress: 4, connections: 8 } })((it) => {
-    it.effect("takes no place of the programs at its address, and a few of it are told why", () =>
-      Effect.gen(function* () {
-        const { wsUrl } = yield* TestGateway.TestGateway
-        const tries = Array.from({ length: 40 }, () => Effect.result(TestSocket.connect(wsUrl, { origin: EVIL })))
-        const sockets = yield* Effect.all(tries, { concurrency: 40 })
-        const held = sockets.filter(({ _tag }) => _tag === "Success")
-        expect(held).toHaveLength(8)
-        const client = yield* OpenClaw.open()
-        expect((yield* client.connect(yield* OpenClaw.connectParams())).ok).toBe(true)
-        yield* TestSocket.connect(`${wsUrl}/rpc?token=${TestGateway.TOKEN}`)
-      }),
+    it.effect(
+      "Foreign pages do not count against programs at their address, and a few learn why they are refused.",
+      () =>
+        Effect.gen(function* () {
+          const { wsUrl } = yield* TestGateway.TestGateway
+          const tries = Array.from({ length: 40 }, () => Effect.result(TestSocket.connect(wsUrl, { origin: EVIL })))
+          const sockets = yield* Effect.all(tries, { concurrency: 40 })
+          const held = sockets.filter(({ _tag }) => _tag === "Success")
+          expect(held).toHaveLength(8)
+          const client = yield* OpenClaw.open()
+          expect((yield* client.connect(yield* OpenClaw.connectParams())).ok).toBe(true)
+          yield* TestSocket.connect(`${wsUrl}/rpc?token=${TestGateway.TOKEN}`)
+        }),
     )
   })
 
   gateway()((it) => {
-    it.effect("that speaks OpenClaw hears that its origin is not allowed, and so does the log", () =>
-      Effect.gen(function* () {
-        const client = yield* OpenClaw.open("/", { origin: EVIL })
-        const { error } = yield* client.connect(yield* OpenClaw.connectParams())
-        expect(error?.details.code).toBe("CONTROL_UI_ORIGIN_NOT_ALLOWED")
-        expect((yield* client.socket.closed).code).toBe(1008)
-        expect(yield* warnings).toContainEqual(`refused 127.0.0.1: this page's origin is not allowed ${EVIL}`)
-      }),
+    it.effect(
+      "A foreign page that speaks OpenClaw learns that its origin is not allowed, and the log has a line.",
+      () =>
+        Effect.gen(function* () {
+          const client = yield* OpenClaw.open("/", { origin: EVIL })
+          const { error } = yield* client.connect(yield* OpenClaw.connectParams())
+          expect(error?.details.code).toBe("CONTROL_UI_ORIGIN_NOT_ALLOWED")
+          expect((yield* client.socket.closed).code).toBe(1008)
+          expect(yield* warnings).toContainEqual(`refused 127.0.0.1: this page's origin is not allowed ${EVIL}`)
+        }),
     )
 
-    it.effect("is refused on every route, also where no token is needed", () =>
+    it.effect("A foreign page is refused on every route, public ones included.", () =>
       Effect.gen(function* () {
         for (const path of ["/", "/healthz", "/ready", "/nowhere", "/api/status", "/control-ui-config.json"]) {
           expect(yield* ask(path, image), path).toMatchObject({ status: 403, body: FOREIGN })
@@ -112,7 +116,7 @@ describe("a foreign page", () => {
   })
 })
 
-describe("a person who follows a link", () => {
+describe("HttpGuard: navigation", () => {
   const withUi = Layer.unwrap(
     Effect.map(temporaryFolder, (controlUiDir) => {
       mkdirSync(join(controlUiDir, "assets"))
@@ -122,7 +126,7 @@ describe("a person who follows a link", () => {
   )
 
   layer(withUi, { excludeTestServices: true })((it) => {
-    it.effect.each(["/", "/chat", "/healthz"])("opens %s, but not in a frame", (path) =>
+    it.effect.each(["/", "/chat", "/healthz"])("A link to %s opens in a tab, but not in a frame.", (path) =>
       Effect.gen(function* () {
         const accept = { accept: "text/html" }
         expect((yield* ask(path, { ...link, ...accept })).status).toBe(200)
@@ -132,9 +136,9 @@ describe("a person who follows a link", () => {
   })
 })
 
-describe("an allowed page", () => {
+describe("HttpGuard: allowed page", () => {
   gateway({ allowedOrigins: ["chrome-extension://abcdefghijklmnop"] })((it) => {
-    it.effect("of one extension enters, and that of another does not", () =>
+    it.effect("The page of an allowed extension gets in, and that of another does not.", () =>
       Effect.gen(function* () {
         const { wsUrl } = yield* TestGateway.TestGateway
         const url = `${wsUrl}/rpc?token=${TestGateway.TOKEN}`

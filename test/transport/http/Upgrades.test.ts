@@ -1,4 +1,4 @@
-/** Which HTTP requests become a WebSocket, and what the others are told. */
+/** Upgrades: the HTTP requests that become a WebSocket, and the refusals of the others. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { request as httpRequest } from "node:http"
@@ -6,6 +6,7 @@ import { Connections } from "../../../src/services/connections/Connections.ts"
 import { ListeningAddress } from "../../../src/transport/http/GatewayServer.ts"
 import { ConnectionSupervisor } from "../../../src/transport/connection/ConnectionSupervisor.ts"
 import { stubGateway, TOKEN } from "../../support/StubGateway.ts"
+import { until } from "../../support/Ticks.ts"
 import * as TestSocket from "../../support/TestSocket.ts"
 
 const connect = (path: string, headers: Record<string, string> = {}) =>
@@ -32,16 +33,18 @@ const handshake = {
   "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
-describe("an upgrade", () => {
+describe("Upgrades", () => {
   layer(stubGateway({ allowedOrigins: ["https://dash.example.org"] }), { excludeTestServices: true })((it) => {
-    it.effect.each(["/", "/nowhere", "/rpcs", "/RPC", "/%72pc"])("to %s finds nothing spoken there", (path) =>
-      Effect.gen(function* () {
-        const { body, status } = yield* ask(path, handshake)
-        expect({ status, body }).toEqual({ status: 404, body: '{"error":"no WebSocket at this path"}' })
-      }),
+    it.effect.each(["/", "/nowhere", "/rpcs", "/RPC", "/%72pc"])(
+      "An upgrade at %s, where no wire is mounted, gets 404.",
+      (path) =>
+        Effect.gen(function* () {
+          const { body, status } = yield* ask(path, handshake)
+          expect({ status, body }).toEqual({ status: 404, body: '{"error":"no WebSocket at this path"}' })
+        }),
     )
 
-    it.effect("from a foreign page is refused before anything else is looked at, token or not", () =>
+    it.effect("An upgrade from a foreign page gets 403 before its token is checked.", () =>
       Effect.gen(function* () {
         for (const path of ["/rpc", `/rpc?token=${TOKEN}`, "/rpc?token=wrong"]) {
           const { body, status } = yield* ask(path, { ...handshake, Origin: "https://evil.example" })
@@ -50,18 +53,20 @@ describe("an upgrade", () => {
       }),
     )
 
-    it.effect.each(["http://localhost:5173", "https://dash.example.org"])("from a page of %s is taken", (Origin) =>
-      Effect.gen(function* () {
-        const socket = yield* connect(`/rpc?token=${TOKEN}`, { Origin })
-        expect(socket.isOpen).toBe(true)
-      }),
+    it.effect.each(["http://localhost:5173", "https://dash.example.org"])(
+      "An upgrade from a page of %s is accepted.",
+      (Origin) =>
+        Effect.gen(function* () {
+          const socket = yield* connect(`/rpc?token=${TOKEN}`, { Origin })
+          expect(socket.isOpen).toBe(true)
+        }),
     )
 
     it.effect.each([
       { name: "no key", headers: { "Sec-WebSocket-Key": "" }, status: 400 },
       { name: "a key of the wrong length", headers: { "Sec-WebSocket-Key": "c2hvcnQ=" }, status: 400 },
-      { name: "a version that nobody speaks", headers: { "Sec-WebSocket-Version": "7" }, status: 400 },
-    ])("with $name is no handshake, and takes no place", ({ headers, status }) =>
+      { name: "an unknown version", headers: { "Sec-WebSocket-Version": "7" }, status: 400 },
+    ])("An upgrade with $name gets 400 and does not count as a connection.", ({ headers, status }) =>
       Effect.gen(function* () {
         for (let i = 0; i < 40; i++) {
           expect((yield* ask("/rpc", { ...handshake, ...headers })).status).toBe(status)
@@ -69,14 +74,14 @@ describe("an upgrade", () => {
       }),
     )
 
-    it.effect("to another protocol is a plain request", () =>
+    it.effect("An upgrade to another protocol is a plain request.", () =>
       Effect.gen(function* () {
         const { body, status } = yield* ask("/healthz", { Connection: "Upgrade, HTTP2-Settings", Upgrade: "h2c" })
         expect({ status, body }).toEqual({ status: 200, body: '{"ok":true,"status":"live"}' })
       }),
     )
 
-    it.effect("is never answered with the token that it brought", () =>
+    it.effect("The response to an upgrade never contains its token.", () =>
       Effect.gen(function* () {
         for (const path of ["/nowhere?token=my-secret", "/rpc?token=my-secret"]) {
           expect((yield* ask(path, handshake)).body).not.toContain("my-secret")
@@ -86,9 +91,9 @@ describe("an upgrade", () => {
   })
 })
 
-describe("an upgrade that names the whole URL", () => {
+describe("Upgrades: whole URL", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect("is one to its path", () =>
+    it.effect("An upgrade that names the whole URL is one to its path.", () =>
       Effect.gen(function* () {
         const { authority } = yield* ListeningAddress
         expect((yield* ask(`http://${authority}/nowhere`, handshake)).status).toBe(404)
@@ -98,12 +103,12 @@ describe("an upgrade that names the whole URL", () => {
   })
 })
 
-describe("clients behind a proxy", () => {
+describe("Upgrades: proxies", () => {
   const limits = { unauthenticatedPerAddress: 1 }
   const from = (address: string) => connect("/rpc", { "X-Forwarded-For": address })
 
   layer(stubGateway({ limits, trustedProxies: ["127.0.0.1"] }), { excludeTestServices: true })((it) => {
-    it.effect("that is trusted are counted each, a whole network of IPv6 as one", () =>
+    it.effect("Clients behind a trusted proxy count by address, and by /64 network for IPv6.", () =>
       Effect.gen(function* () {
         yield* from("198.51.100.1")
         yield* from("198.51.100.2")
@@ -121,7 +126,7 @@ describe("clients behind a proxy", () => {
   })
 
   layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
-    it.effect("that is not trusted are one, whatever it says", () =>
+    it.effect("Clients behind an untrusted proxy count as one.", () =>
       Effect.gen(function* () {
         yield* from("198.51.100.1")
         expect((yield* Effect.flip(from("198.51.100.2"))).status).toBe(429)
@@ -130,33 +135,35 @@ describe("clients behind a proxy", () => {
   })
 })
 
-describe("the places for connections", () => {
+describe("Upgrades: limits", () => {
   const limits = { unauthenticatedPerAddress: 32, connections: 80, handshakeTimeoutMs: 60_000 }
 
   layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
-    it.effect("are few for those of one address who have not proved who they are, and free again when they have", () =>
-      Effect.gen(function* () {
-        const sockets = yield* Effect.all(Array.from({ length: 32 }, () => connect("/rpc")))
-        expect((yield* Effect.flip(connect("/rpc"))).status).toBe(429)
-        // A client with a credential needs none of these places.
-        expect((yield* Effect.flip(connect("/rpc?token=wrong"))).status).toBe(401)
-        expect((yield* connect(`/rpc?token=${TOKEN}`)).isOpen).toBe(true)
-        sockets[0]!.send(JSON.stringify({ _tag: "Request", id: 1, tag: "authenticate", payload: { token: TOKEN } }))
-        yield* sockets[0]!.next
-        const taken = yield* connect("/rpc")
-        expect((yield* Effect.flip(connect("/rpc"))).status).toBe(429)
-        // Gone is as good as known.
-        const { size } = yield* ConnectionSupervisor
-        sockets[1]!.cut()
-        while (size() > 33) yield* Effect.sleep("1 millis")
-        yield* connect("/rpc")
-        expect(taken.isOpen).toBe(true)
-      }),
+    it.effect(
+      "Strangers of one address have few connections, which are free again once they authenticate or leave.",
+      () =>
+        Effect.gen(function* () {
+          const sockets = yield* Effect.all(Array.from({ length: 32 }, () => connect("/rpc")))
+          expect((yield* Effect.flip(connect("/rpc"))).status).toBe(429)
+          // A client with a credential does not count as a stranger.
+          expect((yield* Effect.flip(connect("/rpc?token=wrong"))).status).toBe(401)
+          expect((yield* connect(`/rpc?token=${TOKEN}`)).isOpen).toBe(true)
+          sockets[0]!.send(JSON.stringify({ _tag: "Request", id: 1, tag: "authenticate", payload: { token: TOKEN } }))
+          yield* sockets[0]!.next
+          const taken = yield* connect("/rpc")
+          expect((yield* Effect.flip(connect("/rpc"))).status).toBe(429)
+          // A client that leaves frees its connection, too.
+          const { size } = yield* ConnectionSupervisor
+          sockets[1]!.cut()
+          yield* until(() => size() === 33)
+          yield* connect("/rpc")
+          expect(taken.isOpen).toBe(true)
+        }),
     )
   })
 
   layer(stubGateway({ limits: { connections: 6 } }), { excludeTestServices: true })((it) => {
-    it.effect("are kept free by half for clients that have authenticated", () =>
+    it.effect("Half of the connections is reserved for clients that have authenticated.", () =>
       Effect.gen(function* () {
         yield* Effect.all(Array.from({ length: 3 }, () => connect("/rpc")))
         expect((yield* Effect.flip(connect("/rpc"))).status).toBe(503)
@@ -167,13 +174,13 @@ describe("the places for connections", () => {
   })
 
   layer(stubGateway({ limits: { connections: 3 } }), { excludeTestServices: true })((it) => {
-    it.effect("are limited for all, so that there is room for those who are here", () =>
+    it.effect("All clients together have a limit of connections.", () =>
       Effect.gen(function* () {
         const sockets = yield* Effect.all(Array.from({ length: 3 }, () => connect(`/rpc?token=${TOKEN}`)))
         expect((yield* Effect.flip(connect(`/rpc?token=${TOKEN}`))).status).toBe(503)
         sockets[0]!.cut()
         const { size } = yield* ConnectionSupervisor
-        while (size() > 2) yield* Effect.sleep("1 millis")
+        yield* until(() => size() === 2)
         yield* connect(`/rpc?token=${TOKEN}`)
         expect((yield* Connections).size()).toBe(3)
       }),
