@@ -29,7 +29,7 @@ describe("AdmissionControl", () => {
   })
 
   it.prop(
-    "has all its places again when all have left, and never more strangers than it may",
+    "Strangers that leave free their places, and the limit of strangers is never exceeded.",
     [Schema.Array(Schema.Struct({ address: Schema.Literals([0, 1, 2, 3, 4, 5]), isForeign: Schema.Boolean }))],
     ([visits]) => {
       const admissions = control({ connections: 8, unauthenticatedPerAddress: 2 })

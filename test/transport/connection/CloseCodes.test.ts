@@ -25,7 +25,7 @@ describe("CloseCodes", () => {
   })
 
   it.prop(
-    "come with a reason that fits a close frame and is cut between characters",
+    "Every reason fits a close frame and is cut between characters.",
     [Schema.String],
     ([detail]) => {
       const reason = reasonOf(CloseCodes.policy, detail)

@@ -9,7 +9,7 @@ const depthOf = (value: unknown): number =>
 
 describe("JsonDepth", () => {
   it.prop(
-    "is that of the value",
+    "The depth of a text is the depth of its value.",
     [Schema.Json],
     ([value]) => {
       const depth = depthOf(value)

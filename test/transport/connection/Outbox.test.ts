@@ -63,7 +63,7 @@ const long = { arbitrary: { size: 60 } }
 
 describe("Outbox", () => {
   it.prop(
-    "loses nothing that must be told, and tells it once",
+    "Every must frame leaves once.",
     [History],
     ([history]) => {
       const told = steps(run(history).taken)
@@ -76,7 +76,7 @@ describe("Outbox", () => {
   )
 
   it.prop(
-    "keeps the order of positions, whatever is replaced or joined",
+    "Positions stay in order, however frames are replaced or merged.",
     [History],
     ([history]) => {
       const seqs = run(history).taken.flatMap(({ seq }) => seq ?? [])
@@ -86,7 +86,7 @@ describe("Outbox", () => {
   )
 
   it.prop(
-    "keeps what is appended under a key in order, and on its side of every other frame",
+    "Appended values of a key stay in order, and do not cross must frames.",
     [History],
     ([history]) => {
       const told = steps(run(history).taken)
@@ -108,7 +108,7 @@ describe("Outbox", () => {
   )
 
   it.prop(
-    "tells of each key the newest that came before the client could take it",
+    "Only the newest latest frame of each key leaves.",
     [History],
     ([history]) => {
       const told = new Set(steps(run(history).taken))
@@ -126,7 +126,7 @@ describe("Outbox", () => {
   )
 
   it.prop(
-    "counts what waits: frames, bytes and the first position",
+    "The outbox counts the waiting frames, bytes and the first position.",
     [History],
     ([history]) => {
       const { last, outbox, waiting } = run(history)

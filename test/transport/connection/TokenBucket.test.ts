@@ -18,7 +18,7 @@ const passed = (perSecond: number, pauses: ReadonlyArray<number>): ReadonlyArray
 
 describe("TokenBucket", () => {
   it.prop(
-    "lets no more pass in any window than its rate and one burst",
+    "No window passes more tokens than its rate and one burst.",
     [PerSecond, Pauses],
     ([perSecond, pauses]) => {
       const times = passed(perSecond, pauses)

@@ -50,7 +50,7 @@ describe("FallbackRoute", () => {
     )
 
     it.effect.each(["/ws", "/ws/", "//ws", "/ws?token=x", "/rpc", "/jsonrpc", "/ws/mission-control"])(
-      "to %s without an upgrade is answered 426",
+      "A request at %s without an upgrade gets 426.",
       (path) =>
         Effect.gen(function* () {
           const { headers, status } = yield* ask("GET", path)
