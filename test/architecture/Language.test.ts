@@ -194,6 +194,7 @@ describe("Prose", () => {
     ["testNames", 'it.effect.each(rows)("$name is closed", () => {})', "$name is closed"],
     ["testNames", 'it.prop(\n  "sorts",\n  [A], f)', "sorts"],
     ["testNames", "it.live(`${name}: answers`, f)", "${name}: answers"],
+    ["testNames", 'it.each(rows)("The answer is $name.", f)', "The answer is $name."],
   ]
   it.each(bad)("The rule %s finds %j.", (rule, text, found) => {
     expect(rules[rule](text)).toEqual([{ line: 1, text: found }])

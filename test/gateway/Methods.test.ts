@@ -69,7 +69,7 @@ describe("Methods", () => {
         call: (call: Calls) => call["agents.delete"]({ id: "main" }),
       },
     ]
-    it.effect.each(failures)("$name fails with $error.", ({ call, error }) =>
+    it.effect.each(failures)("$error is the error of $name.", ({ call, error }) =>
       Effect.gen(function* () {
         const result: Effect.Effect<unknown, { readonly _tag: string }> = call(yield* calls)
         expect((yield* Effect.flip(result))._tag).toBe(error)

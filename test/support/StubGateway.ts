@@ -1,6 +1,6 @@
 /**
- * A gateway of which only the port is real: wires, connections and authentication, over handlers that answer by rote.
- * For tests and measurements of the transport.
+ * A gateway with the real transport over stub handlers: wires, connections and HTTP are real, and the services are not.
+ * Tests of the transport use it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -37,28 +37,34 @@ import type { WireRegistry } from "../../src/transport/connection/WireRegistry.t
 export const TOKEN = "a-token-that-is-not-secret-at-all"
 export const READ_TOKEN = "a-token-of-somebody-who-only-reads"
 
-/** What a test sees and steers behind the wires. */
+/** The state of the stub, which tests read and change. */
 export class Stub extends Context.Service<
   Stub,
   {
+    /** The events that the gateway itself has published. */
     readonly told: Array<GatewayEvent>
     readonly live: PubSub.PubSub<Positioned>
-    /** Calls of `runs.wait` that have begun and not ended: they end by being interrupted. */
+    /** The run ids of the open calls of `runs.wait`. Such a call ends when it is interrupted. */
     readonly waiting: Set<string>
-    /** Happens, for all who stream. */
+    /** Publishes an event to every stream. */
     readonly tell: (event: GatewayEvent) => void
-    /** How many streams are open. */
+    /** The number of open streams. */
     following: number
-    /** How many fibers there are. */
+    /** The number of running fibers. */
     fibers: number
     health: Health
     seq: number
+    /** Waits until the condition holds. It may depend on `waiting` and `following`. */
+    readonly until: (holds: () => boolean) => Effect.Effect<void>
+    /** Handlers call it after a change of `waiting` or `following`. */
+    readonly changed: () => void
   }
 >()("test/Stub") {
   static readonly layer = Layer.effect(
     Stub,
     Effect.gen(function* () {
       const live = yield* PubSub.unbounded<Positioned>()
+      const checks = new Set<() => void>()
       const stub: Stub["Service"] = {
         told: [],
         live,
@@ -71,6 +77,20 @@ export class Stub extends Context.Service<
         following: 0,
         fibers: 0,
         seq: 0,
+        until: (holds) =>
+          Effect.callback((resume) => {
+            const check = () => {
+              if (!holds()) return
+              checks.delete(check)
+              resume(Effect.void)
+            }
+            checks.add(check)
+            check()
+            return Effect.sync(() => checks.delete(check))
+          }),
+        changed: () => {
+          for (const check of checks) check()
+        },
       }
       return stub
     }),
@@ -98,10 +118,10 @@ const StubSystem = Layer.unwrap(
 
 const holder: Principal = { id: "operator", kind: "token", role: "operator", scopes: everyScope }
 
-/** May read and nothing else. */
+/** A principal that may only read. */
 const reader: Principal = { id: "reader", kind: "token", role: "operator", scopes: ["operator.read"] }
 
-/** `TOKEN`, `READ_TOKEN` or nobody, at once. Guessing is the business of the real one. */
+/** Accepts `TOKEN` and `READ_TOKEN`, without the lockout of the real service. */
 const StubAuthenticator = Layer.unwrap(
   Effect.map(GatewayConfig, ({ auth }) =>
     Layer.mock(Authenticator)({
@@ -121,7 +141,7 @@ const StubAuthenticator = Layer.unwrap(
 
 const idle = () => Effect.die(new Error("a secret of this handler"))
 
-/** All but the connections' own methods, which are the transport's. */
+/** All methods but those of connections, whose handlers are real. */
 const StubRpcs = GatewayRpcs.omit("authenticate", "presence.list", "connections.list", "connections.close")
 
 type StubTag = RpcGroup.Rpcs<typeof StubRpcs>["_tag"]
@@ -134,32 +154,43 @@ const idleHandlers = Object.fromEntries(Array.from(StubRpcs.requests.keys(), (ta
 const StubHandlers = StubRpcs.toLayer(
   Effect.gen(function* () {
     const stub = yield* Stub
+    const follow = (change: number) =>
+      Effect.sync(() => {
+        stub.following += change
+        stub.changed()
+      })
     return StubRpcs.of({
       ...idleHandlers,
       ping: () => Effect.map(Clock.currentTimeMillis, (at) => ({ at })),
       health: () => Effect.sync(() => stub.health),
-      /** Waits for ever; with a timeout of 0 it does not. */
+      /** Never ends, except with a timeout of 0. */
       "runs.wait": ({ runId, timeoutMs }) =>
         timeoutMs === 0
           ? Effect.fail(new RunNotFound({ runId }))
           : Effect.acquireUseRelease(
-              Effect.sync(() => stub.waiting.add(runId)),
+              Effect.sync(() => {
+                stub.waiting.add(runId)
+                stub.changed()
+              }),
               () => Effect.never,
-              () => Effect.sync(() => stub.waiting.delete(runId)),
+              () =>
+                Effect.sync(() => {
+                  stub.waiting.delete(runId)
+                  stub.changed()
+                }),
             ),
-      /** What happens, for ever. */
+      /** Streams every event and never ends. */
       "chat.stream": () =>
-        Stream.fromPubSub(stub.live).pipe(
-          Stream.onStart(Effect.sync(() => stub.following++)),
-          Stream.ensuring(Effect.sync(() => stub.following--)),
-        ),
-      /** As long as the key says. */
+        Stream.unwrap(
+          Effect.tap(PubSub.subscribe(stub.live), follow(1)).pipe(Effect.map(Stream.fromSubscription)),
+        ).pipe(Stream.ensuring(follow(-1))),
+      /** Returns a document as long as the id says. */
       "memory.read": ({ id }) => Effect.succeed({ id, size: 0, modifiedAt: 0, content: "x".repeat(Number(id)) }),
     })
   }),
 )
 
-/** Counts the fibers of all that is built on it. */
+/** Counts the fibers of every layer that is built on it. */
 const countFibers = Layer.unwrap(
   Effect.map(Stub, (stub) =>
     Layer.succeed(Metric.FiberRuntimeMetrics, {
@@ -173,7 +204,7 @@ const countFibers = Layer.unwrap(
   ),
 )
 
-/** What stands behind the port. */
+/** The services behind the port. */
 export const stubServices = (options: GatewayOptions = {}) =>
   Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorization.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, StubAuthenticator)),
@@ -183,7 +214,7 @@ export const stubServices = (options: GatewayOptions = {}) =>
     Layer.provideMerge(GatewayConfig.layer({ port: 0, ...options })),
   )
 
-/** What routes and wires of a test may need. */
+/** The services that routes and wires of a test may use. */
 type Routing =
   | HttpRouter.HttpRouter
   | WireRegistry
@@ -193,7 +224,7 @@ type Routing =
   | RefusalLog
   | TcpConnections
 
-/** On a free port of 127.0.0.1, for `TOKEN`, unless the options say otherwise. `more`: routes and wires of a test. */
+/** A stub gateway on a free port of 127.0.0.1. `more`: routes and wires of a test. */
 export const stubGateway = (
   options: GatewayOptions = {},
   more: Layer.Layer<never, never, Routing> = Layer.empty,

@@ -1,4 +1,4 @@
-/** How an RPC client proves who it is, and what it gets before it has. */
+/** Authentication on /rpc, by the HTTP request and by a message, and the limits before it. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Connections } from "../../../src/services/connections/Connections.ts"
@@ -24,15 +24,19 @@ const next = (socket: TestSocket.TestSocket) => Effect.map(socket.next, (frame):
 
 const limits = { preAuthFrameBytes: 1_000, frameBytes: 10_000, handshakeTimeoutMs: 60_000 }
 
-describe("a client that is known by its HTTP request", () => {
+describe("A client that authenticates with its HTTP request", () => {
   layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
     it.effect.each([
       { name: "a header", path: "/rpc", headers: { Authorization: `Bearer ${TOKEN}` } },
       { name: "a header in small letters", path: "/rpc", headers: { authorization: `bearer  ${TOKEN}` } },
       { name: "a query", path: `/rpc?token=${TOKEN}`, headers: {} },
-      { name: "a query among others", path: `/rpc?a=b&token=${encodeURIComponent(TOKEN)}&c`, headers: {} },
-      { name: "a header, whatever the query", path: "/rpc?token=wrong", headers: { Authorization: `Bearer ${TOKEN}` } },
-    ])("by $name may call at once", ({ headers, path }) =>
+      { name: "a query with other parameters", path: `/rpc?a=b&token=${encodeURIComponent(TOKEN)}&c`, headers: {} },
+      {
+        name: "a header, with another token in the query",
+        path: "/rpc?token=wrong",
+        headers: { Authorization: `Bearer ${TOKEN}` },
+      },
+    ])("A client with its token in $name may call at once.", ({ headers, path }) =>
       Effect.gen(function* () {
         const socket = yield* connect(path, headers)
         socket.send(request(1, "ping"))
@@ -44,13 +48,13 @@ describe("a client that is known by its HTTP request", () => {
       { name: "in a header", path: "/rpc", headers: { Authorization: "Bearer wrong" } },
       { name: "in the query", path: "/rpc?token=wrong", headers: {} },
       { name: "in the query, and empty", path: "/rpc?token=", headers: {} },
-    ])("with a wrong token $name is refused while it is still HTTP", ({ headers, path }) =>
+    ])("The gateway refuses the upgrade of a client with a wrong token $name with 401.", ({ headers, path }) =>
       Effect.gen(function* () {
         expect((yield* Effect.flip(connect(path, headers))).status).toBe(401)
       }),
     )
 
-    it.effect("may send frames of the size for those who are known", () =>
+    it.effect("An authenticated client may send large frames.", () =>
       Effect.gen(function* () {
         const socket = yield* connect(`/rpc?token=${TOKEN}`)
         socket.send(`${request(1, "ping")}${" ".repeat(9_000)}`)
@@ -58,7 +62,7 @@ describe("a client that is known by its HTTP request", () => {
       }),
     )
 
-    it.effect("may do what its scopes allow, and is told which one is missing", () =>
+    it.effect("A client may call the methods of its scopes, and a refusal names the missing scope.", () =>
       Effect.gen(function* () {
         const socket = yield* connect(`/rpc?token=${READ_TOKEN}`)
         socket.send(request(1, "presence.list"), request(2, "connections.list"))
@@ -74,9 +78,9 @@ describe("a client that is known by its HTTP request", () => {
   })
 })
 
-describe("a client that is not known yet", () => {
+describe("A client that has not authenticated", () => {
   layer(stubGateway({ limits }), { excludeTestServices: true })((it) => {
-    it.effect("proves who it is with its first message, and what it sent behind it is answered then", () =>
+    it.effect("The calls after an authentication message are answered after the authentication.", () =>
       Effect.gen(function* () {
         const connections = yield* Connections
         const socket = yield* connect("/rpc")
@@ -99,9 +103,9 @@ describe("a client that is not known yet", () => {
     it.effect.each([
       { name: "a wrong token", payload: { token: "wrong" }, reason: "invalid" },
       { name: "no token", payload: {}, reason: "missing" },
-      { name: "a token that is no text", payload: { token: 42 }, reason: "missing" },
+      { name: "a token that is a number", payload: { token: 42 }, reason: "missing" },
       { name: "no parameters", payload: null, reason: "missing" },
-    ])("is told why with $name, and closed", ({ payload, reason }) =>
+    ])("A client that authenticates with $name gets the reason and a close.", ({ payload, reason }) =>
       Effect.gen(function* () {
         const socket = yield* connect("/rpc")
         socket.send(request(1, "authenticate", payload))
@@ -110,12 +114,12 @@ describe("a client that is not known yet", () => {
       }),
     )
 
-    it.effect("is refused every other call and may still prove who it is", () =>
+    it.effect("The gateway refuses every other call, and the client may still authenticate.", () =>
       Effect.gen(function* () {
         const socket = yield* connect("/rpc")
         socket.send(request(1, "ping"), request(2, "no such method"), '{"_tag":"Ping"}')
         const answers = [yield* next(socket), yield* next(socket), yield* next(socket)]
-        // The pong overtakes.
+        // The pong overtakes the answers.
         expect(answers).toEqual([pong, refused(1, "missing"), refused(2, "missing")])
         socket.send(request(3, "authenticate", { token: TOKEN }))
         expect((yield* next(socket)).exit._tag).toBe("Success")
@@ -123,22 +127,22 @@ describe("a client that is not known yet", () => {
     )
 
     it.effect.each([
-      { name: "that is no message", say: "hello", problem: "the frame is not JSON" },
+      { name: "that is not JSON", send: "hello", problem: "the frame is not JSON" },
       {
-        name: "of no known kind",
-        say: '{"type":"connect"}',
+        name: "of another protocol",
+        send: '{"type":"connect"}',
         problem: "a message's _tag must be Request, Ack, Interrupt, Ping or Eof",
       },
-    ])("is closed at a frame $name, with what is wrong with it", ({ problem, say }) =>
+    ])("A frame $name gets its problem and a close with the problem.", ({ problem, send }) =>
       Effect.gen(function* () {
         const socket = yield* connect("/rpc")
-        socket.send(say)
+        socket.send(send)
         expect(yield* next(socket)).toEqual({ _tag: "Defect", defect: problem })
         expect(yield* socket.closed).toEqual({ code: 1008, reason: `policy violation: ${problem}` })
       }),
     )
 
-    it.effect("may send small frames only", () =>
+    it.effect("The gateway closes a client that sends a large frame before it authenticates.", () =>
       Effect.gen(function* () {
         const socket = yield* connect("/rpc")
         socket.send(request(1, "authenticate", { token: "x".repeat(1_000) }))
@@ -148,20 +152,20 @@ describe("a client that is not known yet", () => {
   })
 
   layer(stubGateway({ limits: { handshakeTimeoutMs: 50 } }), { excludeTestServices: true })((it) => {
-    it.effect("is closed when it has not proved who it is in time, with the reason", () =>
+    it.effect("The gateway closes a client that does not authenticate in time, and no other client.", () =>
       Effect.gen(function* () {
-        const known = yield* connect(`/rpc?token=${TOKEN}`)
+        const authenticated = yield* connect(`/rpc?token=${TOKEN}`)
         const socket = yield* connect("/rpc")
         expect(yield* socket.closed).toEqual({ code: 4002, reason: "not authenticated in time" })
-        expect(known.isOpen).toBe(true)
+        expect(authenticated.isOpen).toBe(true)
       }),
     )
   })
 })
 
-describe("a client that is known already", () => {
+describe("A client that has authenticated", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect("may prove it again, and is told who it is; a wrong token is said to be wrong, and nothing more", () =>
+    it.effect("A client may authenticate again, and a wrong token has no effect but its answer.", () =>
       Effect.gen(function* () {
         const socket = yield* connect(`/rpc?token=${TOKEN}`)
         socket.send(request(1, "authenticate", { token: TOKEN }), request(2, "authenticate", { token: "wrong" }))
@@ -174,7 +178,7 @@ describe("a client that is known already", () => {
   })
 
   layer(stubGateway({ auth: "none" }), { excludeTestServices: true })((it) => {
-    it.effect("is everybody where nothing needs to be proved, whatever it presents", () =>
+    it.effect("Every client is authenticated if the gateway requires no authentication.", () =>
       Effect.gen(function* () {
         for (const path of ["/rpc", "/rpc?token=whatever"]) {
           const socket = yield* connect(path)

@@ -1,4 +1,4 @@
-/** The wire as effect's own RPC client speaks it, with nothing of ours on the other side. */
+/** Calls /rpc with Effect's own RPC client, without code of this project on the client's side. */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { describe, expect, layer } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -12,7 +12,7 @@ import { GatewayRpcs } from "../../../src/domain/GatewayRpcs.ts"
 import { ListeningAddress } from "../../../src/transport/http/GatewayServer.ts"
 import { READ_TOKEN, Stub, stubGateway, TOKEN } from "../../support/StubGateway.ts"
 
-/** A client of a connection of its own. */
+/** Returns a client with its own connection. */
 const client = Effect.fnUntraced(function* (token: string | undefined) {
   const { authority } = yield* ListeningAddress
   const query = token === undefined ? "" : `?token=${token}`
@@ -25,9 +25,9 @@ const client = Effect.fnUntraced(function* (token: string | undefined) {
   return yield* Effect.provideContext(RpcClient.make(GatewayRpcs), protocol)
 })
 
-describe("effect's own RPC client", () => {
+describe("Effect's own RPC client", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
-    it.effect("calls, and gets errors as the contract has them", () =>
+    it.effect("The client receives values and the errors of the contract.", () =>
       Effect.gen(function* () {
         const gateway = yield* client(TOKEN)
         expect((yield* gateway.ping({})).at).toBeGreaterThan(0)
@@ -38,7 +38,7 @@ describe("effect's own RPC client", () => {
       }),
     )
 
-    it.effect("proves who it is by the contract's own method, and calls behind it", () =>
+    it.effect("The client authenticates by the contract's method, and its next calls succeed.", () =>
       Effect.gen(function* () {
         const gateway = yield* client(undefined)
         const [{ principal }, { at }] = yield* Effect.all([gateway.authenticate({ token: TOKEN }), gateway.ping({})], {
@@ -49,11 +49,14 @@ describe("effect's own RPC client", () => {
       }),
     )
 
-    it.effect("is refused in the contract's words", () =>
+    it.effect("The client receives refusals as errors of the contract.", () =>
       Effect.gen(function* () {
-        const stranger = yield* client(undefined)
-        expect(yield* Effect.flip(stranger.ping({}))).toMatchObject({ _tag: "Unauthenticated", reason: "missing" })
-        expect(yield* Effect.flip(stranger.authenticate({ token: "wrong" }))).toMatchObject({
+        const unauthenticated = yield* client(undefined)
+        expect(yield* Effect.flip(unauthenticated.ping({}))).toMatchObject({
+          _tag: "Unauthenticated",
+          reason: "missing",
+        })
+        expect(yield* Effect.flip(unauthenticated.authenticate({ token: "wrong" }))).toMatchObject({
           _tag: "Unauthenticated",
           reason: "invalid",
         })
@@ -65,7 +68,7 @@ describe("effect's own RPC client", () => {
       }),
     )
 
-    it.effect("learns of a bug that there was one, and loses that call alone", () =>
+    it.effect("A defect fails one call with an internal error, and the other calls go on.", () =>
       Effect.gen(function* () {
         const gateway = yield* client(TOKEN)
         const other = yield* Effect.forkChild(gateway["runs.wait"]({ runId: "beside" }))
@@ -77,23 +80,23 @@ describe("effect's own RPC client", () => {
       }),
     )
 
-    it.effect("ends a call by interrupting it", () =>
+    it.effect("An interruption of the client ends the call in the gateway.", () =>
       Effect.gen(function* () {
-        const { waiting } = yield* Stub
+        const { until, waiting } = yield* Stub
         const gateway = yield* client(TOKEN)
         const call = yield* Effect.forkChild(gateway["runs.wait"]({ runId: "cut short" }))
-        while (!waiting.has("cut short")) yield* Effect.sleep("1 millis")
+        yield* until(() => waiting.has("cut short"))
         yield* Fiber.interrupt(call)
-        while (waiting.has("cut short")) yield* Effect.sleep("1 millis")
+        yield* until(() => !waiting.has("cut short"))
         expect((yield* gateway.ping({})).at).toBeGreaterThan(0)
       }),
     )
 
     it.effect.each([
-      { name: "at its own pace", total: 2_000, bytes: 1_000, pause: 100 },
-      // What happens while the first is not acknowledged becomes one chunk of 4 MB.
-      { name: "in parts, where a chunk is larger than a frame should be", total: 41, bytes: 100_000, pause: 1_000 },
-    ])("follows a stream $name, and misses nothing", ({ bytes, pause, total }) =>
+      { name: "of many small events", total: 2_000, bytes: 1_000, pause: 100 },
+      // The events before the first acknowledgement become one chunk of 4 MB.
+      { name: "of large events", total: 41, bytes: 100_000, pause: 1_000 },
+    ])("A stream $name loses no value on its way to the client.", ({ bytes, pause, total }) =>
       Effect.gen(function* () {
         const stub = yield* Stub
         const gateway = yield* client(TOKEN)
@@ -106,15 +109,16 @@ describe("effect's own RPC client", () => {
             Stream.take(total),
             Stream.runForEach((id) => {
               seen.push(Number.parseInt(id, 10))
-              return seen.length % pause === 0 ? Effect.sleep("1 millis") : Effect.void
+              // Gives the socket a turn, as a client does that works on each batch.
+              return seen.length % pause === 0 ? Effect.yieldNow : Effect.void
             }),
           ),
         )
-        while (stub.following === 0) yield* Effect.sleep("1 millis")
+        yield* stub.until(() => stub.following > 0)
         for (let i = 0; i < total; i++) stub.tell({ _tag: "MemoryRemoved", id: `${i}`.padEnd(bytes) })
         yield* Fiber.join(reading)
         expect(seen).toEqual(Array.from({ length: total }, (_, i) => i))
-        while (stub.following > 0) yield* Effect.sleep("1 millis")
+        yield* stub.until(() => stub.following === 0)
       }),
     )
   })
