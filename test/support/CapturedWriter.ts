@@ -1,4 +1,4 @@
-/** The writer of the command line, kept by a test: what a terminal or a program would get. */
+/** Captures the output of commands, as a terminal or a program would receive it. */
 import * as Effect from "effect/Effect"
 import { Writer } from "../../src/cli/terminal/Writer.ts"
 

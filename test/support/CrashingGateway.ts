@@ -1,6 +1,6 @@
 /**
- * A gateway for tests that kill it: it sends to a few sessions as fast as they take it, and writes a line for each send
- * that was acknowledged, before anything else happens. Run as `node CrashingGateway.ts <database>`.
+ * A gateway for tests that kill it. It sends to a few sessions as fast as they accept, and prints a line for each
+ * acknowledged message at once. Run as `node CrashingGateway.ts <database>`.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -16,7 +16,7 @@ const sendFor = (sessionKey: string) =>
     for (let n = 0; ; n++) {
       const send = { text: `/slow 15 /tool ${sessionKey} ${round}.${n}`, sessionKey }
       yield* runs.accept(send, principal).pipe(
-        // Straight to the pipe: a line that is kept back would be an acknowledgement that nobody has heard.
+        // Writes to the pipe at once: the test would miss the acknowledgement of a buffered line.
         Effect.map(({ runId }) => Fs.writeSync(1, `${sessionKey} ${runId}\n`)),
         Effect.catchTag("SessionBusy", () => Effect.sleep("5 millis")),
       )

@@ -10,7 +10,7 @@ export interface CuttingProxy {
   readonly cut: () => number
   /** Cuts each later connection after this number of bytes from the gateway. */
   readonly cutAfter: (bytes: () => number) => void
-  /** Connections accepted so far. */
+  /** Returns the number of connections accepted so far. */
   readonly connections: () => number
 }
 

@@ -1,6 +1,5 @@
 /**
- * The real binary as a child process: started on any free port in a state folder of the test's, waited for by its own
- * words, and gone with the scope.
+ * Runs the real binary as a child process on a free port, with a state folder of the test. The scope ends the process.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,7 +11,7 @@ import { join } from "node:path"
 
 export const MAIN = join(import.meta.dirname, "../../src/main.ts")
 
-/** Of the test's environment a command sees the path and the compile cache, which halves its time to start. */
+/** The environment of a command: the path, and the compile cache, which halves the start time. */
 export const machine: Readonly<Record<string, string>> = {
   PATH: process.env["PATH"] ?? "",
   HOME: "/nowhere",
@@ -31,30 +30,30 @@ export interface Command {
   readonly stdout: () => string
   readonly stderr: () => string
   readonly signal: (signal: NodeJS.Signals) => void
-  /** To its standard input. */
+  /** Writes to standard input. */
   readonly write: (text: string) => void
-  /** The end of its standard input. */
+  /** Closes standard input. */
   readonly end: () => void
-  /** Returns when the text, or what the pattern means, has been written to standard output. */
+  /** Waits until standard output contains the text or matches the pattern. */
   readonly prints: (expected: string | RegExp) => Effect.Effect<void>
   readonly exit: Effect.Effect<Exit>
 }
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** The line of a shell by which it is run, with redirections: `exec "$0" "$@" > /dev/full`. */
+  /** A shell line that runs the command with redirections: `exec "$0" "$@" > /dev/full`. */
   readonly shell?: string | undefined
-  /** All of its standard input. Left out: it stays open. */
+  /** The whole standard input. Without it, standard input stays open. */
   readonly input?: string | undefined
 }
 
-/** A folder that is gone with the scope. */
+/** A folder that the end of the scope removes. */
 export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(join(tmpdir(), "causeway-test-"))),
   (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true })),
 )
 
-/** `causeway ...args`, killed when the scope closes. */
+/** Starts `causeway ...args`. The end of the scope kills it. */
 export const command = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
   { env = {}, input, shell }: CommandOptions = {},
@@ -72,7 +71,7 @@ export const command = Effect.fnUntraced(function* (
         return Deferred.await(exit)
       }),
   )
-  // A command that ends before it has read all is no failure of the test.
+  // A command may end before it has read all of its input.
   child.stdin.on("error", () => {})
   if (input !== undefined) child.stdin.end(input)
   let stdout = ""
@@ -125,25 +124,25 @@ export interface GatewayProcess extends Command {
   readonly url: string
   readonly port: number
   readonly token: string
-  /** `causeway ...args` against this gateway, to its end. */
+  /** Runs `causeway ...args` against this gateway to its end. */
   readonly cli: (...args: ReadonlyArray<string>) => Effect.Effect<Exit>
-  /** As `cli`, with all of its standard input. */
+  /** As `cli`, with the whole standard input. */
   readonly fed: (input: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
-  /** As `cli`, for as long as the scope is open. */
+  /** As `cli`, but returns the running command. The end of the scope kills it. */
   readonly open: (...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
-  /** As `cli`, run by a line of a shell: `exec "$0" "$@" > /dev/full`. */
+  /** As `cli`, in a shell line: `exec "$0" "$@" > /dev/full`. */
   readonly shell: (line: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
 }
 
 export interface GatewayProcessOptions extends CommandOptions {
-  /** A new one by default. */
+  /** The default is a new folder. */
   readonly stateDir?: string
-  /** Any free one by default. */
+  /** The default is any free port. */
   readonly port?: number
   readonly args?: ReadonlyArray<string>
 }
 
-/** A gateway that is ready. */
+/** Starts a gateway and waits until it is ready. */
 export const start = Effect.fnUntraced(function* ({
   args = [],
   port = 0,

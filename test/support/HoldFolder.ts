@@ -1,4 +1,4 @@
-/** Holds a state folder until it is killed: what a second gateway runs into. Says `held`, or why it does not. */
+/** Holds the lock of a state folder until it is killed. Prints `held`, or the error. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
@@ -14,6 +14,6 @@ const hold = Effect.andThen(
   Effect.catch((error) => Effect.sync(() => console.log(error.message))),
 )
 
-// Keeps the process alive while the effect only waits.
+// A waiting effect alone does not keep the process alive.
 setInterval(() => undefined, 60_000)
 Effect.runFork(hold)

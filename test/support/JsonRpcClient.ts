@@ -1,4 +1,4 @@
-/** A JSON-RPC client for tests: calls by name, answers by id, and what came unasked in the order in which it came. */
+/** A JSON-RPC client for tests. It finds answers by id and keeps notifications in their order. */
 import * as Effect from "effect/Effect"
 import { connect, type TestSocket } from "./TestSocket.ts"
 import * as TestGateway from "./TestGateway.ts"
@@ -16,7 +16,7 @@ export interface Notification {
 
 export class JsonRpcClient {
   readonly socket: TestSocket
-  /** What came unasked and was not taken. */
+  /** The notifications that the test has not taken yet. */
   readonly notifications: Array<Notification> = []
   readonly #answers = new Map<unknown, Answer>()
   #lastId = 0
@@ -25,7 +25,7 @@ export class JsonRpcClient {
     this.socket = socket
   }
 
-  /** Sends a call and does not wait. */
+  /** Sends a call without waiting for its answer. Returns the id. */
   send(method: string, params?: unknown): number {
     const id = ++this.#lastId
     this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }))
@@ -39,7 +39,7 @@ export class JsonRpcClient {
   answerTo(id: unknown): Effect.Effect<Answer> {
     return Effect.suspend(() => {
       const answer = this.#answers.get(id)
-      if (answer === undefined) return Effect.andThen(this.#hear, this.answerTo(id))
+      if (answer === undefined) return Effect.andThen(this.#receive, this.answerTo(id))
       this.#answers.delete(id)
       return Effect.succeed(answer)
     })
@@ -49,15 +49,15 @@ export class JsonRpcClient {
     return Effect.suspend(() => this.answerTo(this.send(method, params)))
   }
 
-  /** The next that came unasked. */
+  /** Waits for the next notification. */
   notification(): Effect.Effect<Notification> {
     return Effect.suspend(() => {
       const next = this.notifications.shift()
-      return next === undefined ? Effect.andThen(this.#hear, this.notification()) : Effect.succeed(next)
+      return next === undefined ? Effect.andThen(this.#receive, this.notification()) : Effect.succeed(next)
     })
   }
 
-  /** Items of a stream or subscription, up to the first for which this holds. */
+  /** Returns the items of streams and subscriptions, up to the first for which `isLast` holds. */
   itemsUntil(isLast: (item: any) => boolean, items: Array<any> = []): Effect.Effect<ReadonlyArray<any>> {
     return Effect.flatMap(this.notification(), ({ method, params }) => {
       if (method === "$/item") items.push(params.item)
@@ -65,7 +65,7 @@ export class JsonRpcClient {
     })
   }
 
-  readonly #hear: Effect.Effect<void> = Effect.suspend(() =>
+  readonly #receive: Effect.Effect<void> = Effect.suspend(() =>
     Effect.map(this.socket.next, (frame) => {
       const message: Answer & Partial<Notification> = JSON.parse(frame)
       if (message.method === undefined) this.#answers.set(message.id, message)
@@ -74,7 +74,7 @@ export class JsonRpcClient {
   )
 }
 
-/** Connected with the gateway's token until the scope closes. */
+/** Connects with the gateway's token until the scope closes. */
 export const open = Effect.fnUntraced(function* (path = "/jsonrpc") {
   const { token, wsUrl } = yield* TestGateway.TestGateway
   return new JsonRpcClient(yield* connect(`${wsUrl}${path}?token=${token}`))

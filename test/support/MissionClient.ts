@@ -1,5 +1,5 @@
 /**
- * A Mission Control client for tests: a socket whose frames are messages. Waits for messages, never for time.
+ * A Mission Control client for tests: a socket whose frames are messages.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -15,14 +15,14 @@ export interface Message {
 
 export class MissionClient {
   readonly socket: TestSocket.TestSocket
-  /** All that was taken, in order. */
+  /** Every message that the test has taken, in order. */
   readonly told: Array<Message> = []
 
   constructor(socket: TestSocket.TestSocket) {
     this.socket = socket
   }
 
-  /** A message as an object, or the text of a frame. */
+  /** Sends a message, or a text as a frame. */
   say(message: unknown): void {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message))
   }
@@ -39,14 +39,14 @@ export class MissionClient {
     return Effect.all(Array.from({ length: count }, () => this.next))
   }
 
-  /** The messages up to the first for which the condition holds, and that one. */
+  /** Returns the messages up to and including the first for which the condition holds. */
   readonly until = Effect.fnUntraced(function* (this: MissionClient, condition: (message: Message) => boolean) {
     const messages = [yield* this.next]
     while (!condition(messages.at(-1)!)) messages.push(yield* this.next)
     return messages
   })
 
-  /** The next message of this type, passing others by. */
+  /** Skips messages until one has this type and meets the condition. */
   find(type: string, condition: (message: Message) => boolean = () => true): Effect.Effect<Message> {
     return Effect.map(
       this.until((message) => message.type === type && condition(message)),
@@ -54,7 +54,7 @@ export class MissionClient {
     )
   }
 
-  /** All that is told before the answer to a ping that is sent now. */
+  /** Sends a ping and returns the messages that arrive before the pong. */
   get settled(): Effect.Effect<ReadonlyArray<Message>> {
     return Effect.suspend(() => {
       this.say({ type: "ping" })
@@ -65,12 +65,12 @@ export class MissionClient {
     })
   }
 
-  /** How the gateway closed the socket. */
+  /** Waits for the close of the socket. */
   get closed(): Effect.Effect<TestSocket.Closed> {
     return this.socket.closed
   }
 
-  /** The network is gone. */
+  /** Cuts the connection and waits until it is closed. */
   get drop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.socket.cut()
@@ -81,15 +81,15 @@ export class MissionClient {
 
 export interface ConnectOptions {
   readonly path?: string
-  /** Left out: the gateway's. Null: none. */
+  /** The default is the gateway's token. `null` sends none. */
   readonly token?: string | null
   readonly query?: string
   readonly origin?: string
-  /** Whether it answers pings; it does by default. */
+  /** Whether the client answers pings. The default is true. */
   readonly autoPong?: boolean
 }
 
-/** Connected to the gateway of the test until the scope closes. */
+/** Connects to the gateway of the test until the scope closes. */
 export const connect = ({
   autoPong = true,
   origin,
@@ -108,10 +108,10 @@ export const connect = ({
     return new MissionClient(socket)
   })
 
-/** Connected and greeted. */
+/** Connects and takes the greeting. */
 export const open = (options?: ConnectOptions) => Effect.tap(connect(options), ({ next }) => next)
 
-/** A client that has these channels, and has been told so and their lists. */
+/** Returns a client that has subscribed to the channels and received their lists. */
 export const subscribed = Effect.fnUntraced(function* (...channels: ReadonlyArray<string>) {
   const client = yield* open()
   client.say({ type: "subscribe", channels })

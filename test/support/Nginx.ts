@@ -1,6 +1,6 @@
 /**
- * A real nginx with a configuration from the docs, if this machine has one: on the PATH or where Debian puts it. All its
- * files are in a temporary folder, and it ends with the scope.
+ * Runs a real nginx with a configuration from the docs, if the machine has one on the PATH or in Debian's folder. Its files
+ * are in a temporary folder. The end of the scope stops it.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -31,7 +31,7 @@ const accepts = (port: number) =>
     socket.once("error", () => resume(Effect.succeed(false)))
   })
 
-/** The parts of nginx that write files write them here. */
+/** The folders in which parts of nginx write temporary files. */
 const TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
 
 const wholeConfig = (site: string) => `
@@ -47,7 +47,7 @@ http {
 }
 `
 
-/** Starts nginx for a gateway and returns its port. `site`: the configuration as the docs have it, for TLS and 18789. */
+/** Starts nginx for a gateway and returns its port. `site`: the configuration of the docs, for TLS and port 18789. */
 export const start = Effect.fnUntraced(function* (site: string, gatewayPort: number) {
   const folder = yield* temporaryFolder
   const port = yield* freePort

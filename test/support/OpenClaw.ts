@@ -1,5 +1,5 @@
 /**
- * OpenClaw's methods without its wire: what a client would be answered, and whether the published schema agrees.
+ * Calls OpenClaw's methods without a connection, and checks answers and events against the published schemas.
  */
 import { ProtocolSchemas } from "@openclaw/gateway-protocol/schema"
 import { expect } from "@effect/vitest"
@@ -17,7 +17,7 @@ export const layer = (options: TestGateway.TestGatewayOptions = {}) =>
 
 const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: everyScope }
 
-/** Every answer to a call, in order: `agent` has two. */
+/** Returns every answer to a call, in order. The method `agent` has two. */
 export const answers = Effect.fnUntraced(function* (method: string, params: unknown = {}, as = principal) {
   const calls = yield* ContractCalls
   const found = methods.get(method)
@@ -30,25 +30,25 @@ export const answers = Effect.fnUntraced(function* (method: string, params: unkn
   return [...told, last]
 })
 
-/** The last answer, as JSON would carry it. */
+/** Returns the last answer after a round trip through JSON. */
 export const answer = Effect.fnUntraced(function* (method: string, params: unknown = {}, as = principal) {
   const all = yield* answers(method, params, as)
   return JSON.parse(JSON.stringify(all.at(-1))) as { readonly [field: string]: unknown }
 })
 
-/** Of the published schema, by its name there. */
+/** Expects that the value is valid in the published schema of this name. */
 export const expectValid = (schema: keyof typeof ProtocolSchemas, value: unknown): void => {
   const problems = Value.Errors(ProtocolSchemas[schema], value).map((error) => `${error.instancePath} ${error.message}`)
   expect(problems, `${schema}: ${JSON.stringify(value)}`).toEqual([])
 }
 
-type Told = { readonly event?: string; readonly payload?: any }
+type EventFrame = { readonly event?: string; readonly payload?: any }
 
-/** Told with a run's events since they first were sent, and missing in the published schema. */
+/** Returns the data of a run's event without the two fields that the published schema lacks. */
 const withoutSession = ({ agentId: _agentId, sessionKey: _sessionKey, ...data }: any) => data
 
-/** An event frame and its data. What has no published schema has been seen from the reference gateway only. */
-export const expectValidEvent = (frame: Told): void => {
+/** Expects a valid event frame with valid data. Some events of the reference gateway have no published schema. */
+export const expectValidEvent = (frame: EventFrame): void => {
   const { event, payload } = frame
   expectValid("EventFrame", frame)
   switch (event) {

@@ -1,6 +1,5 @@
 /**
- * A client of OpenClaw's protocol, as much of one as a test needs: the challenge, `connect` in any form, requests, and a
- * device with a key of its own.
+ * A client of OpenClaw's protocol for tests: the challenge, `connect` in any form, requests, and a device with its own key.
  */
 import * as Effect from "effect/Effect"
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
@@ -48,7 +47,7 @@ export class OpenClawClient {
     return Effect.map(this.socket.next, parse)
   }
 
-  /** The next answer to the request; events before it are passed over. */
+  /** Skips frames until the answer to the request. */
   answer(id: string): Effect.Effect<Frame> {
     return this.socket.find((text) => {
       const frame = parse(text)
@@ -56,7 +55,7 @@ export class OpenClawClient {
     })
   }
 
-  /** The next such event. */
+  /** Skips frames until an event of this name. */
   event(name: string): Effect.Effect<Frame> {
     return this.socket.find((text) => {
       const frame = parse(text)
@@ -64,7 +63,7 @@ export class OpenClawClient {
     })
   }
 
-  /** One at a time: who waits for an answer passes over those of others. */
+  /** Sends a request and waits for its answer. Make one request at a time: a waiting caller skips other answers. */
   ask(method: string, params: unknown = {}): Effect.Effect<Frame> {
     return Effect.suspend(() => {
       const id = `r${++this.#lastId}`
@@ -73,7 +72,7 @@ export class OpenClawClient {
     })
   }
 
-  /** Sends `connect` and takes the next frame, whatever it is: no event may come before the answer. */
+  /** Sends `connect` and returns the next frame. No event may come before the answer. */
   connect(params: object): Effect.Effect<Frame> {
     return Effect.suspend(() => {
       this.send({ type: "req", id: "hello", method: "connect", params })
@@ -82,7 +81,7 @@ export class OpenClawClient {
   }
 }
 
-/** Connected and challenged. */
+/** Connects and takes the challenge. */
 export const open = Effect.fnUntraced(function* (path = "/", options: ClientOptions = {}) {
   const { wsUrl } = yield* TestGateway
   const socket = yield* Effect.orDie(connect(`${wsUrl}${path}`, options))
@@ -91,7 +90,7 @@ export const open = Effect.fnUntraced(function* (path = "/", options: ClientOpti
 
 export const BACKEND = { id: "gateway-client", version: "0.0.1", platform: "linux", mode: "backend" }
 
-/** What a client of this machine sends that has the token. */
+/** Returns the `connect` parameters of a local client with the token. */
 export const connectParams = (more: object = {}) =>
   Effect.map(TestGateway, ({ token }) => ({
     minProtocol: 4,
@@ -104,7 +103,7 @@ export const connectParams = (more: object = {}) =>
     ...more,
   }))
 
-/** Connected, and let in. */
+/** Connects and completes the handshake. */
 export const enter = Effect.fnUntraced(function* (more: object = {}, options: ClientOptions = {}) {
   const client = yield* open("/", options)
   const hello = yield* client.connect(yield* connectParams(more))
@@ -129,7 +128,7 @@ export class TestDevice {
     return sign(null, Buffer.from(text), this.#key).toString("base64url")
   }
 
-  /** The `device` of a `connect` with these params. */
+  /** Returns the `device` of a `connect` with these parameters. */
   prove(params: any, nonce: string, { signedAt = Date.now(), version = "v3" } = {}) {
     const { auth = {}, client, role = "operator", scopes = [] } = params
     const token = auth.token ?? auth.deviceToken ?? auth.bootstrapToken ?? ""
@@ -140,10 +139,10 @@ export class TestDevice {
   }
 }
 
-/** As from another machine: a proxy says so, as one socket of this machine cannot. */
+/** Makes the client look remote: the header of a proxy names another machine. */
 export const fromAway: ClientOptions = { headers: { "x-forwarded-for": "203.0.113.9" } }
 
-/** Connects as a device; answers the next frame. */
+/** Connects as a device. Returns the client and the next frame. */
 export const enterAs = Effect.fnUntraced(function* (
   device: TestDevice,
   more: object = {},

@@ -1,6 +1,5 @@
 /**
- * Another process that has the gateway's database open, such as a shell or a backup. It runs the SQL that it is told and
- * is killed with the scope.
+ * Opens the gateway's database in another process, as a shell or a backup does. The end of the scope kills the process.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -16,7 +15,7 @@ const program = `
   })
 `
 
-/** Opens the file in a process of its own. The function that it returns runs SQL there and waits until it has run. */
+/** Opens the file in its own process. Returns a function that runs SQL there and waits for its end. */
 export const openElsewhere = Effect.fnUntraced(function* (file: string) {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(process.execPath, ["-e", program, file], { stdio: ["pipe", "pipe", "inherit"] })),

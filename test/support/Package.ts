@@ -1,5 +1,5 @@
 /**
- * The package as a user gets it: packed by npm from a copy of this repository, installed into an empty folder.
+ * Packs a copy of this repository with npm and installs the package into an empty folder, as a user does.
  */
 import { execFile } from "node:child_process"
 import * as Fs from "node:fs"
@@ -16,15 +16,15 @@ export interface Ran {
   readonly stderr: string
 }
 
-/** The machine's own path, without what npm puts before it for its scripts. */
+/** The PATH of the machine without the folders that npm adds for its scripts. */
 const machinePath = (process.env["PATH"] ?? "")
   .split(":")
   .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
   .join(":")
 
 /**
- * The machine's way to its registry (certificates, proxies, npm's settings) without what would make the gateway or npm
- * behave as they do in here.
+ * The environment that npm needs to reach its registry: certificates, proxies and settings. Variables that would configure
+ * the gateway or npm for this repository are left out.
  */
 const machine = Object.fromEntries(
   Object.entries(process.env).filter(
@@ -32,11 +32,11 @@ const machine = Object.fromEntries(
   ),
 )
 
-/** Runs a program with the repository's tools first in its path; rejects with what it wrote if it fails. */
+/** Runs a program with the repository's tools first in its PATH. Rejects with its output if it fails. */
 export const run = (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
   execute(cwd, { ...machine, PATH: `${bin}:${machinePath}` }, program, args)
 
-/** `npx causeway ...args` in a clone, as somebody runs it who has just come to this machine. */
+/** Runs `npx causeway ...args` in a clone, as a new user of this machine does. */
 export const npxCauseway = (clone: string, home: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
   execute(clone, { ...machine, PATH: machinePath, HOME: home, GATEWAY_PORT: "0" }, "npx", ["causeway", ...args])
 
@@ -51,10 +51,10 @@ const execute = async (cwd: string, env: NodeJS.ProcessEnv, program: string, arg
 
 export const temporaryFolder = (): string => Fs.mkdtempSync(join(tmpdir(), "causeway-package-"))
 
-/** What is copied of this repository to pack it; also as good as a clone after `npm ci`. */
+/** Returns the folder of the copy, which equals a clone after `npm ci`. */
 export const clone = (folder: string): string => join(folder, "repository")
 
-/** Packs a copy, because packing puts another manifest in the place of the repository's for a moment. */
+/** Packs a copy, because packing replaces the manifest for a moment. */
 export const pack = async (into: string): Promise<string> => {
   const copy = clone(into)
   for (const name of [
@@ -76,7 +76,7 @@ export const pack = async (into: string): Promise<string> => {
   return join(into, tarball)
 }
 
-/** A consumer's folder with the package, and the types of Node, which most have. */
+/** Installs the package and the types of Node into a consumer's folder. */
 export const install = async (into: string, tarball: string): Promise<string> => {
   const consumer = join(into, "consumer")
   Fs.mkdirSync(consumer)

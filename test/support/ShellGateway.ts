@@ -1,6 +1,6 @@
 /**
- * The real gateway as a shell starts it: with its standard streams where the shell puts them, in front of npm, at a
- * terminal. The test knows its port and its process id, and asks it over HTTP.
+ * Starts the real gateway from a shell, with redirected streams, under npm or at a terminal. The test knows its port and
+ * its process id, and calls it over HTTP.
  */
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
@@ -17,6 +17,7 @@ export const freePort = Effect.callback<number>((resume) => {
   })
 })
 
+/** Returns the status of the answer, or `undefined` if there is no answer. */
 export const attempt = async (url: string, init?: RequestInit): Promise<number | undefined> => {
   try {
     return (await fetch(url, init)).status
@@ -25,7 +26,7 @@ export const attempt = async (url: string, init?: RequestInit): Promise<number |
   }
 }
 
-/** Asks again and again, one request after the other. */
+/** Repeats the request until its status is the expected one. */
 export const until = async (url: string, expected: number | undefined): Promise<void> => {
   while ((await attempt(url)) !== expected) await new Promise((resume) => setTimeout(resume, 20))
 }
@@ -39,7 +40,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** What a zombie is, its parent not having asked for its end: Linux alone says so. */
+/** Returns whether the process has ended and its parent has not waited for it yet. Only Linux shows this. */
 const isZombie = (pid: number): boolean => {
   try {
     return /\) Z /.test(Fs.readFileSync(`/proc/${pid}/stat`, "utf8"))
@@ -49,16 +50,16 @@ const isZombie = (pid: number): boolean => {
 }
 
 export interface ShellGatewayOptions {
-  /** What stands before `node main.ts start ...`, and after it. The gateway's process id is the shell's. */
+  /** The text after `node main.ts start ...`. The gateway has the process id of the shell. */
   readonly redirect?: string
-  /** Programs around the shell, as `["script", "--command"]`; the shell's text is their last argument. */
+  /** Programs around the shell, e.g. `["script", "--command"]`. Their last argument is the text for the shell. */
   readonly within?: ReadonlyArray<string>
   readonly stdio?: StdioOptions
   readonly env?: Readonly<Record<string, string>>
   readonly args?: ReadonlyArray<string>
 }
 
-/** A gateway that answers. Killed when the scope closes. */
+/** Starts a gateway and waits until it answers. The end of the scope kills it. */
 export const start = Effect.fnUntraced(function* ({
   args = [],
   env = {},
@@ -100,7 +101,7 @@ export const start = Effect.fnUntraced(function* ({
     child,
     /** The exit code of the outermost program. */
     exit: Effect.promise(() => exit),
-    /** What the pattern means has been written to standard error. */
+    /** Waits until standard error matches the pattern. */
     logs: (expected: RegExp) =>
       Effect.promise(async () => {
         while (!expected.test(stderr)) await new Promise((resume) => setTimeout(resume, 20))
@@ -112,12 +113,12 @@ export const start = Effect.fnUntraced(function* ({
     url,
     token: Fs.existsSync(join(stateDir, "token")) ? Fs.readFileSync(join(stateDir, "token"), "utf8").trim() : "",
     signal: (signal: NodeJS.Signals) => void process.kill(pid, signal),
-    /** The status of a request that presents this token. The log gets a line for each wrong one. */
+    /** Returns the status of a request with this token. The log gets a line for each wrong token. */
     present: (token: string) =>
       Effect.promise(() => attempt(`${url}/api/status`, { headers: { authorization: `Bearer ${token}` } })),
-    /** Returns when nothing listens at the port. */
+    /** Waits until nothing listens on the port. */
     closed: Effect.promise(() => until(`${url}/ready`, undefined)),
-    /** Returns when the process has ended. */
+    /** Waits until the process has ended. */
     ended: Effect.promise(async () => {
       while (isAlive(pid) && !isZombie(pid)) await new Promise((resume) => setTimeout(resume, 20))
     }),

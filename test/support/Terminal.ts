@@ -1,6 +1,6 @@
 /**
- * A command at a terminal: `script` of util-linux, which every Debian has, gives it a pseudo-terminal. What it shows is
- * matched without the codes that move the cursor and colour the text.
+ * Runs a command in a pseudo-terminal, by `script` of util-linux, which every Debian has. Tests match its output without
+ * the codes for the cursor and the colours.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { MAIN, machine } from "./GatewayProcess.ts"
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
-/** `causeway ...args`, killed when the scope closes. */
+/** Starts `causeway ...args`. The end of the scope kills it. */
 export const open = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
@@ -19,7 +19,7 @@ export const open = Effect.fnUntraced(function* (
   const command = [process.execPath, MAIN, ...args].map(quoted).join(" ")
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      // exec: signals and exit codes are the command's own, not a shell's
+      // With exec, signals and exit codes are those of the command, not of a shell.
       spawn("script", ["--quiet", "--flush", "--return", "--command", `exec ${command}`, "/dev/null"], {
         env: { ...machine, TERM: "xterm", SHELL: "/bin/sh", ...env },
       }),
@@ -57,10 +57,10 @@ export const open = Effect.fnUntraced(function* (
       ),
     )
   return {
-    /** With all codes. */
+    /** Returns the output with all codes. */
     raw: () => raw,
     type: (text: string) => void child.stdin.write(text),
-    /** Returns when the text, or what the pattern means, has been shown. */
+    /** Waits until the output contains the text or matches the pattern. */
     shows,
     exit: Deferred.await(exit),
   }

@@ -1,6 +1,6 @@
 /**
- * The whole gateway in this process, on any free port, in a folder of its own, and a typed client that is connected to
- * it. Both are gone with the scope.
+ * The whole gateway in this process, on a free port and in its own folder, with a connected typed client. The end of the
+ * scope stops both.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -29,11 +29,11 @@ export class TestGateway extends Context.Service<
 
 export interface TestGatewayOptions extends GatewayOptions {
   readonly runtimes?: Layer.Layer<never, never, AgentRuntimes>
-  /** E.g. the gateway's own and one more wire. */
+  /** Routes and wires, e.g. those of the gateway and one more wire. */
   readonly routes?: typeof Gateway.parts.routes
 }
 
-/** The gateway with all its services, for tests that look inside. */
+/** The gateway with all of its services, so that tests can use them. */
 export const layer = ({
   routes = Gateway.parts.routes,
   runtimes = Gateway.parts.runtimes,
@@ -56,7 +56,7 @@ export const layer = ({
     }),
   )
 
-/** A client of it, connected, by the wire that every TypeScript user has. */
+/** A typed client that is connected to `/rpc` of the gateway. */
 export const client: Layer.Layer<GatewayClient, never, TestGateway> = Layer.unwrap(
   Effect.map(TestGateway, ({ token, wsUrl }) => {
     const connected = Layer.effectDiscard(Effect.flatMap(GatewayClient, (client) => Effect.orDie(client.connected)))

@@ -1,6 +1,6 @@
 /**
- * A WebSocket as a test holds it: frames in the order in which they came, and how it ended. What it waits for must come;
- * if the socket ends instead, the test learns with which words.
+ * A WebSocket for tests. It keeps the received frames in order, and the close. A wait fails with the reason if the socket
+ * closes instead, or if nothing arrives in time.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ export interface Closed {
   readonly reason: string
 }
 
-/** The gateway answered the upgrade with HTTP. */
+/** The gateway refused the upgrade with an HTTP status. */
 export class Refused extends Error {
   readonly status: number
   constructor(status: number) {
@@ -28,16 +28,16 @@ export class TestSocket {
   readonly #socket: WebSocket
   readonly #frames = Effect.runSync(Queue.unbounded<string>())
   readonly #closed = Deferred.makeUnsafe<Closed>()
-  /** All that came, for the message of a test that fails. */
-  readonly #heard: Array<string> = []
-  /** What the pongs carried. */
+  /** All received frames, for the message of a failing test. */
+  readonly #received: Array<string> = []
+  /** The payloads of the received pongs. */
   readonly pongs: Array<string> = []
 
   constructor(socket: WebSocket) {
     this.#socket = socket
     socket.on("message", (data) => {
       const text = data.toString()
-      this.#heard.push(text)
+      this.#received.push(text)
       Queue.offerUnsafe(this.#frames, text)
     })
     socket.on("close", (code, reason) =>
@@ -51,22 +51,24 @@ export class TestSocket {
     for (const frame of frames) this.#socket.send(frame)
   }
 
-  /** Bytes as the text that they may not be. */
+  /** Sends bytes as a text frame, even if they are not UTF-8. */
   sendText(bytes: Buffer): void {
     this.#socket.send(bytes, { binary: false })
   }
 
-  /** The next frame. */
+  /** Waits for the next frame. */
   get next(): Effect.Effect<string> {
     const ended = Effect.flatMap(Deferred.await(this.#closed), ({ code, reason }) =>
       Queue.sizeUnsafe(this.#frames) > 0
         ? Queue.take(this.#frames)
-        : Effect.die(new Error(`closed with ${code} ${reason} instead; heard ${this.#heard.slice(-5).join("\n")}`)),
+        : Effect.die(
+            new Error(`closed with ${code} ${reason} instead; received ${this.#received.slice(-5).join("\n")}`),
+          ),
     )
     return this.#patiently(Effect.raceFirst(Queue.take(this.#frames), ended))
   }
 
-  /** The next frame that is one; what comes before it is passed over. */
+  /** Skips frames until `pick` returns a value, and returns that value. */
   find<A>(pick: (frame: string) => A | undefined): Effect.Effect<A> {
     return Effect.flatMap(this.next, (frame) => {
       const found = pick(frame)
@@ -74,12 +76,12 @@ export class TestSocket {
     })
   }
 
-  /** What has come so far and was not taken. */
+  /** Takes every frame that has arrived so far. */
   get rest(): ReadonlyArray<string> {
     return Effect.runSync(Queue.clear(this.#frames))
   }
 
-  /** How many frames have come and were not taken. */
+  /** The number of frames that have arrived and that the test has not taken. */
   get waiting(): number {
     return Queue.sizeUnsafe(this.#frames)
   }
@@ -92,14 +94,14 @@ export class TestSocket {
     return this.#socket.readyState === WebSocket.OPEN
   }
 
-  /** Bytes that the network has not taken. */
+  /** The number of bytes that the network has not accepted. */
   get unsent(): number {
     return this.#socket.bufferedAmount
   }
 
-  /** Past the protocol: what ws itself would not send. */
+  /** Writes raw bytes, which `ws` itself would not send. */
   sendBytes(bytes: Buffer): void {
-    // Not public; ws has no other way to it.
+    // `ws` has no public access to its socket.
     const { _socket } = this.#socket as unknown as { readonly _socket: { write(bytes: Buffer): void } }
     _socket.write(bytes)
   }
@@ -108,7 +110,7 @@ export class TestSocket {
     this.#socket.ping(payload)
   }
 
-  /** Reads nothing more from the network, as a client does that hangs. */
+  /** Stops reading from the network, as a hanging client does. */
   stopReading(): void {
     this.#socket.pause()
   }
@@ -117,7 +119,7 @@ export class TestSocket {
     this.#socket.resume()
   }
 
-  /** Ends without a word, as a network does. */
+  /** Ends the connection without a close frame, as a network failure does. */
   cut(): void {
     this.#socket.terminate()
   }
@@ -125,17 +127,17 @@ export class TestSocket {
   #patiently<A>(effect: Effect.Effect<A>): Effect.Effect<A> {
     return Effect.timeoutOrElse(effect, {
       duration: PATIENCE,
-      orElse: () => Effect.die(new Error(`nothing came; heard ${this.#heard.slice(-5).join("\n")}`)),
+      orElse: () => Effect.die(new Error(`nothing arrived; received ${this.#received.slice(-5).join("\n")}`)),
     })
   }
 }
 
-/** Connected until the scope closes. */
+/** Connects until the scope closes. */
 export const connect = (url: string, options: ClientOptions = {}): Effect.Effect<TestSocket, Refused, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<TestSocket, Refused>((resume) => {
       const socket = new WebSocket(url, { maxPayload: 0, ...options })
-      // At once: the first frame may come with the answer to the handshake.
+      // The first frame may arrive together with the answer to the handshake.
       const test = new TestSocket(socket)
       socket.once("open", () => resume(Effect.succeed(test)))
       socket.once("unexpected-response", (_, response) => {

@@ -1,11 +1,11 @@
-/** Finds the texts and lists of a schema that have no bound, as paths: `topics[]`, `route.peerId`. */
+/** Finds the texts and lists of a schema without a limit, as paths: `topics[]`, `route.peerId`. */
 import * as Schema from "effect/Schema"
 
 type Json = { readonly [key: string]: any }
 
 const bounded = ["maxLength", "const", "enum"]
 
-/** E.g. `^[a-z]{1,64}$`, and not `^[a-z]*$`. */
+/** Returns whether a pattern limits the length, as `^[a-z]{1,64}$` does and `^[a-z]*$` does not. */
 const isBoundedPattern = (pattern: unknown): boolean => /\d\}\$$/.test(String(pattern))
 
 export const unbounded = (schema: Schema.Top): ReadonlyArray<string> => {

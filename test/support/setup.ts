@@ -1,2 +1,2 @@
-/** Every test compiles schemas just in time, as the gateway does. */
+/** Compiles schemas just in time in every test, as the gateway does. */
 import "effect/schema/SchemaJITCompiler/enable"

@@ -26,24 +26,69 @@ const gateway = (options: Parameters<typeof layer>[0] = {}) =>
 const clients = Effect.all({ chat: RpcTest.makeClient(ChatRpcs), sessions: RpcTest.makeClient(SessionRpcs) })
 
 describe("SessionHandlers and ChatHandlers", () => {
-  it.live("Sending, waiting and injecting work, and the session methods return the messages.", () =>
+  it.live("chat.send starts a run in the main session, and runs.wait returns its reply.", () =>
     Effect.gen(function* () {
-      const { chat, sessions } = yield* clients
+      const { chat } = yield* clients
       const { runId, sessionKey } = yield* chat["chat.send"]({ text: "hi" })
       expect(sessionKey).toBe("agent:main:main")
       expect(yield* chat["runs.wait"]({ runId })).toMatchObject({ state: "done", reply: "echo: hi" })
       expect(yield* chat["runs.wait"]({ runId, timeoutMs: 0 })).toMatchObject({ state: "done" })
-      expect(yield* chat["chat.inject"]({ sessionKey, text: "note" })).toMatchObject({ role: "assistant", runId: null })
-      const { messages, nextBefore } = yield* sessions["sessions.history"]({ key: sessionKey })
-      expect(messages.map(({ text }) => text)).toEqual(["hi", "echo: hi", "note"])
-      expect(nextBefore).toBeNull()
-      expect((yield* sessions["sessions.list"]({})).sessions).toEqual([
-        yield* sessions["sessions.get"]({ key: sessionKey }),
-      ])
-      expect((yield* sessions["sessions.preview"]({ keys: [sessionKey] })).previews[0]?.messages.length).toBe(3)
-      expect(yield* sessions["sessions.resolve"]({})).toMatchObject({ sessionKey, exists: true })
-      expect(yield* sessions["sessions.patch"]({ key: sessionKey, label: "L" })).toMatchObject({ label: "L" })
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("chat.inject adds a message without a run.", () =>
+    Effect.gen(function* () {
+      const { chat, sessions } = yield* clients
+      const injected = yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
+      expect(injected).toMatchObject({ role: "assistant", runId: null })
+      const { messages, nextBefore } = yield* sessions["sessions.history"]({ key: "s" })
+      expect([messages.map(({ text }) => text), nextBefore]).toEqual([["note"], null])
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("sessions.history returns the messages of a run in order.", () =>
+    Effect.gen(function* () {
+      const { chat, sessions } = yield* clients
+      const { runId, sessionKey } = yield* chat["chat.send"]({ text: "hi" })
+      yield* chat["runs.wait"]({ runId })
+      const { messages } = yield* sessions["sessions.history"]({ key: sessionKey })
+      expect(messages.map(({ text }) => text)).toEqual(["hi", "echo: hi"])
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("sessions.list returns the session that sessions.get returns.", () =>
+    Effect.gen(function* () {
+      const { chat, sessions } = yield* clients
+      yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
+      const one = yield* sessions["sessions.get"]({ key: "s" })
+      expect((yield* sessions["sessions.list"]({})).sessions).toEqual([one])
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("sessions.preview returns the newest messages of each key.", () =>
+    Effect.gen(function* () {
+      const { chat, sessions } = yield* clients
+      yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
+      const { previews } = yield* sessions["sessions.preview"]({ keys: ["s"] })
+      expect(previews[0]?.messages.length).toBe(1)
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("sessions.resolve says whether the session of a route exists.", () =>
+    Effect.gen(function* () {
+      const { chat, sessions } = yield* clients
+      const resolved = sessions["sessions.resolve"]({})
+      expect(yield* resolved).toMatchObject({ sessionKey: "agent:main:main", exists: false })
+      yield* chat["chat.inject"]({ sessionKey: "agent:main:main", text: "note" })
+      expect(yield* resolved).toMatchObject({ sessionKey: "agent:main:main", exists: true })
+    }).pipe(Effect.provide(gateway())),
+  )
+
+  it.live("sessions.create makes a session that sessions.patch changes.", () =>
+    Effect.gen(function* () {
+      const { sessions } = yield* clients
       expect(yield* sessions["sessions.create"]({ key: "k" })).toMatchObject({ key: "k", agentId: "main" })
+      expect(yield* sessions["sessions.patch"]({ key: "k", label: "L" })).toMatchObject({ label: "L" })
     }).pipe(Effect.provide(gateway())),
   )
 
