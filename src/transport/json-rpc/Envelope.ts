@@ -4,6 +4,7 @@
  */
 import { ID_CHARS, METHOD_CHARS } from "../../domain/Bounds.ts"
 import { parseJson } from "../../domain/Text.ts"
+import { isObject } from "../dialect/Json.ts"
 
 export type Id = string | number | null
 
@@ -39,11 +40,6 @@ export interface Frame {
 
 /** Calls in one batch, whose answers are held until all are there. */
 export const BATCH_CALLS = 100
-
-export type Json = { readonly [key: string]: unknown }
-
-export const isObject = (json: unknown): json is Json =>
-  typeof json === "object" && json !== null && !Array.isArray(json)
 
 /** Undefined: not JSON. */
 export const readFrame = (text: string): Frame | undefined => {

@@ -7,17 +7,9 @@ import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Unreadable } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
+import { isObject } from "../dialect/Json.ts"
 import { Batch, type Held } from "./Batch.ts"
-import {
-  type Entry,
-  type Id,
-  isObject,
-  type JsonRpcError,
-  readFrame,
-  type Request,
-  writeError,
-  writeResult,
-} from "./Envelope.ts"
+import { type Entry, type Id, type JsonRpcError, readFrame, type Request, writeError, writeResult } from "./Envelope.ts"
 import * as Errors from "./Errors.ts"
 import { methods, positionalOf } from "./Methods.ts"
 import { callItem, encode, TYPING } from "./Notifications.ts"

@@ -8,41 +8,25 @@ import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
+import { filled, given, maybe } from "../dialect/Params.ts"
+import { awaitRun } from "../dialect/Queries.ts"
 import { call, fail, type Query, type Result } from "../dialect/Query.ts"
 import { type Json, onlyRequired } from "../dialect/JsonSchemas.ts"
 import { openRpc } from "./OpenRpc.ts"
 
-/** Left out or null, as clients have it whose language has no "left out". */
-const optional = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
-
-type Given<A> = { readonly [K in keyof A]?: NonNullable<A[K]> }
-
-/** The fields that were given. */
-const given = <A extends object>(fields: A): Given<A> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as Given<A>
-
-/** An empty text stands for nothing, where the gateways that clients know take it so. */
-const filled = (text: string | null | undefined): string | undefined =>
-  text === null || text === "" ? undefined : text
-
 const textRequired = fail({ _tag: "Domain", error: { _tag: "TextRequired", message: "text is required" } })
 
-/** The longest that one `runs.wait` waits; then it is asked again. */
-const WAIT_MS = 600_000
-
 const replyOf = (runId: string): Query<string> =>
-  Effect.flatMap(call("runs.wait", { runId, timeoutMs: WAIT_MS }), ({ error, reply, state }) =>
-    state === "queued" || state === "running" ? replyOf(runId) : Effect.succeed(reply ?? error?.message ?? ""),
-  )
+  Effect.map(awaitRun(runId), ({ error, reply }) => reply ?? error?.message ?? "")
 
 const send = dialectMethod(
   Schema.Struct({
-    text: optional(text(MESSAGE_CHARS)),
-    channel: optional(RoutePart),
-    peer_id: optional(RoutePart),
-    agent_id: optional(text(NAME_CHARS)),
-    account_id: optional(RoutePart),
-    guild_id: optional(RoutePart),
+    text: maybe(text(MESSAGE_CHARS)),
+    channel: maybe(RoutePart),
+    peer_id: maybe(RoutePart),
+    agent_id: maybe(text(NAME_CHARS)),
+    account_id: maybe(RoutePart),
+    guild_id: maybe(RoutePart),
   }),
   ({ account_id, agent_id, channel, guild_id, peer_id, ...message }) => {
     const said = filled(message.text)
@@ -94,10 +78,10 @@ const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: BindingRo
 const setBinding = dialectMethod(
   Schema.Struct({
     agent_id: Name,
-    tier: optional(Tier),
-    match_key: optional(MatchKey),
-    match_value: optional(text(ID_CHARS)),
-    priority: optional(Schema.Int),
+    tier: maybe(Tier),
+    match_key: maybe(MatchKey),
+    match_value: maybe(text(ID_CHARS)),
+    priority: maybe(Schema.Int),
   }),
   ({ agent_id, match_key, match_value, priority, tier }) =>
     Effect.map(
@@ -153,9 +137,9 @@ const registerAgent = dialectMethod(
   Schema.Struct({
     id: Name,
     name: Name,
-    personality: optional(text(INSTRUCTION_CHARS)),
-    model: optional(text(NAME_CHARS)),
-    dm_scope: optional(DmScope),
+    personality: maybe(text(INSTRUCTION_CHARS)),
+    model: maybe(text(NAME_CHARS)),
+    dm_scope: maybe(DmScope),
   }),
   ({ dm_scope, id, model, name, personality }) => {
     const agent = { id, name, ...given({ personality, model, dmScope: dm_scope }) }
@@ -195,7 +179,7 @@ const countMessages = (
   })
 
 const listSessions = dialectMethod(
-  Schema.Struct({ agent_id: optional(text(NAME_CHARS)) }),
+  Schema.Struct({ agent_id: maybe(text(NAME_CHARS)) }),
   ({ agent_id }) => {
     const agentId = filled(agent_id)
     return countMessages(agentId === undefined ? "" : `agent:${normalizeAgentId(agentId)}:`)

@@ -7,6 +7,7 @@ import { DOCUMENT_CHARS, SECRET_CHARS } from "../../domain/Bounds.ts"
 import { Position } from "../../domain/Event.ts"
 import { DocumentId } from "../../domain/Memory.ts"
 import { cut, parseJson } from "../../domain/Text.ts"
+import { isObject, type JsonObject } from "../dialect/Json.ts"
 
 export const channels = ["sessions", "memory", "logs", "files", "tasks", "memories"] as const
 export type Channel = (typeof channels)[number]
@@ -22,16 +23,14 @@ export type ClientMessage =
     }
   | { readonly _tag: "Unsubscribe"; readonly channels: ReadonlyArray<Channel> }
   /** A method of Methods.ts, with what it takes. `type`: of the answer. */
-  | { readonly _tag: "Request"; readonly method: string; readonly type: string; readonly params: Fields }
+  | { readonly _tag: "Request"; readonly method: string; readonly type: string; readonly params: JsonObject }
   /** Not a JSON object. */
   | { readonly _tag: "Unreadable" }
   | { readonly _tag: "Wrong"; readonly problem: string }
   /** A file that cannot be written as asked. */
   | { readonly _tag: "Refused"; readonly type: string; readonly date: string | null; readonly problem: string }
 
-type Fields = { readonly [name: string]: unknown }
-
-const requested = (type: string, params: Fields = {}, method = type): ClientMessage => ({
+const requested = (type: string, params: JsonObject = {}, method = type): ClientMessage => ({
   _tag: "Request",
   method,
   type,
@@ -54,16 +53,16 @@ const isChannel = (name: unknown): name is Channel => channels.some((channel) =>
 const isPosition = Schema.is(Position)
 const isDate = Schema.is(DocumentId)
 
-const parse = (frame: string): Fields | undefined => {
+const parse = (frame: string): JsonObject | undefined => {
   try {
     const json: unknown = parseJson(frame)
-    return typeof json === "object" && json !== null && !Array.isArray(json) ? { ...json } : undefined
+    return isObject(json) ? json : undefined
   } catch {
     return undefined
   }
 }
 
-const subscribe = ({ after, channels }: Fields): ClientMessage => {
+const subscribe = ({ after, channels }: JsonObject): ClientMessage => {
   if (!Array.isArray(channels)) return wrong("channels must be an array")
   return {
     _tag: "Subscribe",
@@ -84,7 +83,7 @@ const subscribe = ({ after, channels }: Fields): ClientMessage => {
 export const historyLimit = (limit: unknown): number =>
   typeof limit === "number" && limit >= 1 ? Math.min(HISTORY_MAX, Math.floor(limit)) : HISTORY
 
-const request = ({ date, limit, resource, sessionKey }: Fields): ClientMessage => {
+const request = ({ date, limit, resource, sessionKey }: JsonObject): ClientMessage => {
   switch (resource) {
     case "sessions":
     case "memory":
@@ -107,7 +106,7 @@ const request = ({ date, limit, resource, sessionKey }: Fields): ClientMessage =
 }
 
 /** `text` is named as the client names it: `content` or `template`. */
-const write = (method: string, type: string, { date }: Fields, text: unknown, name: string): ClientMessage => {
+const write = (method: string, type: string, { date }: JsonObject, text: unknown, name: string): ClientMessage => {
   const refused = (problem: string): ClientMessage => ({
     _tag: "Refused",
     type,

@@ -4,9 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { Document, DocumentContent } from "../../domain/Memory.ts"
-import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import type { Fault } from "../dialect/Fault.ts"
+import { newestMessages } from "../dialect/Queries.ts"
 import { call, fail, type Query } from "../dialect/Query.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
 import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Views.ts"
@@ -49,21 +49,8 @@ export const sessions = (): Query<{ readonly sessions: ReadonlyArray<SessionRow>
 }
 
 /** The newest `limit` messages, oldest first. */
-export const history = (sessionKey: string, limit: number) => {
-  const page = (later: ReadonlyArray<Message>, before: number | undefined): Query<ReadonlyArray<Message>> =>
-    Effect.flatMap(
-      call("sessions.history", {
-        key: sessionKey,
-        limit: Math.min(PAGE, limit - later.length),
-        ...(before !== undefined && { before }),
-      }),
-      ({ messages, nextBefore }) => {
-        const found = [...messages, ...later]
-        return nextBefore === null || found.length >= limit ? Effect.succeed(found) : page(found, nextBefore)
-      },
-    )
-  return Effect.map(page([], undefined), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
-}
+export const history = (sessionKey: string, limit: number) =>
+  Effect.map(newestMessages(sessionKey, limit), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
 
 export const logs = () =>
   Effect.map(call("logs.tail", { limit: LOG_ENTRIES }), ({ entries }) => ({ logs: entries.toReversed().map(logRow) }))

@@ -9,6 +9,7 @@ import { Refusal } from "../../domain/Refusal.ts"
 import { cut, parseJson } from "../../domain/Text.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
 import { isDeeperThan } from "../connection/JsonDepth.ts"
+import { isObject } from "../dialect/Json.ts"
 
 type Id = string | number
 
@@ -60,12 +61,11 @@ const none: RequestEncoded["headers"] = []
  * as in flight, so they run as ordinary calls, and are answered when they are done.
  */
 const readMessage = (json: unknown): Inbound => {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return problem("a message must be an object")
-  const message = json as { readonly [key: string]: unknown }
-  const { _tag, requestId } = message
+  if (!isObject(json)) return problem("a message must be an object")
+  const { _tag, requestId } = json
   switch (_tag) {
     case "Request": {
-      const { headers = none, id, payload, tag } = message
+      const { headers = none, id, payload, tag } = json
       if (!isId(id))
         return problem(`a request's id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
       if (typeof tag !== "string" || tag.length > METHOD_CHARS) {

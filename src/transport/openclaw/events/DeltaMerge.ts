@@ -3,18 +3,17 @@
  * the newest of everything else. Pure.
  */
 import type { Merge } from "../../connection/Outbox.ts"
+import type { JsonObject } from "../../dialect/Json.ts"
 import type { Payload } from "./RunEvents.ts"
 
-type Json = { readonly [field: string]: unknown }
-
-const joined = (pending: Json, next: Json, field: string): Json => ({
+const joined = (pending: JsonObject, next: JsonObject, field: string): JsonObject => ({
   ...next,
   [field]: `${String(pending[field])}${String(next[field])}`,
   // What is new goes on from all that there was.
   ...(pending["replace"] === true && { replace: true }),
 })
 
-const object = (value: unknown): Json => ({ ...Object(value) })
+const object = (value: unknown): JsonObject => ({ ...Object(value) })
 
 /** `chat` has what is new as `deltaText`, `agent` as `data.delta`. */
 export const mergePayloads = ([, pending]: Payload, [event, next]: Payload): Payload =>

@@ -18,13 +18,10 @@ import type { ClientProfile } from "../../../domain/Connection.ts"
 import { Position } from "../../../domain/Event.ts"
 import { Scope } from "../../../domain/Principal.ts"
 import { cut, shortened } from "../../../domain/Text.ts"
-import { given } from "../wire/Params.ts"
+import { given, maybe } from "../../dialect/Params.ts"
 
 /** Characters of a field that describes a client; a frame before authentication holds little more. */
 const FIELD_CHARS = 8_192
-
-/** Null stands for left out. */
-const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const Text = Schema.String
 const Protocol = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))

@@ -7,7 +7,8 @@ import type { Fault, Tagged } from "../../dialect/Fault.ts"
 import type { Connect } from "./Connect.ts"
 import type { DeviceProblem } from "./DeviceProof.ts"
 import { ofFault, stopping } from "../wire/Errors.ts"
-import type { Flavor, ErrorShape, Json } from "../wire/Frames.ts"
+import type { Flavor, ErrorShape } from "../wire/Frames.ts"
+import type { JsonObject } from "../../dialect/Json.ts"
 
 export interface HandshakeError {
   /** Undefined: what was sent has no answer. */
@@ -18,12 +19,12 @@ export interface HandshakeError {
 /** The client has to change something before it is let in. */
 const policy = (reason: string): CloseCode => ({ ...CloseCodes.policy, reason })
 
-const refusal = (code: string, message: string, details?: Json): HandshakeError => ({
+const refusal = (code: string, message: string, details?: JsonObject): HandshakeError => ({
   error: { code, message, ...(details !== undefined && { details }) },
   close: policy(message),
 })
 
-const invalid = (message: string, details?: Json) => refusal("INVALID_REQUEST", message, details)
+const invalid = (message: string, details?: JsonObject) => refusal("INVALID_REQUEST", message, details)
 
 export const notARequest: HandshakeError = { error: undefined, close: policy("invalid request frame") }
 

@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type { IssuedToken } from "../../../services/auth/Devices.ts"
 import { call } from "../../dialect/Query.ts"
 import { type Connect, type Protocol, resumed, scopesOf } from "./Connect.ts"
-import type { Json } from "../wire/Frames.ts"
+import type { JsonObject } from "../../dialect/Json.ts"
 import { health } from "../methods/Health.ts"
 import { capabilities, methodNames } from "../methods/Methods.ts"
 import { eventNames } from "../events/Events.ts"
@@ -53,7 +53,7 @@ export const snapshot = (mayRead: boolean) => {
 
 const methodOf = ({ kind }: Principal): string => (kind === "device" ? "device-token" : kind)
 
-const authOf = (connect: Connect, principal: Principal, issued: IssuedToken | undefined): Json => {
+const authOf = (connect: Connect, principal: Principal, issued: IssuedToken | undefined): JsonObject => {
   const { unknown } = scopesOf(connect)
   return {
     method: methodOf(principal),
@@ -82,7 +82,7 @@ export interface HelloFacts {
 }
 
 /** `snapshot`: JSON of the above. */
-export const hello = (facts: HelloFacts, snapshot: unknown): Json => {
+export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
   const { connect, connectionId, issued, limits, lost, position, principal, protocol } = facts
   return {
     type: "hello-ok",

@@ -6,30 +6,21 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Run } from "../../../domain/Run.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { awaitRun, isOpen } from "../../dialect/Queries.ts"
 import { call, emit, fail, type Query } from "../../dialect/Query.ts"
 import { addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, message, name, number, runMs, things } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { id, invalid, message, name, number, runMs, things } from "../wire/Params.ts"
 import { modelFor, agentCatalog } from "./AgentCatalog.ts"
 import { now, sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 
-/** The longest that one `runs.wait` waits; then it is asked again. */
-const WAIT_MS = 600_000
 const WAIT_DEFAULT_MS = 30_000
 /** As clients that say nothing have it: they give up themselves. */
 const TIMEOUT_MS = 24 * 60 * 60 * 1_000
 const GRACE_MS = 5_000
-
-export const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
-
-const waitFor = (runId: string, timeoutMs: number): Query<Run> => {
-  const step = Math.min(WAIT_MS, Math.max(0, Math.floor(timeoutMs)))
-  return Effect.flatMap(call("runs.wait", { runId, timeoutMs: step }), (run) =>
-    isOpen(run) && timeoutMs > step ? waitFor(runId, timeoutMs - step) : Effect.succeed(run),
-  )
-}
 
 /** Why a run was ended: its time was up, or somebody asked for it. */
 const stopReasonOf = ({ error }: Run): string => (error?.reason === "timeout" ? "timeout" : "rpc")
@@ -86,10 +77,10 @@ const agent = dialectMethod(
     timeout: number,
   }),
   ({ agentId, attachments, idempotencyKey, message, timeout, ...target }) => {
-    if (filled(message) === undefined) return invalid("message is required")
+    if (trimmed(message) === undefined) return invalid("message is required")
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
     const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
-    const asked = given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs })
+    const asked = given({ agentId: trimmed(agentId), idempotencyKey: trimmed(idempotencyKey), timeoutMs })
     return Effect.flatMap(addressOf(agentId, target), ({ expected, orChanged, ...address }) =>
       Effect.flatMap(now(), (acceptedAt) =>
         Effect.matchEffect(call("chat.send", { text: message!, ...address, ...asked, ...given({ expected }) }), {
@@ -98,7 +89,7 @@ const agent = dialectMethod(
               emit({ runId, sessionKey, agentId, status: "accepted", acceptedAt }),
               Effect.suspend(() =>
                 // A run that is out of time ends, and then there is more to tell.
-                Effect.flatMap(waitFor(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
+                Effect.flatMap(awaitRun(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
               ),
             ),
           onFailure: orChanged,
@@ -109,8 +100,8 @@ const agent = dialectMethod(
 )
 
 const wait = dialectMethod(Schema.Struct({ runId: id, timeoutMs: number }), ({ runId, timeoutMs }) => {
-  if (filled(runId) === undefined) return invalid("runId is required")
-  return Effect.map(waitFor(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
+  if (trimmed(runId) === undefined) return invalid("runId is required")
+  return Effect.map(awaitRun(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
     const { acceptedAt, endedAt, error, reply, state } = run
     if (isOpen(run)) return { runId, status: "timeout" }
     const ended = { runId, startedAt: acceptedAt, ...given({ endedAt }) }

@@ -8,7 +8,8 @@ import type { SessionExpectation } from "../../../domain/Session.ts"
 import type { Fault } from "../../dialect/Fault.ts"
 import { call, fail, type Query } from "../../dialect/Query.ts"
 import { changed, expecting } from "./Guards.ts"
-import { filled, given, id, key } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { id, key } from "../wire/Params.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 import { byId, noSession } from "./SessionLists.ts"
 
@@ -41,10 +42,10 @@ const sessionOf = (
   { sessionId, sessionKey }: Target,
   route: Omit<Address, "orChanged">,
 ): Query<string> => {
-  if (filled(sessionKey) !== undefined) return Effect.succeed(canonicalKey(sessionKey, agentId))
-  if (filled(sessionId) === undefined) {
+  if (trimmed(sessionKey) !== undefined) return Effect.succeed(canonicalKey(sessionKey, agentId))
+  if (trimmed(sessionId) === undefined) {
     return Effect.map(
-      call("sessions.resolve", { ...route, ...given({ agentId: filled(agentId) }) }),
+      call("sessions.resolve", { ...route, ...given({ agentId: trimmed(agentId) }) }),
       ({ sessionKey }) => sessionKey,
     )
   }
@@ -56,10 +57,10 @@ const sessionOf = (
 /** Returns where a message goes, and what the client expects of the session. */
 export const addressOf = (agentId: Text, target: Target): Query<Address> => {
   const { accountId, channel, sessionKey, to } = target
-  const ids = [target.sessionId, target.expectedExistingSessionId].flatMap((text) => filled(text) ?? [])
-  const route = given({ channel: filled(channel), peerId: filled(to), accountId: filled(accountId) })
+  const ids = [target.sessionId, target.expectedExistingSessionId].flatMap((text) => trimmed(text) ?? [])
+  const route = given({ channel: trimmed(channel), peerId: trimmed(to), accountId: trimmed(accountId) })
   if (ids.length === 0) {
-    const address = filled(sessionKey) === undefined ? route : { sessionKey: canonicalKey(sessionKey, agentId) }
+    const address = trimmed(sessionKey) === undefined ? route : { sessionKey: canonicalKey(sessionKey, agentId) }
     return Effect.succeed({ ...address, orChanged: fail })
   }
   return Effect.flatMap(sessionOf(agentId, target, route), (sessionKey): Query<Address> => {

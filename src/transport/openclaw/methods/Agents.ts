@@ -9,7 +9,8 @@ import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, invalid, key, name, Nothing } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { invalid, key, name, Nothing } from "../wire/Params.ts"
 import { agentRuntime, modelFor, modelId, modelRef, type AgentCatalog, agentCatalog, thinking } from "./AgentCatalog.ts"
 import { MAIN_KEY } from "./SessionKeys.ts"
 
@@ -39,7 +40,7 @@ const list = dialectMethod(Nothing, () =>
 )
 
 const identity = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), ({ agentId, sessionKey }) => {
-  const id = filled(agentId) ?? agentOfSessionKey(sessionKey ?? "") ?? MAIN_AGENT
+  const id = trimmed(agentId) ?? agentOfSessionKey(sessionKey ?? "") ?? MAIN_AGENT
   return Effect.map(call("agents.get", { id }), ({ id, name }) => ({
     agentId: id,
     name,
@@ -49,11 +50,11 @@ const identity = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key })
 })
 
 const create = dialectMethod(Schema.Struct({ name, model: name, workspace: name }), ({ model, name }) => {
-  if (filled(name) === undefined) return invalid("name is required")
+  if (trimmed(name) === undefined) return invalid("name is required")
   return Effect.flatMap(agentCatalog, ({ models }) => {
-    const chosen = filled(model)
+    const chosen = trimmed(model)
     return Effect.map(
-      call("agents.create", { name: filled(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) }),
+      call("agents.create", { name: trimmed(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) }),
       (agent) => ({
         ok: true,
         agentId: agent.id,
@@ -67,14 +68,14 @@ const create = dialectMethod(Schema.Struct({ name, model: name, workspace: name 
 })
 
 const update = dialectMethod(Schema.Struct({ agentId: name, name, model: name }), ({ agentId, model, name }) => {
-  if (filled(agentId) === undefined) return invalid("agentId is required")
+  if (trimmed(agentId) === undefined) return invalid("agentId is required")
   return Effect.flatMap(agentCatalog, ({ models }) =>
     Effect.map(
       call("agents.update", {
         id: agentId!,
-        ...given({ name: filled(name) }),
+        ...given({ name: trimmed(name) }),
         // Null takes the choice back.
-        ...(model !== undefined && { model: filled(model) === undefined ? "" : modelId(models, model!) }),
+        ...(model !== undefined && { model: trimmed(model) === undefined ? "" : modelId(models, model!) }),
       }),
       ({ id }) => ({ ok: true, agentId: id }),
     ),
@@ -82,7 +83,7 @@ const update = dialectMethod(Schema.Struct({ agentId: name, name, model: name })
 })
 
 const remove = dialectMethod(Schema.Struct({ agentId: name }), ({ agentId }) => {
-  if (filled(agentId) === undefined) return invalid("agentId is required")
+  if (trimmed(agentId) === undefined) return invalid("agentId is required")
   return Effect.map(call("agents.delete", { id: agentId! }), ({ removedBindings }) => ({
     ok: true,
     agentId,

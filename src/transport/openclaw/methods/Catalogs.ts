@@ -8,7 +8,8 @@ import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import { type Method, dialectMethod } from "../../dialect/DialectMethod.ts"
 import { fail, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, id, name, Nothing } from "../wire/Params.ts"
+import { trimmed } from "../../dialect/Params.ts"
+import { id, name, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 const command = (name: string, category: string, description: string, acceptsArgs: boolean) => ({
@@ -38,7 +39,7 @@ const at = (value: (ts: number) => unknown): Method =>
   dialectMethod(Nothing, (): Query<unknown> => Effect.map(now(), value))
 
 const ofAgent = (value: (agentId: string) => unknown): Method =>
-  dialectMethod(OfAgent, ({ agentId }) => Effect.succeed(value(filled(agentId) ?? MAIN_AGENT)))
+  dialectMethod(OfAgent, ({ agentId }) => Effect.succeed(value(trimmed(agentId) ?? MAIN_AGENT)))
 
 const channels = (ts: number) => ({
   ts,
@@ -89,7 +90,7 @@ const toolProfiles = [{ id: "full", label: "Full" }]
 const send = dialectMethod(Schema.Struct({ channel: id }), ({ channel }) =>
   fail({
     _tag: "Domain",
-    error: { _tag: "ChannelUnavailable", message: `unsupported channel: ${filled(channel) ?? "none is configured"}` },
+    error: { _tag: "ChannelUnavailable", message: `unsupported channel: ${trimmed(channel) ?? "none is configured"}` },
   }),
 )
 

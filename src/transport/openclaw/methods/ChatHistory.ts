@@ -4,37 +4,20 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Message } from "../../../domain/Message.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { call, type Query } from "../../dialect/Query.ts"
+import { newestMessages } from "../../dialect/Queries.ts"
+import type { Query } from "../../dialect/Query.ts"
 import { cut, messagesOf } from "./ChatMessages.ts"
 import { changed, isSession } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, cursor, filled, id, key, name, number } from "../wire/Params.ts"
+import { trimmed } from "../../dialect/Params.ts"
+import { bounded, cursor, id, key, name, number } from "../wire/Params.ts"
 import { type SessionFacts, rowOf, sessionFacts } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { sessionDefaults } from "./SessionViews.ts"
 
-const PAGE = 200
 const LIMIT = 200
 const LIMIT_MAX = 1_000
-
-/** The newest `count` messages, oldest first. */
-const newest = (key: string, count: number): Query<ReadonlyArray<Message>> => {
-  const page = (later: ReadonlyArray<Message>, before: number | undefined): Query<ReadonlyArray<Message>> =>
-    Effect.flatMap(
-      call("sessions.history", {
-        key,
-        limit: Math.min(PAGE, count - later.length),
-        ...(before !== undefined && { before }),
-      }),
-      ({ messages, nextBefore }) => {
-        const found = [...messages, ...later]
-        return nextBefore === null || found.length >= count ? Effect.succeed(found) : page(found, nextBefore)
-      },
-    )
-  return page([], undefined)
-}
 
 /** The last that fit together, at least one: clients say how much they can take. */
 export const fitting = <A>(rows: ReadonlyArray<A>, maxBytes: number): ReadonlyArray<A> => {
@@ -68,7 +51,7 @@ const pageOf = (
   { key, messageCount }: { readonly key: string; readonly messageCount: number },
   { limit, maxBytes, maxChars, offset }: Asked,
 ): Query<Page> =>
-  Effect.map(newest(key, offset + limit), (found) => {
+  Effect.map(newestMessages(key, offset + limit), (found) => {
     const asked = found.slice(0, Math.max(0, found.length - offset)).slice(-limit)
     const kept = fitting(
       asked.map((message) => messagesOf(cut(message, maxChars))),
@@ -95,7 +78,7 @@ export const history = (requested: string | null | undefined, agentId: string | 
     return Effect.map(
       facts.session === undefined ? emptyPage : pageOf(facts.session, asked),
       ({ messages, ...page }) => ({
-        sessionKey: filled(requested) ?? key,
+        sessionKey: trimmed(requested) ?? key,
         ...(facts.session !== undefined && { sessionId: sessionIdOf(facts.session) }),
         messages,
         pendingInputs: { items: [], total: 0 },
@@ -122,9 +105,9 @@ const Asks = Schema.Struct({
 
 const answer = dialectMethod(Asks, ({ agentId, cursor, limit, maxBytes, maxChars, offset, sessionId, sessionKey }) => {
   // No answer of ours gives a cursor: one that comes is another gateway's, and the client is to begin anew.
-  if (filled(cursor) !== undefined) return Effect.succeed({ kind: "reset" })
-  return history(sessionKey, filled(agentId), {
-    sessionId: filled(sessionId),
+  if (trimmed(cursor) !== undefined) return Effect.succeed({ kind: "reset" })
+  return history(sessionKey, trimmed(agentId), {
+    sessionId: trimmed(sessionId),
     limit: bounded(limit, LIMIT, LIMIT_MAX),
     offset: bounded((offset ?? 0) + 1, 1, LIMIT_MAX) - 1,
     maxBytes: maxBytes ?? Number.POSITIVE_INFINITY,

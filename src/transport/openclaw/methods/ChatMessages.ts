@@ -4,8 +4,7 @@
  */
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
-
-type Json = { readonly [field: string]: unknown }
+import { isObject, type JsonObject } from "../../dialect/Json.ts"
 
 const textBlock = (text: string) => ({ type: "text", text })
 
@@ -25,10 +24,10 @@ export const usageOf = ({ inputTokens, outputTokens }: Usage) => ({
 })
 
 /** Tool input is JSON as a rule; what is not is the one argument. */
-export const argumentsOf = (input: string): Json => {
+export const argumentsOf = (input: string): JsonObject => {
   try {
     const json = parseJson(input)
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json }
+    if (isObject(json)) return json
   } catch {
     // Not JSON: told as it is.
   }
@@ -42,7 +41,7 @@ export const assistantText = (text: string, timestamp: number) => ({
   timestamp,
 })
 
-const assistant = (message: Message): Json => ({
+const assistant = (message: Message): JsonObject => ({
   role: "assistant",
   content: [
     ...(message.thinking === undefined || message.thinking === ""
@@ -57,7 +56,7 @@ const assistant = (message: Message): Json => ({
 })
 
 /** In the place of the reply that a run owes: clients show why there is none. */
-const unanswered = (message: Message, stopReason: "aborted" | "error", errorMessage: string): Json => ({
+const unanswered = (message: Message, stopReason: "aborted" | "error", errorMessage: string): JsonObject => ({
   role: "assistant",
   content: [],
   stopReason,
@@ -66,7 +65,7 @@ const unanswered = (message: Message, stopReason: "aborted" | "error", errorMess
   __openclaw: metadata(message, "-end"),
 })
 
-const user = (message: Message): Json => ({
+const user = (message: Message): JsonObject => ({
   role: "user",
   content: message.text,
   timestamp: message.at,
@@ -75,7 +74,7 @@ const user = (message: Message): Json => ({
   __openclaw: metadata(message),
 })
 
-const toolCall = (message: Message): ReadonlyArray<Json> => {
+const toolCall = (message: Message): ReadonlyArray<JsonObject> => {
   const { at: timestamp, text, tool } = message
   if (tool === undefined)
     return [{ role: "system", content: [textBlock(text)], timestamp, __openclaw: metadata(message) }]
@@ -101,7 +100,7 @@ const toolCall = (message: Message): ReadonlyArray<Json> => {
 }
 
 /** In order; several where a message of the contract is several here. */
-export const messagesOf = (message: Message): ReadonlyArray<Json> => {
+export const messagesOf = (message: Message): ReadonlyArray<JsonObject> => {
   switch (message.role) {
     case "user":
       if (message.failed !== undefined) return [user(message), unanswered(message, "error", message.failed.message)]

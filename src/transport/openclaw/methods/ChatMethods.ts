@@ -10,7 +10,8 @@ import { commands } from "./Catalogs.ts"
 import { expecting } from "./Guards.ts"
 import { modelChoices } from "./Models.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, given, id, invalid, key, message, name, number, runMs, things } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { flag, id, invalid, key, message, name, number, runMs, things } from "../wire/Params.ts"
 import { openRuns } from "./SessionQueries.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
@@ -37,7 +38,7 @@ interface Sending {
 
 const sendTo = (sending: Sending): Query<object> => {
   const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
-  if (filled(message) === undefined) return invalid("message is required")
+  if (trimmed(message) === undefined) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
   const sessionKey = canonicalKey(sending.key, agentId)
   const { expectedLeafEntryId, sessionId } = sending
@@ -47,7 +48,7 @@ const sendTo = (sending: Sending): Query<object> => {
       call("chat.send", {
         text: message!,
         sessionKey,
-        ...given({ agentId: filled(agentId), idempotencyKey: filled(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
+        ...given({ agentId: trimmed(agentId), idempotencyKey: trimmed(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
         ...(suppressCommandInterpretation === true && { commands: false }),
         ...(expected !== undefined && { expected }),
       }),
@@ -72,11 +73,11 @@ const Message = {
 const ChatSend = Schema.Struct({ sessionKey: key, ...Message, sessionId: id, expectedLeafEntryId: id })
 
 const chatSend = dialectMethod(ChatSend, ({ sessionKey: key, ...sending }) =>
-  filled(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
+  trimmed(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
 )
 
 const sessionSend = dialectMethod(Schema.Struct({ key, ...Message }), (sending) =>
-  filled(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
+  trimmed(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
 )
 
 /** What was ended: one run, or all that run and wait in a session. */
@@ -84,7 +85,7 @@ const endRuns = (key: string, runId: string | undefined): Query<ReadonlyArray<st
   Effect.map(call("chat.abort", { sessionKey: key, ...given({ runId }) }), ({ aborted }) => aborted)
 
 const chatAbort = dialectMethod(Schema.Struct({ sessionKey: key, agentId: name, runId: id }), (params) =>
-  Effect.map(endRuns(canonicalKey(params.sessionKey, params.agentId), filled(params.runId)), (runIds) => ({
+  Effect.map(endRuns(canonicalKey(params.sessionKey, params.agentId), trimmed(params.runId)), (runIds) => ({
     ok: true,
     aborted: runIds.length > 0,
     runIds,
@@ -101,10 +102,10 @@ const endRunning = (sessionKey: string): Query<ReadonlyArray<string>> =>
 const Abort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
 
 const sessionAbort = dialectMethod(Abort, ({ agentId, clearQueued, key, runId }) => {
-  const run = filled(runId)
-  if (filled(key) === undefined && run === undefined) return invalid("key or runId is required")
+  const run = trimmed(runId)
+  if (trimmed(key) === undefined && run === undefined) return invalid("key or runId is required")
   const ended =
-    filled(key) === undefined
+    trimmed(key) === undefined
       ? Effect.matchEffect(call("runs.wait", { runId: run!, timeoutMs: 0 }), {
           onSuccess: ({ sessionKey }) => endRuns(sessionKey, run),
           onFailure: () => Effect.succeed([]),
@@ -122,8 +123,8 @@ const sessionAbort = dialectMethod(Abort, ({ agentId, clearQueued, key, runId })
 const inject = dialectMethod(
   Schema.Struct({ sessionKey: key, agentId: name, message, label: name }),
   ({ agentId, label, message, sessionKey }) => {
-    if (filled(message) === undefined) return invalid("message is required")
-    const heading = filled(label) === undefined ? "" : `[${label}]\n\n`
+    if (trimmed(message) === undefined) return invalid("message is required")
+    const heading = trimmed(label) === undefined ? "" : `[${label}]\n\n`
     return Effect.map(
       call("chat.inject", {
         sessionKey: canonicalKey(sessionKey, agentId),
@@ -143,8 +144,8 @@ const metadata = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key })
 const wake = dialectMethod(
   Schema.Struct({ text: message, mode: name, sessionKey: key, agentId: name }),
   ({ agentId, mode, sessionKey, text }) => {
-    if (filled(text) === undefined) return invalid("text is required")
-    if (!["now", "next-heartbeat"].includes(filled(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
+    if (trimmed(text) === undefined) return invalid("text is required")
+    if (!["now", "next-heartbeat"].includes(trimmed(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
     const key = canonicalKey(sessionKey, agentId)
     return mode === "next-heartbeat"
       ? Effect.map(call("chat.inject", { sessionKey: key, text: text!, role: "system" }), () => ({ ok: true }))

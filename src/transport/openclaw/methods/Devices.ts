@@ -9,13 +9,14 @@ import { Role, Scope } from "../../../domain/Principal.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, name, names, Nothing } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { id, invalid, name, names, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 type About = Pick<Device, "displayName" | "platform" | "deviceFamily" | "clientId" | "clientMode" | "remoteAddress">
 
 const about = ({ clientId, clientMode, deviceFamily, displayName, platform, remoteAddress }: About) =>
-  given({ displayName, platform, deviceFamily, clientId, clientMode, remoteIp: filled(remoteAddress) })
+  given({ displayName, platform, deviceFamily, clientId, clientMode, remoteIp: trimmed(remoteAddress) })
 
 /** The payload of `device.pair.requested`. Its published schema takes no other members. */
 export const pairingRow = (request: PairingRequest) => ({
@@ -89,7 +90,7 @@ const OfRequest = Schema.Struct({ requestId: id })
 const approve = dialectMethod(
   Schema.Struct({ requestId: id, expectedScopes: names }),
   ({ expectedScopes: expected, requestId }) => {
-    if (filled(requestId) === undefined) return invalid("requestId is required")
+    if (trimmed(requestId) === undefined) return invalid("requestId is required")
     const expectedScopes = expected?.filter((scope) => isScope(scope))
     if (expectedScopes?.length !== expected?.length) return invalid("expectedScopes has an unknown scope")
     return Effect.map(
@@ -100,13 +101,13 @@ const approve = dialectMethod(
 )
 
 const reject = dialectMethod(OfRequest, ({ requestId }) =>
-  filled(requestId) === undefined
+  trimmed(requestId) === undefined
     ? invalid("requestId is required")
     : Effect.map(call("devices.reject", { requestId: requestId! }), ({ deviceId }) => ({ requestId, deviceId })),
 )
 
 const remove = dialectMethod(Schema.Struct({ deviceId: id }), ({ deviceId }) =>
-  filled(deviceId) === undefined
+  trimmed(deviceId) === undefined
     ? invalid("deviceId is required")
     : Effect.map(call("devices.remove", { deviceId: deviceId! }), ({ deviceId }) => ({ deviceId })),
 )
@@ -120,7 +121,7 @@ const isRoleOrNone = (role: string | null | undefined): role is Role | null | un
 const rotate = dialectMethod(
   Schema.Struct({ deviceId: id, role: name, scopes: names }),
   ({ deviceId, role, scopes }) => {
-    if (filled(deviceId) === undefined) return invalid("deviceId is required")
+    if (trimmed(deviceId) === undefined) return invalid("deviceId is required")
     if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
     const asked = { ...given({ role, scopes: scopes?.filter((scope) => isScope(scope)) }) }
     return Effect.map(
@@ -138,7 +139,7 @@ const rotate = dialectMethod(
 )
 
 const revoke = dialectMethod(Schema.Struct({ deviceId: id, role: name }), ({ deviceId, role }) => {
-  if (filled(deviceId) === undefined) return invalid("deviceId is required")
+  if (trimmed(deviceId) === undefined) return invalid("deviceId is required")
   if (!isRoleOrNone(role)) return invalid(UNKNOWN_ROLE)
   const asked = { ...given({ role }) }
   const revoked = Effect.map(call("devices.token.revoke", { deviceId: deviceId!, ...asked }), ({ revoked }) => revoked)

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import type { Session, SessionExpectation } from "../../../domain/Session.ts"
 import type { Fault } from "../../dialect/Fault.ts"
 import { fail, type Query } from "../../dialect/Query.ts"
-import { filled, id, number } from "../wire/Params.ts"
+import { trimmed } from "../../dialect/Params.ts"
+import { id, number } from "../wire/Params.ts"
 import { sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 
@@ -33,7 +34,7 @@ const never: SessionExpectation = { createdAt: -1 }
 const missing = new Set(["SessionConflict", "SessionNotFound"])
 
 export const isSession = (session: Session | undefined, sessionId: Text): boolean =>
-  filled(sessionId) === undefined || (session !== undefined && sessionIdOf(session) === filled(sessionId))
+  trimmed(sessionId) === undefined || (session !== undefined && sessionIdOf(session) === trimmed(sessionId))
 
 /** Clients look at the reason: they read the session again, or show the message for review. */
 export const changed = (
@@ -61,12 +62,12 @@ export const expecting = <A>(
   const conflict = changed(key, expectedLeafEntryId === undefined ? "session-changed" : "active-leaf-changed")
   const orChanged = (fault: Fault) =>
     fault._tag === "Domain" && missing.has(fault.error._tag) ? conflict : fail(fault)
-  if (filled(expectedLifecycleRevision) !== undefined) return changed(key)
+  if (trimmed(expectedLifecycleRevision) !== undefined) return changed(key)
   const seen = {
     ...(expectedSessionUpdatedAt != null && { updatedAt: expectedSessionUpdatedAt }),
     ...(expectedLeafEntryId !== undefined && { lastMessageId: lastMessageId(expectedLeafEntryId) }),
   }
-  if (filled(expectedSessionId) === undefined) {
+  if (trimmed(expectedSessionId) === undefined) {
     return make(Object.keys(seen).length === 0 ? undefined : seen, orChanged)
   }
   return Effect.flatMap(sessionFor(key), (session) =>

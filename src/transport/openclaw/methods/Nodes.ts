@@ -9,7 +9,8 @@ import type { Device } from "../../../domain/Device.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call, fail, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, Nothing } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { id, invalid, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 const offer = { caps: [], commands: [] }
@@ -68,7 +69,7 @@ const nodes = (): Query<ReadonlyArray<ReturnType<typeof here> | ReturnType<typeo
 const list = dialectMethod(Nothing, () => Effect.all({ ts: now(), nodes: nodes() }))
 
 const describe = dialectMethod(Schema.Struct({ nodeId: id }), ({ nodeId }) => {
-  if (filled(nodeId) === undefined) return invalid("nodeId is required")
+  if (trimmed(nodeId) === undefined) return invalid("nodeId is required")
   return Effect.flatMap(Effect.all({ ts: now(), nodes: nodes() }), ({ nodes, ts }): Query<object> => {
     const found = nodes.find((node) => node.nodeId === nodeId)
     return found === undefined

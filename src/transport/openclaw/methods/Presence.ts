@@ -9,7 +9,8 @@ import { VERSION } from "../../../domain/Version.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { given, Nothing } from "../wire/Params.ts"
+import { given } from "../../dialect/Params.ts"
+import { Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 /** Another after every start. */

@@ -10,7 +10,8 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call, fail, type Query } from "../../dialect/Query.ts"
 import { expecting, ofDelete, ofPatch } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, given, id, invalid, key, message, name } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { id, invalid, key, message, name } from "../wire/Params.ts"
 import { modelFor, modelId, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -40,19 +41,19 @@ const settingsOf = (
   roster: AgentCatalog,
   { displayName, label, model }: { readonly [K in keyof typeof Settings]?: string | null },
 ) => ({
-  ...(label !== undefined && { label: filled(label) ?? null }),
-  ...(filled(displayName) !== undefined && { displayName: displayName! }),
-  ...(model !== undefined && { model: filled(model) === undefined ? null : modelId(roster.models, model!) }),
+  ...(label !== undefined && { label: trimmed(label) ?? null }),
+  ...(trimmed(displayName) !== undefined && { displayName: displayName! }),
+  ...(model !== undefined && { model: trimmed(model) === undefined ? null : modelId(roster.models, model!) }),
 })
 
 const create = dialectMethod(
   Schema.Struct({ key, agentId: name, ...Settings, message, task: message, idempotencyKey: id }),
   ({ agentId, idempotencyKey, key, message, task, ...settings }) =>
     Effect.flatMap(agentCatalog, (roster) => {
-      const asked = filled(key) === undefined ? undefined : canonicalKey(key, agentId)
+      const asked = trimmed(key) === undefined ? undefined : canonicalKey(key, agentId)
       const made = Effect.matchEffect(
         call("sessions.create", {
-          ...given({ key: asked, agentId: filled(agentId) }),
+          ...given({ key: asked, agentId: trimmed(agentId) }),
           ...settingsOf(roster, settings),
         }),
         {
@@ -65,13 +66,13 @@ const create = dialectMethod(
       )
       return Effect.flatMap(made, (session): Query<object> => {
         const created = changed(roster, session)
-        const first = filled(message) ?? filled(task)
+        const first = trimmed(message) ?? trimmed(task)
         if (first === undefined) return Effect.succeed({ ...created, runStarted: false })
         return Effect.map(
           call("chat.send", {
             sessionKey: session.key,
             text: first,
-            ...given({ idempotencyKey: filled(idempotencyKey) }),
+            ...given({ idempotencyKey: trimmed(idempotencyKey) }),
           }),
           ({ runId }) => ({ ...created, runStarted: true, runId }),
         )
@@ -82,7 +83,7 @@ const create = dialectMethod(
 const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...ofPatch })
 
 const patch = dialectMethod(Patch, ({ agentId, expectedLifecycleRevision, expectedSessionId, key, ...settings }) => {
-  if (filled(key) === undefined) return invalid("key is required")
+  if (trimmed(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
   return Effect.flatMap(agentCatalog, (roster) => {
     const changes = settingsOf(roster, settings)
@@ -93,7 +94,7 @@ const patch = dialectMethod(Patch, ({ agentId, expectedLifecycleRevision, expect
           onSuccess: (session): Query<Session> => Effect.succeed(session),
           onFailure: (fault) =>
             expected === undefined && fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
-              ? call("sessions.create", { key: canonical, ...given({ agentId: filled(agentId) }), ...changes })
+              ? call("sessions.create", { key: canonical, ...given({ agentId: trimmed(agentId) }), ...changes })
               : orChanged(fault),
         },
       ),
@@ -109,7 +110,7 @@ const unlessMissing =
     fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? Effect.succeed(value) : fail(fault)
 
 const reset = dialectMethod(Keyed, ({ agentId, key }) => {
-  if (filled(key) === undefined) return invalid("key is required")
+  if (trimmed(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
   const emptied = Effect.matchEffect(call("sessions.reset", { key: canonical }), {
     onSuccess: () => Effect.succeed(true),
@@ -127,7 +128,7 @@ const reset = dialectMethod(Keyed, ({ agentId, key }) => {
 const Delete = Schema.Struct({ key, agentId: name, ...ofDelete })
 
 const remove = dialectMethod(Delete, ({ agentId, key, ...guards }) => {
-  if (filled(key) === undefined) return invalid("key is required")
+  if (trimmed(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
   const removed = expecting(canonical, guards, (expected, orChanged) =>
     expected === undefined

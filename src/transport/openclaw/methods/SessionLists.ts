@@ -10,7 +10,8 @@ import type { Fault } from "../../dialect/Fault.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call, fail, type Query, type Params } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, filled, flag, given, id, invalid, key, keys, name, number } from "../wire/Params.ts"
+import { trimmed, given } from "../../dialect/Params.ts"
+import { bounded, flag, id, invalid, key, keys, name, number } from "../wire/Params.ts"
 import { agentCatalog } from "./AgentCatalog.ts"
 import { now, openRuns, rowOf, sessionFacts, sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -82,19 +83,19 @@ type ListParams = typeof ListParams.Type
 const isNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
   archived === true ||
   boardFace === "dashboard" ||
-  [spawnedBy, creatorId, ownerId, involvingProfileId].some((value) => filled(value) !== undefined)
+  [spawnedBy, creatorId, ownerId, involvingProfileId].some((value) => trimmed(value) !== undefined)
 
 const nobody = { sessions: [], total: 0 }
 
 export const sessionList = (params: ListParams) => {
   const limit = bounded(params.limit, LIMIT, LIMIT_MAX)
   const offset = bounded((params.offset ?? 0) + 1, 1, Number.MAX_SAFE_INTEGER) - 1
-  const agentId = filled(params.agentId)
-  const label = filled(params.label)
+  const agentId = trimmed(params.agentId)
+  const label = trimmed(params.label)
   return Effect.flatMap(now(), (at) => {
     const query = given({
       agentId,
-      search: filled(params.search) ?? label,
+      search: trimmed(params.search) ?? label,
       updatedSince: params.activeMinutes == null ? undefined : at - params.activeMinutes * MINUTE_MS,
     })
     const found = isNone(params)
@@ -151,11 +152,11 @@ const resolve = dialectMethod(
             agentId: session.agentId,
             ...given({ displayName: titleOf(session) }),
           })
-    if (filled(sessionId) !== undefined) {
+    if (trimmed(sessionId) !== undefined) {
       return Effect.flatMap(byId(sessionId!), (session): Query<object> => tell(session, sessionId!))
     }
-    if (filled(label) !== undefined) {
-      return Effect.matchEffect(call("sessions.resolve", { label: label!, ...given({ agentId: filled(agentId) }) }), {
+    if (trimmed(label) !== undefined) {
+      return Effect.matchEffect(call("sessions.resolve", { label: label!, ...given({ agentId: trimmed(agentId) }) }), {
         onSuccess: ({ agentId, sessionKey }): Query<object> => Effect.succeed({ ok: true, key: sessionKey, agentId }),
         onFailure: orMissing(label!),
       })

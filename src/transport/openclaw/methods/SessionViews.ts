@@ -4,7 +4,7 @@
 import type { Session } from "../../../domain/Session.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { MAIN_AGENT, normalizeAgentId } from "../../../domain/Agent.ts"
-import { given } from "../wire/Params.ts"
+import { given } from "../../dialect/Params.ts"
 import { agentRuntime, modelFor, type AgentCatalog, thinking } from "./AgentCatalog.ts"
 import { isMainKey, sessionIdOf } from "./SessionKeys.ts"
 

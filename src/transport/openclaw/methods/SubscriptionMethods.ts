@@ -7,7 +7,8 @@ import * as Schema from "effect/Schema"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import type { Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { filled, flag, invalid, key, name, Nothing } from "../wire/Params.ts"
+import { trimmed } from "../../dialect/Params.ts"
+import { flag, invalid, key, name, Nothing } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 import { ListParams, sessionList } from "./SessionLists.ts"
@@ -26,7 +27,7 @@ const approvals = (sessionKey: string, updatedAtMs: number) => ({
 })
 
 const subscribeMessages = dialectMethod(Keyed, ({ agentId, includeApprovals, key }): Query<object> => {
-  if (filled(key) === undefined) return invalid("key is required")
+  if (trimmed(key) === undefined) return invalid("key is required")
   const canonical = canonicalKey(key, agentId)
   const answer = { subscribed: true, key: canonical }
   return includeApprovals === true
@@ -35,7 +36,7 @@ const subscribeMessages = dialectMethod(Keyed, ({ agentId, includeApprovals, key
 })
 
 const unsubscribeMessages = dialectMethod(Keyed, ({ agentId, key }) =>
-  filled(key) === undefined
+  trimmed(key) === undefined
     ? invalid("key is required")
     : Effect.succeed({ subscribed: false, key: canonicalKey(key, agentId) }),
 )

@@ -9,7 +9,8 @@ import type { Session } from "../../../domain/Session.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import type { Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { bounded, filled, invalid, name, Nothing, number } from "../wire/Params.ts"
+import { trimmed } from "../../dialect/Params.ts"
+import { bounded, invalid, name, Nothing, number } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 import { activeSince } from "./SessionLists.ts"
 
@@ -52,17 +53,17 @@ const Asked = Schema.Struct({
 
 /** The first and the last day that are asked for; undefined: not both can be read. */
 const daysAsked = ({ days, endDate, range, startDate }: typeof Asked.Type, at: number) => {
-  const last = filled(endDate) === undefined ? dayOf(dateOf(at)) : dayOf(filled(endDate))
+  const last = trimmed(endDate) === undefined ? dayOf(dateOf(at)) : dayOf(trimmed(endDate))
   if (last === undefined) return undefined
   const count = ranges[range ?? ""] ?? bounded(days, DAYS, DAYS_MAX)
-  const first = filled(startDate) === undefined ? last - (count - 1) * DAY_MS : dayOf(filled(startDate))
+  const first = trimmed(startDate) === undefined ? last - (count - 1) * DAY_MS : dayOf(trimmed(startDate))
   return first === undefined || first > last
     ? undefined
     : { first: Math.max(first, last - (DAYS_MAX - 1) * DAY_MS), last }
 }
 
 const cost = dialectMethod(Asked, (params) => {
-  const scope = params.agentScope === "all" ? undefined : (filled(params.agentId) ?? MAIN_AGENT)
+  const scope = params.agentScope === "all" ? undefined : (trimmed(params.agentId) ?? MAIN_AGENT)
   return Effect.flatMap(now(), (at): Query<object> => {
     const asked = daysAsked(params, at)
     if (asked === undefined) return invalid("startDate and endDate must be YYYY-MM-DD, in this order")

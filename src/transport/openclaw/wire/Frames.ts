@@ -5,6 +5,7 @@
 import { ID_CHARS, METHOD_CHARS, NAME_CHARS } from "../../../domain/Bounds.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
 import { frameEnd, payloadAt } from "../../connection/WebSocketFrames.ts"
+import { isObject, type JsonObject } from "../../dialect/Json.ts"
 
 /**
  * How a connection's frames are worded: protocol 3, protocol 4, or for Control Center, a client of protocol 3 that reads
@@ -30,17 +31,12 @@ export interface Invalid {
 
 export type Read = Request | Invalid | { readonly _tag: "Malformed" }
 
-export type Json = { readonly [member: string]: unknown }
-
-export const isObject = (json: unknown): json is Json =>
-  typeof json === "object" && json !== null && !Array.isArray(json)
-
 const members = new Set(["type", "id", "method", "params", "traceparent", "expectedProfileId"])
 
 const longest = { id: ID_CHARS, method: METHOD_CHARS }
 
 /** What is wrong with it, in the words of the reference gateway's validator; clients' authors look for them. */
-const issuesOf = (frame: Json, strict: boolean): ReadonlyArray<string> => {
+const issuesOf = (frame: JsonObject, strict: boolean): ReadonlyArray<string> => {
   const missing = ["id", "method", "type"].find((member) => frame[member] === undefined)
   const texts = (["id", "method"] as const).flatMap((member) => {
     const value = frame[member]
@@ -88,7 +84,7 @@ export const NO_ID = "invalid"
 export interface ErrorShape {
   readonly code: string
   readonly message: string
-  readonly details?: Json
+  readonly details?: JsonObject
   readonly retryable?: boolean
   readonly retryAfterMs?: number
 }

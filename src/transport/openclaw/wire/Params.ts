@@ -13,9 +13,8 @@ import {
   SESSION_KEY_CHARS,
   text,
 } from "../../../domain/Bounds.ts"
+import { maybe } from "../../dialect/Params.ts"
 import { fail } from "../../dialect/Query.ts"
-
-const maybe = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 /** The name of a session, as clients write it. */
 export const key = maybe(printableText(SESSION_KEY_CHARS))
@@ -33,15 +32,6 @@ export const names = maybe(list(text(NAME_CHARS)))
 export const keys = maybe(list(printableText(SESSION_KEY_CHARS)))
 
 export const Nothing = Schema.Struct({})
-
-/** An empty text stands for nothing. */
-export const filled = (text: string | null | undefined): string | undefined => text?.trim() || undefined
-
-type Given<A> = { readonly [K in keyof A]?: Exclude<A[K], undefined | null> }
-
-/** The fields that were given. */
-export const given = <A extends object>(fields: A): Given<A> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)) as Given<A>
 
 /** A whole number between 1 and `max`. */
 export const bounded = (value: number | null | undefined, fallback: number, max: number): number =>

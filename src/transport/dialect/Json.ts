@@ -1,0 +1,8 @@
+/**
+ * Json: JSON objects, as clients send them and dialects write them. The dialects and `/rpc` use it.
+ */
+
+export type JsonObject = { readonly [member: string]: unknown }
+
+export const isObject = (json: unknown): json is JsonObject =>
+  typeof json === "object" && json !== null && !Array.isArray(json)

@@ -1,0 +1,45 @@
+/**
+ * Queries: calls of the contract that are repeated until the answer is complete. The methods of JSON-RPC, Mission
+ * Control and OpenClaw use it.
+ */
+import * as Effect from "effect/Effect"
+import type { Message } from "../../domain/Message.ts"
+import type { Run } from "../../domain/Run.ts"
+import { call, type Query, type Result } from "./Query.ts"
+
+/** The largest page of `sessions.history`. */
+const PAGE = 200
+
+/** Returns the newest `count` messages of a session, oldest first. */
+export const newestMessages = (key: string, count: number): Query<ReadonlyArray<Message>> =>
+  Effect.gen(function* () {
+    const found: Array<Message> = []
+    let before: number | null = null
+    do {
+      const page: Result<"sessions.history"> = yield* call("sessions.history", {
+        key,
+        limit: Math.min(PAGE, count - found.length),
+        ...(before !== null && { before }),
+      })
+      found.unshift(...page.messages)
+      before = page.nextBefore
+    } while (before !== null && found.length < count)
+    return found
+  })
+
+export const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
+
+/** The longest wait of one `runs.wait`. */
+const WAIT_MS = 600_000
+
+/** Waits until the run has ended, or until the time is up. In the second case the returned run is still open. */
+export const awaitRun = (runId: string, timeoutMs = Number.POSITIVE_INFINITY): Query<Run> =>
+  Effect.gen(function* () {
+    let left = Math.max(0, Math.floor(timeoutMs))
+    while (true) {
+      const step = Math.min(WAIT_MS, left)
+      const run: Run = yield* call("runs.wait", { runId, timeoutMs: step })
+      left -= step
+      if (!isOpen(run) || left === 0) return run
+    }
+  })
