@@ -1,18 +1,20 @@
 #!/usr/bin/env node
 /**
- * The binary: takes the command line to cli/Causeway.ts and its exit code back to the shell. Everything is loaded after
- * the compile cache is on, which halves the time to start, and after a look at Node, which may be too old to load it.
+ * The binary: runs the command line with cli/Causeway.ts and exits with its code. It checks the version of Node and
+ * turns on the compile cache before it loads anything else. The cache halves the time to start.
  */
 import * as CompileCache from "./cli/process/CompileCache.ts"
 import { processEnvironment } from "./cli/config/Environment.ts"
 import * as NodeVersion from "./cli/process/NodeVersion.ts"
 import * as HeapTuning from "./cli/process/HeapTuning.ts"
 
-// Node opens a debugger port at SIGUSR1 where no listener is in its place. SIGUSR2 ends a process without one.
+// Without listeners, SIGUSR1 opens Node's debugger port and SIGUSR2 ends the process.
 process.on("SIGUSR1", () => {}).on("SIGUSR2", () => {})
 
 if (NodeVersion.isTooOld(process.versions.node)) {
-  process.stderr.write(`causeway: Node ${process.versions.node} is too old: use ${NodeVersion.OLDEST_NODE} or newer\n`)
+  process.stderr.write(
+    `causeway: Node ${process.versions.node} is too old: install Node ${NodeVersion.OLDEST_NODE} or newer\n`,
+  )
   process.exit(1)
 }
 CompileCache.enable(processEnvironment)
@@ -34,7 +36,7 @@ Causeway.run(process.argv.slice(2)).pipe(
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({
     disableErrorReporting: true,
-    // A signal interrupts the command before it has a code, unless it counts that as its proper end.
+    // A command that a signal interrupts has no exit code, unless the interruption is its normal end.
     teardown: (_, end) => end(Number(process.exitCode ?? ExitCode.interrupted)),
   }),
 )

@@ -1,6 +1,6 @@
 /**
- * Causeway: the command line. Which commands there are, and how one ends. Each command's file says what it takes, what
- * its help teaches and what it does.
+ * Causeway: the command line. It lists the commands, prints help and usage errors, and turns failures into one line and
+ * an exit code. Each file in `commands` defines one command with its flags and help. main.ts runs it.
  */
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -35,60 +35,60 @@ import { Writer } from "./terminal/Writer.ts"
 
 const causeway = Command.make("causeway").pipe(
   Command.withDescription(
-    `An actor-model gateway for AI agents. Start it, then talk to it from another terminal.
+    `An actor-model gateway for AI agents. Start it, then use it from another terminal.
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong, 69 no gateway answers, 77 the gateway refused the token, 130 ended by Ctrl-C.`,
+Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no gateway answers, 77 the gateway rejected the token, 130 ended by Ctrl-C.`,
   ),
   Command.withSubcommands([
     start,
     { group: "Talk", commands: [chat, send, sessions] },
-    { group: "Arrange", commands: [agents, bindings, memory] },
+    { group: "Configure", commands: [agents, bindings, memory] },
     { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
   ]),
 )
 
-/** Writes a text of this program with its colours. `run` makes a line of the defect that a failed write is here. */
-const writeOwn = (text: string): Effect.Effect<void> =>
+/** Writes text of this program with its colours. `run` reports the defect of a failed write. */
+const writeText = (text: string): Effect.Effect<void> =>
   Effect.flatMap(Writer, (writer) => Effect.orDie(writer.write("stdout", `${text}\n`)))
 
-/** A wrong command line gets one line that says so. The whole help is one flag away. */
+/** Prints usage errors on one line. `--help` prints the whole help. */
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function* (event) {
     if (event._tag === "InvalidInvocation") {
       const command = event.commandPath.join(" ")
-      return yield* note(line(`${command}: ${event.errors.map(sentence).join("; ")} Try: ${command} --help`))
+      return yield* note(line(`${command}: ${event.errors.map(usageError).join("; ")} Try: ${command} --help`))
     }
     const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
     const format = CliOutput.defaultFormatter({ colors: canColor })
-    yield* writeOwn(
+    yield* writeText(
       event._tag === "Help" ? format.formatHelpDoc(event.helpDoc) : format.formatVersion(event.name, event.version),
     )
   }),
 }
 
-/** As effect's own, which does not notice that its script was not written. */
+/** Replaces effect's flag, which ignores failed writes. */
 const completions = GlobalFlag.Action({
   flag: GlobalFlag.Completions.flag,
   run: (shell, { command }) =>
     Option.isNone(shell)
       ? Effect.void
-      : writeOwn(Completions.generate(command.name, shell.value, Completions.fromCommand(command))),
+      : writeText(Completions.generate(command.name, shell.value, Completions.fromCommand(command))),
 })
 
 const settings = Layer.mergeAll(
   CliOutput.layerPresenter(presenter),
-  // Without effect's own `--log-level`: that name is an option of the gateway.
+  // Leaves out effect's `--log-level`, because the gateway has an option of that name.
   CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, completions] }),
 )
 
-/** Returns the problem and perhaps the names that were meant, on one line. */
-const sentence = (error: CliError.CliError): string => {
+/** Returns the problem on one line, with suggestions if there are any. */
+const usageError = (error: CliError.CliError): string => {
   const problem = `${error.message.split("\n", 1)[0]}.`
-  const meant = "suggestions" in error ? error.suggestions : []
-  return meant.length === 0 ? problem : `${problem} Did you mean ${meant.join(" or ")}?`
+  const suggestions = "suggestions" in error ? error.suggestions : []
+  return suggestions.length === 0 ? problem : `${problem} Did you mean ${suggestions.join(" or ")}?`
 }
 
-/** Runs the command that the arguments give and returns how it ended. */
+/** Runs the command that the arguments name and returns its exit code. */
 export const run = (args: ReadonlyArray<string>) =>
   Command.runWith(causeway, { version: VERSION })(args).pipe(
     Effect.as<ExitCode>(ExitCode.ok),

@@ -1,4 +1,4 @@
-/** What the help of every command teaches. */
+/** The help texts of all commands. */
 import { describe, expect, it } from "@effect/vitest"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ interface Help {
   readonly text: string
 }
 
-/** Of every command below the path that does something. */
+/** Returns the help of every command below the path that has no subcommands. */
 const helps = Effect.fnUntraced(function* (path: ReadonlyArray<string>): Effect.fn.Return<ReadonlyArray<Help>> {
   const text = yield* help(path)
   const start = text.indexOf("\nSUBCOMMANDS\n")
@@ -31,10 +31,10 @@ const helps = Effect.fnUntraced(function* (path: ReadonlyArray<string>): Effect.
   return (yield* Effect.forEach(names, (name) => helps([...path, name]))).flat()
 })
 
-const talksToGateway = ({ name }: Help) => !/^(start|doctor|token)/.test(name)
+const connects = ({ name }: Help) => !/^(start|doctor|token)/.test(name)
 
-describe("the help", () => {
-  it.effect("of every command says what it does", () =>
+describe("causeway --help", () => {
+  it.effect("Every command has a description.", () =>
     Effect.gen(function* () {
       for (const { name, text } of yield* helps([])) {
         expect({ name, text }).toMatchObject({ text: expect.stringMatching(/^DESCRIPTION\n {2}[A-Z][^]*\.\n/) })
@@ -42,27 +42,27 @@ describe("the help", () => {
     }),
   )
 
-  it.effect("of every command but start offers JSON; of those that talk to a gateway, to which", () =>
+  it.effect("Every command but start has --json, and each that connects has --url and --token.", () =>
     Effect.gen(function* () {
       const all = yield* helps([])
       expect(all.length).toBeGreaterThanOrEqual(25)
       for (const { name, text } of all.filter(({ name }) => name !== "start")) {
         expect({ name, text }).toMatchObject({ text: expect.stringContaining("--json") })
       }
-      for (const { name, text } of all.filter(talksToGateway)) {
+      for (const { name, text } of all.filter(connects)) {
         expect({ name, text }).toMatchObject({ text: expect.stringMatching(/--url[^]*--token/) })
       }
     }),
   )
 
-  it.effect("gives examples where there is something to give", () =>
+  it.effect("Every command but plain lists and reads has an example.", () =>
     Effect.gen(function* () {
       const plain = (yield* helps([])).filter(({ text }) => !text.includes("\nEXAMPLES\n")).map(({ name }) => name)
       expect(plain.filter((name) => !/ (list|read)$/.test(name))).toEqual([])
     }),
   )
 
-  it.effect("has a line for every command in docs/cli.md, too", () =>
+  it.effect("docs/cli.md has a line for every command.", () =>
     Effect.gen(function* () {
       const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
       for (const { name } of yield* helps([])) expect(page).toMatch(new RegExp(`^\\| \`causeway ${name}\\b`, "m"))

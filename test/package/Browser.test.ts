@@ -1,4 +1,4 @@
-/** The example page in a real browser. It also proves that the client needs nothing that only secure pages have. */
+/** The example page in a real browser. Its pages are not secure contexts, so the client works without features of those. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -11,7 +11,7 @@ import * as Chromium from "../support/Chromium.ts"
 import { root, temporaryFolder } from "../support/Package.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
-/** A site that is not on this machine, as far as the browser knows. */
+/** A host that the browser takes for another machine. */
 const SITE = "app.example"
 
 const folder = temporaryFolder()
@@ -38,7 +38,7 @@ afterAll(async () => {
   Fs.rmSync(folder, { recursive: true, force: true })
 })
 
-/** The page of a host, told where the gateway is. */
+/** Opens the page of a host with the address of the gateway. */
 const open = (host: string, use: (page: Page) => Promise<void>) =>
   Effect.gen(function* () {
     const { token, wsUrl } = yield* TestGateway.TestGateway
@@ -54,28 +54,28 @@ const open = (host: string, use: (page: Page) => Promise<void>) =>
 
 const state = (page: Page, text: string | RegExp) => page.getByRole("status").filter({ hasText: text }).waitFor()
 
-const talk = async (page: Page) => {
+const chat = async (page: Page) => {
   await state(page, /^connected/)
   await page.getByLabel("message").fill("hello from a page")
   await page.getByRole("button").click()
   await page.locator(".agent", { hasText: "echo: hello from a page" }).waitFor()
 }
 
-describe("a page in a browser", () => {
-  it.live("talks to an agent by the typed client", () =>
-    open("127.0.0.1", talk).pipe(Effect.provide(TestGateway.layer())),
+describe("examples/browser", () => {
+  it.live("A page on this machine chats with an agent through the typed client.", () =>
+    open("127.0.0.1", chat).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("of a site that is not allowed gets no connection", () =>
+  it.live("A page of a foreign site gets no connection.", () =>
     open(SITE, async (page) => {
       await state(page, "the gateway cannot be reached")
       expect(await page.locator(".agent").count()).toBe(0)
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("of a site that the configuration allows talks to an agent", () =>
+  it.live("A page of a configured site chats with an agent.", () =>
     Effect.suspend(() =>
-      open(SITE, talk).pipe(Effect.provide(TestGateway.layer({ allowedOrigins: [`http://${SITE}:${port}`] }))),
+      open(SITE, chat).pipe(Effect.provide(TestGateway.layer({ allowedOrigins: [`http://${SITE}:${port}`] }))),
     ),
   )
 })

@@ -1,13 +1,13 @@
-/** What a browser loads to talk to a gateway: small, and nothing of the server in it. */
+/** The bundle that a browser loads to connect to a gateway. */
 import { beforeAll, describe, expect, it } from "@effect/vitest"
 import { join, relative } from "node:path"
 import { gzipSync } from "node:zlib"
 import { type OutputChunk, rolldown } from "rolldown"
 import { root } from "../support/Package.ts"
 
-const MOST_BYTES = 60 * 1_024
+const MAX_BYTES = 60 * 1_024
 
-describe("the client for browsers", () => {
+describe("The client bundle for browsers", () => {
   let chunk: OutputChunk
   const imported: Array<string> = []
 
@@ -19,13 +19,13 @@ describe("the client for browsers", () => {
     imported.push(...chunk.imports)
   }, 60_000)
 
-  it("is at most 60 KB, gzipped", () => {
+  it("The bundle has at most 60 KB, gzipped.", () => {
     const bytes = gzipSync(chunk.code, { level: 9 }).byteLength
     expect(bytes).toBeGreaterThan(10_000)
-    expect(bytes).toBeLessThan(MOST_BYTES)
+    expect(bytes).toBeLessThan(MAX_BYTES)
   })
 
-  it("has nothing of the server in it, and nothing of Node", () => {
+  it("The bundle contains no module of the server and none of Node.", () => {
     expect(imported).toEqual([])
     const modules = chunk.moduleIds.map((id) => relative(root, id))
     expect(modules).toContain("src/client/GatewayClient.ts")

@@ -1,4 +1,4 @@
-/** The package as its users get it. Slow, for it is packed and installed once for all tests here. */
+/** The package as users get it. All tests here share one slow pack and install. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -20,8 +20,8 @@ afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
 const installed = (...path: ReadonlyArray<string>) => join(consumer, "node_modules/@causeway/gateway", ...path)
 
-/** Starts a program and gives the first line that the pattern matches. */
-const began = async (
+/** Starts a program and returns the first line that matches the pattern. */
+const startUntil = async (
   program: string,
   args: ReadonlyArray<string>,
   pattern: RegExp,
@@ -39,11 +39,11 @@ const began = async (
     const match = pattern.exec(line)
     if (match !== null) return { match, stop }
   }
-  throw new Error(`${program} ${args.join(" ")} never wrote ${pattern}:\n${written}`)
+  throw new Error(`${program} ${args.join(" ")} did not print ${pattern}:\n${written}`)
 }
 
-describe("a clone", () => {
-  it("runs the commands that it prints, on whatever Node the machine has", async () => {
+describe("A clone", () => {
+  it("`npx causeway` runs in a clone, with any Node of the machine.", async () => {
     const home = join(folder, "home")
     Fs.mkdirSync(home)
     const { stderr, stdout } = await Package.npxCauseway(Package.clone(folder), home, "doctor")
@@ -52,20 +52,20 @@ describe("a clone", () => {
   }, 60_000)
 })
 
-describe("the tarball", () => {
-  it("has what runs and its types, and nothing of the repository", async () => {
+describe("The tarball", () => {
+  it("The tarball contains the program and its types, and nothing else of the repository.", async () => {
     const { stdout } = await Package.run(folder, "tar", "-tzf", tarball)
     const files = stdout.trim().split("\n")
     expect(files).toEqual(expect.arrayContaining(["package/LICENSE", "package/README.md", "package/dist/main.js"]))
-    for (const door of ["index", "client", "domain"]) {
-      expect(files).toEqual(expect.arrayContaining([`package/dist/${door}.js`, `package/dist/${door}.d.ts`]))
+    for (const entry of ["index", "client", "domain"]) {
+      expect(files).toEqual(expect.arrayContaining([`package/dist/${entry}.js`, `package/dist/${entry}.d.ts`]))
     }
     expect(
       files.filter((file) => !/^package\/(LICENSE|README\.md|package\.json|dist\/.+\.(d\.ts|js))$/.test(file)),
     ).toEqual([])
   })
 
-  it("brings no Node, no tools and no scripts", () => {
+  it("The package installs no Node, no tools and no scripts.", () => {
     const manifest: object = JSON.parse(Fs.readFileSync(installed("package.json"), "utf8"))
     for (const field of ["optionalDependencies", "devDependencies", "scripts", "allowScripts"]) {
       expect(manifest).not.toHaveProperty(field)
@@ -74,16 +74,16 @@ describe("the tarball", () => {
     expect(manifest).toMatchObject({ peerDependencies: { effect: "4.1.0" } })
   })
 
-  it("is what publint expects of a package", async () => {
+  it("publint accepts the tarball.", async () => {
     await Package.run(folder, "publint", "--strict", tarball)
   }, 60_000)
 
-  it("has types wherever it is imported as ES modules", async () => {
+  it("The types resolve in every ES module setting.", async () => {
     await Package.run(folder, "attw", tarball, "--profile", "esm-only", "--no-emoji")
   }, 60_000)
 })
 
-/** The programs of the README, as files of the consumer. */
+/** Writes the programs of the README into the consumer's folder. */
 const writeReadmePrograms = (): ReadonlyArray<string> => {
   const readme = Fs.readFileSync(installed("README.md"), "utf8")
   const programs = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => match[1]!)
@@ -95,16 +95,16 @@ const writeReadmePrograms = (): ReadonlyArray<string> => {
   })
 }
 
-describe("the installed package", () => {
+describe("The installed package", () => {
   const examples = ["embed.ts", "client.ts", "effect-client.ts"]
 
   beforeAll(() => {
     for (const name of examples) Fs.copyFileSync(join(Package.root, "examples", name), join(consumer, name))
   })
 
-  it("type-checks programs that use each of its doors", async () => {
+  it("Programs that use each entry point pass the type check.", async () => {
     Fs.writeFileSync(
-      join(consumer, "doors.ts"),
+      join(consumer, "entries.ts"),
       `import { Gateway, GatewayConfig, type AgentRuntime } from "@causeway/gateway"
        import { connect, GatewayClient } from "@causeway/gateway/client"
        import { GatewayRpcs, type Session } from "@causeway/gateway/domain"
@@ -112,7 +112,7 @@ describe("the installed package", () => {
        import type * as Layer from "effect/Layer"
        export const layer: Layer.Layer<GatewayConfig> = GatewayConfig.layer({ port: 0 })
        export const parts = Object.keys(Gateway.parts)
-       // what a library exports must have a type that can be named from outside
+       // The type of an exported value must be nameable outside the package.
        export const gateway = Gateway.layerWith({ ...Gateway.parts, storage: Gateway.storageInMemory })
        export const client = GatewayClient.layer({ url: "ws://127.0.0.1:1/rpc" })
        export const list: Promise<{ readonly sessions: ReadonlyArray<Session> }> = connect({ url: "" }).call("sessions.list", {})
@@ -138,19 +138,23 @@ describe("the installed package", () => {
           types: ["node"],
           resolveJsonModule: true,
         },
-        files: ["doors.ts", ...examples, ...writeReadmePrograms()],
+        files: ["entries.ts", ...examples, ...writeReadmePrograms()],
       }),
     )
     await Package.run(consumer, "tsc", "-p", ".")
     await Package.run(consumer, "tsc", "-p", ".", "--module", "esnext", "--moduleResolution", "bundler")
   }, 60_000)
 
-  it("has a binary that tells its version, starts and answers", async () => {
+  it("The binary prints its version, starts and answers.", async () => {
     const causeway = join(consumer, "node_modules/.bin/causeway")
     const { version } = JSON.parse(Fs.readFileSync(installed("package.json"), "utf8")) as { version: string }
     expect((await Package.run(consumer, causeway, "--version")).stdout).toContain(version)
     const stateDir = join(folder, "state")
-    const { match, stop } = await began(causeway, ["start", "--port", "0", "--state-dir", stateDir], /listens on (\S+)/)
+    const { match, stop } = await startUntil(
+      causeway,
+      ["start", "--port", "0", "--state-dir", stateDir],
+      /listens on (\S+)/,
+    )
     try {
       const { stdout } = await Package.run(
         consumer,
@@ -168,8 +172,8 @@ describe("the installed package", () => {
     }
   }, 60_000)
 
-  it("runs the examples: a gateway in another program, and its clients", async () => {
-    const { match, stop } = await began(process.execPath, ["embed.ts"], /listens on (\S+)/, { PORT: "0" })
+  it("The examples run: an embedded gateway and its clients.", async () => {
+    const { match, stop } = await startUntil(process.execPath, ["embed.ts"], /listens on (\S+)/, { PORT: "0" })
     try {
       const url = match[1]!
       expect(await (await fetch(`${url}/app/visits?token=example`)).json()).toEqual({ conversations: 1 })
@@ -178,9 +182,9 @@ describe("the installed package", () => {
       const me = await fetch(`${url}/app/me`, { headers: { authorization: "Bearer example" } })
       expect(await me.json()).toMatchObject({ kind: "token", role: "operator" })
       const env = { GATEWAY_URL: `${url.replace("http", "ws")}/rpc`, GATEWAY_TOKEN: "example" }
-      const client = await began(process.execPath, ["client.ts"], /RunEnded/, env)
+      const client = await startUntil(process.execPath, ["client.ts"], /RunEnded/, env)
       await client.stop()
-      const effectClient = await began(process.execPath, ["effect-client.ts"], /^no session nowhere$/, env)
+      const effectClient = await startUntil(process.execPath, ["effect-client.ts"], /^no session nowhere$/, env)
       await effectClient.stop()
       expect(await (await fetch(`${url}/app/visits?token=example`)).json()).toEqual({ conversations: 2 })
     } finally {

@@ -1,9 +1,9 @@
-/** A conversation at a terminal or over a pipe, with the real binary. Ctrl-C is the signal that a terminal makes of it. */
-import { describe, expect, it } from "@effect/vitest"
+/** A conversation over a pipe or at a terminal. A signal stands for the Ctrl-C of a terminal. */
+import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { StreamItem } from "../../src/domain/Chat.ts"
-import { run, start } from "../support/GatewayProcess.ts"
+import { SharedGateway } from "../support/GatewayProcess.ts"
 import * as Terminal from "../support/Terminal.ts"
 
 const decodeLine = Schema.decodeUnknownSync(Schema.fromJsonString(StreamItem))
@@ -11,42 +11,46 @@ const decodeLine = Schema.decodeUnknownSync(Schema.fromJsonString(StreamItem))
 /** A reply of minutes, its first words at once. */
 const LONG = `/slow 120000 ${"word ".repeat(1_000)}`
 
-describe("causeway chat over a pipe", () => {
-  it.live("answers each line before the next, so that it reads as a conversation", () =>
+layer(SharedGateway.layer(), { excludeTestServices: true })("causeway chat", (it) => {
+  it.effect("Over a pipe, each line gets its reply before the next line, and the same command continues.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
-      expect(yield* gateway.fed("good morning\n\n/think how are you\nbye", "chat")).toMatchObject({
+      const gateway = yield* SharedGateway
+      expect(yield* gateway.fed("good morning\n\n/think how are you\nbye", "chat", "--session", "work")).toMatchObject({
         code: 0,
         stdout: "> good morning\necho: good morning\n> /think how are you\necho: how are you\n> bye\necho: bye\n",
         stderr: "",
       })
+      yield* gateway.fed("again\n", "chat", "--session", "work")
+      const { stdout } = yield* gateway.cli("sessions", "history", "work", "--json")
+      const { messages } = JSON.parse(stdout) as { messages: ReadonlyArray<{ text: string }> }
+      expect(messages.slice(-3).map(({ text }) => text)).toEqual(["echo: bye", "again", "echo: again"])
     }),
   )
 
-  it.live("leaves at /exit, whatever follows", () =>
+  it.effect("/exit leaves and ignores later lines.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
+      const gateway = yield* SharedGateway
       const { code, stdout } = yield* gateway.fed("one\n/exit\ntwo\n", "chat")
       expect({ code, stdout }).toEqual({ code: 0, stdout: "> one\necho: one\n" })
     }),
   )
 
-  it.live("writes each event as a line of JSON where it is asked to", () =>
+  it.effect("With --json the command prints each event on a line.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
-      const { stdout } = yield* gateway.fed("one\ntwo\n", "chat", "--json", "--session", "work")
+      const gateway = yield* SharedGateway
+      const { stdout } = yield* gateway.fed("one\ntwo\n", "chat", "--json", "--session", "json")
       const items = stdout
         .trimEnd()
         .split("\n")
         .map((line) => decodeLine(line))
       expect(items.filter(({ _tag }) => _tag === "Accepted")).toHaveLength(2)
-      expect(items.at(-1)).toMatchObject({ event: { _tag: "RunEnded", sessionKey: "work" } })
+      expect(items.at(-1)).toMatchObject({ event: { _tag: "RunEnded", sessionKey: "json" } })
     }),
   )
 
-  it.live("says what got no reply, goes on, and ends with 1", () =>
+  it.effect("After a failed run the command continues, and exits with 1.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
+      const gateway = yield* SharedGateway
       const { code, stderr, stdout } = yield* gateway.fed("/fail one\ntwo\n", "chat")
       expect(code).toBe(1)
       expect(stdout).toMatch(/> two\necho: two\n$/)
@@ -54,21 +58,10 @@ describe("causeway chat over a pipe", () => {
     }),
   )
 
-  it.live("goes on with the conversation where it was left", () =>
+  it.effect("Ctrl-C stops the reply, the next Ctrl-C leaves, and the session keeps the messages.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
-      yield* gateway.fed("one\n", "chat", "--session", "work")
-      yield* gateway.fed("two\n", "chat", "--session", "work")
-      const { stdout } = yield* gateway.cli("sessions", "history", "work", "--json")
-      const { messages } = JSON.parse(stdout) as { messages: ReadonlyArray<{ text: string }> }
-      expect(messages.map(({ text }) => text)).toEqual(["one", "echo: one", "two", "echo: two"])
-    }),
-  )
-
-  it.live("ends the reply at Ctrl-C, not itself; the next Ctrl-C leaves, and what was said is kept", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const chat = yield* gateway.open("chat")
+      const gateway = yield* SharedGateway
+      const chat = yield* gateway.open("chat", "--session", "stopped")
       chat.write(`${LONG}\n`)
       yield* chat.prints("echo: word word")
       chat.signal("SIGINT")
@@ -77,25 +70,17 @@ describe("causeway chat over a pipe", () => {
       expect(chat.stderr()).toBe("[stopped]\n")
       chat.signal("SIGINT")
       expect(yield* chat.exit).toMatchObject({ code: 0 })
-      const history = yield* gateway.cli("sessions", "history", "agent:main:main")
+      const history = yield* gateway.cli("sessions", "history", "stopped")
       expect(history.stdout).toContain("cut off")
       expect(history.stdout).toMatch(/echo: hello\n$/)
     }),
   )
 
-  it.live("ends with 69 where no gateway answers", () =>
+  it.effect("At a terminal the command shows earlier messages, and the arrow key brings back a line.", () =>
     Effect.gen(function* () {
-      expect(yield* run(["chat", "--url", "127.0.0.1:9"])).toMatchObject({ code: 69, stdout: "" })
-    }),
-  )
-})
-
-describe("causeway chat at a terminal", () => {
-  it.live("prompts, shows what was said before, and brings earlier lines back by the arrow key", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      yield* gateway.fed("the first line\n", "chat")
-      const chat = yield* Terminal.open(["chat", "--url", gateway.url, "--state-dir", gateway.stateDir])
+      const gateway = yield* SharedGateway
+      yield* gateway.fed("the first line\n", "chat", "--session", "terminal")
+      const chat = yield* Terminal.open(["chat", "--session", "terminal", ...gateway.target])
       yield* chat.shows("echo: the first line")
       yield* chat.shows("Ctrl-D leaves")
       chat.type("\u001b[A\r")
@@ -105,10 +90,10 @@ describe("causeway chat at a terminal", () => {
     }),
   )
 
-  it.live("ends the reply at Ctrl-C and leaves at the next", () =>
+  it.effect("At a terminal Ctrl-C stops the reply, and the next Ctrl-C leaves.", () =>
     Effect.gen(function* () {
-      const gateway = yield* start()
-      const chat = yield* Terminal.open(["chat", "--url", gateway.url, "--state-dir", gateway.stateDir])
+      const gateway = yield* SharedGateway
+      const chat = yield* Terminal.open(["chat", "--session", "interrupted", ...gateway.target])
       yield* chat.shows("> ")
       chat.type(`/slow 12000 ${"word ".repeat(100)}\r`)
       yield* chat.shows("echo: word word")

@@ -1,12 +1,23 @@
-/** What holds for every command: its completions, its colours, its questions. Its help is test/cli/Causeway.help.test.ts. */
-import { describe, expect, it } from "@effect/vitest"
+/** The command line as a process: exit codes, completions, colours, confirmations, Ctrl-C and a base path. */
+import { describe, expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { spawnSync } from "node:child_process"
-import { run, start } from "../support/GatewayProcess.ts"
+import { Status } from "../../src/domain/System.ts"
+import { run, SharedGateway } from "../support/GatewayProcess.ts"
 import * as Terminal from "../support/Terminal.ts"
 
-describe("every command", () => {
-  it.live("is completed by the shells, as they understand it", () =>
+const decodeStatus = Schema.decodeUnknownSync(Schema.fromJsonString(Status))
+
+describe("causeway", () => {
+  it.live("A failed command returns its exit code to the shell.", () =>
+    Effect.gen(function* () {
+      expect(yield* run(["bogus"])).toMatchObject({ code: 2, stdout: "" })
+      expect(yield* run(["status", "--url", "127.0.0.1:9"])).toMatchObject({ code: 69, stdout: "" })
+    }),
+  )
+
+  it.live("The shells accept the completions.", () =>
     Effect.gen(function* () {
       const { stdout } = yield* run(["--completions", "bash"])
       for (const word of ["sessions", "rotate", "--state-dir"]) expect(stdout).toContain(word)
@@ -16,66 +27,79 @@ describe("every command", () => {
       }
     }),
   )
-
-  it.live("is coloured at a terminal, unless NO_COLOR is set, and nowhere else", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const args = ["agents", "list", "--url", gateway.url, "--state-dir", gateway.stateDir]
-      const shown = yield* Terminal.open(args)
-      expect(yield* shown.exit).toBe(0)
-      expect(shown.raw()).toContain("\u001b[")
-      const plain = yield* Terminal.open(args, { NO_COLOR: "1" })
-      expect(yield* plain.exit).toBe(0)
-      expect(plain.raw()).toContain("PERSONALITY")
-      expect(plain.raw()).not.toContain("\u001b[")
-      expect((yield* run(args)).stdout).not.toContain("\u001b[")
-    }),
-  )
-
-  it.live("shows no terminal what commands it: codes in what others wrote come as marks", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const target = ["--url", gateway.url, "--state-dir", gateway.stateDir]
-      const attack = "\u001b]0;owned\u0007\u001b[2Jhello"
-      const spoken = yield* Terminal.open(["send", attack, ...target])
-      yield* spoken.exit
-      expect(spoken.raw()).toContain("hello")
-      expect(spoken.raw()).not.toContain("\u001b[2J")
-      const listed = yield* Terminal.open(["sessions", "list", ...target], { NO_COLOR: "1" })
-      yield* listed.exit
-      expect(listed.raw()).toContain("hello")
-      expect(listed.raw()).not.toContain("\u001b")
-      // a program gets what was said, to the character
-      expect((yield* gateway.cli("send", attack)).stdout).toBe(`echo: ${attack}\n`)
-    }),
-  )
 })
 
-describe("what cannot be taken back", () => {
-  it.live("is asked about at a terminal, and done or left as the answer says", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      const target = ["--url", gateway.url, "--state-dir", gateway.stateDir]
-      yield* gateway.cli("send", "--session", "work", "hello")
-      const no = yield* Terminal.open(["sessions", "delete", "work", ...target])
-      yield* no.shows("removes the session work with its 2 messages")
-      no.type("n")
-      expect(yield* no.exit).toBe(1)
-      expect((yield* gateway.cli("sessions", "history", "work")).code).toBe(0)
-      const yes = yield* Terminal.open(["sessions", "delete", "work", ...target])
-      yield* yes.shows("Go on?")
-      yes.type("y")
-      expect(yield* yes.exit).toBe(0)
-      expect((yield* gateway.cli("sessions", "history", "work")).code).toBe(1)
-    }),
-  )
-})
+layer(SharedGateway.layer({ args: ["--base-path", "/causeway"] }), { excludeTestServices: true })(
+  "causeway with a gateway at a base path",
+  (it) => {
+    it.effect("The banner has the whole address, and commands find the gateway by the same configuration.", () =>
+      Effect.gen(function* () {
+        const gateway = yield* SharedGateway
+        expect(gateway.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/causeway$/)
+        expect(gateway.stdout()).toContain(`--url ${gateway.url}`)
+        expect(yield* gateway.cli("send", "hello")).toMatchObject({ code: 0, stdout: "echo: hello\n" })
+        const configured = {
+          env: {
+            GATEWAY_BASE_PATH: "/causeway",
+            GATEWAY_PORT: String(gateway.port),
+            GATEWAY_STATE_DIR: gateway.stateDir,
+          },
+        }
+        expect(yield* run(["send", "again"], configured)).toMatchObject({ code: 0, stdout: "echo: again\n" })
+        expect((yield* run(["doctor"], configured)).stdout).toContain("a gateway answers at")
+        expect((yield* Effect.promise(() => fetch(`${gateway.url}/health`))).status).toBe(200)
+      }),
+    )
 
-describe("causeway send", () => {
-  it.live("takes the message from standard input where it is -", () =>
-    Effect.gen(function* () {
-      const gateway = yield* start()
-      expect(yield* gateway.fed("two\nlines\n", "send", "-")).toMatchObject({ code: 0, stdout: "echo: two\nlines\n" })
-    }),
-  )
-})
+    it.effect("Output has colours at a terminal only, and none with NO_COLOR.", () =>
+      Effect.gen(function* () {
+        const args = ["agents", "list", ...(yield* SharedGateway).target]
+        const coloured = yield* Terminal.open(args)
+        expect(yield* coloured.exit).toBe(0)
+        expect(coloured.raw()).toContain("\u001b[")
+        const plain = yield* Terminal.open(args, { NO_COLOR: "1" })
+        expect(yield* plain.exit).toBe(0)
+        expect(plain.raw()).toContain("PERSONALITY")
+        expect(plain.raw()).not.toContain("\u001b[")
+        expect((yield* run(args)).stdout).not.toContain("\u001b[")
+      }),
+    )
+
+    it.effect("A change that cannot be undone happens only after a confirmation at the terminal.", () =>
+      Effect.gen(function* () {
+        const gateway = yield* SharedGateway
+        yield* gateway.cli("send", "--session", "work", "hello")
+        const no = yield* Terminal.open(["sessions", "delete", "work", ...gateway.target])
+        yield* no.shows("removes the session work with its 2 messages")
+        no.type("n")
+        expect(yield* no.exit).toBe(1)
+        expect((yield* gateway.cli("sessions", "history", "work")).code).toBe(0)
+        const yes = yield* Terminal.open(["sessions", "delete", "work", ...gateway.target])
+        yield* yes.shows("Continue?")
+        yes.type("y")
+        expect(yield* yes.exit).toBe(0)
+        expect((yield* gateway.cli("sessions", "history", "work")).code).toBe(1)
+      }),
+    )
+
+    it.effect("causeway send - reads the message from standard input.", () =>
+      Effect.gen(function* () {
+        const gateway = yield* SharedGateway
+        expect(yield* gateway.fed("two\nlines\n", "send", "-")).toMatchObject({ code: 0, stdout: "echo: two\nlines\n" })
+      }),
+    )
+
+    it.effect("Ctrl-C in causeway send aborts the run too.", () =>
+      Effect.gen(function* () {
+        const gateway = yield* SharedGateway
+        const running = Effect.map(gateway.cli("status", "--json"), ({ stdout }) => decodeStatus(stdout).runs.running)
+        const send = yield* gateway.open("send", `/slow 120000 ${"word ".repeat(1_000)}`)
+        yield* send.prints("echo:")
+        expect(yield* running).toBe(1)
+        send.signal("SIGINT")
+        expect(yield* send.exit).toMatchObject({ code: 130, stderr: "" })
+        expect(yield* running).toBe(0)
+      }),
+    )
+  },
+)

@@ -1,4 +1,4 @@
-/** What signals do to a gateway, and to one that npm runs. */
+/** The signals of a gateway, also under npm. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -11,13 +11,13 @@ import * as ShellGateway from "../support/ShellGateway.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
 
-/** `npm start` of this package. */
+/** Starts this package with `npm start`. */
 const npmStart = Effect.gen(function* () {
   const folder = yield* temporaryFolder
   const stateDir = join(folder, "state")
   const port = yield* ShellGateway.freePort
   const args = ["start", "--", "--port", String(port), "--state-dir", stateDir]
-  // In a group of its own, so that nothing of it is left.
+  // A process group of its own lets the finalizer kill all of it.
   const npm = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn("npm", args, { cwd: ROOT, detached: true, stdio: "ignore", env: { ...machine, HOME: folder } }),
@@ -27,7 +27,7 @@ const npmStart = Effect.gen(function* () {
         try {
           if (pid !== undefined) process.kill(-pid, "SIGKILL")
         } catch {
-          // All of it has ended.
+          // The whole group has ended.
         }
       }),
   )
@@ -37,7 +37,7 @@ const npmStart = Effect.gen(function* () {
 })
 
 describe("SIGTERM", () => {
-  it.live("to npm start ends the gateway before npm: nothing holds the port and the state folder any more", () =>
+  it.live("SIGTERM to npm start ends the gateway before npm: the port and the state folder are free.", () =>
     Effect.gen(function* () {
       const { lockFile, npm, url } = yield* npmStart
       const exit = new Promise((resume) => npm.once("exit", resume))
@@ -48,10 +48,10 @@ describe("SIGTERM", () => {
     }),
   )
 
-  it.live("to a shell between npm and the gateway ends the gateway, too", () =>
+  it.live("SIGTERM to a shell between npm and the gateway ends the gateway too.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({
-        // As npm's shell does it for a command of a package: the gateway is its child.
+        // npm runs a command of a package through such a shell, with the gateway as its child.
         within: ["sh", "-c", 'sh -c "$0"; exit $?'],
         env: { npm_lifecycle_event: "npx" },
       })
@@ -63,10 +63,10 @@ describe("SIGTERM", () => {
 })
 
 describe("Ctrl-C under npm", () => {
-  it.live("arrives twice, from the terminal and from npm, and is one request to stop", () =>
+  it.live("Ctrl-C arrives twice, from the terminal and from npm, and counts as one request to stop.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ env: { npm_lifecycle_event: "start" } })
-      // Two of the same kind would be one to the system, where the first still waits.
+      // The system would merge two signals of the same kind.
       gateway.signal("SIGINT")
       gateway.signal("SIGTERM")
       expect(yield* gateway.exit).toBe(0)
@@ -86,7 +86,7 @@ describe("SIGHUP", () => {
     return { configFile, gateway, tokenFile }
   })
 
-  it.live("reloads the token and the password: the new ones count, the old ones' connections close", () =>
+  it.live("SIGHUP reloads the token and the password, and connections with the old ones close.", () =>
     Effect.gen(function* () {
       const { configFile, gateway, tokenFile } = yield* secrets
       expect(yield* gateway.present("the-first-token-of-all")).toBe(200)
@@ -107,7 +107,7 @@ describe("SIGHUP", () => {
     }),
   )
 
-  it.live("changes nothing where the configuration no longer fits, and says so", () =>
+  it.live("SIGHUP with an invalid configuration changes nothing and logs the problem.", () =>
     Effect.gen(function* () {
       const { configFile, gateway, tokenFile } = yield* secrets
       Fs.writeFileSync(configFile, "drainMs: soon\n")
@@ -123,7 +123,7 @@ describe("SIGHUP", () => {
 })
 
 describe("SIGUSR1 and SIGUSR2", () => {
-  it.live("open no debugger and end nothing", () =>
+  it.live("SIGUSR1 and SIGUSR2 neither open a debugger nor end the gateway.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start()
       gateway.signal("SIGUSR1")

@@ -1,13 +1,11 @@
-/** A gateway whose standard output and standard error are in any state goes on, answers, and stops when it is asked to. */
+/** A gateway keeps running in any state of its standard output and standard error. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import { Writable } from "node:stream"
-import { bounded } from "../../src/cli/process/StandardStreams.ts"
 import * as ShellGateway from "../support/ShellGateway.ts"
 
-/** Writes a line to its log for each request, answers all of them, and ends. */
-const goesOn = Effect.fnUntraced(function* (
+/** Sends requests that each add a line to the log, and stops the gateway. */
+const keepsRunning = Effect.fnUntraced(function* (
   gateway: Effect.Success<ReturnType<typeof ShellGateway.start>>,
   requests = 5,
 ) {
@@ -17,81 +15,56 @@ const goesOn = Effect.fnUntraced(function* (
   yield* gateway.ended
 })
 
-describe("a gateway goes on", () => {
-  it.live("when the readers of its output and its log have left", () =>
+describe("StandardStreams", () => {
+  it.live("A gateway keeps running after the readers of its output and log have left.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start()
       gateway.child.stdout?.destroy()
       gateway.child.stderr?.destroy()
-      yield* goesOn(gateway)
+      yield* keepsRunning(gateway)
       expect(yield* gateway.exit).toBe(0)
     }),
   )
 
-  it.live("when nobody ever read its output and its log", () =>
+  it.live("A gateway keeps running if its output and log never had a reader.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ redirect: "> >(true) 2> >(true)", within: ["bash", "-c"] })
-      yield* goesOn(gateway)
+      yield* keepsRunning(gateway)
     }),
   )
 
-  it.live.runIf(Fs.existsSync("/dev/full"))("when the device that takes its output and its log is full", () =>
-    Effect.gen(function* () {
-      const gateway = yield* ShellGateway.start({ redirect: "> /dev/full 2> /dev/full" })
-      yield* goesOn(gateway)
-    }),
+  it.live.runIf(Fs.existsSync("/dev/full"))(
+    "A gateway keeps running if the device of its output and log is full.",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* ShellGateway.start({ redirect: "> /dev/full 2> /dev/full" })
+        yield* keepsRunning(gateway)
+      }),
   )
 
-  it.live("when its output and its log are closed from the beginning", () =>
+  it.live("A gateway keeps running if its output and log are closed.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ redirect: ">&- 2>&-" })
-      yield* goesOn(gateway)
+      yield* keepsRunning(gateway)
     }),
   )
 
   const terminal = ["script", "--quiet", "--flush", "--return", "/dev/null", "--command"]
 
-  it.live("when its terminal takes nothing more", () =>
+  it.live("A gateway keeps running if its terminal stops reading.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ within: terminal })
       gateway.child.kill("SIGSTOP")
-      // Lines for some times the 4 KB that a terminal holds.
-      yield* goesOn(gateway, 300)
+      // A terminal buffers 4 KB. These lines are several times as long.
+      yield* keepsRunning(gateway, 300)
     }),
   )
 
-  it.live("when its terminal is gone", () =>
+  it.live("A gateway keeps running after its terminal is gone.", () =>
     Effect.gen(function* () {
       const gateway = yield* ShellGateway.start({ within: terminal })
       gateway.child.kill("SIGKILL")
-      yield* goesOn(gateway)
+      yield* keepsRunning(gateway)
     }),
   )
-})
-
-describe("lines for a reader that does not read", () => {
-  it("are dropped above a bound, and counted once it reads again", () => {
-    const written: Array<string> = []
-    let release: () => void = () => {}
-    const target = new Writable({
-      decodeStrings: false,
-      write: (line: string, _, done) => {
-        written.push(line)
-        release = done
-      },
-    })
-    const gaps: Array<number> = []
-    const stream = bounded(target, (lines) => gaps.push(lines))
-    const line = "x".repeat(100_000)
-    for (let count = 0; count < 100; count++) stream.write(line)
-    expect(target.writableLength).toBeLessThan(1_200_000)
-    while (target.writableLength > 0) release()
-    return new Promise<void>((resume) => {
-      setImmediate(() => {
-        expect(written.length).toBe(11)
-        expect(gaps).toEqual([89])
-        resume()
-      })
-    })
-  })
 })

@@ -1,8 +1,10 @@
 /**
  * Runs the real binary as a child process on a free port, with a state folder of the test. The scope ends the process.
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -98,7 +100,7 @@ export const command = Effect.fnUntraced(function* (
         Effect.flatMap(Deferred.await(exit), ({ code }) =>
           isPrinted(expected)
             ? Effect.void
-            : Effect.die(new Error(`ended with ${code} and never printed ${expected}:\n${stdout}\n${stderr}`)),
+            : Effect.die(new Error(`exited with ${code} and did not print ${expected}:\n${stdout}\n${stderr}`)),
         ),
       ),
     )
@@ -132,6 +134,8 @@ export interface GatewayProcess extends Command {
   readonly open: (...args: ReadonlyArray<string>) => Effect.Effect<Command, never, Scope.Scope>
   /** As `cli`, in a shell line: `exec "$0" "$@" > /dev/full`. */
   readonly shell: (line: string, ...args: ReadonlyArray<string>) => Effect.Effect<Exit>
+  /** The flags that name this gateway and its token. */
+  readonly target: ReadonlyArray<string>
 }
 
 export interface GatewayProcessOptions extends CommandOptions {
@@ -157,6 +161,7 @@ export const start = Effect.fnUntraced(function* ({
   const tokenFile = join(folder, "token")
   return {
     ...child,
+    target,
     stateDir: folder,
     url,
     port: Number(new URL(url).port),
@@ -167,3 +172,8 @@ export const start = Effect.fnUntraced(function* ({
     shell: (line, ...args) => run([...args, ...target], { shell: line }),
   } satisfies GatewayProcess
 })
+
+/** One gateway for several tests, because each start takes about a second. */
+export class SharedGateway extends Context.Service<SharedGateway, GatewayProcess>()("causeway/test/SharedGateway") {
+  static readonly layer = (options?: GatewayProcessOptions) => Layer.effect(SharedGateway, start(options))
+}

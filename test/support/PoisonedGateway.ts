@@ -15,7 +15,7 @@ const poisonous: AgentRuntime = {
   models: [],
   run: ({ text }) => {
     if (text === "poison") process.kill(process.pid, "SIGKILL")
-    return Stream.fromEffect(Effect.delay(Effect.succeed({ _tag: "Text", text: `heard ${text}` }), "50 millis"))
+    return Stream.fromEffect(Effect.delay(Effect.succeed({ _tag: "Text", text: `reply to ${text}` }), "50 millis"))
   },
 }
 

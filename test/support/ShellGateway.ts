@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
+import { once } from "node:events"
 import * as Fs from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -104,7 +105,7 @@ export const start = Effect.fnUntraced(function* ({
     /** Waits until standard error matches the pattern. */
     logs: (expected: RegExp) =>
       Effect.promise(async () => {
-        while (!expected.test(stderr)) await new Promise((resume) => setTimeout(resume, 20))
+        while (!expected.test(stderr) && child.stderr !== null) await once(child.stderr, "data")
       }),
     stderr: () => stderr,
     pid,

@@ -52,7 +52,7 @@ export const open = Effect.fnUntraced(function* (
         Effect.flatMap(Deferred.await(exit), (code) =>
           isShown(expected)
             ? Effect.void
-            : Effect.die(new Error(`ended with ${code}, never showed ${expected}:\n${raw}`)),
+            : Effect.die(new Error(`exited with ${code} and did not show ${expected}:\n${raw}`)),
         ),
       ),
     )

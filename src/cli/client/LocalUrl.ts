@@ -1,5 +1,6 @@
 /**
- * LocalUrl: the address of a gateway from its own machine.
+ * LocalUrl: returns the URL of a gateway for programs on its own machine. The start banner, `causeway doctor` and the
+ * commands that connect use it.
  */
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 

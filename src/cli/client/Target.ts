@@ -1,6 +1,7 @@
 /**
- * Target: which gateway a command talks to, and with which token. Without flags it is the one that `causeway start`
- * would start from the same configuration. The token of the state folder is for the gateway on this machine alone.
+ * Target: connects a command to the gateway that its flags name. Without flags, it is the gateway that `causeway start`
+ * would run with the same configuration. Only a gateway on this machine gets the token of the state folder. Every
+ * command that calls methods uses it.
  */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -15,7 +16,7 @@ import { isLoopback } from "../../domain/Address.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { statePaths } from "../../services/storage/StateFolder.ts"
 import { findToken } from "../../services/auth/TokenFile.ts"
-import { connectionProblem, PATIENCE_SECONDS } from "./ConnectionProblem.ts"
+import { connectionProblem, CONNECT_TIMEOUT_SECONDS } from "./ConnectionProblem.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "../config/LoadConfig.ts"
@@ -24,17 +25,17 @@ import { faint, note } from "../terminal/Output.ts"
 import { Writer } from "../terminal/Writer.ts"
 
 export const flags = {
-  url: Flags.text("url", "The gateway's address, e.g. 127.0.0.1:18789 or wss://gateway.example.org/rpc."),
-  token: Flags.text("token", "The gateway's token. Left out: GATEWAY_TOKEN, or the one in the state folder."),
+  url: Flags.text("url", "The address of the gateway, e.g. 127.0.0.1:18789 or wss://gateway.example.org/rpc."),
+  token: Flags.text("token", "The token of the gateway. Default: GATEWAY_TOKEN, or the token in the state folder."),
   "state-dir": Flags.stateDir,
   config: Flags.config,
 }
 
-/** What a command that talks to a gateway is given beside its own flags. */
-type Given = Readonly<Record<keyof typeof flags, Option.Option<string>>>
+/** The flags of every command that connects to a gateway. */
+type TargetFlags = Readonly<Record<keyof typeof flags, Option.Option<string>>>
 
-/** Gives a command the connection to the gateway that its flags name. */
-export const connected = <const Name extends string, Input extends Given, ContextInput, E, R>(
+/** Provides a command with a connection to the gateway that its flags name. */
+export const connected = <const Name extends string, Input extends TargetFlags, ContextInput, E, R>(
   command: Command.Command<Name, Input, ContextInput, E, R>,
 ) =>
   Command.provide(command, ({ url, token, "state-dir": stateDir, config }) =>
@@ -43,11 +44,11 @@ export const connected = <const Name extends string, Input extends Given, Contex
 
 const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
-  const typed = flags["url"] ?? localUrl(settings)
-  const url = gatewayUrl(typed)
+  const address = flags["url"] ?? localUrl(settings)
+  const url = gatewayUrl(address)
   if (url === undefined) {
     return yield* new CommandFailed({
-      problem: `${typed} is no address`,
+      problem: `invalid address "${address}"`,
       remedy: "write --url host:port or --url wss://host/rpc",
       exitCode: ExitCode.usage,
     })
@@ -59,14 +60,14 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   }
 })
 
-/** A client that is connected, and comes back after drops. A gateway that is not there at first is a failure. */
+/** Builds a connected client. It reconnects after drops, but fails if the first connection fails. */
 const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { token, url } = yield* resolve(flags)
-      // Node's own WebSocket does not say why a connection fails.
+      // Node's built-in WebSocket hides the reason of a failed connection.
       const NodeWS = yield* Effect.promise(() => import("@effect/platform-node/NodeWS"))
-      return Layer.effectDiscard(Effect.andThen(reached(url), Effect.forkScoped(tellOfDrops))).pipe(
+      return Layer.effectDiscard(Effect.andThen(awaitConnection(url), Effect.forkScoped(reportDrops))).pipe(
         Layer.provideMerge(GatewayClient.layerNoDeps({ url: url.href, token })),
         Layer.provide(NodeWS.layerWebSocketConstructor),
       )
@@ -76,27 +77,31 @@ const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFaile
 const waitReason = ({ code, reason }: Extract<ConnectionState, { readonly _tag: "Waiting" }>): string =>
   code === undefined ? reason : `${reason} (${code})`
 
-/** Tells the person at a terminal why a command waits. */
-const tellOfDrops = Effect.gen(function* () {
+/** Reports drops and reconnections at a terminal, so that the user knows why a command waits. */
+const reportDrops = Effect.gen(function* () {
   const { isTerminal } = yield* Writer
   if (!isTerminal("stderr")) return
   const { state } = yield* GatewayClient
-  let away = false
+  let isDropped = false
   yield* Stream.runForEach(state.changes, (now) => {
-    const news =
-      now._tag === "Waiting" && !away ? waitReason(now) : now._tag === "Connected" && away ? "back" : undefined
-    away = now._tag === "Waiting" || (away && now._tag === "Connecting")
-    return news === undefined ? Effect.void : note(faint(`[the gateway: ${news}]`))
+    const message =
+      now._tag === "Waiting" && !isDropped
+        ? waitReason(now)
+        : now._tag === "Connected" && isDropped
+          ? "reconnected"
+          : undefined
+    isDropped = now._tag === "Waiting" || (isDropped && now._tag === "Connecting")
+    return message === undefined ? Effect.void : note(faint(`[gateway: ${message}]`))
   })
 })
 
-const reached = Effect.fnUntraced(function* (url: URL) {
+const awaitConnection = Effect.fnUntraced(function* (url: URL) {
   const client = yield* GatewayClient
   const state = yield* client.state.changes.pipe(
     Stream.filter((state) => state._tag !== "Connecting"),
     Stream.runHead,
     Effect.map((head) => head.valueOrUndefined),
-    Effect.timeoutOrElse({ duration: `${PATIENCE_SECONDS} seconds`, orElse: () => Effect.undefined }),
+    Effect.timeoutOrElse({ duration: `${CONNECT_TIMEOUT_SECONDS} seconds`, orElse: () => Effect.undefined }),
   )
   if (state?._tag !== "Connected") return yield* connectionProblem(url, state)
 })

@@ -1,5 +1,5 @@
 /**
- * `causeway agents`: who answers: list, make, change and remove agents.
+ * `causeway agents`: lists, creates, changes and removes agents.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -9,17 +9,17 @@ import { GatewayClient } from "../../client/GatewayClient.ts"
 import { type Agent, DmScope } from "../../domain/Agent.ts"
 import { confirm } from "../terminal/Confirm.ts"
 import * as Flags from "../client/Flags.ts"
-import { counted, shortened, show, table } from "../terminal/Output.ts"
+import { counted, oneLine, show, table } from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
 
-const id = Argument.String("id").pipe(Argument.withDescription("The agent's id, as `agents list` shows it."))
+const id = Argument.String("id").pipe(Argument.withDescription("The id of the agent (see `causeway agents list`)."))
 
 const settings = {
-  personality: Flags.text("personality", "The instruction that its runtime gets before each conversation."),
-  model: Flags.text("model", "The model it thinks with, of those that `causeway call models.list` gives."),
-  runtime: Flags.text("runtime", "The runtime it thinks in. Left out: the gateway's."),
+  personality: Flags.text("personality", "The instruction for its runtime, before each conversation."),
+  model: Flags.text("model", "The model (see `causeway call models.list`)."),
+  runtime: Flags.text("runtime", "The runtime. Default: the runtime of the gateway."),
   "dm-scope": Flag.Literals("dm-scope", DmScope.literals).pipe(
-    Flag.withDescription("How its direct messages are split into sessions; see docs/protocol/routing.md."),
+    Flag.withDescription("How direct messages are split into sessions (docs/protocol/routing.md)."),
     Flag.optional,
   ),
 }
@@ -41,14 +41,14 @@ const rows = ({ agents }: { readonly agents: ReadonlyArray<Agent> }) =>
     model === "" ? null : model,
     runtime === "" ? null : runtime,
     dmScope,
-    shortened(personality, 60),
+    oneLine(personality, 60),
   ])
 
 const create = Command.make(
   "create",
   {
-    name: Argument.String("name").pipe(Argument.withDescription("What it calls itself.")),
-    id: Flags.text("id", "Its id. Left out: made from the name."),
+    name: Argument.String("name").pipe(Argument.withDescription("The name of the agent.")),
+    id: Flags.text("id", "The id of the agent. Default: derived from the name."),
     ...settings,
     json: Flags.json,
     ...Target.flags,
@@ -59,14 +59,14 @@ const create = Command.make(
       name,
       ...Flags.given({ id, personality, model, runtime, dmScope }),
     })
-    yield* show(json, agent, () => `The agent ${agent.id} is there. Talk to it: causeway chat --agent ${agent.id}`)
+    yield* show(json, agent, () => `Created agent ${agent.id}. Chat with it: causeway chat --agent ${agent.id}`)
   }),
 ).pipe(
-  Command.withDescription("Make an agent."),
+  Command.withDescription("Create an agent."),
   Command.withExamples([
     {
       command: 'causeway agents create Luna --personality "You answer in verse."',
-      description: "Makes the agent luna",
+      description: "Create the agent luna",
     },
   ]),
   Target.connected,
@@ -76,7 +76,7 @@ const update = Command.make(
   "update",
   {
     id,
-    name: Flags.text("name", "What it calls itself."),
+    name: Flags.text("name", "The name of the agent."),
     ...settings,
     json: Flags.json,
     ...Target.flags,
@@ -90,8 +90,8 @@ const update = Command.make(
     )
   }),
 ).pipe(
-  Command.withDescription("Change an agent. What is left out stays as it is."),
-  Command.withExamples([{ command: "causeway agents update luna --model gpt-5", description: "Another model" }]),
+  Command.withDescription("Change the given settings of an agent."),
+  Command.withExamples([{ command: "causeway agents update luna --model gpt-5", description: "Use another model" }]),
   Target.connected,
 )
 
@@ -101,21 +101,19 @@ const remove = Command.make(
   Effect.fnUntraced(function* ({ id, json, yes }) {
     const { calls } = yield* GatewayClient
     const agent = yield* calls["agents.get"]({ id })
-    yield* confirm(`removes the agent ${agent.id} and the bindings to it; its sessions stay`, yes)
+    yield* confirm(`removes the agent ${agent.id} and its bindings, and keeps its sessions`, yes)
     const answer = yield* calls["agents.delete"]({ id })
-    yield* show(
-      json,
-      answer,
-      () => `The agent ${agent.id} is removed, and ${counted(answer.removedBindings, "binding")} to it.`,
-    )
+    yield* show(json, answer, () => `Removed agent ${agent.id} and ${counted(answer.removedBindings, "binding")}.`)
   }),
 ).pipe(
-  Command.withDescription("Remove an agent and the bindings to it. Its sessions stay and can be read."),
-  Command.withExamples([{ command: "causeway agents delete luna", description: "Asks first" }]),
+  Command.withDescription("Remove an agent and its bindings. Its sessions remain readable."),
+  Command.withExamples([
+    { command: "causeway agents delete luna", description: "Remove the agent after a confirmation" },
+  ]),
   Target.connected,
 )
 
 export const agents = Command.make("agents").pipe(
-  Command.withDescription("List, make, change and remove agents."),
+  Command.withDescription("List, create, change and remove agents."),
   Command.withSubcommands([list, create, update, remove]),
 )

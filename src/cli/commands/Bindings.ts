@@ -1,5 +1,6 @@
 /**
- * `causeway bindings`: the rules that say which agent answers whom. How they are asked is docs/protocol/routing.md.
+ * `causeway bindings`: lists, sets and removes bindings, the rules that say which agent answers which messages.
+ * docs/protocol/routing.md has their order of precedence.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -16,34 +17,34 @@ import * as Target from "../client/Target.ts"
 
 const agent = Argument.String("agent").pipe(Argument.withDescription("The id of the agent that answers."))
 
-/** Whom a binding claims: one of these, or everybody. */
+/** A binding matches by one of these, or it matches all messages. */
 const match = {
-  peer: Flags.text("peer", "Who writes, e.g. 42, or telegram:42 on one channel only."),
-  guild: Flags.text("guild", "The guild or team it is written in."),
-  account: Flags.text("account", "The account it is written to."),
-  channel: Flags.text("channel", "The channel it comes by, e.g. telegram."),
+  peer: Flags.text("peer", "The sender, e.g. 42, or telegram:42 on one channel only."),
+  guild: Flags.text("guild", "The guild or team of the message."),
+  account: Flags.text("account", "The account that receives the message."),
+  channel: Flags.text("channel", "The channel of the message, e.g. telegram."),
 }
 
 type Match = { readonly [Name in keyof typeof match]: Option.Option<string> }
 
-const claimed = Effect.fnUntraced(function* ({ account, channel, guild, peer }: Match) {
-  const claims: ReadonlyArray<readonly [typeof MatchKey.Type, Option.Option<string>]> = [
+const matchOf = Effect.fnUntraced(function* ({ account, channel, guild, peer }: Match) {
+  const keys: ReadonlyArray<readonly [typeof MatchKey.Type, Option.Option<string>]> = [
     ["peer_id", peer],
     ["guild_id", guild],
     ["account_id", account],
     ["channel", channel],
   ]
-  const [claim, ...others] = claims.flatMap(([matchKey, value]) =>
+  const [only, ...others] = keys.flatMap(([matchKey, value]) =>
     Option.isSome(value) ? [{ matchKey, matchValue: value.value }] : [],
   )
   if (others.length > 0) {
     return yield* new CommandFailed({
-      problem: "a binding claims by one thing",
-      remedy: "give one of --peer, --guild, --account and --channel, or none for everybody",
+      problem: "a binding matches by one property",
+      remedy: "use one of --peer, --guild, --account and --channel, or none to match all messages",
       exitCode: ExitCode.usage,
     })
   }
-  return claim ?? ({ matchKey: "default", matchValue: "*" } as const)
+  return only ?? ({ matchKey: "default", matchValue: "*" } as const)
 })
 
 const list = Command.make(
@@ -54,15 +55,15 @@ const list = Command.make(
     const answer = yield* calls["bindings.list"]({})
     yield* show(json, answer, () =>
       answer.bindings.length === 0
-        ? "No bindings: the agent main answers everybody."
+        ? "No bindings: the agent main answers all messages."
         : table(["TIER", "MATCHES", "AGENT", "PRIORITY"], answer.bindings.map(row)),
     )
   }),
-).pipe(Command.withDescription("List the bindings, in the order in which they are asked."), Target.connected)
+).pipe(Command.withDescription("List the bindings in order of precedence."), Target.connected)
 
 const row = ({ agentId, matchKey, matchValue, priority, tier }: Binding) => [
   tier,
-  matchKey === "default" ? "everybody" : `${matchKey} ${matchValue}`,
+  matchKey === "default" ? "all messages" : `${matchKey} ${matchValue}`,
   agentId,
   priority,
 ]
@@ -73,7 +74,7 @@ const set = Command.make(
     agent,
     ...match,
     priority: Flag.Int("priority").pipe(
-      Flag.withDescription("Among bindings of one tier the higher goes first."),
+      Flag.withDescription("In a tier, bindings with a higher priority come first. Default: 0."),
       Flag.withDefault(0),
     ),
     json: Flags.json,
@@ -81,18 +82,18 @@ const set = Command.make(
   },
   Effect.fnUntraced(function* ({ agent, json, priority, ...flags }) {
     const { calls } = yield* GatewayClient
-    const binding = yield* calls["bindings.set"]({ agentId: agent, priority, ...(yield* claimed(flags)) })
+    const binding = yield* calls["bindings.set"]({ agentId: agent, priority, ...(yield* matchOf(flags)) })
     yield* show(json, binding, () => describe(binding))
   }),
 ).pipe(
-  Command.withDescription("Let an agent answer whom it did not answer before. The same binding again is replaced."),
+  Command.withDescription("Bind an agent to messages. Replaces an equal binding."),
   Command.withExamples([
     {
       command: "causeway bindings set luna --channel telegram",
-      description: "luna answers all that comes by Telegram",
+      description: "luna answers all messages on Telegram",
     },
-    { command: "causeway bindings set luna --peer telegram:42", description: "luna answers one person" },
-    { command: "causeway bindings set luna", description: "luna answers what no other binding claims" },
+    { command: "causeway bindings set luna --peer telegram:42", description: "luna answers one sender" },
+    { command: "causeway bindings set luna", description: "luna answers the messages that no other binding matches" },
   ]),
   Target.connected,
 )
@@ -102,25 +103,27 @@ const remove = Command.make(
   { agent, ...match, yes: Flags.yes, json: Flags.json, ...Target.flags },
   Effect.fnUntraced(function* ({ agent, json, yes, ...flags }) {
     const { calls } = yield* GatewayClient
-    const { matchKey, matchValue } = yield* claimed(flags)
+    const { matchKey, matchValue } = yield* matchOf(flags)
     yield* confirm(`removes the binding of ${matchKey} ${matchValue} to ${agent}`, yes)
     const answer = yield* calls["bindings.remove"]({ agentId: agent, matchKey, matchValue })
     if (!answer.removed) {
       return yield* new CommandFailed({
-        problem: `no binding of ${matchKey} ${matchValue} to ${agent}`,
-        remedy: "bindings list shows those there are",
+        problem: `no binding of ${matchKey} ${matchValue} to agent "${agent}"`,
+        remedy: "list the bindings with `causeway bindings list`",
         exitCode: ExitCode.failed,
       })
     }
-    yield* show(json, answer, () => "The binding is removed.")
+    yield* show(json, answer, () => "Removed the binding.")
   }),
 ).pipe(
-  Command.withDescription("Remove a binding: name it as it was set."),
-  Command.withExamples([{ command: "causeway bindings remove luna --channel telegram", description: "Asks first" }]),
+  Command.withDescription("Remove a binding. Use the flags with which you set it."),
+  Command.withExamples([
+    { command: "causeway bindings remove luna --channel telegram", description: "Remove it after a confirmation" },
+  ]),
   Target.connected,
 )
 
 export const bindings = Command.make("bindings").pipe(
-  Command.withDescription("Say which agent answers whom."),
+  Command.withDescription("Decide which agent answers which messages."),
   Command.withSubcommands([list, set, remove]),
 )

@@ -1,6 +1,5 @@
 /**
- * `causeway call`: any method of the contract, as docs/protocol/methods.md lists them, those that stream too. It knows
- * none of them.
+ * `causeway call`: calls any method of the contract, including those that stream. docs/protocol/methods.md lists them.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -10,7 +9,7 @@ import { GatewayClient } from "../../client/GatewayClient.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import { problemsOf } from "../terminal/Failure.ts"
 import * as Flags from "../client/Flags.ts"
-import { nearest } from "../terminal/Suggestions.ts"
+import { didYouMean } from "../terminal/Suggestions.ts"
 import * as Output from "../terminal/Output.ts"
 import { standardInput } from "../terminal/StandardInput.ts"
 import * as Target from "../client/Target.ts"
@@ -19,9 +18,9 @@ import { Writer } from "../terminal/Writer.ts"
 export const call = Command.make(
   "call",
   {
-    method: Argument.String("method").pipe(Argument.withDescription("Its name, e.g. sessions.list.")),
+    method: Argument.String("method").pipe(Argument.withDescription("The name of the method, e.g. sessions.list.")),
     payload: Argument.String("payload").pipe(
-      Argument.withDescription("What it takes, as JSON; - reads it from standard input. Left out: {}."),
+      Argument.withDescription("The parameters as JSON; - reads them from standard input. Default: {}."),
       Argument.withDefault("{}"),
     ),
     json: Flags.json,
@@ -34,41 +33,46 @@ export const call = Command.make(
     const { methodCodecs } = yield* Effect.promise(() => import("../../transport/dialect/MethodCodecs.ts"))
     const codec = methodCodecs.get(method)
     if (codec === undefined) {
-      const near = nearest(method, methodCodecs.keys())
-      return yield* wrong(
-        `there is no method ${method}`,
-        near.length === 0 ? "docs/protocol/methods.md lists those there are" : `near it are ${near.join(", ")}`,
+      return yield* usageError(
+        `unknown method "${method}"`,
+        didYouMean(method, methodCodecs.keys()) ?? "see docs/protocol/methods.md for the methods",
       )
     }
-    const written = payload === "-" ? yield* standardInput : payload
+    const text = payload === "-" ? yield* standardInput : payload
     const given = yield* Effect.try({
-      try: (): unknown => JSON.parse(written),
-      catch: () => wrong("what is given is no JSON", `write e.g. causeway call ${method} '{}'`),
+      try: (): unknown => JSON.parse(text),
+      catch: () => usageError("the parameters are not JSON", `write e.g. causeway call ${method} '{}'`),
     })
     const decoded = yield* Effect.mapError(codec.decode(given), ({ issue }) =>
-      wrong(`${method} does not take that`, problemsOf(issue)),
+      usageError(`invalid parameters of ${method}`, problemsOf(issue)),
     )
-    // Which payload goes with which method the compiler cannot know: the codec has looked at it.
-    const answer = (calls as Readonly<Record<string, Call>>)[method]!(decoded)
-    const answers = Stream.isStream(answer) ? answer : Stream.fromEffect(answer)
-    yield* answers.pipe(
+    // The compiler cannot match the payload to the method. The codec has checked it.
+    const result = (calls as Readonly<Record<string, Call>>)[method]!(decoded)
+    const values = Stream.isStream(result) ? result : Stream.fromEffect(result)
+    yield* values.pipe(
       Stream.mapEffect((value) => Effect.orDie(codec.encodeValue(value))),
-      Stream.runForEach((value) => Output.json([value], Stream.isStream(answer) ? 0 : indent)),
+      Stream.runForEach((value) => Output.json([value], Stream.isStream(result) ? 0 : indent)),
     )
   }),
 ).pipe(
   Command.withDescription(
-    "Call any method of the gateway and write its answer as JSON; what a method streams comes as a line for each. docs/protocol/methods.md lists the methods with what they take and give.",
+    "Call any method of the gateway and print its result as JSON. A method that streams prints one line for each value. docs/protocol/methods.md lists the methods with their parameters and results.",
   ),
   Command.withShortDescription("Call any method of the gateway."),
   Command.withExamples([
-    { command: "causeway call models.list", description: "The models that agents can use" },
-    { command: `causeway call sessions.patch '{"key":"work","label":"Work"}'`, description: "Name a session" },
-    { command: `causeway call chat.stream '{"text":"hello"}'`, description: "A streamed send, each event as a line" },
+    { command: "causeway call models.list", description: "List the models for agents" },
+    {
+      command: `causeway call sessions.patch '{"key":"work","label":"Work"}'`,
+      description: "Set the label of a session",
+    },
+    {
+      command: `causeway call chat.stream '{"text":"hello"}'`,
+      description: "Send a message and print each event on a line",
+    },
   ]),
   Target.connected,
 )
 
 type Call = (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
-const wrong = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
+const usageError = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })

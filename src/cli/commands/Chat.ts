@@ -1,6 +1,6 @@
 /**
- * `causeway chat`: a conversation, line by line. Ctrl-C ends the present reply. Without one it leaves, as Ctrl-D and
- * /exit do. The gateway keeps the conversation, so the same command goes on with it.
+ * `causeway chat`: opens a conversation, line by line. Ctrl-C stops the current reply. Without one it leaves, as Ctrl-D
+ * and /exit do. The gateway keeps the conversation, so the same command continues it.
  */
 import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
@@ -22,17 +22,17 @@ const PROMPT = "> "
 
 const isWriteFailed = Schema.is(WriteFailed)
 
-/** Messages of the conversation so far that are shown at the beginning. */
-const SHOWN = 6
+/** Earlier messages shown at the start. */
+const SHOWN_MESSAGES = 6
 
-/** Messages from which the lines for the arrow keys are taken. */
-const REMEMBERED = 200
+/** Earlier messages read for the arrow keys. */
+const HISTORY_MESSAGES = 200
 
 export const chat = Command.make(
   "chat",
   {
-    session: Flags.text("session", "The session to talk in. Left out: the main session of the agent."),
-    agent: Flags.text("agent", "The agent to talk to. Left out: the session's, or main."),
+    session: Flags.text("session", "The session. Default: the main session of the agent."),
+    agent: Flags.text("agent", "The agent. Default: the agent of the session, or main."),
     json: Flags.json,
     ...Target.flags,
   },
@@ -42,16 +42,18 @@ export const chat = Command.make(
     const isTerminal = (yield* stdinIsTerminal) && (yield* Writer).isTerminal("stdout")
     const place = yield* calls["sessions.resolve"](Flags.given({ key: session, agentId: agent }))
     const { agentId, exists, sessionKey } = place
-    const said = exists ? (yield* calls["sessions.history"]({ key: sessionKey, limit: REMEMBERED })).messages : []
-    const lines = yield* Lines.open({ isTerminal, prompt: PROMPT, history: linesOf(said) })
-    if (isTerminal) yield* print(greeting(agentId, sessionKey, said))
+    const messages = exists
+      ? (yield* calls["sessions.history"]({ key: sessionKey, limit: HISTORY_MESSAGES })).messages
+      : []
+    const lines = yield* Lines.open({ isTerminal, prompt: PROMPT, history: linesOf(messages) })
+    if (isTerminal) yield* print(greeting(agentId, sessionKey, messages))
 
-    const answer = Effect.fnUntraced(function* (text: string) {
+    const reply = Effect.fnUntraced(function* (text: string) {
       if (!isTerminal && !json) yield* print(`${PROMPT}${text}`)
-      const spoken = Effect.as(printReply({ text, sessionKey, agentId }, json), true)
+      const finished = Effect.as(printReply({ text, sessionKey, agentId }, json), true)
       const stopped = Effect.as(lines.interrupted, false)
-      const isDone = yield* Effect.raceFirst(spoken, stopped)
-      if (!isDone) yield* note(faint("[stopped]"))
+      const isFinished = yield* Effect.raceFirst(finished, stopped)
+      if (!isFinished) yield* note(faint("[stopped]"))
     })
 
     let unanswered = 0
@@ -61,9 +63,9 @@ export const chat = Command.make(
       if (typed._tag === "Failed") return yield* typed.failure
       if (typed._tag !== "Line" || typed.text.trim() === "/exit") break
       if (typed.text.trim() === "") continue
-      yield* Effect.catchCause(answer(typed.text), (cause) => {
+      yield* Effect.catchCause(reply(typed.text), (cause) => {
         const { line } = failureOf(cause)
-        // The next reply could not be written either, or the command was ended.
+        // The command is interrupted, or it cannot print the next reply either.
         if (line === "" || isWriteFailed(Cause.squash(cause))) return Effect.failCause(cause)
         unanswered++
         return note(`causeway: ${line}`)
@@ -73,33 +75,33 @@ export const chat = Command.make(
     if (unanswered > 0) {
       return yield* new CommandFailed({
         problem: `messages without a reply: ${unanswered}`,
-        remedy: "the lines above say why",
+        remedy: "see the lines above",
         exitCode: ExitCode.failed,
       })
     }
   }, Effect.scoped),
 ).pipe(
   Command.withDescription(
-    "Talk with an agent, line by line. Ctrl-C ends the reply that is being given; otherwise it leaves, as Ctrl-D and /exit do. Nothing is lost by leaving: the same command goes on with the conversation. From a pipe each line is a message.",
+    "Chat with an agent, line by line. Ctrl-C stops the current reply. Without one it leaves, as Ctrl-D and /exit do. The gateway keeps the conversation: the same command continues it. Over a pipe, each line is a message.",
   ),
-  Command.withShortDescription("Talk with an agent, line by line."),
+  Command.withShortDescription("Chat with an agent, line by line."),
   Command.withExamples([
-    { command: "causeway chat", description: "With the main agent, where you left" },
-    { command: "causeway chat --agent luna --session ideas", description: "Another agent, a conversation of its own" },
-    { command: "causeway chat < questions.txt", description: "Each line is answered before the next is asked" },
+    { command: "causeway chat", description: "Continue the conversation with the main agent" },
+    { command: "causeway chat --agent luna --session ideas", description: "Use another agent and session" },
+    { command: "causeway chat < questions.txt", description: "Send each line after the reply to the last" },
   ]),
   Target.connected,
 )
 
-/** The newest first, as readline keeps them. */
+/** Returns the lines of the user, newest first, as readline expects them. */
 const linesOf = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
   messages.flatMap(({ role, text }) => (role === "user" && !text.includes("\n") ? [text] : [])).toReversed()
 
-const greeting = (agentId: string, sessionKey: string, said: ReadonlyArray<Message>): Page => {
-  const before = said
+const greeting = (agentId: string, sessionKey: string, messages: ReadonlyArray<Message>): Page => {
+  const earlier = messages
     .filter(({ role }) => role === "user" || role === "assistant")
-    .slice(-SHOWN)
+    .slice(-SHOWN_MESSAGES)
     .map(({ role, text }) => faint(role === "user" ? `${PROMPT}${text}` : text))
   const where = faint(`${agentId}, session ${sessionKey}. Ctrl-C stops a reply, Ctrl-D leaves.`)
-  return joined([where, ...before], "\n")
+  return joined([where, ...earlier], "\n")
 }

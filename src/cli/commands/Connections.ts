@@ -1,5 +1,5 @@
 /**
- * `causeway connections`: who is connected to a gateway, on which wire and with how much under way.
+ * `causeway connections`: lists the connections of a gateway with their wires and open calls, and closes connections.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -30,30 +30,32 @@ const list = Command.make(
       table(["ID", "WIRE", "ADDRESS", "PRINCIPAL", "CLIENT", "SINCE", "CALLS", "OUTBOX BYTES"], rows()),
     )
   }),
-).pipe(Command.withDescription("List the connections, this command's own among them."), Target.connected)
+).pipe(Command.withDescription("List the connections, including the one of this command."), Target.connected)
 
 const close = Command.make(
   "close",
   {
-    id: Argument.String("id").pipe(Argument.withDescription("The connection's id, as `connections list` shows it.")),
-    reason: Flags.text("reason", "What its client is told."),
+    id: Argument.String("id").pipe(
+      Argument.withDescription("The id of the connection (see `causeway connections list`)."),
+    ),
+    reason: Flags.text("reason", "The close reason that its client receives."),
     json: Flags.json,
     ...Target.flags,
   },
   Effect.fnUntraced(function* ({ id, json, reason }) {
     const { calls } = yield* GatewayClient
     const answer = yield* calls["connections.close"]({ connectionId: id, ...Flags.given({ reason }) })
-    yield* show(json, answer, () => `The connection ${id} is closed; its client may come back.`)
+    yield* show(json, answer, () => `Closed connection ${id}. Its client may reconnect.`)
   }),
 ).pipe(
-  Command.withDescription(
-    "Close a connection. Its client is told why and may come back; it loses nothing that is kept.",
-  ),
-  Command.withExamples([{ command: 'causeway connections close c42 --reason "maintenance"', description: "Say why" }]),
+  Command.withDescription("Close a connection. Its client gets the reason and may reconnect. It misses no kept event."),
+  Command.withExamples([
+    { command: 'causeway connections close c42 --reason "maintenance"', description: "Close it with a reason" },
+  ]),
   Target.connected,
 )
 
 export const connections = Command.make("connections").pipe(
-  Command.withDescription("See who is connected, and close connections."),
+  Command.withDescription("List and close connections."),
   Command.withSubcommands([list, close]),
 )

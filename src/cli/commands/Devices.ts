@@ -1,5 +1,5 @@
 /**
- * `causeway devices`: lists devices and pairing requests, decides on requests, and forgets devices.
+ * `causeway devices`: lists devices and pairing requests, approves and rejects requests, and removes devices.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -15,7 +15,7 @@ import { joined, moment, type Page, show, table } from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
 
 const request = Argument.String("request").pipe(
-  Argument.withDescription("The request's id, as `devices list` shows it."),
+  Argument.withDescription("The id of the request (see `causeway devices list`)."),
 )
 
 const list = Command.make(
@@ -28,7 +28,7 @@ const list = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "List paired devices, and waiting ones with what they ask for and the fingerprint of their key.",
+    "List the paired devices, and the waiting ones with role, scopes, reason and key fingerprint.",
   ),
   Target.connected,
 )
@@ -63,11 +63,11 @@ const grantLine = ({ role, scopes }: AccessRequest): string => [role, ...scopes]
 
 const approvalLine = ({ deviceId, displayName, granted: { role, scopes } }: Approval): string =>
   line(
-    `The device ${deviceId}${displayName === null ? "" : ` (${displayName})`} may now come in as ${role}` +
+    `Approved device ${deviceId}${displayName === null ? "" : ` (${displayName})`} as ${role}` +
       ` with ${scopes.join(", ") || "no scopes"}.`,
   )
 
-/** Named in the singular, as one flag gives one scope. */
+/** The flag has a singular name, because each use adds one scope. */
 const scopes = Flag.Literals("scope", everyScope).pipe(
   Flag.withDescription("A scope that you expect; repeat it for more. The request must ask for exactly these scopes."),
   Flag.between(0, everyScope.length),
@@ -85,13 +85,13 @@ const approve = Command.make(
     yield* show(json, approval, () => approvalLine(approval))
   }),
 ).pipe(
-  Command.withDescription("Let a device in that waits, with the scopes that it asks for."),
+  Command.withDescription("Approve a pairing request with the scopes that it asks for."),
   Command.withExamples([
-    { command: "causeway devices list", description: "See which devices wait, and for which scopes" },
-    { command: "causeway devices approve 3f2a…", description: "Grant what the list shows" },
+    { command: "causeway devices list", description: "See the waiting devices and their scopes" },
+    { command: "causeway devices approve 3f2a…", description: "Grant the scopes in the list" },
     {
       command: "causeway devices approve 3f2a… --scope operator.read",
-      description: "Refuse it if it asks for anything else",
+      description: "Fail if it asks for other scopes",
     },
   ]),
   Target.connected,
@@ -103,35 +103,37 @@ const reject = Command.make(
   Effect.fnUntraced(function* ({ json, request }) {
     const { calls } = yield* GatewayClient
     const answer = yield* calls["devices.reject"]({ requestId: request })
-    yield* show(json, answer, () => `The device ${answer.deviceId} is turned away; it may ask again.`)
+    yield* show(json, answer, () => `Rejected device ${answer.deviceId}. It may ask again.`)
   }),
 ).pipe(
-  Command.withDescription("Turn a device away that waits. It may ask again."),
-  Command.withExamples([{ command: "causeway devices reject 3f2a…", description: "Do not let it in" }]),
+  Command.withDescription("Reject a pairing request. The device may ask again."),
+  Command.withExamples([{ command: "causeway devices reject 3f2a…", description: "Reject the request" }]),
   Target.connected,
 )
 
 const remove = Command.make(
   "remove",
   {
-    device: Argument.String("device").pipe(Argument.withDescription("The device's id, as `devices list` shows it.")),
+    device: Argument.String("device").pipe(
+      Argument.withDescription("The id of the device (see `causeway devices list`)."),
+    ),
     yes: Flags.yes,
     json: Flags.json,
     ...Target.flags,
   },
   Effect.fnUntraced(function* ({ device, json, yes }) {
     const { calls } = yield* GatewayClient
-    yield* confirm(`makes the tokens of the device ${device} worthless and closes its connections`, yes)
+    yield* confirm(`removes the device ${device}, revokes its tokens and closes its connections`, yes)
     const answer = yield* calls["devices.remove"]({ deviceId: device })
-    yield* show(json, answer, () => `The device ${answer.deviceId} is forgotten.`)
+    yield* show(json, answer, () => `Removed device ${answer.deviceId}.`)
   }),
 ).pipe(
-  Command.withDescription("Forget a device: its tokens are worth nothing and its connections are closed."),
-  Command.withExamples([{ command: "causeway devices remove 9c1e…", description: "Asks first" }]),
+  Command.withDescription("Remove a device, revoke its tokens and close its connections."),
+  Command.withExamples([{ command: "causeway devices remove 9c1e…", description: "Remove it after a confirmation" }]),
   Target.connected,
 )
 
 export const devices = Command.make("devices").pipe(
-  Command.withDescription("See which devices are paired, let others in and forget them."),
+  Command.withDescription("List and remove devices, and decide on pairing requests."),
   Command.withSubcommands([list, approve, reject, remove]),
 )

@@ -1,5 +1,5 @@
 /**
- * `causeway memory`: the Markdown documents that agents share.
+ * `causeway memory`: lists, reads and writes the Markdown documents that agents share.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -11,7 +11,7 @@ import * as Output from "../terminal/Output.ts"
 import { standardInput } from "../terminal/StandardInput.ts"
 import * as Target from "../client/Target.ts"
 
-const id = Argument.String("id").pipe(Argument.withDescription("The document's name, without .md."))
+const id = Argument.String("id").pipe(Argument.withDescription("The name of the document, without .md."))
 
 const list = Command.make(
   "list",
@@ -24,7 +24,7 @@ const list = Command.make(
       answer.documents.length === 0 ? "No documents." : Output.table(["ID", "BYTES", "CHANGED"], rows()),
     )
   }),
-).pipe(Command.withDescription("List the documents, the newest first."), Target.connected)
+).pipe(Command.withDescription("List the documents, newest first."), Target.connected)
 
 const read = Command.make(
   "read",
@@ -34,7 +34,7 @@ const read = Command.make(
     const document = yield* calls["memory.read"]({ id })
     yield* json ? Output.json([document]) : Output.content(document.content.replace(/\n?$/, "\n"))
   }),
-).pipe(Command.withDescription("Write a document to standard output, as it is."), Target.connected)
+).pipe(Command.withDescription("Print a document unchanged."), Target.connected)
 
 const write = Command.make(
   "write",
@@ -42,7 +42,7 @@ const write = Command.make(
     id,
     text: Argument.String("text").pipe(Argument.withDescription("The whole document; - reads it from standard input.")),
     create: Flag.Boolean("create").pipe(
-      Flag.withDescription("Fail if the document exists, rather than replace it."),
+      Flag.withDescription("Fail if the document exists, instead of replacing it."),
       Flag.withDefault(false),
     ),
     json: Flags.json,
@@ -55,8 +55,10 @@ const write = Command.make(
     yield* Output.show(json, document, () => `${document.id}: ${document.size} bytes`)
   }),
 ).pipe(
-  Command.withDescription("Write a document as a whole."),
-  Command.withExamples([{ command: "causeway memory write plans - < plans.md", description: "A file into memory" }]),
+  Command.withDescription("Create or replace a document."),
+  Command.withExamples([
+    { command: "causeway memory write plans - < plans.md", description: "Write a file to the memory" },
+  ]),
   Target.connected,
 )
 

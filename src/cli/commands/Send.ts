@@ -1,5 +1,5 @@
 /**
- * `causeway send`: one message to an agent, the reply written as it comes. Ctrl-C ends the run, not only the command.
+ * `causeway send`: sends one message to an agent and prints the reply as it arrives. Ctrl-C aborts the run too.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -16,25 +16,25 @@ export const send = Command.make(
       Argument.withDescription("The message; - reads it from standard input."),
       Argument.variadic({ min: 1 }),
     ),
-    session: Flags.text("session", "The session to send to. Left out: the main session of the agent."),
-    agent: Flags.text("agent", "The agent to answer. Left out: the session's, or main."),
+    session: Flags.text("session", "The session. Default: the main session of the agent."),
+    agent: Flags.text("agent", "The agent. Default: the agent of the session, or main."),
     json: Flags.json,
     ...Target.flags,
   },
   Effect.fnUntraced(function* ({ agent, json, session, text }) {
-    const words = text.join(" ")
-    const message = words === "-" ? (yield* standardInput).trimEnd() : words
+    const typed = text.join(" ")
+    const message = typed === "-" ? (yield* standardInput).trimEnd() : typed
     yield* printReply({ text: message, ...Flags.given({ sessionKey: session, agentId: agent }) }, json)
   }),
 ).pipe(
   Command.withDescription(
-    "Send a message to an agent and write its reply as it comes. Ctrl-C ends the run. If the gateway restarts in the middle, the reply goes on where it was.",
+    "Send a message to an agent and print its reply as it arrives. Ctrl-C aborts the run. The reply continues after a restart of the gateway.",
   ),
-  Command.withShortDescription("Send a message, read the reply as it comes."),
+  Command.withShortDescription("Send a message and print the reply."),
   Command.withExamples([
-    { command: 'causeway send "hello"', description: "Talk to the main agent" },
-    { command: "git diff | causeway send --session review -", description: "The message from standard input" },
-    { command: 'causeway send --session work --json "hello"', description: "Each event as one line of JSON" },
+    { command: 'causeway send "hello"', description: "Send to the main agent" },
+    { command: "git diff | causeway send --session review -", description: "Read the message from standard input" },
+    { command: 'causeway send --session work --json "hello"', description: "Print each event as one line of JSON" },
   ]),
   Target.connected,
 )

@@ -1,5 +1,5 @@
 /**
- * `causeway sessions`: the conversations of a gateway: find, read, empty and remove them.
+ * `causeway sessions`: lists, reads, resets and removes sessions.
  */
 import * as Arr from "effect/Array"
 import * as Argument from "effect/cli/Argument"
@@ -15,14 +15,16 @@ import { line } from "../../domain/Printable.ts"
 import type { Session, SessionQuery } from "../../domain/Session.ts"
 import { confirm } from "../terminal/Confirm.ts"
 import * as Flags from "../client/Flags.ts"
-import { counted, faint, joined, moment, type Page, shortened, show, table } from "../terminal/Output.ts"
+import { counted, faint, joined, moment, type Page, oneLine, show, table } from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
 
-const key = Argument.String("key").pipe(Argument.withDescription("The session's key, as `sessions list` shows it."))
+const key = Argument.String("key").pipe(
+  Argument.withDescription("The key of the session (see `causeway sessions list`)."),
+)
 
-const limit = (what: string) =>
+const limit = (noun: string) =>
   Flag.Int("limit").pipe(
-    Flag.withDescription(`${what} at most. Left out: 50.`),
+    Flag.withDescription(`The largest number of ${noun}. Default: 50.`),
     Flag.filter(
       (rows) => rows > 0,
       () => "a number above 0",
@@ -34,8 +36,8 @@ const list = Command.make(
   "list",
   {
     agent: Flags.text("agent", "Only sessions of this agent."),
-    search: Flags.text("search", "Only sessions with this in their key, name, label or newest message."),
-    limit: limit("Sessions"),
+    search: Flags.text("search", "Only sessions with this text in their key, name, label or newest message."),
+    limit: limit("sessions"),
     json: Flags.json,
     ...Target.flags,
   },
@@ -55,33 +57,36 @@ const list = Command.make(
     )
   }),
 ).pipe(
-  Command.withDescription("List the sessions, the newest first."),
+  Command.withDescription("List the sessions, newest first."),
   Command.withExamples([
-    { command: "causeway sessions list", description: "The 50 sessions that changed last" },
-    { command: "causeway sessions list --agent luna --search invoice", description: "Those of one agent that match" },
+    { command: "causeway sessions list", description: "List the 50 sessions that changed last" },
+    {
+      command: "causeway sessions list --agent luna --search invoice",
+      description: "Search the sessions of one agent",
+    },
   ]),
   Target.connected,
 )
 
 const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): Page => {
-  if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Make one: causeway send "hello"'
+  if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Start one: causeway send "hello"'
   const rows = sessions.map((session) => [
     session.key,
     session.agentId,
     session.activity,
     session.messageCount,
     moment(session.updatedAt),
-    shortened(session.lastMessage ?? "", 60),
+    oneLine(session.lastMessage ?? "", 60),
   ])
   const page = table(["KEY", "AGENT", "STATE", "MESSAGES", "CHANGED", "NEWEST MESSAGE"], rows)
-  return sessions.length === total ? page : [page, "\n", faint(`${sessions.length} of ${total}: --limit shows more`)]
+  return sessions.length === total ? page : [page, "\n", faint(`${sessions.length} of ${total}: use --limit for more`)]
 }
 
 const history = Command.make(
   "history",
   {
     key,
-    limit: limit("Messages"),
+    limit: limit("messages"),
     before: Flag.Int("before").pipe(
       Flag.withDescription("Only messages older than the one with this number."),
       Flag.optional,
@@ -92,7 +97,7 @@ const history = Command.make(
   Effect.fnUntraced(function* ({ before, json, key, limit }) {
     const { calls } = yield* GatewayClient
     let older: number | null = null
-    // From the end backwards: what a page tells was said before all that is already there.
+    // Pages run from the newest message backwards.
     const newest: { readonly left: number; readonly before?: number } = { left: limit, ...Flags.given({ before }) }
     const pages = Stream.paginate(newest, ({ left, ...position }) =>
       Effect.map(
@@ -108,31 +113,31 @@ const history = Command.make(
     yield* show(json, { messages, nextBefore: older }, () => historyPage(messages, older))
   }),
 ).pipe(
-  Command.withDescription("Show what was said in a session, the newest messages last."),
+  Command.withDescription("Print the transcript of a session, newest message last."),
   Command.withExamples([
-    { command: "causeway sessions history agent:main:main", description: "The last 50 messages" },
-    { command: "causeway sessions history work --limit 1000 --json", description: "A transcript for a program" },
+    { command: "causeway sessions history agent:main:main", description: "Print the last 50 messages" },
+    { command: "causeway sessions history work --limit 1000 --json", description: "Print a transcript for a program" },
   ]),
   Target.connected,
 )
 
 const historyPage = (messages: ReadonlyArray<Message>, nextBefore: number | null): Page => {
-  if (messages.length === 0) return "Nothing was said yet."
+  if (messages.length === 0) return "No messages yet."
   const older = nextBefore === null ? [] : [faint(`older: --before ${nextBefore}`)]
   return joined([...older, ...messages.map(messageLines)], "\n\n")
 }
 
-/** What became of a message that was not said, or not answered, to the end. */
+/** Returns the mark of a message whose run failed or was aborted. */
 const mark = ({ aborted, failed, role }: Message): string => {
   if (failed !== undefined) return `  failed: ${line(failed.message)}`
   if (aborted !== true) return ""
-  return role === "user" ? "  aborted before it began" : "  cut off"
+  return role === "user" ? "  aborted before its run started" : "  cut off"
 }
 
 const messageLines = (message: Message): Page => {
   const { at, id, role, text, tool } = message
-  const words = tool === undefined ? text : `${tool.name}(${tool.input}) → ${tool.output}`
-  return [faint(`${moment(at)}  ${role}  #${id}${mark(message)}`), "\n", words]
+  const body = tool === undefined ? text : `${tool.name}(${tool.input}) → ${tool.output}`
+  return [faint(`${moment(at)}  ${role}  #${id}${mark(message)}`), "\n", body]
 }
 
 const reset = Command.make(
@@ -141,17 +146,20 @@ const reset = Command.make(
   Effect.fnUntraced(function* ({ json, key, yes }) {
     const { calls } = yield* GatewayClient
     const { messageCount } = yield* calls["sessions.get"]({ key })
-    yield* confirm(`ends what runs in the session ${key} and removes its ${counted(messageCount, "message")}`, yes)
+    yield* confirm(
+      `aborts the open runs of the session ${key} and removes its ${counted(messageCount, "message")}`,
+      yes,
+    )
     const answer = yield* calls["sessions.reset"]({ key })
     yield* show(
       json,
       answer,
-      () => `${counted(answer.removedMessages, "message")} removed; the session ${key} is empty.`,
+      () => `Removed ${counted(answer.removedMessages, "message")}. The session ${key} is empty.`,
     )
   }),
 ).pipe(
-  Command.withDescription("Empty a session: end what runs or waits in it and remove its messages."),
-  Command.withExamples([{ command: "causeway sessions reset work --yes", description: "Without being asked" }]),
+  Command.withDescription("Abort the open runs of a session and remove its messages."),
+  Command.withExamples([{ command: "causeway sessions reset work --yes", description: "Skip the confirmation" }]),
   Target.connected,
 )
 
@@ -166,16 +174,16 @@ const remove = Command.make(
     yield* show(
       json,
       answer,
-      () => `The session ${key} is removed with its ${counted(answer.removedMessages, "message")}.`,
+      () => `Removed the session ${key} with its ${counted(answer.removedMessages, "message")}.`,
     )
   }),
 ).pipe(
-  Command.withDescription("Remove a session with all that was said in it."),
-  Command.withExamples([{ command: "causeway sessions delete work", description: "Asks first" }]),
+  Command.withDescription("Remove a session with its transcript."),
+  Command.withExamples([{ command: "causeway sessions delete work", description: "Remove it after a confirmation" }]),
   Target.connected,
 )
 
 export const sessions = Command.make("sessions").pipe(
-  Command.withDescription("Find, read, empty and remove conversations."),
+  Command.withDescription("List, read, reset and remove sessions."),
   Command.withSubcommands([list, history, reset, remove]),
 )

@@ -1,6 +1,6 @@
 /**
- * `causeway start`: its flags, which are the options that docs/configuration.md lists. The gateway itself, three times
- * the size of the rest, is loaded when it is started.
+ * `causeway start`: runs the gateway. Its flags are the options in docs/configuration.md. It loads the gateway at the
+ * start only, because the gateway has three times the size of the command line.
  */
 import * as Command from "effect/cli/Command"
 import type * as Flag from "effect/cli/Flag"
@@ -9,7 +9,7 @@ import type * as Option from "effect/Option"
 import { configOptions } from "../config/ConfigOptions.ts"
 import * as Flags from "../client/Flags.ts"
 
-const inWords = (value: unknown): string => {
+const defaultNote = (value: unknown): string => {
   if (value === undefined) return ""
   return Array.isArray(value) && value.length === 0 ? " Default: none." : ` Default: ${String(value)}.`
 }
@@ -18,7 +18,7 @@ const flags: Record<string, Flag.Flag<Option.Option<string>>> = {
   config: Flags.config,
   ...Object.fromEntries(
     configOptions.flatMap(({ flag, description, default: value }) =>
-      flag === undefined ? [] : [[flag, Flags.text(flag, `${description}${inWords(value)}`)]],
+      flag === undefined ? [] : [[flag, Flags.text(flag, `${description}${defaultNote(value)}`)]],
     ),
   ),
 }
@@ -32,11 +32,14 @@ export const start = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Start the gateway. It prints its address and what to try next; logs go to standard error. SIGTERM and Ctrl-C stop it: running work gets time to finish, what is left goes on at the next start. A second signal ends it at once.",
+    "Start the gateway. It prints its address and commands to try. Logs go to standard error. SIGTERM and Ctrl-C stop it: open runs get time to finish, and the next start restarts the others. A second signal ends it at once.",
   ),
   Command.withShortDescription("Start the gateway."),
   Command.withExamples([
-    { command: "causeway start", description: "Listen on 127.0.0.1:18789, keep everything in ~/.causeway" },
-    { command: "causeway start --port 0 --state-dir ./state", description: "Any free port, another state folder" },
+    { command: "causeway start", description: "Listen on 127.0.0.1:18789 with the state folder ~/.causeway" },
+    {
+      command: "causeway start --port 0 --state-dir ./state",
+      description: "Use any free port and another state folder",
+    },
   ]),
 )

@@ -1,5 +1,5 @@
 /**
- * `causeway status`: how a running gateway is and what it holds.
+ * `causeway status`: prints health and figures of a running gateway.
  */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -20,24 +20,25 @@ export const status = Command.make(
     const problems = health.checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]))
     if (problems.length > 0) {
       return yield* new CommandFailed({
-        problem: "the gateway is not well",
+        problem: "the gateway is not healthy",
         remedy: problems.join("; "),
         exitCode: ExitCode.failed,
       })
     }
   }),
 ).pipe(
-  Command.withDescription("Tell how a running gateway is and what it holds. Ends with 1 if it is not well."),
-  Command.withShortDescription("Tell how a running gateway is."),
+  Command.withDescription("Print health and figures of a running gateway. Exits with 1 if a check fails."),
+  Command.withShortDescription("Print health and figures of a running gateway."),
   Command.withExamples([
     { command: "causeway status", description: "The gateway on this machine" },
     {
       command: "causeway status --url wss://gateway.example.org/rpc --json",
-      description: "Another one, for a program",
+      description: "Another gateway, for a program",
     },
   ]),
   Target.connected,
 )
+
 const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...counts }: Status): string =>
   [
     `state        ${health.state}`,
@@ -47,11 +48,12 @@ const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...
     `agents       ${counts.agents}`,
     `bindings     ${counts.bindings}`,
     `sessions     ${counts.sessions}`,
-    `runs         ${runs.running} running, ${runs.waiting} waiting, ${runs.limit} at once`,
+    `runs         ${runs.running} running, ${runs.waiting} waiting, ${runs.limit} at most`,
     `position     ${position.seq}`,
     `memory       ${Math.round(rssBytes / 1_000_000)} MB`,
   ].join("\n")
 
+/** Returns a duration such as `1d 2h 3m 4s`. */
 export const duration = (ms: number): string => {
   const seconds = Math.floor(ms / 1_000)
   const parts: ReadonlyArray<readonly [number, string]> = [

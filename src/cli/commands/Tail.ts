@@ -1,6 +1,6 @@
 /**
- * `causeway tail`: what happens in a gateway as it happens, and what happened since a position. It goes on over drops
- * and restarts: events without a gap, log entries as far as the gateway remembers them.
+ * `causeway tail`: prints the events of a gateway as they happen, or since a position. After a drop or a restart it
+ * continues: it misses no kept event, and it prints the log entries that the gateway still has.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -18,8 +18,8 @@ import * as Output from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
 import { Writer } from "../terminal/Writer.ts"
 
-/** `epoch:seq`, as `--json` writes positions; undefined: it is none. */
-export const readPosition = (text: string): Position | undefined => {
+/** Parses `epoch:seq`, as `--json` prints positions. Returns `undefined` if the text is no position. */
+export const parsePosition = (text: string): Position | undefined => {
   const [, epoch, seq] = /^(.+):(\d{1,15})$/.exec(text) ?? []
   return epoch === undefined ? undefined : { epoch, seq: Number(seq) }
 }
@@ -30,15 +30,15 @@ export const tail = Command.make(
   "tail",
   {
     from: Flag.String("from").pipe(
-      Flag.withDescription("Begin after this position, epoch:seq, as --json writes them. Left out: from now on."),
+      Flag.withDescription("Start after this position, epoch:seq, as --json prints it. Default: from now on."),
       Flag.filterMap(
-        (text) => Option.fromUndefinedOr(readPosition(text)),
+        (text) => Option.fromUndefinedOr(parsePosition(text)),
         () => "epoch:seq",
       ),
       Flag.optional,
     ),
     topics: Flag.String("topics").pipe(
-      Flag.withDescription(`Some topics only, separated by commas: ${Topic.literals.join(", ")}.`),
+      Flag.withDescription(`Only these topics, separated by commas: ${Topic.literals.join(", ")}.`),
       Flag.filterMap(
         (text) => decodeTopics(text.split(",")),
         () => `some of ${Topic.literals.join(", ")}, separated by commas`,
@@ -46,17 +46,17 @@ export const tail = Command.make(
       Flag.optional,
     ),
     logs: Flag.Boolean("logs").pipe(
-      Flag.withDescription("The log, too: what is remembered of it, then what is added."),
+      Flag.withDescription("Also print the log: the newest entries, then new ones."),
       Flag.withDefault(false),
     ),
-    session: Flags.text("session", "Only what happens in this session."),
+    session: Flags.text("session", "Only events of this session."),
     json: Flags.json,
     ...Target.flags,
   },
   Effect.fnUntraced(function* ({ from, json, logs, session, topics }) {
     const client = yield* GatewayClient
     const { isTerminal } = yield* Writer
-    // A quiet gateway writes nothing. The note says that this is no failure.
+    // An idle gateway has no events. The note shows that the command works.
     if (isTerminal("stderr")) yield* Output.note(Output.faint("[following; Ctrl-C ends]"))
     const chosen = Option.getOrUndefined(topics)
     const wanted = logs ? [...(chosen ?? Topic.literals), "logs" as const] : chosen
@@ -64,16 +64,16 @@ export const tail = Command.make(
     const withLogs = wanted?.includes("logs") === true
 
     let lastLog = 0
-    /** The entries since the last one seen: those that were there before, and those of a time without connection. */
+    /** Returns the log entries after the last seen one: earlier ones, or those during a lost connection. */
     const missedLogs = Effect.gen(function* () {
       const query = { limit: PAGE_ROWS }
       let page = yield* client.calls["logs.tail"]({ ...query, after: lastLog })
-      // Numbers begin again with the gateway.
+      // A restarted gateway counts from the beginning.
       if (page.head < lastLog) page = yield* client.calls["logs.tail"](query)
       lastLog = page.head
       return page.entries
     }).pipe(
-      // Cut off by a drop: they are asked for again when it is joined anew.
+      // After a drop, the next `Joined` item asks for them again.
       Effect.catchTag("RpcClientError", () => Effect.succeed([])),
     )
 
@@ -90,7 +90,7 @@ export const tail = Command.make(
       lastLog = id
       return [item]
     })
-    /** Writes all that has come at once in one go. */
+    /** Writes a batch of items at once. */
     const write = (all: ReadonlyArray<EventItem>) => {
       if (json) return Output.json(all.map((item) => ({ position: `${epoch}:${item.seq}`, ...item })))
       const lines = all.flatMap((item) => itemLine(item) ?? [])
@@ -101,13 +101,13 @@ export const tail = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Write what happens, a line for each event, until Ctrl-C. With --json each line has its position, from which --from goes on: nothing that is kept is missed in between. Over a drop or a restart of the gateway it goes on by itself.",
+    "Print each event on a line, until Ctrl-C. With --json each line has its position: --from continues after it and misses no kept event. The command continues after a drop or a restart of the gateway.",
   ),
-  Command.withShortDescription("Write what happens as it happens."),
+  Command.withShortDescription("Print events as they happen."),
   Command.withExamples([
-    { command: "causeway tail", description: "All that happens, but the log" },
-    { command: "causeway tail --topics logs", description: "The log, the newest 200 entries first" },
-    { command: "causeway tail --json --from 5f0c…:1200", description: "For a program, after the last position it saw" },
+    { command: "causeway tail", description: "Print all events except the log" },
+    { command: "causeway tail --topics logs", description: "Print the newest 200 log entries, then new ones" },
+    { command: "causeway tail --json --from 5f0c…:1200", description: "Continue after a position, for a program" },
   ]),
   Target.connected,
 )
@@ -120,14 +120,14 @@ const logItem = (seq: number, entry: LogEntry): EventItem => ({
 })
 
 const resets = {
-  epoch: "the position is of another database",
-  retention: "what followed the position is no longer kept",
-  future: "the gateway has not come to the position",
+  epoch: "the position belongs to another database",
+  retention: "the gateway no longer keeps the events after the position",
+  future: "the gateway has not reached the position",
 }
 
 const itemLine = (item: EventItem): Output.Page | undefined => {
   if (item._tag === "Event") return eventLine(item.at, item.event)
   if (item._tag === "Joined" && item.reset !== null)
-    return Output.faint(`[${resets[item.reset]}: what was missed is not shown]`)
+    return Output.faint(`[${resets[item.reset]}: missed events are not shown]`)
   return undefined
 }

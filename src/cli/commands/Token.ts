@@ -1,6 +1,6 @@
 /**
- * `causeway token`: the secret of the gateway on this machine. It works on files: who may read the state folder may do
- * this, over no wire.
+ * `causeway token`: shows or rotates the token of the gateway on this machine. It works on the state folder, without a
+ * connection, so it needs only the right to read and write that folder.
  */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -20,16 +20,16 @@ const showToken = Command.make(
   flags,
   Effect.fnUntraced(function* ({ json, ...place }) {
     const { auth, stateDir, token } = yield* loadConfig(Flags.given(place))
-    if (auth === "none") return yield* note("No token is needed (option `auth`).")
+    if (auth === "none") return yield* note("The gateway requires no token (option `auth`).")
     const { tokenFile } = statePaths(stateDir)
     const secret = Redacted.value(token ?? (yield* readToken(tokenFile)))
     const source = token === undefined ? tokenFile : "configuration"
     yield* show(json, { token: secret, source }, () => secret)
   }),
 ).pipe(
-  Command.withDescription("Write the gateway's token, and nothing else, to standard output."),
+  Command.withDescription("Print the token of the gateway, and nothing else."),
   Command.withExamples([
-    { command: "GATEWAY_TOKEN=$(causeway token show) node my-client.js", description: "Give it to a program" },
+    { command: "GATEWAY_TOKEN=$(causeway token show) node my-client.js", description: "Pass the token to a program" },
   ]),
 )
 
@@ -41,28 +41,28 @@ const rotate = Command.make(
     const { tokenFile } = statePaths(stateDir)
     if (token !== undefined) {
       return yield* new CommandFailed({
-        problem: "the token is configured, so it is not this command's to change",
-        remedy: "change GATEWAY_TOKEN or the file where it is set, and start the gateway again",
+        problem: "the configuration sets the token, so this command cannot change it",
+        remedy: "change GATEWAY_TOKEN or the file that sets it, and send SIGHUP to the gateway or restart it",
         exitCode: ExitCode.failed,
       })
     }
     yield* readToken(tokenFile)
-    yield* confirm("makes the present token worthless: clients that have it are shut out", yes)
+    yield* confirm("revokes the current token: clients with it lose access", yes)
     yield* rotateToken(tokenFile)
     const seconds = Math.ceil(monitorIntervalMs / 1_000)
     yield* show(json, { tokenFile }, () =>
       [
-        `A new token is in ${tokenFile}; \`causeway token show\` writes it.`,
-        `A gateway that runs asks for it from now on, and within ${seconds} s closes what came in by the old one.`,
+        `Wrote a new token to ${tokenFile}. \`causeway token show\` prints it.`,
+        `A running gateway requires it now and drops clients with the old token within ${seconds} s.`,
       ].join("\n"),
     )
   }),
 ).pipe(
   Command.withDescription(
-    "Make a new token. A gateway that runs asks for it at once, without a restart, and closes what came in by the old one. Devices that are paired keep their own tokens.",
+    "Make a new token. A running gateway requires it at once, without a restart, and closes the connections that used the old one. Paired devices keep their own tokens.",
   ),
-  Command.withShortDescription("Make a new token; the old one is worthless at once."),
-  Command.withExamples([{ command: "causeway token rotate --yes", description: "Without being asked" }]),
+  Command.withShortDescription("Make a new token and revoke the old one."),
+  Command.withExamples([{ command: "causeway token rotate --yes", description: "Skip the confirmation" }]),
 )
 
 export const token = Command.make("token").pipe(

@@ -1,29 +1,30 @@
 /**
- * ConfigOptions: every option of GatewaySettings with its names in a file, in the environment and on the command line.
- * Derived from the schema, so that an option that is added there can be given everywhere. Pure; it reads nothing.
+ * ConfigOptions: every option of GatewaySettings with its names in the file, in the environment and on the command line.
+ * It derives them from the schema, so a new option works everywhere. LoadConfig.ts, SecretFiles.ts, `causeway start` and
+ * the page of the options use it.
  */
 import * as SchemaAST from "effect/SchemaAST"
 import { GatewaySettings } from "../../domain/GatewayConfig.ts"
 
 export interface ConfigOption {
-  /** Its place in the file, e.g. `["runs", "concurrent"]`. */
+  /** The path in the file, e.g. `["runs", "concurrent"]`. */
   readonly path: ReadonlyArray<string>
-  /** E.g. `GATEWAY_RUNS_CONCURRENT`. The first name that is set counts. */
+  /** E.g. `GATEWAY_RUNS_CONCURRENT`. The first variable that is set counts. */
   readonly environment: ReadonlyArray<string>
-  /** E.g. `state-dir`. Only for options at the top that are no secret: a command line is seen by every user. */
+  /** E.g. `state-dir`. Only top-level options have one. Secrets have none, because every user sees command lines. */
   readonly flag: string | undefined
   readonly secret: boolean
   readonly description: string
-  /** Undefined: there is none. */
+  /** `undefined` if there is no default. */
   readonly default: unknown
-  /** What the text of a variable or a flag means; text that does not fit stays text, for the schema to refuse. */
+  /** Converts the text of a variable or flag. Returns unsuitable text unchanged; the schema then rejects it. */
   readonly fromText: (text: string) => unknown
 }
 
-const spaced = (name: string, separator: string) => name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, separator).toLowerCase()
+const separated = (name: string, separator: string) => name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, separator).toLowerCase()
 
 const environmentName = (path: ReadonlyArray<string>) =>
-  ["gateway", ...path.map((name) => spaced(name, "_"))].join("_").toUpperCase()
+  ["gateway", ...path.map((name) => separated(name, "_"))].join("_").toUpperCase()
 
 const readers: Partial<Record<SchemaAST.AST["_tag"], ConfigOption["fromText"]>> = {
   Boolean: (text) => ({ true: true, false: false, "1": true, "0": false })[text.toLowerCase()] ?? text,
@@ -41,7 +42,7 @@ const optionsIn = (ast: SchemaAST.AST, path: ReadonlyArray<string>): ReadonlyArr
     {
       path,
       environment: [environmentName(path), ...(path[0] === "token" ? ["OPENCLAW_GATEWAY_TOKEN"] : [])],
-      flag: secret || path.length > 1 ? undefined : spaced(path.join(), "-"),
+      flag: secret || path.length > 1 ? undefined : separated(path.join(), "-"),
       secret,
       description: String(notes?.["description"] ?? ""),
       default: notes?.["default"],

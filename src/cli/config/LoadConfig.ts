@@ -1,6 +1,7 @@
 /**
- * LoadConfig: the options from flags, the environment, files of secrets and the configuration file, in this order, and
- * the defaults. An option that does not fit ends the command with a line that says where it was found.
+ * LoadConfig: reads the options from flags, the environment, secret files and the configuration file, in this order of
+ * precedence. An invalid option ends the command with a line that names its source. The commands that need the gateway's
+ * address, token or state folder use it.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -13,6 +14,7 @@ import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { suggestions } from "../terminal/Suggestions.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
 
 export interface Sources {
@@ -25,14 +27,15 @@ export interface Sources {
 
 type Tree = { readonly [key: string]: unknown }
 
-/** Nothing that trying again would mend: it ends as a wrong command line does. */
-const misfit = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
+/** Fails like an invalid command line, because trying again does not help. */
+const configError = (problem: string, remedy: string) =>
+  new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
 
 const decode = Schema.decodeUnknownResult(GatewaySettings, { errors: "all", onExcessProperty: "error" })
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The settings that the sources amount to, or everything in them that does not fit. */
+/** Returns the settings of the sources, or all their problems. */
 export const settingsFrom = ({
   flags,
   environment,
@@ -41,14 +44,14 @@ export const settingsFrom = ({
 }: Sources): Result.Result<GatewaySettings, CommandFailed> => {
   let tree: Tree = {}
   if (file !== undefined) {
-    const written = optionsInFile(file.content)
-    if (written === undefined) {
-      return Result.fail(misfit(`${file.name} holds no options`, "write `name: value` lines"))
+    const fileOptions = optionsInFile(file.content)
+    if (fileOptions === undefined) {
+      return Result.fail(configError(`${file.name} has no options`, "write `name: value` lines"))
     }
-    tree = written
+    tree = fileOptions
   }
   const origins = new Map<string, string>()
-  const shown = new Map<string, string>()
+  const values = new Map<string, string>()
   for (const option of configOptions) {
     const given =
       fromFlag(option.flag, flags) ??
@@ -57,22 +60,31 @@ export const settingsFrom = ({
     if (given === undefined) continue
     tree = put(tree, option.path, option.fromText(given.text))
     origins.set(option.path.join("."), given.name)
-    if (!option.secret) shown.set(option.path.join("."), ` is ${JSON.stringify(given.text)}`)
+    if (!option.secret) values.set(option.path.join("."), ` is ${JSON.stringify(given.text)}`)
   }
   return Result.mapError(decode(tree), (error) => {
     const problems = issuesOf(error.issue).issues.map(({ message, path = [] }) => {
-      // An entry of a list was given by the variable or flag of the list.
+      // An item of a list comes from the variable or flag of the list.
       const key = (origins.has(String(path[0])) ? path.slice(0, 1) : path).map(String).join(".")
       const origin = origins.get(key) ?? `${key} in ${file?.name}`
       return message === "Expected no excess property"
-        ? `${origin} is no option`
-        : `${origin}${shown.get(key) ?? ""}: ${message.replace(/^E/, "e")}`
+        ? `unknown option ${origin}${suggestion(key)}`
+        : `${origin}${values.get(key) ?? ""}: ${message.replace(/^E/, "e")}`
     })
-    return misfit(problems.join("; "), "see docs/configuration.md for the options and what fits them")
+    return configError(problems.join("; "), "see docs/configuration.md for the options and their values")
   })
 }
 
-/** Options stand at the top of the file, or under `gateway` where the file has other readers, too. */
+/** Returns ` (did you mean "x"?)`, or an empty text if no option is similar. */
+const suggestion = (name: string): string => {
+  const [similar] = suggestions(
+    name,
+    configOptions.map(({ path }) => path.join(".")),
+  )
+  return similar === undefined ? "" : ` (did you mean "${similar}"?)`
+}
+
+/** Options are at the top level of the file, or under `gateway` if other programs read the file too. */
 const optionsInFile = (content: unknown): Tree | undefined => {
   if (content === null || content === undefined) return {}
   if (!Predicate.isReadonlyObject(content)) return undefined
@@ -93,19 +105,19 @@ const fromFlag = (flag: string | undefined, flags: Sources["flags"]) => {
   return text === undefined ? undefined : { name: `--${flag}`, text }
 }
 
-/** A variable that is set to nothing counts as not set: that is how composed environments leave one out. */
+/** An empty variable counts as not set: Docker Compose and similar tools leave variables out this way. */
 const fromEnvironment = (names: ReadonlyArray<string>, environment: Environment) =>
   names.map((name) => ({ name, text: environment[name] ?? "" })).find(({ text }) => text !== "")
 
-/** YAML is loaded only where a file is configured: most gateways start without one. */
+/** Loads the YAML parser only if there is a file, because most gateways start without one. */
 const readYaml = Effect.fnUntraced(function* (name: string) {
-  const failed = (problem: string, remedy: string) => misfit(`${name} ${problem}`, remedy)
+  const failed = (problem: string, remedy: string) => configError(`${name} ${problem}`, remedy)
   const text = yield* Effect.tryPromise({
     try: () => readFile(resolvePath(name), "utf8"),
     catch: (error) =>
       failed(
         `cannot be read (${Predicate.hasProperty(error, "code") ? String(error.code) : "unknown"})`,
-        "correct the path given by --config or GATEWAY_CONFIG",
+        "correct the path in --config or GATEWAY_CONFIG",
       ),
   })
   const { parse } = yield* Effect.promise(() => import("yaml"))
@@ -127,11 +139,14 @@ export const loadConfig = Effect.fn("loadConfig")(function* (
   const file = path === undefined ? undefined : yield* readYaml(path)
   const secrets = yield* readSecrets(environment)
   const settings = yield* Effect.fromResult(settingsFrom({ flags, environment, file, secrets }))
-  // Under a user id that the machine does not know, as in some containers, `~` is nowhere.
+  // An unknown user id, as in some containers, has no home folder.
   yield* Effect.try({
     try: () => resolvePath(settings.stateDir),
     catch: () =>
-      misfit(`this user has no home folder for ${settings.stateDir}`, "set GATEWAY_STATE_DIR or HOME, or --state-dir"),
+      configError(
+        `this user has no home folder for ${settings.stateDir}`,
+        "set GATEWAY_STATE_DIR, HOME or --state-dir",
+      ),
   })
   return settings
 })

@@ -1,6 +1,7 @@
 /**
- * SecretFiles: secrets that a file holds, so that no environment shows them. `GATEWAY_TOKEN_FILE` names the file of
- * `GATEWAY_TOKEN`, and so on; systemd puts credentials as files into the folder that CREDENTIALS_DIRECTORY names.
+ * SecretFiles: reads secrets from files, so that they do not appear in an environment. `GATEWAY_TOKEN_FILE` names the
+ * file of `GATEWAY_TOKEN`, and so on. systemd writes credentials into the folder in CREDENTIALS_DIRECTORY. LoadConfig.ts
+ * uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -12,28 +13,28 @@ import type { Environment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 
 export interface SecretText {
-  /** The variable or the credential, for messages. */
+  /** The name of the variable or credential, for messages. */
   readonly name: string
   readonly text: string
 }
 
-/** By the place of the option, as `token`. */
+/** By the path of the option, e.g. `token`. */
 export type SecretTexts = ReadonlyMap<string, SecretText>
 
-/** A file that is longer holds something else. */
-const SECRET_BYTES = 65_536
+/** A longer file is not a secret. */
+const MAX_SECRET_BYTES = 65_536
 
 const firstBytes = async (path: string): Promise<string> => {
   const file = await open(path)
   try {
-    const buffer = Buffer.alloc(SECRET_BYTES + 1)
+    const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1)
     let length = 0
     while (length < buffer.length) {
       const { bytesRead } = await file.read(buffer, length, buffer.length - length)
       if (bytesRead === 0) return buffer.toString("utf8", 0, length)
       length += bytesRead
     }
-    throw new Error(`it is longer than ${SECRET_BYTES} bytes`)
+    throw new Error(`it is longer than ${MAX_SECRET_BYTES} bytes`)
   } finally {
     await file.close()
   }
@@ -48,7 +49,7 @@ const read = Effect.fnUntraced(function* (name: string, path: string) {
   const failed = (problem: string) =>
     new CommandFailed({
       problem: `${name}: ${path} ${problem}`,
-      remedy: "name a file that this user may read and that holds the secret on one line",
+      remedy: "name a readable file with the secret on one line",
       exitCode: ExitCode.usage,
     })
   const text = yield* Effect.tryPromise({
@@ -58,15 +59,15 @@ const read = Effect.fnUntraced(function* (name: string, path: string) {
   return text.trim() === "" ? yield* failed("is empty") : { name, text }
 })
 
-/** The names that the credential of a secret may have: `token`, `gateway-token`, `GATEWAY_TOKEN`. */
+/** Returns the names of the credential of a secret: `token`, `gateway-token`, `GATEWAY_TOKEN`. */
 const credentialNames = (path: ReadonlyArray<string>, environment: ReadonlyArray<string>): ReadonlyArray<string> => {
   const name = path.join("-")
   return [name, `gateway-${name}`, ...environment]
 }
 
-const isNotThere = (error: CommandFailed) => error.problem.endsWith("(ENOENT)")
+const isMissing = (error: CommandFailed) => error.problem.endsWith("(ENOENT)")
 
-/** The secrets of files and credentials. A variable that names a file wins over a credential. */
+/** Reads the secrets of files and credentials. A variable that names a file overrides a credential. */
 export const readSecrets = Effect.fn("readSecrets")(function* (environment: Environment) {
   const secrets = new Map<string, SecretText>()
   const folder = environment["CREDENTIALS_DIRECTORY"] ?? ""
@@ -81,7 +82,7 @@ export const readSecrets = Effect.fn("readSecrets")(function* (environment: Envi
     for (const name of credentialNames(option.path, option.environment)) {
       if (secrets.has(key)) continue
       const found = yield* read(`credential ${name}`, Path.join(folder, name)).pipe(
-        Effect.catchIf(isNotThere, () => Effect.undefined),
+        Effect.catchIf(isMissing, () => Effect.undefined),
       )
       if (found !== undefined) secrets.set(key, found)
     }

@@ -1,7 +1,8 @@
 /**
- * The compile cache of Node, which halves the time to start. It holds code that this user runs, so its folder is one
- * that nobody else can write: Node's own default is in the shared temporary folder, under a name that anybody can take.
- * Without such a folder there is no cache. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE go on working.
+ * CompileCache: turns on Node's compile cache, which halves the time to start. The cache holds code that this user runs,
+ * so no other user may write its folder. Node's default folder is in the shared temporary folder under a name that any
+ * user can take first. Without a safe folder, there is no cache. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE still
+ * work. main.ts uses it.
  */
 import * as Fs from "node:fs"
 import * as Module from "node:module"
@@ -13,7 +14,7 @@ const OTHERS = 0o077
 const OTHERS_WRITE = 0o022
 const STICKY = 0o1000
 
-/** By the XDG Base Directory Specification a path that is not absolute does not count. */
+/** The XDG Base Directory Specification ignores relative paths. */
 const cacheHome = (environment: Environment): string => {
   const { LOCALAPPDATA: local, XDG_CACHE_HOME: xdg } = environment
   if (xdg !== undefined && Path.isAbsolute(xdg)) return xdg
@@ -21,7 +22,7 @@ const cacheHome = (environment: Environment): string => {
   return Path.join(Os.homedir(), process.platform === "darwin" ? "Library/Caches" : ".cache")
 }
 
-/** Whether nobody but `user` and root can put another folder in the place of one in `folder`. */
+/** Returns whether only `user` and root can replace a folder inside `folder`. */
 const isSafeAbove = (folder: string, user: number): boolean => {
   const { mode, uid } = Fs.lstatSync(folder)
   if (uid !== user && uid !== 0) return false
@@ -30,25 +31,25 @@ const isSafeAbove = (folder: string, user: number): boolean => {
   return above === folder || isSafeAbove(above, user)
 }
 
-/** Makes one folder: a home that does not exist is not made by a cache. */
+/** Makes one folder, but no missing parents: a cache must not create a home folder. */
 const make = (folder: string): void => {
   if (!Fs.existsSync(folder)) Fs.mkdirSync(folder, { mode: 0o700 })
 }
 
-/** Returns the folder of the cache, made if it is missing. Returns `undefined` if another user could write it. */
+/** Returns the folder of the cache and makes it if it is missing. Returns `undefined` if another user could write it. */
 export const ownFolder = (environment: Environment, user: number | undefined): string | undefined => {
   try {
     const home = cacheHome(environment)
     make(home)
     const folder = Path.join(Fs.realpathSync(home), "causeway")
     make(folder)
-    // Windows has no modes; the folders of a user are closed to others by inheritance there.
+    // Windows has no modes. Inherited permissions protect the folders of a user there.
     if (user === undefined) return folder
     const found = Fs.lstatSync(folder)
     const isOwn = found.isDirectory() && found.uid === user && (found.mode & OTHERS) === 0
     return isOwn && isSafeAbove(Path.dirname(folder), user) ? folder : undefined
   } catch {
-    // No home, a read-only disk: the program starts without a cache.
+    // Without a home, or on a read-only disk, the program starts without a cache.
     return undefined
   }
 }

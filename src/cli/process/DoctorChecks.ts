@@ -1,6 +1,6 @@
 /**
- * Checkup: the checks of `causeway doctor`, each a fact, or a problem with its remedy. They read the state folder and
- * try the port; they know nothing of the command line.
+ * DoctorChecks: the checks of `causeway doctor`. Each returns a fact, or a problem with its remedy. They read the state
+ * folder and try the port, and change nothing.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ const problem = (problem: string, remedy: string): Finding => ({ problem, remedy
 
 const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-export const checks = Effect.fn("checkup")(function* (settings: GatewaySettings) {
+export const runChecks = Effect.fn("DoctorChecks.runChecks")(function* (settings: GatewaySettings) {
   const paths = statePaths(settings.stateDir)
   const running = isHeld(paths.lockFile)
   const now = yield* Clock.currentTimeMillis
@@ -57,73 +57,72 @@ const configuration = (settings: GatewaySettings): Finding => {
   return fact([`listens on ${host}:${port}, auth ${auth}`, ...weak.map(({ problem }) => problem)].join("; "))
 }
 
-/** The nearest folder on the way to it that exists: where the first start would make it. */
+/** Returns the path, or its nearest parent that exists. */
 const existing = (path: string): string => (Fs.existsSync(path) ? path : existing(Path.dirname(path)))
 
 const folder = ({ folder }: StatePaths): Finding => {
   const place = existing(folder)
   if (!Fs.statSync(place).isDirectory()) {
-    return problem(`${place} is no folder`, "move the file away, or choose another place by --state-dir")
+    return problem(`${place} is not a folder`, "move the file away, or choose another folder with --state-dir")
   }
   try {
     Fs.accessSync(place, Fs.constants.R_OK | Fs.constants.W_OK | Fs.constants.X_OK)
   } catch {
-    return problem(`${place} may not be written by this user`, "change its owner, or choose another by --state-dir")
+    return problem(`this user may not write ${place}`, "change its owner, or choose another folder with --state-dir")
   }
-  return fact(place === folder ? folder : `${folder}, made by the first start`)
+  return fact(place === folder ? folder : `${folder}; the first start makes it`)
 }
 
-/** The files hold conversations and secrets. A file of another user than the folder's is that user's to read. */
+/** Checks that other users cannot read the files, which hold conversations and secrets. */
 const secrecy = (paths: StatePaths): Finding => {
   const { folder, tokenFile } = paths
-  if (!isFolderOfItsOwn(Fs.realpathSync(existing(folder)))) return fact("there are no files")
-  const documents = isFolderOfItsOwn(paths.memoryDir) ? [paths.memoryDir, ...filesIn(paths.memoryDir)] : []
+  if (!isRealFolder(Fs.realpathSync(existing(folder)))) return fact("no files yet")
+  const documents = isRealFolder(paths.memoryDir) ? [paths.memoryDir, ...filesIn(paths.memoryDir)] : []
   const files = [...privateFiles(paths), ...documents]
   const foreign = files.filter((file) => ![undefined, 0, ownerOf(folder)].includes(ownerOf(file)))
   if (foreign.length > 0)
     return problem(
       `${some(foreign)} ${foreign.length === 1 ? "belongs" : "belong"} to another user`,
-      `chown them as ${folder} is`,
+      `give them the owner of ${folder} (chown)`,
     )
   if (isWritableByOthers(folder)) {
-    return problem(`others may write ${folder}, and so replace the files in it`, `chmod go-w ${folder}`)
+    return problem(`other users may write ${folder} and replace its files`, `chmod go-w ${folder}`)
   }
   const open = files.filter(isOpenToOthers)
-  if (open.length === 0) return fact("no mode lets others read the files")
+  if (open.length === 0) return fact("only the owner may read the files")
   const rotate = open.includes(tokenFile) ? "; then `causeway token rotate`" : ""
   return problem(
-    `others may read ${some(open)}`,
+    `other users may read ${some(open)}`,
     `chmod go-rwx ${open.length > 3 ? `-R ${folder}` : open.join(" ")}${rotate}`,
   )
 }
 
-/** Not a link to one: that may be shared on purpose. */
-const isFolderOfItsOwn = (path: string): boolean =>
-  Fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+/** Returns whether the path is a folder and no link, because a link may lead to a folder that is shared on purpose. */
+const isRealFolder = (path: string): boolean => Fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 const filesIn = (folder: string): ReadonlyArray<string> =>
   Fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isFile() ? [Path.join(folder, entry.name)] : [],
   )
 
-/** The first of them by name. */
+/** Lists up to three paths and counts the others. */
 const some = (paths: ReadonlyArray<string>): string =>
   paths.length > 3 ? `${paths.slice(0, 3).join(", ")} and ${paths.length - 3} more` : paths.join(" and ")
 
-/** Below this a gateway that is talked to fills the disk within days. */
-const LEAST_FREE_MB = 200
+/** With less, a busy gateway fills the disk within days. */
+const MIN_FREE_MB = 200
 
 const disk = ({ folder }: StatePaths): Finding => {
   const { bavail, bsize } = Fs.statfsSync(existing(folder))
   const freeMb = Math.floor((bavail * bsize) / 1_000_000)
-  return freeMb >= LEAST_FREE_MB
+  return freeMb >= MIN_FREE_MB
     ? fact(`${freeMb} MB free`)
-    : problem(`only ${freeMb} MB are free where the state folder is`, "free some, or move the state folder")
+    : problem(`only ${freeMb} MB are free on the disk of the state folder`, "free some space, or move the state folder")
 }
 
-/** Reads every page; of a large database that takes some seconds. */
+/** Checks every page of the database. A large one takes some seconds. */
 const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<readonly [string, Finding]> => {
-  if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet: the first start makes it")]]
+  if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet; the first start makes it")]]
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
@@ -133,7 +132,7 @@ const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<read
     if (newer !== null) return [["database", problem(newer, Migrations.REMEDY_NEWER)]]
     const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
     return [
-      ["database", fact(`whole, ${megabytes} MB`)],
+      ["database", fact(`intact, ${megabytes} MB`)],
       ["clock", clock(db, now)],
     ]
   } catch (error) {
@@ -143,7 +142,7 @@ const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<read
   }
 }
 
-/** 0: no gateway has made its tables here yet. */
+/** Returns 0 if no gateway has created its tables yet. */
 const schemaVersion = (db: DatabaseSync): number => {
   const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(Migrations.TABLE)
   return made === undefined
@@ -152,7 +151,7 @@ const schemaVersion = (db: DatabaseSync): number => {
 }
 
 const damaged = (file: string, verdict: string): Finding =>
-  problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty one")
+  problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty database")
 
 const clock = (db: DatabaseSync, now: number): Finding => {
   const setBack = clockProblem(newestEventAt(db), now)
@@ -164,21 +163,18 @@ const port = Effect.fnUntraced(function* (settings: GatewaySettings, running: bo
   if (yield* answers(localUrl(settings))) return fact(`a gateway answers at ${host}:${port}`)
   if (running && port !== 0) {
     return problem(
-      `a gateway has the state folder, but none answers at ${host}:${port}`,
-      "give the port that it was started with, or stop it and start it again",
+      `a gateway uses the state folder, but none answers at ${host}:${port}`,
+      "set the port that it was started with, or restart it",
     )
   }
-  const code = yield* listens(host, port)
+  const code = yield* listenError(host, port)
   if (code === undefined) return fact(`${host}:${port} is free`)
   return code === "EADDRINUSE"
-    ? problem(
-        `port ${port} is taken by another program`,
-        "stop it, or give the gateway another by --port or GATEWAY_PORT",
-      )
-    : problem(`cannot listen on ${host}:${port} (${code})`, "give an address of this machine and a port above 1023")
+    ? problem(`another program uses port ${port}`, "stop it, or choose another port with --port or GATEWAY_PORT")
+    : problem(`cannot listen on ${host}:${port} (${code})`, "use an address of this machine and a port above 1023")
 })
 
-/** Whether what listens there says that it is alive, as a gateway does. */
+/** Returns whether the server at the URL reports its health as a gateway does. */
 const answers = (url: string) =>
   Effect.tryPromise(async (signal) => {
     const response = await fetch(`${url}/health`, { signal })
@@ -189,8 +185,8 @@ const answers = (url: string) =>
     Effect.orElseSucceed(() => false),
   )
 
-/** Why the port cannot be opened; undefined: it can. */
-const listens = (host: string, port: number) =>
+/** Returns the error code of an attempt to listen, or `undefined` if it succeeds. */
+const listenError = (host: string, port: number) =>
   Effect.callback<string | undefined>((resume) => {
     const server = createServer()
       .on("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(error.code ?? error.message)))

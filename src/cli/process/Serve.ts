@@ -1,6 +1,6 @@
 /**
- * Serve: the gateway as a process, which `causeway start` runs. It prints its address and commands to try. It ends when
- * a signal asks for it, or when it has lost its state folder; Signals.ts has the rules.
+ * Serve: runs the gateway as a process and prints its address and commands to try. It stops at a signal, by the rules of
+ * Signals.ts, or when it loses its state folder. `causeway start` uses it.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,8 @@ import { StateFolder } from "../../services/storage/StateFolder.ts"
 import { ListeningAddress } from "../../transport/http/GatewayServer.ts"
 import { isRunByNpm, processEnvironment } from "../config/Environment.ts"
 import { ExitCode } from "../terminal/ExitCode.ts"
+import { print } from "../terminal/Output.ts"
+import { Writer } from "../terminal/Writer.ts"
 import { loadConfig, settingsFrom, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "../client/LocalUrl.ts"
 import * as Signals from "./Signals.ts"
@@ -23,24 +25,24 @@ import * as HeapTuning from "./HeapTuning.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
-const announce = Effect.fnUntraced(function* (configFile: string | undefined) {
+const printBanner = Effect.fnUntraced(function* (configFile: string | undefined) {
   const settings = yield* GatewayConfig
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
   const url = localUrl({ basePath: settings.basePath, host, port })
-  const command = (words: string) => [thisCommand, words, ...targetFlags(settings, url, configFile)].join(" ")
-  yield* Console.log(`Causeway ${VERSION} listens on ${url}
+  const command = (args: string) => [thisCommand, args, ...targetFlags(settings, url, configFile)].join(" ")
+  yield* print(`Causeway ${VERSION} listens on ${url}
 
-  token   ${whereTokenIs(settings, tokenFile)}
-  say     ${command('send "hello"')}
-  talk    ${command("chat")}
-  look    ${command("status")}
+  token   ${tokenNote(settings, tokenFile)}
+  send    ${command('send "hello"')}
+  chat    ${command("chat")}
+  status  ${command("status")}
   stop    Ctrl-C
 `)
   HeapTuning.restore()
 })
 
-/** How a person calls this program: by npx it may be in no path, and if npx has fetched it, in no folder of theirs. */
+/** Returns the command that runs this program. Under npx, the program may not be in the path or in a local folder. */
 const commandOf = (script: string, byNpm: boolean): string => {
   if (/[/\\]_npx[/\\]/.test(script)) return "npx @causeway/gateway"
   return byNpm || script.endsWith(".ts") ? "npx causeway" : "causeway"
@@ -48,27 +50,27 @@ const commandOf = (script: string, byNpm: boolean): string => {
 
 const thisCommand = commandOf(process.argv[1] ?? "", processEnvironment["npm_command"] !== undefined)
 
-/** As a shell reads it. */
+/** Returns the text quoted for a shell. */
 const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
-/** The flags by which a client finds this gateway and its token, if it is not where clients look. */
+/** Returns the flags that a client needs to find this gateway and its token. Default places need no flags. */
 const targetFlags = (
   { basePath, port, stateDir }: GatewaySettings,
   url: string,
   configFile: string | undefined,
 ): ReadonlyArray<string> => [
-  // The file may hold the token, which stands on no command line.
+  // The file may hold the token, which must not appear on a command line.
   ...(configFile === undefined ? [] : ["--config", quoted(configFile)]),
   ...(port === DEFAULTS.port && basePath === DEFAULTS.basePath ? [] : ["--url", url]),
   ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", quoted(stateDir)]),
 ]
 
-const whereTokenIs = ({ auth, token }: GatewaySettings, file: string): string => {
-  if (auth === "none") return "none: everybody on this machine may connect"
-  return token === undefined ? `kept in ${file}` : "the one that was configured"
+const tokenNote = ({ auth, token }: GatewaySettings, file: string): string => {
+  if (auth === "none") return "not required: every program on this machine may connect"
+  return token === undefined ? `in ${file}` : "set by the configuration"
 }
 
-/** Carries out a SIGHUP: see docs/operating.md. A configuration that does not fit changes nothing. */
+/** Handles a SIGHUP (docs/operating.md): reloads the configuration. An invalid configuration changes nothing. */
 const reload = (flags: Sources["flags"]) =>
   loadConfig(flags).pipe(
     Effect.flatMap(ConfigReload.reload),
@@ -78,23 +80,25 @@ const reload = (flags: Sources["flags"]) =>
 
 export const serve = Effect.fn("causeway start")(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
-  if (!settings.enabled) return yield* Console.log("The gateway is not enabled (option `enabled`).")
+  if (!settings.enabled) return yield* print("The gateway is disabled (option `enabled`).")
   const streams = StandardStreams.takeOver()
   const hangUps = yield* Signals.hangUps
-  yield* Signals.boundedEnd(settings.drainMs, isRunByNpm)
-  if (isRunByNpm) yield* Signals.endWithParent
+  yield* Signals.limitStop(settings.drainMs, isRunByNpm)
+  if (isRunByNpm) yield* Signals.stopWithParent
   const gateway = Gateway.layer.pipe(Layer.provideMerge(Layer.succeed(GatewayConfig, settings)))
   return yield* Effect.gen(function* () {
     const runFork = Effect.runForkWith(yield* Effect.context())
-    streams.onGap = (lines) => void runFork(Effect.logWarning(`standard error did not take ${lines} lines of the log`))
+    streams.onDropped = (lines) =>
+      void runFork(Effect.logWarning(`dropped ${lines} lines of the log: standard error did not accept them`))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(hangUps), reload(flags))))
-    yield* announce(flags["config"])
+    yield* printBanner(flags["config"])
     return yield* (yield* StateFolder).lost.pipe(
-      Effect.tapError(() => Effect.sync(() => Signals.endInTime(settings.drainMs, ExitCode.failed))),
+      Effect.tapError(() => Effect.sync(() => Signals.exitAfterDrain(settings.drainMs, ExitCode.failed))),
     )
   }).pipe(
     Effect.provide(gateway),
     Effect.provideService(Console.Console, streams.console),
+    Effect.provideService(Writer, streams.writer),
     Effect.onInterrupt(() =>
       Effect.sync(() => {
         process.exitCode = ExitCode.ok

@@ -1,62 +1,67 @@
 /**
- * Standard output and standard error of a gateway. What is written never fails and never waits: the reader may have
- * left, the disk may be full, the terminal may be gone or stopped by Ctrl-S. Lines that nobody takes are dropped and
- * counted.
+ * StandardStreams: standard output and standard error of a gateway. A write never fails and never waits: the reader may
+ * have left, the disk may be full, the terminal may be gone or stopped by Ctrl-S. It drops and counts the lines that do
+ * not fit. Serve.ts uses it.
  */
+import * as Effect from "effect/Effect"
 import { Console } from "node:console"
 import { Writable } from "node:stream"
+import { type Writer, writerWith } from "../terminal/Writer.ts"
 
-/** Bytes that wait for a reader that does not read: some thousands of lines. */
+/** Bytes that wait for a slow reader: some thousands of lines. */
 const PENDING_BYTES = 1_048_576
 
 export interface StandardStreams {
+  /** For the log. */
   readonly console: Console
-  /** Called with the number of lines that are missing, when standard error takes lines again. */
-  onGap: (lines: number) => void
+  /** For the pages of the command. */
+  readonly writer: Writer
+  /** Receives the number of dropped lines when standard error takes lines again. */
+  onDropped: (lines: number) => void
 }
 
-const isAbleToWait = (handle: unknown): handle is { setBlocking(blocking: boolean): unknown } =>
+const hasSetBlocking = (handle: unknown): handle is { setBlocking(blocking: boolean): unknown } =>
   typeof handle === "object" && handle !== null && "setBlocking" in handle && typeof handle.setBlocking === "function"
 
-/** Makes a standard stream harmless to the process, also for what Node itself writes to it. */
-const tame = (stream: NodeJS.WriteStream): void => {
+/** Keeps a standard stream from blocking or ending the process, also for Node's own writes. */
+const makeSafe = (stream: NodeJS.WriteStream): void => {
   // Without a listener a failed write ends the process.
   stream.on("error", () => {})
-  // Node lets writes to a terminal block. It has no public switch for that; pipes never block, and files do not wait.
-  if (stream.isTTY && "_handle" in stream && isAbleToWait(stream._handle)) stream._handle.setBlocking(false)
+  // Node blocks on writes to a terminal and has no public switch for it. Pipes and files need none.
+  if (stream.isTTY && "_handle" in stream && hasSetBlocking(stream._handle)) stream._handle.setBlocking(false)
 }
 
-/** Exported for tests. */
-export const bounded = (target: Writable, onGap: (lines: number) => void): Writable => {
-  let missing = 0
+/** Returns a stream that drops lines while too many bytes wait in `target`. Exported for tests. */
+export const bounded = (target: Writable, onDropped: (lines: number) => void): Writable => {
+  let dropped = 0
   const onWritten = (error: Error | null | undefined) => {
-    if (error) missing++
-    else if (missing > 0) {
-      const lines = missing
-      missing = 0
-      onGap(lines)
+    if (error) dropped++
+    else if (dropped > 0) {
+      const lines = dropped
+      dropped = 0
+      onDropped(lines)
     }
   }
   return new Writable({
     decodeStrings: false,
     write: (line: string, _, done) => {
-      if (target.writableLength > PENDING_BYTES) missing++
+      if (target.writableLength > PENDING_BYTES) dropped++
       else target.write(line, onWritten)
       done()
     },
   })
 }
 
-/** Takes both streams of this process over. Once, before anything is written. */
+/** Takes over both standard streams. Call it once, before the first write. */
 export const takeOver = (): StandardStreams => {
-  tame(process.stdout)
-  tame(process.stderr)
+  makeSafe(process.stdout)
+  makeSafe(process.stderr)
+  const stdout = bounded(process.stdout, () => {})
+  const stderr = bounded(process.stderr, (lines) => streams.onDropped(lines))
   const streams: StandardStreams = {
-    console: new Console({
-      stdout: bounded(process.stdout, () => {}),
-      stderr: bounded(process.stderr, (lines) => streams.onGap(lines)),
-    }),
-    onGap: () => {},
+    console: new Console({ stdout, stderr }),
+    writer: writerWith((target, text) => Effect.sync(() => void { stdout, stderr }[target].write(text))),
+    onDropped: () => {},
   }
   return streams
 }

@@ -1,12 +1,12 @@
 /**
- * Columns: how wide a terminal shows a text, and texts cut to a width between characters as people count them. Tables
- * and event lines use it.
+ * Columns: measures, pads and truncates text in columns of a terminal. It cuts between graphemes, which are the
+ * characters that people see. Tables and event lines use it.
  */
 import { createRequire } from "node:module"
 
 let stringWidth: ((text: string) => number) | undefined
 
-/** Loads the tables of Unicode with the first text that needs them: most commands show ASCII. */
+/** Loads the Unicode tables at the first text that needs them, because most commands show ASCII. */
 const unicodeWidth = (text: string): number => {
   stringWidth ??= (createRequire(import.meta.url)("string-width") as { readonly default: (text: string) => number })
     .default
@@ -15,17 +15,17 @@ const unicodeWidth = (text: string): number => {
 
 const BEYOND_ASCII = /[^ -~]/
 
-/** Returns the columns that a terminal takes for one line of printable text. */
+/** Returns the number of columns of one line of printable text. */
 export const columns = (text: string): number => (BEYOND_ASCII.test(text) ? unicodeWidth(text) : text.length)
 
-/** Fills the text up with blanks. */
-export const filled = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - columns(text)))
+/** Appends blanks up to the width. */
+export const padded = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - columns(text)))
 
-/** UTF-16 units per column that are looked at. A character of many combining marks is no reason to read a whole book. */
+/** UTF-16 units read per column: bounds the work for characters with many combining marks. */
 const UNITS_PER_COLUMN = 32
 
-/** Returns the text in at most so many columns. `end` and `middle` say where the ellipsis stands for what is left out. */
-export const cut = (text: string, width: number, where: "end" | "middle" = "end"): string => {
+/** Returns the text in at most `width` columns, with an ellipsis at its `end` or in its `middle` if something is missing. */
+export const truncated = (text: string, width: number, where: "end" | "middle" = "end"): string => {
   const units = UNITS_PER_COLUMN * width
   if (text.length <= units && columns(text) <= width) return text
   const tail = where === "middle" ? Math.floor((width - 1) / 2) : 0
@@ -41,9 +41,9 @@ const graphemes = (text: string): ReadonlyArray<string> => {
   return Array.from(segmenter.segment(text), ({ segment }) => segment)
 }
 
-/** Returns the first characters that fit into so many columns together. */
+/** Returns the first characters that fit into `width` columns. */
 const fitting = (characters: ReadonlyArray<string>, width: number): ReadonlyArray<string> => {
-  let taken = 0
-  const end = characters.findIndex((character) => (taken += columns(character)) > width)
+  let used = 0
+  const end = characters.findIndex((character) => (used += columns(character)) > width)
   return end === -1 ? characters : characters.slice(0, end)
 }

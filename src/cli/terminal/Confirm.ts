@@ -1,5 +1,6 @@
 /**
- * Confirm: asks at a terminal before a change that cannot be taken back. Without a terminal the change needs `--yes`.
+ * Confirm: asks for confirmation before a change that cannot be undone. Without a terminal the change needs `--yes`. The
+ * commands that remove or replace things use it.
  */
 import * as Prompt from "effect/cli/Prompt"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
@@ -7,19 +8,23 @@ import * as Effect from "effect/Effect"
 import { line } from "../../domain/Printable.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 
-/** `what` follows "This": "removes the session work and its 12 messages". */
-export const confirm = Effect.fn("confirm")(function* (what: string, yes: boolean) {
+/** `effect` follows "This": "removes the session work and its 12 messages". */
+export const confirm = Effect.fn("confirm")(function* (effect: string, yes: boolean) {
   if (yes) return
   const { canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
   if (!canPrompt) {
     return yield* new CommandFailed({
-      problem: `this ${what}`,
-      remedy: "say that you mean it by --yes",
+      problem: `this ${effect}`,
+      remedy: "confirm it with --yes",
       exitCode: ExitCode.usage,
     })
   }
-  const meant = yield* Prompt.run(Prompt.Confirm({ message: `This ${line(what)}. Go on?` }))
-  if (!meant) {
-    return yield* new CommandFailed({ problem: "not confirmed", remedy: "nothing was done", exitCode: ExitCode.failed })
+  const isConfirmed = yield* Prompt.run(Prompt.Confirm({ message: `This ${line(effect)}. Continue?` }))
+  if (!isConfirmed) {
+    return yield* new CommandFailed({
+      problem: "not confirmed",
+      remedy: "nothing was changed",
+      exitCode: ExitCode.failed,
+    })
   }
 })

@@ -1,22 +1,23 @@
 /**
- * EventLine: an event as one line for a person. Pieces of a text have no line: a message holds the whole text later.
+ * EventLine: formats an event as one line for people. Text deltas have no line, because the final message holds the
+ * whole text. `causeway tail` uses it.
  */
 import { describe } from "../../domain/Binding.ts"
 import { type GatewayEvent, sessionOf } from "../../domain/Event.ts"
 import type { LogEntry } from "../../domain/Log.ts"
 import { line } from "../../domain/Printable.ts"
 import * as Columns from "./Columns.ts"
-import { faint, moment, type Page, shortened } from "./Output.ts"
+import { faint, moment, type Page, oneLine } from "./Output.ts"
 
 type Detail = {
   readonly [Tag in GatewayEvent["_tag"]]?: (event: Extract<GatewayEvent, { readonly _tag: Tag }>) => string
 }
 
 /** Columns of a session key. */
-const KEY = 60
+const KEY_COLUMNS = 60
 
-/** Columns of the rest. */
-const DETAIL = 100
+/** Columns of the details of an event. */
+const DETAIL_COLUMNS = 100
 
 const detail: Detail = {
   SessionChanged: ({ session }) => session.activity,
@@ -41,27 +42,27 @@ const detail: Detail = {
   GatewayStopping: ({ reason }) => reason,
 }
 
-const isInBetween = (event: GatewayEvent): boolean =>
+const isDelta = (event: GatewayEvent): boolean =>
   event._tag === "TextDelta" || event._tag === "ThinkingDelta" || event._tag === "ToolUpdated"
 
 const detailOf = <Tag extends GatewayEvent["_tag"]>(
   event: Extract<GatewayEvent, { readonly _tag: Tag }> & { readonly _tag: Tag },
 ): string => detail[event._tag]?.(event) ?? ""
 
-/** Undefined: the event has no line. */
+/** Returns the line of an event, or `undefined` if the event has none. */
 export const eventLine = (at: number, event: GatewayEvent): Page | undefined => {
-  if (isInBetween(event)) return undefined
+  if (isDelta(event)) return undefined
   if (event._tag === "LogAdded") return logLine(event.entry)
-  const words = [
+  const parts = [
     event._tag.padEnd(15),
-    Columns.cut(line(sessionOf(event) ?? ""), KEY, "middle"),
-    shortened(detailOf(event), DETAIL),
+    Columns.truncated(line(sessionOf(event) ?? ""), KEY_COLUMNS, "middle"),
+    oneLine(detailOf(event), DETAIL_COLUMNS),
   ]
-  const shown = words.filter((word) => word !== "")
+  const shown = parts.filter((part) => part !== "")
   return [faint(moment(at)), `  ${shown.join("  ").trimEnd()}`]
 }
 
 export const logLine = ({ at, level, message, source }: LogEntry): Page => [
   faint(moment(at)),
-  `  ${level.toUpperCase().padEnd(5)}  ${shortened(`${source}: ${message}`, 10 * DETAIL)}`,
+  `  ${level.toUpperCase().padEnd(5)}  ${oneLine(`${source}: ${message}`, 10 * DETAIL_COLUMNS)}`,
 ]

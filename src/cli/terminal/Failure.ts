@@ -1,6 +1,6 @@
 /**
- * Failure: the end of a command as one line for standard error and an exit code. Errors become sentences here; no one
- * sees a stack.
+ * Failure: turns the cause of a failed command into one line for standard error and an exit code. Users see no stack.
+ * Causeway.ts and `causeway chat` use it.
  */
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
@@ -18,7 +18,7 @@ import { WriteFailed } from "./Writer.ts"
 import { type ContractError, isContractError, errorMessage } from "./ErrorMessages.ts"
 
 export interface Failure {
-  /** On one line, and printable, whatever others wrote into it. Empty: there is nothing to say. */
+  /** One printable line. Empty if there is nothing to report. */
   readonly line: string
   readonly exitCode: ExitCode
 }
@@ -29,7 +29,7 @@ const isRunNotDone = Schema.is(RunNotDone)
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** What does not fit, field by field: `text: expected a value with a length of at least 1`. */
+/** Returns the problems by field: `text: expected a value with a length of at least 1`. */
 export const problemsOf = (issue: SchemaIssue.Issue): string =>
   issuesOf(issue)
     .issues.map(({ message, path = [] }) => [...path.map(String), message.replace(/^E/, "e")].join(": "))
@@ -39,15 +39,17 @@ const isConnectionError = (error: unknown): error is RpcClientError =>
   Predicate.isTagged(error, "RpcClientError") && error instanceof Error
 
 const fromContract = (error: ContractError): Failure => {
-  const isRefused = error._tag === "Unauthenticated" || error._tag === "Forbidden"
-  return { line: errorMessage(error), exitCode: isRefused ? ExitCode.refused : ExitCode.failed }
+  const isRejected = error._tag === "Unauthenticated" || error._tag === "Forbidden"
+  return { line: errorMessage(error), exitCode: isRejected ? ExitCode.refused : ExitCode.failed }
 }
 
-/** A reader that has left, as in `causeway send … | head -1`, has read enough. */
+/** A reader that leaves early, as in `causeway send … | head -1`, is no failure. */
 const fromWrite = ({ code }: WriteFailed): Failure =>
   code === "EPIPE"
     ? { line: "", exitCode: ExitCode.ok }
-    : failed(`cannot write to standard output (${code}): the output is incomplete; free some space or write elsewhere`)
+    : failed(
+        `cannot write to standard output (${code}): the output is incomplete; free space or write to another place`,
+      )
 
 export const failureOf = (cause: Cause.Cause<unknown>): Failure => {
   const failure = failureFrom(cause)
@@ -61,20 +63,20 @@ const failureFrom = (cause: Cause.Cause<unknown>): Failure => {
   if (error instanceof StartupError) return failed(error.message)
   if (isRunNotDone(error)) return failed(error.message)
   if (isContractError(error)) return fromContract(error)
-  // The contract itself refuses what was to be sent, e.g. a message without text.
+  // The payload does not match the contract, e.g. a message without text.
   if (error instanceof Error && SchemaIssue.isIssue(error.cause)) {
     return { line: problemsOf(error.cause), exitCode: ExitCode.usage }
   }
   if (isConnectionError(error)) {
     if (error.message.includes(REFUSED)) return fromContract(new Unauthenticated({ reason: "invalid" }))
-    return { line: `the connection to the gateway broke: ${error.message}`, exitCode: ExitCode.unreachable }
+    return { line: `lost the connection to the gateway: ${error.message}`, exitCode: ExitCode.unreachable }
   }
-  // Methods grow from version to version, and the one that answers is not always as new as the one that asks.
+  // Methods change between versions, so an older or newer gateway may send a result that this command cannot decode.
   if (Schema.isSchemaError(error)) {
     return failed(
-      `the gateway is of another version than this command (${VERSION}), which does not understand its answer: run both alike`,
+      `the gateway runs another version than this command (${VERSION}), which cannot read its reply: use the same version of both`,
     )
   }
   if (error instanceof WriteFailed) return fromWrite(error)
-  return failed(`this should not have happened: ${error instanceof Error ? error.message : String(error)}`)
+  return failed(`unexpected error, please report it: ${error instanceof Error ? error.message : String(error)}`)
 }

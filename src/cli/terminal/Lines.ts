@@ -1,6 +1,6 @@
 /**
- * Lines: standard input line by line, with Ctrl-C as a value instead of the end of the command. A terminal gets editing
- * and a history. `chat` uses it.
+ * Lines: reads standard input line by line and returns Ctrl-C as a value, so that it does not end the command. A terminal
+ * gets line editing and a history. `causeway chat` uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -18,18 +18,18 @@ export type Typed =
   | { readonly _tag: "Failed"; readonly failure: CommandFailed }
 
 export interface Lines {
-  /** The next line in order; Ctrl-C at once, whatever lines wait. */
+  /** Returns the next line. Ctrl-C overtakes waiting lines. */
   readonly next: Effect.Effect<Typed>
   /** Returns at the next Ctrl-C. */
   readonly interrupted: Effect.Effect<void>
-  /** Shows that it is somebody's turn to type. */
+  /** Shows the prompt at a terminal. */
   readonly prompt: Effect.Effect<void>
 }
 
 export interface LinesOptions {
   readonly isTerminal: boolean
   readonly prompt: string
-  /** Lines for the arrow keys, the newest first. */
+  /** Lines for the arrow keys, newest first. */
   readonly history: ReadonlyArray<string>
 }
 
@@ -40,7 +40,7 @@ export const open = Effect.fnUntraced(function* ({
 }: LinesOptions): Effect.fn.Return<Lines, CommandFailed, Scope.Scope> {
   const input = yield* openInput
   const lines = yield* Queue.unbounded<Typed>()
-  // One Ctrl-C that nobody has reacted to is as good as many.
+  // Repeated Ctrl-C before the first one is handled counts once.
   const interrupts = yield* Queue.sliding<void>(1)
   const onInterrupt = () => Queue.offerUnsafe(interrupts, undefined)
   yield* takeSignal("SIGINT", onInterrupt)
@@ -71,7 +71,7 @@ export const open = Effect.fnUntraced(function* ({
   }
 })
 
-/** Takes the signal from all other listeners until the scope closes: they would end the command. */
+/** Removes all other listeners of the signal until the scope closes, because they would end the command. */
 const takeSignal = (signal: NodeJS.Signals, listener: () => void) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -1,26 +1,26 @@
 /**
- * Output: pages for people and JSON for programs. A terminal gets text of others without the characters that would
- * command it, and JSON in ASCII. A program gets contents to the character.
+ * Output: writes pages for people and JSON for programs. Foreign text cannot control a terminal: it gets printable text
+ * and JSON in ASCII. Pipes and files get contents unchanged. Every command uses it.
  */
 import * as Effect from "effect/Effect"
 import { asciiJson, line, printable } from "../../domain/Printable.ts"
 import * as Columns from "./Columns.ts"
 import { type Target, type WriteFailed, Writer } from "./Writer.ts"
 
-/** Text, and parts of it that are of secondary interest, one after the other. */
+/** Text with parts of secondary interest, which a terminal shows dimmed. */
 export type Page = string | Faint | ReadonlyArray<Page>
 
 interface Faint {
   readonly faint: string
 }
 
-/** Dimmed at a terminal. */
+/** Marks text that a terminal shows dimmed. */
 export const faint = (text: string): Page => ({ faint: text })
 
 export const joined = (pages: ReadonlyArray<Page>, separator: string): Page =>
   pages.map((page, index) => (index === 0 ? page : [separator, page]))
 
-/** Returns what the target gets. */
+/** Returns the page as text for the target. */
 const rendered = (page: Page, writer: Writer, target: Target): string => {
   if (typeof page === "string") return printable(page)
   if ("faint" in page) return writer.dim(target, printable(page.faint))
@@ -31,11 +31,11 @@ const rendered = (page: Page, writer: Writer, target: Target): string => {
 export const print = (page: Page): Effect.Effect<void, WriteFailed> =>
   Effect.flatMap(Writer, (writer) => writer.write("stdout", `${rendered(page, writer, "stdout")}\n`))
 
-/** Writes a page and a line feed to standard error. No one can be told of a failure of that. */
+/** Writes a page and a line feed to standard error. Ignores a failed write, because nothing could report it. */
 export const note = (page: Page): Effect.Effect<void> =>
   Effect.flatMap(Writer, (writer) => Effect.ignore(writer.write("stderr", `${rendered(page, writer, "stderr")}\n`)))
 
-/** Writes a text of others as it is; to a terminal, printable. */
+/** Writes foreign text unchanged, or printable to a terminal. */
 export const content = (text: string): Effect.Effect<void, WriteFailed> =>
   Effect.flatMap(Writer, (writer) => writer.write("stdout", writer.isTerminal("stdout") ? printable(text) : text))
 
@@ -46,37 +46,37 @@ export const json = (values: ReadonlyArray<unknown>, indent = 0): Effect.Effect<
     return writer.write("stdout", writer.isTerminal("stdout") ? asciiJson(text) : text)
   })
 
-/** Writes the answer of the gateway as JSON, or the page that is made of it. */
+/** Writes the gateway's result as JSON or as a page. */
 export const show = (asJson: boolean, value: unknown, page: () => Page): Effect.Effect<void, WriteFailed> =>
   asJson ? json([value]) : print(page())
 
 /** Returns `1 message`, `2 messages`. */
 export const counted = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? "" : "s"}`
 
-/** Returns the text on one line of at most so many columns. */
-export const shortened = (text: string, width: number): string => Columns.cut(line(text), width)
+/** Returns the text on one line of at most `width` columns. */
+export const oneLine = (text: string, width: number): string => Columns.truncated(line(text), width)
 
-/** Returns the time to the second, in UTC: `2026-01-31 12:00:00Z`. A number that is no time stays a number. */
+/** Returns the time to the second, in UTC: `2026-01-31 12:00:00Z`. Returns the number itself if `Date` cannot hold it. */
 export const moment = (at: number): string =>
-  Math.abs(at) <= LATEST ? `${new Date(at).toISOString().slice(0, 19).replace("T", " ")}Z` : String(at)
+  Math.abs(at) <= MAX_DATE_MS ? `${new Date(at).toISOString().slice(0, 19).replace("T", " ")}Z` : String(at)
 
-/** Milliseconds from 1970 that a Date can hold, either way. */
-const LATEST = 8.64e15
+/** The largest number of milliseconds before or after 1970 that `Date` can hold. */
+const MAX_DATE_MS = 8.64e15
 
-/** Columns of a cell. Names and keys are cut in the middle: most of them differ at both ends. */
-const CELL = 80
+/** Columns of a cell. Names and keys are truncated in the middle, because most of them differ at both ends. */
+const CELL_COLUMNS = 80
 
-/** Returns columns as wide as their widest cell. The last one is not filled up. */
+/** Returns a table whose columns are as wide as their widest cell. The last column has no padding. */
 export const table = (
   head: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string | number | null>>,
 ): Page => {
-  let isCut = false
+  let isTruncated = false
   const cells = rows.map((row) =>
     row.map((cell) => {
       const whole = cell === null ? "-" : line(String(cell))
-      const shown = Columns.cut(whole, CELL, "middle")
-      isCut ||= shown !== whole
+      const shown = Columns.truncated(whole, CELL_COLUMNS, "middle")
+      isTruncated ||= shown !== whole
       return shown
     }),
   )
@@ -84,7 +84,7 @@ export const table = (
     cells.reduce((widest, row) => Math.max(widest, Columns.columns(row[column] ?? "")), name.length),
   )
   const aligned = (row: ReadonlyArray<string>) =>
-    row.map((cell, column) => (column === row.length - 1 ? cell : Columns.filled(cell, widths[column] ?? 0))).join("  ")
-  const footer = isCut ? [faint("… is text left out: --json shows it whole")] : []
+    row.map((cell, column) => (column === row.length - 1 ? cell : Columns.padded(cell, widths[column] ?? 0))).join("  ")
+  const footer = isTruncated ? [faint("… marks shortened text: --json prints it whole")] : []
   return joined([faint(aligned(head)), ...cells.map(aligned), ...footer], "\n")
 }

@@ -1,8 +1,9 @@
 /**
- * Nearest: what somebody may have meant who typed a name that does not exist.
+ * Suggestions: finds the names that are similar to an unknown one. `causeway call` uses it for methods, and
+ * LoadConfig.ts for options.
  */
 
-/** Edits (insertions, deletions, substitutions) that make one text the other: Levenshtein's distance. */
+/** Returns the Levenshtein distance: the insertions, deletions and substitutions that turn one text into the other. */
 export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let i = 1; i <= a.length; i++) {
@@ -16,8 +17,8 @@ export const distance = (a: string, b: string): number => {
   return row[b.length]!
 }
 
-/** The names that are a few edits away or of the same noun, the nearest first. */
-export const nearest = (typed: string, names: Iterable<string>): ReadonlyArray<string> => {
+/** Returns up to five names that are a few edits away or have the same noun, most similar first. */
+export const suggestions = (typed: string, names: Iterable<string>): ReadonlyArray<string> => {
   const noun = `${typed.split(".", 1)[0]}.`
   return [...names]
     .map((name) => ({ name, edits: distance(typed, name), related: name.startsWith(noun) }))
@@ -25,4 +26,11 @@ export const nearest = (typed: string, names: Iterable<string>): ReadonlyArray<s
     .sort((a, b) => a.edits - b.edits || (a.name < b.name ? -1 : 1))
     .slice(0, 5)
     .map(({ name }) => name)
+}
+
+/** Returns `Did you mean "a", "b" or "c"?`, or `undefined` if no name is similar. */
+export const didYouMean = (typed: string, names: Iterable<string>): string | undefined => {
+  const similar = suggestions(typed, names).map((name) => `"${name}"`)
+  const others = similar.slice(0, -1).join(", ")
+  return similar.length === 0 ? undefined : `Did you mean ${others}${others === "" ? "" : " or "}${similar.at(-1)}?`
 }

@@ -1,6 +1,6 @@
 /**
- * Writer: the one way to standard output and standard error. A write returns when the system has taken all of it, or
- * fails. Every command writes by way of Output.
+ * Writer: writes to standard output and standard error. A write returns when the system has taken all of it, or fails.
+ * Commands write through Output.ts. `causeway start` provides the writer of StandardStreams.ts, which never waits.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import { styleText } from "node:util"
 
 export type Target = "stdout" | "stderr"
 
-/** `code`: of the system, e.g. ENOSPC; EPIPE if the reader has left. */
+/** `code`: the system's error code, e.g. ENOSPC, or EPIPE if the reader has left. */
 export class WriteFailed extends Schema.TaggedError<WriteFailed>()("WriteFailed", {
   target: Schema.Literals(["stdout", "stderr"]),
   code: Schema.String,
@@ -27,7 +27,7 @@ export interface Writer {
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error)
 
-/** Repeats short writes, which a stream of Node on a file takes for complete: a full disk would lose the rest. */
+/** Repeats short writes. Node's file streams take them for complete, so a full disk would lose the rest silently. */
 const writeToFile = (fd: number, text: string): void => {
   const bytes = Buffer.from(text)
   for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written)
@@ -35,25 +35,29 @@ const writeToFile = (fd: number, text: string): void => {
 
 type ProcessStream = NodeJS.WritableStream & { readonly fd: number; readonly isTTY?: boolean }
 
+const streams = (): Readonly<Record<Target, ProcessStream>> => process
+
+/** Returns a writer that looks at the standard streams of this process and writes with `write`. */
+export const writerWith = (write: Writer["write"]): Writer => ({
+  isTerminal: (target) => streams()[target].isTTY === true,
+  dim: (target, text) => styleText("dim", text, { stream: streams()[target] }),
+  write,
+})
+
 const processWriter = (): Writer => {
-  const streams: Readonly<Record<Target, ProcessStream>> = { stdout: process.stdout, stderr: process.stderr }
-  // A write reports its own failure. The event would end the process with a stack.
-  for (const stream of Object.values(streams)) stream.on("error", () => {})
-  return {
-    isTerminal: (target) => streams[target].isTTY === true,
-    dim: (target, text) => styleText("dim", text, { stream: streams[target] }),
-    write: (target, text) => {
-      const stream = streams[target]
-      const failed = (error: unknown) => new WriteFailed({ target, code: codeOf(error) })
-      // Terminals and pipes are sockets of Node; files and devices are not.
-      if (!(stream instanceof Socket)) {
-        return Effect.try({ try: () => writeToFile(stream.fd, text), catch: failed })
-      }
-      return Effect.callback((resume) => {
-        stream.write(text, (error) => resume(error ? Effect.fail(failed(error)) : Effect.void))
-      })
-    },
-  }
+  // Each write reports its own failure. Without a listener, the event would end the process with a stack.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+  return writerWith((target, text) => {
+    const stream = streams()[target]
+    const failed = (error: unknown) => new WriteFailed({ target, code: codeOf(error) })
+    // Node wraps terminals and pipes in sockets, but not files and devices.
+    if (!(stream instanceof Socket)) {
+      return Effect.try({ try: () => writeToFile(stream.fd, text), catch: failed })
+    }
+    return Effect.callback((resume) => {
+      stream.write(text, (error) => resume(error ? Effect.fail(failed(error)) : Effect.void))
+    })
+  })
 }
 
 export const Writer: Context.Reference<Writer> = Context.Reference("causeway/cli/terminal/Writer", {

@@ -19,12 +19,12 @@ const problem = (sources: Partial<Sources>) => {
 
 const file = (content: unknown) => ({ file: { name: "gateway.yaml", content } })
 
-describe("the configuration", () => {
-  it("is the defaults where nothing is given", () => {
+describe("settingsFrom", () => {
+  it("Without sources, the settings are the defaults.", () => {
     expect(settings({})).toMatchObject({ host: "127.0.0.1", port: 18_789, path: "/ws", auth: "token", enabled: true })
   })
 
-  it("takes flags before the environment, the environment before the file, the file before the defaults", () => {
+  it("Flags override the environment, the environment the file, and the file the defaults.", () => {
     const given = file({ port: 1, host: "::1", path: "/file", drainMs: 5 })
     const environment = { GATEWAY_PORT: "2", GATEWAY_HOST: "localhost" }
     expect(settings({ ...given, environment, flags: { port: "3" } })).toMatchObject({
@@ -36,7 +36,7 @@ describe("the configuration", () => {
     })
   })
 
-  it("understands options at the top of the file and under gateway, which wins", () => {
+  it("Options under `gateway` in the file override options at its top level.", () => {
     expect(settings(file({ port: 1, path: "/top", gateway: { enabled: false, path: "/nested" } }))).toMatchObject({
       port: 1,
       enabled: false,
@@ -44,11 +44,11 @@ describe("the configuration", () => {
     })
   })
 
-  it("takes an empty file for no options", () => {
+  it("An empty file has no options.", () => {
     expect(settings(file(null)).port).toBe(18_789)
   })
 
-  it("has a variable for every option, by one rule", () => {
+  it("Every option has a variable of its own, named by one rule.", () => {
     const names = configOptions.flatMap(({ environment }) => environment)
     expect(names).toContain("GATEWAY_RUNS_CONCURRENT_PER_AGENT")
     expect(names).toContain("GATEWAY_LIMITS_OUTBOX_BYTES")
@@ -56,7 +56,7 @@ describe("the configuration", () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
-  it("reads numbers, booleans and lists from the text of variables", () => {
+  it("Variables hold numbers, booleans and lists as text.", () => {
     const environment = {
       GATEWAY_LIMITS_OUTBOX_BYTES: "1024",
       GATEWAY_ENABLED: "false",
@@ -69,7 +69,7 @@ describe("the configuration", () => {
     expect(allowedOrigins).toEqual(["https://a.example", "https://b.example"])
   })
 
-  it("takes the token from either variable, its own first, and never shows it", () => {
+  it("GATEWAY_TOKEN overrides OPENCLAW_GATEWAY_TOKEN, and the token prints redacted.", () => {
     const both = { GATEWAY_TOKEN: "mine", OPENCLAW_GATEWAY_TOKEN: "theirs" }
     const { token } = settings({ environment: both })
     expect(token && Redacted.value(token)).toBe("mine")
@@ -78,7 +78,7 @@ describe("the configuration", () => {
     expect(other && Redacted.value(other)).toBe("theirs")
   })
 
-  it("takes a secret without the blanks and line ends around it, wherever it comes from", () => {
+  it("Blanks and line ends around a secret do not count.", () => {
     const tokenOf = (sources: Partial<Sources>) => {
       const { token } = settings(sources)
       return token && Redacted.value(token)
@@ -89,7 +89,7 @@ describe("the configuration", () => {
     expect(password && Redacted.value(password)).toBe("of two words")
   })
 
-  it("refuses a secret that no header can carry, and does not show it", () => {
+  it("The error for a secret that no header can carry does not show the secret.", () => {
     for (const secret of ["s3\ncret", "s3\u0000cret", " \n"]) {
       expect(problem({ environment: { GATEWAY_TOKEN: secret } })).toMatch(/^GATEWAY_TOKEN: .*one line of text/)
       expect(problem({ environment: { GATEWAY_TOKEN: secret } })).not.toContain("s3")
@@ -97,11 +97,11 @@ describe("the configuration", () => {
     }
   })
 
-  it("takes a variable that is set to nothing for one that is not set", () => {
+  it("An empty variable counts as not set.", () => {
     expect(settings({ environment: { GATEWAY_PORT: "", GATEWAY_TOKEN: "" } })).toMatchObject({ port: 18_789 })
   })
 
-  it("names the flag, variable or file, the option and what fits", () => {
+  it("An error names the flag, variable or file, and the allowed values.", () => {
     expect(problem({ environment: { GATEWAY_PORT: "99999" } })).toBe(
       'GATEWAY_PORT is "99999": expected a value between 0 and 65535',
     )
@@ -109,7 +109,7 @@ describe("the configuration", () => {
     expect(problem(file({ runs: { concurrent: 0 } }))).toMatch(/^runs.concurrent in gateway.yaml: expected/)
   })
 
-  it("refuses an origin that no page can have, and says which", () => {
+  it("An error names the invalid item of a list.", () => {
     expect(problem({ environment: { GATEWAY_ALLOWED_ORIGINS: "https://a.example,*" } })).toBe(
       'GATEWAY_ALLOWED_ORIGINS is "https://a.example,*": patterns are not supported: list each origin, e.g. https://dash.example.org',
     )
@@ -127,20 +127,31 @@ describe("the configuration", () => {
     )
   })
 
-  it("names options that do not exist", () => {
-    expect(problem(file({ gateway: { prot: 1 } }))).toBe("prot in gateway.yaml is no option")
-    expect(problem(file({ limits: { frames: 1 } }))).toBe("limits.frames in gateway.yaml is no option")
+  it("An unknown option fails with a similar one.", () => {
+    expect(problem(file({ gateway: { prot: 1 } }))).toBe('unknown option prot in gateway.yaml (did you mean "port"?)')
+    expect(problem(file({ limits: { frames: 1 } }))).toMatch(
+      /^unknown option limits\.frames in gateway\.yaml \(did you mean "limits\./,
+    )
   })
 
-  it("names everything that is wrong at once", () => {
+  it("An error lists all problems.", () => {
     expect(problem({ ...file({ enabled: "maybe" }), environment: { GATEWAY_PORT: "x" } })).toMatch(
       /enabled in gateway.yaml.*GATEWAY_PORT/,
     )
   })
 
-  it("refuses a file that holds no options", () => {
-    expect(problem(file(["port"]))).toBe("gateway.yaml holds no options")
-    expect(problem(file({ gateway: 5 }))).toBe("gateway.yaml holds no options")
+  it("A base path starts with a slash and does not end with one.", () => {
+    expect(settings({ flags: { "base-path": "/causeway" } }).basePath).toBe("/causeway")
+    for (const path of ["causeway", "/causeway/", "/", "/a/../b", "/a b"]) {
+      expect(problem({ flags: { "base-path": path } })).toContain(
+        "a path such as /causeway, without a slash at its end",
+      )
+    }
+  })
+
+  it("A file without options is invalid.", () => {
+    expect(problem(file(["port"]))).toBe("gateway.yaml has no options")
+    expect(problem(file({ gateway: 5 }))).toBe("gateway.yaml has no options")
   })
 })
 
@@ -150,13 +161,13 @@ const write = (content: string, name = "gateway.yaml") => {
   return path
 }
 
-describe("a secret in a file", () => {
+describe("loadConfig with secret files", () => {
   const secretsOf = Effect.fnUntraced(function* (environment: Environment) {
     const { password, token } = yield* loadConfig({}, environment)
     return { token: token && Redacted.value(token), password: password && Redacted.value(password) }
   })
 
-  it.effect("is the one that a variable with _FILE names, for every secret and every name of it", () =>
+  it.effect("A variable with _FILE names the file of a secret.", () =>
     Effect.gen(function* () {
       const token = write("in-a-file\n", "token")
       const password = write("  of people\r\n", "password")
@@ -168,7 +179,7 @@ describe("a secret in a file", () => {
     }),
   )
 
-  it.effect("is a credential of systemd, by any of its names", () =>
+  it.effect("A credential of systemd may have any of three names.", () =>
     Effect.gen(function* () {
       for (const name of ["token", "gateway-token", "GATEWAY_TOKEN"]) {
         const CREDENTIALS_DIRECTORY = dirname(write("of-systemd\n", name))
@@ -179,7 +190,7 @@ describe("a secret in a file", () => {
     }),
   )
 
-  it.effect("counts after the variable, before a credential, and that before the configuration file", () =>
+  it.effect("A variable overrides its file, the file the credential, and the credential the YAML file.", () =>
     Effect.gen(function* () {
       const GATEWAY_CONFIG = write("token: of-the-yaml\n")
       const CREDENTIALS_DIRECTORY = dirname(write("of-systemd", "token"))
@@ -193,7 +204,7 @@ describe("a secret in a file", () => {
     }),
   )
 
-  it.effect("that is missing, empty, a folder or far too long is named with what to do", () =>
+  it.effect("A missing, empty or too long file fails with its name.", () =>
     Effect.gen(function* () {
       const problemOf = (path: string) => Effect.flip(loadConfig({}, { GATEWAY_TOKEN_FILE: path }))
       const missing = yield* problemOf("/nowhere/token")
@@ -208,8 +219,8 @@ describe("a secret in a file", () => {
   )
 })
 
-describe("the configuration file", () => {
-  it.effect("is the one that GATEWAY_CONFIG names, or before it --config", () =>
+describe("loadConfig with a configuration file", () => {
+  it.effect("--config overrides GATEWAY_CONFIG.", () =>
     Effect.gen(function* () {
       const environment = { GATEWAY_CONFIG: write("gateway:\n  port: 4000\n") }
       expect((yield* loadConfig({}, environment)).port).toBe(4_000)
@@ -217,16 +228,16 @@ describe("the configuration file", () => {
     }),
   )
 
-  it.effect("that is not there is named with what to do", () =>
+  it.effect("A missing file fails with its name and the next step.", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(loadConfig({ config: "/nowhere/gateway.yaml" }, {}))
       expect(error.message).toBe(
-        "/nowhere/gateway.yaml cannot be read (ENOENT): correct the path given by --config or GATEWAY_CONFIG",
+        "/nowhere/gateway.yaml cannot be read (ENOENT): correct the path in --config or GATEWAY_CONFIG",
       )
     }),
   )
 
-  it.effect("that is not YAML is named with the line", () =>
+  it.effect("A file that is not YAML fails with its name and the line.", () =>
     Effect.gen(function* () {
       const path = write("port: 1\n  host: [")
       const error = yield* Effect.flip(loadConfig({ config: path }, {}))

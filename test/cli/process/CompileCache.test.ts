@@ -7,13 +7,13 @@ import { run, temporaryFolder } from "../../support/GatewayProcess.ts"
 
 const user = process.geteuid?.()
 
-/** A cache home of this user alone. */
+/** A cache home that only this user may write. */
 const home = Effect.map(temporaryFolder, (folder) => Fs.realpathSync(folder))
 
 const inHome = (folder: string, by = user) => ownFolder({ XDG_CACHE_HOME: folder }, by)
 
-describe("the folder of the compile cache", () => {
-  it.effect("is made for its user alone, below XDG_CACHE_HOME", () =>
+describe("CompileCache", () => {
+  it.effect("The folder is below XDG_CACHE_HOME, with access for its user only.", () =>
     Effect.gen(function* () {
       const folder = yield* home
       const umask = process.umask(0)
@@ -25,7 +25,7 @@ describe("the folder of the compile cache", () => {
     }),
   )
 
-  it.effect("is not used where others may read or write it, or it is a link", () =>
+  it.effect("A folder that others may read or write, or that is a link, is not used.", () =>
     Effect.gen(function* () {
       const folder = yield* home
       Fs.mkdirSync(join(folder, "causeway"))
@@ -38,7 +38,7 @@ describe("the folder of the compile cache", () => {
     }),
   )
 
-  it.effect("is not used where it belongs to another user", () =>
+  it.effect("A folder of another user is not used.", () =>
     Effect.gen(function* () {
       const folder = yield* home
       expect(inHome(folder)).toBeDefined()
@@ -46,7 +46,7 @@ describe("the folder of the compile cache", () => {
     }),
   )
 
-  it.effect("is not used where others may replace it, or one above it", () =>
+  it.effect("A folder that others may replace, or whose parent they may replace, is not used.", () =>
     Effect.gen(function* () {
       const folder = yield* home
       const shared = join(folder, "shared")
@@ -54,20 +54,20 @@ describe("the folder of the compile cache", () => {
       expect(inHome(join(shared, "cache"))).toBeDefined()
       Fs.chmodSync(shared, 0o777)
       expect(inHome(join(shared, "cache"))).toBeUndefined()
-      // As /tmp: others may write, and not touch what is mine.
+      // As in /tmp: others may write, but not replace the folders of this user.
       Fs.chmodSync(shared, 0o1777)
       expect(inHome(join(shared, "cache"))).toBeDefined()
     }),
   )
 
-  it.effect("is not made where the home folder does not exist", () =>
+  it.effect("Without a home folder there is no cache.", () =>
     Effect.sync(() => {
       expect(inHome("/nowhere/cache")).toBeUndefined()
       expect(Fs.existsSync("/nowhere")).toBe(false)
     }),
   )
 
-  it.live("is the only one that a command makes: nothing is in the shared temporary folder", () =>
+  it.live("A command writes its cache there and nothing into the shared temporary folder.", () =>
     Effect.gen(function* () {
       const folder = yield* home
       const temporary = join(folder, "tmp")

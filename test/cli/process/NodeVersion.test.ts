@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { isTooOld, OLDEST_NODE } from "../../../src/cli/process/NodeVersion.ts"
 
-it("the oldest Node is the one that package.json asks for", () => {
+it("OLDEST_NODE matches `engines` of package.json.", () => {
   const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
     readonly engines: { readonly node: string }
   }
@@ -16,6 +16,6 @@ it.each([
   ["22.20.0", false],
   ["23.0.0", false],
   ["24.21.0", false],
-])("Node %s is too old: %s", (version, expected) => {
+])("isTooOld of Node %s is %s.", (version, expected) => {
   expect(isTooOld(version)).toBe(expected)
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { columns, cut, filled } from "../../../src/cli/terminal/Columns.ts"
+import { columns, padded, truncated } from "../../../src/cli/terminal/Columns.ts"
 
 const graphemes = (text: string) => Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment)
 
@@ -10,7 +10,7 @@ const Width = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 12 }))
 
 const Where = Schema.Literals(["end", "middle"])
 
-describe("the width of a text", () => {
+describe("columns and padded", () => {
   it.each([
     ["plain", 5],
     ["漢字", 4],
@@ -19,19 +19,19 @@ describe("the width of a text", () => {
     ["🇨🇭", 2],
     ["ﾊﾝｶｸ", 4],
     ["", 0],
-  ])("of %j is %i columns", (text, width) => {
+  ])("The text %j has %i columns.", (text, width) => {
     expect(columns(text)).toBe(width)
-    expect(filled(text, 10)).toBe(text + " ".repeat(10 - width))
+    expect(padded(text, 10)).toBe(text + " ".repeat(10 - width))
   })
 })
 
-describe("a text that is cut", () => {
+describe("truncated", () => {
   it.prop(
-    "is never wider than it may be, and has whole characters only",
+    "A truncated text fits into its width and keeps whole graphemes.",
     [Texts, Width, Where],
     ([all, width, where]) => {
       const text = all.join("")
-      const shown = cut(text, width, where)
+      const shown = truncated(text, width, where)
       expect(columns(shown)).toBeLessThanOrEqual(width)
       if (columns(text) <= width) return expect(shown).toBe(text)
       const [start = "", end = ""] = shown.split("…")
@@ -41,15 +41,15 @@ describe("a text that is cut", () => {
     },
   )
 
-  it("says where text is left out", () => {
-    expect(cut("one two three", 8)).toBe("one two…")
-    expect(cut("agent:main:telegram:peer", 15, "middle")).toBe("agent:m…am:peer")
-    expect(cut("漢字漢字", 5)).toBe("漢字…")
-    expect(cut("🦀🦀", 3)).toBe("🦀…")
+  it("An ellipsis marks the missing text.", () => {
+    expect(truncated("one two three", 8)).toBe("one two…")
+    expect(truncated("agent:main:telegram:peer", 15, "middle")).toBe("agent:m…am:peer")
+    expect(truncated("漢字漢字", 5)).toBe("漢字…")
+    expect(truncated("🦀🦀", 3)).toBe("🦀…")
   })
 
-  it("is read no further than it is shown", () => {
-    expect(cut("e".concat("\u0301".repeat(10_000_000)), 10).length).toBeLessThan(400)
-    expect(cut("x".repeat(10_000_000), 10, "middle")).toBe("xxxxx…xxxx")
+  it("The work is bounded by the width, not by the length of the text.", () => {
+    expect(truncated("e".concat("\u0301".repeat(10_000_000)), 10).length).toBeLessThan(400)
+    expect(truncated("x".repeat(10_000_000), 10, "middle")).toBe("xxxxx…xxxx")
   })
 })

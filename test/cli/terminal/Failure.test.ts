@@ -4,18 +4,18 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { failureOf } from "../../../src/cli/terminal/Failure.ts"
 
-describe("the end of a command", () => {
-  it("where the gateway answers what this version does not understand, names the versions and not the schema", () => {
+describe("failureOf", () => {
+  it("A reply that this version cannot decode fails with the version, not with the schema.", () => {
     const answer = Schema.decodeUnknownResult(Schema.Struct({ added: Schema.String }))({})
     const { exitCode, line } = failureOf(Cause.die(Result.getOrThrow(Result.flip(answer))))
     expect(exitCode).toBe(1)
-    expect(line).toMatch(/^the gateway is of another version than this command/)
+    expect(line).toMatch(/^the gateway runs another version than this command/)
     expect(line).not.toContain("added")
   })
 
-  it("is one line, whatever went wrong", () => {
+  it("Every failure is one line.", () => {
     expect(failureOf(Cause.die(new Error("first\n  second\nthird"))).line).toBe(
-      "this should not have happened: first second third",
+      "unexpected error, please report it: first second third",
     )
   })
 })
