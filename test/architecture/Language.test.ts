@@ -103,7 +103,6 @@ const pending = {
     "test/services/events",
     "test/services/handlers",
     "test/services/logs",
-    "test/services/runs",
     "test/services/storage",
     "test/transport/connection",
     "test/transport/fanout",

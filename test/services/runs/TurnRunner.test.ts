@@ -26,7 +26,7 @@ describe("A runtime that emits invalid events", () => {
     { _tag: "ToolStarted", callId: "1", name, input: "" } as const,
     ...nonsense,
   ]) {
-    it.live(`The run fails, and the session goes on: ${JSON.stringify(invalid).slice(0, 60)}`, () =>
+    it.live(`The run fails, and the session goes on, after the output ${JSON.stringify(invalid).slice(0, 60)}.`, () =>
       Effect.gen(function* () {
         expect(yield* ask("x", "s")).toMatchObject({
           state: "failed",
