@@ -13,7 +13,7 @@ type Calls = GatewayClient["Service"]["calls"]
 
 describe("Methods", () => {
   it.layer(layer, { excludeTestServices: true })((it) => {
-    it.effect("agents.create fills in the defaults of an agent.", () =>
+    it.effect("`agents.create` fills in the defaults of an agent.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         expect(yield* call["agents.create"]({ name: "Luna", personality: "calm" })).toMatchObject({
@@ -25,7 +25,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("agents.update returns the changed agent.", () =>
+    it.effect("`agents.update` returns the changed agent.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         yield* call["agents.create"]({ name: "Sage" })
@@ -34,7 +34,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("agents.list contains the default agent first, and the new agents after it.", () =>
+    it.effect("`agents.list` contains the default agent first, and the new agents after it.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         yield* call["agents.create"]({ name: "Nova" })
@@ -43,7 +43,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("agents.delete removes an agent.", () =>
+    it.effect("`agents.delete` removes an agent.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         yield* call["agents.create"]({ name: "Brief" })
@@ -69,7 +69,7 @@ describe("Methods", () => {
         call: (call: Calls) => call["agents.delete"]({ id: "main" }),
       },
     ]
-    it.effect.each(failures)("$error is the error of $name.", ({ call, error }) =>
+    it.effect.each(failures)("A call of $name fails with its error.", ({ call, error }) =>
       Effect.gen(function* () {
         const result: Effect.Effect<unknown, { readonly _tag: string }> = call(yield* calls)
         expect((yield* Effect.flip(result))._tag).toBe(error)
@@ -99,7 +99,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("memory.write stores a document that memory.read and memory.list return.", () =>
+    it.effect("`memory.write` stores a document that `memory.read` and `memory.list` return.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         const document = yield* call["memory.write"]({ id: "today", content: "# Today", create: true })
@@ -108,7 +108,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("memory.write with create fails if the document exists.", () =>
+    it.effect("`memory.write` with create fails if the document exists.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         const create = call["memory.write"]({ id: "twice", content: "", create: true })
@@ -117,7 +117,7 @@ describe("Methods", () => {
       }),
     )
 
-    it.effect("logs.tail shows log entries without secrets, and only new ones after a position.", () =>
+    it.effect("`logs.tail` shows log entries without secrets, and only new ones after a position.", () =>
       Effect.gen(function* () {
         const call = yield* calls
         yield* Effect.logWarning(`somebody sent ${TestGateway.TOKEN}`)

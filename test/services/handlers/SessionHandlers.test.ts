@@ -26,7 +26,7 @@ const gateway = (options: Parameters<typeof layer>[0] = {}) =>
 const clients = Effect.all({ chat: RpcTest.makeClient(ChatRpcs), sessions: RpcTest.makeClient(SessionRpcs) })
 
 describe("SessionHandlers and ChatHandlers", () => {
-  it.live("chat.send starts a run in the main session, and runs.wait returns its reply.", () =>
+  it.live("`chat.send` starts a run in the main session, and `runs.wait` returns its reply.", () =>
     Effect.gen(function* () {
       const { chat } = yield* clients
       const { runId, sessionKey } = yield* chat["chat.send"]({ text: "hi" })
@@ -36,7 +36,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("chat.inject adds a message without a run.", () =>
+  it.live("`chat.inject` adds a message without a run.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       const injected = yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
@@ -46,7 +46,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("sessions.history returns the messages of a run in order.", () =>
+  it.live("`sessions.history` returns the messages of a run in order.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       const { runId, sessionKey } = yield* chat["chat.send"]({ text: "hi" })
@@ -56,7 +56,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("sessions.list returns the session that sessions.get returns.", () =>
+  it.live("`sessions.list` returns the session that `sessions.get` returns.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
@@ -65,7 +65,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("sessions.preview returns the newest messages of each key.", () =>
+  it.live("`sessions.preview` returns the newest messages of each key.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       yield* chat["chat.inject"]({ sessionKey: "s", text: "note" })
@@ -74,7 +74,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("sessions.resolve says whether the session of a route exists.", () =>
+  it.live("`sessions.resolve` says whether the session of a route exists.", () =>
     Effect.gen(function* () {
       const { chat, sessions } = yield* clients
       const resolved = sessions["sessions.resolve"]({})
@@ -84,7 +84,7 @@ describe("SessionHandlers and ChatHandlers", () => {
     }).pipe(Effect.provide(gateway())),
   )
 
-  it.live("sessions.create makes a session that sessions.patch changes.", () =>
+  it.live("`sessions.create` makes a session that `sessions.patch` changes.", () =>
     Effect.gen(function* () {
       const { sessions } = yield* clients
       expect(yield* sessions["sessions.create"]({ key: "k" })).toMatchObject({ key: "k", agentId: "main" })
