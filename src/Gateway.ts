@@ -1,7 +1,6 @@
 /**
- * Gateway: the whole of it as one Layer. Read from the bottom of `layerWith` upwards: what is kept, who acts upon it,
- * which methods that makes, and the port where they are spoken. `layer` is the gateway that the binary starts; an
- * embedding program replaces parts of it.
+ * Gateway: the whole gateway as one Layer. Read `wholeWith` from the bottom up: storage, services, methods, and the port
+ * that serves them. The binary starts `layer`. An embedding program replaces parts with `layerWith`.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -9,45 +8,45 @@ import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
-import { Authenticator } from "./services/auth/Authenticator.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
-import * as Cluster from "./services/runs/Cluster.ts"
-import { Connections } from "./services/connections/Connections.ts"
-import * as Database from "./services/storage/Database.ts"
-import { Devices } from "./services/auth/Devices.ts"
-import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
 import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
-import { Events } from "./services/events/Events.ts"
-import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
+import { Authenticator } from "./services/auth/Authenticator.ts"
+import { Devices } from "./services/auth/Devices.ts"
 import { GatewayKey } from "./services/auth/GatewayKey.ts"
 import { GatewayToken } from "./services/auth/GatewayToken.ts"
+import { Pairings } from "./services/auth/Pairings.ts"
+import * as TokenRotation from "./services/auth/TokenRotation.ts"
+import { Connections } from "./services/connections/Connections.ts"
+import { Events } from "./services/events/Events.ts"
+import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import { Memory } from "./services/memory/Memory.ts"
+import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
-import { Pairings } from "./services/auth/Pairings.ts"
-import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { RunAdmission } from "./services/runs/RunAdmission.ts"
 import { Runs } from "./services/runs/Runs.ts"
 import * as SessionActor from "./services/runs/SessionActor.ts"
+import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
+import * as TurnRetention from "./services/runs/TurnRetention.ts"
+import { TurnRunner } from "./services/runs/TurnRunner.ts"
 import { SessionIndex } from "./services/sessions/SessionIndex.ts"
 import * as SessionMonitor from "./services/sessions/SessionMonitor.ts"
 import { Sessions } from "./services/sessions/Sessions.ts"
+import * as Database from "./services/storage/Database.ts"
 import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
+import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
-import * as TokenRotation from "./services/auth/TokenRotation.ts"
 import { Transcript } from "./services/transcript/Transcript.ts"
-import * as TurnRetention from "./services/runs/TurnRetention.ts"
-import { TurnRunner } from "./services/runs/TurnRunner.ts"
-import * as DialectWires from "./transport/Mounts.ts"
 import * as Drain from "./transport/Drain.ts"
+import * as Mounts from "./transport/Mounts.ts"
 import * as GatewayServer from "./transport/http/GatewayServer.ts"
-import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
 import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
+import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
 import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
-/** The conversations: what is accepted, the actors that run it, and what lists and followers read. */
+/** Accepts messages, runs them in the actors of their sessions, and keeps the lists of sessions and runs. */
 const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
@@ -55,15 +54,23 @@ const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(Transcript.layer),
 )
 
-/** Who may come in, and how they prove it. */
-const trust = Authenticator.layer.pipe(
+/** Authenticates clients and pairs devices. */
+const authentication = Authenticator.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Pairings.layer, GatewayToken.layer)),
   Layer.provideMerge(Devices.layer),
 )
 
-/** Who is known: agents and what claims conversations for them, documents, connections and devices. */
-const registry = Layer.mergeAll(Agents.layer, Bindings.layer, Memory.layer, Connections.layer, GatewayKey.layer, trust)
+/** Knows the agents and their bindings, the documents, the connections and the devices. */
+const registry = Layer.mergeAll(
+  Agents.layer,
+  Bindings.layer,
+  Memory.layer,
+  Connections.layer,
+  GatewayKey.layer,
+  authentication,
+)
 
+/** Background work: compares stored and published sessions, removes old turns, and reacts to a changed token. */
 const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenRotation.layer, Logs.layerEvents)
 
 const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(
@@ -72,22 +79,20 @@ const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pip
   Layer.provideMerge(Events.layer),
 )
 
-/** The parts of a gateway that an embedding program may want of its own. */
+/** The parts of a gateway that an embedding program can replace. */
 export const parts = {
-  /** What survives a restart: a state folder, held by one process, and a database. */
+  /** The state that survives a restart: a folder, locked by one process, and a database. */
   storage: Database.layer.pipe(Layer.provideMerge(StateFolder.layer)),
   /** The runtimes of agents. Merge your own with them: each Layer adds itself to AgentRuntimes. */
   runtimes: EchoRuntime.layer,
-  /** The routes and wires of the port. */
-  routes: Layer.mergeAll(RpcWire.layer, DialectWires.layer, HealthRoutes.layer).pipe(
-    Layer.provide(ContractCalls.layer),
-  ),
+  /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
+  routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }
 
-/** Storage that is gone with its scope: a database in memory, and a temporary folder for the token and documents. */
+/** Storage that ends with its scope: a database in memory, and a temporary folder for the token and the documents. */
 export const storageInMemory = Layer.mergeAll(Database.layerMemory, StateFolder.layerTemporary)
 
-/** What is in the context of whatever is built upon a gateway. */
+/** The services that a gateway provides to Layers built on it. */
 export type Services =
   | AgentRuntimes
   | Agents
@@ -112,7 +117,7 @@ interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {
   readonly routes: Layer.Layer<A3, E3, R3>
 }
 
-/** The gateway with all that is behind its services in its type, for tests that look inside. */
+/** As `layerWith`, with every internal service in the type. For tests. */
 export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
   storage,
   runtimes,
@@ -132,10 +137,10 @@ const withPublicServices = <E, R>(layer: Layer.Layer<Services, E, R>): Layer.Lay
 
 /**
  * A gateway with parts of your own: `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Building it opens
- * the port, closing its scope drains it: see Drain.ts. It fails with StartupError, whose message says what to do.
+ * the port; closing its scope drains it (see Drain.ts). It fails with StartupError, whose message names the next step.
  */
 export const layerWith = <E1, R1, A2, E2, R2, A3, E3, R3>(parts: Parts<E1, R1, A2, E2, R2, A3, E3, R3>) =>
   withPublicServices(wholeWith(parts))
 
-/** The gateway of the binary. Given a GatewayConfig, it needs nothing else. */
+/** The gateway that the binary starts. It needs a GatewayConfig and nothing else. */
 export const layer = layerWith(parts)
