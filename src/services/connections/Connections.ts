@@ -63,7 +63,7 @@ export class Connections extends Context.Service<
     readonly list: () => ReadonlyArray<ConnectionInfo>
     /** Returns the present clients, oldest connection first. */
     readonly presence: () => ReadonlyArray<PresenceEntry>
-    /** Closes the connection with this id, such as `c42`. Fails with `ConnectionNotFound` if there is none. */
+    /** Closes the connection with this id, such as `c42`. Fails with `ConnectionNotFound` if no connection has it. */
     close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
     /** Closes the authenticated connections whose credential was revoked. `id`: such as `c42`. */
     readonly closeRevoked: (isRevoked: (principal: Principal, id: string) => boolean, reason: string) => void
