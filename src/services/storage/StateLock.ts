@@ -32,7 +32,7 @@ export const createIfMissing = (file: string): void => {
   if (!Fs.existsSync(file)) Fs.closeSync(Fs.openSync(file, "a", 0o600))
 }
 
-/** Returns the identity of the file behind the name, or `undefined` if there is none. Throws if the disk cannot be read. */
+/** Returns the identity of the file behind the name, or `undefined` without one. Throws if the disk cannot be read. */
 const identify = (file: string): string | undefined => {
   const found = Fs.statSync(file, { bigint: true, throwIfNoEntry: false })
   return found && `${found.dev}:${found.ino}`

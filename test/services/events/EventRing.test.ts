@@ -16,8 +16,8 @@ const seqs = (ring: EventRing, cursor: number, head = 1_000, limit = 1_000) => {
   return { seqs: events.map(({ seq }) => seq), more }
 }
 
-describe("the ring of the newest events", () => {
-  it("holds as many as it may, and says from where it holds everything", () => {
+describe("EventRing", () => {
+  it("The ring holds the newest events up to its bound, and `after` is the position before the oldest.", () => {
     const ring = new EventRing(10, 3, 1_000_000)
     expect(ring.after).toBe(10)
     for (const seq of [11, 12, 15, 20, 21]) ring.push(event(seq))
@@ -25,7 +25,7 @@ describe("the ring of the newest events", () => {
     expect(seqs(ring, 12)).toEqual({ seqs: [15, 20, 21], more: false })
   })
 
-  it("holds fewer where they are large, and none where one alone is too large", () => {
+  it("The ring holds fewer large events, and drops an event that is larger than its bound.", () => {
     const ring = new EventRing(0, 1_000, 5_000)
     for (let seq = 1; seq <= 20; seq++) ring.push(event(seq, "x".repeat(1_000)))
     expect(seqs(ring, ring.after).seqs).toEqual([17, 18, 19, 20])
@@ -35,7 +35,7 @@ describe("the ring of the newest events", () => {
     expect(seqs(ring, 21).seqs).toEqual([22])
   })
 
-  it("gives what lies between two positions, also where these were given to nothing", () => {
+  it("A read returns the events between two positions, which may belong to no event.", () => {
     const ring = new EventRing(0, 10, 1_000_000)
     for (const seq of [2, 4, 6, 8]) ring.push(event(seq))
     expect(seqs(ring, 3, 7)).toEqual({ seqs: [4, 6], more: false })

@@ -1,0 +1,309 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as PubSub from "effect/PubSub"
+import * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import { DatabaseSync } from "node:sqlite"
+import { Events } from "../../../src/services/events/Events.ts"
+import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import {
+  commit,
+  delta,
+  ended,
+  ids,
+  isDefect,
+  isUnavailable,
+  layer,
+  layerFile,
+  layerWith,
+  missed,
+  nameOf,
+  observed,
+  removed,
+  started,
+  temporaryFile,
+} from "../../support/EventLogs.ts"
+
+describe("GroupCommit: commit", () => {
+  it.live("A later subscriber receives the events of a commit.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const start = events.head()
+      const answer = yield* events.commit(() => ["answer", [removed("a"), removed("b")]])
+      expect(answer).toBe("answer")
+      expect(yield* missed(start)).toEqual(["Joined", "a", "b", "CaughtUp"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.live("When a commit returns, observers have received its events and the live feed has them.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const seen = yield* observed
+      const listener = yield* events.liveFeed
+      const batch = yield* Effect.forkChild(PubSub.takeAll(listener), { startImmediately: true })
+      yield* commit("a", "b")
+      expect(seen.map(nameOf)).toEqual(["a", "b"])
+      expect((yield* Fiber.join(batch)).map(nameOf)).toEqual(["a", "b"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("Commits of one event-loop turn share a transaction.", () =>
+    Effect.gen(function* () {
+      const file = yield* temporaryFile
+      yield* Effect.gen(function* () {
+        const events = yield* Events
+        const { db } = yield* Sqlite
+        db.exec("CREATE TABLE notes (text TEXT)")
+        const others = new DatabaseSync(file)
+        const countOf = (db: DatabaseSync) => Number(db.prepare("SELECT count(*) AS n FROM notes").get()?.["n"])
+        const write = events.commit((db) => {
+          db.exec("INSERT INTO notes VALUES ('x')")
+          return [[countOf(db), countOf(others)], []]
+        })
+        const counts = yield* Effect.all([write, write, write], { concurrency: "unbounded" })
+        expect(counts).toEqual([
+          [1, 0],
+          [2, 0],
+          [3, 0],
+        ])
+        expect(countOf(others)).toBe(3)
+        others.close()
+      }).pipe(Effect.provide(layerFile(file)))
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("A commit that throws undoes its own writes and not those of its group.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const { db } = yield* Sqlite
+      const start = events.head()
+      db.exec("CREATE TABLE notes (text TEXT)")
+      const write = (text: string) =>
+        events.commit((db) => {
+          db.prepare("INSERT INTO notes VALUES (?)").run(text)
+          if (text === "bad") throw new Error("on purpose")
+          return [undefined, [removed(text)]]
+        })
+      const exits = yield* Effect.forEach(["one", "bad", "two"], (text) => Effect.exit(write(text)), {
+        concurrency: "unbounded",
+      })
+      expect(exits.map(Exit.isSuccess)).toEqual([true, false, true])
+      expect(isDefect(exits[1]!)).toBe(true)
+      expect(
+        db
+          .prepare("SELECT text FROM notes")
+          .all()
+          .map((row) => row["text"]),
+      ).toEqual(["one", "two"])
+      expect(yield* missed(start)).toEqual(["Joined", "one", "two", "CaughtUp"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.live("A commit that is interrupted before its turn writes nothing.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const start = events.head()
+      const fiber = yield* Effect.forkChild(commit("never"), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      yield* commit("after")
+      expect(yield* missed(start)).toEqual(["Joined", "after", "CaughtUp"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.live("An observer that throws does not stop commits.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      yield* events.onEvent(() => {
+        throw new Error("on purpose")
+      })
+      const seen = yield* observed
+      yield* commit("a", "b")
+      expect(seen.map(nameOf)).toEqual(["a", "b"])
+    }).pipe(Effect.provide(layer.pipe(Layer.provideMerge(Logger.layer([])))), Effect.scoped),
+  )
+
+  it.live("A commit fails after the gateway has stopped.", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(layer, scope)
+      yield* Scope.close(scope, Exit.void)
+      expect(isUnavailable(yield* Effect.exit(Effect.provide(commit("late"), services)))).toBe(true)
+    }),
+  )
+})
+
+describe("GroupCommit: a full disk", () => {
+  const setLimit = (pages: number) =>
+    Effect.map(Sqlite, ({ db }) => {
+      const { page_count: count } = db.prepare("PRAGMA page_count").get() ?? {}
+      db.exec(`PRAGMA max_page_count = ${Number(count) + pages}`)
+    })
+  const large = "x".repeat(100_000)
+
+  it.live(
+    "A full disk fails the whole group with StorageUnavailable and publishes nothing until there is room again.",
+    () =>
+      Effect.gen(function* () {
+        const events = yield* Events
+        const seen = yield* observed
+        const start = events.head()
+        yield* setLimit(2)
+        const exits = yield* Effect.forEach([commit("small"), commit(large)], Effect.exit, { concurrency: "unbounded" })
+        expect(exits.map(isUnavailable)).toEqual([true, true])
+        expect(events.head()).toEqual(start)
+        expect(seen).toEqual([])
+        yield* setLimit(1_000)
+        yield* commit(large)
+        expect(yield* missed(start)).toEqual(["Joined", large, "CaughtUp"])
+      }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("Live events are published while the disk is full.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const seen = yield* observed
+      yield* events.commit(() => [undefined, [started("r")]])
+      yield* setLimit(2)
+      events.publishLive(delta("r", "one"))
+      const exit = yield* Effect.exit(commit(large))
+      expect(isUnavailable(exit)).toBe(true)
+      expect(seen.map(nameOf)).toEqual(["RunStarted", "+one"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("A full disk fails a transaction with StorageUnavailable and publishes none of its events.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const sql = yield* SqlClient.SqlClient
+      const seen = yield* observed
+      yield* sql`CREATE TABLE notes (text TEXT)`
+      yield* setLimit(2)
+      const work = Effect.as(sql`INSERT INTO notes VALUES ('x')`, [undefined, [removed(large)]] as const)
+      expect(isUnavailable(yield* Effect.exit(events.transact(work)))).toBe(true)
+      expect(yield* sql`SELECT * FROM notes`).toEqual([])
+      expect(seen).toEqual([])
+      yield* setLimit(1_000)
+      yield* events.transact(work)
+      expect(seen.map(nameOf)).toEqual([large])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+})
+
+const withDeferredKeys = Effect.map(Sqlite, ({ db }) =>
+  db.exec(`CREATE TABLE parents (id INTEGER PRIMARY KEY);
+    CREATE TABLE children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`),
+)
+const orphan = "INSERT INTO children VALUES (1)"
+
+describe("GroupCommit: a COMMIT that fails", () => {
+  it.live("A failed COMMIT writes nothing and publishes nothing.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const sql = yield* SqlClient.SqlClient
+      const start = events.head()
+      yield* withDeferredKeys
+      const seen = yield* observed
+      const committed = events.commit((db) => {
+        db.exec(orphan)
+        return [undefined, [removed("a")]]
+      })
+      const transacted = events.transact(Effect.as(sql.unsafe(orphan), [undefined, [removed("b")]] as const))
+      expect(isDefect(yield* Effect.exit(committed))).toBe(true)
+      expect(isDefect(yield* Effect.exit(transacted))).toBe(true)
+      expect(seen).toEqual([])
+      expect(events.head()).toEqual(start)
+      yield* commit("after")
+      expect(yield* missed(start)).toEqual(["Joined", "after", "CaughtUp"])
+      expect(yield* sql`SELECT * FROM children`).toEqual([])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("A failed COMMIT keeps the rows that its transaction had dropped, and resets no reader.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const start = events.head()
+      yield* withDeferredKeys
+      yield* Effect.forEach(ids(1, 33), (id) => commit(id))
+      const failing = events.commit((db) => {
+        db.exec(orphan)
+        return [undefined, [removed("one more than is kept")]]
+      })
+      expect(isDefect(yield* Effect.exit(failing))).toBe(true)
+      expect(yield* missed(start)).toEqual(["Joined", ...ids(1, 33), "CaughtUp"])
+    }).pipe(Effect.provide(layerWith({ ringEvents: 4, chunk: 8 }, { retainRows: 30 }))),
+  )
+})
+
+describe("GroupCommit: transact", () => {
+  it.live("A transaction comes after the live events before it.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const seen = yield* observed
+      yield* events.commit(() => [undefined, [started("r")]])
+      events.publishLive(delta("r", "hello"))
+      yield* events.transact(Effect.succeed([undefined, [ended("r")]]))
+      expect(seen.map(nameOf)).toEqual(["RunStarted", "+hello", "RunEnded"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("Commits and live events wait for the end of a transaction.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const sql = yield* SqlClient.SqlClient
+      yield* events.commit(() => [undefined, [started("r")]])
+      const seen = yield* observed
+      const begun = yield* Deferred.make<void>()
+      const goOn = yield* Deferred.make<void>()
+      yield* sql`CREATE TABLE notes (text TEXT)`
+      const work = Effect.gen(function* () {
+        yield* sql`INSERT INTO notes VALUES ('x')`
+        yield* Deferred.succeed(begun, undefined)
+        yield* Deferred.await(goOn)
+        return ["done", [removed("first")]] as const
+      })
+      const transaction = yield* Effect.forkChild(events.transact(work))
+      yield* Deferred.await(begun)
+      const second = yield* Effect.forkChild(commit("second"), { startImmediately: true })
+      events.publishLive(delta("r", "third"))
+      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve))))
+      expect(seen).toEqual([])
+      yield* Deferred.succeed(goOn, undefined)
+      expect(yield* Fiber.join(transaction)).toBe("done")
+      yield* Fiber.join(second)
+      expect(seen.map(nameOf)).toEqual(["first", "second", "+third"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("A transaction that fails or is interrupted writes nothing and publishes nothing.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const sql = yield* SqlClient.SqlClient
+      const seen = yield* observed
+      yield* sql`CREATE TABLE notes (text TEXT)`
+      const insert = sql`INSERT INTO notes VALUES ('x')`
+      const failing = events.transact(Effect.andThen(insert, Effect.fail("no")))
+      expect(yield* Effect.flip(failing)).toBe("no")
+      const begun = yield* Deferred.make<void>()
+      const endless = insert.pipe(Effect.andThen(Deferred.succeed(begun, undefined)), Effect.andThen(Effect.never))
+      const fiber = yield* Effect.forkChild(events.transact(endless))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(fiber)
+      expect(yield* sql`SELECT * FROM notes`).toEqual([])
+      expect(seen).toEqual([])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.live("A commit inside a transaction dies, because it would wait for itself.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const nested = events.transact(Effect.as(commit("inner"), [undefined, []] as const))
+      expect(isDefect(yield* Effect.exit(nested))).toBe(true)
+      yield* commit("after")
+    }).pipe(Effect.provide(layer)),
+  )
+})
