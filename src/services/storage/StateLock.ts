@@ -55,6 +55,25 @@ const lock = (lockFile: string): HeldLock => {
   }
 }
 
+/**
+ * Recreates a missing lock file. Locks a draft before it gets the name, because a start could lock a file that already has
+ * it. Locks the file with the name if another process has created one, or if the file system has no hard links.
+ */
+const recreate = (lockFile: string): HeldLock => {
+  const draft = `${lockFile}.new`
+  Fs.rmSync(draft, { force: true })
+  const held = lock(draft)
+  try {
+    Fs.linkSync(draft, lockFile)
+    return held
+  } catch {
+    held.db.close()
+    return lock(lockFile)
+  } finally {
+    Fs.rmSync(draft, { force: true })
+  }
+}
+
 /** Returns whether a process holds the lock of the folder. */
 export const isHeld = (lockFile: string): boolean => {
   if (!Fs.existsSync(lockFile)) return false
@@ -93,7 +112,7 @@ export const acquire = Effect.fnUntraced(function* (paths: LockedPaths) {
   let databaseId: string | undefined
   let missing = 0
 
-  /** Recreates a missing lock file. Returns the problem if the folder is lost. */
+  /** Recreates a lock file that is missing. Returns the problem if the folder is lost. */
   const check = (): string | undefined => {
     const database = identify(databaseFile)
     databaseId ??= database
@@ -104,7 +123,7 @@ export const acquire = Effect.fnUntraced(function* (paths: LockedPaths) {
     missing = 0
     if (identify(lockFile) === held.id) return undefined
     try {
-      const again = lock(lockFile)
+      const again = recreate(lockFile)
       held.db.close()
       held = again
       return undefined

@@ -22,16 +22,16 @@ const wire = (closed: Array<string | undefined> = []): Connection => ({
   closeRevoked: (reason) => closed.push(reason),
 })
 
-/** What was told, and a registry that tells it. */
+/** Runs the test with a registry and the presence lists that it has published. */
 const withConnections = <A, E>(
   test: (
     connections: Connections["Service"],
-    told: Array<ReadonlyArray<PresenceEntry>>,
+    published: Array<ReadonlyArray<PresenceEntry>>,
   ) => Effect.Effect<A, E, Scope.Scope>,
 ) => {
-  const told: Array<ReadonlyArray<PresenceEntry>> = []
+  const published: Array<ReadonlyArray<PresenceEntry>> = []
   const live = (event: GatewayEvent) => {
-    if (event._tag === "PresenceChanged") told.push(event.presence)
+    if (event._tag === "PresenceChanged") published.push(event.presence)
   }
   const events = Layer.mock(Events)({
     head: () => ({ epoch: "e", seq: 0 }),
@@ -39,14 +39,14 @@ const withConnections = <A, E>(
     partialOutput: () => undefined,
     publishLive: live,
   })
-  return Effect.flatMap(Connections, (connections) => test(connections, told)).pipe(
+  return Effect.flatMap(Connections, (connections) => test(connections, published)).pipe(
     Effect.scoped,
     Effect.provide(Layer.provide(Connections.layer, events)),
   )
 }
 
-describe("the registry of connections", () => {
-  it.effect("knows who is there and as whom, for as long as they are", () =>
+describe("Connections", () => {
+  it.effect("A connection is listed with its principal and its presence until its scope closes.", () =>
     withConnections((connections) =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
@@ -95,7 +95,7 @@ describe("the registry of connections", () => {
     ),
   )
 
-  it.effect("gives no id twice", () =>
+  it.effect("No id is assigned twice.", () =>
     withConnections((connections) =>
       Effect.gen(function* () {
         const ids: Array<string> = []
@@ -108,7 +108,7 @@ describe("the registry of connections", () => {
     ),
   )
 
-  it.effect("closes the connection that is meant, and says of one that is not there that it is not", () =>
+  it.effect("`close` closes the connection with the id, and fails with ConnectionNotFound for any other id.", () =>
     withConnections((connections) =>
       Effect.gen(function* () {
         const closed: Array<string | undefined> = []
@@ -124,37 +124,37 @@ describe("the registry of connections", () => {
     ),
   )
 
-  it.effect("tells of a storm of clients in a few lists, the last of which is how it is", () =>
-    withConnections((connections, told) =>
+  it.effect("Many clients at once cause a few lists of presence, and the last one is current.", () =>
+    withConnections((connections, published) =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const join = Effect.map(Scope.provide(connections.register(wire()), scope), (one) => one.identify(principal))
         yield* join
         yield* TestClock.adjust(1)
-        expect(told.map((presence) => presence.length)).toEqual([1])
+        expect(published.map((presence) => presence.length)).toEqual([1])
         yield* Effect.repeat(join, { times: 999 })
         yield* TestClock.adjust(1)
-        expect(told).toHaveLength(1)
+        expect(published).toHaveLength(1)
         yield* TestClock.adjust(100)
-        expect(told.map((presence) => presence.length)).toEqual([1, 1_001])
+        expect(published.map((presence) => presence.length)).toEqual([1, 1_001])
         yield* Scope.close(scope, Exit.void)
-        // The list went to a thousand: the next takes its time.
+        // The list went to 1,000 clients, so the next one follows later.
         yield* TestClock.adjust(1_900)
-        expect(told).toHaveLength(2)
+        expect(published).toHaveLength(2)
         yield* TestClock.adjust(200)
-        expect(told.map((presence) => presence.length)).toEqual([1, 1_001, 0])
+        expect(published.map((presence) => presence.length)).toEqual([1, 1_001, 0])
         yield* TestClock.adjust(10_000)
-        expect(told).toHaveLength(3)
+        expect(published).toHaveLength(3)
       }),
     ),
   )
 
-  it.effect("tells nothing of those who have not proved who they are", () =>
-    withConnections((connections, told) =>
+  it.effect("A connection that has not authenticated causes no list of presence.", () =>
+    withConnections((connections, published) =>
       Effect.gen(function* () {
         yield* Effect.scoped(connections.register(wire()))
         yield* TestClock.adjust(10_000)
-        expect(told).toEqual([])
+        expect(published).toEqual([])
       }),
     ),
   )

@@ -14,7 +14,7 @@ import { Logs } from "../../../src/services/logs/Logs.ts"
 const TOKEN = "the-gateway-token"
 const PASSWORD = "a person's own words"
 
-/** Logs whose lines go to `lines` instead of standard error. */
+/** Returns a layer of logs that write to `lines` instead of standard error. */
 const logged = (options: GatewayOptions = {}) => {
   const lines: Array<string> = []
   const capture = { ...console, error: (line: string) => void lines.push(line) }
@@ -30,8 +30,8 @@ const tail = (options: { readonly after?: number; readonly limit?: number; reado
 
 const messages = Effect.map(tail(), ({ entries }) => entries.map(({ message }) => message))
 
-describe("the log", () => {
-  it.effect("keeps what is said, with its level, its source and its facts", () =>
+describe("Logs", () => {
+  it.effect("An entry has a level, a source and its annotations.", () =>
     Effect.gen(function* () {
       yield* Effect.logWarning("the disk is slow", { ms: 12 }).pipe(
         Effect.annotateLogs({ source: "storage", sessionKey: "agent:main:main" }),
@@ -47,7 +47,7 @@ describe("the log", () => {
     }).pipe(Effect.provide(logged().layer)),
   )
 
-  it.effect("keeps the newest thousand", () =>
+  it.effect("The log keeps the newest 1,000 entries in memory.", () =>
     Effect.gen(function* () {
       yield* Effect.forEach(Array.from({ length: 1_500 }), (_, index) => Effect.log(`entry ${index + 1}`))
       const oldest = yield* tail({ after: 1, limit: 1_500 })
@@ -57,7 +57,7 @@ describe("the log", () => {
     }).pipe(Effect.provide(logged().layer)),
   )
 
-  it.effect("gives what came after an id, up to a limit, from a level on", () =>
+  it.effect("A tail returns the entries after an id, up to a limit, from a level on.", () =>
     Effect.gen(function* () {
       yield* Effect.log("one")
       yield* Effect.logError("two")
@@ -71,7 +71,7 @@ describe("the log", () => {
     }).pipe(Effect.provide(logged().layer)),
   )
 
-  it.effect("leaves out what is below its level", () =>
+  it.effect("Entries below `logLevel` are left out.", () =>
     Effect.gen(function* () {
       yield* Effect.logInfo("quiet")
       yield* Effect.logWarning("loud")
@@ -80,10 +80,10 @@ describe("the log", () => {
   )
 })
 
-describe("an entry", () => {
+describe("Logs: long entries", () => {
   const { layer, lines } = logged()
 
-  it.effect("is no longer than a person reads, and shows no part of a secret where it is cut", () =>
+  it.effect("A long entry is shortened and shows no part of a secret at its end.", () =>
     Effect.gen(function* () {
       yield* Effect.log(`${"x".repeat(16_380)}${TOKEN}${"x".repeat(10_000_000)}`)
       const [message = ""] = yield* messages
@@ -94,10 +94,10 @@ describe("an entry", () => {
   )
 })
 
-describe("a secret", () => {
+describe("Logs: secrets", () => {
   const { layer, lines } = logged()
 
-  it.effect("does not enter the log, whichever way it comes", () =>
+  it.effect("A secret does not appear in the log, in whatever form it is logged.", () =>
     Effect.gen(function* () {
       const logs = yield* Logs
       const made = "made-at-the-first-start"
@@ -120,8 +120,8 @@ describe("a secret", () => {
   )
 })
 
-describe("standard error", () => {
-  it.effect("gets a line for people", () => {
+describe("Logs: standard error", () => {
+  it.effect("The format `text` writes a line for people.", () => {
     const { layer, lines } = logged()
     return Effect.gen(function* () {
       yield* Effect.log("ready").pipe(Effect.annotateLogs("source", "http"))
@@ -129,7 +129,7 @@ describe("standard error", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("gets one line of JSON for programs, also of a failure of many lines", () => {
+  it.effect("The format `json` writes one line of JSON, also for a cause of many lines.", () => {
     const { layer, lines } = logged({ logFormat: "json" })
     return Effect.gen(function* () {
       yield* Effect.logError("failed", Cause.die(new Error("broken")))
@@ -142,8 +142,8 @@ describe("standard error", () => {
   })
 })
 
-describe("log entries as events", () => {
-  const told = (layer: Layer.Layer<Logs | GatewayConfig>) =>
+describe("Logs: live events", () => {
+  const withEvents = (layer: Layer.Layer<Logs | GatewayConfig>) =>
     Logs.layerEvents.pipe(
       Layer.provideMerge(Events.layer),
       Layer.provideMerge(Database.layerMemory),
@@ -151,7 +151,7 @@ describe("log entries as events", () => {
       Layer.orDie,
     )
 
-  it.effect("are told live, in the order of the log", () =>
+  it.effect("Entries are published as live events in their order.", () =>
     Effect.gen(function* () {
       const subscription = yield* (yield* Events).liveFeed
       yield* Effect.log("one")
@@ -161,25 +161,25 @@ describe("log entries as events", () => {
         { _tag: "LogAdded", entry: { message: "one" } },
         { _tag: "LogAdded", entry: { message: "two" } },
       ])
-    }).pipe(Effect.scoped, Effect.provide(told(logged().layer))),
+    }).pipe(Effect.scoped, Effect.provide(withEvents(logged().layer))),
   )
 
-  it.effect("do not tell of what telling them logs", () =>
+  it.effect("An observer receives no entry that it has caused itself.", () =>
     Effect.gen(function* () {
       const logs = yield* Logs
       const run = Effect.runSyncWith(yield* Effect.context<never>())
-      let told = 0
+      let received = 0
       yield* logs.onEntry((entry) => {
-        told++
-        run(Effect.log(`told of ${entry.id}`))
+        received++
+        run(Effect.log(`received ${entry.id}`))
       })
       yield* Effect.log("one")
-      expect(told).toBe(1)
-      expect(yield* messages).toEqual(["one", "told of 1"])
+      expect(received).toBe(1)
+      expect(yield* messages).toEqual(["one", "received 1"])
     }).pipe(Effect.scoped, Effect.provide(logged().layer)),
   )
 
-  it.effect("are no flood: what does not fit into a second stays in the log", () =>
+  it.effect("At most 100 entries are published in one second.", () =>
     Effect.gen(function* () {
       const events = yield* Events
       const before = events.head().seq
@@ -190,6 +190,6 @@ describe("log entries as events", () => {
       yield* Effect.log("later")
       yield* Effect.promise(() => new Promise(setImmediate))
       expect(events.head().seq - before).toBe(101)
-    }).pipe(Effect.provide(told(logged().layer))),
+    }).pipe(Effect.provide(withEvents(logged().layer))),
   )
 })

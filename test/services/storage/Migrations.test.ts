@@ -1,6 +1,4 @@
-/**
- * Databases of earlier versions: what is kept in them is read after the upgrade.
- */
+/** Migrations, on databases of earlier versions. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,8 +15,8 @@ import { session } from "../../support/Sessions.ts"
 
 const decode = Schema.decodeUnknownSync(KeptEvent)
 
-/** As version 5 has kept it. */
-const keep = Effect.fnUntraced(function* (seq: number, sessionKey: string | null, event: object) {
+/** Inserts an event as version 5 did. */
+const insert = Effect.fnUntraced(function* (seq: number, sessionKey: string | null, event: object) {
   const { db } = yield* Sqlite
   db.prepare("INSERT INTO events (seq, nth, at, session_key, event) VALUES (?, ?, 0, ?, ?)").run(
     seq,
@@ -35,16 +33,16 @@ const kept = Effect.map(Sqlite, ({ db }) =>
     .map(({ event }) => decode(JSON.parse(String(event)))),
 )
 
-describe("an upgrade from version 5", () => {
-  it.effect("lets kept events be replayed, and counts every message of a session as told to agents", () =>
+describe("Migrations: an upgrade from version 5", () => {
+  it.effect("Old events can be replayed, and all messages of a session count as history.", () =>
     Effect.gen(function* () {
       for (const step of [events, agents, sessions, devices, turnDigests]) yield* step
       const { historyCount: _, ...before } = { ...session("s"), messageCount: 3 }
       const closed: KeptEvent = { _tag: "SessionClosed", sessionKey: "s" }
-      yield* keep(1, "s", { _tag: "SessionOpened", session: before })
-      yield* keep(2, "s", closed)
+      yield* insert(1, "s", { _tag: "SessionOpened", session: before })
+      yield* insert(2, "s", closed)
       const binding = { agentId: "main", tier: 5, matchKey: "default", matchValue: "*", priority: 0 } as const
-      yield* keep(3, null, { _tag: "BindingsChanged", bindings: [binding] })
+      yield* insert(3, null, { _tag: "BindingsChanged", bindings: [binding] })
       const { db } = yield* Sqlite
       db.exec(`INSERT INTO sessions (key, agent_id, kind, display_name, message_count, input_tokens, output_tokens,
         context_tokens, created_at, updated_at) VALUES ('s', 'main', 'session', 's', 3, 0, 0, 0, 0, 0)`)

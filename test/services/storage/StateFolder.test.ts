@@ -1,49 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
-import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
-import { StateFolder, statePaths } from "../../../src/services/storage/StateFolder.ts"
-import { isHeld } from "../../../src/services/storage/StateLock.ts"
+import { statePaths } from "../../../src/services/storage/StateFolder.ts"
+import { kill, modeOf, start, startElsewhere, temporaryFolder, within } from "../../support/StateFolders.ts"
 
-const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-state-"))),
-  (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true })),
-)
-
-/** What holds the folder does, within the folder. */
-const within = <A, E, R>(stateDir: string, use: Effect.Effect<A, E, R | StateFolder>) =>
-  Effect.provide(use, Layer.fresh(StateFolder.layer).pipe(Layer.provide(GatewayConfig.layer({ stateDir }))))
-
-const start = (stateDir: string) => within(stateDir, StateFolder)
-
-const modeOf = (path: string) => Fs.statSync(path).mode & 0o777
-
-const kill = (child: ChildProcess) =>
-  Effect.promise(() => {
-    const gone = once(child, "exit")
-    child.kill("SIGKILL")
-    return gone
-  })
-
-/** Another process that holds the folder. */
-const holder = (stateDir: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const program = Path.join(import.meta.dirname, "../../support/HoldFolder.ts")
-      const child = spawn(process.execPath, [program, stateDir], { stdio: ["ignore", "pipe", "inherit"] })
-      const [said] = await once(child.stdout, "data")
-      return { child, said: String(said).trim() }
-    }),
-    ({ child }) => (child.exitCode === null && child.signalCode === null ? kill(child) : Effect.void),
-  )
-
-/** Root may write everywhere, so it steps back for a moment; anybody else stays who they are. */
+/** Root may write everywhere, so the process acts as another user until the scope closes. */
 const asNobody = Effect.acquireRelease(
   Effect.sync(() => {
     const isRoot = process.getuid?.() === 0
@@ -53,8 +16,8 @@ const asNobody = Effect.acquireRelease(
   (wasRoot) => Effect.sync(() => void (wasRoot && process.seteuid?.(0))),
 )
 
-describe("the state folder", () => {
-  it.live("is made for its user alone, with everything above it", () =>
+describe("StateFolder", () => {
+  it.live("The start creates the folder and its parents for its user alone.", () =>
     Effect.gen(function* () {
       const folder = Path.join(yield* temporaryFolder, "deep", "state")
       const paths = yield* start(folder)
@@ -65,19 +28,19 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it("means the user's home by ~", () => {
+  it("A tilde means the home folder of the user.", () => {
     expect(statePaths("~/.causeway").folder).toBe(Path.join(Os.homedir(), ".causeway"))
     expect(statePaths("~").folder).toBe(Os.homedir())
     expect(statePaths("/srv/~x").folder).toBe("/srv/~x")
   })
 
-  it.live("is refused to a second process, and free again when the first is killed", () =>
+  it.live("A second process cannot start in the folder until the first one is killed.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const first = yield* holder(folder)
-      expect(first.said).toBe("held")
-      const second = yield* holder(folder)
-      expect(second.said).toContain(`another gateway uses the state folder ${folder}`)
+      const first = yield* startElsewhere(folder)
+      expect(first.output).toBe("held")
+      const second = yield* startElsewhere(folder)
+      expect(second.output).toContain(`another gateway uses the state folder ${folder}`)
       const error = yield* Effect.flip(start(folder))
       expect(error._tag).toBe("StartupError")
       expect(error.problem).toBe(`another gateway uses the state folder ${folder}`)
@@ -86,16 +49,16 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("is refused to a second gateway in the same process, which does not open it to others", () =>
+  it.live("A second gateway in the same process cannot start, and its attempt releases no lock.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      const [error, other] = yield* within(folder, Effect.all([Effect.flip(start(folder)), holder(folder)]))
+      const [error, other] = yield* within(folder, Effect.all([Effect.flip(start(folder)), startElsewhere(folder)]))
       expect(error.problem).toContain(folder)
-      expect(other.said).toContain(folder)
+      expect(other.output).toContain(folder)
     }).pipe(Effect.scoped),
   )
 
-  it.live("closes to others at every start the files that are open to them", () =>
+  it.live("Every start closes the files to other users.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const { databaseFile, identityFile, lockFile, memoryDir, tokenFile } = statePaths(folder)
@@ -111,7 +74,7 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("leaves a folder of documents alone that is a link to one elsewhere", () =>
+  it.live("The start does not change the mode of a linked memory folder.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const elsewhere = yield* temporaryFolder
@@ -122,7 +85,7 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("that is a file, or lies below one, is a clear problem", () =>
+  it.live("A path that is a file or lies below one stops the start with the reason.", () =>
     Effect.gen(function* () {
       const file = Path.join(yield* temporaryFolder, "file")
       Fs.writeFileSync(file, "")
@@ -133,91 +96,12 @@ describe("the state folder", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("that may not be written is a clear problem", () =>
+  it.live("A folder without the right to write stops the start with the reason.", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       Fs.chmodSync(folder, 0o500)
       yield* asNobody
       expect((yield* Effect.flip(start(folder))).problem).toContain("may not be accessed by this user")
     }).pipe(Effect.scoped),
-  )
-})
-
-describe("a lock file that is removed or renamed under a gateway", () => {
-  it.live.each(["removed", "renamed"])(
-    "is made again where it is %s, and a gateway that starts meanwhile is refused",
-    (how) =>
-      Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const { databaseFile, lockFile } = statePaths(folder)
-        const first = yield* holder(folder)
-        expect(first.said).toBe("held")
-        if (how === "removed") Fs.rmSync(lockFile)
-        else Fs.renameSync(lockFile, `${lockFile}.old`)
-        expect(Fs.existsSync(databaseFile)).toBe(true)
-        const error = yield* Effect.flip(start(folder))
-        expect(error.problem).toBe(`another gateway uses the state folder ${folder}`)
-        expect(isHeld(lockFile)).toBe(true)
-        expect(modeOf(lockFile)).toBe(0o600)
-      }).pipe(Effect.scoped),
-  )
-
-  it.live("does not keep a gateway from starting where none runs, as after a backup", () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      Fs.writeFileSync(statePaths(folder).databaseFile, "")
-      expect((yield* start(folder)).folder).toBe(folder)
-    }).pipe(Effect.scoped),
-  )
-})
-
-describe("a state folder that is lost under a gateway", () => {
-  const problemAfter = (change: (folder: string) => void) =>
-    Effect.gen(function* () {
-      const folder = Path.join(yield* temporaryFolder, "state")
-      const problem = within(
-        folder,
-        Effect.gen(function* () {
-          const { lost } = yield* StateFolder
-          yield* Effect.sleep("50 millis")
-          change(folder)
-          return (yield* Effect.flip(lost)).problem.replace(folder, "FOLDER")
-        }),
-      )
-      return yield* problem
-    }).pipe(Effect.scoped)
-
-  it.live("by a rename is reported", () =>
-    Effect.gen(function* () {
-      const problem = yield* problemAfter((folder) => Fs.renameSync(folder, `${folder}.away`))
-      expect(problem).toBe("the database of FOLDER was moved, removed or replaced")
-    }),
-  )
-
-  it.live("by another in its place is reported, and nothing is made in that one", () =>
-    Effect.gen(function* () {
-      let made: ReadonlyArray<string> = []
-      const problem = yield* problemAfter((folder) => {
-        Fs.renameSync(folder, `${folder}.away`)
-        Fs.mkdirSync(folder)
-        setTimeout(() => (made = Fs.readdirSync(folder)), 1_500)
-      })
-      expect(problem).toBe("the database of FOLDER was moved, removed or replaced")
-      expect(made).toEqual([])
-    }),
-  )
-
-  it.live("to another process that has its lock is reported", () =>
-    Effect.gen(function* () {
-      let other: DatabaseSync | undefined
-      const problem = yield* problemAfter((folder) => {
-        const { lockFile } = statePaths(folder)
-        Fs.rmSync(lockFile)
-        other = new DatabaseSync(lockFile)
-        other.exec("BEGIN EXCLUSIVE")
-      })
-      other?.close()
-      expect(problem).toBe("another gateway has taken the state folder FOLDER")
-    }),
   )
 })

@@ -1,7 +1,4 @@
-/**
- * What the gateway does while another process holds its database: with a real second process, and the waiting itself by
- * the test's clock.
- */
+/** WriteLock, with a real second process that holds the database, and with the TestClock for the pauses. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -43,9 +40,9 @@ const layerOf = (file: string, lockWaitMs?: number) =>
 
 const removed = (id: string): KeptEvent => ({ _tag: "MemoryRemoved", id })
 
-const tell = (id: string) => Effect.flatMap(Events, (events) => events.commit(() => [id, [removed(id)]]))
+const commit = (id: string) => Effect.flatMap(Events, (events) => events.commit(() => [id, [removed(id)]]))
 
-/** Long enough for many attempts on the lock. */
+/** Waits long enough for many attempts on the lock. */
 const turns = Effect.promise(async () => {
   for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 })
@@ -59,7 +56,7 @@ const stored = Effect.map(Sqlite, ({ db }) =>
 
 const forked = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
-/** The effect with a gateway's database and another process that has it open. */
+/** Runs the test with a gateway's database and another process that has it open. */
 const beside = <A, E>(
   test: (
     elsewhere: (sql: string) => Effect.Effect<void>,
@@ -75,15 +72,15 @@ const beside = <A, E>(
     }).pipe(Effect.provide(layerOf(file, lockWaitMs)))
   }).pipe(Effect.scoped)
 
-describe("while another process holds the write lock", () => {
-  it.live("commits wait in their order, and the event loop and reads go on", () =>
+describe("WriteLock: another process holds it", () => {
+  it.live("Commits wait in their order, and the event loop and reads go on.", () =>
     beside((elsewhere) =>
       Effect.gen(function* () {
         const { withLock } = yield* Sqlite
         yield* elsewhere("BEGIN IMMEDIATE")
-        const first = yield* forked(tell("first"))
+        const first = yield* forked(commit("first"))
         yield* turns
-        const second = yield* forked(tell("second"))
+        const second = yield* forked(commit("second"))
         yield* turns
         expect([first.pollUnsafe(), second.pollUnsafe()]).toEqual([undefined, undefined])
         expect(yield* withLock(stored)).toEqual([])
@@ -94,7 +91,7 @@ describe("while another process holds the write lock", () => {
     ),
   )
 
-  it.live("transactions and statements wait, and are run once", () =>
+  it.live("Transactions and statements wait and run once.", () =>
     beside((elsewhere) =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
@@ -106,7 +103,7 @@ describe("while another process holds the write lock", () => {
             events.transact(Effect.as(sql`INSERT INTO notes VALUES ('transact')`, ["a", [removed("a")]] as const)),
             sql.withTransaction(sql`INSERT INTO notes VALUES ('transaction')`),
             sql`INSERT INTO notes VALUES ('statement')`,
-            tell("commit"),
+            commit("commit"),
           ],
           (write) => forked<unknown, unknown, Events>(write),
         )
@@ -125,14 +122,14 @@ describe("while another process holds the write lock", () => {
     ),
   )
 
-  it.live("a write fails after the limit, says why, has changed nothing, and the next one is well", () =>
+  it.live("A write fails after the limit with the reason and changes nothing. The next write succeeds.", () =>
     beside(
       (elsewhere) =>
         Effect.gen(function* () {
           const events = yield* Events
           yield* elsewhere("BEGIN IMMEDIATE")
           const failures = yield* Effect.all(
-            [tell("lost"), events.transact(Effect.succeed(["lost", [removed("lost")]] as const))].map(Effect.flip),
+            [commit("lost"), events.transact(Effect.succeed(["lost", [removed("lost")]] as const))].map(Effect.flip),
             { concurrency: 2 },
           )
           expect(failures).toMatchObject(
@@ -142,19 +139,19 @@ describe("while another process holds the write lock", () => {
             })),
           )
           yield* elsewhere("COMMIT")
-          yield* tell("kept")
+          yield* commit("kept")
           expect(yield* stored).toEqual(["kept"])
         }),
       100,
     ),
   )
 
-  it.live("a commit whose caller has gone is not made", () =>
+  it.live("An interrupted commit is not written.", () =>
     beside((elsewhere) =>
       Effect.gen(function* () {
         yield* elsewhere("BEGIN IMMEDIATE")
-        const gone = yield* forked(tell("gone"))
-        const stays = yield* forked(tell("stays"))
+        const gone = yield* forked(commit("gone"))
+        const stays = yield* forked(commit("stays"))
         yield* turns
         yield* Fiber.interrupt(gone)
         yield* elsewhere("COMMIT")
@@ -164,20 +161,20 @@ describe("while another process holds the write lock", () => {
     ),
   )
 
-  it.live("a gateway that stops waits for it, and what it could not write has failed", () =>
+  it.live("A stopping gateway waits for the lock and fails the commits that it could not write.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
       const elsewhere = yield* openElsewhere(file)
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(layerOf(file, 50), scope)
       yield* elsewhere("BEGIN IMMEDIATE")
-      const write = yield* forked(Effect.provide(Effect.exit(tell("lost")), context))
+      const write = yield* forked(Effect.provide(Effect.exit(commit("lost")), context))
       yield* Scope.close(scope, Exit.void)
       expect(Exit.isFailure(yield* Fiber.join(write))).toBe(true)
     }).pipe(Effect.scoped),
   )
 
-  it.live("a start waits for it, and ends after the limit with the name of the file", () =>
+  it.live("A start waits for the lock and fails after the limit with the name of the file.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
       yield* Effect.scoped(Layer.build(layerOf(file)))
@@ -194,9 +191,9 @@ describe("while another process holds the write lock", () => {
   )
 })
 
-describe("while another process reads old rows", () => {
+describe("WriteLock: another process reads old rows", () => {
   const MEGABYTE = "x".repeat(1_048_576)
-  const grow = Effect.flatMap(Events, (events) =>
+  const writeMegabyte = Effect.flatMap(Events, (events) =>
     events.commit((db) => {
       db.prepare("INSERT INTO notes VALUES (?)").run(MEGABYTE)
       return [undefined, []]
@@ -205,27 +202,27 @@ describe("while another process reads old rows", () => {
   const sizeOf = (file: string) => Fs.statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
 
   it.live(
-    "writes go on far beyond 64 MB of write-ahead log, which starts over when the reader has gone",
+    "Writes go on beyond 64 MB of write-ahead log, which starts over after the reader has ended.",
     () =>
       beside((elsewhere, file) =>
         Effect.gen(function* () {
           yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE notes (text TEXT)`)
           yield* elsewhere("BEGIN; SELECT count(*) FROM events")
-          for (let megabytes = 0; megabytes < 70; megabytes++) yield* grow
+          for (let megabytes = 0; megabytes < 70; megabytes++) yield* writeMegabyte
           expect(sizeOf(file)).toBeGreaterThan(67_108_864)
           yield* elsewhere("COMMIT")
-          yield* Effect.repeat(grow, { until: () => sizeOf(file) < 67_108_864 })
+          yield* Effect.repeat(writeMegabyte, { until: () => sizeOf(file) < 67_108_864 })
         }),
       ),
     60_000,
   )
 })
 
-describe("the wait for the write lock", () => {
+describe("WriteLock: retry", () => {
   const held = { _tag: "Held" } as const
   const isHeld = () => true
 
-  it.effect("tries often at first, then less often, and fails as the last attempt did after the limit", () =>
+  it.effect("Attempts become rarer. After the limit the retry fails as the last attempt did.", () =>
     Effect.gen(function* () {
       const lock = yield* makeWriteLock("test.db", 1_000)
       let attempts = 0
@@ -245,17 +242,17 @@ describe("the wait for the write lock", () => {
     }),
   )
 
-  it.effect("does not try again what fails for another reason", () =>
+  it.effect("An attempt that fails for another reason is not repeated.", () =>
     Effect.gen(function* () {
       const lock = yield* makeWriteLock("test.db", 1_000)
       expect(yield* Effect.flip(lock.retry(Effect.fail("no"), () => false))).toBe("no")
     }),
   )
 
-  it.effect("is told once when it is long, once when it is over, and no more than once a minute", () => {
-    const told: Array<string> = []
+  it.effect("A long wait is logged once, its end once, and no more than one wait in a minute.", () => {
+    const logged: Array<string> = []
     const logger = Logger.layer([
-      Logger.make(({ logLevel, message }) => void told.push(`${logLevel} ${String(message)}`)),
+      Logger.make(({ logLevel, message }) => void logged.push(`${logLevel} ${String(message)}`)),
     ])
     return Effect.gen(function* () {
       const lock = yield* makeWriteLock("/folder/test.db", 5_000)
@@ -268,27 +265,27 @@ describe("the wait for the write lock", () => {
         yield* Effect.yieldNow
       })
       yield* wait(900)
-      expect(told).toEqual([])
+      expect(logged).toEqual([])
       yield* wait(3_000)
-      expect(told).toEqual([
+      expect(logged).toEqual([
         expect.stringMatching(/^Warn writes wait because another process holds the write lock of \/folder\/test\.db: /),
         expect.stringMatching(/^Info writes go on: .* for 3\.0 s$/),
       ])
       yield* wait(3_000)
-      expect(told).toHaveLength(2)
+      expect(logged).toHaveLength(2)
       yield* TestClock.adjust("1 minute")
       yield* wait(3_000)
-      expect(told).toHaveLength(4)
+      expect(logged).toHaveLength(4)
     }).pipe(Effect.provide(logger))
   })
 
-  it.effect("is a problem of health while it lasts", () =>
+  it.effect("Health reports a long wait while it lasts.", () =>
     Effect.gen(function* () {
       const lock = yield* makeWriteLock("test.db", 5_000)
       expect(lock.problem(0)).toBeNull()
       for (const now of [0, 250, 500, 750]) lock.onHeld(now)
       expect(lock.problem(750)).toBe("another program keeps the database locked: writes have waited for 0.8 s")
-      // Nobody has tried since.
+      // No attempt has followed.
       expect(lock.problem(5_000)).toBeNull()
       lock.onAcquired()
       expect(lock.problem(750)).toBeNull()
