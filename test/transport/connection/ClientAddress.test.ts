@@ -9,21 +9,21 @@ const seen = (connected: string | undefined, forwarded?: string) =>
 
 describe("clientAddress", () => {
   it.each<[string, string, string | undefined, string]>([
-    ["who comes directly", "203.0.113.7", undefined, "203.0.113.7"],
-    ["who comes directly and says otherwise", "203.0.113.7", "198.51.100.1", "203.0.113.7"],
+    ["directly", "203.0.113.7", undefined, "203.0.113.7"],
+    ["directly, with a header", "203.0.113.7", "198.51.100.1", "203.0.113.7"],
     ["behind a proxy", "127.0.0.1", "198.51.100.1", "198.51.100.1"],
     ["behind a proxy, as IPv6 sockets see it", "::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"],
-    ["behind two", "127.0.0.1", "198.51.100.1, 10.1.2.3", "198.51.100.1"],
-    ["who says to be behind one more", "127.0.0.1", "192.0.2.1, 198.51.100.1", "198.51.100.1"],
-    ["who says so in a proxy's name", "127.0.0.1", "10.9.9.9, 198.51.100.1", "198.51.100.1"],
-    ["behind a proxy that says the port", "127.0.0.1", "198.51.100.1:4711", "198.51.100.1"],
-    ["by IPv6", "fd00::1", "2001:db8::7", "2001:db8::7"],
-    ["by IPv6 with the port", "fd00::1", "[2001:db8::7]:4711", "2001:db8::7"],
-    ["behind a proxy that says nothing", "127.0.0.1", undefined, "127.0.0.1"],
-    ["behind a proxy that does not know", "127.0.0.1", "unknown", "127.0.0.1"],
-    ["with nonsense before what the proxy wrote", "127.0.0.1", "<script>,, 198.51.100.1", "198.51.100.1"],
+    ["behind two proxies", "127.0.0.1", "198.51.100.1, 10.1.2.3", "198.51.100.1"],
+    ["that makes up a proxy", "127.0.0.1", "192.0.2.1, 198.51.100.1", "198.51.100.1"],
+    ["that makes up a trusted proxy", "127.0.0.1", "10.9.9.9, 198.51.100.1", "198.51.100.1"],
+    ["behind a proxy that adds the port", "127.0.0.1", "198.51.100.1:4711", "198.51.100.1"],
+    ["over IPv6", "fd00::1", "2001:db8::7", "2001:db8::7"],
+    ["over IPv6 with the port", "fd00::1", "[2001:db8::7]:4711", "2001:db8::7"],
+    ["behind a proxy without a header", "127.0.0.1", undefined, "127.0.0.1"],
+    ["behind a proxy that sends unknown", "127.0.0.1", "unknown", "127.0.0.1"],
+    ["with nonsense before the proxy's entry", "127.0.0.1", "<script>,, 198.51.100.1", "198.51.100.1"],
     ["that is a proxy itself", "127.0.0.1", "10.1.2.3", "10.1.2.3"],
-  ])("%s", (_, connected, forwarded, address) => {
+  ])("The address of a client %s is found.", (_, connected, forwarded, address) => {
     expect(seen(connected, forwarded)).toBe(address)
   })
 

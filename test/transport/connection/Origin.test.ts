@@ -17,9 +17,9 @@ const open = originPolicy({ allowedOrigins: [], auth: "none" })
 
 describe("isOriginAllowed", () => {
   it.each<[string, string | undefined, string | undefined, boolean]>([
-    ["a client that is no browser", undefined, "127.0.0.1:18789", true],
+    ["a program", undefined, "127.0.0.1:18789", true],
     ["the gateway's own page", "https://gateway.example.org", "gateway.example.org", true],
-    ["the same host, written otherwise", "https://GATEWAY.example.org:443", "gateway.example.org", true],
+    ["the same host in another notation", "https://GATEWAY.example.org:443", "gateway.example.org", true],
     ["another port of the same host", "https://gateway.example.org:8443", "gateway.example.org", false],
     ["another site", "https://evil.example", "gateway.example.org", false],
     ["a site that begins like the gateway's", "https://gateway.example.org.evil.example", "gateway.example.org", false],
@@ -31,19 +31,19 @@ describe("isOriginAllowed", () => {
     ["another extension", "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "127.0.0.1:18789", false],
     ["an extension of another browser", EXTENSION.replace("chrome", "moz"), "127.0.0.1:18789", false],
     ["another opaque scheme", "vscode-webview://x", "127.0.0.1:18789", false],
-    ["an extension that is called like the gateway", "chrome-extension://gateway", "gateway", false],
+    ["an extension with the gateway's name", "chrome-extension://gateway", "gateway", false],
     ["a page from disk", "file://", "127.0.0.1:18789", false],
     ["a page of this machine, at this machine", "http://localhost:5173", "127.0.0.1:18789", true],
-    ["by IPv6", "http://[::1]:5173", "[::1]:18789", true],
+    ["a page of this machine over IPv6", "http://[::1]:5173", "[::1]:18789", true],
     ["a page of this machine, at another", "http://localhost:5173", "gateway.example.org", false],
     ["another site, at this machine", "https://evil.example", "127.0.0.1:18789", false],
     ["a name that only begins like this machine's", "http://127.0.0.1.evil.example", "127.0.0.1:18789", false],
-    ["a page that hides where it is from", "null", "127.0.0.1:18789", false],
-    ["no address at all", "gateway", "127.0.0.1:18789", false],
+    ["a page with the origin null", "null", "127.0.0.1:18789", false],
+    ["an origin without a scheme", "gateway", "127.0.0.1:18789", false],
     ["an empty origin", "", "127.0.0.1:18789", false],
     ["a request without a host", "https://gateway.example.org", undefined, false],
-    ["a host that is none", "https://gateway.example.org", "a b", false],
-  ])("%s", (_, origin, host, allowed) => {
+    ["an invalid host", "https://gateway.example.org", "a b", false],
+  ])("The check of the page's origin knows %s.", (_, origin, host, allowed) => {
     expect(isOriginAllowed(closed, origin, host)).toBe(allowed)
   })
 
@@ -60,13 +60,13 @@ describe("isOriginAllowed: programs, with auth none", () => {
 
   it.each<[string, string | undefined, boolean]>([
     ["this machine", "127.0.0.1:18789", true],
-    ["this machine, by IPv6", "[::1]:18789", true],
+    ["this machine over IPv6", "[::1]:18789", true],
     ["this machine by name", "localhost", true],
     ["a configured name", "gateway.example.org:18789", true],
-    ["nothing, as HTTP/1.0 does", undefined, true],
+    ["none, as in HTTP/1.0", undefined, true],
     ["a name that a site may have rebound to this machine", "evil.example:18789", false],
-    ["a host that is none", "a b", false],
-  ])("The gateway's name may be: %s.", (_, host, allowed) => {
+    ["an invalid name", "a b", false],
+  ])("The check of the gateway's name knows %s.", (_, host, allowed) => {
     expect(isOriginAllowed(named, undefined, host)).toBe(allowed)
   })
 })

@@ -66,10 +66,10 @@ describe("Outbox", () => {
     "Every must frame leaves once.",
     [History],
     ([history]) => {
-      const told = steps(run(history).taken)
-      expect(new Set(told).size).toBe(told.length)
+      const sent = steps(run(history).taken)
+      expect(new Set(sent).size).toBe(sent.length)
       history.forEach(({ _tag }, step) => {
-        if (_tag === "must" || _tag === "shared" || _tag === "append") expect(told).toContain(step)
+        if (_tag === "must" || _tag === "shared" || _tag === "append") expect(sent).toContain(step)
       })
     },
     long,
@@ -89,8 +89,8 @@ describe("Outbox", () => {
     "Appended values of a key stay in order, and do not cross must frames.",
     [History],
     ([history]) => {
-      const told = steps(run(history).taken)
-      const place = (step: number) => told.indexOf(step)
+      const sent = steps(run(history).taken)
+      const place = (step: number) => sent.indexOf(step)
       const tags = history.map(({ _tag }) => _tag)
       history.forEach((operation, step) => {
         if (operation._tag !== "append") return
@@ -111,15 +111,15 @@ describe("Outbox", () => {
     "Only the newest latest frame of each key leaves.",
     [History],
     ([history]) => {
-      const told = new Set(steps(run(history).taken))
+      const sent = new Set(steps(run(history).taken))
       history.forEach((operation, step) => {
         if (operation._tag !== "latest") return
         const rest = history.slice(step + 1)
         const next = rest.findIndex((later) => later._tag === "latest" && later.key === operation.key)
         const taken = rest.findIndex((later) => later._tag === "take")
         const isReplaced = next !== -1 && (taken === -1 || next < taken)
-        if (isReplaced) expect(told).not.toContain(step)
-        if (next === -1) expect(told).toContain(step)
+        if (isReplaced) expect(sent).not.toContain(step)
+        if (next === -1) expect(sent).toContain(step)
       })
     },
     long,

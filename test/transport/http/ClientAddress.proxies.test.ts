@@ -1,4 +1,4 @@
-/** The proxy configurations of docs/operating.md, by a real nginx. Skipped where there is none. */
+/** ClientAddress: the proxy configurations of docs/operating.md, with a real nginx. Skipped without nginx. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
@@ -110,7 +110,7 @@ describe.skipIf(nginx === undefined)("ClientAddress behind a real nginx (skipped
   )
 })
 
-/** What a device with the gateway's secret is told that comes through nginx from another machine. */
+/** Returns the error code for a device with the gateway's secret that connects through nginx from another machine. */
 const pairing = Effect.fnUntraced(function* (proxy: number) {
   const socket = yield* through(proxy, "/")
   const challenge = JSON.parse(yield* socket.next) as OpenClaw.Frame

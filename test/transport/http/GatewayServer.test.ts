@@ -104,8 +104,8 @@ describe("GatewayServer", () => {
       const socket = yield* TestSocket.connect(`ws://${authority}/rpc?token=${TOKEN}`)
       const pending = yield* TestSocket.connect(`ws://${authority}/rpc`)
       yield* Scope.close(scope, Exit.void)
-      const told = { code: 1012, reason: "the gateway is restarting" }
-      expect([yield* socket.closed, yield* pending.closed]).toEqual([told, told])
+      const restarting = { code: 1012, reason: "the gateway is restarting" }
+      expect([yield* socket.closed, yield* pending.closed]).toEqual([restarting, restarting])
       yield* Effect.provide(get("/healthz"), stubGateway({ port }))
     }),
   )
