@@ -72,12 +72,6 @@ const pending = {
     "test/transport/openclaw/methods",
   ],
   testNames: [
-    "test/cli",
-    "test/cli/commands",
-    "test/cli/config",
-    "test/cli/terminal",
-    "test/package",
-    "test/process",
     "test/transport/connection",
     "test/transport/fanout",
     "test/transport/http",

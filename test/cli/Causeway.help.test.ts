@@ -62,7 +62,7 @@ describe("causeway --help", () => {
     }),
   )
 
-  it.effect("docs/cli.md has a line for every command.", () =>
+  it.effect("The page docs/cli.md has a line for every command.", () =>
     Effect.gen(function* () {
       const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8")
       for (const { name } of yield* helps([])) expect(page).toMatch(new RegExp(`^\\| \`causeway ${name}\\b`, "m"))

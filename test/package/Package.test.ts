@@ -74,7 +74,7 @@ describe("The tarball", () => {
     expect(manifest).toMatchObject({ peerDependencies: { effect: "4.1.0" } })
   })
 
-  it("publint accepts the tarball.", async () => {
+  it("The tarball passes publint.", async () => {
     await Package.run(folder, "publint", "--strict", tarball)
   }, 60_000)
 

@@ -82,7 +82,7 @@ layer(SharedGateway.layer({ args: ["--base-path", "/causeway"] }), { excludeTest
       }),
     )
 
-    it.effect("causeway send - reads the message from standard input.", () =>
+    it.effect("`causeway send -` reads the message from standard input.", () =>
       Effect.gen(function* () {
         const gateway = yield* SharedGateway
         expect(yield* gateway.fed("two\nlines\n", "send", "-")).toMatchObject({ code: 0, stdout: "echo: two\nlines\n" })

@@ -10,7 +10,7 @@ const doctor = Effect.fnUntraced(function* (env: Record<string, string>, ...args
   })
 })
 
-it.live("causeway doctor prints a line for each check and exits with 0 if none has a problem.", () =>
+it.live("`causeway doctor` prints a line for each check and exits with 0 if none has a problem.", () =>
   Effect.gen(function* () {
     const { code, stderr, stdout } = yield* doctor({})
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
@@ -19,7 +19,7 @@ it.live("causeway doctor prints a line for each check and exits with 0 if none h
   }),
 )
 
-it.live("causeway doctor prints the problem with the next step and exits with 1.", () =>
+it.live("`causeway doctor` prints the problem with the next step and exits with 1.", () =>
   Effect.gen(function* () {
     const file = join(yield* temporaryFolder, "file")
     Fs.writeFileSync(file, "")
@@ -32,7 +32,7 @@ it.live("causeway doctor prints the problem with the next step and exits with 1.
   }),
 )
 
-it.live("causeway doctor reports invalid options, with --json as JSON.", () =>
+it.live("`causeway doctor` reports invalid options, with --json as JSON.", () =>
   Effect.gen(function* () {
     const { code, stdout } = yield* doctor({ GATEWAY_DRAIN_MS: "soon" }, "--json")
     expect(code).toBe(1)

@@ -41,7 +41,7 @@ layer(SharedGateway.layer(), { excludeTestServices: true })("causeway tail", (it
     }),
   )
 
-  it.effect("--from continues after a printed position: no kept event is missing or comes twice.", () =>
+  it.effect("The flag --from continues after a printed position: no kept event is missing or comes twice.", () =>
     Effect.gen(function* () {
       const gateway = yield* SharedGateway
       const all = yield* gateway.open("tail", "--json")

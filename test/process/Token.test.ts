@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { run, start } from "../support/GatewayProcess.ts"
 
-it.live("causeway token shows and rotates the token, and a running gateway drops the clients with the old one.", () =>
+it.live("`causeway token` shows and rotates the token, and a running gateway drops the clients with the old one.", () =>
   Effect.gen(function* () {
     const gateway = yield* start({ env: { GATEWAY_MONITOR_INTERVAL_MS: "50" } })
     const { stateDir, token, url } = gateway

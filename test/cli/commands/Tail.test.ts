@@ -11,7 +11,7 @@ describe("parsePosition", () => {
     expect(parsePosition(`${position.epoch}:${position.seq}`)).toEqual(position)
   })
 
-  it.each(["", "12", ":12", "epoch", "epoch:", "epoch:-1", "epoch:1.5"])("%j is no position.", (text) => {
+  it.each(["", "12", ":12", "epoch", "epoch:", "epoch:-1", "epoch:1.5"])("The text %j is no position.", (text) => {
     expect(parsePosition(text)).toBeUndefined()
   })
 })

@@ -220,7 +220,7 @@ describe("loadConfig with secret files", () => {
 })
 
 describe("loadConfig with a configuration file", () => {
-  it.effect("--config overrides GATEWAY_CONFIG.", () =>
+  it.effect("The flag --config overrides GATEWAY_CONFIG.", () =>
     Effect.gen(function* () {
       const environment = { GATEWAY_CONFIG: write("gateway:\n  port: 4000\n") }
       expect((yield* loadConfig({}, environment)).port).toBe(4_000)

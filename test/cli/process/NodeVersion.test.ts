@@ -16,6 +16,6 @@ it.each([
   ["22.20.0", false],
   ["23.0.0", false],
   ["24.21.0", false],
-])("isTooOld of Node %s is %s.", (version, expected) => {
+])("Node %s is too old: %s.", (version, expected) => {
   expect(isTooOld(version)).toBe(expected)
 })

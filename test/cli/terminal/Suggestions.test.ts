@@ -37,7 +37,7 @@ describe("suggestions", () => {
   })
 })
 
-it("didYouMean lists the suggestions in a question.", () => {
+it("A question lists the suggestions in a question.", () => {
   expect(didYouMean("a.x", [])).toBeUndefined()
   expect(didYouMean("helth", ["health"])).toBe('Did you mean "health"?')
   expect(didYouMean("a.x", ["a.one", "a.two", "a.three"])).toBe('Did you mean "a.one", "a.two" or "a.three"?')
