@@ -1,5 +1,5 @@
 /**
- * DialectMethod: one method that clients of a dialect can call. A dialect declares a table of them by name, and
+ * DialectMethod: a method that clients of a dialect can call. Each dialect has a table of methods by name, and
  * DialectSession.ts runs them.
  */
 import * as Effect from "effect/Effect"
@@ -14,33 +14,33 @@ import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 export interface About {
   readonly summary: string
   readonly result: Schema.Top
-  /** The parameter that may be given by position. Left out: the only required one. */
+  /** The parameter that clients may give by position. The default is the only required parameter. */
   readonly positional?: string
 }
 
 export type Method =
-  /** A method of the contract as it is. */
+  /** A method of the contract, unchanged. */
   | { readonly _tag: "Contract"; readonly codec: MethodCodec }
-  /** A method of the dialect, made of calls of the contract as the client. */
+  /** A method of the dialect. Its query calls the contract with the client's scopes. */
   | {
       readonly _tag: "Own"
       readonly query: (params: unknown) => Query<unknown>
       /** The schema of its parameters. */
       readonly params: Schema.Top
       readonly about?: About | undefined
-      /** A scope that the caller needs beside the scopes of the methods that the query calls. */
+      /** A scope that the caller needs in addition to the scopes of the methods that the query calls. */
       readonly scope?: Scope
     }
-  /** `events.subscribe`: the fan-out runs it, and the call returns the subscription's id at once. */
+  /** `events.subscribe`. The call returns the subscription's id at once, and the fan-out sends the events. */
   | { readonly _tag: "Subscribe" }
   | { readonly _tag: "Unsubscribe" }
 
 export const SUBSCRIBE = "events.subscribe"
 
-/** Ends a subscription. `/rpc` does not need it, because there a subscription is a call and ends with it. */
+/** Ends a subscription. `/rpc` does not need it: there a subscription is a call, and a client ends it by cancelling. */
 const UNSUBSCRIBE = "events.unsubscribe"
 
-/** The contract by its own names. */
+/** The methods of the contract by their own names. */
 export const contractMethods: ReadonlyMap<string, Method> = new Map<string, Method>([
   ...Array.from(methodCodecs, ([name, codec]): [string, Method] => [
     name,
@@ -49,7 +49,7 @@ export const contractMethods: ReadonlyMap<string, Method> = new Map<string, Meth
   [UNSUBSCRIBE, { _tag: "Unsubscribe" }],
 ])
 
-/** Makes a method of the dialect from the schema of its parameters and the query that answers it. */
+/** Makes a method of the dialect from the schema of its parameters and the query that returns its result. */
 export const dialectMethod = <P, I>(
   params: Schema.Codec<P, I>,
   query: (params: P) => Query<unknown>,
@@ -68,5 +68,5 @@ export const dialectMethod = <P, I>(
   }
 }
 
-/** Requires a scope beside those of the methods that the query calls. */
+/** Adds a scope that the caller needs in addition to those of the methods that the query calls. */
 export const scoped = (scope: Scope, method: Method): Method => (method._tag === "Own" ? { ...method, scope } : method)

@@ -1,5 +1,6 @@
 /**
- * Fault: why a call has no result. The set is closed, so that each dialect can encode every fault in its own form.
+ * Fault: the reason why a call has no result. The set is closed, so that each dialect can encode every fault in its own
+ * form.
  */
 
 /** A tagged error of the contract, encoded as JSON. */
@@ -18,5 +19,5 @@ export type Fault =
   /** The method's own error. */
   | { readonly _tag: "Domain"; readonly error: Tagged }
   | { readonly _tag: "Interrupted" }
-  /** A bug. The log has its text; the answer does not. */
+  /** A bug. Its text is in the log and not in the reply. */
   | { readonly _tag: "Internal" }

@@ -1,6 +1,5 @@
 /**
- * Faults: why a call was not answered with a value, from a refusal or from how the call ended. Pure; each dialect
- * words them.
+ * Faults: makes faults from refusals, errors and causes, and describes them. The kernel and the dialects use it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,17 +12,19 @@ import { encodeError, encodeRefusal } from "./MethodCodecs.ts"
 
 export const internal: Fault = { _tag: "Internal" }
 
+/** Returns the fault for a refusal. */
 export const refused = (refusal: Refusal): Fault => ofError(encodeRefusal(refusal))
 
-/** Longer texts repeat what the client has sent. */
+/** The rest of a longer issue would only repeat the client's own input. */
 const ISSUE_CHARS = 1_000
 
+/** Returns the fault for parameters that their schema rejects. */
 export const invalidParams = ({ message }: { readonly message: string }): Fault => ({
   _tag: "InvalidParams",
   issue: shortened(message, ISSUE_CHARS),
 })
 
-/** From an error as JSON: the refusals that any method may give, or the method's own. */
+/** Returns the fault for an error in its JSON form: a refusal, or the method's own error. */
 export const ofError = (error: Tagged): Fault => {
   switch (error._tag) {
     case "Unauthenticated":
@@ -36,7 +37,7 @@ export const ofError = (error: Tagged): Fault => {
   }
 }
 
-/** Fails with the fault for how a call of the contract ended. */
+/** Fails with the fault for the cause with which a call of the contract failed. */
 export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<never, Fault> => {
   const error = Cause.findErrorOption(cause)
   if (Option.isSome(error)) {
@@ -45,7 +46,7 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<never, Fault
   return Effect.fail(Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted" } : internal)
 }
 
-/** What is wrong, for people. The facts are in the fault. */
+/** Describes a fault for people. The facts stay in the fault. */
 export const describe = (fault: Fault): string => {
   switch (fault._tag) {
     case "UnknownMethod":

@@ -1,6 +1,6 @@
 /**
- * JsonSchemas: JSON Schemas of the contract's schemas, as the references of docs/protocol and `rpc.discover` show them.
- * Named schemas are definitions, which all schemas of one document share.
+ * JsonSchemas: renders the contract's schemas as JSON Schemas. Named schemas become definitions, which all schemas of
+ * one document share. The references of docs/protocol and `rpc.discover` (OpenRpc.ts) use it.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -11,12 +11,12 @@ export class JsonSchemas {
   readonly #root: string
   readonly #definitions = new Map<string, Json>()
 
-  /** `root`: where the document keeps its definitions, e.g. `#/$defs/`. */
+  /** `root` is the path of the definitions in the document, for example `#/$defs/`. */
   constructor(root: string) {
     this.#root = root
   }
 
-  /** Returns the schema of the JSON form, and adds the definitions that it refers to. */
+  /** Returns the JSON Schema of a schema's encoded form, and adds the definitions that it refers to. */
   render(schema: Schema.Top): Json {
     const document = Schema.toJsonSchemaDocument(schema)
     for (const [name, definition] of Object.entries(document.definitions)) {
@@ -25,7 +25,7 @@ export class JsonSchemas {
     return this.#relocate(document.schema)
   }
 
-  /** Returns the definitions so far, by name and in the order of their names. */
+  /** Returns the definitions so far, sorted by name. */
   definitions(): Readonly<Record<string, Json>> {
     return Object.fromEntries(Array.from(this.#definitions).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   }

@@ -1,5 +1,6 @@
 /**
- * The codecs of every method, made once: from a wire's JSON to a payload, from results and errors to JSON.
+ * MethodCodecs: the codecs of every method of the contract, made once. They decode parameters from JSON and encode
+ * results and errors as JSON. ContractCalls.ts, DialectSession.ts and the tables of methods use them.
  */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -14,7 +15,7 @@ import type { Tagged } from "./Fault.ts"
 
 type Codec<A> = (value: unknown) => Effect.Effect<A, Schema.SchemaError>
 
-// The contract's schemas need no services, which the group's type has forgotten.
+// The contract's schemas need no services, but the type of the group does not show it.
 const decoder = (schema: Schema.Top) => Schema.decodeUnknownEffect(Schema.toCodecJson(schema)) as Codec<unknown>
 const encoder = (schema: Schema.Top) => Schema.encodeUnknownEffect(Schema.toCodecJson(schema)) as Codec<unknown>
 
@@ -22,7 +23,7 @@ export interface MethodCodec {
   readonly rpc: Rpc.AnyWithProps
   readonly streams: boolean
   readonly decode: Codec<unknown>
-  /** Of the result, or of one value where the method streams. */
+  /** Encodes the result, or one value if the method streams. */
   readonly encodeValue: Codec<unknown>
 }
 
@@ -43,18 +44,18 @@ export const methodCodecs: ReadonlyMap<string, MethodCodec> = new Map(
 const errorsOf = ({ errorSchema, successSchema }: Rpc.AnyWithProps): ReadonlyArray<Schema.Top> =>
   RpcSchema.isStreamSchema(successSchema) ? [errorSchema, successSchema.error] : [errorSchema]
 
-/** Each schema once: many methods share theirs. */
+/** The error schemas without duplicates: many methods share theirs. */
 const errors = new Set([...GatewayRpcs.requests.values()].flatMap((rpc) => errorsOf(rpc)))
 
-/** Of any error of any method, of any refusal, also in a handshake: their tags tell them apart. */
+/** Encodes any error of any method, any refusal and the errors of a handshake. Their tags are unique. */
 export const encodeError = encoder(Schema.Union([...errors, Refusal, PairingRequired])) as Codec<Tagged>
 
 export const encodeRefusal = Schema.encodeSync(Refusal)
 
-/** `events.subscribe` as a foreign wire asks for it: the fan-out carries it out, not a stream of its own. */
+/** Decodes the parameters of `events.subscribe` in a dialect, where the fan-out sends the events. */
 export const decodeSubscription = Schema.decodeUnknownEffect(
   Schema.toCodecJson(Schema.Struct({ ...EventFilter.fields, from: Schema.optionalKey(Position) })),
 )
 
-/** As `Unsubscribe` of DialectMethods.ts takes it. */
+/** Decodes the parameters of `events.unsubscribe`. */
 export const decodeUnsubscription = Schema.decodeUnknownEffect(Schema.Struct({ subscription: Id }))

@@ -1,6 +1,7 @@
 /**
- * Query: an answer that a dialect makes from calls of the contract, as an Effect over one capability, `Contract`. The
- * kernel provides that capability for calls of a client, the fan-out for events, and HTTP routes for requests.
+ * Query: a program of a dialect that calls methods of the contract and returns an answer. It is an Effect over one
+ * capability, `Contract`. The kernel provides `Contract` for calls, the fan-out for events, and HTTP routes for
+ * requests.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,28 +11,28 @@ import type { Fault } from "./Fault.ts"
 
 export type Query<A> = Effect.Effect<A, Fault, Contract>
 
-/** Answers of cached queries that still hold: no event has happened since. */
+/** The answers of cached queries. An answer is valid until the next event. */
 export interface CachedAnswers {
-  /** Returns `undefined` if the query has no answer that holds. */
+  /** Returns `undefined` if the query has no valid answer. */
   get(query: Query<unknown>): unknown
-  /** Call it before the query runs. The returned function stores the answer, unless an event happens meanwhile. */
+  /** Call it before the query runs. The returned function stores the answer. An event in between makes it invalid. */
   put(query: Query<unknown>): (answer: unknown) => void
 }
 
 const noAnswers: CachedAnswers = { get: () => undefined, put: () => () => undefined }
 
-/** What a query may do: call the contract as one principal. */
+/** The capability of a query: it calls the contract as one principal. */
 export class Contract extends Context.Service<
   Contract,
   {
     /** Calls a method with JSON and returns JSON. */
     call(method: string, params: unknown): Effect.Effect<unknown, Fault>
-    /** Sends a value to the client before the answer. Events and HTTP requests have no client that could receive it. */
+    /** Sends a value to the client before the answer. It does nothing for events and HTTP requests. */
     emit(value: unknown): Effect.Effect<void>
     readonly answers: CachedAnswers
   }
 >()("causeway/transport/dialect/Query/Contract") {
-  /** A capability that calls and does nothing else. */
+  /** Returns a capability that calls methods, drops emitted values and caches no answers. */
   static readonly calling = (call: Contract["Service"]["call"]): Contract["Service"] =>
     Contract.of({ call, emit: () => Effect.void, answers: noAnswers })
 }
@@ -53,13 +54,13 @@ export const call = <M extends CallableMethod>(method: M, params: Params<M>): Qu
 export const emit = (value: unknown): Query<void> => Contract.use((contract) => contract.emit(value))
 
 /**
- * Returns a query whose answer is shared by all callers with the same scopes until the next event. Its answer depends
- * on the state of the gateway and the caller's scopes only. Make it once: the answers are found by its identity.
+ * Returns a query whose answer all callers with the same scopes share until the next event. Its answer must depend only
+ * on the state of the gateway and the caller's scopes. Make it once: the cache finds answers by the query's identity.
  */
 export const cached = <A>(query: Query<A>): Query<A> => {
   const shared: Query<A> = Contract.use(({ answers }) => {
     const known = answers.get(shared)
-    // Only this query has put it there.
+    // Only this query stores answers under its identity.
     if (known !== undefined) return Effect.succeed(known as A)
     const put = answers.put(shared)
     return Effect.tap(query, (answer) => Effect.sync(() => put(answer)))
@@ -67,16 +68,16 @@ export const cached = <A>(query: Query<A>): Query<A> => {
   return shared
 }
 
-/** Whether the fault is the contract's error with this tag. */
+/** Returns whether the fault is the contract's error with this tag. */
 export const isError = (fault: Fault, tag: string): boolean => fault._tag === "Domain" && fault.error._tag === tag
 
-/** Answers with another query if the contract fails with the error of this tag. */
+/** Runs another query if the contract fails with the error of this tag. */
 export const catchError = <A, B>(query: Query<A>, tag: string, handle: () => Query<B>): Query<A | B> =>
   Effect.catchIf(query, (fault) => isError(fault, tag), handle)
 
-/** Returns the outcome of a query that calls nothing, or `undefined` if the query has to run. */
+/** Returns the outcome of a query that makes no calls. Returns `undefined` if the query has to run. */
 export const outcomeOf = <A>(query: Query<A>): Exit.Exit<A, Fault> | undefined =>
-  // An Effect that has ended is its own Exit.
+  // An Effect made by `succeed` or `fail` is its own Exit.
   Exit.isExit(query) ? (query as Exit.Exit<A, Fault>) : undefined
 
 /** Fails with a fault. */

@@ -1,44 +1,48 @@
 /**
- * Batch: the answers to one batch, held until all are there, then one array in the order of the requests.
+ * Batch: collects the responses to one batch and joins them into one array in the order of the requests. JsonRpc.ts
+ * uses it.
  */
 
-/** Characters of answers that all batches of one connection may hold. */
+/** The limit of characters that all batches of one connection may hold. */
 export const HELD_CHARS = 8_388_608
 
-/** What all batches of one connection hold. */
+/** The responses that all batches of one connection hold. */
 export interface Held {
   chars: number
 }
 
 export class Batch {
-  readonly #answers: Array<string>
+  readonly #responses: Array<string>
   readonly #held: Held
   #missing: number
   #chars = 0
 
-  /** `size`: how many of its requests are answered. */
+  /** `size` is the number of responses that the batch waits for. */
   constructor(size: number, held: Held) {
-    this.#answers = Array.from<string>({ length: size })
+    this.#responses = Array.from<string>({ length: size })
     this.#missing = size
     this.#held = held
   }
 
-  /** Whether an answer may be held, besides what is held already. */
-  takes(answer: string): boolean {
-    return this.#held.chars + answer.length <= HELD_CHARS
+  /** Returns whether the batches of the connection may hold this response too. */
+  hasRoomFor(response: string): boolean {
+    return this.#held.chars + response.length <= HELD_CHARS
   }
 
-  /** Returns the whole once the last answer is there. The last answer may be put again, in place of itself. */
-  put(place: number, answer: string): string | undefined {
-    this.#answers[place] = answer
+  /**
+   * Stores a response. Returns the array of all responses if this is the last one. An error may replace the last
+   * response afterwards, if the gateway refuses to send so much.
+   */
+  put(place: number, response: string): string | undefined {
+    this.#responses[place] = response
     if (this.#missing > 0) this.#missing--
     if (this.#missing > 0) {
-      this.#chars += answer.length
-      this.#held.chars += answer.length
+      this.#chars += response.length
+      this.#held.chars += response.length
       return undefined
     }
     this.#held.chars -= this.#chars
     this.#chars = 0
-    return `[${this.#answers.join(",")}]`
+    return `[${this.#responses.join(",")}]`
   }
 }

@@ -1,6 +1,7 @@
 /**
- * JSON-RPC 2.0 envelopes, read and written (https://www.jsonrpc.org/specification): what a frame asks, and what is
- * wrong with one that asks nothing. Total: no text makes it throw. It knows no method.
+ * Envelope: reads and writes the envelopes of JSON-RPC 2.0 (https://www.jsonrpc.org/specification). Reading never
+ * throws. JsonRpc.ts uses it for frames, Notifications.ts for notifications, and the default path to recognize
+ * JSON-RPC.
  */
 import { ID_CHARS, METHOD_CHARS } from "../../domain/Bounds.ts"
 import { parseJson } from "../../domain/Text.ts"
@@ -10,38 +11,38 @@ export type Id = string | number | null
 
 export interface Request {
   readonly _tag: "Request"
-  /** Undefined: a notification, to which nothing is answered. */
+  /** `undefined` for a notification, which gets no response. */
   readonly id: Id | undefined
   readonly method: string
-  /** Undefined: left out, or null. */
+  /** `undefined` if the client leaves them out or sends null. */
   readonly params: unknown
 }
 
 export interface Invalid {
   readonly _tag: "Invalid"
-  /** Of the request that it would have been, where that can be read. */
+  /** The id of the malformed request, or null if it has no valid id. */
   readonly id: Id
   readonly issue: string
 }
 
-/** An answer, though the gateway asks nothing. It is not answered: two such sides would never stop. */
-export interface Answer {
-  readonly _tag: "Answer"
+/** A response, although the gateway sends no requests. It gets no response, because two such peers would never stop. */
+export interface Response {
+  readonly _tag: "Response"
   readonly id: undefined
 }
 
-export type Entry = Request | Invalid | Answer
+export type Entry = Request | Invalid | Response
 
 export interface Frame {
   readonly entries: ReadonlyArray<Entry>
-  /** Whether the answers are one array. */
+  /** Whether the responses form one array. */
   readonly isBatch: boolean
 }
 
-/** Calls in one batch, whose answers are held until all are there. */
+/** The limit of calls in one batch. The gateway holds their responses until it has all of them. */
 export const BATCH_CALLS = 100
 
-/** Undefined: not JSON. */
+/** Reads a frame. Returns `undefined` if it is not JSON. */
 export const readFrame = (text: string): Frame | undefined => {
   let json: unknown
   try {
@@ -57,14 +58,14 @@ export const readFrame = (text: string): Frame | undefined => {
   return { entries: json.map(readEntry), isBatch: true }
 }
 
-const answer: Answer = { _tag: "Answer", id: undefined }
+const response: Response = { _tag: "Response", id: undefined }
 
 const invalid = (id: Id, issue: string): Invalid => ({ _tag: "Invalid", id, issue })
 
 const readEntry = (json: unknown): Entry => {
   if (!isObject(json)) return invalid(null, "a request must be an object")
   const { id, jsonrpc, method, params } = json
-  if (method === undefined && (Object.hasOwn(json, "result") || Object.hasOwn(json, "error"))) return answer
+  if (method === undefined && (Object.hasOwn(json, "result") || Object.hasOwn(json, "error"))) return response
   if (!isId(id))
     return invalid(null, `id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
   if (jsonrpc !== "2.0") return invalid(id ?? null, 'jsonrpc must be "2.0"')
@@ -74,8 +75,8 @@ const readEntry = (json: unknown): Entry => {
 }
 
 /**
- * Null and fractions are what a client "should not" send; they can be given back all the same. An integer beyond 2^53
- * or an overflow could not.
+ * Returns whether a response can carry the id unchanged. Clients "should not" send null and fractions, but these
+ * survive. Integers beyond 2^53 and overflows do not.
  */
 const isId = (id: unknown): id is Id | undefined => {
   if (typeof id === "number") return Number.isInteger(id) ? Number.isSafeInteger(id) : Number.isFinite(id)
@@ -92,11 +93,11 @@ export interface JsonRpcError {
   readonly data?: unknown
 }
 
-/** `params`: JSON already. */
+/** Writes a notification. `params` is JSON text. */
 export const writeNotification = (method: string, params: string): string =>
   `{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":${params}}`
 
-/** Whether a frame is meant as JSON-RPC, right or wrong: an object with `jsonrpc`, or an array with such an object. */
+/** Returns whether a frame is JSON-RPC, valid or not: an object with `jsonrpc`, or an array with such an object. */
 export const isJsonRpc = (text: string): boolean => {
   if (!text.includes('"jsonrpc"')) return false
   try {

@@ -1,6 +1,6 @@
 /**
- * The one table of JSON-RPC error codes: those of the specification, and ours in the ranges that it leaves. Each error
- * carries the tagged fault as `data`, for programs.
+ * Errors: encodes faults as JSON-RPC errors. The codes are those of the specification, and our own in the ranges that
+ * it leaves to servers. `data` carries the tagged fault for programs. JsonRpc.ts and OpenRpc.ts use it.
  */
 import type { Fault, Tagged } from "../dialect/Fault.ts"
 import { describe } from "../dialect/Faults.ts"
@@ -17,7 +17,7 @@ export const codes = {
   unauthenticated: -32001,
   forbidden: -32003,
   rateLimited: -32029,
-  /** As the Language Server Protocol has it for a cancelled request. */
+  /** The code of the Language Server Protocol for a cancelled request. */
   cancelled: -32800,
 } as const
 
@@ -65,6 +65,7 @@ const dataOf = (fault: Fault): Tagged => {
   }
 }
 
+/** Returns the JSON-RPC error for a fault. */
 export const ofFault = (fault: Fault): JsonRpcError => ({
   code: codeOf(fault),
   message: describe(fault),

@@ -1,6 +1,6 @@
 /**
- * JSON-RPC 2.0 as a dialect: what its frames mean, and how answers, errors and events are worded. Methods are in
- * Methods.ts, envelopes in Envelope.ts; the protocol for people is docs/protocol/json-rpc.md.
+ * JsonRpc: JSON-RPC 2.0 as a dialect. It decodes requests and batches, and encodes responses, errors and events.
+ * Mounts.ts mounts it as a WebSocket, and JsonRpcHttp.ts over HTTP. docs/protocol/json-rpc.md describes the protocol.
  */
 import * as Effect from "effect/Effect"
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
@@ -15,36 +15,40 @@ import { methods, positionalOf } from "./Methods.ts"
 import { callItem, encode, TYPING } from "./Notifications.ts"
 
 export interface JsonRpcRef extends Ref {
-  /** The id to answer with. Undefined: a notification. */
-  readonly answerTo: Id | undefined
-  /** The batch that the answer is part of, and its place there. */
+  /** The id of the response. `undefined` for a notification, which gets no response. */
+  readonly responseId: Id | undefined
+  /** The batch that the response is part of, and its place there. */
   readonly batch: Batch | undefined
   readonly place: number
 }
 
 type In = Inbound<JsonRpcRef, string>
 
+/** The methods that authenticate a client. An authenticated client calls the contract's method by the same names. */
 const AUTHENTICATE = new Set(["authenticate", "gateway.authenticate"])
 
 /** The second name is that of the Language Server Protocol. */
 const CANCEL = new Set(["$/cancel", "$/cancelRequest"])
 
-/** Subscribes every client to typing notifications, as soon as it has authenticated. */
+/** Subscribes a client to typing notifications. Every client gets this subscription when it has authenticated. */
 const subscribeTyping: In = { _tag: "Subscribe", key: TYPING, view: TYPING, filter: { topics: ["chat"] } }
 
-const isAnswered = (entry: Entry): boolean => entry._tag === "Invalid" || entry.id !== undefined
+const getsResponse = (entry: Entry): boolean => entry._tag === "Invalid" || entry.id !== undefined
 
-/** By method: the parameter that may go by position. */
+/** The parameter that may go by position, by method. */
 const positionals = new Map<string, string>([...CANCEL].map((method) => [method, "id"]))
 for (const [name, method] of methods) {
   const positional = positionalOf(method)
   if (positional !== undefined) positionals.set(name, positional)
 }
 
-type Named = { readonly params: unknown } | { readonly issue: string }
+type NamedParams = { readonly params: unknown } | { readonly issue: string }
 
-/** Parameters go by name. An empty array names none, and of a method with one required parameter one may go by position. */
-const named = (method: string, params: unknown): Named => {
+/**
+ * Returns the parameters by name. An empty array stands for no parameters. A client may give the only required
+ * parameter of a method by position.
+ */
+const namedParams = (method: string, params: unknown): NamedParams => {
   if (!Array.isArray(params) || params.length === 0) return { params: Array.isArray(params) ? undefined : params }
   const positional = positionals.get(method)
   if (positional === undefined) return { issue: "parameters go by name, in an object" }
@@ -52,21 +56,24 @@ const named = (method: string, params: unknown): Named => {
   return { params: { [positional]: params[0] as unknown } }
 }
 
-const inBatch = ({ batch, place }: JsonRpcRef, answer: string): string | undefined =>
-  batch === undefined ? answer : batch.put(place, answer)
+/** Returns the frame to send. Returns `undefined` if the response is part of a batch that lacks other responses. */
+const frameOf = ({ batch, place }: JsonRpcRef, response: string): string | undefined =>
+  batch === undefined ? response : batch.put(place, response)
 
 const send = (text: string | undefined): ReadonlyArray<In> => (text === undefined ? [] : [{ _tag: "Send", text }])
 
 const tooLargeForBatch = Errors.ofFault({ _tag: "Limited", limit: "bytes-in-flight", retryAfterMs: 0 })
 
 const succeed = (ref: JsonRpcRef, result: unknown): string | undefined => {
-  if (ref.answerTo === undefined) return undefined
-  const answer = writeResult(ref.answerTo, result)
-  return ref.batch === undefined || ref.batch.takes(answer) ? inBatch(ref, answer) : fail(ref, tooLargeForBatch)
+  if (ref.responseId === undefined) return undefined
+  const response = writeResult(ref.responseId, result)
+  return ref.batch === undefined || ref.batch.hasRoomFor(response)
+    ? frameOf(ref, response)
+    : fail(ref, tooLargeForBatch)
 }
 
 const fail = (ref: JsonRpcRef, error: JsonRpcError): string | undefined =>
-  ref.answerTo === undefined ? undefined : inBatch(ref, writeError(ref.answerTo, error))
+  ref.responseId === undefined ? undefined : frameOf(ref, writeError(ref.responseId, error))
 
 class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
   readonly #facts: ConnectionFacts
@@ -84,15 +91,15 @@ class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
     const frame = readFrame(text)
     if (frame === undefined) return send(writeError(null, Errors.parseError))
     const { entries, isBatch } = frame
-    const answered = entries.filter(isAnswered)
-    const batch = isBatch && answered.length > 0 ? new Batch(answered.length, this.#held) : undefined
+    const responses = entries.filter(getsResponse).length
+    const batch = isBatch && responses > 0 ? new Batch(responses, this.#held) : undefined
     let place = 0
     return entries.flatMap((entry) => {
       const { id } = entry
-      const ref = { id: id ?? undefined, answerTo: id, batch, place }
-      if (isAnswered(entry)) place++
+      const ref = { id: id ?? undefined, responseId: id, batch, place }
+      if (getsResponse(entry)) place++
       switch (entry._tag) {
-        case "Answer":
+        case "Response":
           return []
         case "Invalid":
           return send(fail(ref, Errors.invalidRequest(entry.issue)))
@@ -109,9 +116,9 @@ class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
     if (request.params !== undefined && typeof request.params !== "object") {
       return send(fail(ref, Errors.invalidRequest("params must be an object or an array")))
     }
-    const read = named(method, request.params)
-    if ("issue" in read) return send(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: read.issue })))
-    const { params } = read
+    const named = namedParams(method, request.params)
+    if ("issue" in named) return send(fail(ref, Errors.ofFault({ _tag: "InvalidParams", issue: named.issue })))
+    const { params } = named
     if (isCancel) return this.#cancel(ref, params)
     if (principal === undefined && AUTHENTICATE.has(method)) {
       const token = isObject(params) && typeof params["token"] === "string" ? params["token"] : undefined
@@ -147,17 +154,17 @@ class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
   }
 
   failure(ref: JsonRpcRef, _method: string, fault: Fault): string | undefined {
-    // With the id, it would be taken for the answer to the call that has it.
-    const answerTo = fault._tag === "DuplicateId" && ref.answerTo !== undefined ? null : ref.answerTo
-    return fail({ ...ref, answerTo }, Errors.ofFault(fault))
+    // With its id, the client would take this error for the response to the other call.
+    const responseId = fault._tag === "DuplicateId" && ref.responseId !== undefined ? null : ref.responseId
+    return fail({ ...ref, responseId }, Errors.ofFault(fault))
   }
 
-  item({ answerTo }: JsonRpcRef, _method: string, value: unknown): string | undefined {
-    return answerTo === undefined || !this.#facts.pushes ? undefined : callItem(answerTo, value)
+  item({ responseId }: JsonRpcRef, _method: string, value: unknown): string | undefined {
+    return responseId === undefined || !this.#facts.pushes ? undefined : callItem(responseId, value)
   }
 }
 
-/** The view is the id of the subscription, which is part of every frame. */
+/** The view is the subscription's id, which every frame contains. */
 export const jsonRpc: Dialect<JsonRpcRef, string> = {
   name: "json-rpc",
   methods,

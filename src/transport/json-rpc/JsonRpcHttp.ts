@@ -1,6 +1,7 @@
 /**
- * JsonRpcHttp: JSON-RPC over HTTP at `POST /jsonrpc`, one conversation for each request, with the methods and replies of
- * the WebSocket. Events and items of streams are not sent. Errors of the protocol are replies with status 200.
+ * JsonRpcHttp: JSON-RPC over HTTP at `POST /jsonrpc`, with the methods and responses of the WebSocket. Each request is
+ * a conversation of its own. It sends no events and no items of streams. Errors of the protocol are responses with
+ * status 200. Gateway.ts adds its layer to the routes.
  */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -12,7 +13,7 @@ import * as RequestBody from "../http/RequestBody.ts"
 import { DialectServer } from "../kernel/DialectServer.ts"
 import { jsonRpc } from "./JsonRpc.ts"
 
-/** The type of JSON, and the two types of the drafts of JSON-RPC over HTTP. */
+/** The media type of JSON, and the two media types of the drafts of JSON-RPC over HTTP. */
 const JSON_TYPE = /^application\/(json|json-rpc|jsonrequest)\s*(;|$)/i
 
 const conversationFailed = HttpAuth.problem(500, "internal error")

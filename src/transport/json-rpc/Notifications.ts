@@ -1,18 +1,18 @@
 /**
- * What a JSON-RPC client is told without asking each time: who is typing, and the items of its streams. Text that waits
- * for a slow client is told as one text.
+ * Notifications: encodes the notifications of the JSON-RPC dialect, which are `typing` and the items of streams. Text
+ * deltas that wait for a slow client merge into one. JsonRpc.ts uses it.
  */
 import type { EventItem, LiveEvent, Positioned } from "../../domain/Event.ts"
 import type { EventFrame } from "../dialect/Dialect.ts"
 import type { Merge } from "../connection/Outbox.ts"
 import { type Id, writeNotification } from "./Envelope.ts"
 
-/** The key under which every connection follows who is typing. No subscription has it. */
+/** The key and view of the subscription to typing notifications. No subscription of a client has this id. */
 export const TYPING = "typing"
 
 const ITEM = "$/item"
 
-/** An item of a call that streams, by the call's id. */
+/** Encodes an item of a streaming call with the call's id. */
 export const callItem = (id: Id, item: unknown): string =>
   writeNotification(ITEM, `{"id":${JSON.stringify(id)},"item":${JSON.stringify(item)}}`)
 
@@ -27,7 +27,7 @@ interface DeltaItem {
   readonly delta: Delta
 }
 
-/** About what surrounds the text. */
+/** The estimated size of a delta without its text. */
 const ITEM_BYTES = 256
 
 const deltas: Merge<DeltaItem> = {
@@ -59,6 +59,6 @@ const itemFrame = (key: string, item: EventItem, json: () => string): EventFrame
   }
 }
 
-/** Encodes an item for a subscription. `json`: the item's own JSON. */
+/** Encodes an item for a subscription. `json` returns the item's own JSON. */
 export const encode = (subscription: string, item: EventItem, json: () => string): ReadonlyArray<EventFrame> =>
   subscription === TYPING ? typing(item) : [itemFrame(subscription, item, json)]

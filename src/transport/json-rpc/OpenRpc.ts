@@ -1,6 +1,6 @@
 /**
- * OpenRpc: the document that `rpc.discover` answers with (https://spec.open-rpc.org, 1.3.2), made from the schemas of the
- * contract and of this dialect's own methods.
+ * OpenRpc: makes the OpenRPC document (https://spec.open-rpc.org, 1.3.2) from the schemas of the contract and of this
+ * dialect's own methods. `rpc.discover` (Methods.ts) returns it.
  */
 import * as Context from "effect/Context"
 import * as RpcSchema from "effect/rpc/RpcSchema"
@@ -30,12 +30,12 @@ interface Described {
   readonly scope?: string | undefined
   readonly params: Json
   readonly result: Json
-  /** Of a stream: each value. */
+  /** The schema of each value of a stream. */
   readonly item?: Json | undefined
   readonly errors?: ReadonlyArray<string>
 }
 
-/** Returns a descriptor for each member; required ones first, as the specification asks. */
+/** Returns a descriptor for each parameter. The specification requires the required ones first. */
 const paramsOf = ({ properties = {}, required = [] }: Json) => {
   const names = new Set(required as ReadonlyArray<string>)
   return Object.entries(properties as Readonly<Record<string, Json>>)
@@ -97,7 +97,7 @@ class Describer {
   }
 }
 
-/** Returns the document. `prefix`: of names that always mean the contract's method. */
+/** Returns the document. A name with `prefix` always means the contract's method. */
 export const openRpc = (methods: ReadonlyMap<string, Method>, prefix: string): Json => {
   const describer = new Describer()
   const shown = [...methods].filter(

@@ -1,7 +1,7 @@
 /**
- * AnswerCache: the answers of cached queries, one for each query and set of scopes. Everything that the gateway knows
- * follows from its events, so an answer holds until the next event. Facts about time age, so no answer lives longer
- * than a second. DialectSession.ts and `cached` of Query.ts use it.
+ * AnswerCache: caches the answers of queries, one for each query and set of scopes. Every change of state publishes an
+ * event, so an answer is valid until the next event. Answers may hold times, so none is valid for more than a second.
+ * DialectSession.ts and `cached` of Query.ts use it.
  */
 import type { Clock } from "effect/Clock"
 import type { Position } from "../../domain/Event.ts"
@@ -13,8 +13,9 @@ const STALE_MS = 1_000
 
 interface Answer {
   readonly value: unknown
-  /** The newest event when the query started, and the time. */
+  /** The position of the newest event when the query started. */
   readonly seq: number
+  /** The time when the query started, in epoch milliseconds. */
   readonly at: number
 }
 
@@ -29,7 +30,7 @@ export class AnswerCache {
     this.#clock = clock
   }
 
-  /** The answers for callers with these scopes. */
+  /** Returns the answers for callers with these scopes. */
   of(scopes: ReadonlyArray<Scope>): CachedAnswers {
     const key = everyScope.filter((scope) => scopes.includes(scope)).join(" ")
     const known = this.#byScopes.get(key)
@@ -52,7 +53,7 @@ export class AnswerCache {
         const answer = answers.get(query)
         if (answer === undefined || answer.seq !== this.#head().seq) return undefined
         const age = now() - answer.at
-        // The clock may be set back.
+        // The age is negative if somebody has set the clock back.
         return age >= 0 && age < STALE_MS ? answer.value : undefined
       },
       put: (query) => {

@@ -1,6 +1,6 @@
 /**
- * CallsInFlight: the unanswered calls of one connection. It runs each in a fiber, cancels it by id, and counts it to the
- * share that the connection's principal may have in flight. DialectSession.ts uses it.
+ * CallsInFlight: the unanswered calls of one connection. It runs each in a fiber, cancels it by id, and counts it
+ * towards the limits of the connection's principal. DialectSession.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -10,11 +10,11 @@ import type { ConnectionAuth } from "../connection/Peer.ts"
 type Id = string | number
 
 export interface Call<A, E> {
-  /** Cancels the call. No other call may have it until this one ends. `undefined`: it cannot be cancelled. */
+  /** The id that cancels the call. No two calls in flight share it. `undefined` if the call cannot be cancelled. */
   readonly id: Id | undefined
   readonly bytes: number
   readonly run: Effect.Effect<A, E>
-  /** Sends the reply. It runs after the id is free again. */
+  /** Sends the reply. It runs after the id is free. */
   readonly reply: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
 }
 
@@ -28,7 +28,7 @@ export class CallsInFlight {
   #subscriptions = 0
   #released = false
 
-  /** The calls count to the principal of `peer` and run in `scope`. */
+  /** The calls run in `scope` and count towards the limits of the principal of `peer`. */
   constructor(peer: Pick<ConnectionAuth, "usage">, scope: Scope.Scope) {
     this.#peer = peer
     this.#scope = scope
@@ -65,12 +65,12 @@ export class CallsInFlight {
     })
   }
 
-  /** Counts the bytes of a call that waits to start. A negative number takes them back. */
+  /** Counts the bytes of a call that waits to start. A negative number subtracts them. */
   hold(bytes: number): void {
     this.#count(0, bytes)
   }
 
-  /** Counts subscriptions that the client has started or, with a negative number, ended. */
+  /** Adds to the number of subscriptions. A negative number subtracts subscriptions that have ended. */
   subscribed(change: number): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
@@ -78,7 +78,7 @@ export class CallsInFlight {
     usage.subscriptions += change
   }
 
-  /** Returns the whole share of a connection that has ended. Later changes do not count. */
+  /** Subtracts everything that this connection counts. It runs when the connection ends; later changes do not count. */
   release(): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
@@ -88,12 +88,12 @@ export class CallsInFlight {
     usage.subscriptions -= this.#subscriptions
   }
 
-  /** Interrupts the call with this id, if it is in flight. */
+  /** Interrupts the call with this id if it is in flight. */
   cancel(id: Id): Effect.Effect<void> {
     return this.#cancels.get(id) ?? Effect.void
   }
 
-  /** Waits until every call has its reply. */
+  /** Waits until every call has been answered. */
   none(): Effect.Effect<void> {
     return Effect.callback((resume) => {
       if (this.size === 0) return resume(Effect.void)

@@ -1,6 +1,6 @@
 /**
- * ContractCalls: the call path. It runs a method of the contract the way the RPC server does (decode, middleware,
- * handler, encode), with JSON on both sides. Dialects and HTTP routes use it; `/rpc` uses the RPC server itself.
+ * ContractCalls: runs methods of the contract as the RPC server does (decode, middleware, handler, encode), with JSON
+ * on both sides. Dialects and HTTP routes use it. `/rpc` uses the RPC server itself.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -18,15 +18,18 @@ import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
 
-/** The calls of one client. Parameters and results are JSON. */
+/** The methods of the contract, callable by one client. Parameters and results are JSON. */
 export interface Calls {
-  /** Calls a method that returns one result. A streaming method is unknown here. */
+  /** Calls a method that returns one result. Fails with `UnknownMethod` if the method streams. */
   readonly call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>
-  /** Calls a streaming method. The stream is pulled: a slow reader holds back the handler. */
+  /**
+   * Calls a streaming method. Fails with `UnknownMethod` if the method does not stream. A slow reader delays the
+   * handler.
+   */
   readonly stream: (method: string, params: unknown) => Stream.Stream<unknown, Fault>
 }
 
-/** The caller of a call that comes from no connection. Logs show its id. */
+/** A caller without a connection. Logs show its id. */
 export type Caller = CurrentConnection["Service"]
 
 interface Method {
@@ -37,15 +40,15 @@ interface Method {
 type Options = Parameters<Rpc.Handler<string>["handler"]>[1] & { readonly payload: unknown }
 type Middleware = (effect: Effect.Effect<unknown, unknown>, options: Options) => Effect.Effect<unknown, unknown>
 
-/** Values of a stream that wait for their reader. */
+/** The number of values of a stream that may wait for the reader. */
 const STREAM_BUFFER = 16
 
 export class ContractCalls extends Context.Service<
   ContractCalls,
   {
-    /** The calls of a registered connection, by its client id. They act as its principal of the moment. */
+    /** Returns the calls of a registered connection. Each call has the scopes of the connection's current principal. */
     readonly ofConnection: (clientId: number) => Calls
-    /** The calls of a caller without a connection. */
+    /** Returns the calls of a caller without a connection. */
     readonly ofCaller: (caller: Caller) => Calls
   }
 >()("causeway/transport/kernel/ContractCalls") {
@@ -72,7 +75,7 @@ export class ContractCalls extends Context.Service<
             effect = (context.mapUnsafe.get(key) as Middleware)(effect, options)
           }
           return effect.pipe(
-            // The handler's context as it was built: merging it with the caller's costs more than most calls.
+            // Merging the handler's context with the caller's would cost more than most calls.
             Effect.updateContext<never, never>(() => handler.context),
             Effect.tapCauseIf(Cause.hasDies, (cause) => Effect.logError(`${codec.rpc._tag} failed`, cause)),
             Effect.catchCause(Faults.ofCause),

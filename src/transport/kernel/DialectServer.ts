@@ -1,6 +1,7 @@
 /**
- * DialectServer: the kernel of the dialects. It opens a DialectSession for each connection of a dialect and gives all of
- * them one fan-out. `Mounts.ts` mounts each dialect in one line.
+ * DialectServer: the kernel of the dialects. It opens a DialectSession for each connection of a dialect, and all
+ * sessions of a dialect share one fan-out. `Mounts.ts` mounts the dialects, and JsonRpcHttp.ts opens sessions for HTTP
+ * requests.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,15 +23,15 @@ import { AnswerCache } from "./AnswerCache.ts"
 import { ContractCalls } from "./ContractCalls.ts"
 import { DialectSession } from "./DialectSession.ts"
 
-/** The principal that reads facts for events, which go to every client with `operator.read`. */
+/** The principal of queries for events. Every client that may receive events has its scope, `operator.read`. */
 const reader: Principal = { id: "gateway", kind: "local", role: "operator", scopes: ["operator.read"] }
 
 export class DialectServer extends Context.Service<
   DialectServer,
   {
-    /** The dialect as a wire: one fan-out for all its connections, and a session for each. */
+    /** Returns the dialect as a wire, with one fan-out for all its connections and a session for each. */
     wire<R extends Ref, V>(dialect: Dialect<R, V>): Effect.Effect<Wire, never, Scope.Scope>
-    /** A session with a peer that receives replies only, so that it cannot subscribe. */
+    /** Opens a session with a peer that receives replies only. Such a peer cannot subscribe. */
     converse<R extends Ref, V>(
       dialect: Dialect<R, V>,
       peer: CallPeer,
@@ -72,7 +73,7 @@ export class DialectServer extends Context.Service<
           conversation,
           yield* Effect.scope,
         )
-        // Runs after the calls of the connection have been interrupted.
+        // The finalizer runs after the interruption of the connection's calls.
         yield* Effect.addFinalizer(() => Effect.sync(() => session.inFlight.release()))
         yield* session.greet()
         return session

@@ -1,6 +1,7 @@
 /**
- * DialectSession: one connection's conversation in a dialect. It carries out what the dialect decodes from frames
- * (calls, authentication, subscriptions) and hands results, faults and events back to the dialect to encode.
+ * DialectSession: runs the conversation of one connection in a dialect. It handles the calls, authentications and
+ * subscriptions that the dialect decodes from frames, and sends the replies that the dialect encodes. DialectServer.ts
+ * opens one for each connection.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,7 +36,7 @@ export interface SessionHost<V> {
   readonly subscriptionView: ((subscription: string) => V) | undefined
   readonly limits: Limits
   readonly cache: AnswerCache
-  /** `undefined` for a client that receives replies only, and so cannot subscribe. */
+  /** `undefined` for a client that receives replies only. Such a client cannot subscribe. */
   readonly feed: EventFeed<V> | undefined
 }
 
@@ -44,7 +45,7 @@ const BUSY_RETRY_MS = 100
 
 const Done = Effect.void
 
-/** Runs the effects one after another. There is mostly one. */
+/** Runs the effects one after another. Most frames hold one request. */
 const inOrder = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
   all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
 
@@ -97,6 +98,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   // Frames
 
+  /** Sends the greeting of the dialect, if it has one. */
   greet(): Effect.Effect<void> {
     return this.#handleAll(this.#conversation.greet(this.#peer.principal))
   }
@@ -122,14 +124,17 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     }
   }
 
-  /** Calls take their token when they start. Every other frame takes one here, because it costs as much. */
+  /**
+   * Returns whether a frame without calls exceeds the client's rate, and closes the connection if so. Such a frame
+   * costs as much as a call. Calls take their token when they start.
+   */
   #exceedsRate(inbound: ReadonlyArray<Inbound<R, V>>): boolean {
     if (inbound.some(({ _tag }) => _tag === "Call") || this.#peer.takeToken() === 0) return false
     this.#peer.close(CloseCodes.policy, "too many messages")
     return true
   }
 
-  /** `size`: the characters that the client has sent, which count to its share; 0 for requests of the dialect itself. */
+  /** `size` is the number of characters that the client has sent, or 0 for requests of the dialect itself. */
   #handleAll(inbound: ReadonlyArray<Inbound<R, V>>, size = 0): Effect.Effect<void> {
     return inOrder(inbound, (one) => this.#handle(one, size))
   }
@@ -192,7 +197,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   // Calls
 
-  /** Starts the call after the drain. Its size counts to the principal's share meanwhile. */
+  /** Starts the call after the outbox has drained. Until then its size counts towards the principal's limits. */
   #after(drain: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
     const released = Effect.sync(() => this.inFlight.hold(-size))
     return Effect.suspend(() => {
@@ -227,7 +232,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     }
   }
 
-  /** Returns why the call does not start, if it does not. */
+  /** Returns the fault if a limit, a missing authentication or a duplicate id forbids the call. */
   #refusal(ref: R, size: number): Fault | undefined {
     const retryAfterMs = size > 0 ? this.#peer.takeToken() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
@@ -240,7 +245,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     return Faults.refused(new RateLimited({ limit: "calls-in-flight", retryAfterMs: BUSY_RETRY_MS }))
   }
 
-  /** Starts a call, which the client can cancel, and replies with its outcome. */
+  /** Starts a call and replies with its outcome. */
   #start(ref: R, name: string, run: Effect.Effect<unknown, Fault>, size: number): Effect.Effect<void> {
     return this.inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, name, exit) })
   }
@@ -258,7 +263,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     )
   }
 
-  /** Sends the values of a stream as the client takes them. */
+  /** Sends the values of a stream. It waits while the client is backpressured. */
   #stream(ref: R, name: string, method: string, params: unknown): Effect.Effect<void, Fault> {
     return Stream.runForEachArray(this.#calls.stream(method, params), (values) =>
       Effect.andThen(
@@ -268,7 +273,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     )
   }
 
-  /** Runs a method of the dialect. An answer that is in the cache or needs no call is sent at once. */
+  /** Runs a method of the dialect. It replies at once if the answer is in the cache or needs no call. */
   #query(ref: R, name: string, make: () => Query<unknown>, size: number): Effect.Effect<void> {
     const { principal } = this.#peer
     if (principal === undefined) return Done
@@ -293,7 +298,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
       },
       answers,
     })
-    // A client that was told of work sees the events of that work before the answer.
+    // After an emitted value, the client receives the events that the call caused before its answer.
     const answer = Effect.tap(Effect.provideService(query, Contract, contract), () =>
       emitted ? (this.#host.feed?.fanout.allPublished ?? Done) : Done,
     )
@@ -319,7 +324,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     return Effect.matchEffect(decodeSubscription(params), {
       onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {
-        // An id of its own: the call's id is free again after the reply.
+        // The call's id is free again after the reply, so the subscription needs another id.
         const subscription = `s${++this.#lastSubscription}`
         this.inFlight.subscribed(1)
         const replied = this.#replies.success(ref, name, { subscription })

@@ -1,6 +1,6 @@
 /**
- * ReplyWriter: encodes the replies to calls through the dialect and sends them. If encoding a reply throws, the client
- * gets an internal error instead. DialectSession.ts uses it.
+ * ReplyWriter: encodes the replies to calls in the dialect and sends them. If encoding a reply throws, the client
+ * receives an internal error instead. DialectSession.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import { CloseCodes } from "../connection/CloseCodes.ts"
@@ -20,7 +20,7 @@ const charsOf = <R extends Ref, V>(reply: Reply<R, V>): number => {
 export class ReplyWriter<R extends Ref, V> {
   readonly #peer: ReplyPeer
   readonly #conversation: Conversation<R, V>
-  /** Carries out the steps of a reply. */
+  /** Handles the requests of a reply. */
   readonly #followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Effect.Effect<void>
 
   constructor(
@@ -42,7 +42,7 @@ export class ReplyWriter<R extends Ref, V> {
     return this.answer(ref, name, (conversation) => conversation.failure(ref, name, fault))
   }
 
-  /** `bounded`: refuses a large reply while the principal has too much in flight. */
+  /** Encodes and sends a reply. `bounded` refuses a large reply while the principal has too many bytes in flight. */
   answer(
     ref: R,
     name: string,
@@ -71,11 +71,13 @@ export class ReplyWriter<R extends Ref, V> {
     })
   }
 
+  /** Logs a bug of the dialect or of a method, with the connection. */
   log(message: string, bug: unknown): Effect.Effect<void> {
     const { dialect, id: connection } = this.#peer
     return Effect.annotateLogs(Effect.logError(message, bug), { dialect, connection })
   }
 
+  /** Sends an internal error. Closes the connection if the dialect cannot encode that either. */
   #sendInternalError(ref: R, name: string): Effect.Effect<void> {
     return Effect.catchDefect(
       Effect.suspend(() => this.#reply(this.#conversation.failure(ref, name, Faults.internal))),

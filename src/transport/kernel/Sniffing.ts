@@ -1,6 +1,7 @@
 /**
- * One path for two wires: the client's first frame decides which it speaks, and pins it. A client that waits to be
- * greeted is greeted in the second wire's way after a moment, and may still begin in the first. It knows no frame.
+ * Sniffing: makes one wire of two that share a path. The first frame of a client selects its wire. A client that sends
+ * nothing receives the greeting of the second wire after a delay, and its first frame may still select the first wire.
+ * Mounts.ts uses it for JSON-RPC and Mission Control.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,14 +10,14 @@ import * as Scope from "effect/Scope"
 import type { Peer } from "../connection/Peer.ts"
 import type { FrameHandler, Wire } from "../connection/Wire.ts"
 
-/** Longer than a client that speaks at once takes, shorter than one that waits for its greeting notices. */
-const PATIENCE = "250 millis"
+/** Long enough for a client that sends first, short enough not to delay a greeting noticeably. */
+const GREETING_DELAY = "250 millis"
 
 export interface Sniffed {
-  /** Spoken to those whose first frame it is. */
   readonly first: Wire
+  /** Returns whether a first frame selects `first`. */
   readonly isFirst: (frame: string) => boolean
-  /** Spoken to all others. */
+  /** The wire of all other clients. It greets the clients that send nothing. */
   readonly otherwise: Wire
 }
 
@@ -47,10 +48,10 @@ class SniffingHandler implements FrameHandler {
     return this.#opened?.handler.sentSeq()
   }
 
-  /** To be called once. */
-  greetSoon(): Effect.Effect<void> {
+  /** Starts the delay after which `otherwise` greets the client. Call it once. */
+  startGreeting(): Effect.Effect<void> {
     const greet = Effect.suspend(() => this.#open(this.#sniffed.otherwise))
-    return Effect.map(Effect.forkIn(Effect.delay(greet, PATIENCE), this.#scope), (greeting) => {
+    return Effect.map(Effect.forkIn(Effect.delay(greet, GREETING_DELAY), this.#scope), (greeting) => {
       this.#greeting = greeting
     })
   }
@@ -58,12 +59,13 @@ class SniffingHandler implements FrameHandler {
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
     if (this.#greeting === undefined) return this.#opened?.handler.onFrames(frames) ?? Effect.void
     const { first, isFirst, otherwise } = this.#sniffed
-    return this.#pin(this.#greeting, isFirst(frames[0]!) ? first : otherwise).pipe(
+    return this.#select(this.#greeting, isFirst(frames[0]!) ? first : otherwise).pipe(
       Effect.andThen(Effect.suspend(() => this.onFrames(frames))),
     )
   }
 
-  #pin(greeting: Fiber.Fiber<void>, wire: Wire): Effect.Effect<void> {
+  /** Settles on a wire. Closes the session of the other wire if it has greeted the client. */
+  #select(greeting: Fiber.Fiber<void>, wire: Wire): Effect.Effect<void> {
     return Effect.andThen(
       Fiber.interrupt(greeting),
       Effect.suspend(() => {
@@ -89,11 +91,12 @@ class SniffingHandler implements FrameHandler {
   }
 }
 
+/** Returns a wire whose clients select one of two wires by their first frame. */
 export const sniffing = (sniffed: Sniffed): Wire => ({
   dialect: "undecided",
   open: Effect.fnUntraced(function* (peer) {
     const handler = new SniffingHandler(sniffed, peer, yield* Effect.scope)
-    yield* handler.greetSoon()
+    yield* handler.startGreeting()
     return handler
   }),
 })

@@ -201,11 +201,11 @@ describe("Batch", () => {
     const [first, second] = [new Batch(2, held), new Batch(2, held)]
     const half = "x".repeat(HELD_CHARS / 2)
     expect(first.put(0, half)).toBeUndefined()
-    expect(second.takes(half)).toBe(true)
+    expect(second.hasRoomFor(half)).toBe(true)
     expect(second.put(0, half)).toBeUndefined()
-    expect(second.takes("x")).toBe(false)
+    expect(second.hasRoomFor("x")).toBe(false)
     expect(first.put(1, "1")).toBe(`[${half},1]`)
-    expect(second.takes(half)).toBe(true)
+    expect(second.hasRoomFor(half)).toBe(true)
     expect(held.chars).toBe(half.length)
   })
 
