@@ -1,6 +1,7 @@
 /**
- * The methods of the JSON-RPC gateway that this dialect descends from, in its own names and shapes, each made of the
- * contract's. The contract itself is here too: under its own names where they are free, and always as `gateway.*`.
+ * Methods: the methods of the JSON-RPC dialect. Some have the names and shapes of the gateway from which the dialect
+ * descends, and call the contract. Every method of the contract is also here: as `gateway.*`, and by its own name if
+ * that is free. JsonRpc.ts and OpenRpc.ts use the table.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,14 +11,12 @@ import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
 import { filled, given, maybe } from "../dialect/Params.ts"
 import { awaitRun } from "../dialect/Queries.ts"
-import { call, fail, type Query, type Result } from "../dialect/Query.ts"
+import { call, catchError, fail, type Query, type Result } from "../dialect/Query.ts"
 import { type Json, onlyRequired } from "../dialect/JsonSchemas.ts"
 import { openRpc } from "./OpenRpc.ts"
 
+/** The error of a `send` without a text. Clients expect its message. */
 const textRequired = fail({ _tag: "Domain", error: { _tag: "TextRequired", message: "text is required" } })
-
-const replyOf = (runId: string): Query<string> =>
-  Effect.map(awaitRun(runId), ({ error, reply }) => reply ?? error?.message ?? "")
 
 const send = dialectMethod(
   Schema.Struct({
@@ -28,32 +27,33 @@ const send = dialectMethod(
     account_id: maybe(RoutePart),
     guild_id: maybe(RoutePart),
   }),
-  ({ account_id, agent_id, channel, guild_id, peer_id, ...message }) => {
-    const said = filled(message.text)
-    if (said === undefined) return textRequired
-    const route = given({
-      agentId: filled(agent_id),
-      // Only what is left out has a default. An empty peer is no peer: the message goes to the main session.
-      channel: channel ?? "websocket",
-      peerId: peer_id ?? "ws-client",
-      accountId: filled(account_id),
-      guildId: filled(guild_id),
-    })
-    return Effect.flatMap(call("chat.send", { text: said, ...route }), ({ agentId, runId, sessionKey }) =>
-      Effect.map(replyOf(runId), (reply) => ({ agent_id: agentId, session_key: sessionKey, reply })),
-    )
-  },
+  ({ account_id, agent_id, channel, guild_id, peer_id, ...message }) =>
+    Effect.gen(function* () {
+      const text = filled(message.text)
+      if (text === undefined) return yield* textRequired
+      const { agentId, runId, sessionKey } = yield* call("chat.send", {
+        text,
+        ...given({
+          agentId: filled(agent_id),
+          // Only a missing channel or peer has a default. An empty peer means no peer: the main session.
+          channel: channel ?? "websocket",
+          peerId: peer_id ?? "ws-client",
+          accountId: filled(account_id),
+          guildId: filled(guild_id),
+        }),
+      })
+      const { error, reply } = yield* awaitRun(runId)
+      return { agent_id: agentId, session_key: sessionKey, reply: reply ?? error?.message ?? "" }
+    }),
   {
-    summary: "Sends a message and answers with the reply. Bindings choose the agent, unless one is named.",
+    summary: "Sends a message and returns the reply. Bindings choose the agent unless the call names one.",
     result: Schema.Struct({ agent_id: Schema.String, session_key: Schema.String, reply: Schema.String }),
-    // An error of its own says that it is missing.
+    // Optional in the schema, because a missing text has an error of its own.
     positional: "text",
   },
 )
 
-type BindingRow = Result<"bindings.set">
-
-const BindingInRow = Schema.Struct({
+const BindingRow = Schema.Struct({
   agent_id: Schema.String,
   tier: Tier,
   match_key: MatchKey,
@@ -64,10 +64,10 @@ const BindingInRow = Schema.Struct({
 const listBindings = dialectMethod(
   Schema.Struct({}),
   () => Effect.map(call("bindings.list", {}), ({ bindings }) => bindings.map(bindingRow)),
-  { summary: "All bindings, in the order in which they are asked.", result: Schema.Array(BindingInRow) },
+  { summary: "Lists all bindings in order of precedence.", result: Schema.Array(BindingRow) },
 )
 
-const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: BindingRow) => ({
+const bindingRow = ({ agentId, matchKey, matchValue, priority, tier }: Result<"bindings.set">) => ({
   agent_id: agentId,
   tier,
   match_key: matchKey,
@@ -92,7 +92,7 @@ const setBinding = dialectMethod(
       (binding) => ({ ok: true, binding: describe(binding) }),
     ),
   {
-    summary: "Makes a binding, or replaces the one with the same agent, key and value.",
+    summary: "Creates a binding, or replaces the one with the same agent, key and value.",
     result: Schema.Struct({ ok: Schema.Boolean, binding: Schema.String }),
   },
 )
@@ -104,7 +104,7 @@ const removeBinding = dialectMethod(
       call("bindings.remove", { agentId: agent_id, matchKey: match_key, matchValue: match_value }),
       ({ removed }) => ({ ok: removed }),
     ),
-  { summary: "Removes a binding, and says whether there was one.", result: Schema.Struct({ ok: Schema.Boolean }) },
+  { summary: "Removes a binding. Returns whether it existed.", result: Schema.Struct({ ok: Schema.Boolean }) },
 )
 
 const agentRow = ({ dmScope, id, model, name, personality }: Result<"agents.get">) => ({
@@ -115,7 +115,7 @@ const agentRow = ({ dmScope, id, model, name, personality }: Result<"agents.get"
   personality,
 })
 
-const AgentInRow = Schema.Struct({
+const AgentRow = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   model: Schema.String,
@@ -127,12 +127,12 @@ const listAgents = dialectMethod(
   Schema.Struct({}),
   () => Effect.map(call("agents.list", {}), ({ agents }) => agents.map(agentRow)),
   {
-    summary: "All agents.",
-    result: Schema.Array(AgentInRow),
+    summary: "Lists all agents.",
+    result: Schema.Array(AgentRow),
   },
 )
 
-/** Registering what is there changes it: clients register their agents whenever they start. */
+/** Changes an agent that exists, because clients register their agents whenever they start. */
 const registerAgent = dialectMethod(
   Schema.Struct({
     id: Name,
@@ -143,39 +143,35 @@ const registerAgent = dialectMethod(
   }),
   ({ dm_scope, id, model, name, personality }) => {
     const agent = { id, name, ...given({ personality, model, dmScope: dm_scope }) }
-    const row = (agent: Result<"agents.get">) => Effect.succeed(agentRow(agent))
-    return Effect.matchEffect(call("agents.create", agent), {
-      onSuccess: row,
-      onFailure: (fault) =>
-        fault._tag === "Domain" && fault.error._tag === "AgentExists"
-          ? Effect.flatMap(call("agents.update", agent), row)
-          : fail(fault),
-    })
+    const registered = catchError(call("agents.create", agent), "AgentExists", () => call("agents.update", agent))
+    return Effect.map(registered, agentRow)
   },
-  { summary: "Makes an agent, or changes the one with the same id.", result: AgentInRow },
+  { summary: "Creates an agent, or changes the one with the same id.", result: AgentRow },
 )
 
 const PAGE = 200
 
 /**
- * Counts the messages that agents are told: clients expect that a failed run takes its user's message back. By key, so
- * that a session that is used meanwhile stays in its place.
+ * Counts the messages of each session whose key has the prefix. It counts the history and not the transcript: clients
+ * expect that a failed run takes its user's message back. The order by key is stable while sessions change.
  */
-const countMessages = (
-  prefix: string,
-  counts: ReadonlyArray<readonly [string, number]> = [],
-  cursor?: string,
-): Query<unknown> =>
-  Effect.flatMap(call("sessions.list", { sortBy: "key", order: "asc", limit: PAGE, ...given({ cursor }) }), (page) => {
-    const all = [
-      ...counts,
-      ...page.sessions
-        .filter(({ key }) => key.startsWith(prefix))
-        .map(({ historyCount, key }) => [key, historyCount] as const),
-    ]
-    return page.nextCursor === null
-      ? Effect.succeed(Object.fromEntries(all))
-      : countMessages(prefix, all, page.nextCursor)
+const countMessages = (prefix: string): Query<Readonly<Record<string, number>>> =>
+  Effect.gen(function* () {
+    const counts: Array<readonly [key: string, count: number]> = []
+    let cursor: string | null = null
+    do {
+      const page: Result<"sessions.list"> = yield* call("sessions.list", {
+        sortBy: "key",
+        order: "asc",
+        limit: PAGE,
+        ...given({ cursor }),
+      })
+      for (const { historyCount, key } of page.sessions) {
+        if (key.startsWith(prefix)) counts.push([key, historyCount])
+      }
+      cursor = page.nextCursor
+    } while (cursor !== null)
+    return Object.fromEntries(counts)
   })
 
 const listSessions = dialectMethod(
@@ -185,18 +181,18 @@ const listSessions = dialectMethod(
     return countMessages(agentId === undefined ? "" : `agent:${normalizeAgentId(agentId)}:`)
   },
   {
-    summary: "The number of messages by session, of all sessions or of an agent's.",
+    summary: "Returns the number of messages in each session, or in each session of one agent.",
     result: Schema.Record(Schema.String, Schema.Int),
   },
 )
 
-/** The fields of both gateways that clients know. */
+/** Has the fields of both gateways whose clients use this dialect. */
 const status = dialectMethod(
   Schema.Struct({}),
   () =>
-    Effect.flatMap(call("status", {}), ({ agents, bindings, connections, uptimeMs }) => {
+    Effect.map(call("status", {}), ({ agents, bindings, connections, uptimeMs }) => {
       const uptime = Math.round(uptimeMs / 100) / 10
-      return Effect.succeed({
+      return {
         uptime,
         clients: connections,
         agents,
@@ -205,10 +201,10 @@ const status = dialectMethod(
         connected_clients: connections,
         agent_count: agents,
         binding_count: bindings,
-      })
+      }
     }),
   {
-    summary: "How long the gateway has run, in seconds, and how many clients, agents and bindings it has.",
+    summary: "Returns the uptime in seconds and the number of clients, agents and bindings.",
     result: Schema.Struct({
       uptime: Schema.Finite,
       clients: Schema.Int,
@@ -222,14 +218,14 @@ const status = dialectMethod(
   },
 )
 
-/** Before a name, it always means the contract's method. */
+/** A name with this prefix always means the contract's method. */
 const PREFIX = "gateway."
 
-/** The document is made when it is first asked for: most gateways are never asked. */
+/** The gateway makes the document at the first call, because most gateways get no such call. */
 let document: Query<Json> | undefined
 
 const discover = dialectMethod(Schema.Struct({}), () => (document ??= Effect.succeed(openRpc(methods, PREFIX))), {
-  summary: "This document.",
+  summary: "Returns this document.",
   result: Schema.Record(Schema.String, Schema.Unknown),
 })
 
@@ -247,7 +243,7 @@ export const methods: ReadonlyMap<string, Method> = new Map([
   ["rpc.discover", discover],
 ])
 
-/** Returns the parameter that may go by position, if the method has one. */
+/** Returns the parameter that clients may give by position, or `undefined` if the method has no such parameter. */
 export const positionalOf = (method: Method): string | undefined => {
   switch (method._tag) {
     case "Contract":

@@ -12,8 +12,9 @@ import { errorsOf, type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
 import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
 import { codes } from "./Errors.ts"
 
-const DESCRIPTION = `Every method of the contract is here under the prefix "gateway." too, which is left out below where the name alone \
-means the same. A method with one required parameter takes it by position, all others by name. Items of streams come as notifications "$/item".`
+const DESCRIPTION = `Every method of the contract also has a name with the prefix "gateway.". This document omits that name if the name \
+without the prefix means the same method. A method with one required parameter accepts it by position; all other parameters go by name. \
+The gateway sends items of streams as notifications "$/item".`
 
 const ROOT = "#/components/schemas/"
 
