@@ -26,7 +26,6 @@ const findings = (rule: Rule, all: ReadonlyArray<SourceFile>, pending: ReadonlyA
 const pending = {
   archaicWords: [
     "src/transport/fanout",
-    "src/transport/mission-control",
     "src/transport/openclaw/events",
     "src/transport/openclaw/handshake",
     "src/transport/openclaw/methods",
@@ -40,9 +39,6 @@ const pending = {
   ],
   ignoranceFormulas: [
     "src/transport/fanout",
-    "src/transport/json-rpc",
-    "src/transport/kernel",
-    "src/transport/mission-control",
     "src/transport/openclaw/methods",
     "src/transport/openclaw/wire",
     "src/transport/rpc",
@@ -50,10 +46,7 @@ const pending = {
   relativeOpenings: [
     "src",
     "src/transport/connection",
-    "src/transport/dialect",
     "src/transport/fanout",
-    "src/transport/json-rpc",
-    "src/transport/mission-control",
     "src/transport/openclaw",
     "src/transport/openclaw/events",
     "src/transport/openclaw/handshake",

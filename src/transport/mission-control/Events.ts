@@ -1,6 +1,6 @@
 /**
- * Telling: the gateway's events as Mission Control's channels tell them. Pure: what a frame says beyond its event, and
- * lists that are told again as a whole, are inquiries for the fan-out to make.
+ * Events: encodes the gateway's events as frames of Mission Control's channels. Frames that need more than their event,
+ * such as whole lists, are queries that the fan-out runs. MissionControl.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import type { Document } from "../../domain/Memory.ts"
@@ -22,25 +22,25 @@ const topics: Record<Channel, Topic> = {
   memories: "memory",
 }
 
-/** The events behind the channels. */
+/** Returns the filter for the events of the channels. */
 export const filterOf = (subscribed: ReadonlySet<Channel>): EventFilter => ({
   topics: [...new Set(channels.filter((channel) => subscribed.has(channel)).map((channel) => topics[channel]))],
 })
 
-/** The channels that a client has subscribed to, in one order. Clients with the same view get the same frames. */
+/** The channels of a client's subscription, in the order of `channels`. Clients with the same view share frames. */
 export type View = ReadonlyArray<Channel>
 
 export const viewOf = (subscribed: ReadonlySet<Channel>): View => channels.filter((channel) => subscribed.has(channel))
 
 export const viewKey = (view: View): string => view.join(" ")
 
-const nothing: Query<ReadonlyArray<EventFrame>> = Effect.succeed([])
+const noFrames: Query<ReadonlyArray<EventFrame>> = Effect.succeed([])
 
 const frames = (...frames: ReadonlyArray<EventFrame>): Query<ReadonlyArray<EventFrame>> => Effect.succeed(frames)
 
 const must = (text: string): EventFrame => ({ policy: "must", text })
 
-/** The lists that clients cannot keep up to date by what they are told of each change. */
+/** The lists that clients cannot keep up to date from the frames of single changes. */
 const lists = {
   sessions: Resources.sessions,
   memory: Resources.memory,
@@ -48,43 +48,49 @@ const lists = {
   memories: Resources.memories,
 } satisfies { readonly [channel: string]: () => Query<unknown> }
 
-/** A channel's list, as it is when it is told. */
+/** Returns a frame with a channel's whole list, as it is when the fan-out sends it. */
 const list = (channel: keyof typeof lists, at: number): EventFrame => ({
   policy: "snapshot",
   key: channel,
   query: Effect.map(lists[channel](), (payload: unknown) => data(channel, payload, at)),
 })
 
+/** The time and the position of an event. */
 type Place = { readonly at: number; readonly position: Position }
 
-/** Of two frames the last has the position: who has seen the first alone must be told the second again. */
+/**
+ * Encodes a changed document. If the document has two frames, only the second has the position, so that a client that
+ * received only the first receives both again when it resumes.
+ */
 const documentChanged = (
-  wanted: View,
+  view: View,
   { id }: Document,
   isNew: boolean,
   { at, position }: Place,
 ): Query<ReadonlyArray<EventFrame>> =>
-  Effect.map(Resources.document(id), (document) => {
+  Effect.gen(function* () {
+    const document = yield* Resources.document(id)
     if (document === undefined) return []
-    const told: Array<EventFrame> = []
-    const isFile = wanted.includes("files")
-    if (wanted.includes("memory")) {
-      const text = data("memory_update", memoryRow(document), at, isFile ? undefined : position)
-      told.push({ policy: "latest", key: `memory ${id}`, text })
+    const changed: Array<EventFrame> = []
+    const wantsFiles = view.includes("files")
+    if (view.includes("memory")) {
+      const text = data("memory_update", memoryRow(document), at, wantsFiles ? undefined : position)
+      changed.push({ policy: "latest", key: `memory ${id}`, text })
     }
-    if (isFile) {
+    if (wantsFiles) {
       const text = data(isNew ? "file_add" : "file_change", { file: fileOf(document) }, at, position)
-      told.push(isNew ? must(text) : { policy: "latest", key: `file ${id}`, text })
+      changed.push(isNew ? must(text) : { policy: "latest", key: `file ${id}`, text })
     }
-    return told
+    return changed
   })
 
-const documentLists = (wanted: View, at: number): ReadonlyArray<EventFrame> =>
-  (["tasks", "memories"] as const).filter((channel) => wanted.includes(channel)).map((channel) => list(channel, at))
+/** Returns the lists of tasks and memories that the view wants. */
+const documentLists = (view: View, at: number): ReadonlyArray<EventFrame> =>
+  (["tasks", "memories"] as const).filter((channel) => view.includes(channel)).map((channel) => list(channel, at))
 
 /** Encodes an item for the channels of a view. */
-export const encode = (wanted: View, item: EventItem, epoch: string): Query<ReadonlyArray<EventFrame>> => {
-  if (item._tag !== "Event") return nothing
+export const encode = (view: View, item: EventItem, epoch: string): Query<ReadonlyArray<EventFrame>> => {
+  if (item._tag !== "Event") return noFrames
   const { at, event, seq } = item
   const position = { epoch, seq }
   switch (event._tag) {
@@ -99,17 +105,17 @@ export const encode = (wanted: View, item: EventItem, epoch: string): Query<Read
     case "LogAdded":
       return frames(must(data("log_entry", logRow(event.entry), at, position)))
     case "MemoryChanged": {
-      const whole = documentLists(wanted, at)
-      if (!wanted.includes("memory") && !wanted.includes("files")) return frames(...whole)
-      const changed = documentChanged(wanted, event.document, event.isNew, { at, position })
-      return Effect.map(changed, (told) => [...told, ...whole])
+      const wholeLists = documentLists(view, at)
+      if (!view.includes("memory") && !view.includes("files")) return frames(...wholeLists)
+      const changed = documentChanged(view, event.document, event.isNew, { at, position })
+      return Effect.map(changed, (single) => [...single, ...wholeLists])
     }
     case "MemoryRemoved":
       return frames(
-        ...(wanted.includes("files") ? [must(data("file_delete", { date: event.id }, at, position))] : []),
-        ...(wanted.includes("memory") ? [list("memory", at)] : []),
-        ...documentLists(wanted, at),
+        ...(view.includes("files") ? [must(data("file_delete", { date: event.id }, at, position))] : []),
+        ...(view.includes("memory") ? [list("memory", at)] : []),
+        ...documentLists(view, at),
       )
   }
-  return nothing
+  return noFrames
 }

@@ -1,6 +1,6 @@
 /**
- * Files: a document of the memory folder as file-sync clients see it, with the tasks and memories found in it, and the
- * text that a new one begins with. Pure.
+ * Files: makes the file that clients see from a document of the memory folder, with its tasks and memories. It also
+ * makes the text of a new document. Resources.ts and Events.ts use it.
  */
 import type { DocumentContent } from "../../domain/Memory.ts"
 import { type MemorySection, parseMemories } from "./Memories.ts"
@@ -8,7 +8,7 @@ import { parseTasks, type Task } from "./Tasks.ts"
 
 export interface MemoryFile {
   readonly id: string
-  /** The file's name without `.md`: a day as a rule. */
+  /** The file's name without `.md`, usually a day. */
   readonly date: string
   readonly content: string
   readonly lastModified: number
@@ -25,4 +25,5 @@ export const fileOf = ({ content, id, modifiedAt }: DocumentContent): MemoryFile
   memories: parseMemories(content, id, modifiedAt),
 })
 
+/** Returns the text of a new document for which the client gives no template. */
 export const defaultTemplate = (date: string): string => `# ${date}\n\n## Notes\n\n## Tasks\n`

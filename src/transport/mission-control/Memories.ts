@@ -1,29 +1,29 @@
 /**
- * Memories: the sections of a Markdown document that begin with `##` or `###`, each with a category and tags where
- * lines of it say so. Pure and total.
+ * Memories: finds the sections of a Markdown document, with their categories and tags. A section begins with `##` or
+ * `###`. Every text is valid input. Files.ts uses it.
  */
 
 export interface MemorySection {
-  /** Unique among all documents, and stable while no section is added above it. */
+  /** Unique among all documents. It changes if somebody adds a section above. */
   readonly id: string
   readonly title: string
   readonly category: string
-  /** ISO 8601: the day that the document is named after, or else when it was changed. */
+  /** The day in the document's name, or the time of its last change, in ISO 8601. */
   readonly date: string
   readonly tags: ReadonlyArray<string>
-  /** The document that has it. */
+  /** The id of the document. */
   readonly source: string
   readonly content: string
 }
 
 const HEADER = /^#{2,3}\s+(\S.*)$/
-/** `Category: work`, also as an item of a list or in bold. */
+/** Matches `Category: work`, also as an item of a list or in bold. */
 const CATEGORY = /^\s*(?:[-*]\s+)?(?:\*\*)?category:(?:\*\*)?\s*(\S.*)$/i
 const TAGS = /^\s*(?:[-*]\s+)?(?:\*\*)?tags?:(?:\*\*)?\s*(\S.*)$/i
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
-/** The greatest distance from 1970 that has a date. */
+/** The largest distance from 1970 that `Date` supports. */
 const MAX_MILLIS = 8.64e15
 
 const dateOf = (source: string, modifiedAt: number): string => {
@@ -52,6 +52,7 @@ const sectionOf = (
   return { id, title: title.trim(), category, date, tags, source, content: content.join("\n").trim() }
 }
 
+/** Returns the sections of a document in order. `source` is the id of the document. */
 export const parseMemories = (content: string, source: string, modifiedAt: number): ReadonlyArray<MemorySection> => {
   const sections: Array<{ readonly title: string; readonly lines: Array<string> }> = []
   for (const line of content.split(/\r?\n/)) {

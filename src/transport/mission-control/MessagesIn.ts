@@ -1,6 +1,6 @@
 /**
- * What a Mission Control client says, read from the text of a frame. Total: what means nothing is `Wrong`, with the
- * words that the client is told. It knows nothing of who is speaking and what was said before.
+ * MessagesIn: decodes the messages of Mission Control clients. Decoding never throws: a malformed message becomes
+ * `Invalid`, with the error text for the client. MissionControl.ts uses it, and Routes.ts uses the limit of history.
  */
 import * as Schema from "effect/Schema"
 import { DOCUMENT_CHARS, SECRET_CHARS } from "../../domain/Bounds.ts"
@@ -17,34 +17,35 @@ export type ClientMessage =
   | {
       readonly _tag: "Subscribe"
       readonly channels: ReadonlyArray<Channel>
-      /** Names of no channel. */
+      /** The requested names that are not channels. */
       readonly unknown: ReadonlyArray<string>
       readonly after: Position | undefined
     }
   | { readonly _tag: "Unsubscribe"; readonly channels: ReadonlyArray<Channel> }
-  /** A method of Methods.ts, with what it takes. `type`: of the answer. */
+  /** A call of a method of Methods.ts. `type` is the type of the answer. */
   | { readonly _tag: "Request"; readonly method: string; readonly type: string; readonly params: JsonObject }
   /** Not a JSON object. */
   | { readonly _tag: "Unreadable" }
-  | { readonly _tag: "Wrong"; readonly problem: string }
-  /** A file that cannot be written as asked. */
-  | { readonly _tag: "Refused"; readonly type: string; readonly date: string | null; readonly problem: string }
+  | { readonly _tag: "Invalid"; readonly problem: string }
+  /** A request to write a file with invalid fields. `type` is the type of the answer. */
+  | { readonly _tag: "InvalidWrite"; readonly type: string; readonly date: string | null; readonly problem: string }
 
-const requested = (type: string, params: JsonObject = {}, method = type): ClientMessage => ({
+const requestOf = (type: string, params: JsonObject = {}, method = type): ClientMessage => ({
   _tag: "Request",
   method,
   type,
   params,
 })
 
-const wrong = (problem: string): ClientMessage => ({ _tag: "Wrong", problem })
+const invalid = (problem: string): ClientMessage => ({ _tag: "Invalid", problem })
 
 const HISTORY = 50
 const HISTORY_MAX = 1_000
+/** Error texts repeat at most so many characters of a name, and so many unknown names. */
 const NAME_CHARS = 100
 const UNKNOWN_MAX = 16
 
-/** A name as the client gave it, to be told that there is no such thing. */
+/** Returns a name of the client for an error text, shortened. */
 const shown = (name: unknown): string =>
   cut(typeof name === "string" ? name : (JSON.stringify(name) ?? "undefined"), NAME_CHARS)
 
@@ -63,7 +64,7 @@ const parse = (frame: string): JsonObject | undefined => {
 }
 
 const subscribe = ({ after, channels }: JsonObject): ClientMessage => {
-  if (!Array.isArray(channels)) return wrong("channels must be an array")
+  if (!Array.isArray(channels)) return invalid("channels must be an array")
   return {
     _tag: "Subscribe",
     channels: [...new Set(channels.filter(isChannel))],
@@ -79,7 +80,7 @@ const subscribe = ({ after, channels }: JsonObject): ClientMessage => {
   }
 }
 
-/** As the first such server had it: what is no number, or no number of messages, is the default. */
+/** Returns the limit of messages. The default replaces everything but a positive number, as in the original server. */
 export const historyLimit = (limit: unknown): number =>
   typeof limit === "number" && limit >= 1 ? Math.min(HISTORY_MAX, Math.floor(limit)) : HISTORY
 
@@ -92,34 +93,35 @@ const request = ({ date, limit, resource, sessionKey }: JsonObject): ClientMessa
     case "files":
     case "tasks":
     case "memories":
-      return requested(resource)
+      return requestOf(resource)
     case "session_history":
-      if (typeof sessionKey !== "string") return wrong("sessionKey must be a string")
-      return requested(resource, { sessionKey, limit: historyLimit(limit) })
+      if (typeof sessionKey !== "string") return invalid("sessionKey must be a string")
+      return requestOf(resource, { sessionKey, limit: historyLimit(limit) })
     case "file":
-      if (typeof date !== "string") return wrong("date must be a string")
-      if (!isDate(date)) return wrong("Invalid date")
-      return requested(resource, { date })
+      if (typeof date !== "string") return invalid("date must be a string")
+      if (!isDate(date)) return invalid("Invalid date")
+      return requestOf(resource, { date })
     default:
-      return wrong(`Unknown resource: ${shown(resource)}`)
+      return invalid(`Unknown resource: ${shown(resource)}`)
   }
 }
 
-/** `text` is named as the client names it: `content` or `template`. */
+/** Decodes a request to write a file. `name` is the client's name for `text`: `content` or `template`. */
 const write = (method: string, type: string, { date }: JsonObject, text: unknown, name: string): ClientMessage => {
-  const refused = (problem: string): ClientMessage => ({
-    _tag: "Refused",
+  const invalidWrite = (problem: string): ClientMessage => ({
+    _tag: "InvalidWrite",
     type,
     date: typeof date === "string" ? shown(date) : null,
     problem,
   })
-  if (typeof date !== "string") return refused("date must be a string")
-  if (!isDate(date)) return refused("Invalid date")
-  if (typeof text !== "string") return refused(`${name} must be a string`)
-  if (text.length > DOCUMENT_CHARS) return refused(`${name} is longer than ${DOCUMENT_CHARS} characters`)
-  return requested(type, { date, [name]: text }, method)
+  if (typeof date !== "string") return invalidWrite("date must be a string")
+  if (!isDate(date)) return invalidWrite("Invalid date")
+  if (typeof text !== "string") return invalidWrite(`${name} must be a string`)
+  if (text.length > DOCUMENT_CHARS) return invalidWrite(`${name} is longer than ${DOCUMENT_CHARS} characters`)
+  return requestOf(type, { date, [name]: text }, method)
 }
 
+/** Decodes a frame. */
 export const readMessage = (frame: string): ClientMessage => {
   const message = parse(frame)
   if (message === undefined) return { _tag: "Unreadable" }
@@ -127,7 +129,7 @@ export const readMessage = (frame: string): ClientMessage => {
   switch (type) {
     case "authenticate":
       if (typeof token !== "string") return { _tag: "Authenticate", token: undefined }
-      if (token.length > SECRET_CHARS) return wrong(`token is longer than ${SECRET_CHARS} characters`)
+      if (token.length > SECRET_CHARS) return invalid(`token is longer than ${SECRET_CHARS} characters`)
       return { _tag: "Authenticate", token }
     case "subscribe":
       return subscribe(message)
@@ -136,12 +138,12 @@ export const readMessage = (frame: string): ClientMessage => {
     case "request":
       return request(message)
     case "ping":
-      return requested("pong", {}, "ping")
+      return requestOf("pong", {}, "ping")
     case "write_file":
       return write(type, "write_complete", message, content, "content")
     case "create_file":
       return write(type, "create_complete", message, template ?? "", "template")
     default:
-      return wrong(`Unknown message type: ${shown(type)}`)
+      return invalid(`Unknown message type: ${shown(type)}`)
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Methods: what can be called in Mission Control's language, by the names of its resources and messages.
+ * Methods: the methods of the Mission Control dialect, by the names of its resources and messages. MissionControl.ts
+ * uses the table.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -9,24 +10,24 @@ import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
 import { call } from "../dialect/Query.ts"
 import * as Resources from "./Resources.ts"
 
-const Nothing = Schema.Struct({})
+const NoParams = Schema.Struct({})
 const OnDate = Schema.Struct({ date: DocumentId })
 
 export const methods: ReadonlyMap<string, Method> = new Map([
-  ["ping", dialectMethod(Nothing, () => Effect.map(call("ping", {}), ({ at }) => ({ timestamp: at })))],
-  ["sessions", dialectMethod(Nothing, Resources.sessions)],
+  ["ping", dialectMethod(NoParams, () => Effect.map(call("ping", {}), ({ at }) => ({ timestamp: at })))],
+  ["sessions", dialectMethod(NoParams, Resources.sessions)],
   [
     "session_history",
     dialectMethod(Schema.Struct({ sessionKey: Id, limit: Schema.Int }), ({ limit, sessionKey }) =>
       Resources.history(sessionKey, limit),
     ),
   ],
-  ["memory", dialectMethod(Nothing, Resources.memory)],
-  ["logs", dialectMethod(Nothing, Resources.logs)],
-  ["status", dialectMethod(Nothing, Resources.status)],
-  ["files", dialectMethod(Nothing, Resources.files)],
-  ["tasks", dialectMethod(Nothing, Resources.tasks)],
-  ["memories", dialectMethod(Nothing, Resources.memories)],
+  ["memory", dialectMethod(NoParams, Resources.memory)],
+  ["logs", dialectMethod(NoParams, Resources.logs)],
+  ["status", dialectMethod(NoParams, Resources.status)],
+  ["files", dialectMethod(NoParams, Resources.files)],
+  ["tasks", dialectMethod(NoParams, Resources.tasks)],
+  ["memories", dialectMethod(NoParams, Resources.memories)],
   ["file", dialectMethod(OnDate, ({ date }) => Resources.file(date))],
   [
     "write_file",

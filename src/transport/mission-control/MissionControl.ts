@@ -1,8 +1,10 @@
 /**
- * Mission Control: channels of sessions, memory files and logs, as dashboards have them. A client subscribes, gets the
- * list of each channel at once and then what changes, or what it missed if it says where it stood.
+ * MissionControl: the Mission Control dialect, whose channels show sessions, memory files and logs on dashboards. A
+ * client that subscribes receives the list of each channel and then its changes. With a position it receives the
+ * changes that it missed instead of the lists.
  *
- * What events become is Telling.ts, what can be asked for Resources.ts; docs/protocol/mission-control.md has it all.
+ * Events.ts encodes events, and Resources.ts answers requests. Mounts.ts mounts the dialect, and
+ * docs/protocol/mission-control.md describes the protocol.
  */
 import type { Position, ResetReason } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
@@ -16,38 +18,38 @@ import { problemOf } from "./Problems.ts"
 import { encode, filterOf, type View, viewKey, viewOf } from "./Events.ts"
 
 interface MissionRef extends Ref {
-  /** Of the answer. */
+  /** The type of the answer. */
   readonly type: string
-  /** The file to be written, where one is. */
+  /** The file that the call writes, if it writes one. */
   readonly date?: unknown
-  /** Channels whose lists come after this one's. */
+  /** The channels whose lists follow this one. */
   readonly rest?: ReadonlyArray<Channel>
 }
 
 type In = Inbound<MissionRef, View>
 type Inbounds = ReadonlyArray<In>
 
-/** The one thing that a connection follows: all channels in one order, so that one position says where it stands. */
-const FOLLOWED = "channels"
+/** The key of a connection's only subscription. It covers all channels, so that one position is enough to resume. */
+const SUBSCRIPTION = "channels"
 
 const send = (text: string): In => ({ _tag: "Send", text })
 
 const unreadable = [send(Out.error("Invalid message format"))]
 
-/** Asks for the channels' lists, one after another. A list answers as a message of its channel's name. */
+/** Calls for the lists of the channels, one after another. A list has the type of its channel. */
 const snapshots = ([channel, ...rest]: ReadonlyArray<Channel>): Inbounds =>
   channel === undefined
     ? []
     : [{ _tag: "Call", ref: { id: undefined, type: channel, rest }, method: channel, params: {} }]
 
-/** Said of when: everything that is not an answer to the client's own bookkeeping. */
+/** Returns whether an answer has a timestamp. Pings and completed writes have none. */
 const isData = (type: string): boolean => type !== "pong" && !type.endsWith("_complete")
 
 class MissionConversation implements Conversation<MissionRef, View> {
   readonly #facts: ConnectionFacts
   readonly #openedAt: number
   readonly #channels = new Set<Channel>()
-  /** The client has said where it stood, and has not been told yet whether it can go on from there. */
+  /** The client has sent a position, and the gateway has not yet sent `resumed` or `reset`. */
   #resuming = false
 
   constructor(facts: ConnectionFacts) {
@@ -65,10 +67,10 @@ class MissionConversation implements Conversation<MissionRef, View> {
     if (message._tag === "Authenticate") {
       return [{ _tag: "Authenticate", ref: { id: undefined, type: "authenticate" }, token: message.token }]
     }
-    return principal === undefined ? [send(Out.error("Not authenticated"))] : this.#obey(message)
+    return principal === undefined ? [send(Out.error("Not authenticated"))] : this.#handle(message)
   }
 
-  #obey(message: Exclude<ClientMessage, { readonly _tag: "Authenticate" | "Unreadable" }>): Inbounds {
+  #handle(message: Exclude<ClientMessage, { readonly _tag: "Authenticate" | "Unreadable" }>): Inbounds {
     switch (message._tag) {
       case "Subscribe":
         return this.#subscribe(message.channels, message.unknown, message.after)
@@ -78,11 +80,11 @@ class MissionConversation implements Conversation<MissionRef, View> {
         const { method, params, type } = message
         return [{ _tag: "Call", ref: { id: undefined, type, date: params["date"] }, method, params }]
       }
-      case "Refused": {
+      case "InvalidWrite": {
         const { date, problem, type } = message
         return [send(Out.answer(type, { date, success: false, error: problem }))]
       }
-      case "Wrong":
+      case "Invalid":
         return [send(Out.error(message.problem))]
     }
   }
@@ -96,21 +98,25 @@ class MissionConversation implements Conversation<MissionRef, View> {
     return [
       send(Out.subscribed(this.#channels, unknown, position)),
       ...(isFirst && after !== undefined ? [] : snapshots(wanted)),
-      ...(isMore ? [this.#follow(position)] : []),
+      ...(isMore ? [this.#subscribeChannels(position)] : []),
     ]
   }
 
   #unsubscribe(unwanted: ReadonlyArray<Channel>): Inbounds {
     const before = this.#channels.size
     for (const channel of unwanted) this.#channels.delete(channel)
-    const said = send(Out.answer("unsubscribed", { channels: [...this.#channels] }))
-    if (this.#channels.size === before) return [said]
-    return [said, this.#channels.size > 0 ? this.#follow(undefined) : { _tag: "Unsubscribe", key: FOLLOWED }]
+    const answer = send(Out.answer("unsubscribed", { channels: [...this.#channels] }))
+    if (this.#channels.size === before) return [answer]
+    return [
+      answer,
+      this.#channels.size > 0 ? this.#subscribeChannels(undefined) : { _tag: "Unsubscribe", key: SUBSCRIPTION },
+    ]
   }
 
-  /** Without a position it goes on where it stands. */
-  #follow(from: Position | undefined): In {
-    return { _tag: "Subscribe", key: FOLLOWED, view: viewOf(this.#channels), filter: filterOf(this.#channels), from }
+  /** Subscribes to all channels of the client. Without a position, the subscription continues where it is. */
+  #subscribeChannels(from: Position | undefined): In {
+    const channels = this.#channels
+    return { _tag: "Subscribe", key: SUBSCRIPTION, view: viewOf(channels), filter: filterOf(channels), from }
   }
 
   joined(_key: string, position: Position, reset: ResetReason | null): Inbounds {
@@ -118,37 +124,37 @@ class MissionConversation implements Conversation<MissionRef, View> {
     this.#resuming = false
     const channels = [...this.#channels]
     if (reset !== null) {
-      const said = send(Out.data("reset", { reason: reset, channels }, this.#facts.now(), position))
-      return [said, ...snapshots(channels)]
+      const message = send(Out.data("reset", { reason: reset, channels }, this.#facts.now(), position))
+      return [message, ...snapshots(channels)]
     }
     if (!resumed) return []
-    // Entries of the log are live only: what was missed of them is not among what was told.
-    const said = send(Out.data("resumed", { channels }, this.#facts.now(), position))
-    return this.#channels.has("logs") ? [said, ...snapshots(["logs"])] : [said]
+    // Log entries are live events, which the gateway does not replay. The list contains the missed ones.
+    const message = send(Out.data("resumed", { channels }, this.#facts.now(), position))
+    return this.#channels.has("logs") ? [message, ...snapshots(["logs"])] : [message]
   }
 
   unreadable(why: Unreadable): Inbounds {
     return why === "bug" ? [send(Out.error("Internal error"))] : unreadable
   }
 
-  /** As clients know it: nothing is said, and the next message is obeyed. */
+  /** Sends nothing: clients expect no answer to a successful authentication. */
   authenticated(): Inbounds {
     return []
   }
 
   success({ rest = [], type }: MissionRef, _method: string, value: unknown): Inbounds {
-    const said = isData(type) ? Out.data(type, value, this.#facts.now()) : Out.answer(type, value)
-    return [send(said), ...snapshots(rest)]
+    const message = isData(type) ? Out.data(type, value, this.#facts.now()) : Out.answer(type, value)
+    return [send(message), ...snapshots(rest)]
   }
 
   failure({ date, rest = [], type }: MissionRef, method: string, fault: Fault): Inbounds {
     if (method === "authenticate") return [{ _tag: "Close", code: CloseCodes.invalidAuthentication }]
     const error = problemOf(method, fault)
-    const said = type.endsWith("_complete") ? Out.answer(type, { date, success: false, error }) : Out.error(error)
-    return [send(said), ...snapshots(rest)]
+    const message = type.endsWith("_complete") ? Out.answer(type, { date, success: false, error }) : Out.error(error)
+    return [send(message), ...snapshots(rest)]
   }
 
-  /** Nothing here streams. */
+  /** Sends nothing: no method of this dialect streams. */
   item(): undefined {}
 }
 

@@ -1,5 +1,6 @@
 /**
- * Problems: why something was not done, in the words that Mission Control clients show to people.
+ * Problems: describes faults in the error texts that Mission Control clients show to people. MissionControl.ts and
+ * Routes.ts use it.
  */
 import type { Fault } from "../dialect/Fault.ts"
 
@@ -14,7 +15,7 @@ const ofDocument = (tag: string): string => {
   }
 }
 
-/** What a method fails with that was allowed to try. */
+/** Describes a failure of the method itself. */
 const ofMethod = (method: string, fault: Fault): string => {
   switch (method) {
     case "session_history":
@@ -27,6 +28,7 @@ const ofMethod = (method: string, fault: Fault): string => {
   }
 }
 
+/** Returns the error text for a fault of a method. */
 export const problemOf = (method: string, fault: Fault): string => {
   switch (fault._tag) {
     case "Denied":

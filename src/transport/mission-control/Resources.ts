@@ -1,82 +1,75 @@
 /**
- * Resources: what a dashboard can ask for, each an inquiry into the contract, answered in Mission Control's shapes. The
- * same for requests, snapshots, lists that are told again, and HTTP routes. Pure; it knows no frame.
+ * Resources: the queries behind the resources of Mission Control, in its shapes. Methods.ts uses them for requests and
+ * snapshots, Events.ts for lists that change, and Routes.ts for HTTP.
  */
 import * as Effect from "effect/Effect"
 import type { Document, DocumentContent } from "../../domain/Memory.ts"
 import type { Session } from "../../domain/Session.ts"
-import type { Fault } from "../dialect/Fault.ts"
 import { newestMessages } from "../dialect/Queries.ts"
-import { call, fail, type Query } from "../dialect/Query.ts"
+import { call, type Query, type Result } from "../dialect/Query.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
 import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Views.ts"
 
 const PAGE = 200
 const LOG_ENTRIES = 100
 const MEMORIES = 10
-/** Bytes of documents in one list. Older ones than fit are left out of it; each can be had by itself. */
+/** The limit of bytes of documents in one list, which omits older documents. Clients can read each by itself. */
 const FILES_BYTES = 8_388_608
 
-/** Set where not all is there. */
+/** `truncated` is set if the list omits documents. */
 interface List {
   readonly truncated?: true
 }
 
 /**
- * All of them, newest first. Asked for from the least recently updated on: what changes meanwhile moves ahead of the
- * cursor, so that some are seen twice and none is missed.
+ * Returns all sessions, newest first. The query starts with the least recently updated one: a session that changes in
+ * the meantime moves ahead of the cursor, so that a page may repeat it and none misses it.
  */
-export const sessions = (): Query<{ readonly sessions: ReadonlyArray<SessionRow> }> => {
-  const found = new Map<string, Session>()
-  const page = (cursor: string | undefined): Query<void> =>
-    Effect.flatMap(
-      call("sessions.list", {
+export const sessions = (): Query<{ readonly sessions: ReadonlyArray<SessionRow> }> =>
+  Effect.gen(function* () {
+    const found = new Map<string, Session>()
+    let cursor: string | null = null
+    do {
+      const page: Result<"sessions.list"> = yield* call("sessions.list", {
         sortBy: "updatedAt",
         order: "asc",
         limit: PAGE,
-        ...(cursor !== undefined && { cursor }),
-      }),
-      ({ nextCursor, sessions }) => {
-        for (const session of sessions) found.set(session.key, session)
-        return nextCursor === null ? Effect.succeed(undefined) : page(nextCursor)
-      },
-    )
-  return Effect.map(page(undefined), () => ({
-    sessions: [...found.values()]
-      .toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
-      .map(sessionRow),
-  }))
-}
+        ...(cursor !== null && { cursor }),
+      })
+      for (const session of page.sessions) found.set(session.key, session)
+      cursor = page.nextCursor
+    } while (cursor !== null)
+    const newestFirst = [...found.values()].toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
+    return { sessions: newestFirst.map(sessionRow) }
+  })
 
-/** The newest `limit` messages, oldest first. */
+/** Returns the newest `limit` messages of a session, oldest first. */
 export const history = (sessionKey: string, limit: number) =>
   Effect.map(newestMessages(sessionKey, limit), (messages) => ({ sessionKey, messages: messages.map(messageRow) }))
 
+/** Returns the newest log entries, newest first. */
 export const logs = () =>
   Effect.map(call("logs.tail", { limit: LOG_ENTRIES }), ({ entries }) => ({ logs: entries.toReversed().map(logRow) }))
 
 export const status = () =>
-  Effect.flatMap(call("health", {}), ({ state, uptimeMs, version }) =>
-    Effect.map(call("status", {}), ({ connections }) => ({
-      status: state,
-      uptime: Math.floor(uptimeMs / 1_000),
-      connectedClients: connections,
-      version,
-    })),
+  Effect.gen(function* () {
+    const { state, uptimeMs, version } = yield* call("health", {})
+    const { connections } = yield* call("status", {})
+    return { status: state, uptime: Math.floor(uptimeMs / 1_000), connectedClients: connections, version }
+  })
+
+/** Reads a document. Returns `undefined` if the call fails with an error of one of the tags. */
+const readUnless = (id: string, ...tags: ReadonlyArray<string>): Query<DocumentContent | undefined> =>
+  Effect.catchIf(
+    call("memory.read", { id }),
+    (fault) => fault._tag === "Domain" && tags.includes(fault.error._tag),
+    () => Effect.undefined,
   )
 
-const unless =
-  (...tags: ReadonlyArray<string>) =>
-  (fault: Fault): Query<undefined> =>
-    fault._tag === "Domain" && tags.includes(fault.error._tag) ? Effect.succeed(undefined) : fail(fault)
+/** Returns a document for a list or an event, or `undefined` if it no longer exists, is too large or cannot be read. */
+export const document = (id: string) => readUnless(id, "DocumentNotFound", "DocumentTooLarge", "MemoryUnavailable")
 
-const read = (id: string, onFault: (fault: Fault) => Query<undefined>): Query<DocumentContent | undefined> =>
-  Effect.matchEffect(call("memory.read", { id }), { onSuccess: (found) => Effect.succeed(found), onFailure: onFault })
-
-/** To be told unasked, or among others: leaves out one that has gone meanwhile, is too large or cannot be read. */
-export const document = (id: string) => read(id, unless("DocumentNotFound", "DocumentTooLarge", "MemoryUnavailable"))
-
-/** As many of the newest as fit the budget, given newest first. */
+/** Returns the documents that fit the budget in bytes. Of the given documents, earlier ones have precedence. */
 export const fitting = (documents: ReadonlyArray<Document>, budget: number): ReadonlyArray<Document> => {
   let bytes = 0
   return documents.filter(({ size }) => {
@@ -88,20 +81,20 @@ export const fitting = (documents: ReadonlyArray<Document>, budget: number): Rea
 
 type Choose = (documents: ReadonlyArray<Document>) => ReadonlyArray<Document>
 
-/** What `make` makes of each document that is chosen from the list, newest first. */
-const eachDocument = <A>(choose: Choose, make: (document: DocumentContent) => A) =>
-  Effect.flatMap(call("memory.list", {}), ({ documents }): Query<List & { readonly found: ReadonlyArray<A> }> => {
+/** Reads the chosen documents of the list, newest first, and converts each. It skips documents that it cannot read. */
+const eachDocument = <A>(
+  choose: Choose,
+  convert: (document: DocumentContent) => A,
+): Query<List & { readonly found: ReadonlyArray<A> }> =>
+  Effect.gen(function* () {
+    const { documents } = yield* call("memory.list", {})
     const chosen = choose(documents)
     const found: Array<A> = []
-    const from = (index: number): Query<void> => {
-      const next = chosen[index]
-      if (next === undefined) return Effect.succeed(undefined)
-      return Effect.flatMap(document(next.id), (content) => {
-        if (content !== undefined) found.push(make(content))
-        return from(index + 1)
-      })
+    for (const { id } of chosen) {
+      const content = yield* document(id)
+      if (content !== undefined) found.push(convert(content))
     }
-    return Effect.map(from(0), () => (chosen.length === documents.length ? { found } : { found, truncated: true }))
+    return chosen.length === documents.length ? { found } : { found, truncated: true }
   })
 
 export const memory = () =>
@@ -121,9 +114,9 @@ export const tasks = () =>
 export const memories = () =>
   Effect.map(allFiles(), ({ found, ...list }) => ({ memories: found.flatMap(({ memories }) => memories), ...list }))
 
-/** `file` is null where there is none. */
+/** Returns one file. `file` is null if it does not exist. */
 export const file = (date: string) =>
-  Effect.map(read(date, unless("DocumentNotFound")), (found) => ({
+  Effect.map(readUnless(date, "DocumentNotFound"), (found) => ({
     date,
     file: found === undefined ? null : fileOf(found),
   }))

@@ -1,9 +1,10 @@
 /**
- * Tasks: the check boxes of a Markdown document, `- [ ] title [HIGH]` or `- [x] title`. Pure and total.
+ * Tasks: finds the check boxes of a Markdown document, such as `- [ ] title [HIGH]` or `- [x] title`. Every text is
+ * valid input. Files.ts uses it.
  */
 
 export interface Task {
-  /** Unique among all documents, and stable while no box is added above it. */
+  /** Unique among all documents. It changes if somebody adds a check box above. */
   readonly id: string
   readonly title: string
   readonly status: "todo" | "done"
@@ -14,27 +15,28 @@ export interface Task {
   readonly tags: ReadonlyArray<string>
   readonly createdAt: number
   readonly updatedAt: number
-  /** The document that has it. */
+  /** The id of the document. */
   readonly source: string
 }
 
 const BOX = /^\s*[-*] \[([ xX])\]\s*(\S.*)$/
 const TAG = /\[(CRITICAL|HIGH|MEDIUM|LOW)\]/i
 
-/** A word of its own, in capitals: `LOW`, not `FLOW` or `low`. */
+/** Returns the priority that the title names as a separate word in capitals: `LOW`, not `FLOW` or `low`. */
 const priorityOf = (title: string): Task["priority"] => {
   if (/\bCRITICAL\b/.test(title)) return "critical"
   if (/\bHIGH\b/.test(title)) return "high"
   return /\bLOW\b/.test(title) ? "low" : "medium"
 }
 
-/** Returns the title with a space instead of its first tag and the space around it. */
+/** Returns the title with one space in place of its first tag and the spaces around it. */
 const withoutTag = (title: string): string => {
   const tag = TAG.exec(title)
   if (tag === null) return title
   return `${title.slice(0, tag.index).trimEnd()} ${title.slice(tag.index + tag[0].length).trimStart()}`
 }
 
+/** Returns the tasks of a document in order. `source` is the id of the document. */
 export const parseTasks = (content: string, source: string, modifiedAt: number): ReadonlyArray<Task> =>
   content
     .split(/\r?\n/)

@@ -1,6 +1,6 @@
 /**
- * What dashboards show of sessions, messages, log entries and documents: the contract's values in Mission Control's
- * names. Pure.
+ * Views: converts sessions, messages, log entries and documents of the contract to the rows of Mission Control.
+ * Resources.ts and Events.ts use it.
  */
 import type { LogEntry } from "../../domain/Log.ts"
 import type { DocumentContent } from "../../domain/Memory.ts"
@@ -8,7 +8,7 @@ import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
 
-/** Everything that a row shows, and null where there is nothing: clients merge rows by key, field by field. */
+/** Returns every field of a row, with null for a missing value: clients merge rows by key, field by field. */
 export const sessionRow = (session: Session) => ({
   key: session.key,
   kind: session.kind === "" ? "session" : session.kind,
@@ -32,7 +32,7 @@ export const messageRow = ({ aborted, at, failed, id, role, text, thinking, tool
   ...(failed !== undefined && { failed }),
 })
 
-/** Entries are counted anew when the gateway starts; with its time the id is an entry's own. */
+/** Adds the time to the entry's id, because the ids of log entries start again at every start of the gateway. */
 export const logRow = ({ at, id, level, message, source }: LogEntry) => ({
   id: `log-${at}-${id}`,
   timestamp: at,

@@ -1,6 +1,6 @@
 /**
- * The frames of effect/rpc's JSON protocol, read and written without a socket: what came is a message, or a problem
- * said in the protocol's own words. Total: no text makes it throw. It knows no method and no connection.
+ * RpcFrames: decodes and encodes the frames of effect/rpc's JSON protocol. Decoding never throws: a malformed message
+ * becomes a `Problem`. RpcSession.ts and RpcWire.ts use it.
  */
 import * as Schema from "effect/Schema"
 import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
@@ -13,7 +13,7 @@ import { isObject } from "../dialect/Json.ts"
 
 type Id = string | number
 
-/** What cannot be taken for a message. `requestId`: the request that it would have been, to be answered by name. */
+/** A malformed message. `requestId` is the id of a malformed request, if it has a valid one. */
 export interface Problem {
   readonly _tag: "Problem"
   readonly requestId: Id | undefined
@@ -24,10 +24,10 @@ export type Inbound = FromClientEncoded | Problem
 
 const problem = (text: string, requestId?: Id): Problem => ({ _tag: "Problem", requestId, problem: text })
 
-/** Of one frame: each may need an answer. */
+/** The limit of messages in one frame. Each may need an answer. */
 const MAX_MESSAGES = 1_024
 
-/** A frame holds one message or an array of them. */
+/** Decodes a frame, which holds one message or an array of messages. */
 export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbound> => {
   if (isDeeperThan(depthLimit, text)) return [problem(`the frame nests deeper than ${depthLimit}`)]
   let json: unknown
@@ -42,7 +42,7 @@ export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbou
     : json.map(readMessage)
 }
 
-/** An integer beyond 2^53 or an overflow would be answered by another id, or by none. */
+/** Returns whether an answer can carry the id unchanged. Integers beyond 2^53 and overflows do not survive. */
 const isId = (id: unknown): id is Id =>
   typeof id === "number"
     ? Number.isFinite(id) && (Number.isSafeInteger(id) || !Number.isInteger(id))
@@ -54,18 +54,18 @@ const isHeaders = (headers: unknown): headers is RequestEncoded["headers"] =>
     (pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && typeof pair[1] === "string",
   )
 
-const none: RequestEncoded["headers"] = []
+const noHeaders: RequestEncoded["headers"] = []
 
 /**
- * Copies what a call needs and nothing else. `discard` and `isNotification` are left out: RpcServer counts no such call
- * as in flight, so they run as ordinary calls, and are answered when they are done.
+ * Decodes a message and keeps only the fields that a call needs. It drops `discard` and `isNotification`, because
+ * RpcServer does not count such calls as in flight. They run as ordinary calls and get an answer.
  */
 const readMessage = (json: unknown): Inbound => {
   if (!isObject(json)) return problem("a message must be an object")
   const { _tag, requestId } = json
   switch (_tag) {
     case "Request": {
-      const { headers = none, id, payload, tag } = json
+      const { headers = noHeaders, id, payload, tag } = json
       if (!isId(id))
         return problem(`a request's id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
       if (typeof tag !== "string" || tag.length > METHOD_CHARS) {
@@ -92,7 +92,7 @@ const write = (message: FromServerEncoded): string => JSON.stringify(message)
 export const success = (requestId: Id, value: unknown): string =>
   write({ _tag: "Exit", requestId, exit: { _tag: "Success", value } })
 
-/** Values of a stream as JSON. `requestId`: as JSON, too. */
+/** Encodes values of a stream. The values and `requestId` are JSON texts. */
 export const chunk = (requestId: string, values: ReadonlyArray<string>): string =>
   `{"_tag":"Chunk","requestId":${requestId},"values":[${values.join()}]}`
 
@@ -102,24 +102,24 @@ export const refusal = (requestId: Id, error: Refusal): string =>
 export const failure = (requestId: Id, defect: string): string =>
   write({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Die", defect }] } })
 
-/** What is wrong with a frame that is no request: the protocol has no other form for it. */
-export const complaint = ({ problem, requestId }: Problem): string =>
+/** Encodes a problem as the failure of its request. Without a request, the protocol has only the form of a defect. */
+export const encodeProblem = ({ problem, requestId }: Problem): string =>
   requestId === undefined ? write({ _tag: "Defect", defect: problem }) : failure(requestId, problem)
 
-/** Whole and shared: the same for every ping of every connection. */
+/** The WebSocket frame of a pong, which all connections share. */
 export const pong: Buffer = textFrame(write({ _tag: "Pong" }))
 
-/** The event position of a stream's value, where it carries one. */
+/** Returns the event position of a stream's value, or `undefined` if the value has none. */
 export const seqOf = (value: unknown): number | undefined =>
   typeof value === "object" && value !== null && "seq" in value && typeof value.seq === "number" ? value.seq : undefined
 
-/** Longer texts of a failure repeat what the client has sent. */
+/** The rest of a longer text would only repeat the client's own input. */
 const DEFECT_CHARS = 1_000
 
 const withoutDetail = (defect: unknown): string =>
   typeof defect === "string" ? cut(defect, DEFECT_CHARS) : "internal error"
 
-/** A defect of a handler is a bug, and its text is for the log: what clients see says no more than that there was one. */
+/** Removes the details of bugs from a response. The log has them, and clients receive an internal error. */
 export const withoutDefects = (response: FromServerEncoded): FromServerEncoded => {
   if (response._tag === "Defect") return { ...response, defect: withoutDetail(response.defect) }
   if (response._tag !== "Exit" || response.exit._tag !== "Failure") return response

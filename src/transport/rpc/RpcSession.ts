@@ -1,7 +1,7 @@
 /**
- * One connection's conversation on the native wire: what its frames mean to the RPC server, and what they may not mean.
- * What RpcServer would answer by ending the connection, or not at all, is answered here. It knows no method but
- * `authenticate`, and how events are followed.
+ * RpcSession: one connection of the native wire. It passes requests to RpcServer, sends the responses, and counts calls
+ * towards the limits. It answers itself where RpcServer would end the connection or send no answer: malformed messages,
+ * duplicate ids, exceeded limits and calls before the authentication. RpcWire.ts opens one for each connection.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -24,18 +24,18 @@ import { RpcSubscription } from "./RpcSubscription.ts"
 import type { Peer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 
-/** Characters of a chunk from which on it is sent in parts, each when there is room. */
+/** A longer chunk is sent in parts, each when the connection is writable. */
 const CHUNK_CHARS = 262_144
 
-/** Nobody knows when a call ends; a client that waits this long has not asked in vain too often. */
+/** A slot may free up at any time; 100 ms keeps retries rare. */
 const BUSY_RETRY_MS = 100
 
-/** Requests in smaller frames are not counted in bytes: their number is bounded. */
+/** The session counts the bytes of larger requests only. The limit of calls bounds the bytes of smaller ones. */
 const LARGE_CHARS = 4_096
 
 type Id = string | number
 
-/** What all conversations share. */
+/** The part that all sessions share. */
 export interface RpcSessionHost {
   readonly limits: Limits
   readonly run: (clientId: number, message: FromClientEncoded) => Effect.Effect<void>
@@ -45,10 +45,10 @@ export interface RpcSessionHost {
 export class RpcSession implements FrameHandler {
   readonly #peer: Peer
   readonly #host: RpcSessionHost
-  /** Requests without an answer; of streams, the newest position sent, or who knows it. */
+  /** The unanswered requests. The value of a stream is the newest sent position, or the subscription that has it. */
   readonly #calls = new Map<Id, number | RpcSubscription | undefined>()
 
-  /** Of requests in large frames, which count to the principal's share. */
+  /** The sizes of the requests whose bytes count towards the principal's limit. */
   #sizes: Map<Id, number> | undefined = undefined
 
   constructor(peer: Peer, host: RpcSessionHost) {
@@ -81,7 +81,7 @@ export class RpcSession implements FrameHandler {
     return least
   }
 
-  /** Read one after the other: what a frame becomes is larger than the frame. */
+  /** Decodes and handles the frames one after another, because a decoded frame takes more memory than its text. */
   onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
     const { frameDepth } = this.#host.limits
     let inbound = RpcFrames.readFrame(frames[0]!, frameDepth)
@@ -110,15 +110,15 @@ export class RpcSession implements FrameHandler {
           return Effect.void
         }
         if (this.#peer.principal === undefined) return this.#authenticate(message)
-        const backlog = this.#peer.awaitDrain()
-        if (backlog === undefined) return this.#call(message, size)
-        return this.#afterBacklog(backlog, message, size)
+        const drain = this.#peer.awaitDrain()
+        if (drain === undefined) return this.#call(message, size)
+        return this.#afterDrain(drain, message, size)
       }
       case "Ping":
         this.#peer.sendUrgent(RpcFrames.pong)
         return Effect.void
       case "Problem":
-        this.#peer.send(RpcFrames.complaint(message))
+        this.#peer.send(RpcFrames.encodeProblem(message))
         if (retryAfterMs > 0) this.#peer.close(CloseCodes.policy, "too many messages")
         else if (this.#peer.principal === undefined) this.#peer.close(CloseCodes.policy, message.problem)
         return Effect.void
@@ -127,17 +127,17 @@ export class RpcSession implements FrameHandler {
         return Effect.void
       case "Ack": {
         const streamed = this.#calls.get(message.requestId)
-        if (!(streamed instanceof RpcSubscription)) return this.#pass(message)
+        if (!(streamed instanceof RpcSubscription)) return this.#forward(message)
         streamed.acknowledged()
         return Effect.void
       }
       case "Interrupt":
-        return this.#pass(message)
+        return this.#forward(message)
     }
   }
 
-  /** What waits counts to the principal's share, as it does in flight. */
-  #afterBacklog(backlog: Effect.Effect<void>, request: RequestEncoded, size: number): Effect.Effect<void> {
+  /** Starts the call after the outbox has drained. Until then its size counts towards the principal's limit. */
+  #afterDrain(drain: Effect.Effect<void>, request: RequestEncoded, size: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { usage } = this.#peer
       if (usage !== undefined) usage.bytes += size
@@ -145,23 +145,23 @@ export class RpcSession implements FrameHandler {
         if (usage !== undefined) usage.bytes -= size
       })
       return Effect.andThen(
-        Effect.ensuring(backlog, free),
+        Effect.ensuring(drain, free),
         Effect.suspend(() => this.#call(request, size)),
       )
     })
   }
 
-  /** What concerns a call in flight. */
-  #pass(message: AckEncoded | InterruptEncoded): Effect.Effect<void> {
+  /** Passes the message to RpcServer if its request is in flight. */
+  #forward(message: AckEncoded | InterruptEncoded): Effect.Effect<void> {
     return this.#calls.has(message.requestId) ? this.#host.run(this.#peer.clientId, message) : Effect.void
   }
 
   #call(request: RequestEncoded, size: number): Effect.Effect<void> {
     const { id } = request
     if (this.#calls.has(id)) {
-      // An answer with this id would be taken for the answer to the request that has it.
+      // With its id, the client would take this problem for the answer to the other request.
       this.#peer.send(
-        RpcFrames.complaint({ _tag: "Problem", requestId: undefined, problem: `request ${id} is in flight` }),
+        RpcFrames.encodeProblem({ _tag: "Problem", requestId: undefined, problem: `request ${id} is in flight` }),
       )
       return Effect.void
     }
@@ -186,7 +186,7 @@ export class RpcSession implements FrameHandler {
     return this.#host.run(this.#peer.clientId, request)
   }
 
-  /** Until the client is known, the wire itself answers. */
+  /** Answers a request of a client that has not authenticated. RpcServer receives no such request. */
   #authenticate(request: RequestEncoded): Effect.Effect<void> {
     const { id, payload, tag } = request
     if (tag !== "authenticate") {
@@ -207,8 +207,8 @@ export class RpcSession implements FrameHandler {
     })
   }
 
-  /** Carries out `events.subscribe`, a call in flight, until it is interrupted. */
-  follow(id: Id, fanout: Fanout<string>, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
+  /** Runs a call of `events.subscribe` until it is interrupted. */
+  subscribe(id: Id, fanout: Fanout<string>, filter: EventFilter, from: Position | undefined): Effect.Effect<never> {
     return Effect.suspend(() => {
       const { usage } = this.#peer
       if (usage !== undefined && this.#calls.has(id)) usage.subscriptions++
@@ -222,7 +222,7 @@ export class RpcSession implements FrameHandler {
     this.#peer.send(RpcFrames.refusal(id, error))
   }
 
-  /** What the server says to this client. */
+  /** Sends a response of RpcServer to the client. */
   send(response: FromServerEncoded): Effect.Effect<void> {
     if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
     const text = JSON.stringify(RpcFrames.withoutDefects(response))
@@ -236,6 +236,7 @@ export class RpcSession implements FrameHandler {
     return Effect.void
   }
 
+  /** Removes a call from the calls in flight and from the counts of its principal. */
   #end(id: Id): void {
     const { usage } = this.#peer
     const call = this.#calls.get(id)
@@ -248,6 +249,7 @@ export class RpcSession implements FrameHandler {
     this.#sizes?.delete(id)
   }
 
+  /** Sends the values of a stream when the connection is writable. RpcServer waits for it. */
   #sendChunk(requestId: Id, values: ReadonlyArray<unknown>): Effect.Effect<void> {
     const text = JSON.stringify({ _tag: "Chunk", requestId, values })
     if (text.length > CHUNK_CHARS && values.length > 1) {

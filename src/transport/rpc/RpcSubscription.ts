@@ -1,8 +1,8 @@
 /**
- * One `events.subscribe` of the native wire: its chunks come from the fan-out, encoded once for all who follow alike. An
- * Ack says that a chunk has been taken. A client that acknowledges has a window: beyond it, what happens waits for it in
- * the log, so that a reader that takes its time holds up its own stream and no other call of its connection. One that
- * acknowledges nothing is held back by its socket alone.
+ * One `events.subscribe` of the native wire: its chunks come from the fan-out, encoded once for all who follow alike.
+ * An Ack says that a chunk has been taken. A client that acknowledges has a window: beyond it, what happens waits for
+ * it in the log, so that a reader that takes its time holds up its own stream and no other call of its connection. One
+ * that acknowledges nothing is held back by its socket alone.
  */
 import * as Effect from "effect/Effect"
 import type { EventFilter, Position } from "../../domain/Event.ts"

@@ -1,9 +1,9 @@
 /**
- * The native wire: GatewayRpcs by effect/rpc, JSON over a WebSocket at `/rpc`, as any RpcClient speaks it: a Protocol of
- * our own on the connection actor, see RpcConversation.ts.
+ * RpcWire: the native wire. It serves GatewayRpcs at `/rpc` by effect/rpc, as JSON over a WebSocket, to any RpcClient.
+ * It is a `Protocol` of RpcServer on the connection actor, with an RpcSession for each connection. Gateway.ts uses it.
  *
- * Streams are acknowledged (`supportsAck`): of each, one chunk is under way, so that a reader that takes its time costs
- * the gateway one chunk, not all that happens meanwhile. Events come from the fan-out, see RpcSubscription.ts.
+ * Clients acknowledge the chunks of streams (`supportsAck`). RpcServer sends one chunk of a stream at a time, so a slow
+ * reader holds one chunk and no backlog. Events come from the fan-out, see RpcSubscription.ts.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,9 +27,9 @@ import { WireRegistry } from "../connection/WireRegistry.ts"
 
 const PATH = "/rpc"
 
-/** By client id. */
+/** The sessions by client id. */
 class RpcSessions extends Context.Service<RpcSessions, Map<number, RpcSession>>()(
-  "causeway/transport/RpcWire/Conversations",
+  "causeway/transport/rpc/RpcWire/RpcSessions",
 ) {
   static readonly layer = Layer.sync(RpcSessions, () => new Map<number, RpcSession>())
 }
@@ -37,27 +37,26 @@ class RpcSessions extends Context.Service<RpcSessions, Map<number, RpcSession>>(
 const protocol = Effect.gen(function* () {
   const { limits } = yield* GatewayConfig
   const wires = yield* WireRegistry
-  const conversations = yield* RpcSessions
+  const sessions = yield* RpcSessions
   const disconnects = yield* Queue.unbounded<number>()
 
   const onClose = (clientId: number) => {
-    conversations.delete(clientId)
+    sessions.delete(clientId)
     return Queue.offer(disconnects, clientId)
   }
 
   return yield* RpcServer.Protocol.make((run) => {
     const open = (peer: Peer) =>
       Effect.sync(() => {
-        const conversation = new RpcSession(peer, { limits, run, onClose })
-        conversations.set(peer.clientId, conversation)
-        return conversation
+        const session = new RpcSession(peer, { limits, run, onClose })
+        sessions.set(peer.clientId, session)
+        return session
       })
     return Effect.as(wires.mount(PATH, { dialect: "rpc", open }), {
       disconnects,
-      send: (clientId: number, response: FromServerEncoded) =>
-        conversations.get(clientId)?.send(response) ?? Effect.void,
+      send: (clientId: number, response: FromServerEncoded) => sessions.get(clientId)?.send(response) ?? Effect.void,
       end: () => Effect.void,
-      clientIds: Effect.sync((): ReadonlySet<number> => new Set(conversations.keys())),
+      clientIds: Effect.sync((): ReadonlySet<number> => new Set(sessions.keys())),
       initialMessage: Effect.succeedNone,
       supportsAck: true,
       supportsTransferables: false,
@@ -68,7 +67,7 @@ const protocol = Effect.gen(function* () {
   })
 })
 
-/** Encodes items as their own JSON. The view is the id of the request, which is part of every chunk. */
+/** Encodes items as their own JSON. The view is the id of the request, which every chunk contains. */
 const encoding: EventEncoding<string> = {
   name: "rpc",
   viewKey: (requestId) => requestId,
@@ -76,27 +75,27 @@ const encoding: EventEncoding<string> = {
   frame: RpcFrames.chunk,
 }
 
-/** Items need no calls of the contract. */
-const noContract = Contract.calling(() => Effect.die("events of this wire call nothing"))
+/** The encoding of this wire makes no calls. */
+const noContract = Contract.calling(() => Effect.die("the encoding of /rpc makes no calls"))
 
-/** Runs `events.subscribe`. Its stream yields nothing: the fan-out writes the chunks to the connection. */
+/** Runs `events.subscribe`. The handler's stream has no values: the fan-out writes the chunks to the connection. */
 const subscribe = GatewayRpcs.toLayerHandler(
   "events.subscribe",
   Effect.gen(function* () {
-    const conversations = yield* RpcSessions
+    const sessions = yield* RpcSessions
     const fanout = yield* Fanout.make(encoding, noContract, 0)
     return ({ from, ...filter }, { client, requestId }) =>
       Stream.unwrap(
         Effect.map(CurrentConnection, ({ principal }) => {
           const wanted = permitted(filter, principal.scopes)
-          const life = conversations.get(client.id)?.follow(requestId, fanout, wanted, from)
+          const life = sessions.get(client.id)?.subscribe(requestId, fanout, wanted, from)
           return life === undefined ? Stream.empty : Stream.fromEffectDrain(life)
         }),
       )
   }),
 )
 
-/** `disableFatalDefects`: a bug in one call is the end of that call. */
+/** With `disableFatalDefects`, a bug in one call ends only that call. */
 export const layer = RpcServer.layer(GatewayRpcs, { disableTracing: true, disableFatalDefects: true }).pipe(
   Layer.provide(subscribe),
   Layer.provide(Layer.effect(RpcServer.Protocol, protocol)),
