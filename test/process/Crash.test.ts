@@ -11,7 +11,7 @@ import { DatabaseSync } from "node:sqlite"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer } from "../support/Conversations.ts"
 
-const ROUNDS = 12
+const ROUNDS = 20
 const program = Path.resolve(import.meta.dirname, "../support/CrashingGateway.ts")
 const poisoned = Path.resolve(import.meta.dirname, "../support/PoisonedGateway.ts")
 
@@ -59,7 +59,7 @@ const finish = (filename: string) => {
 describe("A gateway that is killed in the middle of its turns", () => {
   it(
     "Every acknowledged message has exactly one turn, in the order of its session.",
-    { timeout: 180_000 },
+    { timeout: 240_000 },
     async () => {
       const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-crash-"))
       try {
@@ -100,7 +100,7 @@ describe("A gateway that is killed in the middle of its turns", () => {
 describe("A message that kills the gateway at the start of its turn", () => {
   it(
     "The message stays in the transcript with the reason, and every other message gets its reply.",
-    { timeout: 180_000 },
+    { timeout: 240_000 },
     async () => {
       const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-poison-"))
       try {

@@ -102,6 +102,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   #ended(exit: Exit.Exit<void>): Effect.Effect<void> {
     const isBug = exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
     this.peer.close(isBug ? CloseCodes.internal : CloseCodes.restart)
+    this.#inbox?.drop()
     const closed = this.#handler?.onClose?.() ?? Effect.void
     if (!isBug) return closed
     const log = Effect.annotateLogs(Effect.logError("a connection failed", exit.cause), {

@@ -104,6 +104,13 @@ export class Inbox implements Reader {
     return frames
   }
 
+  /** Reads on without a reader: after a flood, the client's close frame comes behind the frames that are dropped. */
+  drop(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.#source.resume()
+  }
+
   /** Ends the accounting of bytes, because the connection has ended. */
   release(): void {
     this.#count(-this.#counted)
