@@ -26,10 +26,6 @@ const findings = (rule: Rule, all: ReadonlyArray<SourceFile>, pending: ReadonlyA
 const pending = {
   archaicWords: [
     "src/transport/fanout",
-    "src/transport/openclaw/events",
-    "src/transport/openclaw/handshake",
-    "src/transport/openclaw/methods",
-    "src/transport/openclaw/wire",
     "src/transport/rpc",
     "test/transport/connection",
     "test/transport/fanout",
@@ -37,21 +33,11 @@ const pending = {
     "test/transport/mission-control",
     "test/transport/openclaw/handshake",
   ],
-  ignoranceFormulas: [
-    "src/transport/fanout",
-    "src/transport/openclaw/methods",
-    "src/transport/openclaw/wire",
-    "src/transport/rpc",
-  ],
+  ignoranceFormulas: ["src/transport/fanout", "src/transport/rpc"],
   relativeOpenings: [
     "src",
     "src/transport/connection",
     "src/transport/fanout",
-    "src/transport/openclaw",
-    "src/transport/openclaw/events",
-    "src/transport/openclaw/handshake",
-    "src/transport/openclaw/methods",
-    "src/transport/openclaw/wire",
     "src/transport/rpc",
     "test/transport/connection",
     "test/transport/dialect",

@@ -1,6 +1,6 @@
 /**
- * ControlUi: OpenClaw's Control UI, where its folder is configured: its files, its page at all other paths, the
- * configuration that the page asks for, and the policy that it runs under. The files are not part of this gateway.
+ * ControlUi: serves OpenClaw's Control UI if its folder is configured: its files, its page at every other path, and the
+ * page's configuration. The files are not part of this gateway. Mounts.ts uses it.
  */
 import { createHash } from "node:crypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -22,15 +22,15 @@ import { pathOf } from "../connection/RequestTarget.ts"
 import { presentedToken } from "../http/BearerToken.ts"
 import * as ControlUiFiles from "./ControlUiFiles.ts"
 
-/** Where generations of the page ask for it. */
+/** The paths at which the generations of the page read their configuration. */
 const CONFIG_PATHS = [
   "/control-ui-config.json",
   "/__openclaw/control-ui-config.json",
   "/__openclaw__/control-ui-config.json",
 ] as const
 
-/** Paths of programs: a program that asks for what is not there gets 404, not a page. */
-const PROGRAMS = /^\/(?:api|hooks|mcp|v1|__openclaw|__openclaw__)(?:\/|$)/
+/** Paths that programs use. A program gets 404 for an unknown path, never the page. */
+const PROGRAM_PATHS = /^\/(?:api|hooks|mcp|v1|__openclaw|__openclaw__)(?:\/|$)/
 
 const takesPages = ({ headers: { accept = "*/*" } }: HttpServerRequest): boolean =>
   accept.includes("text/html") || accept.includes("*/*")
@@ -51,7 +51,7 @@ const pageConfig = (basePath: string) => ({
   pluginFrameGrants: [],
 })
 
-/** Returns the page's own scripts, which its policy allows by their hashes. */
+/** Returns the inline scripts of the page. The policy allows them by their hashes. */
 export const inlineScripts = (html: string): ReadonlyArray<string> => {
   const scripts: Array<string> = []
   let begin = html.indexOf("<script")
@@ -67,7 +67,7 @@ export const inlineScripts = (html: string): ReadonlyArray<string> => {
 
 const hashOf = (script: string): string => `'sha256-${createHash("sha256").update(script).digest("base64")}'`
 
-/** Returns a policy under which only files of this origin run, and nothing frames the page. */
+/** Returns a policy that allows scripts of this origin and the page's inline scripts, and no frames around the page. */
 export const contentSecurityPolicy = (html: string): string =>
   [
     "default-src 'self'",
@@ -103,7 +103,7 @@ const serve = Effect.fnUntraced(function* (folder: string) {
   const files = yield* Effect.mapError(HttpStaticServer.make({ root: folder, index: undefined }), () => missing(folder))
   if ((yield* find("index.html")) === undefined) return yield* missing(folder)
 
-  /** Reads the page each time: an update of the package replaces it, and the names of its scripts with it. */
+  /** Reads the page for each request, because an update of the package replaces the page and renames its scripts. */
   const page = Effect.gen(function* () {
     const index = yield* find("index.html")
     if (index === undefined) return undefined
@@ -118,8 +118,8 @@ const serve = Effect.fnUntraced(function* (folder: string) {
     function* (request: HttpServerRequest, name: string) {
       const found = yield* find(name)
       if (found === undefined) return undefined
-      const asked = request.modify({ url: `/${found.name.split("/").map(encodeURIComponent).join("/")}` })
-      const response = yield* Effect.provideService(files, HttpServerRequest, asked)
+      const fileRequest = request.modify({ url: `/${found.name.split("/").map(encodeURIComponent).join("/")}` })
+      const response = yield* Effect.provideService(files, HttpServerRequest, fileRequest)
       return HttpServerResponse.setHeaders(response, {
         ...protection,
         "content-security-policy": contentSecurityPolicy(""),
@@ -130,22 +130,22 @@ const serve = Effect.fnUntraced(function* (folder: string) {
 
   yield* fallback.add((request) => {
     const path = pathOf(request.url)
-    if (PROGRAMS.test(path)) return Effect.undefined
-    const asked = ControlUiFiles.askedBy(path)
-    switch (asked._tag) {
+    if (PROGRAM_PATHS.test(path)) return Effect.undefined
+    const target = ControlUiFiles.targetOf(path)
+    switch (target._tag) {
       case "Page":
         return takesPages(request) ? page : Effect.undefined
       case "File":
-        return file(request, asked.name)
-      case "Nothing":
+        return file(request, target.name)
+      case "NotFound":
         return Effect.undefined
     }
   })
 })
 
 /**
- * The page sends the token of its device, where it has one, and else the shared one. So the device token is looked up
- * first: it is not a wrong shared token.
+ * Serves the page's configuration. The page sends the token of its device, or the shared token if it has none. The check
+ * for a device token comes first, so that a device token does not count as a wrong shared token.
  */
 const configRoutes = HttpRouter.use((router) =>
   Effect.gen(function* () {
@@ -164,7 +164,7 @@ const configRoutes = HttpRouter.use((router) =>
   }),
 )
 
-/** Without effect where no folder is configured. */
+/** Serves the Control UI, or nothing if no folder is configured. */
 export const layer = Layer.unwrap(
   Effect.map(GatewayConfig, ({ controlUiDir }) =>
     controlUiDir === undefined ? Layer.empty : Layer.mergeAll(Layer.effectDiscard(serve(controlUiDir)), configRoutes),

@@ -1,23 +1,23 @@
 /**
- * ControlUiFiles: which file of the Control UI's folder a path asks for. A file is served only from within the folder:
- * no dot files, and no links that lead outside. The page has several segments in its addresses (`/chat/main`), so
- * index.html stands for every path that does not look like a file.
+ * ControlUiFiles: maps paths to files of the Control UI's folder. It serves no dot files and no links that lead out of
+ * the folder. Addresses of the page have several segments (`/chat/main`), so every path that does not look like a file
+ * stands for index.html. ControlUi.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 
-/** A path with one of these is a file, and never the page. */
+/** A path with one of these extensions is a file, never the page. */
 const STATIC =
   /\.(?:avif|css|eot|gif|html?|ico|jpe?g|js|json|map|mjs|mp3|mp4|ogg|otf|pdf|png|svg|ttf|txt|wasm|wav|webm|webmanifest|webp|woff2?|xml)$/i
 
-export type Asked =
+export type Target =
   | { readonly _tag: "Page" }
   | { readonly _tag: "File"; readonly name: string }
-  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "NotFound" }
 
-const page: Asked = { _tag: "Page" }
-const nothing: Asked = { _tag: "Nothing" }
+const page: Target = { _tag: "Page" }
+const notFound: Target = { _tag: "NotFound" }
 
 const decode = (path: string): string | undefined => {
   try {
@@ -27,12 +27,12 @@ const decode = (path: string): string | undefined => {
   }
 }
 
-/** Returns what a path asks for. A path that contains `/assets/` asks for that asset, below whatever page it is. */
-export const askedBy = (path: string): Asked => {
+/** Returns the target of a path. A path with `/assets/` in it names that asset, because pages use relative addresses. */
+export const targetOf = (path: string): Target => {
   const decoded = decode(path)
-  if (decoded === undefined || decoded.includes("\0") || decoded.includes("\\")) return nothing
+  if (decoded === undefined || decoded.includes("\0") || decoded.includes("\\")) return notFound
   const segments = decoded.split("/").filter((segment) => segment !== "")
-  if (segments.some((segment) => segment.startsWith("."))) return nothing
+  if (segments.some((segment) => segment.startsWith("."))) return notFound
   const asset = segments.indexOf("assets")
   if (asset !== -1 && asset < segments.length - 1) return { _tag: "File", name: segments.slice(asset).join("/") }
   const last = segments.at(-1)
@@ -40,7 +40,7 @@ export const askedBy = (path: string): Asked => {
   return { _tag: "File", name: segments.join("/") }
 }
 
-/** Returns the page with its files named from the root, so that it works at addresses of any depth. */
+/** Makes the addresses of the page's files absolute, so that the page works at addresses of any depth. */
 export const rooted = (html: string, basePath: string): string =>
   html
     .replaceAll(/\b(src|href)="\.\//g, `$1="${basePath}/`)
@@ -50,7 +50,7 @@ export const rooted = (html: string, basePath: string): string =>
         : `${tag.slice(0, "<html".length)} data-openclaw-control-ui-base-path="${basePath}"${tag.slice("<html".length)}`,
     )
 
-/** Finds files of the folder by name. Returns the real path, or `undefined` if there is no such file within the folder. */
+/** Returns a function that finds the real path of a file by name, or `undefined` if the folder has no such file. */
 export const make = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

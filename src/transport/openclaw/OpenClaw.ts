@@ -1,6 +1,6 @@
 /**
- * OpenClaw's protocol, 3 and 4, as a dialect: a challenge, `connect`, hello-ok, then requests and events. What can be
- * called is Methods.ts, what is told Events.ts, who gets in Handshake.ts; docs/protocol/openclaw.md has it all.
+ * OpenClaw: protocols 3 and 4 of OpenClaw as a dialect. A connection begins with a challenge, `connect` and hello-ok;
+ * requests and events follow. See Handshake.ts, Methods.ts and Events.ts, and docs/protocol/openclaw.md for the protocol.
  */
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
@@ -13,7 +13,7 @@ import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Reply, Unrea
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
-import { type Interests, interestsOf, filterOf, FULL, apply, isFull, interestsKey } from "./events/Interests.ts"
+import { type Interests, interestsOf, filterOf, FULL_MESSAGE, apply, isFull, interestsKey } from "./events/Interests.ts"
 import { nameOf, profileOf, resumed } from "./handshake/Connect.ts"
 import { ofFault } from "./wire/Errors.ts"
 import { keepAliveFrames, encode, encodeText, TEXT_MS } from "./events/Events.ts"
@@ -42,65 +42,67 @@ type In = Inbound<OpenClawRef, View>
 type Inbounds = ReadonlyArray<In>
 
 export interface OpenClawOptions {
-  /** As `openclaw.strict` of the configuration. */
+  /** The option `openclaw.strict`. */
   readonly strict: boolean
   readonly limits: Limits
 }
 
 interface View {
   readonly interests: Interests
-  /** Whether frames carry the position of their event. Clients that resume need it; strict clients refuse it. */
+  /** Whether frames have the position of their event. Clients that resume need it, and other clients reject it. */
   readonly hasPositions: boolean
 }
 
-/** The one thing that a connection follows. */
-const FOLLOWED = "events"
+/** The key of the connection's only subscription. */
+const SUBSCRIPTION = "events"
 
-/** Asks for the snapshot of hello-ok. A client that calls it is told that it has connected already. */
+/** The kernel calls this method for the snapshot of hello-ok. Clients can call it only as their first request. */
 const CONNECT = "connect"
 
-/** Frames that a client may send before hello-ok. */
-const FRAMES_HELD = 16
+/** The largest number of frames that a client may send before hello-ok. */
+const EARLY_FRAMES = 16
 
-/** A node that goes on calling what is not for nodes is sent away. */
-const NODE_REFUSALS = 10
+/** The gateway closes the connection of a node after this many calls of methods for operators. */
+const NODE_FAILURES = 10
 
 const send = (text: string): In => ({ _tag: "Send", text })
 
 const close = (code: CloseCode): In => ({ _tag: "Close", code })
 
-/** What a client hears from the beginning: if it resumes, also what it had subscribed to. */
-const audienceFor = ({ connect, era, protocol }: ConnectRequest, { scopes }: Principal): Interests => {
+/** Returns the first interests of a client. A client that resumes has its former subscriptions. */
+const firstInterests = ({ connect, flavor, protocol }: ConnectRequest, { scopes }: Principal): Interests => {
   const { messages, sessions } = resumed(connect) ?? {}
   const { caps, client } = connect
-  const readsParams = era === "control-center"
+  const readsParams = flavor === "control-center"
   const mayRead = grants(scopes, "operator.read")
-  const begun = interestsOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams, mayRead })
-  const subscribed = sessions === true ? apply(begun, "sessions.subscribe", {}) : begun
-  const hear = (audience: Interests, key: string) =>
-    apply(audience, "sessions.messages.subscribe", { key: canonicalKey(key) })
-  return (messages ?? []).reduce(hear, subscribed)
+  const initial = interestsOf({ protocol, clientId: client.id, caps: caps ?? [], readsParams, mayRead })
+  const subscribed = sessions === true ? apply(initial, "sessions.subscribe", {}) : initial
+  return (messages ?? []).reduce(
+    (interests, key) => apply(interests, "sessions.messages.subscribe", { key: canonicalKey(key) }),
+    subscribed,
+  )
 }
 
-/** The client is in, and hello-ok is on its way. */
-interface Welcome {
-  readonly newcomer: ConnectRequest
+/** A client that the kernel has authenticated, while the snapshot of its hello-ok is made. */
+interface PendingHello {
+  readonly request: ConnectRequest
   readonly principal: Principal
   readonly issued: IssuedToken | undefined
-  /** What it has sent meanwhile. */
-  readonly held: Array<string>
+  /** Requests that arrived meanwhile. */
+  readonly earlyFrames: Array<string>
 }
 
 class OpenClawConversation implements Conversation<OpenClawRef, View> {
   readonly #facts: ConnectionFacts
   readonly #options: OpenClawOptions
   readonly #nonce = randomUUID()
-  #newcomer: ConnectRequest | undefined = undefined
-  #welcome: Welcome | undefined = undefined
-  /** What it hears, once it is in. */
-  #audience: Interests | undefined = undefined
-  #placed = false
-  #nodeRefusals = 0
+  /** The client's `connect`, once it is valid. */
+  #request: ConnectRequest | undefined = undefined
+  #pendingHello: PendingHello | undefined = undefined
+  /** `undefined` until hello-ok. */
+  #interests: Interests | undefined = undefined
+  #hasPositions = false
+  #nodeFailures = 0
 
   constructor(facts: ConnectionFacts, options: OpenClawOptions) {
     this.#facts = facts
@@ -112,11 +114,11 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   }
 
   read(text: string): Inbounds {
-    if (this.#audience !== undefined) return this.#readRequest(text)
-    if (this.#newcomer === undefined) return this.#readConnect(text)
-    const held = this.#welcome?.held
-    if (held !== undefined && held.length < FRAMES_HELD) {
-      held.push(text)
+    if (this.#interests !== undefined) return this.#readRequest(text)
+    if (this.#request === undefined) return this.#readConnect(text)
+    const earlyFrames = this.#pendingHello?.earlyFrames
+    if (earlyFrames !== undefined && earlyFrames.length < EARLY_FRAMES) {
+      earlyFrames.push(text)
       return []
     }
     return [close(HandshakeErrors.tooManyFrames.close)]
@@ -134,63 +136,67 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
       originAllowed: origin.originAllowed,
       stopping: stopping(),
     })
-    if (handshake._tag === "Refuse") return this.#refuse(handshake.era, handshake.id, handshake.refusal)
-    const { credentials, ...newcomer } = handshake
-    this.#newcomer = newcomer
-    const { connect, id } = newcomer
+    if (handshake._tag === "Failed") return this.#endHandshake(handshake.flavor, handshake.id, handshake.failure)
+    const { credentials, ...request } = handshake
+    this.#request = request
+    const { connect, id } = request
     return [{ _tag: "Handshake", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
   }
 
-  #refuse(era: Flavor, id: string | undefined, { close: code, error }: HandshakeErrors.HandshakeError): Inbounds {
-    return [...(error === undefined || id === undefined ? [] : [send(writeError(era, id, error))]), close(code)]
+  #endHandshake(flavor: Flavor, id: string | undefined, failure: HandshakeErrors.HandshakeError): Inbounds {
+    const { close: code, error } = failure
+    if (error === undefined || id === undefined) return [close(code)]
+    return [send(writeError(flavor, id, error)), close(code)]
   }
 
   authenticated(ref: OpenClawRef, principal: Principal, issued?: IssuedToken): Inbounds {
-    this.#welcome = { newcomer: this.#newcomer!, principal, issued, held: [] }
+    this.#pendingHello = { request: this.#request!, principal, issued, earlyFrames: [] }
     const mayRead = grants(principal.scopes, "operator.read")
     return [{ _tag: "Call", ref, method: CONNECT, params: { mayRead } }]
   }
 
-  #hello(welcome: Welcome, answer: unknown): Inbounds {
-    const { held, issued, newcomer, principal } = welcome
-    const { connect, era, id, protocol } = newcomer
-    const { connectionId, head, resumeError } = this.#facts
+  #hello(pending: PendingHello, snapshot: unknown): Inbounds {
+    const { earlyFrames, issued, principal, request } = pending
+    const { connect, flavor, id, protocol } = request
+    const { connectionId, head } = this.#facts
     const from = resumed(connect)
-    const reason = from === undefined ? null : resumeError(from)
+    const resumeError = from === undefined ? null : this.#facts.resumeError(from)
     const position = head()
-    const facts = { connect, protocol, connectionId, principal, issued, limits: this.#options.limits, position }
-    const told = hello({ ...facts, lost: reason }, answer)
-    const audience = audienceFor(newcomer, principal)
-    this.#placed = connect.resume != null
-    this.#audience = audience
-    this.#facts.subscriptions.changed(audience.keys.length)
-    this.#welcome = undefined
+    const { limits } = this.#options
+    const facts = { connect, protocol, connectionId, principal, issued, limits, position, resumeError }
+    const answer = hello(facts, snapshot)
+    const interests = firstInterests(request, principal)
+    this.#hasPositions = connect.resume != null
+    this.#interests = interests
+    this.#facts.subscriptions.changed(interests.keys.length)
+    this.#pendingHello = undefined
+    const start = from === undefined || resumeError !== null ? position : { epoch: from.epoch, seq: from.seq }
     return [
-      send(writeResult(era, id, era === "control-center" ? { connId: connectionId, ...told } : told)),
-      this.#follow(audience, from === undefined || reason !== null ? position : { epoch: from.epoch, seq: from.seq }),
-      ...held.flatMap((text) => this.#readRequest(text)),
+      send(writeResult(flavor, id, flavor === "control-center" ? { connId: connectionId, ...answer } : answer)),
+      this.#subscribe(interests, start),
+      ...earlyFrames.flatMap((text) => this.#readRequest(text)),
     ]
   }
 
-  /** Without a position it goes on where it stands. */
-  #follow(audience: Interests, from?: Position): In {
-    const view = { interests: audience, hasPositions: this.#placed }
-    return { _tag: "Subscribe", key: FOLLOWED, view, filter: filterOf(audience), from }
+  /** Without a position, the subscription continues where it is. */
+  #subscribe(interests: Interests, from?: Position): In {
+    const view = { interests, hasPositions: this.#hasPositions }
+    return { _tag: "Subscribe", key: SUBSCRIPTION, view, filter: filterOf(interests), from }
   }
 
-  /** It was told that it could resume, and then retention was faster than its replay. */
+  /** Closes a client that could resume at hello-ok, if retention has removed events before their replay. */
   joined(_key: string, _position: Position, reset: ResetReason | null): Inbounds {
     return reset === null ? [] : [close({ ...CloseCodes.tryAgainLater, reason: "what was missed is gone" })]
   }
 
   // Requests
 
-  get #era(): Flavor {
-    return this.#newcomer?.era ?? 4
+  get #flavor(): Flavor {
+    return this.#request?.flavor ?? 4
   }
 
   #invalid(id: string, message: string): Inbounds {
-    return [send(writeError(this.#era, id, { code: "INVALID_REQUEST", message }))]
+    return [send(writeError(this.#flavor, id, { code: "INVALID_REQUEST", message }))]
   }
 
   #readRequest(text: string): Inbounds {
@@ -209,53 +215,53 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   }
 
   unreadable(why: Unreadable): Inbounds {
-    if (this.#audience === undefined) return [close(HandshakeErrors.notARequest.close)]
+    if (this.#interests === undefined) return [close(HandshakeErrors.notARequest.close)]
     return this.#invalid(NO_ID, `invalid request frame: ${why === "bug" ? "internal error" : "nested too deep"}`)
   }
 
   // Answers
 
   success(ref: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef, View> {
-    const { id } = ref
-    if (this.#welcome !== undefined) return this.#hello(this.#welcome, value)
-    const audience = this.#audience!
-    if (isFull(audience, method, value)) return this.#invalid(id, FULL)
-    const text = writeResult(this.#era, id, value, json)
-    const heeded = apply(audience, method, value)
-    if (heeded === audience) return text
-    const more = heeded.keys.length - audience.keys.length
-    const refusal = more > 0 ? this.#facts.subscriptions.refusal() : undefined
+    if (this.#pendingHello !== undefined) return this.#hello(this.#pendingHello, value)
+    const interests = this.#interests!
+    if (isFull(interests, method, value)) return this.#invalid(ref.id, FULL_MESSAGE)
+    const text = writeResult(this.#flavor, ref.id, value, json)
+    const next = apply(interests, method, value)
+    if (next === interests) return text
+    const added = next.keys.length - interests.keys.length
+    const refusal = added > 0 ? this.#facts.subscriptions.refusal() : undefined
     if (refusal !== undefined) return this.failure(ref, method, Faults.refused(refusal))
-    this.#facts.subscriptions.changed(more)
-    this.#audience = heeded
-    return [send(text), this.#follow(heeded)]
+    this.#facts.subscriptions.changed(added)
+    this.#interests = next
+    return [send(text), this.#subscribe(next)]
   }
 
   item({ id }: OpenClawRef, _method: string, value: unknown): string {
-    return writeResult(this.#era, id, value)
+    return writeResult(this.#flavor, id, value)
   }
 
   failure({ id }: OpenClawRef, method: string, fault: Fault): Reply<OpenClawRef, View> {
-    const newcomer = this.#newcomer
-    if (this.#audience === undefined && newcomer !== undefined) {
-      const { connect, era } = newcomer
-      return this.#refuse(era, newcomer.id, HandshakeErrors.notAdmitted(fault, connect, era))
+    const request = this.#request
+    if (this.#interests === undefined && request !== undefined) {
+      const { connect, flavor } = request
+      return this.#endHandshake(flavor, request.id, HandshakeErrors.notAdmitted(fault, connect, flavor))
     }
-    // With the id, it would be taken for the answer to the request that has it.
-    const answerTo = fault._tag === "DuplicateId" ? NO_ID : id
-    if (this.#isForOperators(fault)) return this.#refuseNode(answerTo)
-    return writeError(this.#era, answerTo, ofFault(this.#era, method, fault))
+    // With the id of the request in flight, the error would count as its answer.
+    const answerId = fault._tag === "DuplicateId" ? NO_ID : id
+    if (this.#isForOperators(fault)) return this.#failNode(answerId)
+    return writeError(this.#flavor, answerId, ofFault(this.#flavor, method, fault))
   }
 
+  /** Whether a node has called a method for operators. */
   #isForOperators(fault: Fault): boolean {
-    return fault._tag === "Denied" && fault.refusal._tag === "Forbidden" && this.#newcomer?.connect.role === "node"
+    return fault._tag === "Denied" && fault.refusal._tag === "Forbidden" && this.#request?.connect.role === "node"
   }
 
-  #refuseNode(id: string): Inbounds {
+  #failNode(id: string): Inbounds {
     const error: ErrorShape = { code: "INVALID_REQUEST", message: "unauthorized role: node" }
-    const said = send(writeError(this.#era, id, error))
-    if (++this.#nodeRefusals < NODE_REFUSALS) return [said]
-    return [said, close({ ...CloseCodes.policy, reason: "repeated unauthorized calls" })]
+    const answer = send(writeError(this.#flavor, id, error))
+    if (++this.#nodeFailures < NODE_FAILURES) return [answer]
+    return [answer, close({ ...CloseCodes.policy, reason: "repeated unauthorized calls" })]
   }
 }
 

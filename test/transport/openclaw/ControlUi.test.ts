@@ -13,7 +13,7 @@ import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import { everyScope } from "../../../src/domain/Principal.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { contentSecurityPolicy, inlineScripts } from "../../../src/transport/openclaw/ControlUi.ts"
-import { askedBy, rooted } from "../../../src/transport/openclaw/ControlUiFiles.ts"
+import { targetOf, rooted } from "../../../src/transport/openclaw/ControlUiFiles.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -192,7 +192,7 @@ describe("the Control UI", () => {
   })
 
   it.prop("asks for no file that climbs out of the folder or begins with a dot", [Schema.String], ([path]) => {
-    const asked = askedBy(path)
+    const asked = targetOf(path)
     if (asked._tag !== "File") return
     expect(asked.name.split("/").some((segment) => segment === "" || segment.startsWith("."))).toBe(false)
   })

@@ -1,27 +1,27 @@
 /**
- * Growing: deltas of a run's text that wait for a slow client become one frame: what is new of each after the other, and
- * the newest of everything else. Pure.
+ * DeltaMerge: merges text deltas of a run that wait for a slow client into one frame. The frame has all new texts in
+ * order, and the newest value of every other field. Events.ts uses it.
  */
 import type { Merge } from "../../connection/Outbox.ts"
 import type { JsonObject } from "../../dialect/Json.ts"
 import type { Payload } from "./RunEvents.ts"
 
-const joined = (pending: JsonObject, next: JsonObject, field: string): JsonObject => ({
+const mergeField = (pending: JsonObject, next: JsonObject, field: string): JsonObject => ({
   ...next,
   [field]: `${String(pending[field])}${String(next[field])}`,
-  // What is new goes on from all that there was.
+  // A delta that replaces the client's text stays one when others are appended.
   ...(pending["replace"] === true && { replace: true }),
 })
 
 const object = (value: unknown): JsonObject => ({ ...Object(value) })
 
-/** `chat` has what is new as `deltaText`, `agent` as `data.delta`. */
-export const mergePayloads = ([, pending]: Payload, [event, next]: Payload): Payload =>
+/** `chat` has the new text in `deltaText`, `agent` in `data.delta`. */
+const mergePayloads = ([, pending]: Payload, [event, next]: Payload): Payload =>
   event === "chat"
-    ? [event, joined(pending, next, "deltaText")]
-    : [event, { ...next, data: joined(object(pending["data"]), object(next["data"]), "delta") }]
+    ? [event, mergeField(pending, next, "deltaText")]
+    : [event, { ...next, data: mergeField(object(pending["data"]), object(next["data"]), "delta") }]
 
-/** Frames under one key are of one kind of event of one run. */
+/** Returns the key under which a delta waits. All deltas under a key are one kind of event of one run. */
 export const mergeKey = ([event, { runId, stream }]: Payload): string => `${event} ${String(stream)} ${String(runId)}`
 
 export const mergeable = (render: (payload: Payload) => string): Merge<Payload> => ({

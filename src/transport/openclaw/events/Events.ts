@@ -1,10 +1,11 @@
 /**
- * Events: what happens in the gateway as the frames of this dialect, for an audience. One event of the contract may be
- * several here, or none. Pure.
+ * Events: encodes events of the contract as frames for the interests of a view. One event may become several frames or
+ * no frame. OpenClaw.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import type { EventItem, GatewayEvent, Positioned } from "../../../domain/Event.ts"
 import type { EventFrame, Frame, ThrottledText } from "../../dialect/Dialect.ts"
+import { given } from "../../dialect/Params.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import type { Interests } from "./Interests.ts"
@@ -14,7 +15,7 @@ import { health } from "../methods/Health.ts"
 import { mergeable, mergeKey } from "./DeltaMerge.ts"
 import { presenceEntries } from "../methods/Presence.ts"
 import * as RunEvents from "./RunEvents.ts"
-import type { Payload, Place } from "./RunEvents.ts"
+import type { EventMeta, Payload } from "./RunEvents.ts"
 import * as SessionEvents from "./SessionEvents.ts"
 
 /** `features.events` of hello-ok. */
@@ -36,27 +37,28 @@ export const eventNames: ReadonlyArray<string> = [
 
 type Encoded = Query<ReadonlyArray<EventFrame>>
 
-const nothing: Encoded = Effect.succeed([])
+const noFrames: Encoded = Effect.succeed([])
 
-const send = (...frames: ReadonlyArray<EventFrame>): Encoded => Effect.succeed(frames)
+const publish = (...frames: ReadonlyArray<EventFrame>): Encoded => Effect.succeed(frames)
 
-/** Words payloads for an audience. */
-const frames = ({ data: member }: Interests) => {
+/** Makes frames of payloads, for each policy of the outbox. */
+const framesFor = ({ member }: Interests) => {
   const text = ([event, data]: Payload): string => writeEvent(member, event, data)
-  // What is merged under a key has been worded here, which the outbox does not know.
+  // All values under a key of `append` come from here.
   const by = mergeable(text) as Merge<unknown>
   return {
     text,
     must: (payload: Payload): Frame => ({ policy: "must", text: text(payload) }),
     latest: (key: string, payload: Payload): Frame => ({ policy: "latest", key, text: text(payload) }),
-    grow: (value: Payload): Frame => ({ policy: "append", key: mergeKey(value), text: text(value), value, by }),
+    append: (value: Payload): Frame => ({ policy: "append", key: mergeKey(value), text: text(value), value, by }),
   }
 }
-type FrameBuilder = ReturnType<typeof frames>
+type Frames = ReturnType<typeof framesFor>
 
-/** Whether the runs of a session are told to the audience. */
+/** Whether the client gets the runs of the session. */
 const wantsRuns = ({ keys, scoped }: Interests, sessionKey: string): boolean => !scoped || keys.includes(sessionKey)
 
+/** Whether the client gets the messages of the session. */
 const wantsMessages = ({ keys, sessions }: Interests, sessionKey: string): boolean =>
   sessions || keys.includes(sessionKey)
 
@@ -65,48 +67,50 @@ type RunEvent = Event<
   "RunAccepted" | "RunStarted" | "RunEnded" | "ToolStarted" | "ToolUpdated" | "ToolEnded" | "TextDelta"
 >
 
-/** The whole reply is the run's own to tell; a run that is forgotten has ended without. */
+/** Returns the whole reply of a run, or `undefined` if the run is forgotten. The event does not have it. */
 const replyOf = (runId: string): Query<string | undefined> =>
-  Effect.matchEffect(call("runs.wait", { runId, timeoutMs: 0 }), {
-    onSuccess: ({ reply }) => Effect.succeed(reply),
-    onFailure: () => Effect.succeed(undefined),
-  })
+  call("runs.wait", { runId, timeoutMs: 0 }).pipe(
+    Effect.map(({ reply }) => reply),
+    Effect.orElseSucceed(() => undefined),
+  )
 
-const encodeRun = (audience: Interests, { grow, must }: FrameBuilder, event: RunEvent, place: Place): Encoded => {
-  if (!wantsRuns(audience, event.sessionKey)) return nothing
+const encodeRun = (interests: Interests, { append, must }: Frames, event: RunEvent, meta: EventMeta): Encoded => {
+  if (!wantsRuns(interests, event.sessionKey)) return noFrames
   switch (event._tag) {
     case "RunAccepted":
-      return send(...RunEvents.accepted(event, place).map(must))
+      return publish(...RunEvents.accepted(event, meta).map(must))
     case "RunStarted":
-      return send(...RunEvents.started(event, place).map(must))
+      return publish(...RunEvents.started(event, meta).map(must))
     case "TextDelta":
-      return audience.deltas ? send(grow(RunEvents.delta(event, place, event.text))) : nothing
+      return interests.deltas ? publish(append(RunEvents.textDelta(event, meta, event.text))) : noFrames
     case "ToolStarted":
     case "ToolUpdated":
     case "ToolEnded":
-      return audience.tools || audience.sessions ? send(must(RunEvents.tool(event, place, audience.tools))) : nothing
+      return interests.tools || interests.sessions
+        ? publish(must(RunEvents.toolStep(event, meta, interests.tools)))
+        : noFrames
     case "RunEnded":
       return event.outcome === "done"
-        ? Effect.map(replyOf(event.runId), (reply) => RunEvents.ended(event, place, reply).map(must))
-        : send(...RunEvents.ended(event, place, undefined).map(must))
+        ? Effect.map(replyOf(event.runId), (reply) => RunEvents.ended(event, meta, reply).map(must))
+        : publish(...RunEvents.ended(event, meta, undefined).map(must))
   }
 }
 
 const encodeMessage = (
-  audience: Interests,
-  { must }: FrameBuilder,
+  interests: Interests,
+  { must }: Frames,
   { message }: Event<"MessageAdded">,
 ): ReadonlyArray<Frame> => {
   const isReply = message.runId === null && message.role === "assistant"
   return [
-    ...(isReply && wantsRuns(audience, message.sessionKey) ? [must(RunEvents.injected(message))] : []),
-    ...(wantsMessages(audience, message.sessionKey) ? SessionEvents.messageAdded(message).map(must) : []),
+    ...(isReply && wantsRuns(interests, message.sessionKey) ? [must(RunEvents.injectedMessage(message))] : []),
+    ...(wantsMessages(interests, message.sessionKey) ? SessionEvents.messageAdded(message).map(must) : []),
   ]
 }
 
-const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Encoded => {
-  const says = frames(audience)
-  const { latest, must } = says
+const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Encoded => {
+  const frames = framesFor(interests)
+  const { latest, must } = frames
   const ts = Math.floor(at)
   switch (event._tag) {
     case "RunAccepted":
@@ -116,13 +120,13 @@ const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Encod
     case "ToolUpdated":
     case "ToolEnded":
     case "TextDelta":
-      return encodeRun(audience, says, event, { seq, at })
+      return encodeRun(interests, frames, event, { seq, at })
     case "MessageAdded":
-      return send(...encodeMessage(audience, says, event))
+      return publish(...encodeMessage(interests, frames, event))
     case "MessagesRemoved":
-      return wantsMessages(audience, event.sessionKey)
-        ? send(must(SessionEvents.messagesRemoved(event.sessionKey, event.reason, at)))
-        : nothing
+      return wantsMessages(interests, event.sessionKey)
+        ? publish(must(SessionEvents.messagesRemoved(event.sessionKey, event.reason, at)))
+        : noFrames
     case "SessionOpened":
       return Effect.map(SessionEvents.sessionChanged(event.session, "create", at), (payload) => [must(payload)])
     case "SessionChanged":
@@ -130,59 +134,59 @@ const encodeEvent = (audience: Interests, { at, event, seq }: Positioned): Encod
         latest(`session ${event.session.key}`, payload),
       ])
     case "SessionClosed":
-      return send(must(SessionEvents.sessionClosed(event.sessionKey, at)))
+      return publish(must(SessionEvents.sessionClosed(event.sessionKey, at)))
     case "PresenceChanged":
-      return send(latest("presence", ["presence", { presence: presenceEntries(event.presence, at) }]))
+      return publish(latest("presence", ["presence", { presence: presenceEntries(event.presence, at) }]))
     case "AgentChanged": {
       const { id: agentId, model, name, runtime } = event.agent
-      return send(must(["agent.config", { agentId, name, model, runtime, ts }]))
+      return publish(must(["agent.config", { agentId, name, model, runtime, ts }]))
     }
     case "AgentRemoved":
-      return send(must(["agent.config", { agentId: event.agentId, removed: true, ts }]))
+      return publish(must(["agent.config", { agentId: event.agentId, removed: true, ts }]))
     case "PairingRequested":
-      return send(must(["device.pair.requested", pairingRow(event.request)]))
+      return publish(must(["device.pair.requested", pairingRow(event.request)]))
     case "PairingResolved": {
       const { decision, deviceId, requestId } = event
-      return send(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
+      return publish(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
     case "GatewayStopping": {
       const { drainMs, reason, restartExpectedMs } = event
-      // Counted from now on: what runs gets its time before.
-      const back = restartExpectedMs === undefined ? {} : { restartExpectedMs: Math.floor(drainMs + restartExpectedMs) }
-      return send(must(["shutdown", { reason, ...back }]))
+      // Clients count from the event on. The open runs get `drainMs` before the restart.
+      const expected = restartExpectedMs === undefined ? undefined : Math.floor(drainMs + restartExpectedMs)
+      return publish(must(["shutdown", { reason, ...given({ restartExpectedMs: expected }) }]))
     }
   }
-  return nothing
+  return noFrames
 }
 
 /** Encodes an item for the interests of a view. */
-export const encode = (audience: Interests, item: EventItem): Encoded => {
-  if (item._tag === "Event") return encodeEvent(audience, item)
-  // What a run has said before a client came; who is told the whole text is told that soon enough.
-  return item._tag === "RunText" && audience.deltas && item.text !== "" && wantsRuns(audience, item.sessionKey)
-    ? send(frames(audience).must(RunEvents.replaced(item, { seq: item.seq, at: 0 }, item.text)))
-    : nothing
+export const encode = (interests: Interests, item: EventItem): Encoded => {
+  if (item._tag === "Event") return encodeEvent(interests, item)
+  // The partial output of a run, for a client that joins. A client without deltas gets it with the next whole text.
+  return item._tag === "RunText" && interests.deltas && item.text !== "" && wantsRuns(interests, item.sessionKey)
+    ? publish(framesFor(interests).must(RunEvents.textReplacement(item, { seq: item.seq, at: 0 }, item.text)))
+    : noFrames
 }
 
-/** How often at most: as often as the reference gateway, and as eyes can follow. */
+/** The shortest time between two whole texts: the interval of the reference gateway, and as fast as people read. */
 export const TEXT_MS = 100
 
-/** What a run has said as a whole, for those who are not told its deltas; its thoughts for all. */
-export const encodeText = (audience: Interests, text: ThrottledText): ReadonlyArray<Frame> => {
-  if (!wantsRuns(audience, text.sessionKey)) return []
-  const { grow } = frames(audience)
+/** Encodes the whole text of a run for clients without deltas, and its thinking for all clients. */
+export const encodeText = (interests: Interests, text: ThrottledText): ReadonlyArray<Frame> => {
+  if (!wantsRuns(interests, text.sessionKey)) return []
+  const { append } = framesFor(interests)
   return [
-    ...(text.newThinking === "" ? [] : [RunEvents.thought(text, text, text.thinking, text.newThinking)]),
-    ...(text.newText === "" || audience.deltas ? [] : RunEvents.grown(text, text, text.text, text.newText)),
-  ].map(grow)
+    ...(text.newThinking === "" ? [] : [RunEvents.thinkingUpdate(text, text, text.thinking, text.newThinking)]),
+    ...(text.newText === "" || interests.deltas ? [] : RunEvents.textUpdate(text, text, text.text, text.newText)),
+  ].map(append)
 }
 
-/** That the gateway is there, and to who may read how it is. */
-export const keepAliveFrames = (audience: Interests, now: number): ReadonlyArray<EventFrame> => {
-  const { latest, text } = frames(audience)
+/** Encodes a tick, and the health for clients that may read. */
+export const keepAliveFrames = (interests: Interests, now: number): ReadonlyArray<EventFrame> => {
+  const { latest, text } = framesFor(interests)
   const query = Effect.map(health, (data) => text(["health", data]))
   return [
     latest("tick", ["tick", { ts: Math.floor(now) }]),
-    ...(audience.reads ? [{ policy: "snapshot", key: "health", query } as const] : []),
+    ...(interests.canRead ? [{ policy: "snapshot", key: "health", query } as const] : []),
   ]
 }

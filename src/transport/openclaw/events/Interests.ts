@@ -1,27 +1,27 @@
 /**
- * The audience: what a connection has asked to be told, as a value. All connections with an equal audience get the same
- * frames, worded once. Pure; what events become for an audience is Events.ts.
+ * Interests: which events a connection wants and in which form, as a value. Connections with equal interests share one
+ * encoding. Events.ts encodes events for interests, and OpenClaw.ts keeps the interests of each connection.
  */
 import type { EventFilter } from "../../../domain/Event.ts"
 
 export interface Interests {
-  /** Where the data of an event are: `payload`, or `params` for the one client that reads them there. */
-  readonly data: "payload" | "params"
-  /** It may be told what the gateway holds. */
-  readonly reads: boolean
-  /** Text comes as it is said, each delta by itself; otherwise as a whole, a few times a second. */
+  /** The member for the data of an event: `params` for Control Center, `payload` for every other client. */
+  readonly member: "payload" | "params"
+  /** Whether the client has the scope `operator.read`. */
+  readonly canRead: boolean
+  /** Whether the client gets each text delta. Otherwise it gets the whole text, a few times a second. */
   readonly deltas: boolean
-  /** The steps of tools are told with the run. */
+  /** Whether the steps of tools are events of the run. */
   readonly tools: boolean
-  /** Runs are told only of the sessions in `keys`. */
+  /** Whether the client gets runs only of the sessions in `keys`. */
   readonly scoped: boolean
-  /** `sessions.subscribe`: changes of sessions, and the messages of all of them. */
+  /** `sessions.subscribe`: the changes and messages of all sessions. */
   readonly sessions: boolean
-  /** `sessions.messages.subscribe`: the messages of these, sorted. */
+  /** `sessions.messages.subscribe`: the keys of the sessions whose messages the client gets, sorted. */
   readonly keys: ReadonlyArray<string>
 }
 
-/** What of the handshake says how a client is to be told. */
+/** The facts of the handshake that decide the first interests. */
 export interface SubscriberFacts {
   readonly protocol: number
   readonly clientId: string
@@ -30,65 +30,65 @@ export interface SubscriberFacts {
   readonly mayRead: boolean
 }
 
-/** Browsers that build the text from deltas; every other client reads the whole text of a delta's message. */
+/** Browsers that build the text from deltas. Every other client reads the whole text. */
 const buildsText = new Set(["openclaw-control-ui", "webchat-ui", "webchat"])
 
 export const interestsOf = ({ caps, clientId, mayRead, protocol, readsParams }: SubscriberFacts): Interests => ({
-  data: readsParams ? "params" : "payload",
-  reads: mayRead,
+  member: readsParams ? "params" : "payload",
+  canRead: mayRead,
   deltas: protocol >= 4 && buildsText.has(clientId),
   tools: caps.includes("tool-events"),
   scoped: caps.includes("session-scoped-events"),
-  // Control Center subscribes to nothing, and shows sessions as they change.
+  // Control Center shows changes of sessions, but does not subscribe to them.
   sessions: readsParams,
   keys: [],
 })
 
-/** Sessions that one connection is told the messages of by name. */
+/** The largest number of sessions to which one connection subscribes by key. */
 export const KEYS_MAX = 256
 
-/** Characters of their keys together: each audience is kept as text, too. */
+/** The largest number of characters of these keys together. They are part of the view key. */
 export const KEYS_CHARS = 32_768
 
-/** What a client is told that subscribes to one more. */
-export const FULL = `${KEYS_MAX} sessions, with ${KEYS_CHARS} characters of keys, can be subscribed to by name`
+/** The error message for one subscription more. */
+export const FULL_MESSAGE = `${KEYS_MAX} sessions, with ${KEYS_CHARS} characters of keys, can be subscribed to by name`
 
 const hasRoom = ({ keys }: Interests, key: string): boolean =>
   keys.length < KEYS_MAX && keys.reduce((chars, other) => chars + other.length, key.length) <= KEYS_CHARS
 
-/** Whether there is no room for the session that was subscribed to. */
-export const isFull = (audience: Interests, method: string, answer: unknown): boolean => {
+/** Whether an answer subscribes to a session for which there is no room. */
+export const isFull = (interests: Interests, method: string, answer: unknown): boolean => {
   if (method !== "sessions.messages.subscribe") return false
   const { key } = Object(answer)
-  return !audience.keys.includes(key) && !hasRoom(audience, key)
+  return !interests.keys.includes(key) && !hasRoom(interests, key)
 }
 
-/** The audience after a subscription has been answered; the same value where nothing changes. */
-export const apply = (audience: Interests, method: string, answer: unknown): Interests => {
+/** Returns the interests after the answer of a method. Returns the same value if nothing changes. */
+export const apply = (interests: Interests, method: string, answer: unknown): Interests => {
   const { key } = Object(answer)
   switch (method) {
     case "sessions.subscribe":
-      return audience.sessions ? audience : { ...audience, sessions: true }
+      return interests.sessions ? interests : { ...interests, sessions: true }
     case "sessions.unsubscribe":
-      return audience.sessions ? { ...audience, sessions: false } : audience
+      return interests.sessions ? { ...interests, sessions: false } : interests
     case "sessions.messages.subscribe":
-      return audience.keys.includes(key) || !hasRoom(audience, key)
-        ? audience
-        : { ...audience, keys: [...audience.keys, key].toSorted() }
+      return interests.keys.includes(key) || !hasRoom(interests, key)
+        ? interests
+        : { ...interests, keys: [...interests.keys, key].toSorted() }
     case "sessions.messages.unsubscribe":
-      return audience.keys.includes(key)
-        ? { ...audience, keys: audience.keys.filter((other) => other !== key) }
-        : audience
+      return interests.keys.includes(key)
+        ? { ...interests, keys: interests.keys.filter((other) => other !== key) }
+        : interests
     default:
-      return audience
+      return interests
   }
 }
 
-/** The events behind what is told. Scopes are the kernel's to see to. */
+/** Returns the filter for the events behind the interests. The kernel removes topics for which the client lacks the scope. */
 export const filterOf = ({ sessions }: Interests): EventFilter => ({
   topics: ["chat", "presence", "agents", "devices", "system", ...(sessions ? (["sessions"] as const) : [])],
 })
 
-/** Equal for equal audiences. Keys that add nothing are left out, so that more connections share their frames. */
-export const interestsKey = ({ keys, ...audience }: Interests): string =>
-  JSON.stringify({ ...audience, keys: audience.sessions && !audience.scoped ? [] : keys })
+/** Returns the view key. It leaves out keys that add nothing, so that more connections share an encoding. */
+export const interestsKey = ({ keys, ...interests }: Interests): string =>
+  JSON.stringify({ ...interests, keys: interests.sessions && !interests.scoped ? [] : keys })

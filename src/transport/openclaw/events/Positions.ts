@@ -1,6 +1,6 @@
 /**
- * Positions on events, for clients that resume: of the frames that one event becomes, the last says that the client has
- * had the event. Pure.
+ * Positions: adds the position of an event to its last frame, for clients that resume. A client that has the last frame
+ * has the whole event. OpenClaw.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import type { Query } from "../../dialect/Query.ts"
@@ -8,30 +8,31 @@ import type { EventFrame, Frame } from "../../dialect/Dialect.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import { withPosition } from "../wire/Frames.ts"
 
-interface Placed {
+interface PositionedValue {
   readonly value: unknown
   readonly seq: number
 }
 
-/** Of what was joined while it waited, the newest position counts. */
-const placed = ({ bytes, merge, render }: Merge<unknown>): Merge<Placed> => ({
+/** A merged frame has the newest position. */
+const positionedMerge = ({ bytes, merge, render }: Merge<unknown>): Merge<PositionedValue> => ({
   merge: (pending, next) => ({ value: merge(pending.value, next.value), seq: next.seq }),
   render: ({ seq, value }) => withPosition(render(value), seq),
   bytes: ({ seq, value }) => bytes(value) + withPosition("", seq).length,
 })
 
-const placeFrame = (frame: Frame, seq: number): Frame => {
+const positionFrame = (frame: Frame, seq: number): Frame => {
   const text = withPosition(frame.text, seq)
   if (frame.policy !== "append") return { ...frame, text }
-  // Under one key there are only values that were placed here.
-  return { ...frame, text, value: { value: frame.value, seq }, by: placed(frame.by) as Merge<unknown> }
+  // All values under the key of this frame come from here.
+  const by = positionedMerge(frame.by) as Merge<unknown>
+  return { ...frame, text, value: { value: frame.value, seq }, by }
 }
 
-const placeLast = (told: ReadonlyArray<EventFrame>, seq: number): ReadonlyArray<EventFrame> => {
-  const last = told.findLastIndex(({ policy }) => policy !== "snapshot")
-  return told.map((one, i) => (i === last && one.policy !== "snapshot" ? placeFrame(one, seq) : one))
+const positionLast = (frames: ReadonlyArray<EventFrame>, seq: number): ReadonlyArray<EventFrame> => {
+  const last = frames.findLastIndex(({ policy }) => policy !== "snapshot")
+  return frames.map((frame, i) => (i === last && frame.policy !== "snapshot" ? positionFrame(frame, seq) : frame))
 }
 
-/** Adds the position of the event to the last of its frames. */
+/** Adds the position of the event to the last of its frames. Snapshots have no position. */
 export const positioned = (query: Query<ReadonlyArray<EventFrame>>, seq: number): Query<ReadonlyArray<EventFrame>> =>
-  Effect.map(query, (frames) => placeLast(frames, seq))
+  Effect.map(query, (frames) => positionLast(frames, seq))

@@ -1,6 +1,6 @@
 /**
- * Run events: what happens in a run as this dialect tells it twice, as `chat` for conversations and as `agent` for those
- * who follow the agent's work. Pure; frames are made of the payloads in Events.ts.
+ * RunEvents: payloads of the events of runs. Most steps of a run become two events: `chat` for views of a conversation
+ * and `agent` for views of the agent's work. Events.ts makes frames of the payloads.
  */
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { GatewayEvent } from "../../../domain/Event.ts"
@@ -10,57 +10,60 @@ import type { RunOutcome } from "../../../domain/Run.ts"
 import type { RunError } from "../../../domain/RunError.ts"
 import { argumentsOf, assistantText, messagesOf, usageOf } from "../methods/ChatMessages.ts"
 
-/** An event's name and its data. */
+/** The name of an event and its data. */
 export type Payload = readonly [event: string, data: { readonly [field: string]: unknown }]
 
-export interface OfRun {
+export interface RunIds {
   readonly runId: string
   readonly sessionKey: string
   readonly agentId: string
 }
 
-/** When and where: the position is a number that ascends within each run. */
-export interface Place {
+/** The position and the time of an event. The position ascends within a run. */
+export interface EventMeta {
   readonly seq: number
   readonly at: number
 }
 
-const chat = ({ agentId, runId, sessionKey }: OfRun, { seq }: Place, state: string, data: object): Payload => [
+const chat = ({ agentId, runId, sessionKey }: RunIds, { seq }: EventMeta, state: string, data: object): Payload => [
   "chat",
   { runId, sessionKey, agentId, seq, state, ...data },
 ]
 
-const agent = ({ agentId, runId, sessionKey }: OfRun, { at, seq }: Place, stream: string, data: object): Payload => [
-  "agent",
-  { runId, sessionKey, agentId, stream, data, seq, ts: Math.floor(at), isHeartbeat: false },
+const agent = (
+  { agentId, runId, sessionKey }: RunIds,
+  { at, seq }: EventMeta,
+  stream: string,
+  data: object,
+): Payload => ["agent", { runId, sessionKey, agentId, stream, data, seq, ts: Math.floor(at), isHeartbeat: false }]
+
+const status = (run: RunIds, meta: EventMeta, phase: string): ReadonlyArray<Payload> => [
+  chat(run, meta, "status", { phase }),
+  agent(run, meta, "run_status", { phase }),
 ]
 
-const status = (run: OfRun, place: Place, phase: string): ReadonlyArray<Payload> => [
-  chat(run, place, "status", { phase }),
-  agent(run, place, "run_status", { phase }),
+/** A delta alone, for clients that build the text. */
+export const textDelta = (run: RunIds, meta: EventMeta, deltaText: string): Payload =>
+  chat(run, meta, "delta", { deltaText })
+
+/** The whole text so far, which replaces the client's text. */
+export const textReplacement = (run: RunIds, meta: EventMeta, text: string): Payload =>
+  chat(run, meta, "delta", { deltaText: text, replace: true, message: assistantText(text, Math.floor(meta.at)) })
+
+/** The new text with the whole text. */
+export const textUpdate = (run: RunIds, meta: EventMeta, text: string, deltaText: string): ReadonlyArray<Payload> => [
+  agent(run, meta, "assistant", { text, delta: deltaText }),
+  chat(run, meta, "delta", { deltaText, message: assistantText(text, Math.floor(meta.at)) }),
 ]
 
-/** A delta by itself, for clients that build the text. */
-export const delta = (run: OfRun, place: Place, deltaText: string): Payload => chat(run, place, "delta", { deltaText })
-
-/** All that was said so far, in the place of what a client had. */
-export const replaced = (run: OfRun, place: Place, text: string): Payload =>
-  chat(run, place, "delta", { deltaText: text, replace: true, message: assistantText(text, Math.floor(place.at)) })
-
-/** What was said since the last time, with all of it. */
-export const grown = (run: OfRun, place: Place, text: string, deltaText: string): ReadonlyArray<Payload> => [
-  agent(run, place, "assistant", { text, delta: deltaText }),
-  chat(run, place, "delta", { deltaText, message: assistantText(text, Math.floor(place.at)) }),
-]
-
-export const thought = (run: OfRun, place: Place, text: string, delta: string): Payload =>
-  agent(run, place, "thinking", { text, delta })
+export const thinkingUpdate = (run: RunIds, meta: EventMeta, text: string, delta: string): Payload =>
+  agent(run, meta, "thinking", { text, delta })
 
 const content = (text: string) => ({ content: [{ type: "text", text }] })
 
 type ToolEvent = Extract<GatewayEvent, { readonly _tag: "ToolStarted" | "ToolUpdated" | "ToolEnded" }>
 
-const toolStep = (event: ToolEvent) => {
+const stepOf = (event: ToolEvent) => {
   const toolCallId = event.callId
   switch (event._tag) {
     case "ToolStarted":
@@ -72,42 +75,42 @@ const toolStep = (event: ToolEvent) => {
   }
 }
 
-/** To who follows the run's tools; to others, who follow sessions, as an event of the session. */
-export const tool = (event: ToolEvent, place: Place, withRun: boolean): Payload => {
-  const [, data] = agent(event, place, "tool", toolStep(event))
+/** A step of a tool, as an event of the run, or of the session for clients without the capability `tool-events`. */
+export const toolStep = (event: ToolEvent, meta: EventMeta, withRun: boolean): Payload => {
+  const [, data] = agent(event, meta, "tool", stepOf(event))
   return [withRun ? "agent" : "session.tool", data]
 }
 
-export const accepted = (run: OfRun, place: Place): ReadonlyArray<Payload> => status(run, place, "preparing_context")
+export const accepted = (run: RunIds, meta: EventMeta): ReadonlyArray<Payload> => status(run, meta, "preparing_context")
 
-export const started = (run: OfRun, place: Place): ReadonlyArray<Payload> => [
-  agent(run, place, "lifecycle", { phase: "start", startedAt: Math.floor(place.at) }),
-  ...status(run, place, "starting_model"),
+export const started = (run: RunIds, meta: EventMeta): ReadonlyArray<Payload> => [
+  agent(run, meta, "lifecycle", { phase: "start", startedAt: Math.floor(meta.at) }),
+  ...status(run, meta, "starting_model"),
 ]
 
-export interface Ended extends OfRun {
+export interface EndedRun extends RunIds {
   readonly outcome: RunOutcome
   readonly error?: RunError | undefined
   readonly usage?: Usage | undefined
 }
 
-/** `reply`: the whole text of a run that is done, where it is known. */
-export const ended = (run: Ended, place: Place, reply: string | undefined): ReadonlyArray<Payload> => {
-  const endedAt = Math.floor(place.at)
+/** `reply` is the whole text of a run that is done, or `undefined` if it is not known. */
+export const ended = (run: EndedRun, meta: EventMeta, reply: string | undefined): ReadonlyArray<Payload> => {
+  const endedAt = Math.floor(meta.at)
   const usage = run.usage && usageOf(run.usage)
   const tokens = run.usage && { inputTokens: run.usage.inputTokens, outputTokens: run.usage.outputTokens }
-  const lifecycle = (data: object) => agent(run, place, "lifecycle", { endedAt, executionSettled: true, ...data })
+  const lifecycle = (data: object) => agent(run, meta, "lifecycle", { endedAt, executionSettled: true, ...data })
   switch (run.outcome) {
     case "done":
       return [
-        ...(tokens === undefined ? [] : [agent(run, place, "usage", tokens)]),
+        ...(tokens === undefined ? [] : [agent(run, meta, "usage", tokens)]),
         lifecycle({
           phase: "end",
           aborted: false,
           stopReason: "stop",
           ...(reply !== undefined && { terminalReply: { disposition: "visible", text: reply } }),
         }),
-        chat(run, place, "final", {
+        chat(run, meta, "final", {
           stopReason: "stop",
           ...(reply !== undefined && { message: assistantText(reply, endedAt) }),
           ...(usage !== undefined && { usage }),
@@ -116,7 +119,7 @@ export const ended = (run: Ended, place: Place, reply: string | undefined): Read
     case "aborted": {
       const stopReason = run.error?.reason === "timeout" ? "timeout" : "rpc"
       return [
-        chat(run, place, "aborted", { stopReason }),
+        chat(run, meta, "aborted", { stopReason }),
         lifecycle({ phase: "end", status: "cancelled", aborted: true, stopReason }),
       ]
     }
@@ -124,14 +127,14 @@ export const ended = (run: Ended, place: Place, reply: string | undefined): Read
       const errorMessage = run.error?.message ?? "the run failed"
       return [
         lifecycle({ phase: "error", error: errorMessage, stopReason: "error" }),
-        chat(run, place, "error", { errorMessage, errorKind: "unknown", stopReason: "error" }),
+        chat(run, meta, "error", { errorMessage, errorKind: "unknown", stopReason: "error" }),
       ]
     }
   }
 }
 
-/** A message that no run has written: a conversation shows it as a reply that is complete. */
-export const injected = (message: Message): Payload => [
+/** A message without a run. Views of a conversation show it as a complete reply. */
+export const injectedMessage = (message: Message): Payload => [
   "chat",
   {
     runId: `inject-${message.id}`,

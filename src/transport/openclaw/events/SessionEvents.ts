@@ -1,6 +1,6 @@
 /**
- * Session events: what becomes of sessions and which messages they get, for those who have subscribed. A row is told with
- * its model and its open runs, which takes asking. Pure.
+ * SessionEvents: payloads of the events of sessions and their messages, for clients that subscribed to them. Events.ts
+ * makes frames of them. The row of a changed session needs calls for its model and its open runs.
  */
 import * as Effect from "effect/Effect"
 import type { Message } from "../../../domain/Message.ts"
@@ -13,38 +13,45 @@ import type { Payload } from "./RunEvents.ts"
 import { openRuns } from "../methods/SessionQueries.ts"
 import { fullRow } from "../methods/SessionViews.ts"
 
-/** The row stands in it twice: whole, and field by field for clients that merge what they are told. */
+/** The payload has the row twice: whole, and field by field for clients that merge the payload into their copy. */
 export const sessionChanged = (session: Session, reason: "create" | "patch", at: number): Query<Payload> =>
-  Effect.map(Effect.all({ roster: agentCatalog, runs: openRuns(session.key) }), ({ roster, runs }) => {
+  Effect.gen(function* () {
+    const catalog = yield* agentCatalog
+    const runs = yield* openRuns(session.key)
     const ts = Math.floor(at)
     const runIds = runs.map(({ runId }) => runId)
-    const { key, ...row } = fullRow(session, roster, ts, runIds)
+    const { key, ...row } = fullRow(session, catalog, ts, runIds)
     return ["sessions.changed", { ...row, sessionKey: key, reason, ts, session: { key, ...row } }]
   })
 
-const ofAgent = (sessionKey: string) => {
+const agentField = (sessionKey: string) => {
   const agentId = agentOfSessionKey(sessionKey)
   return agentId === undefined ? {} : { agentId }
 }
 
 export const sessionClosed = (sessionKey: string, at: number): Payload => [
   "sessions.changed",
-  { sessionKey, ...ofAgent(sessionKey), reason: "delete", ts: Math.floor(at) },
+  { sessionKey, ...agentField(sessionKey), reason: "delete", ts: Math.floor(at) },
 ]
 
-/** A failed run takes back what its tools said, and a reset removes everything: clients read the history again. */
+/** A failed run removes the messages of its tools, and a reset removes all messages. Clients read the history again. */
 export const messagesRemoved = (sessionKey: string, reason: string, at: number): Payload => [
   "sessions.changed",
-  { sessionKey, ...ofAgent(sessionKey), reason: reason === "reset" ? "reset" : "messages-removed", ts: Math.floor(at) },
+  {
+    sessionKey,
+    ...agentField(sessionKey),
+    reason: reason === "reset" ? "reset" : "messages-removed",
+    ts: Math.floor(at),
+  },
 ]
 
 export const messageAdded = (message: Message): ReadonlyArray<Payload> =>
-  messagesOf(message).map((told) => [
+  messagesOf(message).map((view) => [
     "session.message",
     {
       sessionKey: message.sessionKey,
-      ...ofAgent(message.sessionKey),
-      message: told,
+      ...agentField(message.sessionKey),
+      message: view,
       messageId: String(message.id),
       messageSeq: message.id,
     },

@@ -1,6 +1,6 @@
 /**
- * Connect: what a client says of itself in its first request. Read openly: members, ids, modes and scopes that are not
- * known are welcome, as is what only few clients leave out. Strictly, it is what the published schema says. Pure.
+ * Connect: reads the parameters of `connect`. The open schema accepts unknown members, ids, modes and scopes, and missing
+ * members that the gateway can do without. The strict schema is the published one. The handshake uses it.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -20,14 +20,14 @@ import { Scope } from "../../../domain/Principal.ts"
 import { cut, shortened } from "../../../domain/Text.ts"
 import { given, maybe } from "../../dialect/Params.ts"
 
-/** Characters of a field that describes a client; a frame before authentication holds little more. */
+/** Characters of a field that describes a client. A frame before authentication has room for a few of them. */
 const FIELD_CHARS = 8_192
 
 const Text = Schema.String
 const Protocol = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
-/** Part of what a device signs, so that it is read whole. It is cut where it is shown and kept. */
-const About = text(FIELD_CHARS)
+/** A field that a device may sign, so it is read whole. Lists and the store of devices cut it. */
+const Description = text(FIELD_CHARS)
 const Secret = text(SECRET_CHARS)
 const Names = list(text(NAME_CHARS))
 
@@ -47,8 +47,8 @@ const Device = {
 }
 
 /**
- * An addition of this gateway: true to be told positions from now on, or the position up to which the client knows, and
- * what it had subscribed to: what it missed of that is told as well.
+ * An addition of this gateway. With `true`, events have positions from now on. With a position, the client also gets the
+ * events that it missed, for the subscriptions that it lists.
  */
 const resume = maybe(
   Schema.Union([
@@ -61,20 +61,20 @@ const resume = maybe(
   ]),
 )
 
-/** Read openly. */
+/** The open schema. */
 export const Open = Schema.Struct({
   minProtocol: Protocol,
   maxProtocol: Protocol,
   client: Schema.Struct({
-    id: About,
-    version: maybe(About),
-    platform: maybe(About),
-    mode: maybe(About),
-    displayName: maybe(About),
-    deviceFamily: maybe(About),
-    modelIdentifier: maybe(About),
-    timeZone: maybe(About),
-    instanceId: maybe(About),
+    id: Description,
+    version: maybe(Description),
+    platform: maybe(Description),
+    mode: maybe(Description),
+    displayName: maybe(Description),
+    deviceFamily: maybe(Description),
+    modelIdentifier: maybe(Description),
+    timeZone: maybe(Description),
+    instanceId: maybe(Description),
   }),
   role: maybe(text(NAME_CHARS)),
   scopes: maybe(Names),
@@ -166,10 +166,10 @@ const readStrict = Schema.decodeUnknownResult(Strict, { errors: "first", onExces
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** `at /client/id: must be …`, as the reference gateway's clients see it. */
+/** Returns the first issue in the form of the reference gateway, such as `at /client/id: must be …`. */
 const describeIssue = (error: Schema.SchemaError): string => shortened(problemOf(error), ISSUE_CHARS)
 
-/** Longer texts repeat what the client has sent. */
+/** A longer text only repeats more of the client's frame. */
 const ISSUE_CHARS = 500
 
 const problemOf = ({ issue }: Schema.SchemaError): string => {
@@ -184,7 +184,7 @@ const problemOf = ({ issue }: Schema.SchemaError): string => {
   return `${place(names)}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
 }
 
-/** Fails with what is wrong. */
+/** Fails with the first issue. */
 export const readConnect = (params: unknown, strict: boolean): Result.Result<Connect, string> => {
   if (strict) {
     const read = readStrict(params)
@@ -193,29 +193,29 @@ export const readConnect = (params: unknown, strict: boolean): Result.Result<Con
   return Result.mapError(readOpen(params), describeIssue)
 }
 
-/** Where the client stood, if it has been here before. */
+/** Returns the position and the subscriptions of a client that resumes. */
 export const resumed = ({ resume }: Pick<Connect, "resume">) =>
   typeof resume === "object" && resume !== null ? resume : undefined
 
 export const protocols = [3, 4] as const
 export type Protocol = (typeof protocols)[number]
 
-/** The newest that both speak. */
+/** Returns the newest protocol that both sides speak, or `undefined` if there is none in common. */
 export const negotiate = ({ maxProtocol, minProtocol }: Pick<Connect, "minProtocol" | "maxProtocol">) =>
   protocols.findLast((protocol) => minProtocol <= protocol && protocol <= maxProtocol)
 
-/** Control Center sends itself as an operator of protocol 3 under this id, see Frames.ts. */
+/** Whether the client is Control Center, see `Flavor` in Frames.ts. */
 export const isControlCenter = ({ client, maxProtocol }: Connect): boolean =>
   client.id === "control-center" && maxProtocol === 3
 
-/** Characters of what a client says of itself, as lists show it and devices are kept. */
-const SHOWN = 96
+/** Characters of a description in lists and in the store of devices. */
+const SHOWN_CHARS = 96
 
-/** Returns `undefined` for an empty text. */
+/** Returns a description as lists show it, or `undefined` for an empty text. */
 export const shown = (text: string | null | undefined): string | undefined =>
-  cut(text?.trim() ?? "", SHOWN) || undefined
+  cut(text?.trim() ?? "", SHOWN_CHARS) || undefined
 
-/** What it is called in lists. */
+/** Returns the name of a client in lists. */
 export const nameOf = ({ client }: Pick<Connect, "client">): string =>
   shown(client.displayName) ?? shown(client.id) ?? ""
 
@@ -232,8 +232,8 @@ export const profileOf = ({ client }: Pick<Connect, "client">): ClientProfile =>
 
 const isScope = Schema.is(Scope)
 
-/** The scopes asked for that there are, and those that there are not, each once. */
+/** Returns the requested scopes that exist and those that do not, each once. */
 export const scopesOf = ({ scopes }: Pick<Connect, "scopes">) => {
-  const asked = [...new Set(scopes ?? [])]
-  return { known: asked.filter((scope) => isScope(scope)), unknown: asked.filter((scope) => !isScope(scope)) }
+  const requested = [...new Set(scopes ?? [])]
+  return { known: requested.filter((scope) => isScope(scope)), unknown: requested.filter((scope) => !isScope(scope)) }
 }

@@ -1,28 +1,28 @@
 /**
- * The proof of a device: a signature by its Ed25519 key over what it asks for and this connection's nonce. Pure: the
- * caller brings nonce and time. Which devices are known is not its matter.
+ * DeviceProof: checks the signature of a device's Ed25519 key over its request and the connection's nonce. It does not
+ * check whether the gateway knows the device. Handshake.ts uses it.
  */
 import { createPublicKey, hash, verify } from "node:crypto"
 
-/** What a device sends of itself in `connect`. */
+/** The member `device` of `connect`. */
 export interface DeviceClaim {
   readonly id: string
   /** The raw key of 32 bytes in base64url. */
   readonly publicKey: string
   readonly signature: string
-  /** Epoch milliseconds by the device's clock, or the challenge's. */
+  /** Epoch milliseconds, by the device's clock or from the challenge. */
   readonly signedAt: number
   readonly nonce?: string | undefined
 }
 
-/** What it has signed besides. */
-export interface Signed {
+/** The other signed fields of `connect`. */
+export interface SignedFields {
   readonly clientId: string
   readonly clientMode: string
   readonly role: string
-  /** As they stand in the request, in their order. */
+  /** In the order of the request. */
   readonly scopes: ReadonlyArray<string>
-  /** The secret that the request carries, whichever it is. */
+  /** The secret of the request: a token, a device token or a bootstrap token. */
   readonly token: string
   readonly platform: string
   readonly deviceFamily: string
@@ -30,21 +30,21 @@ export interface Signed {
 
 export type DeviceProblem = "id" | "stale" | "nonce-missing" | "nonce" | "public-key" | "signature"
 
-/** How far a device's clock may be off. */
+/** The largest difference of a device's clock. */
 const SKEW_MS = 120_000
 
 const KEY_BYTES = 32
 
 const asciiLower = (text: string): string => text.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 
-/** The texts that the signature may be over: those of two generations of clients. */
-const signedTexts = ({ id, nonce = "", signedAt }: DeviceClaim, signed: Signed): ReadonlyArray<string> => {
+/** Returns the two texts that a device may sign. Older clients sign the second one. */
+const signedTexts = ({ id, nonce = "", signedAt }: DeviceClaim, signed: SignedFields): ReadonlyArray<string> => {
   const { clientId, clientMode, deviceFamily, platform, role, scopes, token } = signed
   const common = [id, clientId, clientMode, role, scopes.join(","), String(signedAt), token, nonce]
   return [["v3", ...common, asciiLower(platform), asciiLower(deviceFamily)].join("|"), ["v2", ...common].join("|")]
 }
 
-const isSigned = (claim: DeviceClaim, signed: Signed, key: Buffer): boolean => {
+const isSigned = (claim: DeviceClaim, signed: SignedFields, key: Buffer): boolean => {
   try {
     const jwk = { kty: "OKP", crv: "Ed25519", x: key.toString("base64url") }
     const publicKey = createPublicKey({ key: jwk, format: "jwk" })
@@ -55,10 +55,10 @@ const isSigned = (claim: DeviceClaim, signed: Signed, key: Buffer): boolean => {
   }
 }
 
-/** What is wrong with the proof, in the order in which the reference gateway looks; undefined: nothing. */
+/** Returns the first problem of the proof in the order of the reference gateway, or `undefined` if it is valid. */
 export const deviceProblem = (
   claim: DeviceClaim,
-  signed: Signed,
+  signed: SignedFields,
   nonce: string,
   now: number,
 ): DeviceProblem | undefined => {

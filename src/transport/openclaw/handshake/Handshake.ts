@@ -1,6 +1,6 @@
 /**
- * The handshake: from a client's first frame to what it presents, or to why it is not let in. Pure: one look at the
- * frame, the nonce of this connection, the time and how the client came. Whether its secret is right is asked later.
+ * Handshake: reads a client's first frame. The result is the client's request with its credentials, or the error that
+ * ends the handshake. The kernel checks the credentials afterwards. OpenClaw.ts uses it.
  */
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -10,41 +10,41 @@ import { deviceProblem } from "./DeviceProof.ts"
 import { type Flavor, readFrame } from "../wire/Frames.ts"
 import * as HandshakeErrors from "./HandshakeErrors.ts"
 
-/** Of this connection. */
+/** The facts of the connection. */
 export interface HandshakeFacts {
   readonly nonce: string
   readonly now: number
   readonly strict: boolean
   readonly originAllowed: boolean
-  /** The gateway is going down. */
+  /** Whether the gateway is stopping. */
   readonly stopping: boolean
 }
 
-/** A client whose `connect` is in order. */
+/** A valid `connect`. */
 export interface ConnectRequest {
   readonly id: string
   readonly connect: Connect
   readonly protocol: Protocol
-  readonly era: Flavor
+  readonly flavor: Flavor
 }
 
 export type Handshake =
-  | (ConnectRequest & { readonly _tag: "Enter"; readonly credentials: Credentials })
+  | (ConnectRequest & { readonly _tag: "Valid"; readonly credentials: Credentials })
   | {
-      readonly _tag: "Refuse"
+      readonly _tag: "Failed"
       readonly id: string | undefined
-      readonly era: Flavor
-      readonly refusal: HandshakeErrors.HandshakeError
+      readonly flavor: Flavor
+      readonly failure: HandshakeErrors.HandshakeError
     }
 
-const refuse = (refusal: HandshakeErrors.HandshakeError, id?: string, era: Flavor = 4): Handshake => ({
-  _tag: "Refuse",
+const fail = (failure: HandshakeErrors.HandshakeError, id?: string, flavor: Flavor = 4): Handshake => ({
+  _tag: "Failed",
   id,
-  era,
-  refusal,
+  flavor,
+  failure,
 })
 
-/** An empty text is nothing presented. */
+/** An empty text counts as no secret. */
 const secret = (text: string | null | undefined) => (text ? Redacted.make(text) : undefined)
 
 const roleOf = ({ role }: Connect) => role ?? "operator"
@@ -56,7 +56,7 @@ const credentialsOf = (connect: Connect): Credentials => {
     password: secret(auth?.password),
     deviceToken: secret(auth?.deviceToken),
     role: roleOf(connect) === "node" ? "node" : "operator",
-    // Who asks for nothing gets nothing, and is told so.
+    // A client that requests no scopes gets none. hello-ok lists the granted scopes.
     scopes: scopesOf(connect).known,
     ...(device != null && {
       device: {
@@ -87,32 +87,32 @@ const problemOf = (connect: Connect, nonce: string, now: number) => {
   return deviceProblem({ ...device, nonce: device.nonce ?? undefined }, signed, nonce, now)
 }
 
-/** In the order in which the reference gateway looks, so that its clients see the same reason first. */
-const examine = (id: string, connect: Connect, facts: HandshakeFacts): Handshake => {
-  const era = isControlCenter(connect) ? "control-center" : (negotiate(connect) ?? 4)
-  if (facts.stopping) return refuse(HandshakeErrors.goingDown, id, era)
+/** Checks a request in the order of the reference gateway, so that clients see the same error first. */
+const check = (id: string, connect: Connect, facts: HandshakeFacts): Handshake => {
+  const flavor = isControlCenter(connect) ? "control-center" : (negotiate(connect) ?? 4)
+  if (facts.stopping) return fail(HandshakeErrors.stopping, id, flavor)
   const protocol = negotiate(connect)
-  if (protocol === undefined) return refuse(HandshakeErrors.protocolMismatch(connect), id, era)
-  if (!["operator", "node"].includes(roleOf(connect))) return refuse(HandshakeErrors.badRole, id, era)
-  if (!facts.originAllowed) return refuse(HandshakeErrors.foreignOrigin, id, era)
+  if (protocol === undefined) return fail(HandshakeErrors.protocolMismatch(connect), id, flavor)
+  if (!["operator", "node"].includes(roleOf(connect))) return fail(HandshakeErrors.badRole, id, flavor)
+  if (!facts.originAllowed) return fail(HandshakeErrors.foreignOrigin, id, flavor)
   const problem = problemOf(connect, facts.nonce, facts.now)
-  if (problem !== undefined) return refuse(HandshakeErrors.badDevice(problem), id, era)
-  return { _tag: "Enter", id, connect, protocol, era, credentials: credentialsOf(connect) }
+  if (problem !== undefined) return fail(HandshakeErrors.badDevice(problem), id, flavor)
+  return { _tag: "Valid", id, connect, protocol, flavor, credentials: credentialsOf(connect) }
 }
 
 export const readHandshake = (text: string, facts: HandshakeFacts): Handshake => {
   const frame = readFrame(text, facts.strict)
   switch (frame._tag) {
     case "Malformed":
-      return refuse(HandshakeErrors.notJson)
+      return fail(HandshakeErrors.notJson)
     case "Invalid":
-      return refuse(HandshakeErrors.notARequest)
+      return fail(HandshakeErrors.notARequest)
     case "Request": {
       const { id, method, params } = frame
-      if (method !== "connect") return refuse(HandshakeErrors.notConnect, id)
+      if (method !== "connect") return fail(HandshakeErrors.notConnect, id)
       return Result.match(readConnect(params, facts.strict), {
-        onFailure: (issue) => refuse(HandshakeErrors.badParams(issue), id),
-        onSuccess: (connect) => examine(id, connect, facts),
+        onFailure: (issue) => fail(HandshakeErrors.badParams(issue), id),
+        onSuccess: (connect) => check(id, connect, facts),
       })
     }
   }

@@ -1,30 +1,31 @@
 /**
- * Refusals: what ends a handshake, each with the error that answers `connect` and the close that follows. One table, in
- * the codes and words by which clients decide whether to try again. A close never goes out without its reason.
+ * HandshakeErrors: the errors that end a handshake. Each has the error of the answer to `connect` and the close that
+ * follows. Clients decide by the codes and texts whether to retry. Every close has a reason. Handshake.ts and OpenClaw.ts
+ * use it.
  */
 import { type CloseCode, CloseCodes } from "../../connection/CloseCodes.ts"
 import type { Fault, Tagged } from "../../dialect/Fault.ts"
 import type { Connect } from "./Connect.ts"
 import type { DeviceProblem } from "./DeviceProof.ts"
-import { ofFault, stopping } from "../wire/Errors.ts"
+import * as Errors from "../wire/Errors.ts"
 import type { Flavor, ErrorShape } from "../wire/Frames.ts"
 import type { JsonObject } from "../../dialect/Json.ts"
 
 export interface HandshakeError {
-  /** Undefined: what was sent has no answer. */
+  /** `undefined` if the frame has no answer. */
   readonly error: ErrorShape | undefined
   readonly close: CloseCode
 }
 
-/** The client has to change something before it is let in. */
+/** The close of a client that must change its request before it retries. */
 const policy = (reason: string): CloseCode => ({ ...CloseCodes.policy, reason })
 
-const refusal = (code: string, message: string, details?: JsonObject): HandshakeError => ({
+const failure = (code: string, message: string, details?: JsonObject): HandshakeError => ({
   error: { code, message, ...(details !== undefined && { details }) },
   close: policy(message),
 })
 
-const invalid = (message: string, details?: JsonObject) => refusal("INVALID_REQUEST", message, details)
+const invalid = (message: string, details?: JsonObject) => failure("INVALID_REQUEST", message, details)
 
 export const notARequest: HandshakeError = { error: undefined, close: policy("invalid request frame") }
 
@@ -54,9 +55,9 @@ export const protocolMismatch = ({ maxProtocol, minProtocol }: Connect): Handsha
   close: { ...CloseCodes.protocolError, reason: "protocol mismatch" },
 })
 
-/** The gateway is going down: whoever it is, it is to come back. */
-export const goingDown: HandshakeError = {
-  error: stopping("connect"),
+/** The gateway is stopping. The client should come back. */
+export const stopping: HandshakeError = {
+  error: Errors.stopping("connect"),
   close: { ...CloseCodes.tryAgainLater, reason: "gateway restart in progress" },
 }
 
@@ -80,20 +81,20 @@ export const badDevice = (problem: DeviceProblem): HandshakeError => {
 }
 
 const unauthorized = (
-  what: string,
+  problem: string,
   code: string,
   authReason: string,
   canRetry: boolean,
   next: string,
 ): HandshakeError =>
-  invalid(`unauthorized: ${what}`, {
+  invalid(`unauthorized: ${problem}`, {
     code,
     authReason,
     canRetryWithDeviceToken: canRetry,
     recommendedNextStep: canRetry ? "retry_with_device_token" : next,
   })
 
-/** Whether the client may have a token of its device that it has not shown. */
+/** Whether the client may have a device token that it has not sent. */
 const canRetry = ({ auth, device }: Connect): boolean => device != null && !auth?.deviceToken
 
 const missing = (connect: Connect): HandshakeError => {
@@ -107,13 +108,13 @@ const missing = (connect: Connect): HandshakeError => {
     )
   }
   if (connect.device == null) {
-    return refusal("NOT_PAIRED", "device identity required", { code: "DEVICE_IDENTITY_REQUIRED" })
+    return failure("NOT_PAIRED", "device identity required", { code: "DEVICE_IDENTITY_REQUIRED" })
   }
-  const what = "gateway token missing (provide gateway auth token)"
-  return unauthorized(what, "AUTH_TOKEN_MISSING", "token_missing", canRetry(connect), "update_auth_configuration")
+  const problem = "gateway token missing (provide gateway auth token)"
+  return unauthorized(problem, "AUTH_TOKEN_MISSING", "token_missing", canRetry(connect), "update_auth_configuration")
 }
 
-const wrong: Record<string, readonly [what: string, code: string, reason: string]> = {
+const wrong: Record<string, readonly [problem: string, code: string, reason: string]> = {
   token: ["gateway token mismatch (provide gateway auth token)", "AUTH_TOKEN_MISMATCH", "token_mismatch"],
   password: [
     "gateway password mismatch (provide gateway auth password)",
@@ -127,7 +128,7 @@ const wrong: Record<string, readonly [what: string, code: string, reason: string
   ],
 }
 
-/** The token of a device is right during a lockout, too. */
+/** A lockout does not apply to device tokens, so a device may retry with its token. */
 const lockedOut = (retryAfterMs: number, connect: Connect): HandshakeError => {
   const { close, error } = unauthorized(
     "too many failed authentication attempts (retry later)",
@@ -142,11 +143,11 @@ const lockedOut = (retryAfterMs: number, connect: Connect): HandshakeError => {
 const unauthenticated = ({ credential, reason, retryAfterMs }: Tagged, connect: Connect): HandshakeError => {
   if (reason === "locked-out") return lockedOut(Number(retryAfterMs ?? 0), connect)
   if (reason === "missing") return missing(connect)
-  const [what, code, authReason] = wrong[String(credential)] ?? wrong["token"]!
-  return unauthorized(what, code, authReason, canRetry(connect), "update_auth_credentials")
+  const [problem, code, authReason] = wrong[String(credential)] ?? wrong["token"]!
+  return unauthorized(problem, code, authReason, canRetry(connect), "update_auth_credentials")
 }
 
-/** The last is what clients read of the close alone: short, as the request's id has to fit beside it. */
+/** `closing` begins the close reason, which has little room: the id of the request follows. */
 const pairing: Record<string, readonly [requirement: string, hint: string, closing: string]> = {
   "not-paired": [
     "device is not approved yet",
@@ -165,7 +166,7 @@ const pairing: Record<string, readonly [requirement: string, hint: string, closi
   ],
 }
 
-/** The client goes on asking, so that it is in as soon as an operator has said yes. */
+/** The client retries until an operator has approved the request. */
 const pairingRequired = ({ deviceId, reason, requestId }: Tagged, { role, scopes }: Connect): HandshakeError => {
   const [requirement, remediationHint, closing] = pairing[String(reason)]!
   const details = {
@@ -184,14 +185,14 @@ const pairingRequired = ({ deviceId, reason, requestId }: Tagged, { role, scopes
   }
 }
 
-/** Why the client was not let in. */
-export const notAdmitted = (fault: Fault, connect: Connect, era: Flavor): HandshakeError => {
+/** Returns the error for a client that the kernel does not admit. */
+export const notAdmitted = (fault: Fault, connect: Connect, flavor: Flavor): HandshakeError => {
   if (fault._tag === "Denied") return unauthenticated(fault.refusal, connect)
   if (fault._tag === "Domain" && fault.error._tag === "PairingRequired") return pairingRequired(fault.error, connect)
   if (fault._tag === "Domain" && fault.error._tag === "ScopesNotGranted") {
-    const what = "device token scope mismatch (re-pair or approve scope upgrade)"
-    return unauthorized(what, "AUTH_SCOPE_MISMATCH", "scope_mismatch", false, "review_auth_configuration")
+    const problem = "device token scope mismatch (re-pair or approve scope upgrade)"
+    return unauthorized(problem, "AUTH_SCOPE_MISMATCH", "scope_mismatch", false, "review_auth_configuration")
   }
-  const error = ofFault(era, "connect", fault)
+  const error = Errors.ofFault(flavor, "connect", fault)
   return { error, close: { ...CloseCodes.tryAgainLater, reason: error.message } }
 }

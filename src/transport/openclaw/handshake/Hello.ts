@@ -1,9 +1,8 @@
 /**
- * Hello: what a client is told once it is in: who it is here, what can be called, and how things stand. Pure; the
- * snapshot is asked of the contract as the client, so that it holds what the client may read and no more.
+ * Hello: makes hello-ok, the answer to `connect`: the client's rights, the methods and events, and a snapshot of the
+ * gateway. The snapshot is made of calls as the client, so it has only facts that the client may read. OpenClaw.ts uses it.
  */
 import * as Effect from "effect/Effect"
-import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { Position, ResetReason } from "../../../domain/Event.ts"
 import type { Limits } from "../../../domain/Limits.ts"
 import type { Principal } from "../../../domain/Principal.ts"
@@ -18,38 +17,38 @@ import { capabilities, methodNames } from "../methods/Methods.ts"
 import { eventNames } from "../events/Events.ts"
 import { BOOT_ID, presence } from "../methods/Presence.ts"
 import { emptyCatalog, agentCatalog } from "../methods/AgentCatalog.ts"
+import { MAIN_KEY, mainSessionKey } from "../methods/SessionKeys.ts"
 
-/** How often every client is told that the gateway is there. Clients give up after twice the time. */
+/** The interval of ticks. Clients disconnect after twice this time without a frame. */
 export const TICK_MS = 30_000
 
-/** Nobody counts versions of presence and health here: an event replaces what was known. */
+/** The gateway does not count versions of presence and health: each event replaces the client's copy. */
 const stateVersion = { presence: 1, health: 1 }
 
-/** `mayRead`: without that scope the client learns that the gateway is well, and nothing of who and what is there. */
-export const snapshot = (mayRead: boolean) => {
-  const asked = Effect.all({
-    own: call("health", {}),
-    health,
-    presence: mayRead ? presence() : Effect.succeed([]),
-    roster: mayRead ? agentCatalog : Effect.succeed(emptyCatalog),
+/** `mayRead`: whether the client has the scope that presence and agents require. */
+export const snapshot = (mayRead: boolean) =>
+  Effect.gen(function* () {
+    const { uptimeMs } = yield* call("health", {})
+    const healthNow = yield* health
+    const entries = mayRead ? yield* presence : []
+    const { defaultId, models } = mayRead ? yield* agentCatalog : emptyCatalog
+    return {
+      presence: entries,
+      health: healthNow,
+      stateVersion,
+      uptimeMs: Math.round(uptimeMs),
+      suspension: { phase: "accepting" },
+      sessionDefaults: {
+        defaultAgentId: defaultId,
+        modelConfigured: models.length > 0,
+        ownership: "sole",
+        selectionRequired: false,
+        mainKey: MAIN_KEY,
+        mainSessionKey: mainSessionKey(defaultId),
+        scope: "per-sender",
+      },
+    }
   })
-  return Effect.map(asked, ({ health, own, presence, roster: { defaultId, models } }) => ({
-    presence,
-    health,
-    stateVersion,
-    uptimeMs: Math.round(own.uptimeMs),
-    suspension: { phase: "accepting" },
-    sessionDefaults: {
-      defaultAgentId: defaultId,
-      modelConfigured: models.length > 0,
-      ownership: "sole",
-      selectionRequired: false,
-      mainKey: MAIN_AGENT,
-      mainSessionKey: `agent:${defaultId}:main`,
-      scope: "per-sender",
-    },
-  }))
-}
 
 const methodOf = ({ kind }: Principal): string => (kind === "device" ? "device-token" : kind)
 
@@ -59,7 +58,7 @@ const authOf = (connect: Connect, principal: Principal, issued: IssuedToken | un
     method: methodOf(principal),
     role: principal.role,
     scopes: principal.scopes,
-    // What was asked for and is not given is said, never left out in silence.
+    // No scope disappears silently.
     ...(unknown.length > 0 && { refusedScopes: unknown }),
     ...(issued !== undefined && {
       deviceToken: Redacted.value(issued.token),
@@ -75,21 +74,21 @@ export interface HelloFacts {
   readonly principal: Principal
   readonly issued: IssuedToken | undefined
   readonly limits: Limits
-  /** All that is told comes after it. */
+  /** The client gets the events after this position. */
   readonly position: Position
-  /** Why what the client has missed cannot be told, if it asked and it cannot. */
-  readonly lost: ResetReason | null
+  /** Why the client cannot resume, or null if it can or does not want to. */
+  readonly resumeError: ResetReason | null
 }
 
-/** `snapshot`: JSON of the above. */
+/** Makes hello-ok. `snapshot` is the result of `snapshot` as JSON. */
 export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
-  const { connect, connectionId, issued, limits, lost, position, principal, protocol } = facts
+  const { connect, connectionId, issued, limits, position, principal, protocol, resumeError } = facts
   return {
     type: "hello-ok",
     protocol,
     server: { version: VERSION, bootId: BOOT_ID, connId: connectionId },
     features: { methods: methodNames, events: eventNames, capabilities },
-    // A page keeps the token for its next visit only where this says that it is one.
+    // A page keeps the token for its next visit only if this says `token`.
     snapshot: { ...Object(snapshot), authMode: principal.kind === "none" ? "none" : "token" },
     auth: authOf(connect, principal, issued),
     policy: {
@@ -99,7 +98,7 @@ export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
     },
     position,
     ...(resumed(connect) !== undefined && {
-      resume: lost === null ? { resumed: true } : { resumed: false, reason: lost },
+      resume: resumeError === null ? { resumed: true } : { resumed: false, reason: resumeError },
     }),
   }
 }

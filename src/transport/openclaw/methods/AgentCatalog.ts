@@ -1,6 +1,6 @@
 /**
- * The roster: agents and models together, as rows of either name the other. Models are `provider/model` here; the
- * provider is the runtime that offers the model.
+ * AgentCatalog: the agents together with their models, because views of either name the other. Clients name a model
+ * `provider/model`. The provider is the runtime that offers the model. Methods and session events use it.
  */
 import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
@@ -21,16 +21,16 @@ export const agentCatalog: Query<AgentCatalog> = cached(
   }),
 )
 
-/** What a client sees that may not read. */
+/** The catalog for a client that may not read. */
 export const emptyCatalog: AgentCatalog = { defaultId: MAIN_AGENT, agents: [], models: [] }
 
 export const modelRef = ({ id, runtime }: Model): string => `${runtime}/${id}`
 
-/** A model as clients name it, to its id; an id that is not known is the runtime's to judge. */
+/** Returns the id of the model that the client names. An unknown name is returned as it is, for the runtime to check. */
 export const modelId = (models: ReadonlyArray<Model>, ref: string): string =>
   models.find((model) => model.id === ref || modelRef(model) === ref)?.id ?? ref
 
-/** The model with the id, or else the first that the agent's runtime offers. */
+/** Returns the agent's model, or `override` in its place, or else the first model of the agent's runtime. */
 export const modelFor = (
   { agents, models }: AgentCatalog,
   agentId: string,
@@ -45,13 +45,13 @@ export const modelFor = (
   )
 }
 
-/** Models think as much as they do: the contract has no levels to choose from. */
+/** The contract has no thinking levels to choose from. */
 export const thinking = {
   thinkingLevels: [{ id: "off", label: "off" }],
   thinkingOptions: ["off"],
   thinkingDefault: "off",
 }
 
-/** `auto`: the gateway's default. */
+/** `auto` is the gateway's default runtime. */
 export const agentRuntime = (runtime: string) =>
   runtime === "" ? { id: "auto", source: "implicit" } : { id: runtime, source: "agent" }

@@ -1,31 +1,31 @@
 /**
- * Agent runs: `agent` answers twice under one id, when the run is accepted and when it has ended; `agent.wait` waits for
- * a run that is known by its id. Pure; what happens meanwhile comes as events.
+ * AgentRuns: the methods `agent` and `agent.wait`. `agent` has two answers under one id: when the run is accepted and
+ * when it has ended. The events of the run come in between.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Run } from "../../../domain/Run.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { awaitRun, isOpen } from "../../dialect/Queries.ts"
 import { call, emit, fail, type Query } from "../../dialect/Query.ts"
 import { addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
-import { id, invalid, message, name, number, runMs, things } from "../wire/Params.ts"
+import { attachments, id, invalid, message, name, number, runMs } from "../wire/Params.ts"
 import { modelFor, agentCatalog } from "./AgentCatalog.ts"
 import { now, sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 
 const WAIT_DEFAULT_MS = 30_000
-/** As clients that say nothing have it: they give up themselves. */
+/** Longer than any client waits that gives no time limit. */
 const TIMEOUT_MS = 24 * 60 * 60 * 1_000
+/** A run ends soon after its time limit. Its outcome says more than a timeout of the wait. */
 const GRACE_MS = 5_000
 
-/** Why a run was ended: its time was up, or somebody asked for it. */
 const stopReasonOf = ({ error }: Run): string => (error?.reason === "timeout" ? "timeout" : "rpc")
 
-const failure = ({ error, runId }: Run) =>
+const runFailed = ({ error, runId }: Run): Query<never> =>
   fail({
     _tag: "Domain",
     error: {
@@ -36,16 +36,16 @@ const failure = ({ error, runId }: Run) =>
     },
   })
 
-/** What an agent's run has come to, with what command lines print of it. */
-const outcome = (run: Run): Query<object> => {
-  const { runId, sessionKey, state } = run
-  if (isOpen(run)) return Effect.succeed({ runId, status: "timeout", summary: "timed out" })
-  if (state === "failed") return failure(run)
-  if (state === "aborted")
-    return Effect.succeed({ runId, status: "timeout", summary: "aborted", stopReason: stopReasonOf(run) })
-  return Effect.map(Effect.all({ roster: agentCatalog, session: sessionFor(sessionKey) }), ({ roster, session }) => {
-    const model = modelFor(roster, run.agentId, session?.model)
-    const { acceptedAt, endedAt = acceptedAt, reply = "", usage } = run
+/** The last answer of `agent`, with the facts that command lines print. */
+const outcomeOf = (run: Run): Query<object> =>
+  Effect.gen(function* () {
+    const { acceptedAt, endedAt = acceptedAt, reply = "", runId, state, usage } = run
+    if (isOpen(run)) return { runId, status: "timeout", summary: "timed out" }
+    if (state === "failed") return yield* runFailed(run)
+    if (state === "aborted") return { runId, status: "timeout", summary: "aborted", stopReason: stopReasonOf(run) }
+    const catalog = yield* agentCatalog
+    const session = yield* sessionFor(run.sessionKey)
+    const model = modelFor(catalog, run.agentId, session?.model)
     return {
       runId,
       status: "ok",
@@ -65,7 +65,6 @@ const outcome = (run: Run): Query<object> => {
       },
     }
   })
-}
 
 const agent = dialectMethod(
   Schema.Struct({
@@ -73,35 +72,39 @@ const agent = dialectMethod(
     agentId: name,
     ...targetFields,
     idempotencyKey: id,
-    attachments: things,
+    attachments,
     timeout: number,
   }),
   ({ agentId, attachments, idempotencyKey, message, timeout, ...target }) => {
-    if (trimmed(message) === undefined) return invalid("message is required")
+    if (!hasText(message)) return invalid("message is required")
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
     const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
-    const asked = given({ agentId: trimmed(agentId), idempotencyKey: trimmed(idempotencyKey), timeoutMs })
-    return Effect.flatMap(addressOf(agentId, target), ({ expected, orChanged, ...address }) =>
-      Effect.flatMap(now(), (acceptedAt) =>
-        Effect.matchEffect(call("chat.send", { text: message!, ...address, ...asked, ...given({ expected }) }), {
-          onSuccess: ({ agentId, runId, sessionKey }): Query<object> =>
-            Effect.andThen(
-              emit({ runId, sessionKey, agentId, status: "accepted", acceptedAt }),
-              Effect.suspend(() =>
-                // A run that is out of time ends, and then there is more to tell.
-                Effect.flatMap(awaitRun(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS), outcome),
-              ),
-            ),
-          onFailure: orChanged,
+    return Effect.gen(function* () {
+      const { guard, to } = yield* addressOf(agentId, target)
+      const acceptedAt = yield* now()
+      const { runId, ...accepted } = yield* guard.enforce(
+        call("chat.send", {
+          text: message,
+          ...to,
+          ...given({
+            agentId: trimmed(agentId),
+            idempotencyKey: trimmed(idempotencyKey),
+            timeoutMs,
+            expected: guard.expected,
+          }),
         }),
-      ),
-    )
+      )
+      const { agentId: acceptedBy, sessionKey } = accepted
+      yield* emit({ runId, sessionKey, agentId: acceptedBy, status: "accepted", acceptedAt })
+      const run = yield* awaitRun(runId, (timeoutMs ?? TIMEOUT_MS) + GRACE_MS)
+      return yield* outcomeOf(run)
+    })
   },
 )
 
 const wait = dialectMethod(Schema.Struct({ runId: id, timeoutMs: number }), ({ runId, timeoutMs }) => {
-  if (trimmed(runId) === undefined) return invalid("runId is required")
-  return Effect.map(awaitRun(runId!, timeoutMs ?? WAIT_DEFAULT_MS), (run) => {
+  if (!hasText(runId)) return invalid("runId is required")
+  return Effect.map(awaitRun(runId, timeoutMs ?? WAIT_DEFAULT_MS), (run): object => {
     const { acceptedAt, endedAt, error, reply, state } = run
     if (isOpen(run)) return { runId, status: "timeout" }
     const ended = { runId, startedAt: acceptedAt, ...given({ endedAt }) }

@@ -1,17 +1,15 @@
 /**
- * Agent targets: the session that `agent` sends to. It is named by its key or its UUID, or found by where the message
- * comes from; a UUID beside a key says which transcript it has to be.
+ * AgentTargets: finds the session that `agent` sends to. A client names it by key or UUID, or describes the route of
+ * the message. A UUID beside a key is a condition for the session. AgentRuns.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { SessionExpectation } from "../../../domain/Session.ts"
-import type { Fault } from "../../dialect/Fault.ts"
-import { call, fail, type Query } from "../../dialect/Query.ts"
-import { changed, expecting } from "./Guards.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
+import { call, type Query } from "../../dialect/Query.ts"
+import { conflict, type Guard, guardOf } from "./Guards.ts"
 import { id, key } from "../wire/Params.ts"
 import { canonicalKey } from "./SessionKeys.ts"
-import { byId, noSession } from "./SessionLists.ts"
+import { byId, sessionNotFound } from "./SessionLists.ts"
 
 export const targetFields = {
   sessionKey: key,
@@ -27,46 +25,45 @@ type Target = typeof Target.Type
 
 type Text = string | null | undefined
 
-interface Address {
-  readonly sessionKey?: string
+interface Route {
   readonly channel?: string
   readonly peerId?: string
   readonly accountId?: string
-  readonly expected?: SessionExpectation | undefined
-  readonly orChanged: (fault: Fault) => Query<never>
 }
 
-/** The session that is sent to, as what the client expects of it can be asked for. */
-const sessionOf = (
-  agentId: Text,
-  { sessionId, sessionKey }: Target,
-  route: Omit<Address, "orChanged">,
-): Query<string> => {
-  if (trimmed(sessionKey) !== undefined) return Effect.succeed(canonicalKey(sessionKey, agentId))
-  if (trimmed(sessionId) === undefined) {
-    return Effect.map(
-      call("sessions.resolve", { ...route, ...given({ agentId: trimmed(agentId) }) }),
-      ({ sessionKey }) => sessionKey,
-    )
-  }
-  return Effect.flatMap(byId(sessionId!), (session): Query<string> =>
-    session === undefined ? noSession(sessionId!) : Effect.succeed(session.key),
-  )
+/** The address of a message in the parameters of `chat.send`. */
+export interface Address {
+  readonly to: Route & { readonly sessionKey?: string }
+  readonly guard: Guard
 }
 
-/** Returns where a message goes, and what the client expects of the session. */
-export const addressOf = (agentId: Text, target: Target): Query<Address> => {
-  const { accountId, channel, sessionKey, to } = target
-  const ids = [target.sessionId, target.expectedExistingSessionId].flatMap((text) => trimmed(text) ?? [])
-  const route = given({ channel: trimmed(channel), peerId: trimmed(to), accountId: trimmed(accountId) })
-  if (ids.length === 0) {
-    const address = trimmed(sessionKey) === undefined ? route : { sessionKey: canonicalKey(sessionKey, agentId) }
-    return Effect.succeed({ ...address, orChanged: fail })
-  }
-  return Effect.flatMap(sessionOf(agentId, target, route), (sessionKey): Query<Address> => {
-    if (new Set(ids).size > 1) return changed(sessionKey)
-    return expecting(sessionKey, { expectedSessionId: ids[0] }, (expected, orChanged) =>
-      Effect.succeed({ sessionKey, expected, orChanged }),
-    )
+const noConditions: Guard = { expected: undefined, enforce: (change) => change }
+
+/** Returns the key of the session, so that its conditions can be checked. */
+const sessionKeyOf = (agentId: Text, { sessionId, sessionKey }: Target, route: Route): Query<string> =>
+  Effect.gen(function* () {
+    if (hasText(sessionKey)) return canonicalKey(sessionKey, agentId)
+    if (hasText(sessionId)) {
+      const session = yield* byId(sessionId)
+      return session === undefined ? yield* sessionNotFound(sessionId) : session.key
+    }
+    const resolved = yield* call("sessions.resolve", { ...route, ...given({ agentId: trimmed(agentId) }) })
+    return resolved.sessionKey
   })
-}
+
+export const addressOf = (agentId: Text, target: Target): Query<Address> =>
+  Effect.gen(function* () {
+    const { accountId, channel, expectedExistingSessionId, sessionId, sessionKey, to } = target
+    const route = given({ channel: trimmed(channel), peerId: trimmed(to), accountId: trimmed(accountId) })
+    const ids = new Set([sessionId, expectedExistingSessionId].filter(hasText).map((id) => id.trim()))
+    if (ids.size === 0) {
+      return {
+        to: hasText(sessionKey) ? { sessionKey: canonicalKey(sessionKey, agentId) } : route,
+        guard: noConditions,
+      }
+    }
+    const key = yield* sessionKeyOf(agentId, target, route)
+    if (ids.size > 1) return yield* conflict(key)
+    const [expectedSessionId] = ids
+    return { to: { sessionKey: key }, guard: yield* guardOf(key, { expectedSessionId }) }
+  })

@@ -1,21 +1,21 @@
 /**
- * Agents: the list that every client begins with, who an agent is, and making, changing and removing them. Workspaces,
- * emoji and avatars have no place in the contract: they are passed by. Pure.
+ * Agents: the methods that list, describe, create, update and delete agents. The contract has no workspaces, emoji or
+ * avatars, so the methods ignore a workspace, and Unsupported.ts refuses the rest.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
-import { invalid, key, name, Nothing } from "../wire/Params.ts"
+import { invalid, key, name, NoParams } from "../wire/Params.ts"
 import { agentRuntime, modelFor, modelId, modelRef, type AgentCatalog, agentCatalog, thinking } from "./AgentCatalog.ts"
 import { MAIN_KEY } from "./SessionKeys.ts"
 
-const agentRow = (agent: Agent, roster: AgentCatalog) => {
-  const model = modelFor(roster, agent.id)
+const agentRow = (agent: Agent, catalog: AgentCatalog) => {
+  const model = modelFor(catalog, agent.id)
   return {
     id: agent.id,
     kind: "agent",
@@ -28,14 +28,14 @@ const agentRow = (agent: Agent, roster: AgentCatalog) => {
   }
 }
 
-const list = dialectMethod(Nothing, () =>
-  Effect.map(agentCatalog, (all) => ({
-    defaultId: all.defaultId,
+const list = dialectMethod(NoParams, () =>
+  Effect.map(agentCatalog, (catalog) => ({
+    defaultId: catalog.defaultId,
     ownership: "sole",
     selectionRequired: false,
     mainKey: MAIN_KEY,
     scope: "per-sender",
-    agents: all.agents.map((agent) => agentRow(agent, all)),
+    agents: catalog.agents.map((agent) => agentRow(agent, catalog)),
   })),
 )
 
@@ -50,41 +50,42 @@ const identity = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key })
 })
 
 const create = dialectMethod(Schema.Struct({ name, model: name, workspace: name }), ({ model, name }) => {
-  if (trimmed(name) === undefined) return invalid("name is required")
-  return Effect.flatMap(agentCatalog, ({ models }) => {
+  if (!hasText(name)) return invalid("name is required")
+  return Effect.gen(function* () {
+    const { models } = yield* agentCatalog
     const chosen = trimmed(model)
-    return Effect.map(
-      call("agents.create", { name: trimmed(name)!, ...(chosen !== undefined && { model: modelId(models, chosen) }) }),
-      (agent) => ({
-        ok: true,
-        agentId: agent.id,
-        name: agent.name,
-        // The schema asks for one. Clients of protocol 3 have to name theirs; an agent has none here.
-        workspace: agent.id,
-        ...given({ model: chosen }),
-      }),
-    )
+    const agent = yield* call("agents.create", {
+      name: name.trim(),
+      ...(chosen !== undefined && { model: modelId(models, chosen) }),
+    })
+    return {
+      ok: true,
+      agentId: agent.id,
+      name: agent.name,
+      // The published schema requires a workspace, which an agent does not have here.
+      workspace: agent.id,
+      ...given({ model: chosen }),
+    }
   })
 })
 
 const update = dialectMethod(Schema.Struct({ agentId: name, name, model: name }), ({ agentId, model, name }) => {
-  if (trimmed(agentId) === undefined) return invalid("agentId is required")
-  return Effect.flatMap(agentCatalog, ({ models }) =>
-    Effect.map(
-      call("agents.update", {
-        id: agentId!,
-        ...given({ name: trimmed(name) }),
-        // Null takes the choice back.
-        ...(model !== undefined && { model: trimmed(model) === undefined ? "" : modelId(models, model!) }),
-      }),
-      ({ id }) => ({ ok: true, agentId: id }),
-    ),
-  )
+  if (!hasText(agentId)) return invalid("agentId is required")
+  return Effect.gen(function* () {
+    const { models } = yield* agentCatalog
+    const { id } = yield* call("agents.update", {
+      id: agentId,
+      ...given({ name: trimmed(name) }),
+      // Null removes the model.
+      ...(model !== undefined && { model: hasText(model) ? modelId(models, model) : "" }),
+    })
+    return { ok: true, agentId: id }
+  })
 })
 
 const remove = dialectMethod(Schema.Struct({ agentId: name }), ({ agentId }) => {
-  if (trimmed(agentId) === undefined) return invalid("agentId is required")
-  return Effect.map(call("agents.delete", { id: agentId! }), ({ removedBindings }) => ({
+  if (!hasText(agentId)) return invalid("agentId is required")
+  return Effect.map(call("agents.delete", { id: agentId }), ({ removedBindings }) => ({
     ok: true,
     agentId,
     removedBindings,

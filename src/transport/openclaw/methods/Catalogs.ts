@@ -1,15 +1,15 @@
 /**
- * Catalogs: lists of what this gateway does not have, or not yet, in the exact form in which clients read them. A client
- * that finds a list empty shows that there is nothing; one that finds no list shows an error. Pure.
+ * Catalogs: the methods of features that this gateway does not have. Most return an empty list in the form that clients
+ * read. Clients show an empty list as such, and an unknown method as an error.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
 import { type Method, dialectMethod } from "../../dialect/DialectMethod.ts"
-import { fail, type Query } from "../../dialect/Query.ts"
+import { fail } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { trimmed } from "../../dialect/Params.ts"
-import { id, name, Nothing } from "../wire/Params.ts"
+import { id, name, NoParams } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 const command = (name: string, category: string, description: string, acceptsArgs: boolean) => ({
@@ -23,7 +23,7 @@ const command = (name: string, category: string, description: string, acceptsArg
   acceptsArgs,
 })
 
-/** The commands of domain/ChatCommand.ts, as messages that clients offer. */
+/** The commands of domain/ChatCommand.ts. Clients offer them as messages. */
 export const commands: ReadonlyArray<unknown> = [
   command("status", "status", "Show how the session stands.", false),
   command("stop", "session", "Stop the current run.", false),
@@ -33,10 +33,9 @@ export const commands: ReadonlyArray<unknown> = [
 
 const OfAgent = Schema.Struct({ agentId: name })
 
-const always = (value: unknown): Method => dialectMethod(Nothing, () => Effect.succeed(value))
+const constant = (value: unknown): Method => dialectMethod(NoParams, () => Effect.succeed(value))
 
-const at = (value: (ts: number) => unknown): Method =>
-  dialectMethod(Nothing, (): Query<unknown> => Effect.map(now(), value))
+const atTime = (value: (ts: number) => unknown): Method => dialectMethod(NoParams, () => Effect.map(now(), value))
 
 const ofAgent = (value: (agentId: string) => unknown): Method =>
   dialectMethod(OfAgent, ({ agentId }) => Effect.succeed(value(trimmed(agentId) ?? MAIN_AGENT)))
@@ -53,7 +52,7 @@ const channels = (ts: number) => ({
   channelDefaultAccountId: {},
 })
 
-/** Of the recorder that command lines show for support: it has recorded nothing. */
+/** The records of a recorder that command lines print for support. The gateway has no such recorder. */
 const stability = (at: number) => ({
   generatedAt: new Date(at).toISOString(),
   capacity: 0,
@@ -65,7 +64,7 @@ const stability = (at: number) => ({
 
 const cronList = {
   jobs: [],
-  // Of the list as it is: clients page through one revision, and this one never changes.
+  // Clients page through one revision of the list. This list never changes.
   snapshotRevision: "empty",
   total: 0,
   offset: 0,
@@ -86,7 +85,7 @@ const cronStatus = {
 
 const toolProfiles = [{ id: "full", label: "Full" }]
 
-/** No channel delivers messages here yet: who names one is told so, as by a gateway that has not got it. */
+/** Fails like a gateway without the channel: no channel delivers messages here. */
 const send = dialectMethod(Schema.Struct({ channel: id }), ({ channel }) =>
   fail({
     _tag: "Domain",
@@ -94,23 +93,23 @@ const send = dialectMethod(Schema.Struct({ channel: id }), ({ channel }) =>
   }),
 )
 
-/** Answered for the clients that call them whatever they were told, and not advertised. */
+/** Methods that some clients call although hello-ok does not list them. */
 export const unadvertisedMethods: ReadonlyArray<Row> = [
   ["send", "operator.write", send],
-  // A sign of life with a text for an agent's next heartbeat, of which there is none.
-  ["system-event", "operator.admin", always({ ok: true })],
+  // The text would be for an agent's next heartbeat, and agents have no heartbeats here.
+  ["system-event", "operator.admin", constant({ ok: true })],
 ]
 
 export const catalogMethods: ReadonlyArray<Row> = [
-  ["channels.status", "operator.read", at(channels)],
-  ["commands.list", "operator.read", always({ commands })],
-  ["diagnostics.stability", "operator.read", at(stability)],
-  ["cron.list", "operator.read", always(cronList)],
-  ["cron.status", "operator.read", always(cronStatus)],
-  ["last-heartbeat", "operator.read", always(null)],
-  ["exec.approval.list", "operator.approvals", always([])],
-  ["plugin.approval.list", "operator.approvals", always([])],
-  ["question.list", "operator.questions", always({ questions: [] })],
+  ["channels.status", "operator.read", atTime(channels)],
+  ["commands.list", "operator.read", constant({ commands })],
+  ["diagnostics.stability", "operator.read", atTime(stability)],
+  ["cron.list", "operator.read", constant(cronList)],
+  ["cron.status", "operator.read", constant(cronStatus)],
+  ["last-heartbeat", "operator.read", constant(null)],
+  ["exec.approval.list", "operator.approvals", constant([])],
+  ["plugin.approval.list", "operator.approvals", constant([])],
+  ["question.list", "operator.questions", constant({ questions: [] })],
   [
     "skills.status",
     "operator.read",

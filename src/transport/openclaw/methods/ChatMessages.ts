@@ -1,6 +1,6 @@
 /**
- * Chat messages: a transcript's messages in this dialect's form, where a message is a list of content blocks and a tool
- * call is two messages: the assistant's call and the tool's result. Pure.
+ * ChatMessages: views of a transcript's messages. A view has a list of content blocks. A tool call becomes two views:
+ * the assistant's call and the tool's result. Histories and events use it.
  */
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
@@ -8,7 +8,7 @@ import { isObject, type JsonObject } from "../../dialect/Json.ts"
 
 const textBlock = (text: string) => ({ type: "text", text })
 
-/** What clients keep of a message beside what it says: by `id` and `seq` they know it again. */
+/** The metadata of a message. By `id` and `seq`, clients recognize a message that they have already. */
 const metadata = ({ id, runId }: Message, part = "") => ({
   id: `${id}${part}`,
   seq: id,
@@ -23,18 +23,18 @@ export const usageOf = ({ inputTokens, outputTokens }: Usage) => ({
   totalTokens: inputTokens + outputTokens,
 })
 
-/** Tool input is JSON as a rule; what is not is the one argument. */
+/** Returns the input of a tool as an object. Other input becomes the member `input`. */
 export const argumentsOf = (input: string): JsonObject => {
   try {
     const json = parseJson(input)
     if (isObject(json)) return json
   } catch {
-    // Not JSON: told as it is.
+    // Not JSON.
   }
   return input === "" ? {} : { input }
 }
 
-/** An assistant's text that is still being said, or that is known by nothing but its text. */
+/** A message of an assistant of which only the text is known, such as the partial output of a run. */
 export const assistantText = (text: string, timestamp: number) => ({
   role: "assistant",
   content: [textBlock(text)],
@@ -55,8 +55,8 @@ const assistant = (message: Message): JsonObject => ({
   __openclaw: metadata(message),
 })
 
-/** In the place of the reply that a run owes: clients show why there is none. */
-const unanswered = (message: Message, stopReason: "aborted" | "error", errorMessage: string): JsonObject => ({
+/** A message in place of the reply of a run that has none. Clients show the reason. */
+const missingReply = (message: Message, stopReason: "aborted" | "error", errorMessage: string): JsonObject => ({
   role: "assistant",
   content: [],
   stopReason,
@@ -69,7 +69,7 @@ const user = (message: Message): JsonObject => ({
   role: "user",
   content: message.text,
   timestamp: message.at,
-  // As the sender, who shows the message before it is accepted, will know it again.
+  // The sender shows its message before the acceptance. It recognizes the stored message by this key.
   ...(message.runId !== null && { idempotencyKey: `${message.runId}:user` }),
   __openclaw: metadata(message),
 })
@@ -99,12 +99,12 @@ const toolCall = (message: Message): ReadonlyArray<JsonObject> => {
   ]
 }
 
-/** In order; several where a message of the contract is several here. */
+/** Returns the views of a message in order: one or two. */
 export const messagesOf = (message: Message): ReadonlyArray<JsonObject> => {
   switch (message.role) {
     case "user":
-      if (message.failed !== undefined) return [user(message), unanswered(message, "error", message.failed.message)]
-      if (message.aborted === true) return [user(message), unanswered(message, "aborted", "The run did not begin.")]
+      if (message.failed !== undefined) return [user(message), missingReply(message, "error", message.failed.message)]
+      if (message.aborted === true) return [user(message), missingReply(message, "aborted", "The run did not begin.")]
       return [user(message)]
     case "assistant":
       return [assistant(message)]
@@ -117,6 +117,6 @@ export const messagesOf = (message: Message): ReadonlyArray<JsonObject> => {
   }
 }
 
-/** Returns the message with its text cut to what the client asks for. */
+/** Returns the message with its text cut to `maxChars`. */
 export const cut = (message: Message, maxChars: number): Message =>
   message.text.length <= maxChars ? message : { ...message, text: shortened(message.text, maxChars) }

@@ -1,27 +1,27 @@
 /**
- * The chat methods: sending to a session, ending what runs there, adding a message without a run. Pure; what an agent
- * says comes as events, and is worded in ChatEvents.ts.
+ * ChatMethods: the methods that send to a session, abort its runs, and add a message without a run. The output of a run
+ * comes as events, see RunEvents.ts.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
+import { isOpen } from "../../dialect/Queries.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import { commands } from "./Catalogs.ts"
-import { expecting } from "./Guards.ts"
+import { guardOf } from "./Guards.ts"
 import { modelChoices } from "./Models.ts"
 import type { Row } from "./MethodTable.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
-import { flag, id, invalid, key, message, name, number, runMs, things } from "../wire/Params.ts"
+import { attachments, flag, id, invalid, key, message, name, number, runMs } from "../wire/Params.ts"
 import { openRuns } from "./SessionQueries.ts"
 import { canonicalKey } from "./SessionKeys.ts"
 
-/** How a run that was sent before stands: a repeated send starts no second one. */
+/** The answer to a repeated send, which starts no second run. A forgotten run has ended. */
 const repeated = (runId: string): Query<object> =>
-  Effect.matchEffect(call("runs.wait", { runId, timeoutMs: 0 }), {
-    onSuccess: ({ state }) =>
-      Effect.succeed({ runId, status: state === "queued" || state === "running" ? "in_flight" : "ok" }),
-    onFailure: () => Effect.succeed({ runId, status: "ok" }),
-  })
+  call("runs.wait", { runId, timeoutMs: 0 }).pipe(
+    Effect.map((run) => ({ runId, status: isOpen(run) ? "in_flight" : "ok" })),
+    Effect.orElseSucceed(() => ({ runId, status: "ok" })),
+  )
 
 interface Sending {
   readonly key?: string | null | undefined
@@ -38,118 +38,126 @@ interface Sending {
 
 const sendTo = (sending: Sending): Query<object> => {
   const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
-  if (trimmed(message) === undefined) return invalid("message is required")
+  if (!hasText(message)) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
   const sessionKey = canonicalKey(sending.key, agentId)
   const { expectedLeafEntryId, sessionId } = sending
-  const guards = { expectedSessionId: sessionId, ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }) }
-  return expecting(sessionKey, guards, (expected, orChanged) =>
-    Effect.matchEffect(
+  return Effect.gen(function* () {
+    const { enforce, expected } = yield* guardOf(sessionKey, {
+      expectedSessionId: sessionId,
+      ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }),
+    })
+    const { duplicate, runId } = yield* enforce(
       call("chat.send", {
-        text: message!,
+        text: message,
         sessionKey,
-        ...given({ agentId: trimmed(agentId), idempotencyKey: trimmed(idempotencyKey), timeoutMs: runMs(timeoutMs) }),
+        ...given({
+          agentId: trimmed(agentId),
+          idempotencyKey: trimmed(idempotencyKey),
+          timeoutMs: runMs(timeoutMs),
+          expected,
+        }),
         ...(suppressCommandInterpretation === true && { commands: false }),
-        ...(expected !== undefined && { expected }),
       }),
-      {
-        onSuccess: ({ duplicate, runId }): Query<object> =>
-          duplicate ? repeated(runId) : Effect.succeed({ runId, status: "started" }),
-        onFailure: orChanged,
-      },
-    ),
-  )
+    )
+    return duplicate ? yield* repeated(runId) : { runId, status: "started" }
+  })
 }
 
-const Message = {
+const messageFields = {
   agentId: name,
   message,
   idempotencyKey: id,
-  attachments: things,
+  attachments,
   suppressCommandInterpretation: flag,
   timeoutMs: number,
 }
 
-const ChatSend = Schema.Struct({ sessionKey: key, ...Message, sessionId: id, expectedLeafEntryId: id })
+const ChatSend = Schema.Struct({ sessionKey: key, ...messageFields, sessionId: id, expectedLeafEntryId: id })
 
 const chatSend = dialectMethod(ChatSend, ({ sessionKey: key, ...sending }) =>
-  trimmed(key) === undefined ? invalid("sessionKey is required") : sendTo({ key, ...sending }),
+  hasText(key) ? sendTo({ key, ...sending }) : invalid("sessionKey is required"),
 )
 
-const sessionSend = dialectMethod(Schema.Struct({ key, ...Message }), (sending) =>
-  trimmed(sending.key) === undefined ? invalid("key is required") : sendTo(sending),
+const sessionSend = dialectMethod(Schema.Struct({ key, ...messageFields }), (sending) =>
+  hasText(sending.key) ? sendTo(sending) : invalid("key is required"),
 )
 
-/** What was ended: one run, or all that run and wait in a session. */
-const endRuns = (key: string, runId: string | undefined): Query<ReadonlyArray<string>> =>
+/** Aborts one run, or all open runs of a session. Returns the ids of the aborted runs. */
+const abortRuns = (key: string, runId: string | undefined): Query<ReadonlyArray<string>> =>
   Effect.map(call("chat.abort", { sessionKey: key, ...given({ runId }) }), ({ aborted }) => aborted)
 
 const chatAbort = dialectMethod(Schema.Struct({ sessionKey: key, agentId: name, runId: id }), (params) =>
-  Effect.map(endRuns(canonicalKey(params.sessionKey, params.agentId), trimmed(params.runId)), (runIds) => ({
+  Effect.map(abortRuns(canonicalKey(params.sessionKey, params.agentId), trimmed(params.runId)), (runIds) => ({
     ok: true,
     aborted: runIds.length > 0,
     runIds,
   })),
 )
 
-/** What runs in a session, and nothing that waits there. */
-const endRunning = (sessionKey: string): Query<ReadonlyArray<string>> =>
-  Effect.flatMap(openRuns(sessionKey), (runs) => {
+/** Aborts the running run of a session and leaves its queued runs. */
+const abortRunning = (sessionKey: string): Query<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const runs = yield* openRuns(sessionKey)
     const running = runs.find(({ state }) => state === "running")
-    return running === undefined ? Effect.succeed([]) : endRuns(sessionKey, running.runId)
+    return running === undefined ? [] : yield* abortRuns(sessionKey, running.runId)
   })
 
-const Abort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
+/** Aborts a run of which the client knows only the id. Returns no ids if the run is unknown or cannot be aborted. */
+const abortRun = (runId: string): Query<ReadonlyArray<string>> =>
+  Effect.matchEffect(call("runs.wait", { runId, timeoutMs: 0 }), {
+    onSuccess: ({ sessionKey }) => abortRuns(sessionKey, runId),
+    onFailure: () => Effect.succeed([]),
+  })
 
-const sessionAbort = dialectMethod(Abort, ({ agentId, clearQueued, key, runId }) => {
+const SessionAbort = Schema.Struct({ key, agentId: name, runId: id, clearQueued: flag })
+
+const abortAnswer = (runIds: ReadonlyArray<string>) => ({
+  ok: true,
+  abortedRunId: runIds[0] ?? null,
+  status: runIds.length > 0 ? "aborted" : "no-active-run",
+})
+
+const sessionAbort = dialectMethod(SessionAbort, ({ agentId, clearQueued, key, runId }) => {
   const run = trimmed(runId)
-  if (trimmed(key) === undefined && run === undefined) return invalid("key or runId is required")
-  const ended =
-    trimmed(key) === undefined
-      ? Effect.matchEffect(call("runs.wait", { runId: run!, timeoutMs: 0 }), {
-          onSuccess: ({ sessionKey }) => endRuns(sessionKey, run),
-          onFailure: () => Effect.succeed([]),
-        })
-      : clearQueued === false && run === undefined
-        ? endRunning(canonicalKey(key, agentId))
-        : endRuns(canonicalKey(key, agentId), run)
-  return Effect.map(ended, (runIds) => ({
-    ok: true,
-    abortedRunId: runIds[0] ?? null,
-    status: runIds.length > 0 ? "aborted" : "no-active-run",
-  }))
+  if (!hasText(key)) {
+    return run === undefined ? invalid("key or runId is required") : Effect.map(abortRun(run), abortAnswer)
+  }
+  const sessionKey = canonicalKey(key, agentId)
+  const onlyRunning = clearQueued === false && run === undefined
+  return Effect.map(onlyRunning ? abortRunning(sessionKey) : abortRuns(sessionKey, run), abortAnswer)
 })
 
 const inject = dialectMethod(
   Schema.Struct({ sessionKey: key, agentId: name, message, label: name }),
   ({ agentId, label, message, sessionKey }) => {
-    if (trimmed(message) === undefined) return invalid("message is required")
-    const heading = trimmed(label) === undefined ? "" : `[${label}]\n\n`
-    return Effect.map(
-      call("chat.inject", {
-        sessionKey: canonicalKey(sessionKey, agentId),
-        text: `${heading}${message}`,
-        role: "assistant",
-      }),
-      ({ id }) => ({ ok: true, messageId: String(id) }),
-    )
+    if (!hasText(message)) return invalid("message is required")
+    const heading = hasText(label) ? `[${label}]\n\n` : ""
+    const injected = call("chat.inject", {
+      sessionKey: canonicalKey(sessionKey, agentId),
+      text: `${heading}${message}`,
+      role: "assistant",
+    })
+    return Effect.map(injected, ({ id }) => ({ ok: true, messageId: String(id) }))
   },
 )
 
-const metadata = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), () =>
-  Effect.map(Effect.all({ models: modelChoices() }), ({ models }) => ({ models, commands, swarmEnabled: false })),
+const chatMetadata = dialectMethod(Schema.Struct({ agentId: name, sessionKey: key }), () =>
+  Effect.map(modelChoices(), (models) => ({ models, commands, swarmEnabled: false })),
 )
 
-/** A word to an agent's main session, now: an agent that is to hear it later has nothing here that would wake it. */
+/** Sends a text to an agent's main session now, or stores it there: agents have no heartbeats that would read it later. */
 const wake = dialectMethod(
   Schema.Struct({ text: message, mode: name, sessionKey: key, agentId: name }),
   ({ agentId, mode, sessionKey, text }) => {
-    if (trimmed(text) === undefined) return invalid("text is required")
+    if (!hasText(text)) return invalid("text is required")
     if (!["now", "next-heartbeat"].includes(trimmed(mode) ?? "now")) return invalid("mode is now or next-heartbeat")
     const key = canonicalKey(sessionKey, agentId)
-    return mode === "next-heartbeat"
-      ? Effect.map(call("chat.inject", { sessionKey: key, text: text!, role: "system" }), () => ({ ok: true }))
-      : Effect.map(call("chat.send", { sessionKey: key, text: text! }), () => ({ ok: true }))
+    const woken: Query<unknown> =
+      mode === "next-heartbeat"
+        ? call("chat.inject", { sessionKey: key, text, role: "system" })
+        : call("chat.send", { sessionKey: key, text })
+    return Effect.as(woken, { ok: true })
   },
 )
 
@@ -157,7 +165,7 @@ export const chatMethods: ReadonlyArray<Row> = [
   ["chat.send", "operator.write", chatSend],
   ["chat.abort", "operator.write", chatAbort],
   ["chat.inject", "operator.admin", inject],
-  ["chat.metadata", "operator.read", metadata],
+  ["chat.metadata", "operator.read", chatMetadata],
   ["sessions.send", "operator.write", sessionSend],
   ["sessions.abort", "operator.write", sessionAbort],
   ["wake", "operator.write", wake],

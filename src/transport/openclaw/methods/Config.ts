@@ -1,52 +1,51 @@
 /**
- * The configuration as this dialect has it: a file, what was read from it, and what holds. Here there is one object for
- * all of these, the gateway's options, beside the agents with their models; it cannot be written. And the gateway's own
- * identity. Pure.
+ * Config: the methods that return the configuration and the gateway's identity. OpenClaw separates the configuration
+ * file, its parsed content and the active configuration. Here one object stands for all of them: the gateway's options
+ * and the agents with their models. Clients cannot change it.
  */
 import * as Effect from "effect/Effect"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { Nothing } from "../wire/Params.ts"
+import { NoParams } from "../wire/Params.ts"
 import { modelFor, modelRef, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { STORE } from "./SessionLists.ts"
 
-const agentEntries = (roster: AgentCatalog) =>
+const agentEntries = (catalog: AgentCatalog) =>
   Object.fromEntries(
-    roster.agents.map(({ id, name }) => {
-      const model = modelFor(roster, id)
+    catalog.agents.map(({ id, name }) => {
+      const model = modelFor(catalog, id)
       return [id, { name, ...(model !== undefined && { model: { primary: modelRef(model) } }) }]
     }),
   )
 
-const get = dialectMethod(Nothing, () =>
-  Effect.map(
-    Effect.all({ roster: agentCatalog, settings: Effect.map(call("config.get", {}), (settings) => settings) }),
-    ({ roster, settings: { config: gateway, hash } }) => {
-      const config = { gateway, agents: { entries: agentEntries(roster) } }
-      return {
-        path: STORE,
-        includedPaths: [],
-        exists: true,
-        raw: null,
-        parsed: config,
-        sourceConfig: config,
-        resolved: config,
-        valid: true,
-        runtimeConfig: config,
-        config,
-        hash,
-        issues: [],
-        warnings: [],
-        legacyIssues: [],
-        configRevisionHash: hash,
-        appliedConfigHash: hash,
-      }
-    },
-  ),
+const get = dialectMethod(NoParams, () =>
+  Effect.gen(function* () {
+    const catalog = yield* agentCatalog
+    const { config: gateway, hash } = yield* call("config.get", {})
+    const config = { gateway, agents: { entries: agentEntries(catalog) } }
+    return {
+      path: STORE,
+      includedPaths: [],
+      exists: true,
+      raw: null,
+      parsed: config,
+      sourceConfig: config,
+      resolved: config,
+      valid: true,
+      runtimeConfig: config,
+      config,
+      hash,
+      issues: [],
+      warnings: [],
+      legacyIssues: [],
+      configRevisionHash: hash,
+      appliedConfigHash: hash,
+    }
+  }),
 )
 
-const identity = dialectMethod(Nothing, () =>
+const identity = dialectMethod(NoParams, () =>
   Effect.map(call("gateway.identity", {}), ({ id, publicKey }) => ({ deviceId: id, publicKey })),
 )
 

@@ -1,78 +1,81 @@
 /**
- * Guards: what a client expects of a session that it changes or sends to. The dialect knows a session by a UUID and a
- * message by its entry; the contract compares what these are made of in the commit that makes the change.
+ * Guards: the conditions of a client for a session that it changes or sends to. A client names a session by UUID and a
+ * message by its entry. The contract compares the facts behind them in the commit that makes the change. The methods of
+ * chats, agent runs and sessions use it.
  */
 import * as Effect from "effect/Effect"
 import type { Session, SessionExpectation } from "../../../domain/Session.ts"
-import type { Fault } from "../../dialect/Fault.ts"
-import { fail, type Query } from "../../dialect/Query.ts"
-import { trimmed } from "../../dialect/Params.ts"
+import { hasText, trimmed } from "../../dialect/Params.ts"
+import { catchError, fail, type Query } from "../../dialect/Query.ts"
 import { id, number } from "../wire/Params.ts"
 import { sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 
 /** The conditions of `sessions.patch`. */
-export const ofPatch = { expectedSessionId: id, expectedLifecycleRevision: id }
+export const patchConditions = { expectedSessionId: id, expectedLifecycleRevision: id }
 
 /** The conditions of `sessions.delete`. */
-export const ofDelete = { ...ofPatch, expectedSessionUpdatedAt: number }
+export const deleteConditions = { ...patchConditions, expectedSessionUpdatedAt: number }
 
 type Text = string | null | undefined
 
-export interface Expected {
+export interface Conditions {
   readonly expectedSessionId?: Text
-  /** No session has a revision here: one that comes is another gateway's. */
+  /** Sessions have no revisions here, so no revision matches. */
   readonly expectedLifecycleRevision?: Text
   readonly expectedSessionUpdatedAt?: number | null | undefined
   /** Null: the transcript is empty. */
   readonly expectedLeafEntryId?: Text
 }
 
-/** What no session is: a send that is repeated is known all the same. */
-const never: SessionExpectation = { createdAt: -1 }
+/** Conditions in the form of the contract. */
+export interface Guard {
+  /** `undefined`: there are no conditions. */
+  readonly expected: SessionExpectation | undefined
+  /** Fails with OpenClaw's conflict if the commit finds that the session has changed or does not exist. */
+  readonly enforce: <A>(change: Query<A>) => Query<A>
+}
 
-const missing = new Set(["SessionConflict", "SessionNotFound"])
+/** No session meets this expectation. The change still runs, because the gateway recognizes a repeated send. */
+const unmet: SessionExpectation = { createdAt: -1 }
 
 export const isSession = (session: Session | undefined, sessionId: Text): boolean =>
-  trimmed(sessionId) === undefined || (session !== undefined && sessionIdOf(session) === trimmed(sessionId))
+  !hasText(sessionId) || (session !== undefined && sessionIdOf(session) === trimmed(sessionId))
 
-/** Clients look at the reason: they read the session again, or show the message for review. */
-export const changed = (
-  key: string,
-  reason: "session-changed" | "active-leaf-changed" = "session-changed",
-): Query<never> =>
+type Reason = "session-changed" | "active-leaf-changed"
+
+/** Fails with a conflict. By the reason, clients read the session again or show the message for review. */
+export const conflict = (key: string, reason: Reason = "session-changed"): Query<never> =>
   fail({
     _tag: "Domain",
     error: { _tag: "SessionConflict", message: `Session ${key} has changed. Retry.`, reason },
   })
 
-/** Returns the newest message as the contract has it; of another gateway's entry, one that no transcript has. */
+/** Returns the contract's id of the newest message. An entry of another gateway becomes an id that no message has. */
 const lastMessageId = (entry: string | null): number | null =>
   entry === null ? null : /^\d{1,15}$/.test(entry) ? Number(entry) : -1
 
-/**
- * Makes a change, given what the client expects as the contract compares it, and how to word a conflict that the commit
- * finds. `undefined`: the client expects nothing.
- */
-export const expecting = <A>(
-  key: string,
-  { expectedLeafEntryId, expectedLifecycleRevision, expectedSessionId, expectedSessionUpdatedAt }: Expected,
-  make: (expected: SessionExpectation | undefined, orChanged: (fault: Fault) => Query<never>) => Query<A>,
-): Query<A> => {
-  const conflict = changed(key, expectedLeafEntryId === undefined ? "session-changed" : "active-leaf-changed")
-  const orChanged = (fault: Fault) =>
-    fault._tag === "Domain" && missing.has(fault.error._tag) ? conflict : fail(fault)
-  if (trimmed(expectedLifecycleRevision) !== undefined) return changed(key)
-  const seen = {
-    ...(expectedSessionUpdatedAt != null && { updatedAt: expectedSessionUpdatedAt }),
-    ...(expectedLeafEntryId !== undefined && { lastMessageId: lastMessageId(expectedLeafEntryId) }),
+const enforcing =
+  (key: string, reason?: Reason): Guard["enforce"] =>
+  (change) => {
+    const onConflict = () => conflict(key, reason)
+    return catchError(catchError(change, "SessionNotFound", onConflict), "SessionConflict", onConflict)
   }
-  if (trimmed(expectedSessionId) === undefined) {
-    return make(Object.keys(seen).length === 0 ? undefined : seen, orChanged)
-  }
-  return Effect.flatMap(sessionFor(key), (session) =>
-    session === undefined || !isSession(session, expectedSessionId)
-      ? make(never, orChanged)
-      : make({ ...seen, createdAt: session.createdAt, emptiedAt: session.emptiedAt ?? null }, orChanged),
-  )
-}
+
+/** Returns the guard of a client's conditions. Fails at once if no session can meet them. */
+export const guardOf = (key: string, conditions: Conditions): Query<Guard> =>
+  Effect.gen(function* () {
+    const { expectedLeafEntryId, expectedLifecycleRevision, expectedSessionId, expectedSessionUpdatedAt } = conditions
+    if (hasText(expectedLifecycleRevision)) return yield* conflict(key)
+    const enforce = enforcing(key, expectedLeafEntryId === undefined ? "session-changed" : "active-leaf-changed")
+    const seen = {
+      ...(expectedSessionUpdatedAt != null && { updatedAt: expectedSessionUpdatedAt }),
+      ...(expectedLeafEntryId !== undefined && { lastMessageId: lastMessageId(expectedLeafEntryId) }),
+    }
+    if (!hasText(expectedSessionId)) {
+      return { enforce, expected: Object.keys(seen).length === 0 ? undefined : seen }
+    }
+    const session = yield* sessionFor(key)
+    if (session === undefined || !isSession(session, expectedSessionId)) return { enforce, expected: unmet }
+    return { enforce, expected: { ...seen, createdAt: session.createdAt, emptiedAt: session.emptiedAt ?? null } }
+  })

@@ -1,6 +1,6 @@
 /**
- * Methods: everything that can be called in this dialect, with the scope that it takes, and what is told of it in
- * hello-ok. What is not here is answered `unknown method`, and clients do without.
+ * Methods: all methods of this dialect with their scopes, and the lists of methods and capabilities in hello-ok. Every
+ * other method fails with `unknown method`. OpenClaw.ts and Hello.ts use it.
  */
 import type { Method } from "../../dialect/DialectMethod.ts"
 import { agentRunMethods } from "./AgentRuns.ts"
@@ -45,7 +45,7 @@ export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadver
 /** `features.methods` of hello-ok. */
 export const methodNames: ReadonlyArray<string> = rows.map(([name]) => name)
 
-/** `features.capabilities`: clients ask for models and metadata as they are published here, of a session. */
+/** `features.capabilities`: clients may request models and metadata of one session. */
 export const capabilities: ReadonlyArray<string> = [
   "published-model-catalog",
   "session-scoped-model-catalog",

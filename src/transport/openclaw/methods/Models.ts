@@ -1,6 +1,6 @@
 /**
- * Models: which there are and whether they can be used. A provider here is a runtime of the gateway; it needs no key of
- * the client's, so that all are ready. Pure.
+ * Models: the methods that list models and the state of their providers. A provider is a runtime of the gateway. It
+ * needs no key of the client, so every model is available.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -8,7 +8,7 @@ import type { Model } from "../../../domain/System.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { anything, name } from "../wire/Params.ts"
+import { ignored, name } from "../wire/Params.ts"
 import { thinking } from "./AgentCatalog.ts"
 import { now } from "./SessionQueries.ts"
 
@@ -28,23 +28,22 @@ export const modelChoices = () => Effect.map(call("models.list", {}), ({ models 
 const providerOf = (runtime: string) => ({
   provider: runtime,
   displayName: runtime,
-  /** As good as a key that never expires. */
+  /** Like a key that never expires. */
   status: "static",
   profiles: [],
 })
 
-const authStatus = dialectMethod(Schema.Struct({ agentId: name, refresh: anything }), () =>
-  Effect.map(Effect.all({ ts: now(), models: modelChoices() }), ({ models, ts }) => ({
-    ts,
-    providers: [...new Set(models.map(({ provider }) => provider))].map(providerOf),
-  })),
+const list = dialectMethod(Schema.Struct({ agentId: name }), () => Effect.map(modelChoices(), (models) => ({ models })))
+
+const authStatus = dialectMethod(Schema.Struct({ agentId: name, refresh: ignored }), () =>
+  Effect.gen(function* () {
+    const ts = yield* now()
+    const models = yield* modelChoices()
+    return { ts, providers: [...new Set(models.map(({ provider }) => provider))].map(providerOf) }
+  }),
 )
 
 export const modelMethods: ReadonlyArray<Row> = [
-  [
-    "models.list",
-    "operator.read",
-    dialectMethod(Schema.Struct({ agentId: name }), () => Effect.map(modelChoices(), (models) => ({ models }))),
-  ],
+  ["models.list", "operator.read", list],
   ["models.authStatus", "operator.read", authStatus],
 ]

@@ -1,5 +1,6 @@
 /**
- * Presence: the gateway itself and who is connected to it, as lists and events tell it. Pure.
+ * Presence: the list of the gateway and its connected clients. The method `system-presence`, the presence event and
+ * hello-ok use it.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
@@ -10,15 +11,15 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { given } from "../../dialect/Params.ts"
-import { Nothing } from "../wire/Params.ts"
+import { NoParams } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
-/** Another after every start. */
+/** The id of this start of the gateway. */
 export const BOOT_ID = randomUUID()
 
 const families: { readonly [platform: string]: string } = { darwin: "Mac", linux: "Linux", win32: "Windows" }
 
-/** The machine that the gateway runs on: it does not change while it runs. */
+/** Read once: these facts do not change while the gateway runs. */
 const machine = {
   host: hostname() || "causeway",
   platform: `${platform()} ${release()}`,
@@ -35,7 +36,7 @@ const self = (at: number) => ({
   ts: at,
 })
 
-/** Clients of other wires say less of themselves. Nodes are known by their device, everybody else by what they say. */
+/** A node is identified by its device, any other client by its own instance id. Other wires have fewer facts. */
 const entry = (presence: PresenceEntry) => {
   const { client, connectedAt, connectionId, deviceId, dialect, instanceId, mode = dialect, role, scopes } = presence
   const { deviceFamily, modelIdentifier, platform, timeZone, version } = presence
@@ -54,7 +55,7 @@ const entry = (presence: PresenceEntry) => {
   }
 }
 
-/** The newest: every client is told the list, so among very many its cost would grow with their square. */
+/** The list has the newest clients only. Every client gets it, so its cost grows with the square of their number. */
 const PRESENCE_MAX = 200
 
 export const presenceEntries = (presence: ReadonlyArray<PresenceEntry>, at: number) => [
@@ -62,12 +63,12 @@ export const presenceEntries = (presence: ReadonlyArray<PresenceEntry>, at: numb
   ...presence.slice(-PRESENCE_MAX).map(entry),
 ]
 
-export const presence = () =>
-  Effect.map(
-    Effect.all({ at: now(), presence: Effect.map(call("presence.list", {}), ({ presence }) => presence) }),
-    ({ at, presence }) => presenceEntries(presence, at),
-  )
+export const presence = Effect.gen(function* () {
+  const at = yield* now()
+  const { presence } = yield* call("presence.list", {})
+  return presenceEntries(presence, at)
+})
 
 export const presenceMethods: ReadonlyArray<Row> = [
-  ["system-presence", "operator.read", dialectMethod(Nothing, presence)],
+  ["system-presence", "operator.read", dialectMethod(NoParams, () => presence)],
 ]

@@ -1,16 +1,15 @@
 /**
- * Session changes: making, naming, emptying and removing sessions, each answered with the entry as it is now. Lenient
- * where clients act on a session before its first message. Pure.
+ * SessionChanges: the methods that create, patch, reset and delete sessions. Each returns the session's entry after the
+ * change. Clients may change a session before its first message.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Session } from "../../../domain/Session.ts"
-import type { Fault } from "../../dialect/Fault.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { call, fail, type Query } from "../../dialect/Query.ts"
-import { expecting, ofDelete, ofPatch } from "./Guards.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
+import { call, catchError } from "../../dialect/Query.ts"
+import { deleteConditions, guardOf, patchConditions } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
 import { id, invalid, key, message, name } from "../wire/Params.ts"
 import { modelFor, modelId, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { sessionFor } from "./SessionQueries.ts"
@@ -18,130 +17,105 @@ import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { STORE } from "./SessionLists.ts"
 import { sessionDefaults, sessionEntry } from "./SessionViews.ts"
 
-const Keyed = Schema.Struct({ key, agentId: name })
-
-const resolved = (roster: AgentCatalog, session: Session) => {
-  const model = modelFor(roster, session.agentId, session.model)
+const resolvedModel = (catalog: AgentCatalog, session: Session) => {
+  const model = modelFor(catalog, session.agentId, session.model)
   return { modelProvider: model?.runtime ?? null, model: model?.id ?? session.model }
 }
 
-const changed = (roster: AgentCatalog, session: Session) => ({
+const changedSession = (catalog: AgentCatalog, session: Session) => ({
   ok: true,
   path: STORE,
   key: session.key,
   sessionId: sessionIdOf(session),
   entry: sessionEntry(session),
-  resolved: resolved(roster, session),
+  resolved: resolvedModel(catalog, session),
 })
 
-/** What of a session can be set: a label or a model that is null or empty is taken away. */
-const Settings = { label: name, displayName: name, model: name }
+const settings = { label: name, displayName: name, model: name }
 
+/** Returns the settings to change. Null or an empty text removes a label or a model. */
 const settingsOf = (
-  roster: AgentCatalog,
-  { displayName, label, model }: { readonly [K in keyof typeof Settings]?: string | null },
+  catalog: AgentCatalog,
+  { displayName, label, model }: { readonly [K in keyof typeof settings]?: string | null },
 ) => ({
   ...(label !== undefined && { label: trimmed(label) ?? null }),
-  ...(trimmed(displayName) !== undefined && { displayName: displayName! }),
-  ...(model !== undefined && { model: trimmed(model) === undefined ? null : modelId(roster.models, model!) }),
+  ...(hasText(displayName) && { displayName }),
+  ...(model !== undefined && { model: hasText(model) ? modelId(catalog.models, model) : null }),
 })
 
 const create = dialectMethod(
-  Schema.Struct({ key, agentId: name, ...Settings, message, task: message, idempotencyKey: id }),
-  ({ agentId, idempotencyKey, key, message, task, ...settings }) =>
-    Effect.flatMap(agentCatalog, (roster) => {
-      const asked = trimmed(key) === undefined ? undefined : canonicalKey(key, agentId)
-      const made = Effect.matchEffect(
-        call("sessions.create", {
-          ...given({ key: asked, agentId: trimmed(agentId) }),
-          ...settingsOf(roster, settings),
-        }),
-        {
-          onSuccess: (session): Query<Session> => Effect.succeed(session),
-          onFailure: (fault) =>
-            fault._tag === "Domain" && fault.error._tag === "SessionExists" && asked !== undefined
-              ? Effect.map(call("sessions.get", { key: asked }), (session) => session)
-              : fail(fault),
-        },
-      )
-      return Effect.flatMap(made, (session): Query<object> => {
-        const created = changed(roster, session)
-        const first = trimmed(message) ?? trimmed(task)
-        if (first === undefined) return Effect.succeed({ ...created, runStarted: false })
-        return Effect.map(
-          call("chat.send", {
-            sessionKey: session.key,
-            text: first,
-            ...given({ idempotencyKey: trimmed(idempotencyKey) }),
-          }),
-          ({ runId }) => ({ ...created, runStarted: true, runId }),
-        )
+  Schema.Struct({ key, agentId: name, ...settings, message, task: message, idempotencyKey: id }),
+  ({ agentId, idempotencyKey, message, task, ...params }) =>
+    Effect.gen(function* () {
+      const catalog = yield* agentCatalog
+      const key = hasText(params.key) ? canonicalKey(params.key, agentId) : undefined
+      const created = call("sessions.create", {
+        ...given({ key, agentId: trimmed(agentId) }),
+        ...settingsOf(catalog, params),
       })
+      const session = yield* key === undefined
+        ? created
+        : catchError(created, "SessionExists", () => call("sessions.get", { key }))
+      const answer = changedSession(catalog, session)
+      const text = trimmed(message) ?? trimmed(task)
+      if (text === undefined) return { ...answer, runStarted: false }
+      const { runId } = yield* call("chat.send", {
+        sessionKey: session.key,
+        text,
+        ...given({ idempotencyKey: trimmed(idempotencyKey) }),
+      })
+      return { ...answer, runStarted: true, runId }
     }),
 )
 
-const Patch = Schema.Struct({ key, agentId: name, ...Settings, ...ofPatch })
+const Patch = Schema.Struct({ key, agentId: name, ...settings, ...patchConditions })
 
-const patch = dialectMethod(Patch, ({ agentId, expectedLifecycleRevision, expectedSessionId, key, ...settings }) => {
-  if (trimmed(key) === undefined) return invalid("key is required")
-  const canonical = canonicalKey(key, agentId)
-  return Effect.flatMap(agentCatalog, (roster) => {
-    const changes = settingsOf(roster, settings)
-    const patched = expecting(canonical, { expectedSessionId, expectedLifecycleRevision }, (expected, orChanged) =>
-      Effect.matchEffect(
-        call("sessions.patch", { key: canonical, ...changes, ...(expected !== undefined && { expected }) }),
-        {
-          onSuccess: (session): Query<Session> => Effect.succeed(session),
-          onFailure: (fault) =>
-            expected === undefined && fault._tag === "Domain" && fault.error._tag === "SessionNotFound"
-              ? call("sessions.create", { key: canonical, ...given({ agentId: trimmed(agentId) }), ...changes })
-              : orChanged(fault),
-        },
-      ),
-    )
-    return Effect.map(patched, (session) => changed(roster, session))
+/** Without conditions, patching a session that does not exist creates it. */
+const patch = dialectMethod(
+  Patch,
+  ({ agentId, expectedLifecycleRevision, expectedSessionId, key: clientKey, ...params }) => {
+    if (!hasText(clientKey)) return invalid("key is required")
+    const key = canonicalKey(clientKey, agentId)
+    return Effect.gen(function* () {
+      const catalog = yield* agentCatalog
+      const changes = settingsOf(catalog, params)
+      const { enforce, expected } = yield* guardOf(key, { expectedSessionId, expectedLifecycleRevision })
+      const patched = call("sessions.patch", { key, ...changes, ...given({ expected }) })
+      const create = () => call("sessions.create", { key, ...given({ agentId: trimmed(agentId) }), ...changes })
+      const session = yield* enforce(expected === undefined ? catchError(patched, "SessionNotFound", create) : patched)
+      return changedSession(catalog, session)
+    })
+  },
+)
+
+/** A session that does not exist counts as empty. */
+const reset = dialectMethod(Schema.Struct({ key, agentId: name }), ({ agentId, key: clientKey }) => {
+  if (!hasText(clientKey)) return invalid("key is required")
+  const key = canonicalKey(clientKey, agentId)
+  return Effect.gen(function* () {
+    yield* catchError(call("sessions.reset", { key }), "SessionNotFound", () => Effect.void)
+    const catalog = yield* agentCatalog
+    const session = yield* sessionFor(key)
+    return session === undefined
+      ? { ok: true, key, entry: {}, resolved: sessionDefaults(catalog) }
+      : changedSession(catalog, session)
   })
 })
 
-/** A session that is not there is as empty as one that was emptied. */
-const unlessMissing =
-  <A>(value: A) =>
-  (fault: Fault): Query<A> =>
-    fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? Effect.succeed(value) : fail(fault)
+const Delete = Schema.Struct({ key, agentId: name, ...deleteConditions })
 
-const reset = dialectMethod(Keyed, ({ agentId, key }) => {
-  if (trimmed(key) === undefined) return invalid("key is required")
-  const canonical = canonicalKey(key, agentId)
-  const emptied = Effect.matchEffect(call("sessions.reset", { key: canonical }), {
-    onSuccess: () => Effect.succeed(true),
-    onFailure: unlessMissing(false),
+/** Without conditions, deleting a session that does not exist succeeds. */
+const remove = dialectMethod(Delete, ({ agentId, key: clientKey, ...conditions }) => {
+  if (!hasText(clientKey)) return invalid("key is required")
+  const key = canonicalKey(clientKey, agentId)
+  return Effect.gen(function* () {
+    const { enforce, expected } = yield* guardOf(key, conditions)
+    const removed = Effect.as(call("sessions.delete", { key, ...given({ expected }) }), true)
+    const deleted = yield* expected === undefined
+      ? catchError(removed, "SessionNotFound", () => Effect.succeed(false))
+      : enforce(removed)
+    return { ok: true, key, deleted, archived: [] }
   })
-  return Effect.flatMap(emptied, () =>
-    Effect.map(Effect.all({ roster: agentCatalog, session: sessionFor(canonical) }), ({ roster, session }) =>
-      session === undefined
-        ? { ok: true, key: canonical, entry: {}, resolved: sessionDefaults(roster) }
-        : changed(roster, session),
-    ),
-  )
-})
-
-const Delete = Schema.Struct({ key, agentId: name, ...ofDelete })
-
-const remove = dialectMethod(Delete, ({ agentId, key, ...guards }) => {
-  if (trimmed(key) === undefined) return invalid("key is required")
-  const canonical = canonicalKey(key, agentId)
-  const removed = expecting(canonical, guards, (expected, orChanged) =>
-    expected === undefined
-      ? Effect.matchEffect(call("sessions.delete", { key: canonical }), {
-          onSuccess: () => Effect.succeed(true),
-          onFailure: unlessMissing(false),
-        })
-      : Effect.matchEffect(call("sessions.delete", { key: canonical, expected }), {
-          onSuccess: () => Effect.succeed(true),
-          onFailure: orChanged,
-        }),
-  )
-  return Effect.map(removed, (deleted) => ({ ok: true, key: canonical, deleted, archived: [] }))
 })
 
 export const sessionChangeMethods: ReadonlyArray<Row> = [

@@ -1,12 +1,12 @@
 /**
- * Session keys as clients write them: `main`, or nothing, for the main session of an agent. Every other key means what
- * it says, so that whatever a list has told can be asked for. Pure.
+ * SessionKeys: session keys as clients write them. `main` or an empty key stands for the main session of an agent. Every
+ * other key is used as it is, so every key of a list works. Methods, events and OpenClaw.ts use it.
  */
 import { createHash } from "node:crypto"
 import { MAIN_AGENT, normalizeAgentId } from "../../../domain/Agent.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 
-/** The name that stands for an agent's main session. */
+/** The short key of an agent's main session. */
 export const MAIN_KEY = "main"
 
 export const mainSessionKey = (agentId: string): string => `agent:${normalizeAgentId(agentId)}:${MAIN_KEY}`
@@ -25,8 +25,8 @@ interface Generation {
 }
 
 /**
- * Returns the UUID by which clients know a transcript. A session of the contract has none, so it is made of the key and of
- * the time when the conversation began: every answer and every event tells the same, and an emptied session has another.
+ * Returns the UUID of a transcript for clients. A session of the contract has no UUID, so it is a hash of the key and of
+ * the start of the conversation. Every answer and event has the same UUID, and a reset changes it.
  */
 export const sessionIdOf = ({ createdAt, emptiedAt = createdAt, key }: Generation): string => {
   const hex = createHash("sha256").update(`${key}\n${emptiedAt}`).digest("hex")

@@ -1,63 +1,61 @@
 /**
- * Session lists: finding and showing sessions. Lists have offsets here, over the contract's pages with cursors. Pure;
- * what changes sessions is SessionChanges.ts, and who is told of changes Audience.ts.
+ * SessionLists: the methods that list, describe, find and preview sessions. Lists of this dialect have offsets, made from
+ * the contract's pages with cursors. SessionChanges.ts has the methods that change sessions.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Session } from "../../../domain/Session.ts"
 import { cut } from "../../../domain/Text.ts"
-import type { Fault } from "../../dialect/Fault.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { call, fail, type Query, type Params } from "../../dialect/Query.ts"
+import { given, hasText, trimmed } from "../../dialect/Params.ts"
+import { call, fail, type Query, type Params, type Result } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
-import { trimmed, given } from "../../dialect/Params.ts"
 import { bounded, flag, id, invalid, key, keys, name, number } from "../wire/Params.ts"
 import { agentCatalog } from "./AgentCatalog.ts"
 import { now, openRuns, rowOf, sessionFacts, sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { fullRow, sessionDefaults, titleOf } from "./SessionViews.ts"
 
-/** Where the sessions are, for clients that show it: not in a file of theirs. */
+/** The path of the session store that clients show. The gateway does not keep sessions in a file of OpenClaw's. */
 export const STORE = "(gateway)"
 
 const PAGE = 200
 const LIMIT = 100
-/** Rows in one answer, however many are asked for. */
+/** The largest number of rows in one answer. */
 const LIMIT_MAX = 1_000
 const MINUTE_MS = 60_000
 
-type SessionQuery = Params<"sessions.list">
-
-/** The first `count` sessions that match, and how many there are. */
-const firstSessions = (
-  query: SessionQuery,
-  count: number,
-): Query<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> => {
-  const page = (
-    before: ReadonlyArray<Session>,
-    cursor: string | undefined,
-  ): Query<{ readonly sessions: ReadonlyArray<Session>; readonly total: number }> =>
-    Effect.flatMap(
-      call("sessions.list", {
-        ...query,
-        limit: Math.min(PAGE, count - before.length),
-        ...(cursor !== undefined && { cursor }),
-      }),
-      ({ nextCursor, sessions, total }) => {
-        const found = [...before, ...sessions]
-        return nextCursor === null || found.length >= count
-          ? Effect.succeed({ sessions: found, total })
-          : page(found, nextCursor)
-      },
-    )
-  return page([], undefined)
+export interface SessionPage {
+  readonly sessions: ReadonlyArray<Session>
+  /** The number of all sessions that match. */
+  readonly total: number
 }
 
-export const newestSessions = (count: number, agentId?: string) =>
-  firstSessions({ sortBy: "updatedAt", order: "desc", ...given({ agentId }) }, count)
+export const noSessions: SessionPage = { sessions: [], total: 0 }
 
-/** All that have got a message since, of one agent or of all. */
-export const activeSince = (updatedSince: number, agentId?: string) =>
+/** Returns the first `count` sessions that match. */
+const firstSessions = (query: Params<"sessions.list">, count: number): Query<SessionPage> =>
+  Effect.gen(function* () {
+    const sessions: Array<Session> = []
+    let cursor: string | null = null
+    while (true) {
+      const page: Result<"sessions.list"> = yield* call("sessions.list", {
+        ...query,
+        limit: Math.min(PAGE, count - sessions.length),
+        ...given({ cursor }),
+      })
+      sessions.push(...page.sessions)
+      cursor = page.nextCursor
+      if (cursor === null || sessions.length >= count) return { sessions, total: page.total }
+    }
+  })
+
+/** Returns the `count` sessions that were updated last. */
+export const newestSessions = (count: number): Query<SessionPage> =>
+  firstSessions({ sortBy: "updatedAt", order: "desc" }, count)
+
+/** Returns all sessions with a message since the time, of one agent or of all agents. */
+export const activeSince = (updatedSince: number, agentId?: string): Query<ReadonlyArray<Session>> =>
   Effect.map(
     firstSessions({ updatedSince, ...given({ agentId }) }, Number.MAX_SAFE_INTEGER),
     ({ sessions }) => sessions,
@@ -79,114 +77,114 @@ export const ListParams = Schema.Struct({
 })
 type ListParams = typeof ListParams.Type
 
-/** No session is archived, was begun by another, is somebody's or is shown as a dashboard. */
-const isNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
-  archived === true ||
-  boardFace === "dashboard" ||
-  [spawnedBy, creatorId, ownerId, involvingProfileId].some((value) => trimmed(value) !== undefined)
+/** Whether no session matches: no session here is archived, spawned by another, owned by a profile or on a dashboard. */
+const matchesNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
+  archived === true || boardFace === "dashboard" || [spawnedBy, creatorId, ownerId, involvingProfileId].some(hasText)
 
-const nobody = { sessions: [], total: 0 }
-
-export const sessionList = (params: ListParams) => {
-  const limit = bounded(params.limit, LIMIT, LIMIT_MAX)
-  const offset = bounded((params.offset ?? 0) + 1, 1, Number.MAX_SAFE_INTEGER) - 1
-  const agentId = trimmed(params.agentId)
-  const label = trimmed(params.label)
-  return Effect.flatMap(now(), (at) => {
+export const sessionList = (params: ListParams) =>
+  Effect.gen(function* () {
+    const limit = bounded(params.limit, LIMIT, LIMIT_MAX)
+    const offset = bounded((params.offset ?? 0) + 1, 1, Number.MAX_SAFE_INTEGER) - 1
+    const agentId = trimmed(params.agentId)
+    const label = trimmed(params.label)
+    const at = yield* now()
     const query = given({
       agentId,
       search: trimmed(params.search) ?? label,
       updatedSince: params.activeMinutes == null ? undefined : at - params.activeMinutes * MINUTE_MS,
     })
-    const found = isNone(params)
-      ? Effect.succeed(nobody)
-      : firstSessions({ ...query, sortBy: "updatedAt", order: "desc" }, offset + limit)
-    return Effect.map(Effect.all({ found, roster: agentCatalog, runs: openRuns() }), ({ found, roster, runs }) => {
-      const matching = label === undefined ? found.sessions : found.sessions.filter((row) => row.label === label)
-      const total = label === undefined ? found.total : matching.length
-      const rows = matching.slice(offset, offset + limit)
-      const end = offset + rows.length
-      const runsOf = (key: string) => runs.filter(({ sessionKey }) => sessionKey === key).map(({ runId }) => runId)
-      return {
-        ts: at,
-        path: STORE,
-        count: rows.length,
-        totalCount: total,
-        limitApplied: limit,
-        nextOffset: end < total && rows.length > 0 ? end : null,
-        hasMore: end < total && rows.length > 0,
-        owners: [],
-        defaults: sessionDefaults(roster, agentId),
-        sessions: rows.map((session) => fullRow(session, roster, at, runsOf(session.key))),
-      }
-    })
+    const found = matchesNone(params)
+      ? noSessions
+      : yield* firstSessions({ ...query, sortBy: "updatedAt", order: "desc" }, offset + limit)
+    const catalog = yield* agentCatalog
+    const runs = yield* openRuns()
+
+    // The contract searches in labels. This dialect wants the exact label.
+    const matching = label === undefined ? found.sessions : found.sessions.filter((row) => row.label === label)
+    const total = label === undefined ? found.total : matching.length
+    const rows = matching.slice(offset, offset + limit)
+    const end = offset + rows.length
+    const hasMore = end < total && rows.length > 0
+    const runsOf = (key: string) => runs.filter(({ sessionKey }) => sessionKey === key).map(({ runId }) => runId)
+    return {
+      ts: at,
+      path: STORE,
+      count: rows.length,
+      totalCount: total,
+      limitApplied: limit,
+      nextOffset: hasMore ? end : null,
+      hasMore,
+      owners: [],
+      defaults: sessionDefaults(catalog, agentId),
+      sessions: rows.map((session) => fullRow(session, catalog, at, runsOf(session.key))),
+    }
   })
-}
 
 const describe = dialectMethod(Schema.Struct({ key, agentId: name }), ({ agentId, key }) => {
-  const canonical = canonicalKey(key, agentId)
-  return Effect.map(sessionFacts(canonical), (facts) => ({
-    session: facts.session === undefined ? null : rowOf(facts, canonical),
+  const sessionKey = canonicalKey(key, agentId)
+  return Effect.map(sessionFacts(sessionKey), (facts) => ({
+    session: facts.session === undefined ? null : rowOf(facts, sessionKey),
   }))
 })
 
-/** A session by its UUID, among the most recent: clients give one that a list has told them. */
-export const byId = (sessionId: string) =>
-  Effect.map(firstSessions({ sortBy: "updatedAt", order: "desc" }, LIMIT_MAX), ({ sessions }) =>
+/** Finds a session by its UUID among the most recent: clients have the UUID from a list. */
+export const byId = (sessionId: string): Query<Session | undefined> =>
+  Effect.map(newestSessions(LIMIT_MAX), ({ sessions }) =>
     sessions.find((session) => sessionIdOf(session) === sessionId),
   )
 
-export const noSession = (subject: string) => fail({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
+export const sessionNotFound = (subject: string): Query<never> =>
+  fail({ _tag: "Domain", error: { _tag: "SessionNotFound", subject } })
 
 const resolve = dialectMethod(
   Schema.Struct({ key, sessionId: id, label: name, agentId: name, allowMissing: flag }),
-  ({ agentId, allowMissing, key, label, sessionId }) => {
-    const missing = (subject: string) => (allowMissing === true ? Effect.succeed({ ok: false }) : noSession(subject))
-    const orMissing = (subject: string) => (fault: Fault) => (fault._tag === "Domain" ? missing(subject) : fail(fault))
-    const tell = (session: Session | undefined, subject: string) =>
-      session === undefined
-        ? missing(subject)
-        : Effect.succeed({
-            ok: true,
-            key: session.key,
-            agentId: session.agentId,
-            ...given({ displayName: titleOf(session) }),
-          })
-    if (trimmed(sessionId) !== undefined) {
-      return Effect.flatMap(byId(sessionId!), (session): Query<object> => tell(session, sessionId!))
+  ({ agentId, allowMissing, key, label, sessionId }): Query<object> => {
+    const missing = (subject: string) =>
+      allowMissing === true ? Effect.succeed({ ok: false }) : sessionNotFound(subject)
+    const answer = (session: Session | undefined, subject: string): Query<object> => {
+      if (session === undefined) return missing(subject)
+      const { agentId, key } = session
+      return Effect.succeed({ ok: true, key, agentId, ...given({ displayName: titleOf(session) }) })
     }
-    if (trimmed(label) !== undefined) {
-      return Effect.matchEffect(call("sessions.resolve", { label: label!, ...given({ agentId: trimmed(agentId) }) }), {
-        onSuccess: ({ agentId, sessionKey }): Query<object> => Effect.succeed({ ok: true, key: sessionKey, agentId }),
-        onFailure: orMissing(label!),
-      })
+    if (hasText(sessionId)) return Effect.flatMap(byId(sessionId), (session) => answer(session, sessionId))
+    if (hasText(label)) {
+      return call("sessions.resolve", { label, ...given({ agentId: trimmed(agentId) }) }).pipe(
+        Effect.map(({ agentId, sessionKey }) => ({ ok: true, key: sessionKey, agentId })),
+        Effect.catchTag("Domain", () => missing(label)),
+      )
     }
     if (key == null) return invalid("key, sessionId or label is required")
-    const canonical = canonicalKey(key, agentId)
-    return Effect.flatMap(sessionFor(canonical), (session): Query<object> => tell(session, canonical))
+    const sessionKey = canonicalKey(key, agentId)
+    return Effect.flatMap(sessionFor(sessionKey), (session) => answer(session, sessionKey))
   },
 )
 
 const PREVIEW_KEYS = 50
-const PREVIEW_ITEMS = 20
+const PREVIEW_ITEMS = 12
+const PREVIEW_ITEMS_MAX = 20
 
-const preview = dialectMethod(Schema.Struct({ keys, limit: number, maxChars: number }), ({ keys, limit, maxChars }) => {
-  const asked = (keys ?? []).slice(0, PREVIEW_KEYS)
-  const shown = (text: string) => (maxChars == null ? text : cut(text, maxChars))
-  const previews = Effect.map(
-    call("sessions.preview", { keys: asked.map((key) => canonicalKey(key)), limit: bounded(limit, 12, PREVIEW_ITEMS) }),
-    ({ previews }) => previews,
-  )
-  return Effect.map(Effect.all({ ts: now(), previews }), ({ previews, ts }) => ({
-    ts,
-    previews: asked.map((key) => {
-      const found = previews.find((preview) => preview.key === canonicalKey(key))
-      return found === undefined
-        ? { key, status: "missing", items: [] }
-        : { key, status: "ok", items: found.messages.map(({ role, text }) => ({ role, text: shown(text) })) }
+const preview = dialectMethod(
+  Schema.Struct({ keys, limit: number, maxChars: number }),
+  ({ limit, maxChars, ...params }) =>
+    Effect.gen(function* () {
+      const keys = (params.keys ?? []).slice(0, PREVIEW_KEYS)
+      const ts = yield* now()
+      const { previews } = yield* call("sessions.preview", {
+        keys: keys.map((key) => canonicalKey(key)),
+        limit: bounded(limit, PREVIEW_ITEMS, PREVIEW_ITEMS_MAX),
+      })
+      const shown = (text: string) => (maxChars == null ? text : cut(text, maxChars))
+      return {
+        ts,
+        previews: keys.map((key) => {
+          const found = previews.find((preview) => preview.key === canonicalKey(key))
+          return found === undefined
+            ? { key, status: "missing", items: [] }
+            : { key, status: "ok", items: found.messages.map(({ role, text }) => ({ role, text: shown(text) })) }
+        }),
+      }
     }),
-  }))
-})
+)
 
 export const sessionListMethods: ReadonlyArray<Row> = [
   ["sessions.list", "operator.read", dialectMethod(ListParams, sessionList)],

@@ -1,40 +1,43 @@
 /**
- * Session facts: what rows, histories and descriptions of a session are made of, asked of the contract together. Clients
- * open sessions that nobody has written to yet, so that there may be none.
+ * SessionQueries: queries for the facts of a session. Clients open sessions that have no message yet, so a session may
+ * be missing. Methods and session events use it.
  */
 import * as Effect from "effect/Effect"
+import type { OpenRun } from "../../../domain/Run.ts"
 import type { Session } from "../../../domain/Session.ts"
-import { call, fail, type Query } from "../../dialect/Query.ts"
-import { agentCatalog } from "./AgentCatalog.ts"
-import { fullRow, unbegunRow } from "./SessionViews.ts"
+import { call, catchError, type Query } from "../../dialect/Query.ts"
+import { type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
+import { fullRow, missingRow } from "./SessionViews.ts"
 
-/** The time, as the gateway has it. */
+/** Returns the gateway's time. */
 export const now = (): Query<number> => Effect.map(call("ping", {}), ({ at }) => at)
 
-/** Undefined: there is no such session. */
+/** Returns `undefined` if there is no such session. */
 export const sessionFor = (key: string): Query<Session | undefined> =>
-  Effect.matchEffect(call("sessions.get", { key }), {
-    onSuccess: (session) => Effect.succeed(session),
-    onFailure: (fault) =>
-      fault._tag === "Domain" && fault.error._tag === "SessionNotFound" ? Effect.succeed(undefined) : fail(fault),
-  })
+  catchError(call("sessions.get", { key }), "SessionNotFound", () => Effect.undefined)
 
-/** Of one session, or of all. */
-export const openRuns = (sessionKey?: string) =>
+/** Returns the open runs of one session or of all sessions. */
+export const openRuns = (sessionKey?: string): Query<ReadonlyArray<OpenRun>> =>
   Effect.map(call("runs.list", sessionKey === undefined ? {} : { sessionKey }), ({ runs }) => runs)
 
-export const sessionFacts = (key: string) =>
-  Effect.all({ now: now(), roster: agentCatalog, session: sessionFor(key), runs: openRuns(key) })
+/** The facts of which rows, histories and descriptions of a session are made. */
+export interface SessionFacts {
+  readonly at: number
+  readonly catalog: AgentCatalog
+  readonly session: Session | undefined
+  readonly runs: ReadonlyArray<OpenRun>
+}
 
-export type SessionFacts = ReturnType<typeof sessionFacts> extends Query<infer Facts> ? Facts : never
+export const sessionFacts = (key: string): Query<SessionFacts> =>
+  Effect.all({ at: now(), catalog: agentCatalog, session: sessionFor(key), runs: openRuns(key) })
 
-/** The session's row, whether it has begun or not. */
-export const rowOf = ({ now, roster, runs, session }: SessionFacts, key: string, agentId?: string) =>
+/** Returns the row of a session, also of one that does not exist yet. */
+export const rowOf = ({ at, catalog, runs, session }: SessionFacts, key: string, agentId?: string) =>
   session === undefined
-    ? unbegunRow(key, agentId, roster, now)
+    ? missingRow(key, agentId, catalog, at)
     : fullRow(
         session,
-        roster,
-        now,
+        catalog,
+        at,
         runs.map(({ runId }) => runId),
       )

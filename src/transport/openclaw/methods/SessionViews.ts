@@ -1,5 +1,6 @@
 /**
- * Session rows: the contract's sessions as this dialect's lists, events and histories show them. Pure.
+ * SessionViews: views of sessions for lists, events, histories and answers. The methods of sessions and chats, `status`
+ * and SessionEvents.ts use it.
  */
 import type { Session } from "../../../domain/Session.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
@@ -12,8 +13,8 @@ const kinds = ["direct", "group", "global", "unknown"] as const
 
 const kindOf = (kind: string): (typeof kinds)[number] => kinds.find((known) => known === kind) ?? "direct"
 
-/** What every session has here, as there are no others yet: nothing is archived, pinned or shared with some only. */
-const constant = {
+/** Fields that are the same for every session: the contract has no archive, no pins and no private sessions. */
+const constantFields = {
   archived: false,
   pinned: false,
   unread: false,
@@ -22,20 +23,20 @@ const constant = {
   createdVia: "operator",
 } as const
 
-/** A name that somebody has given: clients have their own way to show a key. */
+/** Returns the given name of a session, or `undefined` if it has only its key. Clients show keys in their own way. */
 export const titleOf = ({ displayName, key, label }: Session): string | undefined =>
   label ?? (displayName === key ? undefined : displayName || undefined)
 
-/** Of the model's context, which clients show beside its size: `contextTokens` is that size here. */
+/** The tokens of the model's context in use. Clients show them beside `contextTokens`, the size of the context. */
 const tokensInUse = ({ contextTokens, totalTokens }: Session): number => contextTokens || totalTokens
 
-/** A row as events tell it: what the session itself knows. */
+/** The part of a row that follows from the session alone. */
 export const sessionRow = (session: Session) => {
   const { activity, agentId, channel, createdAt, inputTokens, key, kind, label, lastMessage } = session
   const title = titleOf(session)
   const isGroup = kindOf(kind) === "group"
   return {
-    ...constant,
+    ...constantFields,
     key,
     sessionId: sessionIdOf(session),
     agentId,
@@ -64,9 +65,9 @@ export const sessionRow = (session: Session) => {
 }
 export type SessionRow = ReturnType<typeof sessionRow>
 
-/** What the roster adds to a row: the model that answers, with its window. */
-export const modelFields = (roster: AgentCatalog, agentId: string, override: string | null) => {
-  const model = modelFor(roster, agentId, override)
+/** The fields of a row that follow from the catalog: the model and its context window. */
+export const modelFields = (catalog: AgentCatalog, agentId: string, override: string | null) => {
+  const model = modelFor(catalog, agentId, override)
   if (model === undefined) return override === null ? {} : { model: override }
   return {
     modelProvider: model.runtime,
@@ -75,20 +76,20 @@ export const modelFields = (roster: AgentCatalog, agentId: string, override: str
   }
 }
 
-/** A row as lists and answers tell it, at a moment and with its open runs. */
-export const fullRow = (session: Session, roster: AgentCatalog, now: number, activeRunIds: ReadonlyArray<string>) => ({
+/** A whole row, with its time and its open runs. */
+export const fullRow = (session: Session, catalog: AgentCatalog, now: number, activeRunIds: ReadonlyArray<string>) => ({
   ...sessionRow(session),
-  ...modelFields(roster, session.agentId, session.model),
+  ...modelFields(catalog, session.agentId, session.model),
   ...thinking,
   snapshotAt: now,
   activeRunIds,
 })
 
-/** A session that nobody has written to yet: clients open it all the same. */
-export const unbegunRow = (key: string, agentId: string | undefined, roster: AgentCatalog, now: number) => {
-  const agent = agentOfSessionKey(key) ?? (agentId === undefined ? roster.defaultId : normalizeAgentId(agentId))
+/** The row of a session that does not exist yet. Clients open a session before its first message. */
+export const missingRow = (key: string, agentId: string | undefined, catalog: AgentCatalog, now: number) => {
+  const agent = agentOfSessionKey(key) ?? (agentId === undefined ? catalog.defaultId : normalizeAgentId(agentId))
   return {
-    ...constant,
+    ...constantFields,
     key,
     agentId: agent,
     kind: "direct",
@@ -100,15 +101,15 @@ export const unbegunRow = (key: string, agentId: string | undefined, roster: Age
     activeRunIds: [],
     totalTokensFresh: false,
     modelOverrideSource: null,
-    ...modelFields(roster, agent, null),
+    ...modelFields(catalog, agent, null),
     ...thinking,
     snapshotAt: now,
   } as const
 }
 
-/** What holds for sessions that choose nothing themselves. */
-export const sessionDefaults = (roster: AgentCatalog, agentId: string = roster.defaultId || MAIN_AGENT) => {
-  const model = modelFor(roster, agentId)
+/** The settings of sessions without settings of their own. */
+export const sessionDefaults = (catalog: AgentCatalog, agentId: string = catalog.defaultId || MAIN_AGENT) => {
+  const model = modelFor(catalog, agentId)
   return {
     modelProvider: model?.runtime ?? null,
     model: model?.id ?? null,
@@ -119,7 +120,7 @@ export const sessionDefaults = (roster: AgentCatalog, agentId: string = roster.d
   }
 }
 
-/** The entry behind a row, as answers to changes give it. */
+/** The entry of a session in the answers to changes. */
 export const sessionEntry = (session: Session) => ({
   sessionId: sessionIdOf(session),
   createdAt: session.createdAt,

@@ -1,27 +1,27 @@
 /**
- * Parameters of the published schema that this gateway has no use for, by method. A setting or a condition that would be
- * accepted and not done is refused; a value that asks for what happens anyway is not. MethodTable.ts applies the table.
- * What the schema does not name is ignored, unless its name says that it is a condition.
+ * Unsupported: the parameters of the published schema that this gateway does not support, by method. A call fails if it
+ * sets one of them, unless the value changes nothing. The gateway ignores parameters that the schema does not name, unless
+ * the name says that the parameter is a condition. MethodTable.ts applies the table.
  */
 import type { Fault } from "../../dialect/Fault.ts"
 
-/** The values that change nothing. `any`: there is nothing here that it could change. */
+/** The values that change nothing, or `any` if no value changes anything here. */
 type Harmless = ReadonlyArray<unknown> | "any"
 
 type Rules = { readonly [parameter: string]: Harmless }
 
 const never: Harmless = []
-/** Our agents think as much as their models do. */
+/** The contract has no thinking levels. */
 const thinking: Harmless = ["off"]
-const no: Harmless = [false]
-/** Replies reach clients as events; no channel delivers them elsewhere. */
+const onlyFalse: Harmless = [false]
+/** Replies reach clients as events. No channel delivers them elsewhere. */
 const webchat: Harmless = ["webchat"]
 
 const send: Rules = { thinking }
 
 const list: Rules = {
   requireLastInteraction: "any",
-  // Both are the time of the last message.
+  // Both stand for the time of the last message.
   sortBy: ["updatedAt", "lastInteractionAt"],
   includeGlobal: "any",
   includeUnknown: "any",
@@ -29,18 +29,18 @@ const list: Rules = {
   includeDerivedTitles: "any",
   includeLastMessage: "any",
   ownerFirst: "any",
-  involvingMe: no,
+  involvingMe: onlyFalse,
   includePeople: "any",
 }
 
 const history: Rules = {
-  // No input waits outside of its run.
+  // A pending input is always a queued run.
   pendingBefore: "any",
   inputRunIds: "any",
   messageId: never,
 }
 
-const look = { emoji: never, avatar: never }
+const appearance = { emoji: never, avatar: never }
 
 export const unsupported: { readonly [method: string]: Rules } = {
   agent: {
@@ -48,47 +48,47 @@ export const unsupported: { readonly [method: string]: Rules } = {
     model: never,
     replyTo: never,
     thinking,
-    deliver: no,
+    deliver: onlyFalse,
     replyChannel: webchat,
     replyAccountId: never,
     threadId: never,
     groupId: never,
     groupChannel: never,
     groupSpace: never,
-    // Only says what happens where a delivery fails.
+    // Only matters if a delivery fails.
     bestEffortDeliver: "any",
     lane: never,
     cwd: never,
     // No run has MCP servers of its own.
     cleanupBundleMcpOnRunEnd: "any",
-    modelRun: no,
+    modelRun: onlyFalse,
     promptMode: ["full"],
     extraSystemPrompt: never,
     bootstrapContextMode: ["full"],
     bootstrapContextRunKind: ["default"],
     acpTurnSource: never,
     internalRuntimeHandoffId: never,
-    internalExecutionIdentityRetry: no,
+    internalExecutionIdentityRetry: onlyFalse,
     internalExecutionIdentityRecoveryAttempt: never,
     execApprovalFollowupExpectedSessionId: never,
     internalEvents: never,
     inputProvenance: never,
-    suppressPromptPersistence: no,
+    suppressPromptPersistence: onlyFalse,
     sessionEffects: ["visible"],
     sourceReplyDeliveryMode: ["automatic"],
-    // There is no such tool.
+    // The gateway has no such tool.
     disableMessageTool: "any",
-    swarmCollector: no,
+    swarmCollector: onlyFalse,
     swarmOutputSchema: never,
-    forceRestartSafeTools: no,
-    forceCodeModeTools: no,
-    // Without routes of wake words, each goes to the session that the request names.
+    forceRestartSafeTools: onlyFalse,
+    forceCodeModeTools: onlyFalse,
+    // The gateway has no routes for wake words. The message goes to the session of the request.
     voiceWakeTrigger: "any",
     label: never,
   },
-  "agents.create": look,
-  "agents.update": { ...look, workspace: never },
-  // An agent has no files.
+  "agents.create": appearance,
+  "agents.update": { ...appearance, workspace: never },
+  // Agents have no files.
   "agents.delete": { deleteFiles: "any" },
   "channels.status": { probe: "any", timeoutMs: "any", channel: never },
   "chat.abort": { preserveSideRuns: "any" },
@@ -97,11 +97,11 @@ export const unsupported: { readonly [method: string]: Rules } = {
   "chat.send": {
     ...send,
     intent: never,
-    fastMode: no,
+    fastMode: onlyFalse,
     fastAutoOnSeconds: never,
-    // Messages of a session are answered one after another.
+    // The runs of a session run one after another.
     queueMode: ["followup"],
-    deliver: no,
+    deliver: onlyFalse,
     originatingChannel: webchat,
     originatingTo: never,
     originatingAccountId: never,
@@ -115,7 +115,7 @@ export const unsupported: { readonly [method: string]: Rules } = {
     expectedToolOverrides: never,
   },
   "commands.list": { sessionKey: "any", agentId: "any", provider: "any", scope: "any", includeArgs: "any" },
-  // Of an empty list.
+  // The list is always empty.
   "cron.list": {
     includeDisabled: "any",
     limit: "any",
@@ -136,29 +136,29 @@ export const unsupported: { readonly [method: string]: Rules } = {
     category: never,
     contextWindow: never,
     thinkingLevel: thinking,
-    fastMode: no,
+    fastMode: onlyFalse,
     permissionMode: never,
     toolOverrides: never,
-    incognito: no,
+    incognito: onlyFalse,
     visibility: ["shared"],
     catalogId: never,
-    // Sessions stand by themselves, and no hook hears of them; pages name the session from which they open another.
+    // Sessions have no parents and no hooks. Pages send the session from which they create another.
     parentSessionKey: "any",
     emitCommandHooks: "any",
     succeedsParent: "any",
     spawnDepth: [0],
-    fork: no,
+    fork: onlyFalse,
     forkFrom: never,
     attachments: never,
     projectId: never,
     projectGitUrl: never,
-    worktree: no,
+    worktree: onlyFalse,
     worktreeBaseRef: never,
     worktreeName: never,
     execNode: never,
     cwd: never,
   },
-  "sessions.delete": { deleteTranscript: [true], emitLifecycleHooks: "any", archivedOnly: no },
+  "sessions.delete": { deleteTranscript: [true], emitLifecycleHooks: "any", archivedOnly: onlyFalse },
   "sessions.describe": { includeDerivedTitles: "any", includeLastMessage: "any" },
   "sessions.list": list,
   "sessions.subscribe": list,
@@ -173,12 +173,12 @@ export const unsupported: { readonly [method: string]: Rules } = {
     statusNote: never,
     attention: never,
     ttlMinutes: never,
-    archived: no,
-    pinned: no,
-    unread: no,
+    archived: onlyFalse,
+    pinned: onlyFalse,
+    unread: onlyFalse,
     contextWindow: never,
     thinkingLevel: thinking,
-    fastMode: no,
+    fastMode: onlyFalse,
     toolOverrides: never,
     verboseLevel: ["off"],
     traceLevel: ["off"],
@@ -210,7 +210,7 @@ export const unsupported: { readonly [method: string]: Rules } = {
   "tools.catalog": { includePlugins: "any" },
 }
 
-/** Null, and what is empty, stands for left out. */
+/** Null and empty values count as left out. */
 const isLeftOut = (value: unknown): boolean => {
   if (typeof value === "string") return value.trim() === ""
   return value == null || (typeof value === "object" && Object.keys(value).length === 0)
@@ -221,7 +221,7 @@ const CONDITION = /^(?:expect|expected|if|unless|only|base|require)[A-Z]|[a-z]On
 
 const noRules: Rules = {}
 
-/** What is wrong with a parameter that the method does not read; `undefined`: nothing. */
+/** Returns the problem of a parameter that the method does not read, or `undefined` if it does no harm. */
 const problemOf = (harmless: Harmless | undefined, parameter: string, value: unknown): string | undefined => {
   if (isLeftOut(value) || harmless === "any" || harmless?.includes(value)) return undefined
   if (harmless === undefined) {
@@ -231,8 +231,8 @@ const problemOf = (harmless: Harmless | undefined, parameter: string, value: unk
   return values === "" ? "this gateway does not support it" : `this gateway supports ${values} only`
 }
 
-/** Why a call cannot be done as it is asked for; `undefined`: it can. `read`: the parameters that the method reads. */
-export const refusalOf = (method: string, read: ReadonlySet<string>, params: unknown): Fault | undefined => {
+/** Returns the fault of a call with an unsupported parameter. `read` has the parameters that the method reads. */
+export const unsupportedFault = (method: string, read: ReadonlySet<string>, params: unknown): Fault | undefined => {
   if (typeof params !== "object" || params === null) return undefined
   const rules = unsupported[method] ?? noRules
   for (const [parameter, value] of Object.entries(params)) {

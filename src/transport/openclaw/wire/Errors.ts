@@ -1,6 +1,6 @@
 /**
- * Errors: why a call was not answered with a value, in the codes and words that OpenClaw's clients know. Some match on
- * the words. Pure; each error carries the facts as `details`.
+ * Errors: the error of a failed call, with the codes and texts of the reference gateway, which some clients match on.
+ * `details` has the facts. OpenClaw.ts and HandshakeErrors.ts use it.
  */
 import type { Fault, Tagged } from "../../dialect/Fault.ts"
 import { describe } from "../../dialect/Faults.ts"
@@ -12,13 +12,13 @@ const invalid = (message: string, details?: ErrorShape["details"]): ErrorShape =
   ...(details !== undefined && { details }),
 })
 
-/** As the reference gateway says it, whose clients know by it that they are to come back. */
+/** The error while the gateway stops. By `reason` and `phase`, clients know that they can come back. */
 export const stopping = (method: string): ErrorShape => ({
   ...unavailable(`${method} unavailable during gateway restart`, STOPPING_RETRY_MS),
   details: { method, reason: "gateway-restarting", phase: "draining" },
 })
 
-/** Longer than the little that is left to do, shorter than a client would wait by itself. */
+/** Longer than the end of a drain takes, and shorter than the client's own delay. */
 const STOPPING_RETRY_MS = 1_000
 
 const unavailable = (message: string, retryAfterMs?: number): ErrorShape => ({
@@ -28,33 +28,35 @@ const unavailable = (message: string, retryAfterMs?: number): ErrorShape => ({
   ...(retryAfterMs !== undefined && { retryAfterMs: Math.ceil(retryAfterMs) }),
 })
 
-/** Clients of the protocol-3 era know a missing scope by its words, and the code by none of its own. */
-const missingScope = (era: Flavor, scope: unknown): ErrorShape => ({
-  code: era === 4 ? "FORBIDDEN" : "INVALID_REQUEST",
+/** Clients of protocol 3 have no code for a missing scope. They recognize the message. */
+const missingScope = (flavor: Flavor, scope: unknown): ErrorShape => ({
+  code: flavor === 4 ? "FORBIDDEN" : "INVALID_REQUEST",
   message: `missing scope: ${String(scope)}`,
   details: { code: "MISSING_SCOPE", missingScope: scope, requiredScopes: [scope] },
 })
 
+/** Returns the code of a tag: `SessionBusy` becomes `SESSION_BUSY`. */
 const codeOf = (tag: string): string => tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()
 
 const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): ErrorShape => {
+  const details = { code: codeOf(_tag), ...facts }
   switch (_tag) {
     case "StorageUnavailable":
     case "SessionBusy":
-      return { ...unavailable(describe(fault)), details: { code: codeOf(_tag), ...facts } }
+      return { ...unavailable(describe(fault)), details }
     case "LimitReached":
-      // Runs end by themselves; of anything else somebody must remove some.
+      // Runs end without help. Everything else with a limit has to be removed by an operator.
       return facts["limit"] === "queuedRuns"
-        ? { ...unavailable(describe(fault)), details: { code: codeOf(_tag), ...facts } }
-        : invalid(describe(fault), { code: codeOf(_tag), ...facts })
+        ? { ...unavailable(describe(fault)), details }
+        : invalid(describe(fault), details)
     case "ShuttingDown":
       return stopping(method)
     default:
-      return invalid(describe(fault), { code: codeOf(_tag), ...facts })
+      return invalid(describe(fault), details)
   }
 }
 
-export const ofFault = (era: Flavor, method: string, fault: Fault): ErrorShape => {
+export const ofFault = (flavor: Flavor, method: string, fault: Fault): ErrorShape => {
   switch (fault._tag) {
     case "UnknownMethod":
       return invalid(`unknown method: ${fault.method}`)
@@ -64,7 +66,7 @@ export const ofFault = (era: Flavor, method: string, fault: Fault): ErrorShape =
       return invalid("a request with this id is in flight")
     case "Denied":
       return fault.refusal._tag === "Forbidden"
-        ? missingScope(era, fault.refusal["missingScope"])
+        ? missingScope(flavor, fault.refusal["missingScope"])
         : invalid("unauthorized", { code: "AUTH_UNAUTHORIZED" })
     case "Limited":
       return unavailable("The server is busy. Please try again in a moment.", fault.retryAfterMs)

@@ -1,6 +1,6 @@
 /**
- * Frames: requests, responses and events of the OpenClaw protocol, read and written. Total: no text makes it throw.
- * What a frame looks like depends on who reads it; it knows no method and no connection.
+ * Frames: reads requests and writes responses and events of the OpenClaw protocol. The functions are pure, and no text
+ * makes them throw. OpenClaw.ts, the handshake and the events use it.
  */
 import { ID_CHARS, METHOD_CHARS, NAME_CHARS } from "../../../domain/Bounds.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
@@ -8,34 +8,35 @@ import { frameEnd, payloadAt } from "../../connection/WebSocketFrames.ts"
 import { isObject, type JsonObject } from "../../dialect/Json.ts"
 
 /**
- * How a connection's frames are worded: protocol 3, protocol 4, or for Control Center, a client of protocol 3 that reads
- * `result` where all others read `payload`, `params` likewise, and numbers for error codes. Clients of the protocol-3 era
- * drop frames that have a member more, so nobody gets both.
+ * The form of a connection's frames. Control Center is a client of protocol 3 that expects `result` and `params` in place
+ * of `payload`, and numbers as error codes. A frame never has both members: clients of protocol 3 drop frames with
+ * unknown members.
  */
 export type Flavor = 3 | 4 | "control-center"
 
-export interface Request {
+export interface RequestFrame {
   readonly _tag: "Request"
   readonly id: string
   readonly method: string
   readonly params: unknown
 }
 
-/** JSON, but no request. */
-export interface Invalid {
+/** JSON that is not a request. */
+export interface InvalidFrame {
   readonly _tag: "Invalid"
-  /** Of the request that it would have been, if it can be read. */
+  /** `undefined` if the frame has no valid id. */
   readonly id: string | undefined
   readonly issue: string
 }
 
-export type Read = Request | Invalid | { readonly _tag: "Malformed" }
+/** A frame of a client. `Malformed` is not JSON. */
+export type ClientFrame = RequestFrame | InvalidFrame | { readonly _tag: "Malformed" }
 
 const members = new Set(["type", "id", "method", "params", "traceparent", "expectedProfileId"])
 
 const longest = { id: ID_CHARS, method: METHOD_CHARS }
 
-/** What is wrong with it, in the words of the reference gateway's validator; clients' authors look for them. */
+/** Returns the issues of a frame in the texts of the reference gateway's validator, which authors of clients look for. */
 const issuesOf = (frame: JsonObject, strict: boolean): ReadonlyArray<string> => {
   const missing = ["id", "method", "type"].find((member) => frame[member] === undefined)
   const texts = (["id", "method"] as const).flatMap((member) => {
@@ -51,14 +52,14 @@ const issuesOf = (frame: JsonObject, strict: boolean): ReadonlyArray<string> => 
     ...(missing === undefined ? [] : [`must have required property '${missing}'`]),
     ...(foreign === undefined ? [] : [`at root: unexpected property '${shortened(foreign, NAME_CHARS)}'`]),
     ...(frame["type"] === undefined || frame["type"] === "req" ? [] : ["at /type: must be equal to constant"]),
-    // A guard: the request counts only for that profile, and nobody has one here.
+    // The request is only for this profile, and the gateway has no profiles.
     ...(frame["expectedProfileId"] == null ? [] : ["at /expectedProfileId: this gateway has no profiles"]),
     ...texts,
   ]
 }
 
-/** `strict`: members that the protocol does not name are an error. */
-export const readFrame = (text: string, strict: boolean): Read => {
+/** Reads a frame. With `strict`, a member that the protocol does not name is an issue. */
+export const readFrame = (text: string, strict: boolean): ClientFrame => {
   let json: unknown
   try {
     json = parseJson(text)
@@ -78,7 +79,7 @@ export const readFrame = (text: string, strict: boolean): Read => {
   return { _tag: "Request", id, method, params }
 }
 
-/** The answer to what has no id of its own. */
+/** The id of a response to a frame without a valid id. */
 export const NO_ID = "invalid"
 
 export interface ErrorShape {
@@ -89,8 +90,8 @@ export interface ErrorShape {
   readonly retryAfterMs?: number
 }
 
-/** As Control Center counts errors: by HTTP's numbers. */
-const numbers: { readonly [code: string]: number } = {
+/** The error codes of Control Center: HTTP statuses. */
+const controlCenterCodes: { readonly [code: string]: number } = {
   INVALID_REQUEST: 400,
   NOT_PAIRED: 401,
   FORBIDDEN: 403,
@@ -98,25 +99,25 @@ const numbers: { readonly [code: string]: number } = {
   UNAVAILABLE: 503,
 }
 
-/** `json`: the value's, where somebody has made it already. */
-export const writeResult = (era: Flavor, id: string, value: unknown, json?: () => string): string => {
+/** Writes a response. `json` returns the value's JSON if it exists already. */
+export const writeResult = (flavor: Flavor, id: string, value: unknown, json?: () => string): string => {
   const head = `{"type":"res","id":${JSON.stringify(id)},"ok":true`
   const data = json?.() ?? JSON.stringify(value)
-  // Without a result Control Center takes it for an error.
-  if (era === "control-center") return `${head},"result":${value == null ? "{}" : data}}`
+  // Control Center takes a response without `result` for an error.
+  if (flavor === "control-center") return `${head},"result":${value == null ? "{}" : data}}`
   return value === undefined ? `${head}}` : `${head},"payload":${data}}`
 }
 
-export const writeError = (era: Flavor, id: string, error: ErrorShape): string =>
-  era === "control-center"
-    ? JSON.stringify({ type: "res", id, ok: false, error: { ...error, code: numbers[error.code] ?? 500 } })
+export const writeError = (flavor: Flavor, id: string, error: ErrorShape): string =>
+  flavor === "control-center"
+    ? JSON.stringify({ type: "res", id, ok: false, error: { ...error, code: controlCenterCodes[error.code] ?? 500 } })
     : JSON.stringify({ type: "res", id, ok: false, error })
 
 const NUMBERED = '{"type":"event","seq":'
 
 /**
  * The `seq` of an event differs between the copies of one frame. It is right-aligned in this many characters, because JSON
- * allows blanks there: all copies have one length, and `numberEvents` overwrites bytes.
+ * allows blanks there. All copies have the same length, and `numberEvents` overwrites bytes.
  */
 const NUMBER_CHARS = 10
 
@@ -129,7 +130,7 @@ const writeNumber = (target: Buffer, offset: number, number: number): void => {
   }
 }
 
-/** The `Stamp` of this wire: numbers the event frames between the offsets. */
+/** Numbers the event frames between the offsets from `first` on, and returns the next number. */
 export const numberEvents = (target: Buffer, start: number, end: number, first: number): number => {
   let number = first
   for (let offset = start; offset < end; offset = frameEnd(target, offset)) {
@@ -141,15 +142,15 @@ export const numberEvents = (target: Buffer, start: number, end: number, first: 
 const UNNUMBERED = "0".padStart(NUMBER_CHARS)
 
 /**
- * An event. Its `seq` counts for each connection and is put in when the frame leaves, so that many connections share the
- * frame. `member`: where its reader looks for the data.
+ * Writes an event that many connections share. `numberEvents` fills in `seq`, the connection's own count, when a
+ * connection sends the frame. `member` is the member for the data.
  */
 export const writeEvent = (member: "payload" | "params", event: string, data: unknown): string =>
   `${NUMBERED}${UNNUMBERED},"event":${JSON.stringify(event)},"${member}":${JSON.stringify(data)}}`
 
-/** The same event with its place among all, for clients that resume. Others would drop the frame for it. */
+/** Adds the event's position, for clients that resume. Other clients would drop a frame with this member. */
 export const withPosition = (event: string, seq: number): string => `${event.slice(0, -1)},"position":${seq}}`
 
-/** The first frame on every connection, before it is known who reads it: all eras read `type` and `event`. */
+/** Writes the first frame of every connection. Its form is the same for all flavors. */
 export const writeChallenge = (nonce: string, at: number): string =>
   JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce, ts: at } })

@@ -1,6 +1,6 @@
 /**
- * Params: how parameters are read in this dialect. Clients of four generations send them, so that a field left out may
- * be null or an empty text, and one that is not known is passed by. Pure; it knows no method.
+ * Params: the schemas of parameters. Clients of four generations send null or an empty text in place of a missing
+ * parameter, and parameters that the gateway ignores. The methods use it.
  */
 import * as Schema from "effect/Schema"
 import {
@@ -16,7 +16,7 @@ import {
 import { maybe } from "../../dialect/Params.ts"
 import { fail } from "../../dialect/Query.ts"
 
-/** The name of a session, as clients write it. */
+/** A session key as clients write it, see SessionKeys.ts. */
 export const key = maybe(printableText(SESSION_KEY_CHARS))
 export const id = maybe(printableText(ID_CHARS))
 export const cursor = maybe(text(SESSION_KEY_CHARS))
@@ -25,20 +25,22 @@ export const name = maybe(text(NAME_CHARS))
 export const message = maybe(text(MESSAGE_CHARS))
 export const number = maybe(Schema.Finite)
 export const flag = maybe(Schema.Boolean)
-/** What is only looked at for being there. */
-export const anything = Schema.optionalKey(Schema.Unknown)
-export const things = maybe(list(Schema.Unknown))
+/** A parameter that the method takes and ignores. */
+export const ignored = Schema.optionalKey(Schema.Unknown)
+/** Attachments are not supported. Methods accept an empty list. */
+export const attachments = maybe(list(Schema.Unknown))
 export const names = maybe(list(text(NAME_CHARS)))
 export const keys = maybe(list(printableText(SESSION_KEY_CHARS)))
 
-export const Nothing = Schema.Struct({})
+export const NoParams = Schema.Struct({})
 
-/** A whole number between 1 and `max`. */
+/** Returns a whole number from 1 to `max`. */
 export const bounded = (value: number | null | undefined, fallback: number, max: number): number =>
   Math.min(max, Math.max(1, Math.floor(value ?? fallback)))
 
-/** Returns how long a run may take. Zero stands for no bound, as in the reference gateway. */
+/** Returns the time limit of a run, or `undefined` for zero: the reference gateway takes zero for no limit. */
 export const runMs = (timeoutMs: number | null | undefined): number | undefined =>
   timeoutMs == null || timeoutMs <= 0 ? undefined : Math.min(RUN_MS, Math.ceil(timeoutMs))
 
+/** Fails because of invalid parameters. */
 export const invalid = (issue: string) => fail({ _tag: "InvalidParams", issue })

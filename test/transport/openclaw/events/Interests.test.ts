@@ -25,7 +25,7 @@ import { mergeable, mergeKey } from "../../../../src/transport/openclaw/events/D
 import { methods } from "../../../../src/transport/openclaw/methods/Methods.ts"
 import * as RunEvents from "../../../../src/transport/openclaw/events/RunEvents.ts"
 import { canonicalKey, mainSessionKey, sessionIdOf } from "../../../../src/transport/openclaw/methods/SessionKeys.ts"
-import { fullRow, sessionRow, unbegunRow } from "../../../../src/transport/openclaw/methods/SessionViews.ts"
+import { fullRow, sessionRow, missingRow } from "../../../../src/transport/openclaw/methods/SessionViews.ts"
 import { expectValid } from "../../../support/OpenClaw.ts"
 
 const many = { arbitrary: { runs: 300, size: 20 } }
@@ -116,8 +116,10 @@ describe("events", () => {
       const run = { runId: "r", sessionKey: "s", agentId: "a" }
       const place = { seq: 1, at: 1 }
       const by = mergeable(JSON.stringify)
-      const first = replaces ? RunEvents.replaced(run, place, texts[0]!) : RunEvents.delta(run, place, texts[0]!)
-      const payloads = [first, ...texts.slice(1).map((text) => RunEvents.delta(run, place, text))]
+      const first = replaces
+        ? RunEvents.textReplacement(run, place, texts[0]!)
+        : RunEvents.textDelta(run, place, texts[0]!)
+      const payloads = [first, ...texts.slice(1).map((text) => RunEvents.textDelta(run, place, text))]
       const left = payloads.reduce((a, b) => by.merge(a, b))
       const right = payloads.reduceRight((b, a) => by.merge(a, b))
       expect(left[1]["deltaText"]).toBe(texts.join(""))
@@ -139,20 +141,20 @@ const notEmpty = (payload: any) => ({
 })
 
 describe("rows", () => {
-  const roster = { defaultId: "main", agents: [], models: [] }
+  const catalog = { defaultId: "main", agents: [], models: [] }
 
   it.prop(
     "of every session are such as the schema has them",
     [Session],
     ([session]) => {
       expectValid("SessionRow", nonEmptyRow(sessionRow(session)))
-      expectValid("SessionRow", nonEmptyRow(fullRow(session, roster, 1, ["r"])))
+      expectValid("SessionRow", nonEmptyRow(fullRow(session, catalog, 1, ["r"])))
     },
     many,
   )
 
   it.prop("of sessions that have not begun too", [AgentId], ([agentId]) => {
-    expectValid("SessionRow", unbegunRow(mainSessionKey(agentId), agentId, roster, 1))
+    expectValid("SessionRow", missingRow(mainSessionKey(agentId), agentId, catalog, 1))
   })
 })
 

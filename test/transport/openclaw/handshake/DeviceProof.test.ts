@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 import {
   type DeviceClaim,
   deviceProblem,
-  type Signed,
+  type SignedFields,
 } from "../../../../src/transport/openclaw/handshake/DeviceProof.ts"
 import recorded from "../../../fixtures/openclaw/device-proofs.json" with { type: "json" }
 import { TestDevice } from "../../../support/OpenClawClient.ts"
@@ -24,7 +24,7 @@ interface Params {
   readonly device: DeviceClaim
 }
 
-const signedOf = ({ auth, client, role, scopes }: Params): Signed => ({
+const signedOf = ({ auth, client, role, scopes }: Params): SignedFields => ({
   clientId: client.id,
   clientMode: client.mode,
   role,
@@ -36,7 +36,7 @@ const signedOf = ({ auth, client, role, scopes }: Params): Signed => ({
 
 const NONCE = "the-nonce"
 const NOW = 1_800_000_000_000
-const signed: Signed = {
+const signed: SignedFields = {
   clientId: "cli",
   clientMode: "cli",
   role: "operator",
@@ -61,7 +61,7 @@ const facts = { ...rest, deviceId: device.id, scopes: [...scopes], token, nonce:
 const v2 = claim(buildDeviceAuthPayload(facts))
 const v3 = claim(buildDeviceAuthPayloadV3(facts))
 
-const problem = (given: DeviceClaim, of: Signed = signed, now = NOW) => deviceProblem(given, of, NONCE, now)
+const problem = (given: DeviceClaim, of: SignedFields = signed, now = NOW) => deviceProblem(given, of, NONCE, now)
 
 describe("the proof of a device", () => {
   for (const { challenge, name, params } of recorded) {

@@ -45,14 +45,14 @@ const Near = Schema.Struct({
 describe("reading", () => {
   it.prop("is total: any text is a request, or something that is said to be wrong", [Schema.String], ([text]) => {
     expect(["Request", "Invalid", "Malformed"]).toContain(readFrame(text, false)._tag)
-    expect(["Enter", "Refuse"]).toContain(readHandshake(text, facts)._tag)
+    expect(["Valid", "Failed"]).toContain(readHandshake(text, facts)._tag)
   })
 
   it.prop("is total for what is nearly a frame, and a refusal has a reason", [Near], ([near]) => {
     const handshake = readHandshake(JSON.stringify(near), facts)
-    if (handshake._tag === "Refuse") {
-      expect(handshake.refusal.close.reason).not.toBe("")
-      expect(handshake.refusal.close.code).toBeGreaterThan(1001)
+    if (handshake._tag === "Failed") {
+      expect(handshake.failure.close.reason).not.toBe("")
+      expect(handshake.failure.close.code).toBeGreaterThan(1001)
     }
   })
 
@@ -78,9 +78,9 @@ describe("writing", () => {
   const error = { code: "FORBIDDEN", message: "no", details: { code: "X" } }
 
   it("is what official clients take for answers and events", () => {
-    for (const era of [3, 4] as const) {
-      expect(isGatewayResponseFrame(JSON.parse(writeResult(era, "1", { a: 1 })))).toBe(true)
-      expect(isGatewayResponseFrame(JSON.parse(writeError(era, "1", error)))).toBe(true)
+    for (const flavor of [3, 4] as const) {
+      expect(isGatewayResponseFrame(JSON.parse(writeResult(flavor, "1", { a: 1 })))).toBe(true)
+      expect(isGatewayResponseFrame(JSON.parse(writeError(flavor, "1", error)))).toBe(true)
     }
     const event: unknown = JSON.parse(writeEvent("payload", "tick", { ts: 1 }))
     expect(isGatewayEventFrame(event)).toBe(true)
@@ -92,8 +92,8 @@ describe("writing", () => {
     expect(JSON.parse(writeResult("control-center", "1", null))).toEqual({ type: "res", id: "1", ok: true, result: {} })
     expect(JSON.parse(writeError("control-center", "1", error))).toMatchObject({ error: { code: 403, message: "no" } })
     expect(JSON.parse(writeEvent("params", "tick", {}))).toEqual({ type: "event", seq: 0, event: "tick", params: {} })
-    for (const era of [3, 4] as const) {
-      expect(Object.keys(JSON.parse(writeResult(era, "1", {})))).toEqual(["type", "id", "ok", "payload"])
+    for (const flavor of [3, 4] as const) {
+      expect(Object.keys(JSON.parse(writeResult(flavor, "1", {})))).toEqual(["type", "id", "ok", "payload"])
     }
   })
 
