@@ -31,7 +31,6 @@ const pending = {
     "test/transport/fanout",
     "test/transport/json-rpc",
     "test/transport/mission-control",
-    "test/transport/openclaw/handshake",
   ],
   ignoranceFormulas: ["src/transport/fanout", "src/transport/rpc"],
   relativeOpenings: [
@@ -45,10 +44,6 @@ const pending = {
     "test/transport/http",
     "test/transport/json-rpc",
     "test/transport/mission-control",
-    "test/transport/openclaw",
-    "test/transport/openclaw/events",
-    "test/transport/openclaw/handshake",
-    "test/transport/openclaw/methods",
   ],
   testNames: [
     "test/transport/connection",
@@ -57,11 +52,6 @@ const pending = {
     "test/transport/json-rpc",
     "test/transport/kernel",
     "test/transport/mission-control",
-    "test/transport/openclaw",
-    "test/transport/openclaw/events",
-    "test/transport/openclaw/handshake",
-    "test/transport/openclaw/methods",
-    "test/transport/openclaw/wire",
   ],
 }
 

@@ -1,6 +1,5 @@
 /**
- * The Control UI's files on the gateway's port: the answer to each path, the policy of the page, and the access to the
- * page's configuration.
+ * ControlUi: the answer to each path, the policy of the page, and the access to the page's configuration.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -48,7 +47,7 @@ const get = Effect.fnUntraced(function* (path: string, headers: Record<string, s
 
 const html = { accept: "text/html" }
 
-describe("the Control UI", () => {
+describe("ControlUi", () => {
   it.layer(withUi(), { excludeTestServices: true })((it) => {
     it.effect.each([
       "/",
@@ -61,7 +60,7 @@ describe("the Control UI", () => {
       "/approve/0e1f",
       "/chat/agent:main:telegram:v1.5",
       "/assets",
-    ])("sends its page at %s, with files that are named from the root", (path) =>
+    ])("The path %s returns the page with absolute addresses of its files.", (path) =>
       Effect.gen(function* () {
         const answer = yield* get(path, html)
         expect(answer).toMatchObject({ status: 200, text: SENT })
@@ -73,7 +72,7 @@ describe("the Control UI", () => {
     )
 
     it.effect.each(["/assets/a.js", "/chat/assets/a.js", "/settings/devices/assets/a.js", "/assets/inside.js"])(
-      "sends the file behind %s",
+      "The path %s returns the file.",
       (path) =>
         Effect.gen(function* () {
           const { headers, status, text } = yield* get(path)
@@ -83,7 +82,7 @@ describe("the Control UI", () => {
     )
 
     it.effect.each(["/assets/b.js", "/sw.js", "/chat/main.css", "/api/nothing", "/__openclaw__/nothing", "/hooks/x"])(
-      "answers 404 to %s, because a program asks for it",
+      "The path %s of a program returns 404 instead of the page.",
       (path) =>
         Effect.gen(function* () {
           expect((yield* get(path, html)).status).toBe(404)
@@ -103,7 +102,7 @@ describe("the Control UI", () => {
       "/..%5csecret.js",
       "/%00.js",
       "/%ff.js",
-    ])("serves nothing from outside its folder and no dot file: %s", (path) =>
+    ])("The path %s returns no file outside of the folder and no dot file.", (path) =>
       Effect.gen(function* () {
         const { status, text } = yield* get(path)
         expect(status).toBe(404)
@@ -111,7 +110,7 @@ describe("the Control UI", () => {
       }),
     )
 
-    it.effect("leaves the gateway's own paths to the gateway", () =>
+    it.effect("The gateway's own paths do not return the page.", () =>
       Effect.gen(function* () {
         expect(JSON.parse((yield* get("/health", html)).text)).toMatchObject({ ok: true })
         expect((yield* get("/ws", html)).status).toBe(426)
@@ -119,7 +118,7 @@ describe("the Control UI", () => {
       }),
     )
 
-    it.effect("runs its page under a policy that allows the page's own scripts and no others", () =>
+    it.effect("The policy of the page allows the page's own scripts and no others.", () =>
       Effect.gen(function* () {
         const { headers } = yield* get("/settings/devices", html)
         expect(headers.get("content-security-policy")).toBe(contentSecurityPolicy(SENT))
@@ -128,7 +127,7 @@ describe("the Control UI", () => {
     )
 
     it.effect.each(["/control-ui-config.json", "/__openclaw/control-ui-config.json"])(
-      "reads %s with the shared token or the token of a device, and counts neither as wrong",
+      "The path %s accepts the shared token and device tokens of operators, and counts neither as wrong.",
       (path) =>
         Effect.gen(function* () {
           const devices = yield* Devices
@@ -138,7 +137,7 @@ describe("the Control UI", () => {
           const node = yield* devices.issue({ ...of, deviceId: "d2" }, { role: "node", scopes: [] })
           const read = (token: string, method = "GET") => get(path, { authorization: `Bearer ${token}` }, method)
           expect((yield* get(path)).status).toBe(401)
-          // More often than a wrong token is forgiven.
+          // More often than wrong tokens are allowed.
           for (let i = 0; i < 12; i++) expect((yield* read(Redacted.value(operator.token))).status).toBe(200)
           expect((yield* read(Redacted.value(operator.token), "HEAD")).status).toBe(200)
           const { status, text } = yield* read(TestGateway.TOKEN)
@@ -152,7 +151,7 @@ describe("the Control UI", () => {
   })
 
   it.layer(withUi({ basePath: "/causeway" }), { excludeTestServices: true })((it) => {
-    it.effect("is below the base path, and names its files and itself by it", () =>
+    it.effect("With a base path, the page, its files and its configuration are below it.", () =>
       Effect.gen(function* () {
         const { status, text } = yield* get("/causeway/settings/devices", html)
         expect(status).toBe(200)
@@ -168,13 +167,13 @@ describe("the Control UI", () => {
     )
   })
 
-  it.live("is not there where no folder is configured", () =>
+  it.live("Without a configured folder, there is no page.", () =>
     Effect.gen(function* () {
       expect((yield* get("/chat", html)).status).toBe(404)
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("keeps the gateway from starting where its folder is empty, and says so", () =>
+  it.live("The gateway does not start with an empty folder, and the error names the problem.", () =>
     Effect.gen(function* () {
       const controlUiDir = yield* temporaryFolder
       const error = yield* Effect.flip(Effect.scoped(Layer.build(TestGateway.layer({ controlUiDir }))))
@@ -182,7 +181,7 @@ describe("the Control UI", () => {
     }),
   )
 
-  it("knows inline scripts from others", () => {
+  it("Only inline scripts are in the policy.", () => {
     expect(inlineScripts(PAGE)).toEqual(["go()"])
     expect(inlineScripts(`<script src="a"></script><script>write("<script>")</script><script>`)).toEqual([
       'write("<script>")',
@@ -191,9 +190,9 @@ describe("the Control UI", () => {
     expect(contentSecurityPolicy("")).toContain("script-src 'self' 'wasm-unsafe-eval';")
   })
 
-  it.prop("asks for no file that climbs out of the folder or begins with a dot", [Schema.String], ([path]) => {
-    const asked = targetOf(path)
-    if (asked._tag !== "File") return
-    expect(asked.name.split("/").some((segment) => segment === "" || segment.startsWith("."))).toBe(false)
+  it.prop("No path names a file that begins with a dot or is outside of the folder.", [Schema.String], ([path]) => {
+    const target = targetOf(path)
+    if (target._tag !== "File") return
+    expect(target.name.split("/").some((segment) => segment === "" || segment.startsWith("."))).toBe(false)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Control Center: a client of protocol 3 that reads `result` and `params`, counts errors by numbers, and takes the first
- * frame after its `connect` for the answer. Its frames are read here as its program reads them.
+ * OpenClaw: Control Center as a client. It speaks protocol 3, reads `result` and `params`, expects numbers as error codes,
+ * and takes the first frame after `connect` for the answer. The tests read frames like its program.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { enter, type Frame, open, type OpenClawClient } from "../../support/OpenClawClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
-/** What its JSON decoder takes: a text where it expects a number ends the connection, and so on. */
+/** The frames that its JSON decoder accepts. A field of another type ends its connection. */
 const WsFrame = Schema.Struct({
   type: Schema.Literals(["res", "event"]),
   id: Schema.optionalKey(Schema.String),
@@ -38,7 +38,7 @@ const params = (token: string) => ({
 const send = (client: OpenClawClient, id: string, method: string, params: object = {}) =>
   client.send({ type: "req", id, method, params })
 
-/** Every frame is one that it can read; the next answer to the request. */
+/** Waits for the answer to the request, and checks that Control Center can read every frame before it. */
 const answerTo = (client: OpenClawClient, id: string) =>
   client.socket.find((text) => {
     const frame = decode(JSON.parse(text))
@@ -54,9 +54,9 @@ const connected = Effect.gen(function* () {
 
 describe("Control Center", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("connects, syncs, and hears what changes", () =>
+    it.effect("Control Center connects, reads its lists and gets changes.", () =>
       Effect.gen(function* () {
-        // Others make events all the while: none may come between its connect and the answer.
+        // Another client makes events all the time. None may come between `connect` and its answer.
         const { client: busy } = yield* enter()
         const noise = yield* Effect.forkChild(
           Effect.forever(busy.ask("chat.inject", { sessionKey: "agent:main:main", message: "noise" })),
@@ -73,23 +73,23 @@ describe("Control Center", () => {
         expect((yield* answerTo(client, "a")).result).toMatchObject({ agents: [{ id: "main" }] })
         expect((yield* answerTo(client, "s")).result).toMatchObject({ sessions: expect.any(Array) })
 
-        // It subscribes to nothing.
-        const told = (event: string, of = "") =>
+        // Control Center does not subscribe to events.
+        const paramsOf = (event: string, part = "") =>
           client.socket.find((text) => {
             const frame = decode(JSON.parse(text))
-            return frame.event === event && text.includes(of) ? frame.params : undefined
+            return frame.event === event && text.includes(part) ? frame.params : undefined
           })
-        expect(yield* told("sessions.changed")).toMatchObject({ sessionKey: "agent:main:main" })
+        expect(yield* paramsOf("sessions.changed")).toMatchObject({ sessionKey: "agent:main:main" })
         yield* Fiber.interrupt(noise)
-        yield* enter({ client: { id: "newcomer", mode: "test" } })
-        expect(yield* told("presence", "newcomer")).toMatchObject({ presence: expect.any(Array) })
-        const { client: keeper } = yield* enter()
-        yield* keeper.ask("agents.update", { agentId: "main", name: "Renamed" })
-        expect(yield* told("agent.config")).toMatchObject({ agentId: "main", name: "Renamed" })
+        yield* enter({ client: { id: "new-client", mode: "test" } })
+        expect(yield* paramsOf("presence", "new-client")).toMatchObject({ presence: expect.any(Array) })
+        const { client: operator } = yield* enter()
+        yield* operator.ask("agents.update", { agentId: "main", name: "Renamed" })
+        expect(yield* paramsOf("agent.config")).toMatchObject({ agentId: "main", name: "Renamed" })
       }),
     )
 
-    it.effect("is told errors by numbers, also the one that keeps it out", () =>
+    it.effect("Control Center gets numbers as error codes, also for a failed handshake.", () =>
       Effect.gen(function* () {
         const { client } = yield* connected
         send(client, "u", "no.such.method")
@@ -104,7 +104,7 @@ describe("Control Center", () => {
       }),
     )
 
-    it.effect("has its own words for itself alone: others of protocol 3 get the frames of theirs", () =>
+    it.effect("Other clients of protocol 3 do not get the frames of Control Center.", () =>
       Effect.gen(function* () {
         yield* connected
         const { client } = yield* enter({ minProtocol: 3, maxProtocol: 3 })

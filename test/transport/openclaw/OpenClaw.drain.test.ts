@@ -1,6 +1,6 @@
 /**
- * While the gateway goes down: who is in is told when it is back, who comes is told to come back, in the words by which
- * the published client does so.
+ * OpenClaw: the stop of the gateway. Connected clients learn when the gateway is back, and new clients get the error on
+ * which the published client retries.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { GatewayClient } from "@openclaw/gateway-client"
@@ -16,7 +16,9 @@ const KEY = "agent:main:main"
 
 const reason = "the gateway is stopping"
 
-const goingDown = Effect.flatMap(ConnectionSupervisor, ({ stopAccepting }) => stopAccepting({ reason, drainMs: 4_000 }))
+const stopAccepting = Effect.flatMap(ConnectionSupervisor, (connections) =>
+  connections.stopAccepting({ reason, drainMs: 4_000 }),
+)
 
 const unavailable = (method: string) => ({
   code: "UNAVAILABLE",
@@ -47,11 +49,11 @@ const failure = (url: string) =>
     client.start()
   })
 
-describe("while the gateway goes down", () => {
-  it.live("who comes is refused on its own wire and is to come back; other wires refuse by HTTP", () =>
+describe("OpenClaw while the gateway stops", () => {
+  it.live("A new client gets an error that asks it to come back, and other wires refuse the upgrade.", () =>
     Effect.gen(function* () {
       const early = yield* open()
-      yield* goingDown
+      yield* stopAccepting
       for (const client of [early, yield* open()]) {
         const refused = yield* client.connect(yield* connectParams())
         expect(refused).toEqual({ type: "res", id: "hello", ok: false, error: unavailable("connect") })
@@ -63,10 +65,10 @@ describe("while the gateway goes down", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("the published client reads why, and that it is to come back", () =>
+  it.live("The published client reads the reason and when to retry.", () =>
     Effect.gen(function* () {
       const { wsUrl } = yield* TestGateway.TestGateway
-      yield* goingDown
+      yield* stopAccepting
       expect(yield* failure(wsUrl)).toMatchObject({
         gatewayCode: "UNAVAILABLE",
         retryable: true,
@@ -76,15 +78,15 @@ describe("while the gateway goes down", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("who is in is told, and what it sends then is refused the same way", () =>
+  it.live("A connected client gets `shutdown`, and its later sends fail with the same error.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()
       const runs = yield* Runs
-      yield* goingDown
-      const told = yield* client.event("shutdown")
-      // Nothing is known of a restart: nothing is said of one.
-      expect(told.payload).toEqual({ reason })
-      expectValidEvent(told)
+      yield* stopAccepting
+      const shutdown = yield* client.event("shutdown")
+      // The gateway does not expect a restart.
+      expect(shutdown.payload).toEqual({ reason })
+      expectValidEvent(shutdown)
       yield* runs.drain
       const params = { sessionKey: KEY, message: "too late", idempotencyKey: "late" }
       expect((yield* client.ask("chat.send", params)).error).toEqual(unavailable("chat.send"))
@@ -92,17 +94,17 @@ describe("while the gateway goes down", () => {
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it("who is in is told when the gateway is back, where something starts it again", () =>
+  it("A connected client learns when the gateway is back if a restart is expected.", () =>
     Effect.map(enter(), ({ client }) => client)
       .pipe(
         Effect.provide(TestGateway.layer({ restartExpectedMs: 1_500 })),
-        // The gateway goes first, its client after.
+        // The gateway closes before its client.
         Effect.flatMap((client) => client.event("shutdown")),
         Effect.scoped,
         Effect.runPromise,
       )
-      .then((told) => {
-        expect(told.payload).toEqual({ reason, restartExpectedMs: 1_500 })
-        expectValidEvent(told)
+      .then((shutdown) => {
+        expect(shutdown.payload).toEqual({ reason, restartExpectedMs: 1_500 })
+        expectValidEvent(shutdown)
       }))
 })

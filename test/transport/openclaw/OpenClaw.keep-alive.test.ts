@@ -1,4 +1,4 @@
-/** What a connection hears besides its answers: signs of life, and no more than it takes. */
+/** OpenClaw: ticks, health events and the limits of events for slow clients. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,30 +16,30 @@ const KEY = "agent:main:main"
 
 const dialect = openClaw({ strict: false, limits: defaultLimits })
 
-/** The same at a path of its own, in more of a hurry. */
-const hurried = DialectServer.mount("/hurried", { ...dialect, keepAlive: { ...dialect.keepAlive!, everyMs: 40 } }).pipe(
-  Layer.provide(DialectServer.layer),
-  Layer.provide(ContractCalls.layer),
-)
+/** The dialect at another path, with a short interval. */
+const fastTicks = DialectServer.mount("/fast-ticks", {
+  ...dialect,
+  keepAlive: { ...dialect.keepAlive!, everyMs: 40 },
+}).pipe(Layer.provide(DialectServer.layer), Layer.provide(ContractCalls.layer))
 
 const eventsOf = (texts: ReadonlyArray<string>) =>
   texts.map((text) => JSON.parse(text) as Frame).filter(({ type }) => type === "event")
 
-describe("a tick", () => {
-  it("comes every 30 s, which hello-ok says", () => {
+describe("Ticks", () => {
+  it("The interval of ticks is 30 s.", () => {
     expect(dialect.keepAlive?.everyMs).toBe(30_000)
   })
 
   it.layer(
-    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, hurried) }),
+    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, fastTicks) }),
     real,
   )((it) => {
-    it.effect("comes again and again, to who may read, to who may nothing, and to nodes, and only after hello-ok", () =>
+    it.effect("Every client gets ticks after hello-ok, also without scopes and as a node.", () =>
       Effect.gen(function* () {
-        const stranger = yield* open("/hurried")
+        const stranger = yield* open("/fast-ticks")
         const all = yield* Effect.forEach([{}, { scopes: [] }, { role: "node", scopes: [] }], (more) =>
           Effect.gen(function* () {
-            const client = yield* open("/hurried")
+            const client = yield* open("/fast-ticks")
             yield* client.connect(yield* connectParams(more))
             return client
           }),
@@ -57,38 +57,38 @@ describe("a tick", () => {
   })
 })
 
-describe("how the gateway is", () => {
+describe("Health events", () => {
   it.layer(
-    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, hurried) }),
+    TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, fastTicks) }),
     real,
   )((it) => {
-    it.effect("is told with the ticks, to who may read and nobody else", () =>
+    it.effect("Only clients that may read get health events with the ticks.", () =>
       Effect.gen(function* () {
-        const reader = yield* open("/hurried")
+        const reader = yield* open("/fast-ticks")
         yield* reader.connect(yield* connectParams())
-        const stranger = yield* open("/hurried")
+        const stranger = yield* open("/fast-ticks")
         yield* stranger.connect(yield* connectParams({ scopes: [] }))
-        const told = yield* reader.event("health")
-        expectValidEvent(told)
-        expect(told.payload).toMatchObject({ ok: true, agents: [{ agentId: "main" }] })
-        const heard: Array<string> = []
+        const health = yield* reader.event("health")
+        expectValidEvent(health)
+        expect(health.payload).toMatchObject({ ok: true, agents: [{ agentId: "main" }] })
+        const events: Array<string> = []
         yield* stranger.socket.find((text) => {
-          heard.push((JSON.parse(text) as Frame).event ?? "an answer")
-          return heard.length === 3 ? heard : undefined
+          events.push((JSON.parse(text) as Frame).event ?? "an answer")
+          return events.length === 3 ? events : undefined
         })
-        expect(heard).toEqual(["tick", "tick", "tick"])
+        expect(events).toEqual(["tick", "tick", "tick"])
       }),
     )
   })
 })
 
-describe("a client that does not read", () => {
+describe("Slow OpenClaw clients", () => {
   const OUTBOX_BYTES = 262_144
   it.layer(
     TestGateway.layer({ limits: { outboxBytes: OUTBOX_BYTES } }),
     real,
   )((it) => {
-    it.effect("is closed as a slow consumer with the position from which it resumes without a gap", () =>
+    it.effect("A client that does not read is closed with the position from which it resumes without a gap.", () =>
       Effect.gen(function* () {
         const { client: writer } = yield* enter()
         const { client: slow } = yield* enter({ resume: true })
@@ -124,36 +124,34 @@ describe("a client that does not read", () => {
     TestGateway.layer({ limits: { outboxBytes: 50_000_000 } }),
     real,
   )((it) => {
-    it.effect(
-      "for a while sees numbers without a gap when it goes on, although lists were told once for many times",
-      () =>
-        Effect.gen(function* () {
-          const { client: writer } = yield* enter()
-          const { client: slow } = yield* enter()
-          yield* slow.ask("sessions.subscribe")
-          slow.socket.stopReading()
-          // More than the kernel holds for it; what comes now waits in the outbox, the changes of a session as one.
-          for (let n = 0; n < 100; n++) {
-            yield* writer.ask("chat.inject", { sessionKey: KEY, message: `${n} ${"x".repeat(100_000)}` })
-          }
-          for (let n = 0; n < 200; n++) yield* writer.ask("sessions.patch", { key: KEY, label: `label ${n}` })
-          slow.socket.goOnReading()
-          const numbers: Array<number> = []
-          let last = ""
-          while (last !== "label 199") {
-            const frame = yield* slow.next
-            if (frame.type !== "event") continue
-            numbers.push(frame.seq!)
-            if (frame.event === "sessions.changed") last = frame.payload.label ?? ""
-          }
-          expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i))
-        }),
+    it.effect("A client that pauses sees no gap in `seq`, although merged events came once.", () =>
+      Effect.gen(function* () {
+        const { client: writer } = yield* enter()
+        const { client: slow } = yield* enter()
+        yield* slow.ask("sessions.subscribe")
+        slow.socket.stopReading()
+        // More than the sockets buffer. Later frames wait in the outbox, where changes of a session merge.
+        for (let n = 0; n < 100; n++) {
+          yield* writer.ask("chat.inject", { sessionKey: KEY, message: `${n} ${"x".repeat(100_000)}` })
+        }
+        for (let n = 0; n < 200; n++) yield* writer.ask("sessions.patch", { key: KEY, label: `label ${n}` })
+        slow.socket.goOnReading()
+        const numbers: Array<number> = []
+        let last = ""
+        while (last !== "label 199") {
+          const frame = yield* slow.next
+          if (frame.type !== "event") continue
+          numbers.push(frame.seq!)
+          if (frame.event === "sessions.changed") last = frame.payload.label ?? ""
+        }
+        expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i))
+      }),
     )
   })
 })
 
-describe("a client that subscribes to session after session", () => {
-  it.live("is told when there is no room for one more, and has it again when it gives one up", () =>
+describe("Subscriptions to sessions", () => {
+  it.live("A client with 256 subscriptions gets an error for the next one, until it unsubscribes.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()
       const subscribe = (n: number) => client.ask("sessions.messages.subscribe", { key: `s${n}` })
@@ -163,7 +161,7 @@ describe("a client that subscribes to session after session", () => {
       yield* client.ask("sessions.messages.unsubscribe", { key: "s0" })
       expect((yield* subscribe(256)).ok).toBe(true)
       const { client: writer } = yield* enter()
-      yield* writer.ask("chat.send", { sessionKey: "s256", message: "heard", idempotencyKey: "k" })
+      yield* writer.ask("chat.send", { sessionKey: "s256", message: "hi", idempotencyKey: "k" })
       expect((yield* client.event("session.message")).payload.sessionKey).toBe("s256")
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )

@@ -1,6 +1,6 @@
 /**
- * The client that OpenClaw's maintainers publish, as it is: it connects, holds a conversation, and its own reduction of
- * what it is told is the transcript.
+ * OpenClaw: the published client library with its projection of sessions. It connects and holds a conversation, and its
+ * projection of the events equals the transcript.
  */
 import {
   createSessionProjection,
@@ -39,7 +39,7 @@ class Operator {
   }
 }
 
-/** Connected as the library connects by itself. */
+/** Connects with the defaults of the library. */
 const operator = (protocol: { readonly minProtocol: number; readonly maxProtocol: number }) =>
   Effect.flatMap(TestGateway.TestGateway, ({ token, wsUrl }) =>
     Effect.acquireRelease(
@@ -76,9 +76,9 @@ const textOf = (message: any): string =>
 
 const outline = (messages: ReadonlyArray<any>) => messages.map((message) => `${message.role}: ${textOf(message)}`)
 
-describe("the official client", () => {
+describe("OpenClaw's client library", () => {
   for (const protocol of [3, 4]) {
-    it.live(`holds a conversation in protocol ${protocol}`, () =>
+    it.live(`The client holds a conversation in protocol ${protocol}.`, () =>
       Effect.gen(function* () {
         const { events, gaps, hello, request } = bound(
           yield* operator({ minProtocol: protocol, maxProtocol: protocol }),
@@ -105,14 +105,14 @@ describe("the official client", () => {
         expect(outline(after.messages)).toEqual(transcript)
         expect(outline(projection.messages)).toEqual(transcript)
         expect(Object.values(projection.runs).map(({ status }) => status)).toEqual(["completed", "completed"])
-        // What it has been told and what it reads are the same messages, so that it shows none twice.
+        // The events and the history have the same messages, so the client shows no message twice.
         expect(outline(reconcileSessionProjectionSnapshot(projection, after.messages).messages)).toEqual(transcript)
         expect(gaps).toEqual([])
       }).pipe(Effect.provide(TestGateway.layer())),
     )
   }
 
-  it.live("has all of a run before it is told that the run is done", () =>
+  it.live("The client has all events of a run before the answer that the run is done.", () =>
     Effect.gen(function* () {
       const { events, request } = bound(yield* operator({ minProtocol: 4, maxProtocol: 4 }))
       for (let i = 0; i < 20; i++) {
@@ -126,7 +126,7 @@ describe("the official client", () => {
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("learns what it may not, and what there is not, in the words that it knows", () =>
+  it.live("The client gets the errors that it knows.", () =>
     Effect.gen(function* () {
       const { request } = bound(yield* operator({ minProtocol: 4, maxProtocol: 4 }))
       const refused = (method: string, params: object = {}) =>
@@ -145,7 +145,7 @@ const bound = (operator: Operator) => ({
   request: operator.request.bind(operator),
 })
 
-/** What this gateway tells beyond the published schema: how clients resume, and how they proved who they are. */
+/** Removes the additions to the published schema: the position, the result of resuming and the method of authentication. */
 const withoutExtensions = ({
   position: _position,
   resume: _resume,

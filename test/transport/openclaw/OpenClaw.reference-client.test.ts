@@ -1,4 +1,4 @@
-/** OpenClaw's own reference client, as its maintainers publish it, against this gateway. */
+/** OpenClaw: the published reference client, its device keys and its reconnects. */
 import { describe, expect, it } from "@effect/vitest"
 import { GatewayClient, type GatewayClientOptions } from "@openclaw/gateway-client"
 import * as Deferred from "effect/Deferred"
@@ -11,7 +11,7 @@ import * as TestGateway from "../../support/TestGateway.ts"
 type Hello = Parameters<NonNullable<GatewayClientOptions["onHelloOk"]>>[0]
 type Event = Parameters<NonNullable<GatewayClientOptions["onEvent"]>>[0]
 
-/** Started, and stopped with the scope. */
+/** Starts a client, which stops with the scope. */
 const start = Effect.fnUntraced(function* (options: GatewayClientOptions) {
   const { wsUrl } = yield* TestGateway.TestGateway
   const hello = yield* Deferred.make<Hello>()
@@ -36,7 +36,7 @@ const start = Effect.fnUntraced(function* (options: GatewayClientOptions) {
   return { hello: Deferred.await(hello), problems, events, request }
 })
 
-/** A device as the client's host keeps one, with the tokens that it was told. */
+/** The host of a client: a device key and its stored tokens. */
 const host = () => {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519")
   const raw = Buffer.from(publicKey.export({ format: "jwk" }).x!, "base64url")
@@ -60,7 +60,7 @@ const host = () => {
   }
 }
 
-/** A proxy before the gateway that says for whom it asks: what comes through it is not of this machine. */
+/** A proxy in front of the gateway that adds a client address, so that its clients are not local. */
 const proxied = Effect.gen(function* () {
   const { port } = yield* TestGateway.TestGateway
   const server = yield* Effect.acquireRelease(
@@ -85,9 +85,9 @@ const proxied = Effect.gen(function* () {
 const token = TestGateway.TOKEN
 const scopes = ["operator.read", "operator.write"]
 
-describe("the reference client", () => {
+describe("OpenClaw's reference client", () => {
   it.layer(TestGateway.layer({ limits: { authFailureDelayMs: 1 } }), { excludeTestServices: true })((it) => {
-    it.effect("connects by the token, calls, and hears events without a gap", () =>
+    it.effect("The client connects with the token, calls methods and gets events without a gap.", () =>
       Effect.gen(function* () {
         const { events, hello, problems, request } = yield* start({ token, scopes })
         expect((yield* hello).auth?.scopes).toEqual(scopes)
@@ -106,7 +106,7 @@ describe("the reference client", () => {
       }),
     )
 
-    it.effect("is paired, keeps its token, and comes back by it", () =>
+    it.effect("The client is paired, keeps its device token and reconnects with it.", () =>
       Effect.gen(function* () {
         const { tokens, ...device } = host()
         yield* (yield* start({ token, scopes, ...device })).hello
@@ -117,7 +117,7 @@ describe("the reference client", () => {
       }),
     )
 
-    it.effect("tries its own token when the gateway's has changed", () =>
+    it.effect("The client uses its device token if the gateway's token has changed.", () =>
       Effect.gen(function* () {
         const { tokens, ...device } = host()
         yield* (yield* start({ token, scopes, ...device })).hello
@@ -126,7 +126,7 @@ describe("the reference client", () => {
       }),
     )
 
-    it.effect("from elsewhere waits until it is approved, and is then in by itself", () =>
+    it.effect("A remote client connects by itself once it is approved.", () =>
       Effect.gen(function* () {
         const { deviceIdentity, hostDeps } = host()
         const url = yield* proxied
@@ -142,7 +142,7 @@ describe("the reference client", () => {
       }),
     )
 
-    it.effect("as a node is let in, too", () =>
+    it.effect("The client connects as a node.", () =>
       Effect.gen(function* () {
         const { hello } = yield* start({
           token,
@@ -157,7 +157,7 @@ describe("the reference client", () => {
       }),
     )
 
-    it.effect("of the protocol-3 era gets in, too", () =>
+    it.effect("The client connects with protocol 3.", () =>
       Effect.gen(function* () {
         const { hello, request } = yield* start({ token, scopes, minProtocol: 3, maxProtocol: 3 })
         expect((yield* hello).protocol).toBe(3)

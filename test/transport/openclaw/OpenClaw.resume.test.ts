@@ -1,4 +1,4 @@
-/** A client that was away says where it stood, and is told what it missed, in order and once, before what happens. */
+/** OpenClaw: resuming. A client that gives its position gets the events that it missed, in order and once. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,15 +16,15 @@ const inject = (client: OpenClawClient, from: number, count: number) =>
     (n) => client.ask("chat.inject", { sessionKey: KEY, message: `n${n}` }),
   )
 
-/** The frame that tells the message: the first of them, as an assistant's is told as chat, too. */
+/** Returns the number in a `session.message`. The chat event of the same message does not count. */
 const numberOf = ({ event, payload }: Frame): number | undefined => {
   if (event !== "session.message") return undefined
   const [, n] = /n(\d+)/.exec(JSON.stringify(payload.message)) ?? []
   return n === undefined ? undefined : Number(n)
 }
 
-/** Events up to the message; those numbers that came, and the last position. */
-const hearUntil = Effect.fnUntraced(function* (client: OpenClawClient, last: number) {
+/** Reads events up to the message `last`. Returns the numbers and the positions of the events. */
+const readUntil = Effect.fnUntraced(function* (client: OpenClawClient, last: number) {
   const numbers: Array<number> = []
   const positions: Array<number> = []
   while (numbers.at(-1) !== last) {
@@ -39,39 +39,39 @@ const hearUntil = Effect.fnUntraced(function* (client: OpenClawClient, last: num
 
 const back = ({ epoch, seq }: Position) => ({ resume: { epoch, seq, sessions: true } })
 
-describe("a client that resumes", () => {
+describe("Resuming OpenClaw clients", () => {
   it.layer(
     TestGateway.layer(),
     real,
   )((it) => {
-    it.effect("hears what it missed of all that it had subscribed to, once and in order, wherever it was cut off", () =>
+    it.effect("A client that is cut off at any point gets the missed events once and in order.", () =>
       Effect.gen(function* () {
         const { client: writer, hello } = yield* enter()
         const { epoch } = hello.position
         let position: Position = hello.position
-        const heard: Array<number> = []
+        const numbers: Array<number> = []
         const total = 120
         for (let written = 0; written < total;) {
           const { client, hello } = yield* enter(back(position))
           expect(hello.resume).toEqual({ resumed: true })
-          // It hears the first of them as they are written, and is gone before the last.
+          // The client gets the first messages while they are written, and leaves before the last.
           const count = Math.min(total - written, 10 + (written % 7))
           const writing = yield* Effect.forkChild(inject(writer, written, count))
           written += count
-          const { numbers, positions } = yield* hearUntil(client, written - 1 - (written % 4))
+          const { numbers: read, positions } = yield* readUntil(client, written - 1 - (written % 4))
           client.socket.cut()
-          heard.push(...numbers)
+          numbers.push(...read)
           expect(positions).toEqual(positions.toSorted((a, b) => a - b))
           position = { epoch, seq: positions.at(-1)! }
           yield* Fiber.join(writing)
         }
         const { client } = yield* enter(back(position))
-        if (heard.at(-1) !== total - 1) heard.push(...(yield* hearUntil(client, total - 1)).numbers)
-        expect(heard).toEqual(Array.from({ length: total }, (_, i) => i))
+        if (numbers.at(-1) !== total - 1) numbers.push(...(yield* readUntil(client, total - 1)).numbers)
+        expect(numbers).toEqual(Array.from({ length: total }, (_, i) => i))
       }),
     )
 
-    it.effect("hears how a run that it left ended", () =>
+    it.effect("A client gets the end of a run that ended while it was away.", () =>
       Effect.gen(function* () {
         const { client, hello } = yield* enter({ resume: true })
         yield* client.ask("chat.send", { sessionKey: KEY, message: "/slow 100 a b c", idempotencyKey: "r1" })
@@ -88,23 +88,23 @@ describe("a client that resumes", () => {
       }),
     )
 
-    it.effect("is told positions only if it asked, as others drop frames that say more than they know", () =>
+    it.effect("Only clients that request positions get them, because others drop frames with unknown members.", () =>
       Effect.gen(function* () {
         const { client: writer } = yield* enter()
         const { client: plain } = yield* enter()
-        const { client: placed } = yield* enter({ resume: true })
-        for (const client of [plain, placed]) yield* client.ask("sessions.subscribe")
+        const { client: resuming } = yield* enter({ resume: true })
+        for (const client of [plain, resuming]) yield* client.ask("sessions.subscribe")
         yield* inject(writer, 1_000, 1)
         const isMessage = (text: string) => {
           const frame = JSON.parse(text) as Frame
           return numberOf(frame) === 1_000 ? frame : undefined
         }
         expect(Object.keys(yield* plain.socket.find(isMessage))).toEqual(["type", "seq", "event", "payload"])
-        expect((yield* placed.socket.find(isMessage)).position).toEqual(expect.any(Number))
+        expect((yield* resuming.socket.find(isMessage)).position).toEqual(expect.any(Number))
       }),
     )
 
-    it.effect("is told why, where it cannot, and hears what happens from now on", () =>
+    it.effect("A client that cannot resume learns the reason and gets new events.", () =>
       Effect.gen(function* () {
         const { client: writer, hello } = yield* enter()
         const { epoch, seq } = hello.position
@@ -115,7 +115,7 @@ describe("a client that resumes", () => {
           const { client, hello } = yield* enter(back(position))
           expect(hello.resume).toEqual({ resumed: false, reason })
           yield* inject(writer, 2_000, 1)
-          expect((yield* hearUntil(client, 2_000)).numbers).toEqual([2_000])
+          expect((yield* readUntil(client, 2_000)).numbers).toEqual([2_000])
           client.socket.cut()
         }
       }),
@@ -126,7 +126,7 @@ describe("a client that resumes", () => {
     TestGateway.layer({ events: { retainRows: 10 } }),
     real,
   )((it) => {
-    it.effect("is told so where what it missed is no longer kept", () =>
+    it.effect("A client whose missed events are gone learns that retention removed them.", () =>
       Effect.gen(function* () {
         const { client, hello } = yield* enter()
         yield* inject(client, 0, 60)

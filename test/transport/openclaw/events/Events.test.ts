@@ -1,6 +1,6 @@
 /**
- * What clients of each kind are told of a run, from its acceptance to its end, in order, and each frame as the published
- * schema has it.
+ * Events: the events of a run from its acceptance to its end, for each kind of client. Every frame is checked against the
+ * published schema.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ const browser = { id: "openclaw-control-ui", version: "1", platform: "web", mode
 const gateway = (runtime: AgentRuntime) =>
   TestGateway.layer({ runtime: "staged", runtimes: AgentRuntimes.add(echo, runtime) })
 
-/** Every event up to the one that is looked for. */
+/** Reads events up to the first that `isLast` accepts. */
 const eventsUntil = Effect.fnUntraced(function* (client: OpenClawClient, isLast: (frame: Frame) => boolean) {
   const events: Array<Frame> = []
   while (true) {
@@ -34,7 +34,7 @@ const eventsUntil = Effect.fnUntraced(function* (client: OpenClawClient, isLast:
 const isEnd = ({ event, payload }: Frame) =>
   event === "chat" && ["final", "aborted", "error"].includes(payload.state) && !payload.runId.startsWith("inject-")
 
-/** A line for each event, and one for deltas in a row: `chat delta`, `agent tool start`. */
+/** Returns a line for each event, such as `chat delta`. Equal lines in a row count once. */
 const outline = (events: ReadonlyArray<Frame>): ReadonlyArray<string> =>
   events
     .map(({ event, payload }) => {
@@ -60,7 +60,7 @@ const send = (client: OpenClawClient, message: string, sessionKey = "main") =>
     params: { sessionKey, message, idempotencyKey: message },
   })
 
-/** A run that does everything a run can do. */
+/** Runs a turn with every kind of runtime event. */
 const perform = Effect.fnUntraced(function* (next: Effect.Effect<StagedRun>) {
   const run = yield* next
   yield* run.emit({ _tag: "Thinking", text: "hm" })
@@ -73,7 +73,7 @@ const perform = Effect.fnUntraced(function* (next: Effect.Effect<StagedRun>) {
   yield* run.end
 })
 
-const witness = (more: object, subscribe = true) => {
+const eventsOfRun = (more: object, subscribe = true) => {
   const { next, runtime } = staged()
   return Effect.gen(function* () {
     const { client } = yield* enter(more)
@@ -89,10 +89,10 @@ const ofChat = (events: ReadonlyArray<Frame>, state: string) =>
 
 const deltas = (events: ReadonlyArray<Frame>) => ofChat(events, "delta")
 
-describe("OpenClaw's events", () => {
-  it.live("tell a run twice, as conversation and as work, and the messages that it leaves", () =>
+describe("Events", () => {
+  it.live("A run has chat events, agent events and the events of its messages.", () =>
     Effect.gen(function* () {
-      const events = yield* witness({ caps: ["tool-events"] })
+      const events = yield* eventsOfRun({ caps: ["tool-events"] })
       expect(outline(events)).toEqual([
         "chat status preparing_context",
         "agent run_status preparing_context",
@@ -141,9 +141,9 @@ describe("OpenClaw's events", () => {
   )
 
   for (const protocol of [3, 4]) {
-    it.live(`give the whole text with each delta in protocol ${protocol}, and what is new of it`, () =>
+    it.live(`In protocol ${protocol}, each delta has the new text and the whole text.`, () =>
       Effect.gen(function* () {
-        const events = yield* witness({ minProtocol: protocol, maxProtocol: protocol })
+        const events = yield* eventsOfRun({ minProtocol: protocol, maxProtocol: protocol })
         let text = ""
         for (const { deltaText, message } of deltas(events)) {
           text += deltaText
@@ -159,27 +159,27 @@ describe("OpenClaw's events", () => {
     )
   }
 
-  it.live("give browsers, which build the text themselves, each delta alone", () =>
+  it.live("Browsers, which build the text, get each delta alone.", () =>
     Effect.gen(function* () {
-      const events = yield* witness({ client: browser, caps: ["tool-events"] })
+      const events = yield* eventsOfRun({ client: browser, caps: ["tool-events"] })
       expect(deltas(events).map(({ deltaText }) => deltaText)).toEqual(["Hello", " world"])
       for (const delta of deltas(events)) expect(delta).not.toHaveProperty("message")
       expect(outline(events)).not.toContain("agent assistant")
     }),
   )
 
-  it.live("say of tools what a client has asked for: with the run, with the session, or nothing", () =>
+  it.live("Steps of tools come with the run, with the session or not at all, as the client requests.", () =>
     Effect.gen(function* () {
-      const subscribed = outline(yield* witness({}))
+      const subscribed = outline(yield* eventsOfRun({}))
       expect(subscribed).toContain("session.tool tool start")
       expect(subscribed).not.toContain("agent tool start")
-      const neither = outline(yield* witness({}, false))
+      const neither = outline(yield* eventsOfRun({}, false))
       expect(neither.some((line) => line.includes("tool"))).toBe(false)
       expect(neither.some((line) => line.startsWith("session"))).toBe(false)
     }),
   )
 
-  it.live("tell a client that comes in the middle what has been said so far", () => {
+  it.live("A client that connects during a run gets the text so far.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { client: first } = yield* enter()
@@ -200,7 +200,7 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(gateway(runtime)))
   })
 
-  it.live("say that a run was aborted, or has failed", () => {
+  it.live("A run that is aborted or fails has an event for it.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { client } = yield* enter()
@@ -224,20 +224,20 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(gateway(runtime)))
   })
 
-  it.live("tell the end of a run that the message /stop ends, and the gateway's answer to it", () => {
+  it.live("The message /stop has events for the aborted run and for the gateway's answer.", () => {
     const { next, runtime } = staged()
     return Effect.gen(function* () {
       const { client } = yield* enter()
       send(client, "one")
       yield* next
       send(client, "/stop")
-      const told = yield* eventsUntil(client, ({ payload }) => payload.runId === "/stop" && payload.state === "final")
-      expect(ofChat(told, "aborted")).toMatchObject([{ runId: "one" }])
-      expect(ofChat(told, "final")).toMatchObject([{ runId: "/stop", message: { content: [{ text: "Stopped." }] } }])
+      const events = yield* eventsUntil(client, ({ payload }) => payload.runId === "/stop" && payload.state === "final")
+      expect(ofChat(events, "aborted")).toMatchObject([{ runId: "one" }])
+      expect(ofChat(events, "final")).toMatchObject([{ runId: "/stop", message: { content: [{ text: "Stopped." }] } }])
     }).pipe(Effect.provide(gateway(runtime)))
   })
 
-  it.live("show a message without a run as a reply that is complete", () =>
+  it.live("A message without a run comes as a complete reply.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()
       yield* client.ask("sessions.messages.subscribe", { key: "main" })
@@ -249,7 +249,7 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("tell the runs of the sessions that a client looks at alone, if it wants no others", () =>
+  it.live("A client with session-scoped events gets only runs of sessions that it subscribed to.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter({ caps: ["session-scoped-events"] })
       yield* client.ask("sessions.messages.subscribe", { key: "work" })
@@ -260,7 +260,7 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("tell changes of sessions with their rows, and that they are gone", () =>
+  it.live("Changes of sessions have the row of the session, and a removal has its key.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()
       yield* client.ask("sessions.subscribe")
@@ -287,7 +287,7 @@ describe("OpenClaw's events", () => {
     }).pipe(Effect.provide(TestGateway.layer())),
   )
 
-  it.live("tell who comes, what agents are like, and that the gateway goes", () =>
+  it.live("New connections and changes of agents are events.", () =>
     Effect.gen(function* () {
       const { client } = yield* enter()
       yield* enter()

@@ -1,6 +1,6 @@
 /**
- * Every field of a `connect` that is longer than it may be is cut or refused. Whatever a client says of itself, the
- * lists that everybody reads can be read.
+ * Connect: the bounds of its fields. The gateway cuts or refuses a field that is too long, so a client cannot make lists
+ * unreadable for others.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import { unbounded } from "../../../support/Unbounded.ts"
 const text = (chars: number) => "x".repeat(chars)
 const texts = (items: number, chars = 1) => Array.from({ length: items }, () => text(chars))
 
-/** Cut where they are shown. */
+/** The fields that lists cut. */
 const described = [
   "version",
   "platform",
@@ -35,7 +35,7 @@ const resume = (more: object) => ({ resume: { epoch: "e", seq: 0, ...more } })
 const secrets = ["token", "password", "deviceToken", "bootstrapToken"]
 const proof = { id: "i", publicKey: "k", signature: "s", signedAt: 0, nonce: "n" }
 
-/** One over each bound, by the path that the refusal names. */
+/** One item or character more than each bound, with the path that the error names. */
 const tooLong: ReadonlyArray<readonly [path: string, params: object]> = [
   ["/client/id", client({ id: text(8_193) })],
   ...described.map((name) => [`/client/${name}`, client({ [name]: text(8_193) })] as const),
@@ -53,7 +53,7 @@ const tooLong: ReadonlyArray<readonly [path: string, params: object]> = [
   ["/resume", resume({ messages: texts(1, SESSION_KEY_CHARS + 1) })],
 ]
 
-/** Asks for every list that tells of clients and devices, on two wires. */
+/** Reads every list of clients and devices, on two wires. */
 const lists = Effect.gen(function* () {
   const { client } = yield* enter()
   for (const method of ["system-presence", "device.pair.list", "node.list"]) {
@@ -67,13 +67,13 @@ const lists = Effect.gen(function* () {
 
 const layer = TestGateway.client.pipe(Layer.provideMerge(TestGateway.layer()))
 
-describe("the fields of connect", () => {
+describe("Connect", () => {
   it("Every text and every list of connect has a bound.", () => {
     expect(unbounded(Open)).toEqual([])
   })
 
   it.layer(layer, { excludeTestServices: true })((it) => {
-    it.effect("A field that is longer than it may be is refused by its name, and the refusal is short.", () =>
+    it.effect("A field that is too long fails with a short error that names it.", () =>
       Effect.gen(function* () {
         for (const [path, params] of tooLong) {
           const client = yield* open()
@@ -85,7 +85,7 @@ describe("the fields of connect", () => {
       }),
     )
 
-    it.effect("A device that describes itself at length is paired, and every list shows a short text.", () =>
+    it.effect("A device with a long description is paired, and every list shows a short text.", () =>
       Effect.gen(function* () {
         for (const name of described) {
           const { answer } = yield* enterAs(new TestDevice(), client({ [name]: `${text(95)}\u{1f319}${text(8_000)}` }))
@@ -101,7 +101,7 @@ describe("the fields of connect", () => {
       }),
     )
 
-    it.effect("A device that waits to be paired is listed with a short text.", () =>
+    it.effect("A device that waits for approval is listed with a short text.", () =>
       Effect.gen(function* () {
         for (const name of described) {
           const { answer } = yield* enterAs(new TestDevice(), client({ [name]: text(8_000) }), fromAway)
@@ -112,7 +112,7 @@ describe("the fields of connect", () => {
     )
   })
 
-  it.live("A device that was kept with a long name before names were bounded can still be listed.", () =>
+  it.live("A stored device with a name beyond today's bound can still be listed.", () =>
     Effect.gen(function* () {
       yield* enterAs(new TestDevice(), client({ displayName: "old" }))
       const { db } = yield* Sqlite
@@ -122,14 +122,14 @@ describe("the fields of connect", () => {
   )
 })
 
-describe("the handshakes of the other wires", () => {
+describe("Handshakes of the other wires", () => {
   const token = text(SECRET_CHARS + 1)
 
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("A token that is longer than a token may be is refused, and is not taken for a guess.", () =>
+    it.effect("A token that is too long is refused and does not count as a wrong token.", () =>
       Effect.gen(function* () {
         const { wsUrl } = yield* TestGateway.TestGateway
-        const say = Effect.fnUntraced(function* (path: string, frame: unknown, greeted = false) {
+        const exchange = Effect.fnUntraced(function* (path: string, frame: unknown, greeted = false) {
           const socket = yield* connect(`${wsUrl}${path}`)
           if (greeted) yield* socket.next
           socket.send(JSON.stringify(frame))
@@ -138,20 +138,20 @@ describe("the handshakes of the other wires", () => {
           return JSON.parse(answer) as unknown
         })
         const rpc = { _tag: "Request", id: 1, tag: "authenticate", payload: { token }, headers: [] }
-        expect(yield* say("/rpc", rpc)).toMatchObject({
+        expect(yield* exchange("/rpc", rpc)).toMatchObject({
           exit: { cause: [{ _tag: "Die", defect: "a token has 4096 characters at most" }] },
         })
         const jsonRpc = { jsonrpc: "2.0", id: 1, method: "authenticate", params: { token } }
-        expect(yield* say("/jsonrpc", jsonRpc)).toMatchObject({ id: 1, error: { code: -32602 } })
+        expect(yield* exchange("/jsonrpc", jsonRpc)).toMatchObject({ id: 1, error: { code: -32602 } })
         const mission = { type: "authenticate", token }
-        expect(yield* say("/ws/mission-control", mission, true)).toMatchObject({ type: "error" })
+        expect(yield* exchange("/ws/mission-control", mission, true)).toMatchObject({ type: "error" })
       }),
     )
 
-    it.effect("An id or a method that is longer than it may be is refused, and is not echoed.", () =>
+    it.effect("An id or a method that is too long is refused and not repeated in the error.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
-        const say = Effect.fnUntraced(function* (path: string, frame: unknown) {
+        const exchange = Effect.fnUntraced(function* (path: string, frame: unknown) {
           const socket = yield* connect(`${wsUrl}${path}?token=${token}`)
           socket.send(JSON.stringify(frame))
           const answer = yield* socket.next
@@ -163,10 +163,10 @@ describe("the handshakes of the other wires", () => {
           { _tag: "Request", id: 1, tag: long, payload: {}, headers: [] },
           { _tag: "Request", id: long, tag: "ping", payload: {}, headers: [] },
         ]) {
-          expect(yield* say("/rpc", frame)).toContain("characters at most")
+          expect(yield* exchange("/rpc", frame)).toContain("characters at most")
         }
-        expect(yield* say("/jsonrpc", { jsonrpc: "2.0", id: 1, method: long })).toContain("-32600")
-        expect(yield* say("/jsonrpc", { jsonrpc: "2.0", id: long, method: "ping" })).toContain('"id":null')
+        expect(yield* exchange("/jsonrpc", { jsonrpc: "2.0", id: 1, method: long })).toContain("-32600")
+        expect(yield* exchange("/jsonrpc", { jsonrpc: "2.0", id: long, method: "ping" })).toContain('"id":null')
 
         const { client } = yield* enter()
         client.send({ type: "req", id: long, method: "ping" })

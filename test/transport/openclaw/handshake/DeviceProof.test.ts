@@ -1,4 +1,4 @@
-/** Proofs of devices: those of real clients, those of the reference client's own functions, and all that is none. */
+/** DeviceProof: recorded proofs of real clients, proofs of the reference client's functions, and invalid proofs. */
 import { describe, expect, it } from "@effect/vitest"
 import { buildDeviceAuthPayload, buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client"
 import * as Schema from "effect/Schema"
@@ -61,27 +61,27 @@ const facts = { ...rest, deviceId: device.id, scopes: [...scopes], token, nonce:
 const v2 = claim(buildDeviceAuthPayload(facts))
 const v3 = claim(buildDeviceAuthPayloadV3(facts))
 
-const problem = (given: DeviceClaim, of: SignedFields = signed, now = NOW) => deviceProblem(given, of, NONCE, now)
+const problem = (claimed: DeviceClaim, of: SignedFields = signed, now = NOW) => deviceProblem(claimed, of, NONCE, now)
 
-describe("the proof of a device", () => {
+describe("DeviceProof", () => {
   for (const { challenge, name, params } of recorded) {
-    it(`holds as a real client made it: ${name}`, () => {
+    it(`The recorded proof of ${name} is valid.`, () => {
       const given = params as Params
       expect(deviceProblem(given.device, signedOf(given), challenge.nonce, challenge.ts)).toBeUndefined()
     })
   }
 
-  it("holds in both versions, as the reference client writes them", () => {
+  it("Both versions of the reference client are valid.", () => {
     expect(problem(v2)).toBeUndefined()
     expect(problem(v3)).toBeUndefined()
   })
 
-  it("in version 3 is bound to the platform; version 2 knows none", () => {
+  it("Version 3 signs the platform, and version 2 does not.", () => {
     expect(problem(v3, { ...signed, platform: "linux" })).toBe("signature")
     expect(problem(v2, { ...signed, platform: "linux" })).toBeUndefined()
   })
 
-  it("is bound to everything else that was signed", () => {
+  it("A proof is bound to every other signed field.", () => {
     for (const [field, value] of Object.entries({ clientId: "x", clientMode: "x", role: "node", token: "x" })) {
       expect([field, problem(v3, { ...signed, [field]: value })]).toEqual([field, "signature"])
       expect([field, problem(v2, { ...signed, [field]: value })]).toEqual([field, "signature"])
@@ -89,7 +89,7 @@ describe("the proof of a device", () => {
     expect(problem(v3, { ...signed, scopes: scopes.toReversed() })).toBe("signature")
   })
 
-  it("is looked at in the order of the reference gateway, where several things are wrong", () => {
+  it("Several problems are reported in the order of the reference gateway.", () => {
     const wrong = { ...v3, id: "f".repeat(64), signedAt: 0, nonce: "", signature: "AAAA" }
     expect(problem(wrong)).toBe("id")
     expect(problem({ ...wrong, id: device.id })).toBe("stale")
@@ -98,12 +98,12 @@ describe("the proof of a device", () => {
     expect(problem({ ...wrong, id: device.id, signedAt: NOW, nonce: NONCE })).toBe("signature")
   })
 
-  it("may be two minutes old or early, and no more", () => {
+  it("The clock of a device may differ by two minutes.", () => {
     for (const skew of [-120_000, 120_000]) expect(problem(v3, signed, NOW + skew)).toBeUndefined()
     for (const skew of [-120_001, 120_001]) expect(problem(v3, signed, NOW + skew)).toBe("stale")
   })
 
-  it("needs a key of 32 bytes", () => {
+  it("A key must have 32 bytes.", () => {
     const publicKey = Buffer.alloc(31, 7)
     const id = createHash("sha256").update(publicKey).digest("hex")
     expect(problem({ ...v3, id, publicKey: publicKey.toString("base64url") })).toBe("public-key")
@@ -116,7 +116,7 @@ describe("the proof of a device", () => {
     signedAt: Schema.Finite,
     nonce: Schema.optionalKey(Schema.String),
   })
-  it.prop("is judged, whatever is sent for one", [Claim], ([given]) => {
+  it.prop("Every claim has a result.", [Claim], ([given]) => {
     expect(problem({ ...v3, signature: given.signature })).toBe("signature")
     expect(["id", "stale"]).toContain(problem(given))
   })

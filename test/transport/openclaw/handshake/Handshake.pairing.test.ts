@@ -1,4 +1,4 @@
-/** Devices as they come over the wire: paired, approved, given tokens, and sent away when it is taken back. */
+/** Handshake: devices. Pairing, approval, device tokens, and the closes after they are revoked. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
@@ -15,7 +15,7 @@ const real = { excludeTestServices: true } as const
 
 const READ = { scopes: ["operator.read"] }
 
-/** Paired on this machine; with the token that it got. */
+/** Pairs a local device and returns its token. */
 const pair = Effect.fnUntraced(function* (device: TestDevice, more: object = READ) {
   const { answer, client } = yield* enterAs(device, more)
   expect(answer.ok, JSON.stringify(answer)).toBe(true)
@@ -35,32 +35,34 @@ const expectRecorded = Effect.fnUntraced(function* (
   expect(yield* closedWith(client)).toEqual(close)
 })
 
-describe("a device with the gateway's secret on this machine", () => {
+describe("Local devices with the gateway's secret", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("is paired in silence, told its token once, and comes back by it alone, in either place", () =>
-      Effect.gen(function* () {
-        const device = new TestDevice()
-        const { auth, token } = yield* pair(device)
-        expect(auth).toEqual({
-          method: "token",
-          role: "operator",
-          scopes: ["operator.read"],
-          deviceToken: expect.stringMatching(/^[\w-]{43}$/),
-          issuedAtMs: expect.any(Number),
-        })
-        for (const credentials of [{ deviceToken: token }, { token }]) {
-          const { answer, client } = yield* enterAs(device, { ...READ, auth: credentials }, fromAway)
-          expect(answer.payload.auth).toEqual({ ...auth, method: "device-token" })
-          expect(yield* client.ask("sessions.list")).toMatchObject({ ok: true })
-        }
-        expect((yield* pair(device)).token).toBeUndefined()
-      }),
+    it.effect(
+      "A local device is paired without approval, gets its token once and returns with it in either field.",
+      () =>
+        Effect.gen(function* () {
+          const device = new TestDevice()
+          const { auth, token } = yield* pair(device)
+          expect(auth).toEqual({
+            method: "token",
+            role: "operator",
+            scopes: ["operator.read"],
+            deviceToken: expect.stringMatching(/^[\w-]{43}$/),
+            issuedAtMs: expect.any(Number),
+          })
+          for (const credentials of [{ deviceToken: token }, { token }]) {
+            const { answer, client } = yield* enterAs(device, { ...READ, auth: credentials }, fromAway)
+            expect(answer.payload.auth).toEqual({ ...auth, method: "device-token" })
+            expect(yield* client.ask("sessions.list")).toMatchObject({ ok: true })
+          }
+          expect((yield* pair(device)).token).toBeUndefined()
+        }),
     )
 
-    it.effect("may sign as an older client does", () =>
+    it.effect("A device may sign like an older client.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { answer } = yield* enterAs(device, READ, {}, { version: "v2" })
@@ -68,7 +70,7 @@ describe("a device with the gateway's secret on this machine", () => {
       }),
     )
 
-    it.effect("is given more when it asks for more, and a new token", () =>
+    it.effect("A local device that requests more scopes gets them and a new token.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { token } = yield* pair(device)
@@ -80,7 +82,7 @@ describe("a device with the gateway's secret on this machine", () => {
       }),
     )
 
-    it.effect("by its token cannot ask for more; that becomes a request, and ends as recorded", () =>
+    it.effect("A device token does not grant more scopes: the request waits for approval and fails as recorded.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { token } = yield* pair(device)
@@ -97,7 +99,7 @@ describe("a device with the gateway's secret on this machine", () => {
       }),
     )
 
-    it.effect("with a wrong token ends as recorded", () =>
+    it.effect("A wrong device token fails as recorded.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         yield* pair(device)
@@ -113,7 +115,7 @@ describe("a device with the gateway's secret on this machine", () => {
       }),
     )
 
-    it.effect("as a node gets a token of that role, which is none of its operator's", () =>
+    it.effect("A node gets a token of its role, which is not valid for an operator.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const node = {
@@ -128,7 +130,7 @@ describe("a device with the gateway's secret on this machine", () => {
       }),
     )
 
-    it.effect("leaves its token nowhere in the state folder", () =>
+    it.effect("The state folder does not have the token of a device.", () =>
       Effect.gen(function* () {
         const { token } = yield* pair(new TestDevice())
         const { stateDir } = yield* TestGateway.TestGateway
@@ -142,12 +144,12 @@ describe("a device with the gateway's secret on this machine", () => {
   })
 })
 
-describe("a device from elsewhere", () => {
+describe("Remote devices", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("waits, operators who may pair are told, and it is in once one of them says yes", () =>
+    it.effect("A remote device waits until an operator who may pair approves it.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { client: pairer } = yield* enter({ scopes: ["operator.read", "operator.pairing"] })
@@ -181,7 +183,7 @@ describe("a device from elsewhere", () => {
       }),
     )
 
-    it.effect("can be turned away, and no operator can give what they do not hold", () =>
+    it.effect("An operator can reject a device, and cannot approve scopes that the operator lacks.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { client: pairer } = yield* enter({ scopes: ["operator.pairing"] })
@@ -200,7 +202,7 @@ describe("a device from elsewhere", () => {
       }),
     )
 
-    it.effect("An approval of what the operator was shown grants nothing that the device asked for later.", () =>
+    it.effect("An approval grants only the scopes that the operator was shown.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { client: admin } = yield* enter()
@@ -236,7 +238,7 @@ describe("a device from elsewhere", () => {
       }),
     )
 
-    it.effect("that asks for another role or more scopes is told which it waits for", () =>
+    it.effect("A device that requests another role or more scopes learns for which of them it waits.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         yield* pair(device)
@@ -254,12 +256,12 @@ describe("a device from elsewhere", () => {
   })
 })
 
-describe("what is taken back", () => {
+describe("Revoked devices", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("ends what was connected by it: a token rotated, revoked, a device removed", () =>
+    it.effect("Rotating or revoking a token and removing a device close their connections.", () =>
       Effect.gen(function* () {
         const { client: admin } = yield* enter()
         const device = new TestDevice()
@@ -285,7 +287,7 @@ describe("what is taken back", () => {
       }),
     )
 
-    it.effect("may be taken by the device itself, which hears its new token", () =>
+    it.effect("A device that rotates its own token stays connected and gets the new token.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { client } = yield* pair(device, { scopes: ["operator.pairing"] })
@@ -297,12 +299,12 @@ describe("what is taken back", () => {
   })
 })
 
-describe("A device on a network that is locked out", () => {
+describe("Devices on a locked-out network", () => {
   it.layer(
     TestGateway.layer({ limits: { ...limits, authFailures: 1 } }),
     real,
   )((it) => {
-    it.effect("A device that shows the old secret is told to show its own token, and is let in by it.", () =>
+    it.effect("A device with an outdated secret learns to use its own token, which is accepted.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { token } = yield* pair(device)
@@ -324,19 +326,19 @@ describe("A device on a network that is locked out", () => {
   })
 })
 
-describe("An operator with pairing alone", () => {
+describe("Operators with `operator.pairing` alone", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("An operator with pairing alone cannot touch an admin's device, but may turn away a node.", () =>
+    it.effect("An operator with `operator.pairing` alone cannot change an admin's device, but can reject a node.", () =>
       Effect.gen(function* () {
         const admin = new TestDevice()
         const { client: adminClient } = yield* pair(admin, { scopes: ["operator.admin"] })
         const { client: pairer } = yield* enter({ scopes: ["operator.pairing"] })
         const upgrade = new TestDevice()
-        const asked = yield* enterAs(upgrade, { scopes: ["operator.admin"] }, fromAway)
-        const { requestId } = asked.answer.error!.details
+        const waitingAdmin = yield* enterAs(upgrade, { scopes: ["operator.admin"] }, fromAway)
+        const { requestId } = waitingAdmin.answer.error!.details
         const { id: deviceId } = admin
         for (const [method, params] of [
           ["device.pair.approve", { requestId }],
@@ -375,12 +377,12 @@ describe("An operator with pairing alone", () => {
   })
 })
 
-describe("every other wire", () => {
+describe("Devices on other wires", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("has the devices' methods, under the same scopes", () =>
+    it.effect("The typed client has the methods of devices with the same scopes.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         yield* enterAs(device, READ, fromAway)

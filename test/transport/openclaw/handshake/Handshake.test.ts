@@ -1,6 +1,5 @@
 /**
- * The handshake on real sockets, held against what the reference gateway was recorded to do; where we do otherwise, the
- * test says so.
+ * Handshake: on real sockets, checked against recordings of the reference gateway. Tests name the differences.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { HelloOkSchema, validateConnectParams } from "@openclaw/gateway-protocol"
@@ -31,7 +30,7 @@ const gateway = TestGateway.layer({ limits })
 const strictGateway = TestGateway.layer({ limits, openclaw: { strict: true } })
 const real = { excludeTestServices: true } as const
 
-/** How it ended: the answer to `connect`, if there was one, and the close. */
+/** Returns the answer to `connect`, if there is one, and the close. */
 const ending = Effect.fnUntraced(function* (client: OpenClawClient) {
   const closed = yield* client.socket.closed
   const frames = client.socket.rest.map((text) => JSON.parse(text) as Frame)
@@ -46,12 +45,12 @@ const refused = Effect.fnUntraced(function* (params: object) {
 
 const recording = (name: string) => recorded.find((one) => one.name === name)!
 
-/** Sends what was sent to the reference gateway. */
+/** Sends the frame of a recording. */
 const replay = Effect.fnUntraced(function* (name: string, options: Parameters<typeof open>[1] = {}) {
   const { sent } = recording(name)
   const client = yield* open("/", options)
   const text = typeof sent === "string" ? sent : JSON.stringify(sent)
-  // The nonce of then is not the nonce of now; a clock is.
+  // The proof has the time of the recording. The nonce stays wrong.
   client.socket.send(text.replaceAll(/"signedAt":\d+/g, `"signedAt":${Date.now()}`))
   return yield* ending(client)
 })
@@ -62,12 +61,12 @@ const expectRecorded = (name: string, { closed, error }: Effect.Success<ReturnTy
   expect(closed).toEqual(close)
 }
 
-describe("the challenge", () => {
+describe("The challenge", () => {
   it.layer(
     gateway,
     real,
   )((it) => {
-    it.effect("comes at once, anew for each connection, at every path that nothing else has", () =>
+    it.effect("Every connection gets a challenge of its own, at every path that has no other wire.", () =>
       Effect.gen(function* () {
         const nonces = new Set<string>()
         for (const path of ["/", "/openclaw", "/gw", "/gateway-ws", "/some/path?x=1"]) {
@@ -80,7 +79,7 @@ describe("the challenge", () => {
       }),
     )
 
-    it.effect("leaves GET to others", () =>
+    it.effect("GET on the same path is HTTP.", () =>
       Effect.gen(function* () {
         const { url } = yield* TestGateway.TestGateway
         const response = yield* Effect.promise(() => fetch(`${url}/`))
@@ -96,7 +95,7 @@ describe("hello-ok", () => {
     gateway,
     real,
   )((it) => {
-    it.effect("is the first frame after connect, and has all that the published schema asks for", () =>
+    it.effect("`hello-ok` is the first frame after `connect` and matches the published schema.", () =>
       Effect.gen(function* () {
         const { hello } = yield* enter()
         const { position, ...official } = hello
@@ -113,7 +112,7 @@ describe("hello-ok", () => {
       }),
     )
 
-    it.effect("echoes the scopes asked for, each once, and says which of them there are not", () =>
+    it.effect("`hello-ok` has the granted scopes once each, and lists unknown scopes.", () =>
       Effect.gen(function* () {
         const scopes = ["operator.talk.secrets", "operator.read", "operator.read", "operator.future"]
         const { hello } = yield* enter({ scopes })
@@ -126,7 +125,7 @@ describe("hello-ok", () => {
       }),
     )
 
-    it.effect("for a client that asks for no scopes says so, and health is all that it may ask", () =>
+    it.effect("A client that requests no scopes gets none and can only call `health` and `ping`.", () =>
       Effect.gen(function* () {
         const { client, hello } = yield* enter({ scopes: undefined })
         expect(hello.auth.scopes).toEqual([])
@@ -150,7 +149,7 @@ describe("hello-ok", () => {
       [3, 5, 4],
       [1, 9, 4],
     ]) {
-      it.effect(`lets in who speaks ${min} to ${max}, in ${protocol}`, () =>
+      it.effect(`A client of protocols ${min} to ${max} gets protocol ${protocol}.`, () =>
         Effect.gen(function* () {
           const { hello } = yield* enter({ minProtocol: min, maxProtocol: max })
           expect(hello.protocol).toBe(protocol)
@@ -159,7 +158,7 @@ describe("hello-ok", () => {
     }
 
     for (const { name, params } of connects) {
-      it.effect(`lets in ${name} as it was recorded`, () =>
+      it.effect(`The recorded connect of ${name} succeeds.`, () =>
         Effect.gen(function* () {
           const client = yield* open()
           const hello = yield* client.connect(params)
@@ -168,7 +167,7 @@ describe("hello-ok", () => {
       )
     }
 
-    it.effect("welcomes clients, modes and members that it does not know", () =>
+    it.effect("Unknown clients, modes and members are accepted.", () =>
       Effect.gen(function* () {
         for (const more of [
           { client: { id: "my-client", version: "1", platform: "linux", mode: "operator", build: 7 } },
@@ -180,14 +179,14 @@ describe("hello-ok", () => {
       }),
     )
 
-    it.effect("takes the secret wherever it is put", () =>
+    it.effect("The secret is accepted as token and as password.", () =>
       Effect.gen(function* () {
         expect((yield* enter({ auth: { password: TestGateway.TOKEN } })).hello.auth.method).toBe("token")
         expect((yield* enter({ auth: { token: "", password: TestGateway.TOKEN } })).hello.auth.method).toBe("token")
       }),
     )
 
-    it.effect("reads binary frames, as some clients send", () =>
+    it.effect("Binary frames are accepted.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const params = yield* connectParams()
@@ -196,7 +195,7 @@ describe("hello-ok", () => {
       }),
     )
 
-    it.effect("answers what was sent before it, after it and in order", () =>
+    it.effect("Requests before hello-ok are answered after it and in order.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const params = yield* connectParams()
@@ -208,7 +207,7 @@ describe("hello-ok", () => {
       }),
     )
 
-    it.effect("is given to a node, too, with no operator's scopes; one that insists is sent away", () =>
+    it.effect("A node gets no scopes of operators, and ten calls of their methods close its connection.", () =>
       Effect.gen(function* () {
         const node = {
           client: { ...BACKEND, id: "node-host", mode: "node" },
@@ -233,7 +232,7 @@ describe("hello-ok", () => {
     TestGateway.layer({ auth: "none" }),
     real,
   )((it) => {
-    it.effect("asks for nothing where the gateway asks for nothing, and is bound to the scopes all the same", () =>
+    it.effect("Without authentication, the requested scopes still limit the client.", () =>
       Effect.gen(function* () {
         const { client, hello } = yield* enter({ auth: undefined, scopes: ["operator.read"] })
         expect(hello.auth).toMatchObject({ method: "none", scopes: ["operator.read"] })
@@ -249,7 +248,7 @@ describe("hello-ok", () => {
     TestGateway.layer({ limits, password: "for-people" }),
     real,
   )((it) => {
-    it.effect("takes the password for a secret, on this wire and on the native one", () =>
+    it.effect("The password is accepted on this wire and on /rpc.", () =>
       Effect.gen(function* () {
         expect((yield* enter({ auth: { password: "for-people" } })).hello.auth.method).toBe("password")
         const { wsUrl } = yield* TestGateway.TestGateway
@@ -267,7 +266,7 @@ describe("hello-ok", () => {
   })
 })
 
-describe("a handshake that fails ends as the reference gateway's", () => {
+describe("Failed handshakes", () => {
   it.layer(
     gateway,
     real,
@@ -281,10 +280,12 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       "err-device-id",
       "err-device-bad-nonce",
     ]) {
-      it.effect(name, () => Effect.map(replay(name), (ended) => expectRecorded(name, ended)))
+      it.effect(`The recording ${name} fails as recorded.`, () =>
+        Effect.map(replay(name), (ended) => expectRecorded(name, ended)),
+      )
     }
 
-    it.effect("err-device-stale", () =>
+    it.effect("The recording err-device-stale fails as recorded.", () =>
       Effect.gen(function* () {
         const { sent } = recording("err-device-stale")
         const client = yield* open()
@@ -293,7 +294,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       }),
     )
 
-    it.effect("err-device-bad-sig", () =>
+    it.effect("The recording err-device-bad-sig fails as recorded.", () =>
       Effect.gen(function* () {
         const { params, ...request } = recording("err-device-bad-sig").sent as any
         const client = yield* open()
@@ -304,7 +305,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     )
 
     for (const name of ["err-backend-origin", "err-controlui-origin"]) {
-      it.effect(`${name}, where the option has another name`, () =>
+      it.effect(`The recording ${name} fails with this gateway's name of the option.`, () =>
         Effect.gen(function* () {
           const { closed, error } = yield* replay(name, { origin: "https://evil.example" })
           const { error: theirs } = recording(name)
@@ -315,7 +316,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       )
     }
 
-    it.effect("err-proto5; 3 is welcome, and what is spoken is said", () =>
+    it.effect("The recording err-proto5 fails as recorded, and the error lists protocol 3.", () =>
       Effect.gen(function* () {
         const ended = yield* replay("err-proto5")
         expectRecorded("err-proto5", ended)
@@ -325,7 +326,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     )
 
     for (const name of ["err-malformed-json-pre", "err-binary-pre"]) {
-      it.effect(`${name}, with a reason and without calling it normal`, () =>
+      it.effect(`The recording ${name} fails with a reason and another code than 1000.`, () =>
         Effect.gen(function* () {
           const client = yield* open()
           client.socket.send(name === "err-binary-pre" ? Buffer.from([0xff, 0, 0x13]) : "{not json")
@@ -337,7 +338,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       )
     }
 
-    it.effect("says what is missing in connect, and where", () =>
+    it.effect("An invalid `connect` fails with the path of the first issue.", () =>
       Effect.gen(function* () {
         for (const [params, issue] of [
           [{}, "at root: must have required property 'minProtocol'"],
@@ -352,12 +353,12 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       }),
     )
 
-    it.effect("sends away who nests too deep to be read, and who says too much before it is answered", () =>
+    it.effect("A frame that nests too deep and too many frames before hello-ok close the connection.", () =>
       Effect.gen(function* () {
         const deep = yield* open()
         deep.socket.send(`${"[".repeat(100)}${"]".repeat(100)}`)
         expect(yield* deep.socket.closed).toEqual({ code: 1008, reason: "invalid request frame" })
-        // While hello-ok is being made: how long that is, no socket can know.
+        // Without a socket, because the time until hello-ok is not known.
         const { origin, limits } = {
           origin: { remoteAddress: "", direct: true, originAllowed: true },
           limits: defaultLimits,
@@ -373,19 +374,19 @@ describe("a handshake that fails ends as the reference gateway's", () => {
           stopping: () => false,
           origin,
         }
-        const hasty = openClaw({ strict: false, limits }).converse(facts)
+        const conversation = openClaw({ strict: false, limits }).converse(facts)
         const request = (method: string, params: object = {}) =>
           JSON.stringify({ type: "req", id: method, method, params })
-        hasty.read(request("connect", yield* connectParams()), undefined)
-        hasty.authenticated({ id: "connect" }, { id: "o", kind: "token", role: "operator", scopes: [] })
-        for (let i = 0; i < 16; i++) expect(hasty.read(request("ping"), undefined)).toEqual([])
-        expect(hasty.read(request("ping"), undefined)).toMatchObject([
+        conversation.read(request("connect", yield* connectParams()), undefined)
+        conversation.authenticated({ id: "connect" }, { id: "o", kind: "token", role: "operator", scopes: [] })
+        for (let i = 0; i < 16; i++) expect(conversation.read(request("ping"), undefined)).toEqual([])
+        expect(conversation.read(request("ping"), undefined)).toMatchObject([
           { _tag: "Close", code: { code: 1008, reason: "too many pending handshake frames" } },
         ])
       }),
     )
 
-    it.effect("says so where storage takes nothing, and that it is worth another try", () =>
+    it.effect("If storage refuses writes, the error says that a retry is worth it.", () =>
       Effect.gen(function* () {
         const { db } = yield* Sqlite
         const device = new TestDevice()
@@ -398,7 +399,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       }),
     )
 
-    it.effect("too big a frame before hello-ok, with a reason", () =>
+    it.effect("A frame before hello-ok that is too big closes the connection with a reason.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         client.send({ type: "req", id: "x", method: "connect", params: { a: "x".repeat(70_000) } })
@@ -406,23 +407,21 @@ describe("a handshake that fails ends as the reference gateway's", () => {
       }),
     )
 
-    it.effect(
-      "a device without anything to show is told what is missing, one with a bootstrap token that it is none",
-      () =>
-        Effect.gen(function* () {
-          for (const [auth, code] of [
-            [{}, "AUTH_TOKEN_MISSING"],
-            [{ bootstrapToken: "b" }, "AUTH_BOOTSTRAP_TOKEN_INVALID"],
-          ] as const) {
-            const client = yield* open()
-            const params = yield* connectParams({ auth })
-            const device = new TestDevice().prove(params, client.nonce)
-            client.send({ type: "req", id: "r1", method: "connect", params: { ...params, device } })
-            const { closed, error } = yield* ending(client)
-            expect(error?.details.code).toBe(code)
-            expect(closed).toEqual({ code: 1008, reason: error?.message })
-          }
-        }),
+    it.effect("A device without a credential learns which one is missing, and a bootstrap token is invalid.", () =>
+      Effect.gen(function* () {
+        for (const [auth, code] of [
+          [{}, "AUTH_TOKEN_MISSING"],
+          [{ bootstrapToken: "b" }, "AUTH_BOOTSTRAP_TOKEN_INVALID"],
+        ] as const) {
+          const client = yield* open()
+          const params = yield* connectParams({ auth })
+          const device = new TestDevice().prove(params, client.nonce)
+          client.send({ type: "req", id: "r1", method: "connect", params: { ...params, device } })
+          const { closed, error } = yield* ending(client)
+          expect(error?.details.code).toBe(code)
+          expect(closed).toEqual({ code: 1008, reason: error?.message })
+        }
+      }),
     )
   })
 
@@ -431,12 +430,12 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     real,
   )((it) => {
     for (const name of ["err-client-id", "err-client-mode", "err-extra-prop"]) {
-      it.effect(`${name}, if it is told to be strict`, () =>
+      it.effect(`In strict mode, the recording ${name} fails as recorded.`, () =>
         Effect.map(replay(name), (ended) => expectRecorded(name, ended)),
       )
     }
 
-    it.effect("lets in exactly whom the published schema lets in", () =>
+    it.effect("In strict mode, exactly the clients of the published schema are accepted.", () =>
       Effect.gen(function* () {
         const params = yield* connectParams()
         for (const more of [
@@ -450,9 +449,9 @@ describe("a handshake that fails ends as the reference gateway's", () => {
           { auth: { token: TestGateway.TOKEN, bogus: 1 } },
           { commands: null },
         ]) {
-          const given = { ...params, ...more }
+          const connectFrame = { ...params, ...more }
           const client = yield* open()
-          expect([more, (yield* client.connect(given)).ok]).toEqual([more, validateConnectParams(given)])
+          expect([more, (yield* client.connect(connectFrame)).ok]).toEqual([more, validateConnectParams(connectFrame)])
         }
       }),
     )
@@ -462,7 +461,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     TestGateway.layer({ limits: { ...limits, handshakeTimeoutMs: 300 } }),
     real,
   )((it) => {
-    it.effect("err-handshake-timeout, with a reason and without calling it normal", () =>
+    it.effect("A handshake timeout has a reason and another code than 1000.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         expect(yield* client.socket.closed).toEqual({ code: 1008, reason: "handshake timeout" })
@@ -474,7 +473,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     TestGateway.layer({ limits: { ...limits, authFailures: 3, authFailureDelayMs: 20 } }),
     real,
   )((it) => {
-    it.effect("is slower each time for who guesses, who is then locked out and told for how long", () =>
+    it.effect("Each wrong token delays the answer more, and then locks the address out for a known time.", () =>
       Effect.gen(function* () {
         const wrong = yield* connectParams({ auth: { token: "wrong" } })
         const took: Array<number> = []
@@ -500,7 +499,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
     TestGateway.layer({ limits: { ...limits, unauthenticatedPerAddress: 2 } }),
     real,
   )((it) => {
-    it.effect("is not begun for one more than may be unknown at once", () =>
+    it.effect("A connection beyond `unauthenticatedPerAddress` is refused.", () =>
       Effect.gen(function* () {
         const first = yield* open()
         yield* open()
@@ -513,7 +512,7 @@ describe("a handshake that fails ends as the reference gateway's", () => {
   })
 })
 
-describe("after the handshake", () => {
+describe("Requests and events after the handshake", () => {
   const answered = Effect.fnUntraced(function* (client: OpenClawClient, sent: unknown) {
     client.socket.send(typeof sent === "string" ? sent : JSON.stringify(sent))
     return yield* client.socket.find((text) => {
@@ -528,7 +527,7 @@ describe("after the handshake", () => {
     real,
   )((it) => {
     for (const { answer, sent } of malformed.filter(({ answer }) => answer.id !== "r3")) {
-      it.effect(`answers ${sentAs(sent)} as the reference gateway does`, () =>
+      it.effect(`The frame ${sentAs(sent)} has the answer of the reference gateway.`, () =>
         Effect.gen(function* () {
           const { client } = yield* enter()
           expect(yield* answered(client, sent)).toEqual(answer)
@@ -541,7 +540,7 @@ describe("after the handshake", () => {
     gateway,
     real,
   )((it) => {
-    it.effect("passes by what is no JSON, and members that it does not know", () =>
+    it.effect("Frames that are not JSON and unknown members are ignored.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         client.socket.send("{bad", "")
@@ -550,7 +549,7 @@ describe("after the handshake", () => {
       }),
     )
 
-    it.effect("answers what is nested too deep, and goes on", () =>
+    it.effect("A frame that nests too deep gets an error, and the connection stays open.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         client.socket.send(`{"type":"req","id":"d","method":"ping","params":${"[".repeat(100)}${"]".repeat(100)}}`)
@@ -559,7 +558,7 @@ describe("after the handshake", () => {
       }),
     )
 
-    it.effect("says of a second request with one id that it is not the first", () =>
+    it.effect("A second request with an id in flight gets an error under another id.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         const wait = { type: "req", id: "w", method: "agent.wait", params: { runId: "none", timeoutMs: 10 } }
@@ -571,7 +570,7 @@ describe("after the handshake", () => {
       }),
     )
 
-    it.effect("to a client of protocol 3 a missing scope is an invalid request, as it was then", () =>
+    it.effect("For a client of protocol 3, a missing scope is an invalid request.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter({ minProtocol: 3, maxProtocol: 3, scopes: ["operator.read"] })
         expect(yield* client.ask("config.get")).toMatchObject({ ok: true })
@@ -583,7 +582,7 @@ describe("after the handshake", () => {
       }),
     )
 
-    it.effect("numbers events from 1 on, without a gap, and answers not at all", () =>
+    it.effect("Events are numbered from 1 without a gap, and answers have no number.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter({ client: { ...BACKEND, id: "openclaw-control-ui", mode: "webchat" } })
         client.send({ type: "req", id: "s", method: "sessions.subscribe" })
@@ -603,14 +602,14 @@ describe("after the handshake", () => {
     )
   })
 
-  it("is told that the gateway stops, and then closed with a word that means it comes back", () =>
+  it("A client gets `shutdown` before the close of a restart.", () =>
     Effect.gen(function* () {
       const client = yield* enter().pipe(Effect.map(({ client }) => client))
       return client
     })
       .pipe(
         Effect.provide(gateway),
-        // The gateway goes first, its client after.
+        // The gateway closes before its client.
         Effect.flatMap((client) => Effect.all({ shutdown: client.event("shutdown"), closed: client.socket.closed })),
         Effect.scoped,
         Effect.runPromise,

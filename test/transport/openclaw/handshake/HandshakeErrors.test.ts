@@ -1,4 +1,4 @@
-/** What the log says of OpenClaw clients that are turned away: the address, and one reason each. */
+/** HandshakeErrors: the log has the address and the reason of each failed handshake. */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Logs } from "../../../../src/services/logs/Logs.ts"
@@ -9,10 +9,10 @@ import * as TestSocket from "../../../support/TestSocket.ts"
 const limits = { handshakeTimeoutMs: 300, authFailureDelayMs: 0 }
 const gateway = TestGateway.layer({ logLevel: "warn", limits, trustedProxies: ["127.0.0.1"] })
 
-/** Each client has an address of its own, so that its lines are found. */
+/** Each client has an address of its own, by which the tests find its lines. */
 const at = (address: string) => ({ headers: { "x-forwarded-for": address } })
 
-/** What the log says of the address once the connection has ended. */
+/** Returns the lines of the address after its connection has ended. */
 const linesOf = Effect.fnUntraced(function* (address: string, socket: TestSocket.TestSocket) {
   yield* socket.closed
   const { tail } = yield* Logs
@@ -21,17 +21,17 @@ const linesOf = Effect.fnUntraced(function* (address: string, socket: TestSocket
   return yield* Effect.repeat(mine, { until: (found) => found.length > 0 })
 })
 
-layer(gateway, { excludeTestServices: true })("the log", (it) => {
+layer(gateway, { excludeTestServices: true })("The log of failed handshakes", (it) => {
   it.effect.each([
     { name: "speaks another protocol", more: { minProtocol: 9, maxProtocol: 9 }, reason: "protocol mismatch" },
     { name: "has no credential", more: { auth: {} }, reason: "device identity required" },
-    { name: "has a role that there is not", more: { role: "guest" }, reason: "invalid role" },
+    { name: "has an unknown role", more: { role: "guest" }, reason: "invalid role" },
     {
       name: "sends control characters",
       more: { client: { "\u001b[31m": 1 } },
       reason: expect.stringMatching(/^invalid connect params: [ -~]*$/),
     },
-  ])("has one line for a client that $name", ({ more, name, reason }) =>
+  ])("A client that $name has one line in the log.", ({ more, name, reason }) =>
     Effect.gen(function* () {
       const address = `198.51.100.${name.length}`
       const client = yield* OpenClaw.open("/", at(address))
@@ -41,7 +41,7 @@ layer(gateway, { excludeTestServices: true })("the log", (it) => {
     }),
   )
 
-  it.effect("has one line for a device that waits for approval, with the request", () =>
+  it.effect("The log has one line for a device that waits for approval, with its request.", () =>
     Effect.gen(function* () {
       const address = "203.0.113.1"
       const { answer, client } = yield* OpenClaw.enterAs(new OpenClaw.TestDevice(), {}, at(address))
@@ -52,7 +52,7 @@ layer(gateway, { excludeTestServices: true })("the log", (it) => {
     }),
   )
 
-  it.effect("has one line for a client that never says who it is", () =>
+  it.effect("The log has one line for a client that sends no `connect`.", () =>
     Effect.gen(function* () {
       const address = "203.0.113.2"
       const client = yield* OpenClaw.open("/", at(address))
@@ -60,7 +60,7 @@ layer(gateway, { excludeTestServices: true })("the log", (it) => {
     }),
   )
 
-  it.effect("has one line for a wrong token", () =>
+  it.effect("The log has one line for a wrong token.", () =>
     Effect.gen(function* () {
       const address = "203.0.113.3"
       const client = yield* OpenClaw.open("/", at(address))
@@ -69,7 +69,7 @@ layer(gateway, { excludeTestServices: true })("the log", (it) => {
     }),
   )
 
-  it.effect("has one line for a client that is told to authenticate and leaves", () =>
+  it.effect("The log has one line for a client that leaves instead of authenticating.", () =>
     Effect.gen(function* () {
       const address = "203.0.113.4"
       const { wsUrl } = yield* TestGateway.TestGateway

@@ -1,4 +1,4 @@
-/** What a client says by "only if" is enforced: a change is made to the session that it has seen, or not at all. */
+/** Guards: a change applies to the session that the client has seen, or it fails. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
@@ -11,7 +11,7 @@ const ANOTHER = "00000000-0000-4000-8000-000000000000"
 
 const refused = { ok: false, error: { code: "INVALID_REQUEST", details: { reason: "session-changed" } } }
 
-/** A session with one message, and how its row shows it. */
+/** Makes a session with one message and returns its row. */
 const session = Effect.fnUntraced(function* (client: OpenClawClient, key: string) {
   yield* client.ask("chat.inject", { sessionKey: key, message: "kept" })
   const { payload } = yield* client.ask("sessions.describe", { key })
@@ -21,7 +21,7 @@ const session = Effect.fnUntraced(function* (client: OpenClawClient, key: string
 const messages = (client: OpenClawClient, key: string) =>
   Effect.map(client.ask("chat.history", { sessionKey: key }), ({ payload }) => payload.messages as ReadonlyArray<any>)
 
-describe("guards of OpenClaw's methods", () => {
+describe("Guards", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
     it.effect("A session is deleted only if it is the one that the client has seen.", () =>
       Effect.gen(function* () {
@@ -40,30 +40,32 @@ describe("guards of OpenClaw's methods", () => {
         expect(yield* messages(client, "d")).toHaveLength(1)
         const right = { key: "d", expectedSessionId: sessionId, expectedSessionUpdatedAt: updatedAt }
         expect((yield* client.ask("sessions.delete", right)).payload).toMatchObject({ deleted: true })
-        // Who expects a session that is gone is told so; who expects nothing finds it as gone as wanted.
+        // With conditions, deleting a missing session fails. Without conditions, it succeeds.
         expect(yield* client.ask("sessions.delete", right)).toMatchObject(refused)
         expect((yield* client.ask("sessions.delete", { key: "d" })).payload).toMatchObject({ deleted: false })
       }),
     )
 
-    it.effect("A session is patched only if it is the one that the client has seen, and none is made by it.", () =>
-      Effect.gen(function* () {
-        const { client } = yield* enter()
-        const { sessionId } = yield* session(client, "p")
-        const patch = (key: string, guard: object) => client.ask("sessions.patch", { key, label: "new", ...guard })
-        expect(yield* patch("p", { expectedSessionId: ANOTHER })).toMatchObject(refused)
-        expect(yield* patch("p", { expectedLifecycleRevision: "r1" })).toMatchObject(refused)
-        expect(yield* patch("none", { expectedSessionId: ANOTHER })).toMatchObject(refused)
-        expect((yield* client.ask("sessions.describe", { key: "none" })).payload.session).toBeNull()
-        expect((yield* session(client, "p")).label).toBeUndefined()
-        expect((yield* patch("p", { expectedSessionId: sessionId })).payload.entry).toMatchObject({ label: "new" })
-        // As the Control UI marks a session as read.
-        const read = { expectedMarkedUnreadAt: null, unread: false, expectedPermissionMode: null }
-        expect(yield* client.ask("sessions.patch", { key: "p", ...read })).toMatchObject({ ok: true })
-      }),
+    it.effect(
+      "A session is patched only if it is the one that the client has seen, and the patch creates no session.",
+      () =>
+        Effect.gen(function* () {
+          const { client } = yield* enter()
+          const { sessionId } = yield* session(client, "p")
+          const patch = (key: string, guard: object) => client.ask("sessions.patch", { key, label: "new", ...guard })
+          expect(yield* patch("p", { expectedSessionId: ANOTHER })).toMatchObject(refused)
+          expect(yield* patch("p", { expectedLifecycleRevision: "r1" })).toMatchObject(refused)
+          expect(yield* patch("none", { expectedSessionId: ANOTHER })).toMatchObject(refused)
+          expect((yield* client.ask("sessions.describe", { key: "none" })).payload.session).toBeNull()
+          expect((yield* session(client, "p")).label).toBeUndefined()
+          expect((yield* patch("p", { expectedSessionId: sessionId })).payload.entry).toMatchObject({ label: "new" })
+          // The call by which the Control UI marks a session as read.
+          const read = { expectedMarkedUnreadAt: null, unread: false, expectedPermissionMode: null }
+          expect(yield* client.ask("sessions.patch", { key: "p", ...read })).toMatchObject({ ok: true })
+        }),
     )
 
-    it.effect("An emptied session is another one to who has seen it before.", () =>
+    it.effect("After a reset, a session has another UUID and does not meet older conditions.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         const before = yield* session(client, "e")
@@ -71,7 +73,7 @@ describe("guards of OpenClaw's methods", () => {
           const { payload } = yield* client.ask("sessions.reset", { key: "e" })
           expect(payload.entry.sessionId).not.toBe(before.sessionId)
         }
-        yield* client.ask("chat.inject", { sessionKey: "e", message: "said since" })
+        yield* client.ask("chat.inject", { sessionKey: "e", message: "since the reset" })
         const guard = { key: "e", expectedSessionId: before.sessionId }
         expect(yield* client.ask("sessions.delete", guard)).toMatchObject(refused)
         const send = { sessionKey: "e", message: "x", sessionId: before.sessionId }
@@ -96,7 +98,7 @@ describe("guards of OpenClaw's methods", () => {
         const right = { sessionId, expectedLeafEntryId: newest.id, idempotencyKey: "once" }
         expect((yield* send(right)).payload).toMatchObject({ runId: "once", status: "started" })
         yield* client.ask("agent.wait", { runId: "once" })
-        // It has changed the session itself: repeated, it is known all the same.
+        // The first send has changed the session. The gateway still recognizes the repeated send.
         expect((yield* send(right)).payload).toMatchObject({ runId: "once", status: "ok" })
         expect(
           yield* client.ask("chat.send", { sessionKey: "fresh", message: "hi", expectedLeafEntryId: null }),
@@ -104,7 +106,7 @@ describe("guards of OpenClaw's methods", () => {
       }),
     )
 
-    it.effect("`agent` goes to the session with the UUID, and to no other.", () =>
+    it.effect("`agent` sends only to the session with the UUID.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         const { sessionId } = yield* session(client, "a")
@@ -130,7 +132,7 @@ describe("guards of OpenClaw's methods", () => {
   })
 })
 
-describe("the time that a client gives a run", () => {
+describe("Time limits of runs", () => {
   const stage = staged()
   const gateway = TestGateway.layer({ runtime: "staged", runtimes: AgentRuntimes.add(echo, stage.runtime) })
 
@@ -140,7 +142,7 @@ describe("the time that a client gives a run", () => {
       ["sessions.send", { key: "t2", timeoutMs: 50 }],
     ]
     for (const [method, params] of sends) {
-      it.effect(`${method} {timeoutMs} ends the run in time, and says so.`, () =>
+      it.effect(`${method} with timeoutMs ends the run in time and names the reason.`, () =>
         Effect.gen(function* () {
           const { client } = yield* enter()
           const runId = `of ${method}`
@@ -159,7 +161,7 @@ describe("the time that a client gives a run", () => {
       )
     }
 
-    it.effect("`agent` {timeout} ends the run after so many seconds, and answers with what has become of it.", () =>
+    it.effect("`agent` with timeout ends the run after so many seconds and returns its outcome.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         client.send({

@@ -1,4 +1,4 @@
-/** The page of methods and events tells all that there are, with their scopes, and no others. */
+/** MethodTable: docs/protocol/openclaw-methods.md lists exactly the methods and events of the code. */
 import { expect, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -18,18 +18,18 @@ const rowsOf = (heading: string) => {
     .map((line) => line.split("|").map((cell) => cell.trim()))
 }
 
-it("docs/protocol/openclaw-methods.md lists every method with its scope", () => {
-  const told = rowsOf("Methods").flatMap(([, names = "", scope = ""]) =>
+it("The page openclaw-methods.md lists every method with its scope.", () => {
+  const listed = rowsOf("Methods").flatMap(([, names = "", scope = ""]) =>
     namesIn(names).map((name) => [name, namesIn(scope)[0]] as const),
   )
   const scopeOf = (name: string) => {
     const method = methods.get(name)
     return method?._tag === "Own" ? method.scope : undefined
   }
-  expect(told.toSorted()).toEqual(methodNames.map((name) => [name, scopeOf(name)] as const).toSorted())
+  expect(listed.toSorted()).toEqual(methodNames.map((name) => [name, scopeOf(name)] as const).toSorted())
 })
 
-it("docs/protocol/openclaw-methods.md lists every event", () => {
-  const told = rowsOf("Events").flatMap(([, names = ""]) => namesIn(names))
-  expect([...told, "connect.challenge"].toSorted()).toEqual(eventNames.toSorted())
+it("The page openclaw-methods.md lists every event.", () => {
+  const listed = rowsOf("Events").flatMap(([, names = ""]) => namesIn(names))
+  expect([...listed, "connect.challenge"].toSorted()).toEqual(eventNames.toSorted())
 })

@@ -1,6 +1,6 @@
 /**
- * What OpenClaw's clients are answered, held against the schema that its maintainers publish, and against what the
- * reference gateway was seen to answer where there is none.
+ * Methods: the answers of the methods, checked against the published schema, or against recorded answers of the reference
+ * gateway for methods without a schema.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -10,11 +10,11 @@ import { answer, answers, expectValid, layer } from "../../../support/OpenClaw.t
 
 const KEY = "agent:main:main"
 
-/** A message sent and its reply there. */
+/** Sends a message and waits for the reply. */
 const talk = (message: string, sessionKey = KEY) => answers("agent", { message, sessionKey, idempotencyKey: message })
 
-describe("OpenClaw's methods", () => {
-  it("are those that its clients cannot do without, and no others are told of", () => {
+describe("Methods", () => {
+  it("The gateway has every method that clients need, and hello-ok lists all methods but two.", () => {
     const needed = readFileSync(new URL("needed-methods.txt", import.meta.url), "utf8")
       .trim()
       .split("\n")
@@ -22,12 +22,12 @@ describe("OpenClaw's methods", () => {
     expect([...methods.keys()].filter((method) => !methodNames.includes(method))).toEqual(["send", "system-event"])
   })
 
-  it("take the scopes that the published schema names for them", () => {
+  it("Methods require the scopes of the published schema.", () => {
     const published = new URL("../protocol.schema.json", import.meta.resolve("@openclaw/gateway-protocol"))
     const schema: { readonly methods: Record<string, { readonly scope: string }> } = JSON.parse(
       readFileSync(published, "utf8"),
     )
-    // Everybody who is connected may ask whether the gateway is well, there too.
+    // The reference gateway also lets every connected client call `health`.
     const { health: _health, ...theirs } = schema.methods
     const differing = [...methods].flatMap(([name, method]) => {
       const scope = theirs[name]?.scope
@@ -38,7 +38,7 @@ describe("OpenClaw's methods", () => {
     expect([...methods.keys()].filter((name) => name in theirs).length).toBeGreaterThan(50)
   })
 
-  it.live("health, status and presence", () =>
+  it.live("`health`, `status` and `system-presence` have the published forms.", () =>
     Effect.gen(function* () {
       yield* talk("hello")
       const health = yield* answer("health")
@@ -58,7 +58,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("health without a scope says that the gateway is well, and nothing of what it holds", () =>
+  it.live("Without a scope, `health` has no agents and no sessions.", () =>
     Effect.gen(function* () {
       yield* talk("secret")
       const nobody = { id: "n", kind: "token", role: "operator", scopes: [] } as const
@@ -70,7 +70,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("agents: list, create, update, delete, identity", () =>
+  it.live("Agents can be listed, created, updated, deleted and described.", () =>
     Effect.gen(function* () {
       expectValid("AgentsListResult", yield* answer("agents.list"))
       const made = yield* answer("agents.create", {
@@ -99,7 +99,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("models, and that they can be used", () =>
+  it.live("Models are listed as available.", () =>
     Effect.gen(function* () {
       const models = yield* answer("models.list", { view: "configured" })
       expectValid("ModelsListResult", models)
@@ -111,7 +111,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("`agent` answers twice: when it is accepted and when it has ended", () =>
+  it.live("`agent` answers twice: when the run is accepted and when it has ended.", () =>
     Effect.gen(function* () {
       const [first, second] = yield* answers("agent", { message: "hi", agentId: "main", idempotencyKey: "k1" })
       expect(first).toMatchObject({ runId: "k1", sessionKey: KEY, agentId: "main", status: "accepted" })
@@ -137,7 +137,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("chat.send starts a run under its key, and repeated starts none", () =>
+  it.live("`chat.send` starts a run under its key, and a repeated send starts no second run.", () =>
     Effect.gen(function* () {
       const send = { sessionKey: "main", message: "hi", idempotencyKey: "k1" }
       expect(yield* answer("chat.send", send)).toEqual({ runId: "k1", status: "started" })
@@ -147,50 +147,52 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("chat.history shows a transcript, its session and its defaults; `main` is answered as it was asked", () =>
-    Effect.gen(function* () {
-      const empty = yield* answer("chat.history", { sessionKey: "main" })
-      expect(empty).toMatchObject({ sessionKey: "main", messages: [], hasMore: false, totalMessages: 0 })
-      expectValid("SessionRow", empty["sessionInfo"])
-      for (const message of ["one", "two", "three"]) yield* talk(message)
-      const history = yield* answer("chat.history", { sessionKey: "main" })
-      expectValid("SessionRow", history["sessionInfo"])
-      expect(history).toMatchObject({
-        sessionKey: "main",
-        sessionId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/),
-        totalMessages: 6,
-        hasMore: false,
-        pendingInputs: { items: [], total: 0 },
-        defaults: { modelProvider: "echo", model: "echo" },
-      })
-      expect(history["messages"]).toMatchObject([
-        { role: "user", content: "one", idempotencyKey: "one:user", __openclaw: { runId: "one" } },
-        { role: "assistant", content: [{ type: "text", text: "echo: one" }], stopReason: "stop" },
-        { role: "user", content: "two" },
-        { role: "assistant" },
-        { role: "user", content: "three" },
-        { role: "assistant", content: [{ type: "text", text: "echo: three" }] },
-      ])
-      const last = yield* answer("chat.history", { sessionKey: KEY, limit: 2 })
-      expect(last).toMatchObject({ hasMore: true, nextOffset: 2, messages: [{ content: "three" }, {}] })
-      const before = yield* answer("chat.history", { sessionKey: KEY, limit: 3, offset: 2 })
-      expect(before).toMatchObject({ nextOffset: 5, messages: [{}, { content: "two" }, {}] })
-      expect(yield* answer("chat.history", { sessionKey: KEY, limit: 6, maxBytes: 1 })).toMatchObject({
-        hasMore: true,
-        nextOffset: 1,
-        messages: [{ content: [{ text: "echo: three" }] }],
-      })
-      expect(yield* answer("chat.history", { sessionKey: KEY, limit: 1, maxChars: 4 })).toMatchObject({
-        messages: [{ content: [{ text: "echo…" }] }],
-      })
-      expectValid("ChatHistoryCursorResult", yield* answer("chat.history", { sessionKey: KEY, cursor: "foreign" }))
-      expect(yield* answer("chat.startup", { sessionKey: KEY, limit: 80, maxBytes: 262_144 })).toMatchObject({
-        totalMessages: 6,
-      })
-    }).pipe(Effect.provide(layer())),
+  it.live(
+    "`chat.history` returns a page of the transcript, the session and its defaults, under the key of the client.",
+    () =>
+      Effect.gen(function* () {
+        const empty = yield* answer("chat.history", { sessionKey: "main" })
+        expect(empty).toMatchObject({ sessionKey: "main", messages: [], hasMore: false, totalMessages: 0 })
+        expectValid("SessionRow", empty["sessionInfo"])
+        for (const message of ["one", "two", "three"]) yield* talk(message)
+        const history = yield* answer("chat.history", { sessionKey: "main" })
+        expectValid("SessionRow", history["sessionInfo"])
+        expect(history).toMatchObject({
+          sessionKey: "main",
+          sessionId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/),
+          totalMessages: 6,
+          hasMore: false,
+          pendingInputs: { items: [], total: 0 },
+          defaults: { modelProvider: "echo", model: "echo" },
+        })
+        expect(history["messages"]).toMatchObject([
+          { role: "user", content: "one", idempotencyKey: "one:user", __openclaw: { runId: "one" } },
+          { role: "assistant", content: [{ type: "text", text: "echo: one" }], stopReason: "stop" },
+          { role: "user", content: "two" },
+          { role: "assistant" },
+          { role: "user", content: "three" },
+          { role: "assistant", content: [{ type: "text", text: "echo: three" }] },
+        ])
+        const last = yield* answer("chat.history", { sessionKey: KEY, limit: 2 })
+        expect(last).toMatchObject({ hasMore: true, nextOffset: 2, messages: [{ content: "three" }, {}] })
+        const before = yield* answer("chat.history", { sessionKey: KEY, limit: 3, offset: 2 })
+        expect(before).toMatchObject({ nextOffset: 5, messages: [{}, { content: "two" }, {}] })
+        expect(yield* answer("chat.history", { sessionKey: KEY, limit: 6, maxBytes: 1 })).toMatchObject({
+          hasMore: true,
+          nextOffset: 1,
+          messages: [{ content: [{ text: "echo: three" }] }],
+        })
+        expect(yield* answer("chat.history", { sessionKey: KEY, limit: 1, maxChars: 4 })).toMatchObject({
+          messages: [{ content: [{ text: "echo…" }] }],
+        })
+        expectValid("ChatHistoryCursorResult", yield* answer("chat.history", { sessionKey: KEY, cursor: "foreign" }))
+        expect(yield* answer("chat.startup", { sessionKey: KEY, limit: 80, maxBytes: 262_144 })).toMatchObject({
+          totalMessages: 6,
+        })
+      }).pipe(Effect.provide(layer())),
   )
 
-  it.live("chat.metadata, chat.inject and chat.abort", () =>
+  it.live("`chat.metadata`, `chat.inject` and `chat.abort` have the published forms.", () =>
     Effect.gen(function* () {
       expect(yield* answer("chat.metadata", { sessionKey: KEY })).toMatchObject({
         models: [{ id: "echo" }],
@@ -212,7 +214,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("sessions: list, describe, resolve, preview", () =>
+  it.live("Sessions can be listed, described, resolved and previewed.", () =>
     Effect.gen(function* () {
       yield* talk("one")
       yield* talk("two", "work")
@@ -267,7 +269,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("sessions: create, patch, reset, delete, send", () =>
+  it.live("Sessions can be created, patched, reset, deleted and sent to.", () =>
     Effect.gen(function* () {
       const created = yield* answer("sessions.create", { label: "two", agentId: "main" })
       expectValid("SessionsCreateResult", created)
@@ -302,7 +304,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("subscriptions are answered with what was subscribed to", () =>
+  it.live("Subscriptions return their keys.", () =>
     Effect.gen(function* () {
       expect(yield* answer("sessions.subscribe")).toEqual({ subscribed: true })
       expect(yield* answer("sessions.subscribe", { limit: 5 })).toMatchObject({
@@ -316,7 +318,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("the configuration, without its secrets", () =>
+  it.live("`config.get` returns the configuration without its secrets.", () =>
     Effect.gen(function* () {
       const config = yield* answer("config.get")
       expect(config).toMatchObject({
@@ -330,7 +332,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer({ password: "password-of-the-tests" }))),
   )
 
-  it.live("the gateway's identity", () =>
+  it.live("`gateway.identity.get` returns the gateway's public key.", () =>
     Effect.gen(function* () {
       const { deviceId, publicKey } = yield* answer("gateway.identity.get")
       expect(deviceId).toMatch(/^[0-9a-f]{64}$/)
@@ -338,7 +340,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("the log as lines that can be read on from a cursor", () =>
+  it.live("`logs.tail` returns lines from a cursor on.", () =>
     Effect.gen(function* () {
       yield* Effect.logError("something is wrong")
       const tail = yield* answer("logs.tail", { limit: 10 })
@@ -350,7 +352,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("what there is not, in the form in which clients read it", () =>
+  it.live("Features that the gateway does not have return empty lists in the form that clients read.", () =>
     Effect.gen(function* () {
       expectValid("ChannelsStatusResult", yield* answer("channels.status"))
       expectValid("CommandsListResult", yield* answer("commands.list"))
@@ -379,7 +381,7 @@ describe("OpenClaw's methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("say what is missing", () =>
+  it.live("Missing and unsupported parameters are invalid.", () =>
     Effect.gen(function* () {
       for (const [method, params] of [
         ["chat.send", { message: "hi" }],

@@ -1,5 +1,5 @@
 /**
- * Nodes in the lists of those who look after them: who is here, and who is paired and away.
+ * Nodes: the lists of connected and paired nodes.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -17,54 +17,56 @@ const client = {
 
 const asNode = { client, role: "node", scopes: [], caps: ["camera"], commands: ["camera.snap"] }
 
-describe("nodes", () => {
-  it.live("are listed while they are here, and away to who may pair them", () =>
-    Effect.gen(function* () {
-      const node = new TestDevice()
-      const { client: connection } = yield* enterAs(node, asNode)
-      const { client: keeper } = yield* enter()
-      const { client: reader } = yield* enter({ scopes: ["operator.read"] })
-      const here = {
-        nodeId: node.id,
-        displayName: "Attic",
-        version: "1.2.3",
-        platform: "linux",
-        deviceFamily: "Linux",
-        clientMode: "node",
-        caps: [],
-        commands: [],
-        approvalState: "approved",
-        paired: true,
-        connected: true,
-      }
-      for (const operator of [keeper, reader]) {
-        expect((yield* operator.ask("node.list")).payload.nodes).toMatchObject([here])
-        expect((yield* operator.ask("node.describe", { nodeId: node.id })).payload).toMatchObject(here)
-      }
-      expect((yield* keeper.ask("device.pair.list")).payload.paired).toMatchObject([{ connected: true }])
+describe("Nodes", () => {
+  it.live(
+    "Connected nodes are listed for every reader, and other paired nodes for clients that may pair devices.",
+    () =>
+      Effect.gen(function* () {
+        const node = new TestDevice()
+        const { client: connection } = yield* enterAs(node, asNode)
+        const { client: operator } = yield* enter()
+        const { client: reader } = yield* enter({ scopes: ["operator.read"] })
+        const here = {
+          nodeId: node.id,
+          displayName: "Attic",
+          version: "1.2.3",
+          platform: "linux",
+          deviceFamily: "Linux",
+          clientMode: "node",
+          caps: [],
+          commands: [],
+          approvalState: "approved",
+          paired: true,
+          connected: true,
+        }
+        for (const client of [operator, reader]) {
+          expect((yield* client.ask("node.list")).payload.nodes).toMatchObject([here])
+          expect((yield* client.ask("node.describe", { nodeId: node.id })).payload).toMatchObject(here)
+        }
+        expect((yield* operator.ask("device.pair.list")).payload.paired).toMatchObject([{ connected: true }])
 
-      connection.socket.cut()
-      yield* keeper.socket.find((text) => {
-        const { event, payload } = JSON.parse(text)
-        if (event !== "presence") return undefined
-        return payload.presence.some(({ deviceId }: any) => deviceId === node.id) ? undefined : true
-      })
-      const away = { nodeId: node.id, displayName: "Attic", platform: "linux", paired: true, connected: false }
-      expect((yield* keeper.ask("node.list")).payload.nodes).toMatchObject([away])
-      expect((yield* reader.ask("node.list")).payload.nodes).toEqual([])
-      expect((yield* keeper.ask("device.pair.list")).payload.paired).toMatchObject([{ connected: false }])
-      expect((yield* keeper.ask("node.describe", { nodeId: "nobody" })).error).toMatchObject({
-        code: "INVALID_REQUEST",
-        message: "unknown nodeId",
-      })
-    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+        connection.socket.cut()
+        yield* operator.socket.find((text) => {
+          const { event, payload } = JSON.parse(text)
+          if (event !== "presence") return undefined
+          return payload.presence.some(({ deviceId }: any) => deviceId === node.id) ? undefined : true
+        })
+        const away = { nodeId: node.id, displayName: "Attic", platform: "linux", paired: true, connected: false }
+        expect((yield* operator.ask("node.list")).payload.nodes).toMatchObject([away])
+        expect((yield* reader.ask("node.list")).payload.nodes).toEqual([])
+        expect((yield* operator.ask("device.pair.list")).payload.paired).toMatchObject([{ connected: false }])
+        expect((yield* operator.ask("node.describe", { nodeId: "nobody" })).error).toMatchObject({
+          code: "INVALID_REQUEST",
+          message: "unknown nodeId",
+        })
+      }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 
-  it.live("without a key are known by what they say, as long as they are here", () =>
+  it.live("A node without a key is listed under its instance id while it is connected.", () =>
     Effect.gen(function* () {
       yield* enter({ ...asNode, client: { ...client, instanceId: "attic-1" } })
-      const { client: keeper } = yield* enter()
-      const { nodes } = (yield* keeper.ask("node.list")).payload
+      const { client: operator } = yield* enter()
+      const { nodes } = (yield* operator.ask("node.list")).payload
       expect(nodes).toMatchObject([{ nodeId: "attic-1", paired: false, connected: true }])
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )

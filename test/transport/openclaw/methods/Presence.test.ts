@@ -1,5 +1,5 @@
 /**
- * Presence: who is connected, with what a client says of itself where it says it, in the published form.
+ * Presence: the entries of clients with their descriptions, in the published form.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -21,17 +21,17 @@ const phone = {
   instanceId: "phone-1",
 }
 
-describe("presence", () => {
+describe("Presence", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("tells of each client what it says of itself, and of the gateway where it runs", () =>
+    it.effect("An entry has the description of its client, and the gateway's entry has its machine.", () =>
       Effect.gen(function* () {
         const device = new TestDevice()
         const { answer } = yield* enterAs(device, { client: phone, scopes: ["operator.read"] })
         const entries: ReadonlyArray<any> = answer.payload.snapshot.presence
         for (const entry of entries) expectValid("PresenceEntry", entry)
-        const { id: _id, displayName, ...said } = phone
+        const { id: _id, displayName, ...description } = phone
         expect(entries.find(({ host }) => host === displayName)).toEqual({
-          ...said,
+          ...description,
           host: displayName,
           deviceId: device.id,
           reason: "connect",
@@ -51,7 +51,7 @@ describe("presence", () => {
       }),
     )
 
-    it.effect("knows a node by its device, and clients that say nothing by their wire", () =>
+    it.effect("A node is identified by its device, and a client without a description by its wire.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
         const node = new TestDevice()
@@ -71,14 +71,14 @@ describe("presence", () => {
       }),
     )
 
-    it.effect("shows as much of what a client says as a list can, and not what it leaves empty", () =>
+    it.effect("An entry cuts long descriptions and leaves out empty ones.", () =>
       Effect.gen(function* () {
         const client = { id: "x".repeat(5_000), version: " ", platform: `${"y".repeat(95)}😀z`, mode: null }
         const { hello } = yield* enter({ client })
         const entry = hello.snapshot.presence.at(-1)
         expectValid("PresenceEntry", entry)
         expect(entry.host).toBe("x".repeat(96))
-        // Not half of the character that is over the bound.
+        // The cut does not split the last character.
         expect(entry.platform).toBe("y".repeat(95))
         expect(entry.mode).toBe("openclaw")
         expect("version" in entry).toBe(false)

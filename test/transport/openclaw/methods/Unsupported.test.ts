@@ -1,6 +1,6 @@
 /**
- * Every parameter that the published schema gives a method is read by the method, or stands in the table of those that
- * are not: none is accepted and not done because somebody forgot it.
+ * Unsupported: a method reads every parameter of the published schema, or the table names the parameter. So no parameter
+ * is accepted and then ignored by mistake.
  */
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -15,14 +15,14 @@ import { unsupported } from "../../../../src/transport/openclaw/methods/Unsuppor
 import { enter } from "../../../support/OpenClawClient.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
 
-/** Schemas that are not called as their method. */
+/** Schemas that do not have the name of their method. */
 const named: { readonly [method: string]: string } = {
   "agent.identity.get": "AgentIdentityParams",
   "chat.startup": "ChatHistoryParams",
   "sessions.subscribe": "SessionsListParams",
 }
 
-/** Answered with an error whatever is asked. */
+/** Methods that always fail. */
 const refused = new Set(["send"])
 
 const schemaOf = (method: string): string =>
@@ -41,15 +41,15 @@ const issueOf = (method: Method | undefined, params: object): string | undefined
   return fault?._tag === "InvalidParams" ? fault.issue : undefined
 }
 
-/** A value that no list of harmless ones holds. */
+/** A value that is in no list of harmless values. */
 const foreign = { foreign: true }
 
-describe("the parameters of the published schema", () => {
-  it("Most of the methods that are served have a schema.", () => {
+describe("Unsupported", () => {
+  it("Most methods have a published schema.", () => {
     expect(served.filter(({ parameters }) => parameters.length > 0).length).toBeGreaterThan(30)
   })
 
-  it("Every parameter of a method is read, or is in the table of those that are not.", () => {
+  it("A method reads every parameter of its schema, or the table has the parameter.", () => {
     const forgotten = served.flatMap(({ method, name, parameters }) => {
       const known = new Set([...parametersOf(method), ...Object.keys(unsupported[name] ?? {})])
       return parameters.filter((parameter) => !known.has(parameter)).map((parameter) => `${name}: ${parameter}`)
@@ -57,7 +57,7 @@ describe("the parameters of the published schema", () => {
     expect(forgotten).toEqual([])
   })
 
-  it("No method of the table is missing, and none reads what the table says it does not.", () => {
+  it("Every method of the table exists and reads none of its unsupported parameters.", () => {
     for (const [name, rules] of Object.entries(unsupported)) {
       const method = methods.get(name)
       expect(method, name).toBeDefined()
@@ -66,7 +66,7 @@ describe("the parameters of the published schema", () => {
     }
   })
 
-  it("A setting that is not there is refused by its name; a value that changes nothing is not.", () => {
+  it("An unsupported setting fails with its name, unless the value changes nothing.", () => {
     for (const [name, rules] of Object.entries(unsupported)) {
       const method = methods.get(name)
       for (const [parameter, harmless] of Object.entries(rules)) {
@@ -80,7 +80,7 @@ describe("the parameters of the published schema", () => {
     }
   })
 
-  it("Settings that people would take for done are refused.", () => {
+  it("Settings with a visible effect are refused.", () => {
     const cases: ReadonlyArray<readonly [string, object]> = [
       ["sessions.patch", { key: "main", permissionMode: "read-only" }],
       ["sessions.patch", { key: "main", archived: true }],
@@ -102,7 +102,7 @@ describe("the parameters of the published schema", () => {
     }
   })
 
-  it("A condition that nobody knows here is refused on every method; a setting that nobody knows is ignored.", () => {
+  it("Every method refuses unknown conditions and ignores unknown settings.", () => {
     for (const [name, method] of methods) {
       if (method._tag !== "Own") continue
       for (const condition of ["expectedRunId", "ifMatch", "requireIdle", "baseHash", "unlessBusy", "idleOnly"]) {
@@ -115,7 +115,7 @@ describe("the parameters of the published schema", () => {
   })
 
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("A refusal is in the wire's own form, and nothing is done.", () =>
+    it.effect("A refused call has an error in the form of the wire and changes nothing.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         const { error } = yield* client.ask("sessions.patch", {
@@ -131,7 +131,7 @@ describe("the parameters of the published schema", () => {
       }),
     )
 
-    it.effect("A request for one profile is refused: nobody has a profile here.", () =>
+    it.effect("A request for a profile is refused, because the gateway has no profiles.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         client.send({ type: "req", id: "p", method: "chat.inject", params: {}, expectedProfileId: "me" })

@@ -1,5 +1,5 @@
 /**
- * Usage as command lines ask for it, in the form that the reference gateway gives.
+ * Usage: token usage by day, in the form of the reference gateway.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -26,15 +26,15 @@ const emptyDay = (day: number) => ({
   ...nothing,
 })
 
-const say = Effect.fnUntraced(function* (sessionKey: string, message: string) {
+const send = Effect.fnUntraced(function* (sessionKey: string, message: string) {
   yield* answer("agent", { sessionKey, message, idempotencyKey: `${sessionKey} ${message}` })
 })
 
-describe("usage", () => {
-  it.live("without any is a row of noughts for each day", () =>
+describe("Usage", () => {
+  it.live("Without usage, each day has a row of zeros.", () =>
     Effect.gen(function* () {
-      const told: any = yield* answer("usage.cost", { days: 3 })
-      expect(told).toEqual({
+      const usage: any = yield* answer("usage.cost", { days: 3 })
+      expect(usage).toEqual({
         updatedAt: expect.any(Number),
         days: 3,
         daily: [-2, -1, 0].map(emptyDay),
@@ -52,13 +52,13 @@ describe("usage", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("counts the tokens of sessions, of one agent or of all, and says that no prices are known", () =>
+  it.live("Usage counts the tokens of one agent or of all agents and reports costs as missing.", () =>
     Effect.gen(function* () {
       yield* answer("agents.create", { name: "Other" })
-      yield* say("agent:main:main", "one")
-      yield* say("agent:other:main", "one two three")
+      yield* send("agent:main:main", "one")
+      yield* send("agent:other:main", "one two three")
       const used: any = yield* answer("usage.cost", { days: 1 })
-      // As the echo counts: words.
+      // The echo runtime counts words.
       const tokens = { input: 1, output: 2 }
       expect(used.totals).toEqual({ ...nothing, ...tokens, totalTokens: 3, missingCostEntries: 1 })
       expect(used.daily).toEqual([{ date: today(), ...used.totals }])
@@ -71,7 +71,7 @@ describe("usage", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("refuses days that there are not", () =>
+  it.live("Invalid days are refused.", () =>
     Effect.gen(function* () {
       for (const params of [
         { startDate: "yesterday" },

@@ -1,4 +1,4 @@
-/** Frames as they are read and written: total, and as the reference packages have them. */
+/** Frames: reading and writing, checked against the reference packages and on generated texts. */
 import { describe, expect, it } from "@effect/vitest"
 import { isGatewayEventFrame, isGatewayResponseFrame } from "@openclaw/gateway-protocol/frame-guards"
 import { validateRequestFrame } from "@openclaw/gateway-protocol"
@@ -18,7 +18,7 @@ import connects from "../../../fixtures/openclaw/connects.json" with { type: "js
 
 const facts = { nonce: "n", now: 0, strict: false, originAllowed: true, stopping: false }
 
-/** Small values of JSON, with the members that frames have. */
+/** Small JSON values, some of them valid as members of frames. */
 const Loose = Schema.Union([Schema.Null, Schema.Boolean, Schema.Finite, Schema.String])
 const Near = Schema.Struct({
   type: Schema.optionalKey(Schema.Union([Schema.Literal("req"), Loose])),
@@ -42,13 +42,13 @@ const Near = Schema.Struct({
   extra: Schema.optionalKey(Loose),
 })
 
-describe("reading", () => {
-  it.prop("is total: any text is a request, or something that is said to be wrong", [Schema.String], ([text]) => {
+describe("Reading frames", () => {
+  it.prop("Every text is a request, invalid or malformed.", [Schema.String], ([text]) => {
     expect(["Request", "Invalid", "Malformed"]).toContain(readFrame(text, false)._tag)
     expect(["Valid", "Failed"]).toContain(readHandshake(text, facts)._tag)
   })
 
-  it.prop("is total for what is nearly a frame, and a refusal has a reason", [Near], ([near]) => {
+  it.prop("A near miss of `connect` fails with a close reason.", [Near], ([near]) => {
     const handshake = readHandshake(JSON.stringify(near), facts)
     if (handshake._tag === "Failed") {
       expect(handshake.failure.close.reason).not.toBe("")
@@ -56,28 +56,28 @@ describe("reading", () => {
     }
   })
 
-  it.prop("strictly, takes exactly what the published validator takes", [Near], ([near]) => {
+  it.prop("The strict reader accepts exactly the frames that the published validator accepts.", [Near], ([near]) => {
     const json: unknown = JSON.parse(JSON.stringify(near))
     expect(readFrame(JSON.stringify(near), true)._tag === "Request").toBe(validateRequestFrame(json))
   })
 
-  it.prop("openly, takes all that it takes strictly", [Near], ([near]) => {
+  it.prop("The open reader accepts every frame that the strict reader accepts.", [Near], ([near]) => {
     const text = JSON.stringify(near)
     if (readFrame(text, true)._tag === "Request") expect(readFrame(text, false)._tag).toBe("Request")
   })
 
   for (const { name, params } of connects) {
-    it(`takes the connect of ${name}, openly and strictly`, () => {
+    it(`Both readers accept the recorded connect of ${name}.`, () => {
       expect(readConnect(params, false)._tag).toBe("Success")
       expect(readConnect(params, true)._tag).toBe("Success")
     })
   }
 })
 
-describe("writing", () => {
+describe("Writing frames", () => {
   const error = { code: "FORBIDDEN", message: "no", details: { code: "X" } }
 
-  it("is what official clients take for answers and events", () => {
+  it("The guards of the published client accept responses and events.", () => {
     for (const flavor of [3, 4] as const) {
       expect(isGatewayResponseFrame(JSON.parse(writeResult(flavor, "1", { a: 1 })))).toBe(true)
       expect(isGatewayResponseFrame(JSON.parse(writeError(flavor, "1", error)))).toBe(true)
@@ -88,7 +88,7 @@ describe("writing", () => {
     expect(JSON.parse(withPosition(writeEvent("payload", "tick", {}), 7))).toMatchObject({ position: 7 })
   })
 
-  it("for Control Center has result, params and numbers, and for nobody else", () => {
+  it("Only Control Center gets `result`, `params` and numbers as error codes.", () => {
     expect(JSON.parse(writeResult("control-center", "1", null))).toEqual({ type: "res", id: "1", ok: true, result: {} })
     expect(JSON.parse(writeError("control-center", "1", error))).toMatchObject({ error: { code: 403, message: "no" } })
     expect(JSON.parse(writeEvent("params", "tick", {}))).toEqual({ type: "event", seq: 0, event: "tick", params: {} })
@@ -97,7 +97,7 @@ describe("writing", () => {
     }
   })
 
-  it("numbers copies of shared frames of any length, and nothing else of them changes", () => {
+  it("Numbering copies of shared frames changes nothing but `seq`.", () => {
     const texts = [0, 1, 100, 125, 126, 65_000, 70_000].map((length) => writeEvent("payload", "e", "é".repeat(length)))
     const frames = Buffer.concat(texts.map(textFrame))
     for (const first of [1, 9_999_999_999 - texts.length]) {

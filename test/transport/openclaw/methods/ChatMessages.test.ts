@@ -1,0 +1,22 @@
+/** ChatMessages: views of generated messages. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { isInHistory, Message } from "../../../../src/domain/Message.ts"
+import { argumentsOf, messagesOf } from "../../../../src/transport/openclaw/methods/ChatMessages.ts"
+
+describe("ChatMessages", () => {
+  it.prop("Every message has one or two views with its time and its text.", [Message], ([message]) => {
+    const views = messagesOf(message)
+    const isTwo =
+      message.role === "tool" ? message.tool !== undefined : message.role === "user" && !isInHistory(message)
+    expect(views.length).toBe(isTwo ? 2 : 1)
+    expect(new Set(views.map((view) => Object(view["__openclaw"]).id)).size).toBe(views.length)
+    for (const view of views) expect(view["timestamp"]).toBe(message.at)
+    if (message.role !== "tool") expect(JSON.stringify(views)).toContain(JSON.stringify(message.text).slice(1, -1))
+  })
+
+  it.prop("The input of a tool becomes an object, also if it is not JSON.", [Schema.String], ([input]) => {
+    expect(Object.prototype.toString.call(argumentsOf(input))).toBe("[object Object]")
+    expect(argumentsOf(JSON.stringify({ input }))).toEqual({ input: input.toWellFormed() })
+  })
+})
