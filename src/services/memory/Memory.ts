@@ -99,10 +99,11 @@ export class Memory extends Context.Service<
           if (!published.has(id) && published.size >= limits.documents) {
             return yield* LimitReached.of("documents", limits.documents)
           }
-          const document = yield* documents.write(id, content, options.create === true)
-          // The document is written even if the commit fails. The next comparison then publishes it.
-          yield* Effect.ignore(publish(new Map([...published, [id, document]]), id))
-          return document
+          // An interruption between the two would delay the event. If the commit fails, the next comparison publishes it.
+          return yield* documents.write(id, content, options.create === true).pipe(
+            Effect.tap((document) => Effect.ignore(publish(new Map([...published, [id, document]]), id))),
+            Effect.uninterruptible,
+          )
         }, exclusively)
 
         return Memory.of({
