@@ -16,21 +16,21 @@ export interface Message {
 export class MissionClient {
   readonly socket: TestSocket.TestSocket
   /** Every message that the test has taken, in order. */
-  readonly told: Array<Message> = []
+  readonly received: Array<Message> = []
 
   constructor(socket: TestSocket.TestSocket) {
     this.socket = socket
   }
 
   /** Sends a message, or a text as a frame. */
-  say(message: unknown): void {
+  send(message: unknown): void {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message))
   }
 
   get next(): Effect.Effect<Message> {
     return Effect.map(this.socket.next, (frame) => {
       const message: Message = JSON.parse(frame)
-      this.told.push(message)
+      this.received.push(message)
       return message
     })
   }
@@ -57,7 +57,7 @@ export class MissionClient {
   /** Sends a ping and returns the messages that arrive before the pong. */
   get settled(): Effect.Effect<ReadonlyArray<Message>> {
     return Effect.suspend(() => {
-      this.say({ type: "ping" })
+      this.send({ type: "ping" })
       return Effect.map(
         this.until(({ type }) => type === "pong"),
         (messages) => messages.slice(0, -1),
@@ -114,7 +114,7 @@ export const open = (options?: ConnectOptions) => Effect.tap(connect(options), (
 /** Returns a client that has subscribed to the channels and received their lists. */
 export const subscribed = Effect.fnUntraced(function* (...channels: ReadonlyArray<string>) {
   const client = yield* open()
-  client.say({ type: "subscribe", channels })
+  client.send({ type: "subscribe", channels })
   yield* client.take(1 + channels.length)
   return client
 })

@@ -50,7 +50,9 @@ const resources: ReadonlyArray<ResourceRoute> = [
   { path: "/memories", resource: "memories", read: Resources.memories, isLarge: true },
 ]
 
-/** Large responses that are encoded at the same time. Each takes a multiple of its size in memory meanwhile. */
+/**
+ * The limit of large responses that the gateway encodes at the same time. Each takes a multiple of its size in memory.
+ */
 const LARGE_RESPONSES = 2
 
 const statusOf = (fault: Fault): number => {

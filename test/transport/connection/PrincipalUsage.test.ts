@@ -72,7 +72,7 @@ describe("PrincipalUsage: bytes in flight", () => {
           })
           const exit = yield* native.ask("ping", {})
           expect(exit.exit.cause[0].error).toMatchObject({ _tag: "RateLimited", limit: "bytes-in-flight" })
-          mission.say({ type: "request", resource: "status" })
+          mission.send({ type: "request", resource: "status" })
           expect((yield* mission.find("error")).payload.message).toMatch(/too many|limit/i)
           const overHttp = yield* post("ping", {})
           expect([overHttp.status, overHttp.headers.get("retry-after")]).toEqual([429, "1"])

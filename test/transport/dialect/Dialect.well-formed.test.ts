@@ -1,4 +1,4 @@
-/** A frame with half a character is one that strict JSON parsers drop: none leaves the gateway, on any wire. */
+/** Dialect: no wire sends half of a surrogate pair, because strict JSON parsers drop such frames. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
@@ -11,17 +11,17 @@ import * as TestGateway from "../../support/TestGateway.ts"
 import { connect, type TestSocket } from "../../support/TestSocket.ts"
 
 const MOON = "\u{1f319}"
-/** As JSON escapes it, so that it is valid UTF-8 on its way in. */
+/** Half of a pair as a JSON escape, which is valid UTF-8. */
 const HALF = String.raw`\ud83c`
 
 const HALVES = /(?<!\\)\\ud[89a-f][0-9a-f]{2}/i
 
-/** The first frame that holds the text; every frame before it is checked too. */
-const hear = (socket: TestSocket, text: string): Effect.Effect<string> =>
+/** Returns the first frame that contains the text. Every frame up to it must be well-formed. */
+const receive = (socket: TestSocket, text: string): Effect.Effect<string> =>
   Effect.flatMap(socket.next, (frame) => {
     expect(frame).not.toMatch(HALVES)
     expect(frame.isWellFormed()).toBe(true)
-    return frame.includes(text) ? Effect.succeed(frame) : hear(socket, text)
+    return frame.includes(text) ? Effect.succeed(frame) : receive(socket, text)
   })
 
 const wire = (path: string) =>
@@ -32,9 +32,9 @@ const gateway = (runtime: AgentRuntime) =>
 
 const inject = (label: string) => `{"sessionKey":"s","text":"${label} ${HALF}","role":"assistant"}`
 
-describe("half a character", () => {
+describe("Dialect, surrogate pairs", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("A half that comes in by an escape is replaced on every wire, and all wires hear the same.", () =>
+    it.effect("Every wire replaces half of a pair from an escape, and all wires receive the same text.", () =>
       Effect.gen(function* () {
         const rpc = yield* wire("/rpc")
         const jsonRpc = yield* wire("/jsonrpc")
@@ -43,38 +43,38 @@ describe("half a character", () => {
         const mission = yield* Mission.subscribed("files")
         const sockets = [rpc, jsonRpc, client.socket]
         rpc.send('{"_tag":"Request","id":1,"tag":"events.subscribe","payload":{},"headers":[]}')
-        yield* hear(rpc, "CaughtUp")
+        yield* receive(rpc, "CaughtUp")
         jsonRpc.send('{"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{}}')
-        yield* hear(jsonRpc, "CaughtUp")
-        const hearAll = (text: string) =>
+        yield* receive(jsonRpc, "CaughtUp")
+        const receiveAll = (text: string) =>
           Effect.forEach(sockets, (socket) =>
-            Effect.map(hear(socket, text), (frame) => expect(frame).toContain("\ufffd")),
+            Effect.map(receive(socket, text), (frame) => expect(frame).toContain("\ufffd")),
           )
 
         rpc.send(`{"_tag":"Request","id":2,"tag":"chat.inject","payload":${inject("one")},"headers":[]}`)
-        yield* hearAll("one ")
+        yield* receiveAll("one ")
         jsonRpc.send(`{"jsonrpc":"2.0","id":2,"method":"chat.inject","params":${inject("two")}}`)
-        yield* hearAll("two ")
+        yield* receiveAll("two ")
         client.socket.send(
           `{"type":"req","id":"${HALF}","method":"chat.inject","params":{"sessionKey":"s","message":"three ${HALF}"}}`,
         )
-        yield* hearAll("three ")
-        mission.say(`{"type":"write_file","date":"2026-01-01${HALF}","content":"four ${HALF}"}`)
-        yield* hear(mission.socket, "write_complete")
-        mission.say(`{"type":"write_file","date":"2026-01-01","content":"four ${HALF}"}`)
-        yield* hear(mission.socket, "four \ufffd")
-        mission.say(`{"type":"${"x".repeat(99)}${MOON}"}`)
-        yield* hear(mission.socket, "Unknown message type")
+        yield* receiveAll("three ")
+        mission.send(`{"type":"write_file","date":"2026-01-01${HALF}","content":"four ${HALF}"}`)
+        yield* receive(mission.socket, "write_complete")
+        mission.send(`{"type":"write_file","date":"2026-01-01","content":"four ${HALF}"}`)
+        yield* receive(mission.socket, "four \ufffd")
+        mission.send(`{"type":"${"x".repeat(99)}${MOON}"}`)
+        yield* receive(mission.socket, "Unknown message type")
       }),
     )
 
-    it.effect("A text that a client wants short is cut between characters.", () =>
+    it.effect("A shortened text ends at a whole character.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         yield* client.ask("chat.inject", { sessionKey: "cut", message: `a${MOON}b` })
         const ask = (id: string, method: string, params: object) => {
           client.send({ type: "req", id, method, params })
-          return hear(client.socket, `"id":"${id}"`)
+          return receive(client.socket, `"id":"${id}"`)
         }
         for (const maxChars of [0, 1, 2, 3, 4]) {
           const shown = ["", "a", "a", `a${MOON}`, `a${MOON}b`][maxChars]!
@@ -87,12 +87,12 @@ describe("half a character", () => {
     )
   })
 
-  it.live("A runtime that cuts its text inside a character is told whole, and so is its complaint.", () => {
+  it.live("Clients receive whole characters if a runtime cuts its text or its error inside one.", () => {
     const stage = staged()
     return Effect.gen(function* () {
       const rpc = yield* wire("/rpc")
       rpc.send('{"_tag":"Request","id":1,"tag":"events.subscribe","payload":{},"headers":[]}')
-      yield* hear(rpc, "CaughtUp")
+      yield* receive(rpc, "CaughtUp")
       const { client } = yield* enter()
       client.send({ type: "req", id: "a", method: "chat.send", params: { sessionKey: "s", message: "x" } })
       const run: StagedRun = yield* stage.next
@@ -100,14 +100,14 @@ describe("half a character", () => {
       yield* run.emit({ _tag: "ToolStarted", callId: "\ud83c", name: "\udf19", input: String.raw`{"a":"\ud83c"}` })
       yield* run.emit({ _tag: "ToolEnded", callId: "\ud83c", output: "\ud83c", isError: false })
       yield* run.end
-      yield* hear(rpc, '"RunEnded"')
-      yield* hear(client.socket, '"final"')
+      yield* receive(rpc, '"RunEnded"')
+      yield* receive(client.socket, '"final"')
       client.send({ type: "req", id: "h", method: "chat.history", params: { sessionKey: "s" } })
-      expect(yield* hear(client.socket, '"id":"h"')).toContain(`good ${MOON} night`)
+      expect(yield* receive(client.socket, '"id":"h"')).toContain(`good ${MOON} night`)
 
       client.send({ type: "req", id: "b", method: "chat.send", params: { sessionKey: "s", message: "y" } })
       yield* (yield* stage.next).fail(`${"x".repeat(1_999)}${MOON}`)
-      yield* hear(rpc, '"outcome":"failed"')
+      yield* receive(rpc, '"outcome":"failed"')
     }).pipe(Effect.scoped, Effect.provide(gateway(stage.runtime)))
   })
 })

@@ -1,4 +1,4 @@
-/** What clients send to a dialect's own methods is bounded before it is processed, on every wire. */
+/** MethodCodecs: the schemas of every dialect's own methods bound the texts and lists of clients. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SESSION_KEY_CHARS } from "../../../src/domain/Bounds.ts"
@@ -17,9 +17,9 @@ const tables: ReadonlyArray<readonly [string, ReadonlyMap<string, Method>]> = [
   ["mission-control", missionControl],
 ]
 
-describe("the methods of a dialect", () => {
+describe("MethodCodecs", () => {
   for (const [dialect, methods] of tables) {
-    it(`Every text and every list that a method of ${dialect} takes is bounded.`, () => {
+    it(`Every text and every list in the parameters of ${dialect} has a bound.`, () => {
       const open = [...methods].flatMap(([name, method]) => {
         const paths = method._tag === "Own" ? unbounded(method.params) : []
         return paths.length === 0 ? [] : [[name, paths]]
@@ -29,9 +29,9 @@ describe("the methods of a dialect", () => {
   }
 })
 
-describe("subscriptions of OpenClaw", () => {
+describe("OpenClaw subscriptions", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("A key that is longer than a key may be is refused, however often it comes.", () =>
+    it.effect("A key above the limit of a key is refused.", () =>
       Effect.gen(function* () {
         const { client } = yield* enter()
         for (const method of ["sessions.messages.subscribe", "sessions.messages.unsubscribe"]) {
@@ -48,31 +48,29 @@ describe("subscriptions of OpenClaw", () => {
       }),
     )
 
-    it.effect(
-      "Keys are bounded in number and in characters together, and a client that subscribes to one more is told.",
-      () =>
-        Effect.gen(function* () {
-          const { client } = yield* enter()
-          const long = (n: number) => `${n}`.padEnd(SESSION_KEY_CHARS, "k")
-          const fit = KEYS_CHARS / SESSION_KEY_CHARS
-          for (let n = 0; n < fit; n++) {
-            expect(yield* client.ask("sessions.messages.subscribe", { key: long(n) })).toMatchObject({ ok: true })
-          }
-          expect((yield* client.ask("sessions.messages.subscribe", { key: "one more" })).error?.message).toContain(
-            "can be subscribed to by name",
-          )
-          // What is there may be asked for again, and makes room when it goes.
-          expect(yield* client.ask("sessions.messages.subscribe", { key: long(0) })).toMatchObject({ ok: true })
-          yield* client.ask("sessions.messages.unsubscribe", { key: long(0) })
-          expect(yield* client.ask("sessions.messages.subscribe", { key: "one more" })).toMatchObject({ ok: true })
-        }),
+    it.effect("A client with the maximum number of characters of keys gets an error for one more.", () =>
+      Effect.gen(function* () {
+        const { client } = yield* enter()
+        const long = (n: number) => `${n}`.padEnd(SESSION_KEY_CHARS, "k")
+        const fit = KEYS_CHARS / SESSION_KEY_CHARS
+        for (let n = 0; n < fit; n++) {
+          expect(yield* client.ask("sessions.messages.subscribe", { key: long(n) })).toMatchObject({ ok: true })
+        }
+        expect((yield* client.ask("sessions.messages.subscribe", { key: "one more" })).error?.message).toContain(
+          "can be subscribed to by name",
+        )
+        // A repeated key succeeds, and a removed key makes room.
+        expect(yield* client.ask("sessions.messages.subscribe", { key: long(0) })).toMatchObject({ ok: true })
+        yield* client.ask("sessions.messages.unsubscribe", { key: long(0) })
+        expect(yield* client.ask("sessions.messages.subscribe", { key: "one more" })).toMatchObject({ ok: true })
+      }),
     )
   })
 
-  it("An audience takes no more keys than there is room for.", () => {
-    const nobody = interestsOf({ protocol: 4, clientId: "test", caps: [], readsParams: false, mayRead: true })
+  it("The interests of a client have a maximum number of keys.", () => {
+    const none = interestsOf({ protocol: 4, clientId: "test", caps: [], readsParams: false, mayRead: true })
     const keys = Array.from({ length: KEYS_MAX + 1 }, (_, n) => `k${n}`)
-    const after = keys.reduce((audience, key) => apply(audience, "sessions.messages.subscribe", { key }), nobody)
+    const after = keys.reduce((interests, key) => apply(interests, "sessions.messages.subscribe", { key }), none)
     expect(after.keys).toHaveLength(KEYS_MAX)
   })
 })

@@ -1,4 +1,4 @@
-/** A client that we did not write (json-rpc-2.0) against the gateway: calls, errors, notifications, batches. */
+/** JsonRpc: calls, errors, notifications and batches of the client library `json-rpc-2.0`. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -12,7 +12,7 @@ import {
 import { WebSocket } from "ws"
 import * as TestGateway from "../../support/TestGateway.ts"
 
-interface Told {
+interface Received {
   readonly method: string
   readonly params: any
 }
@@ -26,12 +26,12 @@ const open = Effect.gen(function* () {
     }),
     (socket) => Effect.sync(() => socket.terminate()),
   )
-  const told: Array<Told> = []
-  const queue = yield* Queue.unbounded<Told>()
+  const received: Array<Received> = []
+  const queue = yield* Queue.unbounded<Received>()
   const server = new JSONRPCServer()
   for (const method of ["typing", "$/item"]) {
     server.addMethod(method, (params) => {
-      told.push({ method, params })
+      received.push({ method, params })
       Queue.offerUnsafe(queue, { method, params })
     })
   }
@@ -45,41 +45,41 @@ const open = Effect.gen(function* () {
       try: async () => await client.request(method, params),
       catch: (error) => error as JSONRPCErrorException,
     })
-  return { call, client, told, next: Queue.take(queue) }
+  return { call, client, received, next: Queue.take(queue) }
 })
 
-describe("json-rpc-2.0, a client of others", () => {
+describe("JsonRpc with the client json-rpc-2.0", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("sends, and is told who is typing", () =>
+    it.effect("The client sends a message and receives typing notifications.", () =>
       Effect.gen(function* () {
-        const { call, told } = yield* open
+        const { call, received } = yield* open
         expect(yield* call("send", { text: "hello", peer_id: "foreign" })).toEqual({
           agent_id: "main",
           session_key: "agent:main:direct:foreign",
           reply: "echo: hello",
         })
-        expect(told).toEqual([
+        expect(received).toEqual([
           { method: "typing", params: { agent_id: "main", typing: true } },
           { method: "typing", params: { agent_id: "main", typing: false } },
         ])
       }),
     )
 
-    it.effect("subscribes, is told, and unsubscribes", () =>
+    it.effect("The client subscribes, receives events and unsubscribes.", () =>
       Effect.gen(function* () {
-        const { call, told } = yield* open
+        const { call, received } = yield* open
         const subscribed = yield* call("events.subscribe", { topics: ["chat"], sessionKey: "foreign" })
         yield* call("chat.inject", { sessionKey: "foreign", text: "noted" })
         yield* call("events.unsubscribe", subscribed)
-        yield* call("chat.inject", { sessionKey: "foreign", text: "not heard" })
-        const items = told.filter(({ method }) => method === "$/item").map(({ params }) => params)
+        yield* call("chat.inject", { sessionKey: "foreign", text: "not received" })
+        const items = received.filter(({ method }) => method === "$/item").map(({ params }) => params)
         expect(items.every(({ subscription }) => subscription === subscribed.subscription)).toBe(true)
         const texts = items.flatMap(({ item }) => (item._tag === "Event" ? [item.event.message.text] : []))
         expect(texts).toEqual(["noted"])
       }),
     )
 
-    it.effect("gets errors with their codes and facts", () =>
+    it.effect("The client receives errors with their codes and data.", () =>
       Effect.gen(function* () {
         const { call } = yield* open
         const errors = yield* Effect.all([
@@ -99,7 +99,7 @@ describe("json-rpc-2.0, a client of others", () => {
       }),
     )
 
-    it.effect("calls in batches and notifies", () =>
+    it.effect("The client sends batches and notifications.", () =>
       Effect.gen(function* () {
         const { call, client, next } = yield* open
         yield* call("events.subscribe", { topics: ["chat"], sessionKey: "noticed" })

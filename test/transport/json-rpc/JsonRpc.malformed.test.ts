@@ -1,4 +1,4 @@
-/** What clients get wrong, and exactly what each is told. The table is the test. */
+/** JsonRpc: the exact responses to malformed frames. Each row of the tables is a test. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Topic } from "../../../src/domain/Event.ts"
@@ -24,7 +24,7 @@ const BAD_ID = "id must be a number that JSON keeps, or a text of 256 characters
 const topics = Topic.literals.map((topic) => `"${topic}"`).join(" | ")
 const BY_NAME = "parameters go by name, in an object"
 
-/** A request with the members given, as text. */
+/** Returns the text of a request with the members. */
 const request = (members: string) => `{"jsonrpc":"2.0",${members}}`
 const call = (method: string, json = "{}") => request(`"id":1,"method":"${method}","params":${json}`)
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth)
@@ -47,7 +47,7 @@ const bytes: ReadonlyArray<Row> = [
   ["a byte order mark within", call("\uFEFFno"), unknown("\uFEFFno")],
   ["two byte order marks", `\uFEFF\uFEFF${call("no")}`, notJson],
   ["a byte order mark alone", "\uFEFF", notJson],
-  ["a number that is none", request('"id":NaN,"method":"ping"'), notJson],
+  ["a word that is not a number", request('"id":NaN,"method":"ping"'), notJson],
   ["a line break in a text", request('"id":1,"method":"pi\nng"'), notJson],
   ["64 levels", request(`"id":1,"method":"no","params":{"a":${nested(62)}}`), unknown("no")],
   ["65 levels", request(`"id":1,"method":"no","params":{"a":${nested(63)}}`), invalid("the JSON is nested too deep")],
@@ -199,7 +199,7 @@ const parameters: ReadonlyArray<Row> = [
     params(`Expected ${topics}\n  at ["topics"][0]`),
   ],
   [
-    "events.subscribe: a position that is none",
+    "events.subscribe: an invalid position",
     call("events.subscribe", '{"from":{"epoch":"e","seq":-1}}'),
     params('Expected a value greater than or equal to 0\n  at ["from"]["seq"]'),
   ],
@@ -223,8 +223,8 @@ const parameters: ReadonlyArray<Row> = [
 
 const batches: ReadonlyArray<Row> = [
   ["an empty one", "[]", invalid("a batch must hold a request")],
-  ["one that is no request", "[1]", [invalid("a request must be an object")]],
-  ["three that are no requests", "[1,2,3]", [1, 2, 3].map(() => invalid("a request must be an object"))],
+  ["an entry that is not a request", "[1]", [invalid("a request must be an object")]],
+  ["three entries that are not requests", "[1,2,3]", [1, 2, 3].map(() => invalid("a request must be an object"))],
   ["a batch in a batch", "[[]]", [invalid("a request must be an object")]],
   ["notifications only", `[${request('"method":"ping"')},${request('"method":"no"')}]`],
   ["more than 100", JSON.stringify(Array.from({ length: 101 }, () => 1)), invalid("a batch may hold 100 requests")],
@@ -233,14 +233,14 @@ const batches: ReadonlyArray<Row> = [
     `[${call("no")},1,${request('"method":"ping"')},${call("sessions.get")},${request('"id":"b","method":"$/cancel","params":{"id":4}')}]`,
     [unknown("no"), invalid("a request must be an object"), params('Missing key\n  at ["key"]'), result(null, "b")],
   ],
-  ["answers only", `[${request('"id":1,"result":7')},${request('"id":2,"error":{}')}]`],
-  ["an answer among requests", `[${request('"id":9,"result":7')},${call("no")}]`, [unknown("no")]],
+  ["responses only", `[${request('"id":1,"result":7')},${request('"id":2,"error":{}')}]`],
+  ["a response among requests", `[${request('"id":9,"result":7')},${call("no")}]`, [unknown("no")]],
   ["the same id twice", `[${call("no")},${call("nor")}]`, [unknown("no"), unknown("nor")]],
 ]
 
 const SENTINEL = request('"id":"sentinel","method":"$/cancel","params":{"id":0}')
 
-/** What is said to a frame, up to the answer to the one after it, and until so many answers are there. */
+/** Sends the frame and a sentinel. Returns at least `count` answers, and all answers before that of the sentinel. */
 const answersTo = (socket: TestSocket, frame: string, count: number) => {
   const answers: Array<unknown> = []
   let isSeen = false
@@ -255,12 +255,12 @@ const answersTo = (socket: TestSocket, frame: string, count: number) => {
 
 const table = { bytes, envelopes, methods, parameters, batches }
 
-describe("JSON-RPC, malformed", () => {
+describe("JsonRpc, malformed frames", () => {
   const gateway = TestGateway.layer({ limits: { authFailureDelayMs: 1 } })
   it.layer(gateway, { excludeTestServices: true })((it) => {
     for (const [kind, rows] of Object.entries(table)) {
       for (const [name, frame, ...expected] of rows) {
-        it.effect(`${kind}: ${name}`, () =>
+        it.effect(`The gateway answers a malformed frame as listed (${kind}: ${name}).`, () =>
           Effect.gen(function* () {
             const { token, wsUrl } = yield* TestGateway.TestGateway
             const socket = yield* connect(`${wsUrl}/jsonrpc?token=${token}`)
@@ -270,7 +270,7 @@ describe("JSON-RPC, malformed", () => {
       }
     }
 
-    it.effect("bytes, and text that is no UTF-8, close the connection with the reason", () =>
+    it.effect("Binary frames and invalid UTF-8 close the connection with a reason.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
         const open = connect(`${wsUrl}/jsonrpc?token=${token}`)
@@ -282,7 +282,7 @@ describe("JSON-RPC, malformed", () => {
       }),
     )
 
-    it.effect("before it is known who asks, every answer says so, in a batch as well", () =>
+    it.effect("Every call before the authentication fails as unauthenticated, also in a batch.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
         const socket = yield* connect(`${wsUrl}/jsonrpc`)

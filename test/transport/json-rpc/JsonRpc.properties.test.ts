@@ -1,4 +1,7 @@
-/** What holds for whatever is sent: reading is total, batches are whole, and every method answers or says what is wrong. */
+/**
+ * JsonRpc: properties of decoding and batches for generated input. Every method of the contract returns a result or a
+ * typed error.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
@@ -27,7 +30,7 @@ const converse = () =>
 
 const read = (frame: string, known: Principal | undefined = principal) => converse().read(frame, known)
 
-/** A frame is answered by frames of the protocol, by what is to be done, or by nothing. */
+/** Expects frames of the protocol, requests to the kernel, or nothing. */
 const expectSound = (inbound: ReadonlyArray<Inbound<JsonRpcRef, string>>) => {
   for (const one of inbound) {
     expect(["Authenticate", "Call", "Cancel", "Send"]).toContain(one._tag)
@@ -43,7 +46,7 @@ const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
 
 const Id = Schema.Union([Schema.String, Schema.Finite, Schema.Null])
 
-/** Near enough to a request that most of them get past the first look. */
+/** Similar enough to a request that most values pass the first checks. */
 const Request = Schema.Struct({
   jsonrpc: Schema.Literals(["2.0", "2.0", "2.0", "1.0"]),
   id: Schema.optionalKey(Schema.Union([Id, Schema.Json])),
@@ -59,18 +62,18 @@ const GoodRequest = Schema.Struct({
 
 const options = { arbitrary: { runs: 1_000, size: 40 } }
 
-describe("reading", () => {
+describe("JsonRpc decoding", () => {
   it.prop(
-    "is total over bytes",
+    "Decoding accepts any bytes.",
     [Schema.Array(Byte)],
     ([bytes]) => expectSound(read(Buffer.from(bytes).toString())),
     options,
   )
 
-  it.prop("is total over JSON", [Schema.Json], ([json]) => expectSound(read(JSON.stringify(json))), options)
+  it.prop("Decoding accepts any JSON.", [Schema.Json], ([json]) => expectSound(read(JSON.stringify(json))), options)
 
   it.prop(
-    "is total over requests that are nearly right, known and unknown, alone and in batches",
+    "Decoding accepts nearly valid requests, with and without authentication, alone and in batches.",
     [Schema.Array(Request)],
     ([requests]) => {
       for (const known of [principal, undefined]) {
@@ -82,19 +85,19 @@ describe("reading", () => {
   )
 
   it.prop(
-    "is total over requests that are cut off",
+    "Decoding accepts truncated requests.",
     [Request, Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 200 }))],
     ([request, end]) => expectSound(read(JSON.stringify(request).slice(0, end))),
     options,
   )
 })
 
-/** Text leaves the gateway well-formed. */
+/** The gateway sends well-formed text only. */
 const wellFormed = (id: unknown) => (typeof id === "string" ? id.toWellFormed() : id)
 
-describe("a batch", () => {
+describe("JsonRpc batch", () => {
   it.prop(
-    "is answered once, as a whole, in the order of its requests, in whatever order they end",
+    "A batch gets one response in the order of its requests, in whatever order they end.",
     [Schema.NonEmptyArray(GoodRequest), Schema.Array(Schema.Boolean)],
     ([all, early]) => {
       const requests = all.slice(0, BATCH_CALLS)
@@ -104,33 +107,33 @@ describe("a batch", () => {
         .flatMap((inbound) => (inbound._tag === "Call" ? [inbound] : []))
       expect(calls).toHaveLength(requests.length)
       const inOrder = [...calls.filter((_, i) => early[i] === true), ...calls.filter((_, i) => early[i] !== true)]
-      const said = inOrder.map(({ method, ref }) => conversation.success(ref, method, method))
-      const asked = requests.filter(({ id }) => id !== undefined)
-      expect(said.filter((text) => text !== undefined).map((text) => JSON.parse(String(text)))).toEqual(
-        asked.length === 0
+      const frames = inOrder.map(({ method, ref }) => conversation.success(ref, method, method))
+      const withId = requests.filter(({ id }) => id !== undefined)
+      expect(frames.filter((text) => text !== undefined).map((text) => JSON.parse(String(text)))).toEqual(
+        withId.length === 0
           ? []
-          : [asked.map(({ id, method }) => ({ jsonrpc: "2.0", id: wellFormed(id), result: method }))],
+          : [withId.map(({ id, method }) => ({ jsonrpc: "2.0", id: wellFormed(id), result: method }))],
       )
     },
     options,
   )
 })
 
-describe("every method of the contract", () => {
-  /** A method's own errors, bad parameters, refusals: anything but a bug. */
+describe("JsonRpc methods of the contract", () => {
+  /** The codes of a method's own errors, invalid parameters and refusals. */
   const typed = new Set([-32602, -32000, -32001, -32003, -32029])
 
-  // One of the methods is to guess tokens.
+  // `authenticate` gets wrong tokens, which must not lock the test out.
   const limits = { authFailures: 1_000_000, authFailureDelayMs: 0 }
   it.layer(TestGateway.layer({ logLevel: "fatal", limits }), { excludeTestServices: true })((it) => {
     for (const [name, rpc] of GatewayRpcs.requests) {
-      it.effect(`${name} answers or fails typed, whatever it is given`, () =>
+      it.effect(`The method ${name} returns a result or a typed error for any parameters.`, () =>
         Effect.gen(function* () {
           const client = yield* open()
           const call = Effect.fnUntraced(function* (params: unknown) {
             const { error } = yield* client.call(`gateway.${name}`, params)
             if (error !== undefined && !typed.has(error.code)) {
-              expect.fail(`${JSON.stringify(params)} was answered ${JSON.stringify(error)}`)
+              expect.fail(`${JSON.stringify(params)} failed with ${JSON.stringify(error)}`)
             }
           })
           const json = yield* Arbitrary.sampleEffect(Arbitrary.schema(Schema.Record(Schema.String, Schema.Json)), {

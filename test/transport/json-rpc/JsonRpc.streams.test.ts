@@ -1,13 +1,13 @@
-/** What comes in parts: streams, subscriptions, and how they end. */
+/** JsonRpc: streaming calls, subscriptions, and how clients end them. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Events } from "../../../src/services/events/Events.ts"
 import { open } from "../../support/JsonRpcClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
-describe("JSON-RPC streams", () => {
+describe("JsonRpc streams", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("chat.stream tells its items by the call's id, and answers at the end", () =>
+    it.effect("`chat.stream` sends its items with the call's id, and the response at the end.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const id = client.send("chat.stream", { text: "one two", sessionKey: "stream" })
@@ -15,31 +15,33 @@ describe("JSON-RPC streams", () => {
         const items = client.notifications.filter(({ method }) => method === "$/item")
         expect(items.every(({ params }) => params.id === id)).toBe(true)
         expect(items[0]!.params.item).toMatchObject({ _tag: "Accepted", sessionKey: "stream" })
-        const said = items.flatMap(({ params }) =>
+        const texts = items.flatMap(({ params }) =>
           params.item.event?._tag === "TextDelta" ? [params.item.event.text] : [],
         )
-        expect(said.join("")).toBe("echo: one two")
+        expect(texts.join("")).toBe("echo: one two")
       }),
     )
 
-    it.effect("events.subscribe answers with the subscription, whose items come by its name until it is ended", () =>
-      Effect.gen(function* () {
-        const client = yield* open()
-        const { result } = yield* client.call("events.subscribe", { topics: ["chat"], sessionKey: "subscribed" })
-        expect(result).toEqual({ subscription: "s1" })
-        yield* client.itemsUntil(({ _tag }) => _tag === "CaughtUp")
-        yield* client.call("chat.inject", { sessionKey: "subscribed", text: "first" })
-        const items = yield* client.itemsUntil(({ event }) => event?._tag === "MessageAdded")
-        expect(items.at(-1)).toMatchObject({ event: { message: { text: "first" } } })
-        expect((yield* client.call("events.unsubscribe", result)).result).toEqual({ unsubscribed: true })
-        yield* client.call("chat.inject", { sessionKey: "subscribed", text: "second" })
-        yield* client.call("ping")
-        expect(client.notifications).toEqual([])
-        expect((yield* client.call("events.unsubscribe", result)).result).toEqual({ unsubscribed: false })
-      }),
+    it.effect(
+      "`events.subscribe` returns an id, with which the gateway sends events until the client unsubscribes.",
+      () =>
+        Effect.gen(function* () {
+          const client = yield* open()
+          const { result } = yield* client.call("events.subscribe", { topics: ["chat"], sessionKey: "subscribed" })
+          expect(result).toEqual({ subscription: "s1" })
+          yield* client.itemsUntil(({ _tag }) => _tag === "CaughtUp")
+          yield* client.call("chat.inject", { sessionKey: "subscribed", text: "first" })
+          const items = yield* client.itemsUntil(({ event }) => event?._tag === "MessageAdded")
+          expect(items.at(-1)).toMatchObject({ event: { message: { text: "first" } } })
+          expect((yield* client.call("events.unsubscribe", result)).result).toEqual({ unsubscribed: true })
+          yield* client.call("chat.inject", { sessionKey: "subscribed", text: "second" })
+          yield* client.call("ping")
+          expect(client.notifications).toEqual([])
+          expect((yield* client.call("events.unsubscribe", result)).result).toEqual({ unsubscribed: false })
+        }),
     )
 
-    it.effect("the id of a call that subscribed is free again", () =>
+    it.effect("The id of a call of `events.subscribe` is free after the response.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         for (const subscription of ["s1", "s2"]) {
@@ -49,7 +51,7 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("two subscriptions of one connection are told apart", () =>
+    it.effect("Two subscriptions of one connection have different ids.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("events.subscribe", { topics: ["chat"], sessionKey: "left" })
@@ -59,15 +61,15 @@ describe("JSON-RPC streams", () => {
         yield* client.call("chat.inject", { sessionKey: "right", text: "to the right" })
         yield* client.call("chat.inject", { sessionKey: "left", text: "to the left" })
         yield* client.call("ping")
-        const told = client.notifications.map(({ params }) => [params.subscription, params.item.event.message.text])
-        expect(told).toEqual([
+        const received = client.notifications.map(({ params }) => [params.subscription, params.item.event.message.text])
+        expect(received).toEqual([
           ["s2", "to the right"],
           ["s1", "to the left"],
         ])
       }),
     )
 
-    it.effect("a subscription from a position is told what was missed, then that it is in the present", () =>
+    it.effect("A subscription from a position gets the missed events and then `CaughtUp`.", () =>
       Effect.gen(function* () {
         const { head } = yield* Events
         const client = yield* open()
@@ -80,7 +82,7 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("a subscription from a position that cannot be had is told so first", () =>
+    it.effect("A subscription from an unknown position first gets the reason.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("events.subscribe", { from: { epoch: "another", seq: 7 } })
@@ -89,7 +91,7 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("$/cancel ends a stream: it answers so, and is itself answered if it has an id", () =>
+    it.effect("`$/cancel` ends a stream with an error, and gets a response if it has an id.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const id = client.send("chat.stream", { text: "/slow 60000 one two", sessionKey: "cancelled" })
@@ -100,7 +102,7 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("$/cancelRequest ends a send that waits for its reply; the run goes on", () =>
+    it.effect("`$/cancelRequest` ends a `send` that waits for its reply, and the run continues.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("events.subscribe", { topics: ["chat"] })
@@ -114,7 +116,7 @@ describe("JSON-RPC streams", () => {
       }),
     )
 
-    it.effect("a batch is answered as one array in the order of its requests, however long each takes", () =>
+    it.effect("The response to a batch is one array in the order of the requests, however long each takes.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const request = (id: number, method: string, params = {}) => ({ jsonrpc: "2.0", id, method, params })

@@ -1,4 +1,4 @@
-/** JSON-RPC over HTTP: the same conversation, one to a request. */
+/** JsonRpcHttp: JSON-RPC over `POST /jsonrpc`, with one conversation for each request. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Connections } from "../../../src/services/connections/Connections.ts"
@@ -22,13 +22,13 @@ const post = Effect.fnUntraced(function* ({ body, headers = {} }: Sent) {
 
 const call = (method: string, params = {}) => JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })
 
-describe("POST /jsonrpc", () => {
+describe("JsonRpcHttp", () => {
   const gateway = TestGateway.layer({
     limits: { frameBytes: 10_000, authFailureDelayMs: 1 },
     allowedOrigins: ["https://dash.example.org"],
   })
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("answers a call, and waits for the reply of a send", () =>
+    it.effect("The response to a `send` has the reply of the run.", () =>
       Effect.gen(function* () {
         const { headers, json, status } = yield* post({ body: call("send", { text: "/slow 100 over HTTP" }) })
         expect(status).toBe(200)
@@ -37,7 +37,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("answers a batch as an array, and errors of the protocol with 200", () =>
+    it.effect("A batch gets an array, and errors of the protocol have status 200.", () =>
       Effect.gen(function* () {
         const batch = yield* post({ body: `[${call("ping")},${call("no")}]` })
         expect(batch).toMatchObject({ status: 200, json: [{ id: 1 }, { error: { code: -32601 } }] })
@@ -48,7 +48,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("answers 204 to notifications, once they are done", () =>
+    it.effect("A notification gets status 204 when it is done.", () =>
       Effect.gen(function* () {
         const notification = { jsonrpc: "2.0", method: "chat.inject", params: { sessionKey: "http", text: "noted" } }
         const { json, status } = yield* post({ body: JSON.stringify(notification) })
@@ -58,7 +58,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("gives the end of a stream without its items, and knows no subscriptions", () =>
+    it.effect("A stream gets its last response only, and a subscription fails.", () =>
       Effect.gen(function* () {
         const stream = yield* post({ body: call("chat.stream", { text: "hello", sessionKey: "http-stream" }) })
         expect(stream.json).toEqual({ jsonrpc: "2.0", id: 1, result: null })
@@ -67,7 +67,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("refuses without a token, with a wrong one, and a foreign page", () =>
+    it.effect("The gateway refuses a missing token, a wrong token and a page of another site.", () =>
       Effect.gen(function* () {
         const body = call("ping")
         const without = yield* post({ body, headers: { authorization: "" } })
@@ -77,7 +77,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("answers the preflight of an allowed page, which then may read every answer", () =>
+    it.effect("A page with an allowed origin passes the preflight and may read every response.", () =>
       Effect.gen(function* () {
         const { url } = yield* TestGateway.TestGateway
         const preflight = (origin: string) =>
@@ -109,7 +109,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("refuses what is not JSON by its type, and what is too big", () =>
+    it.effect("The gateway refuses a body of another media type and a body that is too large.", () =>
       Effect.gen(function* () {
         const body = call("ping")
         expect((yield* post({ body, headers: { "content-type": "text/plain" } })).status).toBe(415)
@@ -119,7 +119,7 @@ describe("POST /jsonrpc", () => {
       }),
     )
 
-    it.effect("acts as its caller while it lasts, and is present to nobody", () =>
+    it.effect("A request is in the list of connections while it lasts, and never in the presence list.", () =>
       Effect.gen(function* () {
         const connections = yield* Connections
         const client = yield* open()

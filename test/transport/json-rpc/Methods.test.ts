@@ -1,4 +1,4 @@
-/** The methods that JSON-RPC clients know, and the contract beside them. */
+/** Methods: the methods of the JSON-RPC dialect, and the contract's methods beside them. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { GatewayRpcs } from "../../../src/domain/GatewayRpcs.ts"
@@ -10,7 +10,7 @@ const gateway = TestGateway.layer()
 
 describe("send", () => {
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("answers with the agent, the session and the reply", () =>
+    it.effect("`send` returns the agent, the session and the reply.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         expect(yield* client.call("send", { text: "hello" })).toEqual({
@@ -21,7 +21,7 @@ describe("send", () => {
       }),
     )
 
-    it.effect("routes by channel and peer, and by the bindings", () =>
+    it.effect("`send` selects the agent and the session by channel, peer and bindings.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("agents.register", { id: "luna", name: "Luna", dm_scope: "per-channel-peer" })
@@ -32,7 +32,7 @@ describe("send", () => {
       }),
     )
 
-    it.effect("goes to the agent that is named, past the bindings", () =>
+    it.effect("`send` with an agent ignores the bindings.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         yield* client.call("agents.register", { id: "sol", name: "Sol" })
@@ -41,7 +41,7 @@ describe("send", () => {
       }),
     )
 
-    it.effect("takes an empty peer for no peer, and an empty channel for no channel", () =>
+    it.effect("`send` with an empty peer or channel has no peer or channel.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const nobody = yield* client.call("send", { text: "hi", channel: "slack", peer_id: "" })
@@ -61,14 +61,14 @@ describe("send", () => {
       }),
     )
 
-    it.effect("takes its text by position", () =>
+    it.effect("`send` accepts its text by position.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         expect((yield* client.call("send", ["hello"])).result).toMatchObject({ reply: "echo: hello" })
       }),
     )
 
-    it.effect("takes null and empty texts for what was left out", () =>
+    it.effect("`send` treats null and an empty agent as missing parameters.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const { result } = yield* client.call("send", { text: "hi", agent_id: "", channel: null, peer_id: null })
@@ -76,12 +76,12 @@ describe("send", () => {
       }),
     )
 
-    it.effect("replies with the error where the run fails", () =>
+    it.effect("`send` returns the error text as the reply if the run fails.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const { result } = yield* client.call("send", { text: "/fail now", peer_id: "failing" })
         expect(result).toMatchObject({ reply: "The echo was asked to fail." })
-        // As if the message had been taken back, which clients of this protocol expect.
+        // Clients of this protocol expect the count without the message of a failed run.
         expect((yield* client.call("sessions.list")).result).toMatchObject({ "agent:main:direct:failing": 0 })
         const history = yield* client.call("sessions.history", { key: "agent:main:direct:failing" })
         const failed = { reason: "runtime", message: "The echo was asked to fail." }
@@ -89,7 +89,7 @@ describe("send", () => {
       }),
     )
 
-    it.effect("of a command is answered by the gateway: /stop ends the run in progress, /new empties the session", () =>
+    it.effect("The gateway answers commands: /stop ends the run in progress, and /new empties the session.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const running = client.send("send", { text: "/slow 60000 a b c", peer_id: "stopped" })
@@ -105,7 +105,7 @@ describe("send", () => {
       }),
     )
 
-    it.effect("is answered whatever the connection asks meanwhile, and two sends of one session in their order", () =>
+    it.effect("A call overtakes a `send` that waits, and two sends of one session run in order.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const first = client.send("send", { text: "/slow 200 one", peer_id: "busy" })
@@ -127,10 +127,10 @@ describe("send", () => {
 
 describe("typing", () => {
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("is told to all clients before and after a run, also where it fails", () =>
+    it.effect("All clients receive typing notifications before and after a run, even if it fails.", () =>
       Effect.gen(function* () {
         const [sender, other] = [yield* open(), yield* open()]
-        // Both are there before the run begins.
+        // Both have subscribed before the run begins.
         yield* sender.call("ping")
         yield* other.call("ping")
         for (const text of ["hello", "/fail now"]) {
@@ -146,9 +146,9 @@ describe("typing", () => {
   })
 })
 
-describe("agents, bindings, sessions, status", () => {
+describe("Methods: agents, bindings, sessions and status", () => {
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("agents.register makes an agent, and changes it when it is registered again", () =>
+    it.effect("`agents.register` creates an agent, and changes it if it exists.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const first = yield* client.call("agents.register", { id: "Luna", name: "Luna", personality: "Kind." })
@@ -169,7 +169,7 @@ describe("agents, bindings, sessions, status", () => {
       }),
     )
 
-    it.effect("bindings are set, listed in the order in which they are asked, and removed", () =>
+    it.effect("The methods of bindings set, list in order of precedence and remove.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const byDefault = yield* client.call("bindings.set", { agent_id: "main" })
@@ -187,7 +187,7 @@ describe("agents, bindings, sessions, status", () => {
       }),
     )
 
-    it.effect("sessions.list counts the messages of every session, however many there are, or of one agent's", () =>
+    it.effect("`sessions.list` counts the messages of every session, or of the sessions of one agent.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const ids = Array.from({ length: 450 }, (_, i) =>
@@ -205,7 +205,7 @@ describe("agents, bindings, sessions, status", () => {
       }),
     )
 
-    it.effect("status has the fields of both gateways that clients know", () =>
+    it.effect("`status` has the fields of both older gateways.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const { result } = yield* client.call("status")
@@ -227,7 +227,7 @@ describe("agents, bindings, sessions, status", () => {
 
 describe("rpc.discover", () => {
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("answers with an OpenRPC document of every method, whose references all lead somewhere", () =>
+    it.effect("`rpc.discover` returns an OpenRPC document of every method without dangling references.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         const { result } = yield* client.call("rpc.discover")
@@ -260,11 +260,11 @@ describe("rpc.discover", () => {
   })
 })
 
-describe("the contract", () => {
+describe("Methods of the contract", () => {
   const ownNames = ["send", "bindings.list", "bindings.set", "bindings.remove", "agents.list", "agents.register"]
   const taken = new Set([...ownNames, "sessions.list", "status", "rpc.discover"])
 
-  it("is there under its own names where they are free, and always behind the prefix", () => {
+  it("Every method of the contract has its name with the prefix, and its own name if that is free.", () => {
     for (const name of GatewayRpcs.requests.keys()) {
       expect(methods.has(`gateway.${name}`)).toBe(true)
       expect(methods.get(name)).toBe(taken.has(name) ? methods.get(name) : methods.get(`gateway.${name}`))
@@ -273,7 +273,7 @@ describe("the contract", () => {
   })
 
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("answers in its own shapes behind the prefix", () =>
+    it.effect("A method with the prefix has the shapes of the contract.", () =>
       Effect.gen(function* () {
         const client = yield* open()
         expect((yield* client.call("gateway.agents.list")).result).toMatchObject({ defaultId: "main" })

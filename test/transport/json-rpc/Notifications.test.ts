@@ -1,4 +1,4 @@
-/** Text that waits for a slow client is told as one text: fewer frames, the same words, positions that ascend. */
+/** Notifications: text deltas that wait for a slow client merge, without losing text or order. */
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -11,10 +11,10 @@ import * as TestGateway from "../../support/TestGateway.ts"
 
 const PIECES = 400
 
-/** Together more than the kernel holds for a socket that is not read. */
+/** All pieces together exceed the buffers of the operating system for a socket that nobody reads. */
 const piece = (i: number) => `${i} ${"x".repeat(50_000)} `
 
-/** Lets the sockets have their turn between two pieces. */
+/** Lets the event loop serve the sockets between two pieces. */
 const talkative: AgentRuntime = {
   name: "talkative",
   models: [],
@@ -25,7 +25,7 @@ const talkative: AgentRuntime = {
     ),
 }
 
-it.live("text deltas that wait are joined", () =>
+it.live("Text deltas that wait for a slow client merge into fewer notifications with the same text.", () =>
   Effect.gen(function* () {
     const runs = yield* Runs
     const client = yield* open()

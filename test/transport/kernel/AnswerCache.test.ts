@@ -1,3 +1,4 @@
+/** AnswerCache: which answers of cached queries callers share, and for how long. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,7 +11,7 @@ const READ: ReadonlyArray<Scope> = ["operator.read"]
 
 const query = cached(Effect.map(call("ping", {}), ({ at }) => ({ at })))
 
-/** A gateway where nothing happens except `happen`, and that counts the calls. */
+/** A stub of the contract that counts the calls. `happen` publishes an event. */
 const gateway = Effect.gen(function* () {
   let seq = 0
   let calls = 0
@@ -24,73 +25,73 @@ const gateway = Effect.gen(function* () {
     calls: () => calls,
     happen: () => void seq++,
     run,
-    asked: (scopes = READ) => run(query, ping, scopes),
+    ask: (scopes = READ) => run(query, ping, scopes),
     during: (during: Effect.Effect<unknown>) =>
       run(query, (method, params) => Effect.tap(ping(method, params), during)),
   }
 })
 
-describe("a shared answer", () => {
-  it.effect("is asked for once while nothing happens, and told without asking", () =>
+describe("AnswerCache", () => {
+  it.effect("A cached query runs once while no event happens.", () =>
     Effect.gen(function* () {
-      const { answers, asked, calls } = yield* gateway
-      const first = yield* asked()
-      expect(yield* asked()).toBe(first)
+      const { answers, ask, calls } = yield* gateway
+      const first = yield* ask()
+      expect(yield* ask()).toBe(first)
       expect(answers.of(READ).get(query)).toBe(first)
       expect(calls()).toBe(1)
     }),
   )
 
-  it.effect("is asked for again after anything has happened", () =>
+  it.effect("A cached query runs again after an event.", () =>
     Effect.gen(function* () {
-      const { asked, happen } = yield* gateway
-      yield* asked()
+      const { ask, happen } = yield* gateway
+      yield* ask()
       happen()
-      expect(yield* asked()).toEqual({ at: 2 })
+      expect(yield* ask()).toEqual({ at: 2 })
     }),
   )
 
-  it.effect("is not kept if something happens while it is asked for", () =>
+  it.effect("An answer is stale if an event happens while its query runs.", () =>
     Effect.gen(function* () {
-      const { asked, during, happen } = yield* gateway
+      const { ask, during, happen } = yield* gateway
       yield* during(Effect.sync(happen))
-      expect(yield* asked()).toEqual({ at: 2 })
+      expect(yield* ask()).toEqual({ at: 2 })
     }),
   )
 
-  it.effect("never gets a second old, nor lives on when the clock is set back", () =>
+  it.effect("An answer is stale after a second, and when somebody sets the clock back.", () =>
     Effect.gen(function* () {
-      const { asked } = yield* gateway
+      const { ask } = yield* gateway
       yield* TestClock.setTime(10_000)
-      yield* asked()
+      yield* ask()
       yield* TestClock.adjust(999)
-      expect(yield* asked()).toEqual({ at: 1 })
+      expect(yield* ask()).toEqual({ at: 1 })
       yield* TestClock.adjust(1)
-      expect(yield* asked()).toEqual({ at: 2 })
+      expect(yield* ask()).toEqual({ at: 2 })
       yield* TestClock.setTime(9_000)
-      expect(yield* asked()).toEqual({ at: 3 })
+      expect(yield* ask()).toEqual({ at: 3 })
     }),
   )
 
-  it.effect("is for those who may read as much, however they say so", () =>
+  it.effect("Callers share an answer if they have the same scopes in any order.", () =>
     Effect.gen(function* () {
-      const { asked } = yield* gateway
-      yield* asked(["operator.read", "operator.pairing"])
-      expect(yield* asked(["operator.pairing", "operator.read"])).toEqual({ at: 1 })
-      expect(yield* asked(["operator.read"])).toEqual({ at: 2 })
-      expect(yield* asked([])).toEqual({ at: 3 })
+      const { ask } = yield* gateway
+      yield* ask(["operator.read", "operator.pairing"])
+      expect(yield* ask(["operator.pairing", "operator.read"])).toEqual({ at: 1 })
+      expect(yield* ask(["operator.read"])).toEqual({ at: 2 })
+      expect(yield* ask([])).toEqual({ at: 3 })
     }),
   )
 
-  it.effect("that failed is asked for again", () =>
+  it.effect("A query that failed runs again.", () =>
     Effect.gen(function* () {
-      const { asked, run } = yield* gateway
+      const { ask, run } = yield* gateway
       yield* Effect.flip(run(query, () => Effect.fail({ _tag: "Internal" })))
-      expect(yield* asked()).toEqual({ at: 1 })
+      expect(yield* ask()).toEqual({ at: 1 })
     }),
   )
 
-  it.effect("is part of others, which are not kept", () =>
+  it.effect("A query that contains a cached query shares that answer and is not cached itself.", () =>
     Effect.gen(function* () {
       const { answers, calls, run } = yield* gateway
       const both = Effect.all({ one: query, two: query, own: call("health", {}) })
@@ -103,10 +104,10 @@ describe("a shared answer", () => {
     }),
   )
 
-  it.effect("has one text", () =>
+  it.effect("The JSON text of a cached answer is made once.", () =>
     Effect.gen(function* () {
-      const { answers, asked } = yield* gateway
-      const answer = yield* asked()
+      const { answers, ask } = yield* gateway
+      const answer = yield* ask()
       expect(answers.json(answer)?.()).toBe('{"at":1}')
       expect(answers.json({ at: 1 })).toBeUndefined()
       expect(answers.json("text")).toBeUndefined()

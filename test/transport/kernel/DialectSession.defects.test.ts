@@ -1,4 +1,4 @@
-/** A dialect with bugs: each costs what it spoils, and neither the connection's other calls nor anybody else's. */
+/** DialectSession: a bug of a dialect affects one frame, call or event, and no other call or connection. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -52,10 +52,10 @@ const wire = DialectServer.mount("/buggy", buggy).pipe(
 
 const open = Effect.flatMap(TestGateway.TestGateway, ({ token, wsUrl }) => connect(`${wsUrl}/buggy?token=${token}`))
 
-describe("a dialect with bugs", () => {
+describe("DialectSession with a dialect that throws", () => {
   const gateway = TestGateway.layer({ routes: Layer.mergeAll(Gateway.parts.routes, wire), logLevel: "fatal" })
   it.layer(gateway, { excludeTestServices: true })((it) => {
-    it.effect("that throws while it reads answers that frame so, and reads the next", () =>
+    it.effect("A client gets an error for a frame whose decoding throws, and its next frame is decoded.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send("0 boom null", "1 ping {}")
@@ -64,7 +64,7 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that throws while it words an answer answers with the bug, and words the next", () =>
+    it.effect("A client gets an internal error if encoding the reply throws, and its next call succeeds.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send("1 health {}", "2 ping {}")
@@ -73,7 +73,7 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that throws in a method of its own answers with the bug", () =>
+    it.effect("A client gets an internal error if a method of the dialect throws.", () =>
       Effect.gen(function* () {
         for (const method of ["throws", "throws-later"]) {
           const socket = yield* open
@@ -85,7 +85,7 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that throws for an item of a stream ends that call with the bug, and answers it once", () =>
+    it.effect("A stream ends with one internal error if encoding an item throws.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send('1 chat.stream {"text":"/slow 200 hello","sessionKey":"stream"}')
@@ -96,7 +96,7 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that cannot even say so loses its own connection, with a reason", () =>
+    it.effect("A connection is closed with a reason if encoding the internal error throws.", () =>
       Effect.gen(function* () {
         const [socket, other] = [yield* open, yield* open]
         socket.send("1 fatal {}")
@@ -106,15 +106,15 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that cannot tell one event tells the next, to all", () =>
+    it.effect("Every subscriber gets the next event after one whose encoding throws.", () =>
       Effect.gen(function* () {
         const runs = yield* Runs
         const sockets = [yield* open, yield* open]
         for (const socket of sockets) {
-          socket.send('1 events.subscribe {"topics":["sessions","chat"],"sessionKey":"told"}')
+          socket.send('1 events.subscribe {"topics":["sessions","chat"],"sessionKey":"defects"}')
           yield* socket.find((frame) => (frame.includes("CaughtUp") ? frame : undefined))
         }
-        yield* runs.inject({ sessionKey: "told", text: "hello", role: "user" })
+        yield* runs.inject({ sessionKey: "defects", text: "hello", role: "user" })
         for (const socket of sockets) {
           const next = yield* socket.find((frame) => (frame.startsWith("0 beat") ? undefined : frame))
           expect(next).toContain("MessageAdded")
@@ -122,7 +122,7 @@ describe("a dialect with bugs", () => {
       }),
     )
 
-    it.effect("that stumbles at one beat goes on with the next", () =>
+    it.effect("Subscribers get the next keep-alive after one whose encoding throws.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send('1 events.subscribe {"topics":["memory"]}')

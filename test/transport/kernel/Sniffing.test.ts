@@ -1,4 +1,4 @@
-/** One path, two dialects: the client's first frame decides. */
+/** Sniffing: the first frame of a client selects one of the two wires of a path. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Connections } from "../../../src/services/connections/Connections.ts"
@@ -13,9 +13,9 @@ const STATUS = '{"type":"request","resource":"status"}'
 
 const typeOf = (frame: string): unknown => JSON.parse(frame).type
 
-describe("the path where the first frame decides", () => {
+describe("Sniffing", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
-    it.effect("answers in JSON-RPC from the first frame on, and never greets", () =>
+    it.effect("A client that begins with JSON-RPC gets JSON-RPC and no greeting.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send(PING)
@@ -26,7 +26,7 @@ describe("the path where the first frame decides", () => {
       }),
     )
 
-    it.effect("takes a batch, or a wrong envelope, for JSON-RPC too", () =>
+    it.effect("A batch and an invalid envelope also select JSON-RPC.", () =>
       Effect.gen(function* () {
         const batch = yield* open
         batch.send(`[1,${PING}]`)
@@ -37,7 +37,7 @@ describe("the path where the first frame decides", () => {
       }),
     )
 
-    it.effect("greets before the answer to the first frame of any other kind", () =>
+    it.effect("Any other first frame gets the greeting and then its answer.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         socket.send(STATUS)
@@ -48,7 +48,7 @@ describe("the path where the first frame decides", () => {
       }),
     )
 
-    it.effect("greets, once, a client that waits to be greeted", () =>
+    it.effect("A client that sends nothing gets one greeting.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         expect(typeOf(yield* socket.next)).toBe("connected")
@@ -57,7 +57,7 @@ describe("the path where the first frame decides", () => {
       }),
     )
 
-    it.effect("still lets a client that was greeted begin in JSON-RPC", () =>
+    it.effect("A client may begin with JSON-RPC after the greeting.", () =>
       Effect.gen(function* () {
         const socket = yield* open
         expect(typeOf(yield* socket.next)).toBe("connected")
@@ -68,7 +68,7 @@ describe("the path where the first frame decides", () => {
       }),
     )
 
-    it.effect("lists the connection under what it speaks", () =>
+    it.effect("The list of connections shows the selected dialect.", () =>
       Effect.gen(function* () {
         const connections = yield* Connections
         const [rpc, channels, silent] = [yield* open, yield* open, yield* open]
@@ -85,7 +85,7 @@ describe("the path where the first frame decides", () => {
   })
 
   it.layer(TestGateway.layer({ path: "/gateway/socket" }), { excludeTestServices: true })((it) => {
-    it.effect("is where the configuration puts it; the explicit paths stay", () =>
+    it.effect("The configuration sets the path, and the explicit paths stay.", () =>
       Effect.gen(function* () {
         const { token, wsUrl } = yield* TestGateway.TestGateway
         for (const path of ["/gateway/socket", "/jsonrpc"]) {
@@ -95,7 +95,7 @@ describe("the path where the first frame decides", () => {
         }
         const channels = yield* connect(`${wsUrl}/ws/mission-control?token=${token}`)
         expect(typeOf(yield* channels.next)).toBe("connected")
-        // Elsewhere OpenClaw's protocol is spoken, which begins with a challenge.
+        // OpenClaw serves every other path. Its first frame is a challenge.
         const elsewhere = yield* connect(`${wsUrl}/ws?token=${token}`)
         expect(typeOf(yield* elsewhere.next)).toBe("event")
       }),
@@ -104,7 +104,7 @@ describe("the path where the first frame decides", () => {
 })
 
 describe("isJsonRpc", () => {
-  it("is what has jsonrpc as a member, right or wrong", () => {
+  it("A text is JSON-RPC if it has the member `jsonrpc`, valid or not.", () => {
     expect(['{"jsonrpc":1}', '[{"jsonrpc":"2.0"}]', '[1,{"jsonrpc":null}]'].map(isJsonRpc)).toEqual([true, true, true])
     const others = ["", "{", "null", '"jsonrpc"', '["jsonrpc"]', '{"type":"jsonrpc"}', '{"a":{"jsonrpc":"2.0"}}', "[]"]
     expect(others.filter(isJsonRpc)).toEqual([])

@@ -1,6 +1,4 @@
-/**
- * Who may speak to the gateway over Mission Control's channels, and how much.
- */
+/** MissionControl: authentication and the rate limit. */
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as MissionClient from "../../support/MissionClient.ts"
@@ -8,14 +6,14 @@ import * as Gateway from "../../support/TestGateway.ts"
 
 const gateway = (options: Gateway.TestGatewayOptions) => layer(Gateway.layer(options), { excludeTestServices: true })
 
-gateway({ limits: { authFailureDelayMs: 0, handshakeTimeoutMs: 300 } })("who has not said who they are", (it) => {
-  it.effect("are greeted, and told that they are not authenticated, until they are", () =>
+gateway({ limits: { authFailureDelayMs: 0, handshakeTimeoutMs: 300 } })("MissionControl authentication", (it) => {
+  it.effect("An unauthenticated client gets a greeting and then errors, until it authenticates.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open({ token: null })
-      client.say({ type: "ping" })
-      client.say({ type: "subscribe", channels: ["sessions"] })
-      client.say("{")
-      client.say({ type: "nonsense" })
+      client.send({ type: "ping" })
+      client.send({ type: "subscribe", channels: ["sessions"] })
+      client.send("{")
+      client.send({ type: "nonsense" })
       const error = (message: string) => ({ type: "error", payload: { message } })
       expect(yield* client.take(4)).toEqual([
         error("Not authenticated"),
@@ -23,14 +21,14 @@ gateway({ limits: { authFailureDelayMs: 0, handshakeTimeoutMs: 300 } })("who has
         error("Invalid message format"),
         error("Not authenticated"),
       ])
-      client.say({ type: "authenticate", token: Gateway.TOKEN })
-      client.say({ type: "subscribe", channels: ["sessions"] })
-      // As clients of old know it, nothing is said about who they are.
+      client.send({ type: "authenticate", token: Gateway.TOKEN })
+      client.send({ type: "subscribe", channels: ["sessions"] })
+      // Older clients expect no answer to `authenticate`.
       expect((yield* client.take(2)).map(({ type }) => type)).toEqual(["subscribed", "sessions"])
     }),
   )
 
-  describe("and say it wrong", () => {
+  describe("wrong tokens", () => {
     const wrong: ReadonlyArray<readonly [string, object]> = [
       ["another token", { token: "another" }],
       ["no token", {}],
@@ -38,32 +36,32 @@ gateway({ limits: { authFailureDelayMs: 0, handshakeTimeoutMs: 300 } })("who has
       ["an empty token", { token: "" }],
     ]
     for (const [name, fields] of wrong) {
-      it.effect(`(${name}) are closed with 1008`, () =>
+      it.effect(`The gateway closes a client with 1008 after ${name} in the message.`, () =>
         Effect.gen(function* () {
           const client = yield* MissionClient.open({ token: null })
-          client.say({ type: "authenticate", ...fields })
+          client.send({ type: "authenticate", ...fields })
           expect(yield* client.closed).toEqual({ code: 1008, reason: "Invalid authentication" })
         }),
       )
     }
 
-    it.effect("are closed even when they were known before", () =>
+    it.effect("A wrong token closes an authenticated client too.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.open()
-        client.say({ type: "authenticate", token: "another" })
+        client.send({ type: "authenticate", token: "another" })
         expect(yield* client.closed).toEqual({ code: 1008, reason: "Invalid authentication" })
       }),
     )
   })
 
-  it.effect("are closed with a reason when they never do", () =>
+  it.effect("A client that does not authenticate in time is closed with a reason.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open({ token: null })
       expect(yield* client.closed).toEqual({ code: 4002, reason: "not authenticated in time" })
     }),
   )
 
-  it.effect("may present the token in the address, as browsers must", () =>
+  it.effect("A client may send the token in the query, as browsers must.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open({ token: null, query: `?token=${Gateway.TOKEN}` })
       expect(yield* client.settled).toEqual([])
@@ -71,21 +69,21 @@ gateway({ limits: { authFailureDelayMs: 0, handshakeTimeoutMs: 300 } })("who has
   )
 })
 
-gateway({ auth: "none" })("a gateway that asks for no token", (it) => {
-  it.effect("serves those who present none, and whoever says `authenticate` anyway", () =>
+gateway({ auth: "none" })("MissionControl without authentication", (it) => {
+  it.effect("A gateway without authentication accepts clients with no token and with any token.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open({ token: null })
-      client.say({ type: "authenticate", token: "whatever" })
+      client.send({ type: "authenticate", token: "whatever" })
       expect(yield* client.settled).toEqual([])
     }),
   )
 })
 
-gateway({ limits: { messagesPerSecond: 5 } })("a client that says more than its share", (it) => {
-  it.effect("is told so, and when to try again", () =>
+gateway({ limits: { messagesPerSecond: 5 } })("MissionControl rate limit", (it) => {
+  it.effect("A client above its rate gets an error with the time to wait.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      for (let i = 0; i < 8; i++) client.say({ type: "ping" })
+      for (let i = 0; i < 8; i++) client.send({ type: "ping" })
       const answers = yield* client.take(8)
       expect(answers.filter(({ type }) => type === "pong")).toHaveLength(5)
       for (const { payload } of answers.filter(({ type }) => type === "error")) {

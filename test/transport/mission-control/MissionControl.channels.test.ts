@@ -1,6 +1,4 @@
-/**
- * Mission Control over real sockets against the whole gateway: what is said, in which order, in which shape.
- */
+/** MissionControl: the messages of each channel, in order and in shape, over real sockets and the whole gateway. */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
@@ -28,11 +26,11 @@ const row = (key: string, more: object = {}) => ({
   ...more,
 })
 
-/** Lists are told again at most this often. */
-const PAUSE_MS = 20
+/** The minimum time between two lists. */
+const INTERVAL_MS = 20
 
-gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
-  it.effect("is greeted at once, with an id of its own", () =>
+gateway({ monitorIntervalMs: INTERVAL_MS })("MissionControl channels", (it) => {
+  it.effect("Every client gets a greeting with a unique id.", () =>
     Effect.gen(function* () {
       const one = yield* MissionClient.connect()
       const two = yield* MissionClient.connect()
@@ -51,10 +49,10 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("gets the list of each channel at once after subscribing, in the order in which it asked", () =>
+  it.effect("A subscription gets the list of each channel in the requested order.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      client.say({ type: "subscribe", channels: ["logs", "sessions", "memory"] })
+      client.send({ type: "subscribe", channels: ["logs", "sessions", "memory"] })
       expect(yield* client.take(4)).toEqual([
         { type: "subscribed", payload: { channels: ["logs", "sessions", "memory"] }, position },
         { type: "logs", payload: { logs: expect.any(Array) }, timestamp: time },
@@ -64,32 +62,32 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("is told all that it has subscribed to, and gets the lists of what it asked for now", () =>
+  it.effect("A second subscription gets all subscribed channels and only the newly requested lists.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      const said = Effect.fnUntraced(function* (message: object, count: number) {
-        client.say(message)
+      const answersTo = Effect.fnUntraced(function* (message: object, count: number) {
+        client.send(message)
         const messages = yield* client.take(count)
         return messages.map(({ payload, type }) => (type.endsWith("subscribed") ? [type, payload.channels] : type))
       })
-      expect(yield* said({ type: "subscribe", channels: ["logs"] }, 2)).toEqual([["subscribed", ["logs"]], "logs"])
-      expect(yield* said({ type: "subscribe", channels: ["tasks", "logs", "tasks"] }, 3)).toEqual([
+      expect(yield* answersTo({ type: "subscribe", channels: ["logs"] }, 2)).toEqual([["subscribed", ["logs"]], "logs"])
+      expect(yield* answersTo({ type: "subscribe", channels: ["tasks", "logs", "tasks"] }, 3)).toEqual([
         ["subscribed", ["logs", "tasks"]],
         "tasks",
         "logs",
       ])
-      expect(yield* said({ type: "unsubscribe", channels: ["logs", "files"] }, 1)).toEqual([
+      expect(yield* answersTo({ type: "unsubscribe", channels: ["logs", "files"] }, 1)).toEqual([
         ["unsubscribed", ["tasks"]],
       ])
-      expect(yield* said({ type: "unsubscribe" }, 1)).toEqual([["unsubscribed", ["tasks"]]])
-      expect(yield* said({ type: "subscribe", channels: [] }, 1)).toEqual([["subscribed", ["tasks"]]])
+      expect(yield* answersTo({ type: "unsubscribe" }, 1)).toEqual([["unsubscribed", ["tasks"]]])
+      expect(yield* answersTo({ type: "subscribe", channels: [] }, 1)).toEqual([["subscribed", ["tasks"]]])
     }),
   )
 
-  it.effect("learns which of the channels it asked for there are not", () =>
+  it.effect("A subscription gets the names of unknown channels.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      client.say({ type: "subscribe", channels: ["weather", "tasks", 5] })
+      client.send({ type: "subscribe", channels: ["weather", "tasks", 5] })
       expect(yield* client.next).toEqual({
         type: "subscribed",
         payload: { channels: ["tasks"], unknown: ["weather", "5"] },
@@ -98,18 +96,18 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("is told nothing after it has unsubscribed", () =>
+  it.effect("A client gets no events after it unsubscribes.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const client = yield* MissionClient.subscribed("sessions")
-      client.say({ type: "unsubscribe", channels: ["sessions"] })
+      client.send({ type: "unsubscribe", channels: ["sessions"] })
       expect(yield* client.next).toEqual({ type: "unsubscribed", payload: { channels: [] } })
       yield* sessions.create({ key: "unsubscribed" })
       expect(yield* client.settled).toEqual([])
     }),
   )
 
-  it.effect("is told when a session opens, with its row, and gets the full list after it", () =>
+  it.effect("A new session is sent as a row and then in the list.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const client = yield* MissionClient.subscribed("sessions")
@@ -122,19 +120,19 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("is told when a session closes, and gets the full list after it", () =>
+  it.effect("A removed session is sent with its key, and the list follows.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       yield* sessions.create({ key: "closed" })
       const client = yield* MissionClient.subscribed("sessions")
       yield* sessions.remove("closed")
-      const said = yield* client.until(({ type }) => type === "sessions")
-      expect(said.at(0)).toEqual({ type: "session_close", payload: { key: "closed" }, timestamp: time, position })
-      expect(said.at(-1)!.payload.sessions.map(({ key }: { key: string }) => key)).not.toContain("closed")
+      const messages = yield* client.until(({ type }) => type === "sessions")
+      expect(messages.at(0)).toEqual({ type: "session_close", payload: { key: "closed" }, timestamp: time, position })
+      expect(messages.at(-1)!.payload.sessions.map(({ key }: { key: string }) => key)).not.toContain("closed")
     }),
   )
 
-  it.effect("is told what changed of a session, without the full list", () =>
+  it.effect("A changed session is sent as a row without the list.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       yield* sessions.create({ key: "changed" })
@@ -150,7 +148,7 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("is told what another program has done to the stored sessions", () =>
+  it.effect("Changes of another program to stored sessions reach the client.", () =>
     Effect.gen(function* () {
       const { stateDir } = yield* Gateway.TestGateway
       yield* (yield* Sessions).create({ key: "stored" })
@@ -167,7 +165,7 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("gets no full list for the tokens of a conversation that goes on", () =>
+  it.effect("A running conversation sends rows and no list.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       yield* (yield* Sessions).create({ key: "talking" })
@@ -175,12 +173,12 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
       const { runId } = yield* runs.accept({ text: "a b c d e f g h i j k l m", sessionKey: "talking" }, principal)
       yield* runs.wait(runId, 10_000)
       const isDone = ({ payload, type }: MissionClient.Message) => type === "session_update" && payload.totalTokens > 0
-      const said = yield* client.until(isDone)
-      expect(new Set(said.map(({ type }) => type))).toEqual(new Set(["session_update"]))
+      const messages = yield* client.until(isDone)
+      expect(new Set(messages.map(({ type }) => type))).toEqual(new Set(["session_update"]))
     }),
   )
 
-  it.effect("is told an entry of the log as it is made", () =>
+  it.effect("A new log entry reaches the client at once.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.subscribed("logs")
       yield* Effect.annotateLogs(Effect.logError("the cat is on the keyboard"), "source", "cat")
@@ -192,16 +190,16 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
         source: "cat",
       }
       expect(yield* client.next).toEqual({ type: "log_entry", payload: entry, timestamp: time, position })
-      client.say({ type: "request", resource: "logs" })
+      client.send({ type: "request", resource: "logs" })
       const { payload } = yield* client.find("logs")
       expect(payload.logs.at(0)).toEqual(entry)
     }),
   )
 
-  it.effect("is answered how the gateway is", () =>
+  it.effect("The resource `status` has the health of the gateway.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      client.say({ type: "request", resource: "status" })
+      client.send({ type: "request", resource: "status" })
       expect(yield* client.next).toEqual({
         type: "status",
         payload: { status: "healthy", uptime: time, connectedClients: 1, version: expect.stringMatching(/^\d+\.\d+/) },
@@ -210,15 +208,15 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
     }),
   )
 
-  it.effect("is answered pings, with the time within the payload", () =>
+  it.effect("A ping gets a pong with the time in the payload.", () =>
     Effect.gen(function* () {
       const client = yield* MissionClient.open()
-      client.say({ type: "ping" })
+      client.send({ type: "ping" })
       expect(yield* client.next).toEqual({ type: "pong", payload: { timestamp: time } })
     }),
   )
 
-  it.effect("gets a session's transcript, the newest fifty messages unless it asks for more or fewer", () =>
+  it.effect("The history of a session has the newest fifty messages, or as many as requested.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const sessionKey = "transcript"
@@ -227,7 +225,7 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
       }
       const client = yield* MissionClient.open()
       const messages = Effect.fnUntraced(function* (limit: unknown) {
-        client.say({ type: "request", resource: "session_history", sessionKey, limit })
+        client.send({ type: "request", resource: "session_history", sessionKey, limit })
         const answer = yield* client.next
         expect(answer).toMatchObject({ type: "session_history", payload: { sessionKey }, timestamp: time })
         return answer.payload.messages as ReadonlyArray<{ readonly content: string }>
@@ -239,18 +237,18 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
       expect((yield* messages(undefined)).map(({ content }) => content)).toEqual(
         Array.from({ length: 50 }, (_, i) => `message ${70 + i}`),
       )
-      // More than a page of the contract.
+      // This is more than one page of the contract.
       expect(yield* messages(1_000)).toHaveLength(120)
     }),
   )
 
-  it.effect("gets all sessions, however many pages of the contract they are, the newest first", () =>
+  it.effect("The list of sessions has all sessions of several pages, newest first.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const keys = Array.from({ length: 450 }, (_, i) => `many-${i}`)
       yield* Effect.forEach(keys, (key) => sessions.create({ key }), { concurrency: 50 })
       const client = yield* MissionClient.open()
-      client.say({ type: "request", resource: "sessions" })
+      client.send({ type: "request", resource: "sessions" })
       const rows: ReadonlyArray<{ readonly key: string; readonly updatedAt: number }> = (yield* client.next).payload
         .sessions
       expect(rows.map(({ key }) => key)).toEqual(expect.arrayContaining(keys))
@@ -262,8 +260,8 @@ gateway({ monitorIntervalMs: PAUSE_MS })("a dashboard", (it) => {
   )
 })
 
-gateway({ monitorIntervalMs: 600_000 })("a busy gateway", (it) => {
-  it.effect("tells the full list once and not for each session that opens", () =>
+gateway({ monitorIntervalMs: 600_000 })("MissionControl lists of a busy gateway", (it) => {
+  it.effect("A burst of new sessions sends the list once.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const client = yield* MissionClient.subscribed("sessions")
@@ -272,9 +270,9 @@ gateway({ monitorIntervalMs: 600_000 })("a busy gateway", (it) => {
       yield* Effect.forEach(Array.from({ length: 300 }), (_, i) => sessions.create({ key: `s${i}` }), {
         concurrency: 50,
       })
-      const said = yield* client.until(({ payload }) => payload.key === "s299")
-      expect(said.filter(({ type }) => type === "sessions")).toEqual([])
-      expect(said.filter(({ type }) => type === "session_open")).toHaveLength(300)
+      const messages = yield* client.until(({ payload }) => payload.key === "s299")
+      expect(messages.filter(({ type }) => type === "sessions")).toEqual([])
+      expect(messages.filter(({ type }) => type === "session_open")).toHaveLength(300)
     }),
   )
 })

@@ -1,6 +1,4 @@
-/**
- * Coming back: a client that names the last position it saw misses nothing, or is told plainly that it must look anew.
- */
+/** MissionControl: a client that resumes from a position misses no event, or gets the reason and the lists. */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -21,21 +19,21 @@ type Position = NonNullable<MissionClient.Message["position"]>
 
 const resume = Effect.fnUntraced(function* (after: Position, ...channels: ReadonlyArray<string>) {
   const client = yield* MissionClient.open()
-  client.say({ type: "subscribe", channels, after })
+  client.send({ type: "subscribe", channels, after })
   return client
 })
 
-/** What was told of changes; lists as a whole come when they come. */
+/** Returns the messages of single events. Lists may come at any time. */
 const changes = (messages: ReadonlyArray<MissionClient.Message>) =>
   messages.filter(({ position, type }) => position !== undefined && type !== "subscribed" && type !== "resumed")
 
-gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
-  it.effect("is told what happened while it was away, then that this was all", () =>
+gateway({ monitorIntervalMs: 20 })("MissionControl resume", (it) => {
+  it.effect("A client that resumes gets the missed events and then `resumed`.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const memory = yield* Memory
       const client = yield* MissionClient.open()
-      client.say({ type: "subscribe", channels: ["sessions", "files", "logs"] })
+      client.send({ type: "subscribe", channels: ["sessions", "files", "logs"] })
       const { position: left } = yield* client.find("subscribed")
       yield* client.drop
       yield* sessions.create({ key: "one" })
@@ -50,33 +48,33 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
         payload: { channels: ["sessions", "files", "logs"] },
         position: left,
       })
-      const told = yield* again.until(({ type }) => type === "resumed")
-      expect(changes(told).map(({ payload, type }) => [type, payload.key ?? payload.file.date])).toEqual([
+      const messages = yield* again.until(({ type }) => type === "resumed")
+      expect(changes(messages).map(({ payload, type }) => [type, payload.key ?? payload.file.date])).toEqual([
         ["session_open", "one"],
         ["session_open", "two"],
         ["session_update", "one"],
         ["session_close", "two"],
         ["file_add", "2026-01-01"],
       ])
-      const seqs = changes(told).map(({ position }) => position!.seq)
+      const seqs = changes(messages).map(({ position }) => position!.seq)
       expect(seqs).toEqual([...new Set(seqs)].toSorted((a, b) => a - b))
-      expect(told.at(-1)).toEqual({
+      expect(messages.at(-1)).toEqual({
         type: "resumed",
         payload: { channels: ["sessions", "files", "logs"] },
         timestamp: time,
         position,
       })
-      // Of entries of the log none is kept, so that the list is the only way to those that were missed.
+      // The gateway keeps no log events, so the missed entries come with the list.
       expect(yield* again.find("logs")).toMatchObject({ payload: { logs: expect.any(Array) } })
     }),
   )
 
-  it.effect("from a position of another gateway is told so and gets the lists", () =>
+  it.effect("A position of another gateway gets a reset and the lists.", () =>
     Effect.gen(function* () {
       const client = yield* resume({ epoch: "another", seq: 3 }, "sessions", "memory")
-      const told = yield* client.take(4)
-      expect(told.map(({ type }) => type)).toEqual(["subscribed", "reset", "sessions", "memory"])
-      expect(told[1]).toEqual({
+      const messages = yield* client.take(4)
+      expect(messages.map(({ type }) => type)).toEqual(["subscribed", "reset", "sessions", "memory"])
+      expect(messages[1]).toEqual({
         type: "reset",
         payload: { reason: "epoch", channels: ["sessions", "memory"] },
         timestamp: time,
@@ -85,41 +83,41 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
     }),
   )
 
-  it.effect("from a position that never was is told so and gets the lists", () =>
+  it.effect("A position in the future gets a reset and the lists.", () =>
     Effect.gen(function* () {
       const { epoch, seq } = (yield* Events).head()
       const client = yield* resume({ epoch, seq: seq + 1_000 }, "sessions")
-      const told = yield* client.take(3)
-      expect(told.map(({ payload, type }) => [type, payload.reason])).toEqual([
+      const messages = yield* client.take(3)
+      expect(messages.map(({ payload, type }) => [type, payload.reason])).toEqual([
         ["subscribed", undefined],
         ["reset", "future"],
         ["sessions", undefined],
       ])
-      // From the position of the reset on it goes on as ever.
+      // Events continue from the position of the reset.
       yield* (yield* Sessions).create({ key: "after-reset" })
       const opened = yield* client.find("session_open")
-      expect(opened.position!.seq).toBeGreaterThan(told[1]!.position!.seq)
+      expect(opened.position!.seq).toBeGreaterThan(messages[1]!.position!.seq)
     }),
   )
 
-  it.effect("keeps its place when it changes its channels in the middle of what it missed", () =>
+  it.effect("A client keeps its position when it changes its channels during the replay.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const left = (yield* Events).head()
       const keys = Array.from({ length: 1_500 }, (_, i) => `missed-${i}`)
       yield* Effect.forEach(keys, (key) => sessions.create({ key }))
       const client = yield* MissionClient.open()
-      client.say({ type: "subscribe", channels: ["sessions"], after: left })
+      client.send({ type: "subscribe", channels: ["sessions"], after: left })
       for (let i = 0; i < 20; i++) {
-        client.say({ type: "subscribe", channels: ["tasks"] })
-        client.say({ type: "unsubscribe", channels: ["tasks"] })
+        client.send({ type: "subscribe", channels: ["tasks"] })
+        client.send({ type: "unsubscribe", channels: ["tasks"] })
       }
-      const told = yield* client.until(({ type }) => type === "resumed")
-      expect(changes(told).map(({ payload }) => payload.key)).toEqual(keys)
+      const messages = yield* client.until(({ type }) => type === "resumed")
+      expect(changes(messages).map(({ payload }) => payload.key)).toEqual(keys)
     }),
   )
 
-  it.effect("misses nothing and is told nothing twice, however often its network fails", () =>
+  it.effect("A client misses no event and gets none twice, however often its network fails.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const memory = yield* Memory
@@ -129,7 +127,7 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
       const files = new Map<string, string>()
       let seen: Position | undefined
 
-      const learn = ({ payload, position, type }: MissionClient.Message) => {
+      const apply = ({ payload, position, type }: MissionClient.Message) => {
         if (type === "session_open" || type === "session_update") rows.set(payload.key, payload)
         if (type === "session_close") rows.delete(payload.key)
         if (type === "file_add" || type === "file_change") files.set(payload.file.date, payload.file.content)
@@ -155,8 +153,8 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
 
       const connect = Effect.fnUntraced(function* () {
         const client = yield* MissionClient.open()
-        client.say({ type: "subscribe", channels: ["sessions", "files"], ...(seen !== undefined && { after: seen }) })
-        learn(yield* client.find("subscribed"))
+        client.send({ type: "subscribe", channels: ["sessions", "files"], ...(seen !== undefined && { after: seen }) })
+        apply(yield* client.find("subscribed"))
         return client
       })
 
@@ -168,11 +166,11 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
             yield* Effect.forkScoped(Effect.repeat(change, { times: 25 }))
             const messages = yield* Random.nextIntBetween(1, 15)
             for (let i = 0; i < messages; i++) {
-              // Another channel more or less is no reason to lose one's place.
+              // A change of channels keeps the position.
               if (toggles && i % 3 === 0)
-                client.say({ type: i % 2 === 0 ? "subscribe" : "unsubscribe", channels: ["tasks"] })
+                client.send({ type: i % 2 === 0 ? "subscribe" : "unsubscribe", channels: ["tasks"] })
               const message = yield* Effect.timeoutOption(client.next, "200 millis")
-              if (message._tag === "Some") learn(message.value)
+              if (message._tag === "Some") apply(message.value)
             }
             yield* client.drop
           }),
@@ -182,9 +180,9 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
       const client = yield* connect()
       yield* sessions.create({ key: "the-end" })
       const rest = yield* client.until(({ payload, type }) => type === "session_open" && payload.key === "the-end")
-      rest.forEach(learn)
+      rest.forEach(apply)
 
-      // What other programs remove is found with the next look at the folder.
+      // The gateway finds removals of other programs at its next look at the folder.
       const isKnown = Effect.gen(function* () {
         const { sessions: all } = yield* sessions.list({ limit: 200 })
         const labels = all.flatMap(({ key, label }) => (isOurs(key) ? [`${key}: ${label}`] : []))
@@ -196,35 +194,35 @@ gateway({ monitorIntervalMs: 20 })("a client that comes back", (it) => {
           String(ids.toSorted()) === String([...files.keys()].filter(isOurs).toSorted())
         )
       })
-      while (!(yield* isKnown)) learn(yield* client.next)
+      while (!(yield* isKnown)) apply(yield* client.next)
       for (const [date, content] of files) expect((yield* memory.read(date)).content).toBe(content)
     }),
   )
 })
 
-gateway({ monitorIntervalMs: 20, events: { retainRows: 5 } })("a gateway that keeps little", (it) => {
-  it.effect("tells a client that was away for too long, and gives it the lists", () =>
+gateway({ monitorIntervalMs: 20, events: { retainRows: 5 } })("MissionControl resume after the retention", (it) => {
+  it.effect("A position that the gateway no longer keeps gets a reset and the lists.", () =>
     Effect.gen(function* () {
       const sessions = yield* Sessions
       const client = yield* MissionClient.open()
-      client.say({ type: "subscribe", channels: ["sessions"] })
+      client.send({ type: "subscribe", channels: ["sessions"] })
       const { position: left } = yield* client.find("subscribed")
       yield* client.drop
       yield* Effect.forEach(Array.from({ length: 50 }), (_, i) => sessions.create({ key: `s${i}` }))
       const again = yield* resume(left!, "sessions")
-      const told = yield* again.until(({ type }) => type === "sessions")
-      expect(told.map(({ payload, type }) => [type, payload.reason])).toEqual([
+      const messages = yield* again.until(({ type }) => type === "sessions")
+      expect(messages.map(({ payload, type }) => [type, payload.reason])).toEqual([
         ["subscribed", undefined],
         ["reset", "retention"],
         ["sessions", undefined],
       ])
-      expect(told.at(-1)!.payload.sessions).toHaveLength(50)
+      expect(messages.at(-1)!.payload.sessions).toHaveLength(50)
     }),
   )
 })
 
-gateway({ monitorIntervalMs: 20, limits: { outboxBytes: 262_144 } })("a client that does not read", (it) => {
-  it.effect("is closed with the position to resume from, while the others go on; from there it misses nothing", () =>
+gateway({ monitorIntervalMs: 20, limits: { outboxBytes: 262_144 } })("MissionControl slow consumer", (it) => {
+  it.effect("A slow consumer is closed with a position, misses no event from there, and delays no other client.", () =>
     Effect.gen(function* () {
       const memory = yield* Memory
       const slow = yield* MissionClient.subscribed("files")
@@ -233,7 +231,7 @@ gateway({ monitorIntervalMs: 20, limits: { outboxBytes: 262_144 } })("a client t
       const dates = Array.from({ length: 24 }, (_, i) => `day-${i}`)
       for (const date of dates) {
         yield* memory.write(date, "x".repeat(500_000))
-        // The other one is told of each as if nothing were the matter.
+        // The other client receives each event.
         yield* quick.find("file_add", ({ payload }) => payload.file.date === date)
       }
       slow.socket.goOnReading()
@@ -253,8 +251,8 @@ gateway({ monitorIntervalMs: 20, limits: { outboxBytes: 262_144 } })("a client t
   )
 })
 
-gateway({ limits: { heartbeatMs: 100 } })("a client that gives no sign of life", (it) => {
-  it.effect("is asked for one and then given up, while one that answers stays", () =>
+gateway({ limits: { heartbeatMs: 100 } })("MissionControl heartbeat", (it) => {
+  it.effect("A client that answers no ping is closed, and a client that answers stays.", () =>
     Effect.gen(function* () {
       const silent = yield* MissionClient.open({ autoPong: false })
       const alive = yield* MissionClient.open()

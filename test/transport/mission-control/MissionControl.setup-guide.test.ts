@@ -1,6 +1,6 @@
 /**
- * The setup guide that Mission Control's users have, followed line by line: its path, its messages as it prints them,
- * its two ways of trying them out. The gateway asks for no token, as the guide's does.
+ * MissionControl: a test follows the setup guide for users of Mission Control line by line, with its path, its messages
+ * and both ways to try them. As in the guide, the gateway requires no token.
  */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -13,9 +13,9 @@ const PATH = "/ws"
 const time = expect.any(Number)
 
 layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServices: true })(
-  "the setup guide",
+  "MissionControl setup guide",
   (it) => {
-    it.effect("Connection: a client that waits is greeted", () =>
+    it.effect("Connection: a client that waits gets the greeting.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.connect({ path: PATH, token: null })
         expect(yield* client.next).toMatchObject({
@@ -28,11 +28,11 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
       }),
     )
 
-    it.effect("Testing, using websocat: what is typed at once is answered after the greeting", () =>
+    it.effect("Testing with websocat: messages that are typed at once get their answers after the greeting.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.connect({ path: PATH, token: null })
-        client.say('{"type":"subscribe","channels":["sessions"]}')
-        client.say('{"type":"request","resource":"sessions"}')
+        client.send('{"type":"subscribe","channels":["sessions"]}')
+        client.send('{"type":"request","resource":"sessions"}')
         expect((yield* client.take(4)).map(({ type }) => type)).toEqual([
           "connected",
           "subscribed",
@@ -42,14 +42,14 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
       }),
     )
 
-    it.effect("Client to server, server to client: every message", () =>
+    it.effect("Client to server, server to client: every message has its answer.", () =>
       Effect.gen(function* () {
         const sessions = yield* Sessions
         const stackSmith = { kind: "subagent", displayName: "StackSmith", label: "StackSmith: Building API" }
         yield* sessions.create({ key: "agent:main:subagent:abc123", ...stackSmith, model: "kimi-k2.5" })
         const client = yield* MissionClient.connect({ path: PATH, token: null })
 
-        client.say(`{
+        client.send(`{
   "type": "subscribe",
   "channels": ["sessions", "memory", "logs"]
 }`)
@@ -75,7 +75,7 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
         yield* sessions.remove("agent:main:subagent:abc123")
         expect(yield* client.find("session_close")).toMatchObject({ payload: { key: "agent:main:subagent:abc123" } })
 
-        client.say(`{
+        client.send(`{
   "type": "unsubscribe",
   "channels": ["memory"]
 }`)
@@ -85,20 +85,20 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
         })
 
         for (const resource of ["sessions", "memory", "logs", "status"]) {
-          client.say({ type: "request", resource })
+          client.send({ type: "request", resource })
           expect(yield* client.find(resource)).toMatchObject({ type: resource, timestamp: time })
         }
-        client.say({ type: "request", resource: "session_history", sessionKey: "agent:main:subagent:new123" })
+        client.send({ type: "request", resource: "session_history", sessionKey: "agent:main:subagent:new123" })
         expect(yield* client.find("session_history")).toMatchObject({
           payload: { sessionKey: "agent:main:subagent:new123", messages: [] },
         })
 
-        client.say(`{
+        client.send(`{
   "type": "ping"
 }`)
         expect(yield* client.find("pong")).toEqual({ type: "pong", payload: { timestamp: time } })
 
-        client.say({ type: "foo" })
+        client.send({ type: "foo" })
         expect(yield* client.find("error")).toEqual({
           type: "error",
           payload: { message: "Unknown message type: foo" },
@@ -106,7 +106,7 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
       }),
     )
 
-    it.effect("Testing, using the browser's console: the platform's own WebSocket", () =>
+    it.effect("Testing in the browser's console: the platform's own WebSocket receives the list.", () =>
       Effect.gen(function* () {
         const { wsUrl } = yield* Gateway.TestGateway
         const received = yield* Effect.callback<ReadonlyArray<MissionClient.Message>>((resume) => {
@@ -127,7 +127,7 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
       }),
     )
 
-    it.effect("Security: a page of another site is refused", () =>
+    it.effect("Security: the gateway refuses a page of another site.", () =>
       Effect.gen(function* () {
         const { url } = yield* Gateway.TestGateway
         const failure = yield* Effect.flip(
@@ -142,23 +142,23 @@ layer(Gateway.layer({ auth: "none", monitorIntervalMs: 20 }), { excludeTestServi
 )
 
 layer(Gateway.layer({ limits: { authFailureDelayMs: 0 } }), { excludeTestServices: true })(
-  "the setup guide, for production",
+  "MissionControl setup guide, production",
   (it) => {
-    it.effect("Authentication: in the first message, for a page that can set no header", () =>
+    it.effect("Authentication: a page that can set no header authenticates in its first message.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.connect({ path: PATH, token: null })
-        client.say({ type: "request", resource: "sessions" })
+        client.send({ type: "request", resource: "sessions" })
         expect((yield* client.take(2)).at(1)).toEqual({ type: "error", payload: { message: "Not authenticated" } })
-        client.say({ type: "authenticate", token: Gateway.TOKEN })
-        client.say({ type: "request", resource: "sessions" })
+        client.send({ type: "authenticate", token: Gateway.TOKEN })
+        client.send({ type: "request", resource: "sessions" })
         expect(yield* client.next).toMatchObject({ type: "sessions" })
       }),
     )
 
-    it.effect("Authentication: a wrong token ends the connection", () =>
+    it.effect("Authentication: a wrong token closes the connection.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.connect({ path: PATH, token: null })
-        client.say({ type: "authenticate", token: "wrong" })
+        client.send({ type: "authenticate", token: "wrong" })
         expect(yield* client.closed).toEqual({ code: 1008, reason: "Invalid authentication" })
       }),
     )

@@ -1,6 +1,4 @@
-/**
- * What people are told when something was not done.
- */
+/** Problems: the error texts for people. */
 import { describe, expect, it } from "@effect/vitest"
 import type { Fault } from "../../../src/transport/dialect/Fault.ts"
 import { problemOf } from "../../../src/transport/mission-control/Problems.ts"
@@ -27,12 +25,12 @@ const table: ReadonlyArray<readonly [method: string, fault: Fault, problem: stri
   ["files", { _tag: "Internal" }, "Internal error"],
 ]
 
-describe("a problem", () => {
-  it.each(table)("of %s with %o is %s", (method, fault, problem) => {
+describe("Problems", () => {
+  it.each(table)("The text for %s with %o is: %s.", (method, fault, problem) => {
     expect(problemOf(method, fault)).toBe(problem)
   })
 
-  it("never says where the folder is", () => {
+  it("No text contains the path of the folder.", () => {
     const fault: Fault = { _tag: "Domain", error: { _tag: "MemoryUnavailable", detail: "EACCES /home/luna/secret" } }
     for (const method of ["write_file", "create_file", "files", "file"]) {
       expect(problemOf(method, fault)).not.toContain("luna")

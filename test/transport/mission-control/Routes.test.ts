@@ -1,6 +1,4 @@
-/**
- * Mission Control over HTTP, as scripts and pages ask.
- */
+/** Routes: the HTTP routes of Mission Control, for scripts and pages. */
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -15,7 +13,7 @@ const time = expect.any(Number)
 const gateway = (options: Gateway.TestGatewayOptions = {}) =>
   layer(Gateway.layer(options), { excludeTestServices: true })
 
-interface Asked {
+interface RequestOptions {
   readonly method?: string
   readonly token?: string | null
   readonly headers?: Readonly<Record<string, string>>
@@ -27,8 +25,8 @@ interface Answer {
   readonly body: any
 }
 
-/** By Node's own client: fetch would not let a test say where its page is from. */
-const ask = Effect.fnUntraced(function* (path: string, { headers = {}, method = "GET", token }: Asked = {}) {
+/** Sends a request with Node's own client, because `fetch` does not let a test set the origin. */
+const ask = Effect.fnUntraced(function* (path: string, { headers = {}, method = "GET", token }: RequestOptions = {}) {
   const { port, token: right } = yield* Gateway.TestGateway
   const bearer = token === undefined ? right : token
   return yield* Effect.callback<Answer>((resume) => {
@@ -61,8 +59,8 @@ const ask = Effect.fnUntraced(function* (path: string, { headers = {}, method = 
 
 const paths = ["/api/sessions", "/api/sessions/x/history", "/api/status", "/api/files", "/api/tasks", "/api/memories"]
 
-gateway()("a script", (it) => {
-  it.effect("gets the sessions", () =>
+gateway()("Routes", (it) => {
+  it.effect("`/api/sessions` returns the sessions.", () =>
     Effect.gen(function* () {
       yield* (yield* Sessions).create({ key: "agent:main:subagent:abc", displayName: "Sage", label: "Sage: Research" })
       const { body, headers, status } = yield* ask("/api/sessions")
@@ -86,7 +84,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("gets a session's transcript, as much of it as it asks for", () =>
+  it.effect("The history of a session has as many messages as the query requests.", () =>
     Effect.gen(function* () {
       const runs = yield* Runs
       const key = "agent:main:telegram:a/b c"
@@ -111,7 +109,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("is told that there is no such session", () =>
+  it.effect("The history of a missing session is 404, and of an invalid key 400.", () =>
     Effect.gen(function* () {
       const missing = yield* ask("/api/sessions/nobody/history")
       expect([missing.status, missing.body]).toEqual([404, { error: "Failed to get session history" }])
@@ -120,7 +118,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("gets the transcript of a session whose key is as long as a key may be", () =>
+  it.effect("The history of a session with the longest key has its messages.", () =>
     Effect.gen(function* () {
       const key = "€".repeat(256)
       yield* (yield* Runs).inject({ sessionKey: key, text: "hello", role: "user" })
@@ -129,7 +127,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("is told what is not there, and what cannot be done", () =>
+  it.effect("An unknown path is 404, and another method is 405.", () =>
     Effect.gen(function* () {
       for (const [path, method] of [
         ["/api/weather", "GET"],
@@ -144,14 +142,14 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("gets how the gateway is", () =>
+  it.effect("`/api/status` returns the health.", () =>
     Effect.gen(function* () {
       const { body, status } = yield* ask("/api/status")
       expect([status, body]).toEqual([200, { status: "healthy", uptime: time, version: expect.any(String) }])
     }),
   )
 
-  it.effect("gets the files, and the tasks and memories in them", () =>
+  it.effect("`/api/files`, `/api/tasks` and `/api/memories` return the documents and their parts.", () =>
     Effect.gen(function* () {
       const { stateDir } = yield* Gateway.TestGateway
       Fs.writeFileSync(join(stateDir, "memory/2026-02-22.md"), "## Plan\nTags: a, b\n- [x] HIGH go\n")
@@ -175,7 +173,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("may ask for the head of an answer, or by the whole URL", () =>
+  it.effect("A route answers HEAD and the absolute form of the URL.", () =>
     Effect.gen(function* () {
       for (const path of ["/api/sessions", "http://gateway:99999/api/sessions?limit=1"]) {
         expect((yield* ask(path)).status).toBe(200)
@@ -185,7 +183,7 @@ gateway()("a script", (it) => {
     }),
   )
 
-  it.effect("may present the token in the query", () =>
+  it.effect("A script may send the token in the query.", () =>
     Effect.gen(function* () {
       const { status } = yield* ask(`/api/status?token=${Gateway.TOKEN}`, { token: null })
       expect(status).toBe(200)
@@ -194,10 +192,10 @@ gateway()("a script", (it) => {
 })
 
 gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDelayMs: 0, authFailures: 1_000 } })(
-  "nobody",
+  "Routes, access",
   (it) => {
     for (const path of paths) {
-      it.effect(`gets ${path} without the token`, () =>
+      it.effect(`The route ${path} requires the token.`, () =>
         Effect.gen(function* () {
           const none = yield* ask(path, { token: null })
           expect([none.status, none.body]).toEqual([
@@ -210,7 +208,7 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
         }),
       )
 
-      it.effect(`gets ${path} for a page of another site`, () =>
+      it.effect(`The route ${path} refuses a page of another site.`, () =>
         Effect.gen(function* () {
           const headers = { origin: "https://evil.example" }
           const get = yield* ask(path, { headers })
@@ -222,7 +220,7 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
         }),
       )
 
-      it.effect(`is kept from ${path} on a page that is allowed`, () =>
+      it.effect(`The route ${path} answers a page of an allowed origin.`, () =>
         Effect.gen(function* () {
           const origin = "https://dash.example.org"
           const preflight = yield* ask(path, {
@@ -243,7 +241,7 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
           })
           const get = yield* ask(path, { headers: { origin } })
           expect(get.headers).toMatchObject({ "access-control-allow-origin": origin, vary: "Origin" })
-          // A page must be able to read why it got nothing.
+          // A page must be able to read the reason of a refusal.
           const refused = yield* ask(path, { headers: { origin }, token: null })
           expect(refused.status).toBe(401)
           expect(refused.headers["access-control-allow-origin"]).toBe(origin)
@@ -253,31 +251,36 @@ gateway({ allowedOrigins: ["https://dash.example.org"], limits: { authFailureDel
   },
 )
 
-gateway({ limits: { authFailureDelayMs: 0, authFailures: 1 }, trustedProxies: ["127.0.0.1"] })("a guesser", (it) => {
-  it.effect("is told to wait, the right token or not; others behind the same proxy are not", () =>
-    Effect.gen(function* () {
-      const headers = { "x-forwarded-for": "198.51.100.1" }
-      expect((yield* ask("/api/status", { token: "wrong", headers })).status).toBe(401)
-      const locked = yield* ask("/api/status", { headers })
-      expect([locked.status, locked.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
-      expect(Number(locked.headers["retry-after"])).toBeGreaterThan(0)
-      const upgrade = {
-        ...headers,
-        connection: "Upgrade",
-        upgrade: "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-      }
-      const socket = yield* ask(`/rpc?token=${Gateway.TOKEN}`, { token: null, headers: upgrade })
-      expect([socket.status, socket.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
-      expect(Number(socket.headers["retry-after"])).toBeGreaterThan(0)
-      expect((yield* ask("/api/status", { headers: { "x-forwarded-for": "198.51.100.2" } })).status).toBe(200)
-    }),
-  )
-})
+gateway({ limits: { authFailureDelayMs: 0, authFailures: 1 }, trustedProxies: ["127.0.0.1"] })(
+  "Routes, lockout",
+  (it) => {
+    it.effect(
+      "A locked address gets 429 even with the right token, and other addresses behind the same proxy do not.",
+      () =>
+        Effect.gen(function* () {
+          const headers = { "x-forwarded-for": "198.51.100.1" }
+          expect((yield* ask("/api/status", { token: "wrong", headers })).status).toBe(401)
+          const locked = yield* ask("/api/status", { headers })
+          expect([locked.status, locked.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
+          expect(Number(locked.headers["retry-after"])).toBeGreaterThan(0)
+          const upgrade = {
+            ...headers,
+            connection: "Upgrade",
+            upgrade: "websocket",
+            "sec-websocket-version": "13",
+            "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+          }
+          const socket = yield* ask(`/rpc?token=${Gateway.TOKEN}`, { token: null, headers: upgrade })
+          expect([socket.status, socket.body]).toEqual([429, { error: "too many wrong tokens from this address" }])
+          expect(Number(socket.headers["retry-after"])).toBeGreaterThan(0)
+          expect((yield* ask("/api/status", { headers: { "x-forwarded-for": "198.51.100.2" } })).status).toBe(200)
+        }),
+    )
+  },
+)
 
-gateway({ auth: "none" })("a site that has rebound its name to this machine", (it) => {
-  it.effect("gets nothing from a gateway that trusts everybody, though its pages name no origin", () =>
+gateway({ auth: "none" })("Routes, DNS rebinding", (it) => {
+  it.effect("A gateway without authentication refuses requests with another host, although they have no origin.", () =>
     Effect.gen(function* () {
       for (const path of paths) {
         const { body, status } = yield* ask(path, { headers: { host: "evil.example:18789" } })
