@@ -30,7 +30,7 @@ export interface PeerIdentity {
 export interface ConnectionAuth {
   /** `undefined` until the client has authenticated. */
   readonly principal: Principal | undefined
-  /** What the principal uses over all its connections. `undefined` until the client has authenticated. */
+  /** The usage of the principal over all its connections. `undefined` until the client has authenticated. */
   readonly usage: Usage | undefined
   /** Checks the token. On success the connection acts as its principal and gets the limits of authenticated clients. */
   authenticate(token: Secret | undefined, client?: string): Effect.Effect<Principal, Unauthenticated>

@@ -82,7 +82,7 @@ describe("isDirect", () => {
   )
 
   it.each(["gateway.example.org", "192.168.1.5:18789", "localhost.example", "a b", ""])(
-    "does not call the gateway %s",
+    'A request whose Host is "%s" is not direct.',
     (host) => expect(isDirect(none, "127.0.0.1", { host })).toBe(false),
   )
 

@@ -11,7 +11,7 @@ const joined: Merge<string> = {
 
 const Key = Schema.Literals(["a", "b"])
 
-/** What may happen to an outbox. Texts are single letters, so that the order in which they leave can be read. */
+/** The operations on an outbox. Texts are single letters, so that the order in which they leave is readable. */
 const Operation = Schema.Union([
   Schema.TaggedStruct("must", {}),
   Schema.TaggedStruct("shared", {}),

@@ -102,7 +102,7 @@ describe.skipIf(nginx === undefined)("ClientAddress behind a real nginx (skipped
     { name: "is not trusted and passes Host on", more: "proxy_set_header Host $http_host;", options: {} },
     { name: "is not trusted and names itself", more: "proxy_set_header Via nginx;", options: {} },
     { name: "is not trusted and names the client", more: "proxy_set_header X-Real-IP $remote_addr;", options: {} },
-  ])("A device waits for approval if the proxy $name.", ({ more, options }) =>
+  ])("A device waits for approval if the proxy $name", ({ more, options }) =>
     Effect.gen(function* () {
       const { port } = yield* TestGateway.TestGateway
       expect(yield* pairing(yield* start(bare(more), port))).toBe("PAIRING_REQUIRED")

@@ -140,7 +140,7 @@ describe("GatewayServer", () => {
 describe("HealthRoutes", () => {
   layer(stubGateway(), { excludeTestServices: true })((it) => {
     it.effect.each(["/health", "/healthz"])(
-      "%s answers 200 while the gateway is alive, even if it is not healthy.",
+      "The route %s answers 200 while the gateway is alive, even if it is not healthy.",
       (path) =>
         Effect.gen(function* () {
           const stub = yield* Stub
@@ -154,7 +154,7 @@ describe("HealthRoutes", () => {
     )
 
     it.effect.each(["/ready", "/readyz"])(
-      "%s answers whether the gateway takes work, with the reasons if not.",
+      "The route %s answers whether the gateway takes work, with the reasons if not.",
       (path) =>
         Effect.gen(function* () {
           const stub = yield* Stub
