@@ -3,7 +3,6 @@
  * pages.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { dirname } from "node:path"
 import { archaicWords, ignoranceFormulas, relativeOpenings, type Rule, testNames } from "./Prose.ts"
 import { filesIn, type SourceFile } from "./SourceTree.ts"
 
@@ -17,34 +16,24 @@ const files: ReadonlyArray<SourceFile> = [
 
 const programs = files.filter(({ path }) => path.endsWith(".ts"))
 
-const findings = (rule: Rule, all: ReadonlyArray<SourceFile>, pending: ReadonlyArray<string>) =>
-  all
-    .filter(({ path }) => !pending.includes(dirname(path)))
-    .flatMap(({ path, text }) => rule(text).map(({ line, text }) => `${path}:${line}: ${text}`))
-
-/** The folders whose prose does not follow a rule yet. Delete a folder here when its prose follows the rule. */
-const pending = {
-  archaicWords: ["src/transport/fanout", "test/transport/fanout"],
-  ignoranceFormulas: ["src/transport/fanout"],
-  relativeOpenings: ["src/transport/fanout", "test/transport/fanout"],
-  testNames: ["test/transport/fanout"],
-}
+const findings = (rule: Rule, all: ReadonlyArray<SourceFile>) =>
+  all.flatMap(({ path, text }) => rule(text).map(({ line, text }) => `${path}:${line}: ${text}`))
 
 describe("Language", () => {
   it("Comments, messages and pages contain no archaic words.", () => {
-    expect(findings(archaicWords, files, pending.archaicWords)).toEqual([])
+    expect(findings(archaicWords, files)).toEqual([])
   })
 
   it("Doc comments do not begin with a relative clause.", () => {
-    expect(findings(relativeOpenings, programs, pending.relativeOpenings)).toEqual([])
+    expect(findings(relativeOpenings, programs)).toEqual([])
   })
 
   it("Module headers do not list facts that a module does not know.", () => {
-    expect(findings(ignoranceFormulas, programs, pending.ignoranceFormulas)).toEqual([])
+    expect(findings(ignoranceFormulas, programs)).toEqual([])
   })
 
   it("Test names are whole sentences.", () => {
-    expect(findings(testNames, programs, pending.testNames)).toEqual([])
+    expect(findings(testNames, programs)).toEqual([])
   })
 })
 

@@ -104,6 +104,9 @@ const StubEvents = Layer.unwrap(
       resumeError: () => null,
       partialOutput: () => undefined,
       liveFeed: PubSub.subscribe(stub.live),
+      reader: () => {
+        throw new Error("the stub has no event log")
+      },
       publishLive: (event) => {
         stub.told.push(event)
         stub.tell(event)

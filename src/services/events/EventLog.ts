@@ -1,7 +1,7 @@
 /**
  * EventLog: the log up to its head, which is the table, the newest events and the partial outputs of open runs in memory,
  * and its observers and parked readers. An event becomes live in `publish` and nowhere else. GroupCommit writes to the
- * log, and Replay reads it.
+ * log, and EventReader reads it.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { type EventFilter, type GatewayEvent, type Positioned, wants } from "../../domain/Event.ts"
@@ -18,11 +18,10 @@ export interface EventTuning {
   readonly chunk: number
 }
 
-/** A subscriber that has received everything up to `cursor` and waits for more. */
+/** A reader that has received everything up to `cursor` and waits for more. */
 export interface ParkedReader {
   readonly filter: EventFilter
   cursor: number
-  wake: () => void
 }
 
 export class EventLog {
@@ -32,7 +31,7 @@ export class EventLog {
   readonly chunk: number
   readonly #publish: (events: ReadonlyArray<Positioned>) => void
   readonly #observers = new Set<(event: Positioned) => void>()
-  readonly #parked = new Set<ParkedReader>()
+  readonly #parked = new Map<ParkedReader, () => void>()
   #head: number
 
   /** `publish` receives all events that become live in one step, after the observers have received them. */
@@ -65,8 +64,8 @@ export class EventLog {
   }
 
   /** Wakes the reader at the next event that it wants, once. Returns a function that removes it. */
-  park(reader: ParkedReader): () => void {
-    this.#parked.add(reader)
+  park(reader: ParkedReader, wake: () => void): () => void {
+    this.#parked.set(reader, wake)
     return () => this.#parked.delete(reader)
   }
 
@@ -86,15 +85,16 @@ export class EventLog {
     if (events.length === 0) return
     this.#publish(events)
     // Readers wake only for events that they want. They wake last, because a reader may park again at once.
-    const woken: Array<ParkedReader> = []
-    for (const reader of this.#parked) {
-      if (events.some((positioned) => wants(reader.filter, positioned.event))) woken.push(reader)
-      else reader.cursor = this.#head
+    const woken: Array<() => void> = []
+    for (const [reader, wake] of this.#parked) {
+      if (events.some((positioned) => wants(reader.filter, positioned.event))) {
+        this.#parked.delete(reader)
+        woken.push(wake)
+      } else {
+        reader.cursor = this.#head
+      }
     }
-    for (const reader of woken) {
-      this.#parked.delete(reader)
-      reader.wake()
-    }
+    for (const wake of woken) wake()
   }
 }
 

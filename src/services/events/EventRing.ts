@@ -1,6 +1,6 @@
 /**
- * EventRing: the newest events, kept and live, in memory. It is bounded in events and in size. Replay reads from it, and
- * reads from the table where the ring begins too late.
+ * EventRing: the newest events, kept and live, in memory. It is bounded in events and in size. Replay and
+ * EventReader read from it. Replay reads the table where the ring begins too late.
  */
 import type { Positioned } from "../../domain/Event.ts"
 

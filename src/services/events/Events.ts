@@ -30,9 +30,10 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { isBusy, toStartupError } from "../storage/SqliteError.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
+import { EventReader, type RecentItems, subscribe } from "./EventReader.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Change } from "./PendingWrites.ts"
-import { replay, resetReason, subscribe } from "./Replay.ts"
+import { resetReason } from "./Replay.ts"
 
 export type { Change }
 
@@ -87,17 +88,15 @@ export class Events extends Context.Service<
      */
     readonly liveFeed: Effect.Effect<PubSub.Subscription<Positioned>, never, Scope.Scope>
     /**
-     * Returns the items that a new subscriber has missed: `Joined`, the kept events after `from`, a `RunText` for each
-     * open run, and `CaughtUp`. Their `seq` is at most `head`. The caller continues with the events after `head` of a
-     * `liveFeed` that it opened before. If retention drops rows that the reader has not received, a second `Joined`
-     * follows.
+     * Returns a reader for one subscriber, from the position on or from the head. It replays the missed items up to the
+     * head: `Joined`, the kept events after `from`, a `RunText` for each open run, and `CaughtUp`. Then it reads `recent`,
+     * which holds what the subscriber receives of the events after the head. If `recent` no longer reaches back to the
+     * reader's cursor, another replay follows. If retention drops rows that the reader has not received, a second
+     * `Joined` follows.
      */
-    replay(
-      filter: EventFilter,
-      from: Position | undefined,
-    ): Effect.Effect<{ readonly head: number; readonly items: Stream.Stream<EventItem> }>
+    reader<A>(filter: EventFilter, from: Position | undefined, recent: RecentItems<A>): EventReader<A>
     /**
-     * Streams `replay` and then new events: every kept event once, in order and without a gap, however slow the
+     * Streams the missed items and then new events: every kept event once, in order and without a gap, however slow the
      * subscriber is. A subscriber that falls too far behind starts over from its own position, with another `Joined`. It
      * misses only live events. Without `from`, the stream begins at the head.
      */
@@ -159,7 +158,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
         ),
       ),
     liveFeed: PubSub.subscribe(feed),
-    replay: (filter, from) => Effect.sync(() => replay(log, filter, from)),
+    reader: (filter, from, recent) => new EventReader(log, filter, from, recent),
     subscribe: (filter, from) => subscribe(log, filter, from),
   })
 })

@@ -1,5 +1,6 @@
 /**
- * EventHandlers: implements `events.subscribe` on the service Events.
+ * EventHandlers: implements `events.subscribe` on the service Events, for embedders that serve the contract over a protocol
+ * of their own. The gateway's wires serve it from their fan-out instead (ADR 9).
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

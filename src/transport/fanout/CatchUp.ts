@@ -1,23 +1,20 @@
 /**
- * CatchUp: brings one subscriber from its position to the present, at the pace at which its client reads. It replays the
- * log up to a head and then flushes what the group has buffered meanwhile. Fanout.ts uses it.
+ * CatchUp: sends a subscriber the events that it misses, at the pace at which its client reads, until it is live. The
+ * subscriber's reader returns the pages: items of the log, which are encoded here for this subscriber, and then encoded
+ * events of the group's backlog. Fanout.ts uses it.
  */
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
-import type { EventItem, Position } from "../../domain/Event.ts"
-import type { Events } from "../../services/events/Events.ts"
+import type { EventItem } from "../../domain/Event.ts"
+import type { EncodedEvent } from "./EncodedEvent.ts"
 import type { EventEncoder } from "./EventEncoder.ts"
-import type { EncodedEvent, Group, Subscriber } from "./SubscriberGroups.ts"
+import type { Subscriber } from "./Subscriber.ts"
+import type { Group } from "./SubscriberGroups.ts"
 
-export interface CatchUp<V> {
-  /** Replays the log up to its head and flushes the buffer. Afterwards the subscriber is live, or has overflowed. */
-  catchUp(group: Group<V>, subscriber: Subscriber, from: Position | undefined): Effect.Effect<void>
-  /** Sends the buffered events until there are none or the buffer has overflowed. */
-  flushBuffer(group: Group<V>, subscriber: Subscriber): Effect.Effect<void>
-}
+/** Returns after the subscriber has become live. */
+export type CatchUp<V> = (group: Group<V>, subscriber: Subscriber) => Effect.Effect<void>
 
 /** `joinsTexts`: whether the dialect joins several events into one frame. */
-export const make = <V>(events: Events["Service"], encoder: EventEncoder<V>, joinsTexts: boolean): CatchUp<V> => {
+export const make = <V>(encoder: EventEncoder<V>, joinsTexts: boolean): CatchUp<V> => {
   /** Sends frame by frame, each when the sink is writable. */
   const sendPaced = Effect.fnUntraced(function* (
     group: Group<V>,
@@ -34,7 +31,7 @@ export const make = <V>(events: Events["Service"], encoder: EventEncoder<V>, joi
     }
   })
 
-  const sendPage = Effect.fnUntraced(function* (
+  const sendMissed = Effect.fnUntraced(function* (
     group: Group<V>,
     subscriber: Subscriber,
     page: ReadonlyArray<EventItem>,
@@ -56,23 +53,12 @@ export const make = <V>(events: Events["Service"], encoder: EventEncoder<V>, joi
     subscriber.seq = page.at(-1)?.seq ?? subscriber.seq
   })
 
-  const flushBuffer = Effect.fnUntraced(function* (group: Group<V>, subscriber: Subscriber) {
-    while (!subscriber.overflowed) {
-      const buffered = subscriber.takeBuffered()
-      if (buffered.length === 0) return
-      const unsent = buffered.filter(({ at }) => at > subscriber.seq)
-      yield* sendPaced(group, subscriber, unsent)
+  return Effect.fnUntraced(function* (group, subscriber) {
+    while (!group.goLive(subscriber)) {
+      const page = yield* subscriber.reader.next
+      yield* page._tag === "Missed"
+        ? sendMissed(group, subscriber, page.items)
+        : sendPaced(group, subscriber, page.items)
     }
   })
-
-  return {
-    flushBuffer,
-    catchUp: Effect.fnUntraced(function* (group, subscriber, from) {
-      subscriber.startBuffering()
-      const { head, items } = yield* events.replay(group.filter, from)
-      yield* Stream.runForEachArray(items, (page) => sendPage(group, subscriber, page))
-      subscriber.seq = head
-      yield* flushBuffer(group, subscriber)
-    }),
-  }
 }

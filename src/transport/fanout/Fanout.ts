@@ -1,6 +1,7 @@
 /**
  * Fanout: the one subscriber of a dialect to the event log. It encodes each event once for each group of subscribers
- * with the same view and hands the bytes to their outboxes. A subscriber first catches up from its own position.
+ * with the same view and hands the bytes to their outboxes. A subscriber first catches up from its own position, and again
+ * whenever its sink was full.
  *
  * If encoding an event needs a query, the fan-out runs it once for all subscribers, and the events behind it wait:
  * positions that a client sees must ascend, or it could not resume.
@@ -15,10 +16,13 @@ import { type EventFilter, type Position, type Positioned, type ResetReason, wan
 import { Events } from "../../services/events/Events.ts"
 import type { EventEncoding, Frame } from "../dialect/Dialect.ts"
 import type { Contract } from "../dialect/Query.ts"
+import { Backlog, type BacklogBounds, BOUNDS } from "./Backlog.ts"
 import * as CatchUp from "./CatchUp.ts"
 import * as EventEncoder from "./EventEncoder.ts"
 import * as SnapshotRefresh from "./SnapshotRefresh.ts"
-import { type EncodedEvent, Group, groupId, type Sink, Subscriber } from "./SubscriberGroups.ts"
+import type { EncodedEvent } from "./EncodedEvent.ts"
+import { type Sink, Subscriber } from "./Subscriber.ts"
+import { Group, groupId } from "./SubscriberGroups.ts"
 import { TextThrottle } from "./TextThrottle.ts"
 
 /** The longest that `allPublished` waits. */
@@ -32,7 +36,7 @@ export interface Subscription {
 }
 
 export interface Fanout<V> {
-  /** Waits until the fan-out has published everything that has happened so far. */
+  /** Waits until the fan-out has published every event so far. */
   readonly allPublished: Effect.Effect<void>
   subscribe(
     sink: Sink,
@@ -43,11 +47,15 @@ export interface Fanout<V> {
   ): Subscription
 }
 
-/** `contract` answers the dialect's queries. `snapshotPauseMs`: the shortest time between two refreshes of a list. */
+/**
+ * `contract` answers the dialect's queries. `snapshotPauseMs`: the shortest time between two refreshes of a list. `bounds`
+ * apply to the backlog of each group.
+ */
 export const make = Effect.fnUntraced(function* <V>(
   encoding: EventEncoding<V>,
   contract: Contract["Service"],
   snapshotPauseMs: number,
+  bounds: BacklogBounds = BOUNDS,
 ): Effect.fn.Return<Fanout<V>, never, Events | Scope.Scope> {
   const events = yield* Events
   const clock = yield* Clock.Clock
@@ -63,7 +71,7 @@ export const make = Effect.fnUntraced(function* <V>(
     group.publish({ policy: "latest", key, text }),
   )
   const encoder = yield* EventEncoder.make(encoding, contract, snapshots, epoch)
-  const { catchUp, flushBuffer } = CatchUp.make(events, encoder, encoding.frame !== undefined)
+  const catchUp = CatchUp.make(encoder, encoding.frame !== undefined)
   const throttle = encoding.textThrottle && new TextThrottle(encoding.textThrottle.everyMs)
   const throttled = yield* Queue.sliding<void>(1)
   // One batch at a time: a batch that waits for a query is not overtaken.
@@ -131,16 +139,18 @@ export const make = Effect.fnUntraced(function* <V>(
     yield* Effect.forkScoped(Effect.forever(Effect.delay(inTurn(keepAlive), encoding.keepAlive.everyMs)))
   }
 
-  const enter = (id: string, view: V, filter: EventFilter, subscriber: Subscriber): Group<V> => {
-    const group = groups.get(id) ?? new Group(view, filter, encoding)
+  const enter = (sink: Sink, view: V, filter: EventFilter, from: Position | undefined, seq: number): Membership<V> => {
+    const id = groupId(encoding.viewKey(view), filter)
+    const group = groups.get(id) ?? new Group(view, filter, encoding, new Backlog(publishedSeq, bounds))
     groups.set(id, group)
-    group.subscribers.add(subscriber)
-    return group
+    const subscriber = new Subscriber(sink, events.reader(filter, from, group.backlog), seq)
+    group.add(subscriber)
+    return { id, group, subscriber }
   }
 
-  const leave = (id: string, group: Group<V>, subscriber: Subscriber): void => {
-    group.subscribers.delete(subscriber)
-    if (group.subscribers.size === 0) groups.delete(id)
+  const leave = ({ group, id, subscriber }: Membership<V>): void => {
+    group.remove(subscriber)
+    if (group.isEmpty) groups.delete(id)
   }
 
   const published = Effect.callback<void>((resume) => {
@@ -152,39 +162,44 @@ export const make = Effect.fnUntraced(function* <V>(
   return {
     allPublished: Effect.timeoutOrElse(published, { duration: PUBLISH_TIMEOUT, orElse: () => Effect.void }),
     subscribe: (sink, view, filter, from, joined) => {
-      const id = groupId(encoding.viewKey(view), filter)
       // A position of another epoch starts at 0, where the replay reports the reset.
-      const subscriber = new Subscriber(
-        sink,
-        from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0,
-      )
-      const position = () => ({
-        epoch,
-        seq: subscriber.isLive ? Math.max(subscriber.seq, publishedSeq) : subscriber.seq,
-      })
-      const serve = Effect.fnUntraced(function* (group: Group<V>) {
-        yield* catchUp(group, subscriber, from)
-        while (!subscriber.isLive) yield* catchUp(group, subscriber, position())
+      let seq = from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0
+      let subscriber: Subscriber | undefined
+      const reached = () =>
+        subscriber === undefined ? seq : subscriber.isLive ? Math.max(subscriber.seq, publishedSeq) : subscriber.seq
+      const position = () => ({ epoch, seq: reached() })
+      const serve = Effect.fnUntraced(function* ({ group, subscriber }: Membership<V>) {
+        yield* catchUp(group, subscriber)
         yield* joined(position(), subscriber.reset)
         while (true) {
           yield* subscriber.detached()
-          yield* flushBuffer(group, subscriber)
-          while (!subscriber.isLive) yield* catchUp(group, subscriber, position())
+          yield* catchUp(group, subscriber)
         }
       })
       const life = Effect.acquireUseRelease(
-        Effect.sync(() => enter(id, view, filter, subscriber)),
+        Effect.sync(() => {
+          const membership = enter(sink, view, filter, from, seq)
+          subscriber = membership.subscriber
+          return membership
+        }),
         serve,
-        (group) =>
+        (membership) =>
           Effect.sync(() => {
-            subscriber.seq = position().seq
-            subscriber.buffered = []
-            leave(id, group, subscriber)
+            seq = reached()
+            subscriber = undefined
+            leave(membership)
           }),
       )
       return { position, life }
     },
   }
 })
+
+/** A subscriber in its group. */
+interface Membership<V> {
+  readonly id: string
+  readonly group: Group<V>
+  readonly subscriber: Subscriber
+}
 
 const eventOf = (frame: Frame, seq: number): EncodedEvent => ({ frame, seq, at: seq, bytes: undefined })

@@ -1,114 +1,56 @@
 /**
  * SubscriberGroups: subscribers that get the same frames. A group sends each batch to the outboxes of its live
- * subscribers, as shared bytes where it can, and buffers it for those that are catching up. Fanout.ts and CatchUp.ts use
- * it.
+ * subscribers, as shared bytes where it can, and keeps it in its backlog for those that are catching up. Fanout.ts and
+ * CatchUp.ts use it.
  */
-import * as Effect from "effect/Effect"
-import type { EventFilter, ResetReason } from "../../domain/Event.ts"
+import type { EventFilter } from "../../domain/Event.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
-import type { Backpressure, EventSender } from "../connection/Peer.ts"
 import type { EventEncoding, Frame } from "../dialect/Dialect.ts"
-
-/** Frames, and characters in them, that are buffered for one subscriber. Beyond them it reads the log again. */
-const BUFFERED_FRAMES = 4_096
-const BUFFERED_CHARS = 4_194_304
-
-/** Batches longer than this, in characters, are split into several frames. */
-const FRAME_CHARS = 65_536
-
-/** The receiver of a subscription: a connection, or one of several subscriptions on it. */
-export interface Sink extends EventSender, Pick<Backpressure, "awaitWritable"> {
-  /** Whether the sink accepts nothing before it is writable again. The subscriber is detached meanwhile. */
-  readonly full?: boolean
-}
-
-export interface EncodedFrame {
-  readonly frame: Frame
-  /** The position of its event. A client that misses the frame resumes before it. `undefined`: it has no position. */
-  readonly seq: number | undefined
-  /** The frame's bytes, made when they are first needed and shared by all subscribers. */
-  bytes: Buffer | undefined
-}
-
-export interface EncodedEvent extends EncodedFrame {
-  /** The position that a subscriber reaches with it. */
-  readonly at: number
-}
-
-export class Subscriber {
-  readonly sink: Sink
-  /** The outbox has every event up to this position. */
-  seq: number
-  /** The events since the start of the catch-up. `undefined`: the subscriber is live. */
-  buffered: Array<EncodedEvent> | undefined = []
-  /** The buffer was too small, so it is empty and the subscriber must read the log again. */
-  overflowed = false
-  /** Why some events could not be replayed. */
-  reset: ResetReason | null = null
-  #bufferedChars = 0
-  #wake: (() => void) | undefined = undefined
-
-  constructor(sink: Sink, seq: number) {
-    this.sink = sink
-    this.seq = seq
-  }
-
-  get isLive(): boolean {
-    return this.buffered === undefined
-  }
-
-  startBuffering(): void {
-    this.buffered = []
-    this.#bufferedChars = 0
-    this.overflowed = false
-  }
-
-  buffer(batch: ReadonlyArray<EncodedEvent>): void {
-    if (this.buffered === undefined || this.overflowed) return
-    for (const { frame } of batch) this.#bufferedChars += frame.text.length
-    this.overflowed = this.buffered.length + batch.length > BUFFERED_FRAMES || this.#bufferedChars > BUFFERED_CHARS
-    if (this.overflowed) this.buffered = []
-    else this.buffered.push(...batch)
-  }
-
-  /** Ends the live phase before the batch, and buffers it. */
-  detach(batch: ReadonlyArray<EncodedEvent>): void {
-    this.seq = Math.max(this.seq, batch[0]!.at - 1)
-    this.startBuffering()
-    this.buffer(batch)
-    this.#wake?.()
-  }
-
-  /** Returns and clears the buffer. If it was empty, the subscriber is live from here on. */
-  takeBuffered(): ReadonlyArray<EncodedEvent> {
-    const buffered = this.buffered ?? []
-    this.buffered = buffered.length === 0 ? undefined : []
-    this.#bufferedChars = 0
-    return buffered
-  }
-
-  /** Waits until the subscriber is not live any more. */
-  detached(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (this.buffered !== undefined) return resume(Effect.void)
-      this.#wake = () => resume(Effect.void)
-    })
-  }
-}
+import type { Backlog } from "./Backlog.ts"
+import { type EncodedEvent, type EncodedFrame, FRAME_CHARS } from "./EncodedEvent.ts"
+import type { Sink, Subscriber } from "./Subscriber.ts"
 
 /** The subscribers with the same view and filter. */
 export class Group<V> {
   readonly view: V
   readonly filter: EventFilter
-  readonly subscribers = new Set<Subscriber>()
+  readonly backlog: Backlog
+  readonly #subscribers = new Set<Subscriber>()
   readonly #key: string
   readonly #frame: EventEncoding<V>["frame"]
 
-  constructor(view: V, filter: EventFilter, encoding: Pick<EventEncoding<V>, "frame" | "viewKey">) {
+  constructor(view: V, filter: EventFilter, encoding: Pick<EventEncoding<V>, "frame" | "viewKey">, backlog: Backlog) {
     this.view = view
     this.filter = filter
+    this.backlog = backlog
     this.#key = encoding.viewKey(view)
     this.#frame = encoding.frame
+  }
+
+  get isEmpty(): boolean {
+    return this.#subscribers.size === 0
+  }
+
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber)
+    this.backlog.hold(subscriber.reader)
+  }
+
+  remove(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber)
+    this.backlog.release(subscriber.reader)
+  }
+
+  /** Makes the subscriber live if it has every event that the group has sent. Returns whether it is live. */
+  goLive(subscriber: Subscriber): boolean {
+    const { reader } = subscriber
+    if (!reader.isAtHead) {
+      this.backlog.hold(reader)
+      return false
+    }
+    subscriber.goLive()
+    this.backlog.release(reader)
+    return true
   }
 
   /** Sends the batch to every live subscriber: one Buffer for all that stand at the same position. */
@@ -116,13 +58,16 @@ export class Group<V> {
     const first = batch[0]!.at
     const last = batch.at(-1)!.at
     const runs = this.runs(batch)
+    let detached: Array<Subscriber> | undefined
     let whole: Buffer | undefined
-    for (const subscriber of this.subscribers) {
-      const { buffered, sink } = subscriber
-      if (buffered !== undefined) {
-        subscriber.buffer(batch)
-      } else if (sink.full === true) {
-        subscriber.detach(batch)
+    for (const subscriber of this.#subscribers) {
+      const { sink } = subscriber
+      if (!subscriber.isLive) continue
+      if (sink.full === true) {
+        subscriber.detach(first - 1)
+        this.backlog.hold(subscriber.reader)
+        detached ??= []
+        detached.push(subscriber)
       } else if (subscriber.seq < first && !sink.isBackpressured) {
         whole ??= runs.length === 1 ? this.#bytesOf(runs[0]!) : Buffer.concat(runs.map((run) => this.#bytesOf(run)))
         sink.sendShared(whole, runs.length, first)
@@ -132,18 +77,21 @@ export class Group<V> {
         subscriber.seq = Math.max(subscriber.seq, last)
       }
     }
+    this.backlog.push(batch)
+    // They may read at once.
+    for (const subscriber of detached ?? []) subscriber.wake()
   }
 
   /** Sends a frame without a position to every subscriber. */
   publish(frame: Frame): void {
     const encoded: EncodedFrame = { frame, seq: undefined, bytes: undefined }
-    for (const { sink } of this.subscribers) this.send(sink, [encoded])
+    for (const { sink } of this.#subscribers) this.send(sink, [encoded])
   }
 
   /** Sends a frame without a position to every live subscriber. The others get its content when they catch up. */
   publishLive(frame: Frame): void {
     const encoded: EncodedFrame = { frame, seq: undefined, bytes: undefined }
-    for (const { isLive, sink } of this.subscribers) if (isLive) this.send(sink, [encoded])
+    for (const { isLive, sink } of this.#subscribers) if (isLive) this.send(sink, [encoded])
   }
 
   /** Splits a batch into the parts that are one frame each. */

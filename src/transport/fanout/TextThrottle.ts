@@ -1,7 +1,7 @@
 /**
- * Pacing: the text of open runs as a whole, told at once when it begins and then at most once in an interval, and always
- * before anything else of the run. A delta costs what it is long, a telling what the text is long: the interval bounds
- * that. Pure but for what it remembers; it knows no frame.
+ * TextThrottle: the whole text of open runs, at the first delta and then at most once in an interval, and always before
+ * the next other event of the run. A delta costs its length, but a whole text costs the length of all deltas so far: the
+ * interval bounds that. Fanout.ts uses it for dialects with a `textThrottle`.
  */
 import { type Positioned, runOf } from "../../domain/Event.ts"
 import type { ThrottledText } from "../dialect/Dialect.ts"
@@ -9,11 +9,12 @@ import type { ThrottledText } from "../dialect/Dialect.ts"
 interface Run {
   text: string
   thinking: string
-  /** How much of both was told. */
-  toldText: number
-  toldThinking: number
-  toldAt: number
-  /** The last delta that is not told yet, if one is not. */
+  /** The characters of both that were published. */
+  publishedText: number
+  publishedThinking: number
+  /** The time of the last publication. */
+  publishedAt: number
+  /** The last delta that is not published yet. */
   last: Positioned | undefined
 }
 
@@ -25,7 +26,7 @@ export class TextThrottle {
     this.#everyMs = everyMs
   }
 
-  /** What is to be told before the event, or, a delta, in its place. */
+  /** Adds an event. Returns the text to publish before it; for a delta, instead of it. */
   push(item: Positioned, now: number): ThrottledText | undefined {
     const { event } = item
     const runId = runOf(event)
@@ -37,7 +38,7 @@ export class TextThrottle {
         if (event._tag === "TextDelta") run.text += event.text
         else run.thinking += event.text
         run.last = item
-        return now - run.toldAt >= this.#everyMs ? tellOf(run, now) : undefined
+        return now - run.publishedAt >= this.#everyMs ? publish(run, now) : undefined
       }
       case "RunStarted":
         this.#begin(runId)
@@ -45,49 +46,51 @@ export class TextThrottle {
       case "RunEnded": {
         const run = this.#runs.get(runId)
         this.#runs.delete(runId)
-        return run && tellOf(run, now)
+        return run && publish(run, now)
       }
       default: {
         const run = this.#runs.get(runId)
-        return run && tellOf(run, now)
+        return run && publish(run, now)
       }
     }
   }
 
-  /** What has waited for as long as it may. */
+  /** Returns the texts that have waited for the whole interval. */
   due(now: number): ReadonlyArray<ThrottledText> {
     return Array.from(this.#runs.values()).flatMap((run) =>
-      now - run.toldAt >= this.#everyMs ? (tellOf(run, now) ?? []) : [],
+      now - run.publishedAt >= this.#everyMs ? (publish(run, now) ?? []) : [],
     )
   }
 
-  /** When something is due; undefined: nothing waits. */
+  /** Returns the time at which the next text is due, or `undefined` if no text waits. */
   next(): number | undefined {
     let next: number | undefined
-    for (const { last, toldAt } of this.#runs.values()) {
-      if (last !== undefined && (next === undefined || toldAt + this.#everyMs < next)) next = toldAt + this.#everyMs
+    for (const { last, publishedAt } of this.#runs.values()) {
+      const dueAt = publishedAt + this.#everyMs
+      if (last !== undefined && (next === undefined || dueAt < next)) next = dueAt
     }
     return next
   }
 
   #begin(runId: string): Run {
-    const toldAt = Number.NEGATIVE_INFINITY
-    const run: Run = { text: "", thinking: "", toldText: 0, toldThinking: 0, toldAt, last: undefined }
+    const publishedAt = Number.NEGATIVE_INFINITY
+    const run: Run = { text: "", thinking: "", publishedText: 0, publishedThinking: 0, publishedAt, last: undefined }
     this.#runs.set(runId, run)
     return run
   }
 }
 
-const tellOf = (run: Run, now: number): ThrottledText | undefined => {
+/** Returns the text of the run and marks it as published. Returns `undefined` if nothing is new. */
+const publish = (run: Run, now: number): ThrottledText | undefined => {
   const { last, text, thinking } = run
   if (last === undefined || !("runId" in last.event) || !("agentId" in last.event)) return undefined
   const { at, event, seq } = last
   const { agentId, runId, sessionKey } = last.event
-  const newText = text.slice(run.toldText)
-  const newThinking = thinking.slice(run.toldThinking)
-  run.toldText = text.length
-  run.toldThinking = thinking.length
-  run.toldAt = now
+  const newText = text.slice(run.publishedText)
+  const newThinking = thinking.slice(run.publishedThinking)
+  run.publishedText = text.length
+  run.publishedThinking = thinking.length
+  run.publishedAt = now
   run.last = undefined
   return { seq, at, event, sessionKey, runId, agentId, text, thinking, newText, newThinking }
 }

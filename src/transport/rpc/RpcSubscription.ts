@@ -1,32 +1,33 @@
 /**
- * One `events.subscribe` of the native wire: its chunks come from the fan-out, encoded once for all who follow alike.
- * An Ack says that a chunk has been taken. A client that acknowledges has a window: beyond it, what happens waits for
- * it in the log, so that a reader that takes its time holds up its own stream and no other call of its connection. One
- * that acknowledges nothing is held back by its socket alone.
+ * RpcSubscription: one `events.subscribe` of the native wire. The fan-out sends its chunks and encodes each event once for
+ * all subscribers. RpcSession.ts makes one for each call.
+ *
+ * A client that acknowledges chunks has a window of unacknowledged bytes. Beyond it, events wait in the log, and the other
+ * calls of the connection go on. Only the socket limits a client that acknowledges nothing.
  */
 import * as Effect from "effect/Effect"
 import type { EventFilter, Position } from "../../domain/Event.ts"
 import type { Fanout, Subscription } from "../fanout/Fanout.ts"
-import type { Sink } from "../fanout/SubscriberGroups.ts"
+import type { Sink } from "../fanout/Subscriber.ts"
 import type { Merge } from "../connection/Outbox.ts"
 import type { Backpressure, EventSender } from "../connection/Peer.ts"
 
-/** Bytes sent and not acknowledged; as much as an HTTP/2 stream has. */
+/** Bytes of unacknowledged chunks: the default window of an HTTP/2 stream (RFC 9113 6.9.2). */
 const WINDOW_BYTES = 65_536
 
 export class RpcSubscription implements Sink {
   readonly #peer: EventSender & Backpressure
-  readonly #followed: Subscription
+  readonly #subscription: Subscription
   readonly isBackpressured = false
   #acknowledges = false
-  /** Chunks sent before the first Ack told that there are any. */
-  #uncounted = 0
-  /** The bytes of those sent since and not acknowledged, oldest first. */
-  readonly #underWay: Array<number> = []
-  #bytesUnderWay = 0
+  /** Unacknowledged chunks from the time before the first Ack. They do not count towards the window. */
+  #chunksBeforeFirstAck = 0
+  /** The bytes of each later unacknowledged chunk, oldest first. */
+  readonly #unacknowledged: Array<number> = []
+  #unacknowledgedBytes = 0
   #onAck: (() => void) | undefined = undefined
 
-  /** `key`: the request's id, as the frames have it. */
+  /** `key`: the JSON of the request's id. */
   constructor(
     peer: EventSender & Backpressure,
     fanout: Fanout<string>,
@@ -35,27 +36,26 @@ export class RpcSubscription implements Sink {
     from: Position | undefined,
   ) {
     this.#peer = peer
-    this.#followed = fanout.subscribe(this, key, filter, from, () => Effect.void)
+    this.#subscription = fanout.subscribe(this, key, filter, from, () => Effect.void)
   }
 
-  /** Brings the client to the present and goes on with what happens, until interrupted. */
+  /** Catches up and serves live events until it is interrupted. */
   get life(): Effect.Effect<never> {
-    return this.#followed.life
+    return this.#subscription.life
   }
 
-  /** The position that the client has of this, as far as it was handed to the outbox. */
+  /** Returns the position up to which the outbox has every event of the subscription. */
   sentSeq(): number {
-    return this.#followed.position().seq
+    return this.#subscription.position().seq
   }
 
+  /** The client has acknowledged its oldest chunk. */
   acknowledged(): void {
     this.#acknowledges = true
-    if (this.#uncounted > 0) this.#uncounted--
-    else this.#bytesUnderWay -= this.#underWay.shift() ?? 0
+    if (this.#chunksBeforeFirstAck > 0) this.#chunksBeforeFirstAck--
+    else this.#unacknowledgedBytes -= this.#unacknowledged.shift() ?? 0
     this.#onAck?.()
   }
-
-  // The fan-out's side
 
   get full(): boolean {
     return this.#peer.isBackpressured || this.#isWindowFull()
@@ -71,11 +71,11 @@ export class RpcSubscription implements Sink {
 
   sendShared(frames: Buffer, count: number, seq?: number): void {
     if (this.#acknowledges) {
-      // Which of frames that are sent together an Ack is for makes no difference.
-      for (let i = 0; i < count; i++) this.#underWay.push(frames.length / count)
-      this.#bytesUnderWay += frames.length
+      // Each of these chunks counts as an equal part: together they free the same window.
+      for (let i = 0; i < count; i++) this.#unacknowledged.push(frames.length / count)
+      this.#unacknowledgedBytes += frames.length
     } else {
-      this.#uncounted += count
+      this.#chunksBeforeFirstAck += count
     }
     this.#peer.sendShared(frames, count, seq)
   }
@@ -89,6 +89,6 @@ export class RpcSubscription implements Sink {
   }
 
   #isWindowFull(): boolean {
-    return this.#acknowledges && this.#bytesUnderWay >= WINDOW_BYTES
+    return this.#acknowledges && this.#unacknowledgedBytes >= WINDOW_BYTES
   }
 }

@@ -38,6 +38,9 @@ const withConnections = <A, E>(
     resumeError: () => null,
     partialOutput: () => undefined,
     publishLive: live,
+    reader: () => {
+      throw new Error("this test has no event log")
+    },
   })
   return Effect.flatMap(Connections, (connections) => test(connections, published)).pipe(
     Effect.scoped,

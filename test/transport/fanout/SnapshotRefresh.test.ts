@@ -1,6 +1,3 @@
-/**
- * Lists that are told again: at once, then gathered.
- */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
@@ -10,52 +7,52 @@ import { call, Contract, type Query } from "../../../src/transport/dialect/Query
 const PAUSE_MS = 1_000
 
 const make = Effect.gen(function* () {
-  const told: Array<string> = []
-  const asked: Array<string> = []
+  const published: Array<string> = []
+  const calls: Array<string> = []
   const answer = (method: string) =>
     Effect.suspend(() => {
-      asked.push(method)
+      calls.push(method)
       return method === "health" ? Effect.fail({ _tag: "Internal" } as const) : Effect.succeed({})
     })
   const { add } = yield* SnapshotRefresh.make<string>(Contract.calling(answer), PAUSE_MS, (group, key, text) => {
-    told.push(`${group} ${key} ${text}`)
+    published.push(`${group} ${key} ${text}`)
   })
   const list = (text: string): Query<string> => Effect.map(call("status", {}), () => text)
-  return { add, asked, told, list }
+  return { add, calls, published, list }
 })
 
-describe("a list", () => {
-  it.effect("is told at once, and then at most once in the pause, as it is then", () =>
+describe("SnapshotRefresh", () => {
+  it.effect("A list is published at once, and then at most once in the pause, with its newest content.", () =>
     Effect.gen(function* () {
-      const { add, asked, list, told } = yield* make
+      const { add, calls, list, published } = yield* make
       add("all", "sessions", list("first"))
       yield* TestClock.adjust(0)
-      expect(told).toEqual(["all sessions first"])
+      expect(published).toEqual(["all sessions first"])
       for (let i = 0; i < 1_000; i++) add("all", "sessions", list(`change ${i}`))
       yield* TestClock.adjust(PAUSE_MS - 1)
-      expect(told).toHaveLength(1)
+      expect(published).toHaveLength(1)
       yield* TestClock.adjust(1)
-      expect(told).toEqual(["all sessions first", "all sessions change 999"])
-      expect(asked).toHaveLength(2)
+      expect(published).toEqual(["all sessions first", "all sessions change 999"])
+      expect(calls).toHaveLength(2)
       yield* TestClock.adjust(10 * PAUSE_MS)
-      expect(told).toHaveLength(2)
+      expect(published).toHaveLength(2)
     }),
   )
 
-  it.effect("is each group's and each key's own", () =>
+  it.effect("Each group and each key has a list of its own.", () =>
     Effect.gen(function* () {
-      const { add, list, told } = yield* make
+      const { add, list, published } = yield* make
       add("a", "sessions", list("1"))
       add("a", "tasks", list("2"))
       add("b", "sessions", list("3"))
       yield* TestClock.adjust(0)
-      expect(told).toEqual(["a sessions 1", "a tasks 2", "b sessions 3"])
+      expect(published).toEqual(["a sessions 1", "a tasks 2", "b sessions 3"])
     }),
   )
 
-  it.effect("that cannot be had now does not keep others from being told, now and later", () =>
+  it.effect("A list whose query fails does not stop other lists.", () =>
     Effect.gen(function* () {
-      const { add, list, told } = yield* make
+      const { add, list, published } = yield* make
       add(
         "all",
         "broken",
@@ -68,12 +65,12 @@ describe("a list", () => {
           throw new Error("a bug in a dialect")
         }),
       )
-      add("all", "sessions", list("told"))
+      add("all", "sessions", list("made"))
       yield* TestClock.adjust(0)
-      expect(told).toEqual(["all sessions told"])
+      expect(published).toEqual(["all sessions made"])
       add("all", "sessions", list("again"))
       yield* TestClock.adjust(PAUSE_MS)
-      expect(told).toEqual(["all sessions told", "all sessions again"])
+      expect(published).toEqual(["all sessions made", "all sessions again"])
     }),
   )
 })

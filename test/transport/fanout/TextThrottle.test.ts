@@ -1,6 +1,3 @@
-/**
- * Pacing: however deltas fall, a run's text is told whole, in order, seldom enough and never late.
- */
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import type { GatewayEvent, Positioned } from "../../../src/domain/Event.ts"
@@ -11,16 +8,16 @@ const EVERY = 100
 
 const ofRun = (runId: string) => ({ runId, sessionKey: "s", agentId: "a" })
 
-/** What happens in one of two runs, and how long after what happened before. */
+/** An event of one of two runs. `after`: milliseconds since the event before. */
 const Step = Schema.Struct({
   run: Schema.Literals(["r1", "r2"]),
-  what: Schema.Literals(["text", "text", "thinking", "tool", "nothing"]),
+  kind: Schema.Literals(["text", "text", "thinking", "tool", "nothing"]),
   text: Schema.String,
   after: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 70 })),
 })
 
-const eventOf = ({ run, text, what }: typeof Step.Type): GatewayEvent | undefined => {
-  switch (what) {
+const eventOf = ({ kind, run, text }: typeof Step.Type): GatewayEvent | undefined => {
+  switch (kind) {
     case "text":
       return { _tag: "TextDelta", ...ofRun(run), text }
     case "thinking":
@@ -32,94 +29,95 @@ const eventOf = ({ run, text, what }: typeof Step.Type): GatewayEvent | undefine
   }
 }
 
-class Audience {
-  readonly pacing = new TextThrottle(EVERY)
-  readonly said = new Map<string, { text: string; thinking: string }>()
-  readonly told = new Map<string, { text: string; thinking: string; at: number }>()
+/** Feeds a throttle with events and checks the texts that it publishes. */
+class Checker {
+  readonly throttle = new TextThrottle(EVERY)
+  readonly #outputs = new Map<string, { text: string; thinking: string }>()
+  readonly #published = new Map<string, { text: string; thinking: string; at: number }>()
   now = 0
   seq = 0
 
-  of(run: string) {
-    return this.said.get(run) ?? this.said.set(run, { text: "", thinking: "" }).get(run)!
+  #outputOf(run: string) {
+    return this.#outputs.get(run) ?? this.#outputs.set(run, { text: "", thinking: "" }).get(run)!
   }
 
-  /** `unasked`: nothing but time has brought it forth. */
-  hear(told: ThrottledText, unasked: boolean): void {
-    const before = this.told.get(told.runId) ?? { text: "", thinking: "", at: Number.NEGATIVE_INFINITY }
-    expect(told.text).toBe(before.text + told.newText)
-    expect(told.thinking).toBe(before.thinking + told.newThinking)
-    if (unasked) expect(this.now - before.at).toBeGreaterThanOrEqual(EVERY)
-    this.told.set(told.runId, { text: told.text, thinking: told.thinking, at: this.now })
+  /** `isThrottled`: no other event of the run brought the text along. */
+  #receive(text: ThrottledText, isThrottled: boolean): void {
+    const before = this.#published.get(text.runId) ?? { text: "", thinking: "", at: Number.NEGATIVE_INFINITY }
+    expect(text.text).toBe(before.text + text.newText)
+    expect(text.thinking).toBe(before.thinking + text.newThinking)
+    if (isThrottled) expect(this.now - before.at).toBeGreaterThanOrEqual(EVERY)
+    this.#published.set(text.runId, { text: text.text, thinking: text.thinking, at: this.now })
   }
 
-  happens(event: GatewayEvent): void {
+  push(event: GatewayEvent): void {
     const item: Positioned = { _tag: "Event", seq: ++this.seq, at: this.now, event }
-    if (event._tag === "TextDelta") this.of(event.runId).text += event.text
-    if (event._tag === "ThinkingDelta") this.of(event.runId).thinking += event.text
+    if (event._tag === "TextDelta") this.#outputOf(event.runId).text += event.text
+    if (event._tag === "ThinkingDelta") this.#outputOf(event.runId).thinking += event.text
     const isDelta = event._tag === "TextDelta" || event._tag === "ThinkingDelta"
-    const told = this.pacing.push(item, this.now)
-    if (told !== undefined) this.hear(told, isDelta)
-    if (!isDelta && "runId" in event) this.isTold(event.runId)
+    const text = this.throttle.push(item, this.now)
+    if (text !== undefined) this.#receive(text, isDelta)
+    if (!isDelta && "runId" in event) this.expectPublished(event.runId)
   }
 
-  isTold(run: string): void {
-    const { text, thinking } = this.of(run)
-    const { text: toldText, thinking: toldThinking } = this.told.get(run) ?? { text: "", thinking: "" }
-    expect({ text: toldText, thinking: toldThinking }).toEqual({ text, thinking })
+  expectPublished(run: string): void {
+    const { text, thinking } = this.#outputOf(run)
+    const { text: publishedText, thinking: publishedThinking } = this.#published.get(run) ?? { text: "", thinking: "" }
+    expect({ text: publishedText, thinking: publishedThinking }).toEqual({ text, thinking })
   }
 
-  /** Time passes, and what is due is told when it is. */
-  pass(until: number): void {
-    for (let next = this.pacing.next(); next !== undefined && next <= until; next = this.pacing.next()) {
+  /** Moves the time and publishes each text when it is due. */
+  advance(until: number): void {
+    for (let next = this.throttle.next(); next !== undefined && next <= until; next = this.throttle.next()) {
       this.now = Math.max(this.now, next)
-      const due = this.pacing.due(this.now)
+      const due = this.throttle.due(this.now)
       expect(due.length).toBeGreaterThan(0)
-      for (const told of due) this.hear(told, true)
+      for (const text of due) this.#receive(text, true)
     }
     this.now = until
   }
 }
 
-describe("the text of runs", () => {
+describe("TextThrottle", () => {
   it.prop(
-    "is told whole and in order, at most once in the interval, and before anything else of its run",
+    "Texts are whole and in order, at most once in the interval, and before any other event of their run.",
     [Schema.Array(Step)],
     ([steps]) => {
-      const audience = new Audience()
-      for (const run of ["r1", "r2"]) audience.happens({ _tag: "RunStarted", ...ofRun(run), attempt: 1 })
+      const checker = new Checker()
+      for (const run of ["r1", "r2"]) checker.push({ _tag: "RunStarted", ...ofRun(run), attempt: 1 })
       for (const step of steps) {
-        audience.pass(audience.now + step.after)
+        checker.advance(checker.now + step.after)
         const event = eventOf(step)
-        if (event !== undefined) audience.happens(event)
+        if (event !== undefined) checker.push(event)
       }
-      audience.pass(audience.now + EVERY)
-      for (const run of ["r1", "r2"]) audience.isTold(run)
-      for (const run of ["r1", "r2"]) audience.happens({ _tag: "RunEnded", ...ofRun(run), outcome: "done" })
-      expect(audience.pacing.next()).toBeUndefined()
+      checker.advance(checker.now + EVERY)
+      for (const run of ["r1", "r2"]) checker.expectPublished(run)
+      for (const run of ["r1", "r2"]) checker.push({ _tag: "RunEnded", ...ofRun(run), outcome: "done" })
+      expect(checker.throttle.next()).toBeUndefined()
     },
     { arbitrary: { runs: 300, size: 60 } },
   )
 
-  it("begins anew where a run does", () => {
-    const pacing = new TextThrottle(EVERY)
+  it("A new attempt of a run begins with an empty text.", () => {
+    const throttle = new TextThrottle(EVERY)
     const item = (event: GatewayEvent): Positioned => ({ _tag: "Event", seq: 1, at: 0, event })
-    pacing.push(item({ _tag: "RunStarted", ...ofRun("r"), attempt: 1 }), 0)
-    expect(pacing.push(item({ _tag: "TextDelta", ...ofRun("r"), text: "half" }), 0)).toMatchObject({ text: "half" })
-    pacing.push(item({ _tag: "RunStarted", ...ofRun("r"), attempt: 2 }), 1)
-    expect(pacing.push(item({ _tag: "TextDelta", ...ofRun("r"), text: "whole" }), 2)).toMatchObject({
+    throttle.push(item({ _tag: "RunStarted", ...ofRun("r"), attempt: 1 }), 0)
+    expect(throttle.push(item({ _tag: "TextDelta", ...ofRun("r"), text: "half" }), 0)).toMatchObject({ text: "half" })
+    throttle.push(item({ _tag: "RunStarted", ...ofRun("r"), attempt: 2 }), 1)
+    expect(throttle.push(item({ _tag: "TextDelta", ...ofRun("r"), text: "whole" }), 2)).toMatchObject({
       text: "whole",
       newText: "whole",
     })
   })
 
-  it("of a million deltas is told as often as there is time, not as often as there are deltas", () => {
-    const pacing = new TextThrottle(EVERY)
+  it("A million deltas publish one text for each interval.", () => {
+    const throttle = new TextThrottle(EVERY)
     const deltas = 1_000_000
-    let told = 0
+    let published = 0
     for (let i = 0; i < deltas; i++) {
       const event: GatewayEvent = { _tag: "TextDelta", ...ofRun("r"), text: "word " }
-      if (pacing.push({ _tag: "Event", seq: i, at: 0, event }, i / 1_000) !== undefined) told++
+      if (throttle.push({ _tag: "Event", seq: i, at: 0, event }, i / 1_000) !== undefined) published++
     }
-    expect(told).toBe(Math.ceil(deltas / 1_000 / EVERY))
+    expect(published).toBe(Math.ceil(deltas / 1_000 / EVERY))
   })
 })
