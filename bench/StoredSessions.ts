@@ -13,14 +13,26 @@ export const storedSessions = async (count: number): Promise<string> => {
   await sleep(100)
   const db = new DatabaseSync(join(stateDir, "causeway.db"))
   const insert = db.prepare(
-    `INSERT INTO sessions VALUES (?, 'main', 'direct', ?, NULL, 'web', ?, NULL, ?, ?, 9, 9, 9, ?, ?)`,
+    `INSERT INTO sessions (key, agent_id, kind, display_name, channel, peer_id, message_count, history_count,
+      last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at)
+    VALUES (?, 'main', 'direct', ?, 'web', ?, ?, ?, ?, 9, 9, 9, ?, ?)`,
   )
   const at = Date.now() - count * 1_000
   db.exec("BEGIN")
   for (let n = 0; n < count; n++) {
     const peer = `peer-${(n * 7_919) % count}`
     const updatedAt = at + ((n * 104_729) % count) * 1_000
-    insert.run(`agent:main:direct:${peer}`, peer, peer, n % 50, `The newest message of ${peer}`, at, updatedAt)
+    const messages = n % 50
+    insert.run(
+      `agent:main:direct:${peer}`,
+      peer,
+      peer,
+      messages,
+      messages,
+      `The newest message of ${peer}`,
+      at,
+      updatedAt,
+    )
   }
   db.exec("COMMIT")
   db.close()
