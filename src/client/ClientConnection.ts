@@ -22,8 +22,8 @@ import { knownItems } from "./ForwardCompat.ts"
 
 export interface ConnectionOptions {
   /**
-   * The address of the gateway: `ws://127.0.0.1:18789/rpc`, `https://host/causeway`, `127.0.0.1:18789`. The scheme is `ws`
-   * if there is none, and `/rpc` completes the path.
+   * The address of the gateway: `ws://127.0.0.1:18789/rpc`, `https://host/causeway`, `127.0.0.1:18789`. An address without a
+   * scheme gets `ws`, and `/rpc` completes the path.
    */
   readonly url: string
   /** The gateway's token or its password. Leave it out for gateways with `auth: none`. */

@@ -3,7 +3,7 @@
  * Authenticator, StartupChecks, TokenRotation and ConfigReload use it.
  *
  * The token is the configured one. Without one the state folder keeps it, in a file that the first start makes. With
- * `auth: none` there is none.
+ * `auth: none` the gateway has no token.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

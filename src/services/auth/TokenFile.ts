@@ -30,13 +30,13 @@ const find = (file: string): string | undefined => {
   }
 }
 
-/** Returns the token, or `undefined` if there is none. A gateway with `auth: none` has none. */
+/** Returns the token, or `undefined` if the file is missing or empty. With `auth: none` the gateway writes no file. */
 export const findToken = Effect.fn("TokenFile.findToken")(function* (file: string) {
   const token = yield* attempt(file, () => find(file))
   return token === undefined ? undefined : redact(token)
 })
 
-/** Returns the token. Fails with StartupError if there is none. */
+/** Returns the token. Fails with StartupError if the file is missing or empty. */
 export const readToken = Effect.fn("TokenFile.readToken")(function* (file: string) {
   const token = yield* findToken(file)
   if (token !== undefined) return token
@@ -53,7 +53,7 @@ export const rotateToken = Effect.fn("TokenFile.rotateToken")(function* (file: s
   return redact(token)
 })
 
-/** Returns the gateway's token. Makes one if there is none, and sets the mode of the file to 0600. */
+/** Returns the gateway's token. Makes one if the file is missing or empty. Sets the file's mode to 0600. */
 export const ensureToken = Effect.fn("TokenFile.ensureToken")(function* (file: string) {
   const token = yield* findToken(file)
   if (token === undefined) return yield* rotateToken(file)

@@ -7,7 +7,7 @@ import type { DatabaseSync } from "node:sqlite"
 /** Time servers correct clocks by less than this. */
 const TOLERATED_MS = 2_000
 
-/** Returns the time of the newest event in milliseconds since the Unix epoch, or 0 if there is none. */
+/** Returns the time of the newest event in milliseconds since the Unix epoch, or 0 for an empty log. */
 export const newestEventAt = (db: DatabaseSync): number =>
   Number(db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"] ?? 0)
 
