@@ -6,10 +6,12 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { EpochMillis, INSTRUCTION_CHARS, Name, NAME_CHARS, text } from "./Bounds.ts"
+import { EpochMillis, INSTRUCTION_CHARS, list as listOf, Name, NAME_CHARS, nonEmptyText, text } from "./Bounds.ts"
 import { LimitReached } from "./Limits.ts"
+import { DocumentId } from "./Memory.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { QueueMode, ThinkingLevel } from "./Run.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 import { withoutTrailing } from "./Text.ts"
@@ -46,6 +48,30 @@ export const AgentId = text(NAME_CHARS).pipe(
 export const DmScope = Schema.Literals(["main", "per-peer", "per-channel-peer", "per-account-channel-peer"])
 export type DmScope = typeof DmScope.Type
 
+/** The permission for a tool call: the gateway runs it, asks an operator first, or refuses it. */
+export const ToolPermission = Schema.Literals(["allow", "ask", "deny"])
+export type ToolPermission = typeof ToolPermission.Type
+
+/** Permissions by the name of a tool, by the beginning of names (`files_*`), or `*` for all others. The longest match wins. */
+export const ToolPermissions = Schema.Record(nonEmptyText(NAME_CHARS), ToolPermission).check(
+  Schema.isMaxProperties(256),
+)
+export type ToolPermissions = typeof ToolPermissions.Type
+
+/** The settings that an agent need not have. */
+const optional = {
+  /** The models that the runtime tries, in this order, if the first one fails before it has said anything. */
+  fallbacks: Schema.optionalKey(listOf(nonEmptyText(NAME_CHARS), 8)),
+  /** The ids of the memory documents that the prompt contains. */
+  documents: Schema.optionalKey(listOf(DocumentId, 32)),
+  /** Left out: each tool's own permission. */
+  tools: Schema.optionalKey(ToolPermissions),
+  /** Left out: the default of the model. */
+  thinking: Schema.optionalKey(ThinkingLevel),
+  /** Left out: `followup`. */
+  queue: Schema.optionalKey(QueueMode),
+}
+
 /** An agent: a name, an instruction, and the model and runtime that it uses. */
 export const Agent = Schema.Struct({
   id: Schema.String,
@@ -57,6 +83,7 @@ export const Agent = Schema.Struct({
   /** The name of a runtime. Empty: the default of the gateway. */
   runtime: text(NAME_CHARS),
   dmScope: DmScope,
+  ...optional,
   createdAt: EpochMillis,
   updatedAt: EpochMillis,
 }).annotate({ identifier: "Agent" })
@@ -82,6 +109,7 @@ const settings = {
   model: Schema.optionalKey(text(NAME_CHARS)),
   runtime: Schema.optionalKey(text(NAME_CHARS)),
   dmScope: Schema.optionalKey(DmScope),
+  ...optional,
 }
 
 const list = Rpc.make("agents.list", {

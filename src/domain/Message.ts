@@ -45,6 +45,8 @@ export const Message = Schema.Struct({
   aborted: Schema.optionalKey(Schema.Boolean),
   /** On a user's message: why its run failed, as in `RunEnded`. To run the message again, send the text again. */
   failed: Schema.optionalKey(RunError),
+  /** On a summary: the id of the newest message that it replaces in the history. Agents see the summary instead. */
+  summaryUpTo: Schema.optionalKey(Schema.Int),
   at: EpochMillis,
 }).annotate({ identifier: "Message" })
 export type Message = typeof Message.Type

@@ -13,6 +13,18 @@ export type RunOutcome = typeof RunOutcome.Type
 export const RunState = Schema.Literals(["queued", "running", "done", "aborted", "failed"])
 export type RunState = typeof RunState.Type
 
+/** How much a model thinks before it answers, if it can think. Each provider maps it to its own setting. */
+export const ThinkingLevel = Schema.Literals(["off", "minimal", "low", "medium", "high", "xhigh"])
+export type ThinkingLevel = typeof ThinkingLevel.Type
+
+/**
+ * The treatment of a message that arrives while its session runs another one. `followup`: it gets the next run. `collect`:
+ * the messages that wait become one run. `steer`: the running agent receives it at its next step. `interrupt`: it aborts
+ * the run and gets the next one.
+ */
+export const QueueMode = Schema.Literals(["followup", "collect", "steer", "interrupt"])
+export type QueueMode = typeof QueueMode.Type
+
 /** One run: the execution of a turn, with its state and its reply. */
 export const Run = Schema.Struct({
   /** The idempotency key of the send, or one that the gateway made. */

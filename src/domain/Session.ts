@@ -21,6 +21,7 @@ import { LimitReached } from "./Limits.ts"
 import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { QueueMode, ThinkingLevel } from "./Run.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
@@ -41,6 +42,12 @@ export const Session = Schema.Struct({
   peerId: Schema.NullOr(text(ID_CHARS)),
   /** A model id that overrides the agent's. Null: the agent's model. */
   model: Schema.NullOr(text(NAME_CHARS)),
+  /** Overrides the agent's thinking level. */
+  thinking: Schema.optionalKey(ThinkingLevel),
+  /** Overrides the agent's queue mode. */
+  queue: Schema.optionalKey(QueueMode),
+  /** The session whose agent spawned this one. */
+  parentKey: Schema.optionalKey(Schema.String),
   activity: Activity,
   messageCount: Schema.Int,
   /** How many of the messages agents see: all except those whose run failed or never started. */
@@ -192,6 +199,8 @@ const settings = {
   displayName: Schema.optionalKey(text(NAME_CHARS)),
   label: Schema.optionalKey(Schema.NullOr(text(NAME_CHARS))),
   model: Schema.optionalKey(Schema.NullOr(text(NAME_CHARS))),
+  thinking: Schema.optionalKey(Schema.NullOr(ThinkingLevel)),
+  queue: Schema.optionalKey(Schema.NullOr(QueueMode)),
 }
 
 const create = Rpc.make("sessions.create", {

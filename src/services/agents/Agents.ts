@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { Agent, AgentExists, AgentNotFound, AgentProtected, MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -19,7 +19,7 @@ import { Events } from "../events/Events.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 
 /** The settings to change. Settings that you leave out stay as they are. An empty `model` or `runtime` means the default. */
-export type AgentChanges = Partial<Pick<Agent, "name" | "personality" | "model" | "runtime" | "dmScope">>
+export type AgentChanges = Partial<Omit<Agent, "id" | "createdAt" | "updatedAt">>
 
 export class Agents extends Context.Service<
   Agents,
@@ -127,29 +127,34 @@ const same = Schema.toEquivalence(Agent)
 const agentChanged = (agent: Agent): KeptEvent => ({ _tag: "AgentChanged", agent })
 
 const COLUMNS = `id, name, personality, model, runtime, dm_scope AS dmScope,
-  created_at AS createdAt, updated_at AS updatedAt`
+  options, created_at AS createdAt, updated_at AS updatedAt`
 
 const decode = Schema.decodeUnknownSync(Agent)
 
+/** The column `options` holds the settings that an agent need not have, as JSON. */
+const toAgent = ({ options, ...row }: Record<string, SQLOutputValue>): Agent =>
+  decode({ ...row, ...JSON.parse(String(options)) })
+
+const optionsOf = ({ documents, fallbacks, queue, thinking, tools }: Agent): string =>
+  JSON.stringify({ documents, fallbacks, queue, thinking, tools })
+
 const allStored = (db: DatabaseSync): ReadonlyArray<Agent> =>
-  db
-    .prepare(`SELECT ${COLUMNS} FROM agents ORDER BY id <> ?, rowid`)
-    .all(MAIN_AGENT)
-    .map((row) => decode(row))
+  db.prepare(`SELECT ${COLUMNS} FROM agents ORDER BY id <> ?, rowid`).all(MAIN_AGENT).map(toAgent)
 
 const stored = (db: DatabaseSync, id: string): Agent | undefined => {
   const row = db.prepare(`SELECT ${COLUMNS} FROM agents WHERE id = ?`).get(id)
-  return row === undefined ? undefined : decode(row)
+  return row === undefined ? undefined : toAgent(row)
 }
 
 const countOthers = (db: DatabaseSync): number =>
   Number(db.prepare("SELECT count(*) AS n FROM agents WHERE id <> ?").get(MAIN_AGENT)?.["n"])
 
 const write = (db: DatabaseSync, agent: Agent): void => {
+  const { createdAt, dmScope, id, model, name, personality, runtime, updatedAt } = agent
   db.prepare(
-    `INSERT INTO agents (id, name, personality, model, runtime, dm_scope, created_at, updated_at)
-     VALUES (:id, :name, :personality, :model, :runtime, :dmScope, :createdAt, :updatedAt)
+    `INSERT INTO agents (id, name, personality, model, runtime, dm_scope, options, created_at, updated_at)
+     VALUES (:id, :name, :personality, :model, :runtime, :dmScope, :options, :createdAt, :updatedAt)
      ON CONFLICT DO UPDATE SET name = excluded.name, personality = excluded.personality, model = excluded.model,
-       runtime = excluded.runtime, dm_scope = excluded.dm_scope, updated_at = excluded.updated_at`,
-  ).run(agent)
+       runtime = excluded.runtime, dm_scope = excluded.dm_scope, options = excluded.options, updated_at = excluded.updated_at`,
+  ).run({ id, name, personality, model, runtime, dmScope, options: optionsOf(agent), createdAt, updatedAt })
 }

@@ -6,11 +6,13 @@ import { type NewSession, preview, type SessionSettings } from "../transcript/Se
 interface Origin extends Pick<NewSession, "key" | "agentId" | "createdAt"> {
   readonly channel?: string | undefined
   readonly peerId?: string | undefined
+  /** The session whose agent spawns this one. */
+  readonly parentKey?: string | undefined
 }
 
 /** Returns the fields of a new session. An empty `channel` or `peerId` counts as missing. */
 export const newSession = (
-  { agentId, channel, createdAt, key, peerId }: Origin,
+  { agentId, channel, createdAt, key, parentKey, peerId }: Origin,
   settings: Partial<SessionSettings> = {},
 ): NewSession => ({
   key,
@@ -22,5 +24,8 @@ export const newSession = (
   displayName: preview(peerId || key),
   label: null,
   model: null,
+  thinking: null,
+  queue: null,
+  parentKey: parentKey ?? null,
   ...settings,
 })

@@ -42,7 +42,7 @@ export type { ResolvedSession, SessionAddress } from "./SessionResolver.ts"
 /** The position after every message. */
 const END = Number.MAX_SAFE_INTEGER
 
-/** The settings to change. Settings that you leave out stay as they are; null clears a label or a model. */
+/** The settings to change. Settings that you leave out stay as they are; null clears a setting. */
 export type SessionChanges = Partial<SessionSettings>
 
 export class Sessions extends Context.Service<
@@ -218,7 +218,7 @@ const makeChanges = Effect.gen(function* () {
 
   const patch = Effect.fn("Sessions.patch")(function* (
     key: string,
-    { displayName, kind, label, model }: SessionChanges,
+    { displayName, kind, label, model, queue, thinking }: SessionChanges,
     expected?: SessionExpectation,
   ) {
     const at = yield* Clock.currentTimeMillis
@@ -231,6 +231,8 @@ const makeChanges = Effect.gen(function* () {
         displayName: displayName ?? before.displayName,
         label: label === undefined ? before.label : label,
         model: model === undefined ? before.model : model,
+        thinking: thinking === undefined ? (before.thinking ?? null) : thinking,
+        queue: queue === undefined ? (before.queue ?? null) : queue,
       }
       const [after, changed] = transcript.update(key, settings, at)
       return [Result.succeed(after), changed]

@@ -15,6 +15,7 @@ import unansweredMessages from "./migrations/0006_unanswered_messages.ts"
 import commandReplies from "./migrations/0007_command_replies.ts"
 import bindingChanges from "./migrations/0008_binding_changes.ts"
 import sessionGenerations from "./migrations/0009_session_generations.ts"
+import agentOptions from "./migrations/0010_agent_options.ts"
 import { isBusy } from "./SqliteError.ts"
 
 /** The table that records which steps have run. */
@@ -30,6 +31,7 @@ const steps = {
   "0007_command_replies": commandReplies,
   "0008_binding_changes": bindingChanges,
   "0009_session_generations": sessionGenerations,
+  "0010_agent_options": agentOptions,
 }
 
 /** The schema version of this program. */

@@ -26,6 +26,7 @@ type Row = {
   readonly usage: string | null
   readonly aborted: number
   readonly failed: string | null
+  readonly summary_up_to: number | null
   readonly at: number
 }
 
@@ -51,6 +52,7 @@ const toMessage = (row: Row): Message => ({
   ...(row.usage !== null && { usage: JSON.parse(row.usage) }),
   ...(row.aborted !== 0 && { aborted: true }),
   ...(row.failed !== null && { failed: JSON.parse(row.failed) }),
+  ...(row.summary_up_to !== null && { summaryUpTo: row.summary_up_to }),
   at: row.at,
 })
 
@@ -75,8 +77,8 @@ const takeFitting = (rows: Iterable<Record<string, SQLOutputValue>>, limit: numb
 
 export const messageStore = (db: DatabaseSync) => {
   const insert = db.prepare(`INSERT INTO messages
-    (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
+    (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, summary_up_to, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
   const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
   // The same condition as `isInHistory`.
   const selectHistory = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND id < ?
@@ -114,6 +116,7 @@ export const messageStore = (db: DatabaseSync) => {
         rest.usage === undefined ? null : JSON.stringify(rest.usage),
         rest.aborted === true ? 1 : 0,
         rest.failed === undefined ? null : JSON.stringify(rest.failed),
+        rest.summaryUpTo ?? null,
         rest.at,
       )
       return changes === 0 ? undefined : { id: Number(lastInsertRowid), ...rest }

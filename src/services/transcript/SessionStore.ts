@@ -5,6 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import type { Usage } from "../../domain/Message.ts"
+import type { QueueMode, ThinkingLevel } from "../../domain/Run.ts"
 import type { Activity, Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
 
@@ -17,6 +18,9 @@ type Row = {
   readonly channel: string | null
   readonly peer_id: string | null
   readonly model: string | null
+  readonly thinking: ThinkingLevel | null
+  readonly queue: QueueMode | null
+  readonly parent_key: string | null
   readonly activity: Activity
   readonly message_count: number
   readonly history_count: number
@@ -29,14 +33,17 @@ type Row = {
   readonly emptied_at: number | null
 }
 
-/** The fields of a new session. */
-export type NewSession = Pick<
-  Session,
-  "key" | "agentId" | "kind" | "displayName" | "label" | "channel" | "peerId" | "model" | "createdAt"
->
+/** The fields that clients can change. Null: the agent's setting. */
+export interface SessionSettings extends Pick<Session, "kind" | "displayName" | "label" | "model"> {
+  readonly thinking: ThinkingLevel | null
+  readonly queue: QueueMode | null
+}
 
-/** The fields that clients can change. */
-export type SessionSettings = Pick<Session, "kind" | "displayName" | "label" | "model">
+/** The fields of a new session. */
+export interface NewSession
+  extends SessionSettings, Pick<Session, "key" | "agentId" | "channel" | "peerId" | "createdAt"> {
+  readonly parentKey: string | null
+}
 
 /** Changes to a session's counters. Negative numbers subtract. */
 export interface CounterChanges {
@@ -68,6 +75,9 @@ const toSession = (row: Row): Session => ({
   channel: row.channel,
   peerId: row.peer_id,
   model: row.model,
+  ...(row.thinking !== null && { thinking: row.thinking }),
+  ...(row.queue !== null && { queue: row.queue }),
+  ...(row.parent_key !== null && { parentKey: row.parent_key }),
   activity: row.activity,
   messageCount: row.message_count,
   historyCount: row.history_count,
@@ -88,11 +98,11 @@ export const sessionStore = (db: DatabaseSync) => {
   )
   const select = db.prepare(`${SELECT} WHERE s.key = ?`)
   const insert = db.prepare(`INSERT INTO sessions
-    (key, agent_id, kind, display_name, label, channel, peer_id, model, message_count, history_count,
+    (key, agent_id, kind, display_name, label, channel, peer_id, model, thinking, queue, parent_key, message_count, history_count,
      last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, 0, ?, ?)`)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, 0, ?, ?)`)
   const settings = db.prepare(
-    "UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, updated_at = ? WHERE key = ?",
+    "UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, thinking = ?, queue = ?, updated_at = ? WHERE key = ?",
   )
   const addCounters =
     db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
@@ -115,11 +125,12 @@ export const sessionStore = (db: DatabaseSync) => {
       return row === undefined ? undefined : toSession(row as Row)
     },
     insert: (session: NewSession): void => {
-      const { agentId, channel, createdAt, displayName, key, kind, label, model, peerId } = session
-      insert.run(key, agentId, kind, displayName, label, channel, peerId, model, createdAt, createdAt)
+      const { agentId, channel, createdAt: at, displayName, key, kind, label, model, parentKey, peerId } = session
+      const { queue, thinking } = session
+      insert.run(key, agentId, kind, displayName, label, channel, peerId, model, thinking, queue, parentKey, at, at)
     },
     update: (key: string, to: SessionSettings, at: number): void => {
-      settings.run(to.kind, to.displayName, to.label, to.model, at, key)
+      settings.run(to.kind, to.displayName, to.label, to.model, to.thinking, to.queue, at, key)
     },
     /** Adds to the counters and sets `updatedAt`. */
     addCounters: (key: string, { history, lastMessage, messages, usage }: CounterChanges, at: number): void => {

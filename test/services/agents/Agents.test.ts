@@ -49,6 +49,25 @@ describe("Agents", () => {
     }).pipe(Effect.provide(storage)),
   )
 
+  it.effect("The settings that an agent need not have survive a restart.", () =>
+    Effect.gen(function* () {
+      const settings = {
+        fallbacks: ["local/llama", "echo"],
+        documents: ["house-rules"],
+        tools: { "*": "allow", http_fetch: "ask" },
+        thinking: "high",
+        queue: "steer",
+      } as const
+      yield* Effect.flatMap(Agents, (agents) => agents.create({ name: "Zoe", ...settings })).pipe(
+        Effect.provide(Agents.layer),
+      )
+      const again = yield* Effect.flatMap(Agents, (agents) => agents.update("zoe", { queue: "collect" })).pipe(
+        Effect.provide(Layer.fresh(Agents.layer)),
+      )
+      expect(again).toMatchObject({ ...settings, queue: "collect" })
+    }).pipe(Effect.provide(storage)),
+  )
+
   it.effect("An agent without an id gets one from its name, and an id in use is refused.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents

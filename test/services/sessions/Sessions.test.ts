@@ -39,6 +39,17 @@ describe("Sessions", () => {
     }).pipe(Effect.provide(layer())),
   )
 
+  it.live("A session overrides the thinking level and the queue mode of its agent until null clears them.", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      const { key } = yield* sessions.create({ thinking: "high" })
+      expect(yield* sessions.patch(key, { queue: "steer" })).toMatchObject({ thinking: "high", queue: "steer" })
+      const cleared = yield* sessions.patch(key, { thinking: null, queue: null })
+      expect(cleared).not.toHaveProperty("thinking")
+      expect(cleared).not.toHaveProperty("queue")
+    }).pipe(Effect.provide(layer())),
+  )
+
   it.live("An address finds a session by its key, by its label or by the route of a message.", () =>
     Effect.gen(function* () {
       const agents = yield* Agents
