@@ -61,6 +61,8 @@ export const RuntimeEvent = Schema.TaggedUnion({
   ToolUpdated: { callId: Schema.String, text: Schema.String },
   ToolEnded: { callId: Schema.String, output: Schema.String, isError: Schema.Boolean },
   Usage: { usage: Usage },
+  /** A summary of the older messages. `upTo` is the id of the newest one that it replaces in the history of later runs. */
+  Summarized: { text: Schema.String, upTo: Schema.Int },
 })
 export type RuntimeEvent = typeof RuntimeEvent.Type
 

@@ -8,7 +8,7 @@ import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
-import type { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
+import type { RuntimeEvent, RuntimeFailed, ThinkingLevel } from "../../domain/Run.ts"
 import type { Model } from "../../domain/System.ts"
 
 /**
@@ -25,7 +25,15 @@ export interface Turn {
   readonly principal: Principal
   /** The session's model, else the agent's, else empty: the runtime's default. */
   readonly model: string
-  /** The transcript before this message, oldest first: the newest 200 messages, or fewer if they are very long. */
+  /** The session's thinking level, else the agent's. Undefined: the default of the model. */
+  readonly thinking: ThinkingLevel | undefined
+  /** The channel and the peer of the session, or null. */
+  readonly channel: string | null
+  readonly peerId: string | null
+  /**
+   * The transcript before this message, oldest first: the newest 200 messages, or fewer if they are very long. If an older
+   * part is summarized, the summary comes first, and the messages that it replaces are left out.
+   */
   readonly history: ReadonlyArray<Message>
   readonly text: string
 }

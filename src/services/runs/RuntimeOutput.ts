@@ -44,6 +44,10 @@ export const make = Effect.gen(function* () {
       }
       case "Usage":
         return Effect.sync(() => turn.addUsage(event.usage))
+      case "Summarized": {
+        const summary = { text: cut(event.text, replyChars), upTo: event.upTo }
+        return Effect.asVoid(commit((at) => transcript.summarize(row.sessionKey, summary, at)))
+      }
       case "ToolStarted": {
         const { callId, name } = event
         const input = cut(event.input, replyChars)
@@ -97,6 +101,7 @@ const wholeCharacters = () => {
       case "ToolUpdated":
       case "ToolStarted":
       case "ToolEnded":
+      case "Summarized":
         return wellFormed(event)
       case "Usage":
         return event

@@ -94,8 +94,14 @@ const makeRunAgent = Effect.gen(function* () {
   const consume = (turn: RunningTurn, started: StartedTurn, agent: Agent, runtime: AgentRuntime) =>
     Effect.suspend(() => {
       const { attempt, principal, runId, sessionKey } = started.turn
-      const { history, model, text } = started
-      const input = { agent, sessionKey, runId, attempt, principal, model: model ?? agent.model, history, text }
+      const { history, session, text } = started
+      const settings = {
+        model: session?.model ?? agent.model,
+        thinking: session?.thinking ?? agent.thinking,
+        channel: session?.channel ?? null,
+        peerId: session?.peerId ?? null,
+      }
+      const input = { agent, sessionKey, runId, attempt, principal, ...settings, history, text }
       return Stream.runForEach(runtime.run(input), handlerOf(turn, started.turn, runtime.name))
     })
 

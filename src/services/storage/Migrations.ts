@@ -16,6 +16,7 @@ import commandReplies from "./migrations/0007_command_replies.ts"
 import bindingChanges from "./migrations/0008_binding_changes.ts"
 import sessionGenerations from "./migrations/0009_session_generations.ts"
 import agentOptions from "./migrations/0010_agent_options.ts"
+import summaries from "./migrations/0011_summaries.ts"
 import { isBusy } from "./SqliteError.ts"
 
 /** The table that records which steps have run. */
@@ -32,6 +33,7 @@ const steps = {
   "0008_binding_changes": bindingChanges,
   "0009_session_generations": sessionGenerations,
   "0010_agent_options": agentOptions,
+  "0011_summaries": summaries,
 }
 
 /** The schema version of this program. */

@@ -80,9 +80,12 @@ export const messageStore = (db: DatabaseSync) => {
     (session_key, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, summary_up_to, at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_key, run_id, step) DO NOTHING`)
   const selectPage = db.prepare("SELECT * FROM messages WHERE session_key = ? AND id < ? ORDER BY id DESC LIMIT ?")
-  // The same condition as `isInHistory`.
-  const selectHistory = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND id < ?
-    AND failed IS NULL AND NOT (role = 'user' AND aborted <> 0) ORDER BY id DESC LIMIT ?`)
+  // The same condition as `isInHistory`. A summary replaces older summaries too.
+  const selectHistory = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND id > ? AND id < ?
+    AND failed IS NULL AND NOT (role = 'user' AND aborted <> 0) AND summary_up_to IS NULL ORDER BY id DESC LIMIT ?`)
+  const selectSummary = db.prepare(`SELECT * FROM messages WHERE session_key = ? AND summary_up_to IS NOT NULL
+    AND summary_up_to < ? ORDER BY id DESC LIMIT 1`)
+  const selectOne = db.prepare("SELECT id FROM messages WHERE id = ? AND session_key = ?")
   // SQLite counts code points, each of which has at least one UTF-16 unit.
   const selectPreviews = db.prepare(`SELECT role, substr(text, 1, ${PREVIEW_CHARS + 1}) AS text FROM messages
     WHERE session_key = ? ORDER BY id DESC LIMIT ?`)
@@ -99,6 +102,9 @@ export const messageStore = (db: DatabaseSync) => {
 
   const messages = (rows: ReadonlyArray<Record<string, SQLOutputValue>>): ReadonlyArray<Message> =>
     rows.map((row) => toMessage(row as Row))
+
+  const newestSummary = (sessionKey: string, before: number): Message | undefined =>
+    messages(selectSummary.all(sessionKey, before))[0]
 
   return {
     /** Inserts the message and returns it with its id. Returns `undefined` if the run has written this step before. */
@@ -124,9 +130,20 @@ export const messageStore = (db: DatabaseSync) => {
     /** Returns the newest messages whose id is below `before`, oldest first. `more` is true if there are older ones. */
     page: (sessionKey: string, before: number, limit: number) =>
       takeFitting(selectPage.iterate(sessionKey, before, limit + 1), limit, PAGE_CHARS),
-    /** Returns the newest messages of the history whose id is below `before`, oldest first. See `isInHistory`. */
-    history: (sessionKey: string, before: number, limit: number, maxChars: number): ReadonlyArray<Message> =>
-      takeFitting(selectHistory.iterate(sessionKey, before, limit), limit, maxChars).messages,
+    /**
+     * Returns the newest messages of the history whose id is below `before`, oldest first. See `isInHistory`. It begins
+     * with the newest summary, if there is one, and leaves out the messages that the summary replaces.
+     */
+    history: (sessionKey: string, before: number, limit: number, maxChars: number): ReadonlyArray<Message> => {
+      const summary = newestSummary(sessionKey, before)
+      const rows = selectHistory.iterate(sessionKey, summary?.summaryUpTo ?? 0, before, limit)
+      const { messages } = takeFitting(rows, limit, maxChars)
+      return summary === undefined ? messages : [summary, ...messages]
+    },
+    /** Returns the newest summary that replaces only messages whose id is below `before`. */
+    newestSummary,
+    /** Returns whether the session has this message. */
+    has: (sessionKey: string, id: number): boolean => selectOne.get(id, sessionKey) !== undefined,
     /** Returns the beginnings of the newest messages, oldest first. */
     previews: (sessionKey: string, limit: number) =>
       selectPreviews

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { DatabaseSync } from "node:sqlite"
 import type { KeptEvent } from "../../domain/Event.ts"
-import type { Message, ToolCall } from "../../domain/Message.ts"
+import type { Message, ToolCall, Usage } from "../../domain/Message.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { isAsExpected, type Session, type SessionExpectation } from "../../domain/Session.ts"
 import type { Change } from "../events/Events.ts"
@@ -18,7 +18,7 @@ import { type NewSession, sessionStore, type SessionSettings } from "./SessionSt
 import { messageAdded, noOutput, type Output, runFields, type Stores, TranscriptWriter } from "./TranscriptWriter.ts"
 import { type Ending, type NewTurn, type TurnRow, turnStore } from "./TurnStore.ts"
 
-/** The messages of the history that a run receives. */
+/** The messages of the history that a run receives, besides a summary. */
 const HISTORY_MESSAGES = 200
 
 /** The characters of that history: more than models accept, and few enough to block the event loop briefly. */
@@ -28,9 +28,18 @@ const HISTORY_CHARS = 4_194_304
 export interface StartedTurn {
   readonly turn: TurnRow
   readonly text: string
-  /** The session's model, or null if the agent's model applies. */
-  readonly model: string | null
+  /** Undefined if another program has removed it. */
+  readonly session: Session | undefined
   readonly history: ReadonlyArray<Message>
+}
+
+/** A summary that a runtime has made of the older messages of a session. */
+export interface Summary {
+  readonly text: string
+  /** The id of the newest message that it replaces in the history. */
+  readonly upTo: number
+  /** The tokens that it cost, unless they count to a run. */
+  readonly usage?: Usage | undefined
 }
 
 export class Transcript extends Context.Service<Transcript, ReturnType<typeof make>>()(
@@ -107,13 +116,14 @@ const turnChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWr
       const own = messages.ofRun(sessionKey, runId)[0]
       const before = own?.id ?? Number.MAX_SAFE_INTEGER
       const history = messages.history(sessionKey, before, HISTORY_MESSAGES, HISTORY_CHARS)
+      const session = sessions.get(sessionKey)
       const events: ReadonlyArray<KeptEvent> = [
         ...retracted,
         ...messageAdded(added),
         { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt },
         ...writer.sessionChanged(sessionKey),
       ]
-      return [{ turn, text, model: sessions.get(sessionKey)?.model ?? null, history }, events]
+      return [{ turn, text, session, history }, events]
     },
 
     /** Returns false if the turn has ended; the run should stop. */
@@ -167,7 +177,7 @@ const turnChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWr
 }
 
 /** The changes of a whole session. */
-const sessionChanges = ({ messages, sessions }: Stores, writer: TranscriptWriter) => ({
+const sessionChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWriter) => ({
   /** Returns whether the session is as the client expects it, or true without an expectation. */
   isExpected: (key: string, expected: SessionExpectation | undefined): boolean =>
     expected === undefined || isAsExpected(expected, sessions.get(key), () => messages.newestId(key)),
@@ -187,6 +197,25 @@ const sessionChanges = ({ messages, sessions }: Stores, writer: TranscriptWriter
     let added: Message | undefined
     const events = writer.withSession(session, () => messageAdded((added = writer.addMessage({ ...message, step: 0 }))))
     return [added!, events]
+  },
+
+  /** Returns the history that a run would receive now. Messages of open runs are not part of it. */
+  history: (key: string): ReadonlyArray<Message> => {
+    const open = turns.firstOpen(key)
+    const own = open === undefined ? undefined : messages.ofRun(key, open.runId)[0]
+    return messages.history(key, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY_MESSAGES, HISTORY_CHARS)
+  },
+
+  /**
+   * Adds a summary of the messages up to `upTo`, which replaces them in the history. Returns `undefined` if the session no
+   * longer has that message, or if another summary replaces it already.
+   */
+  summarize: (key: string, { text, upTo, usage }: Summary, at: number): Change<Message | undefined> => {
+    const known = messages.newestSummary(key, Number.MAX_SAFE_INTEGER)?.summaryUpTo ?? 0
+    if (known >= upTo || !messages.has(key, upTo)) return [undefined, []]
+    const message = { sessionKey: key, runId: null, step: 0, role: "system" as const, text, summaryUpTo: upTo, at }
+    const added = writer.addMessage({ ...message, ...(usage !== undefined && { usage }) })
+    return [added, [...messageAdded(added), ...writer.sessionChanged(key)]]
   },
 
   /**

@@ -67,7 +67,8 @@ export class TranscriptWriter {
   addMessage(message: NewMessage): Message | undefined {
     const added = this.#messages.insert(message)
     if (added !== undefined) {
-      const lastMessage = added.role === "tool" ? undefined : preview(added.text)
+      const isShown = added.role !== "tool" && added.summaryUpTo === undefined
+      const lastMessage = isShown ? preview(added.text) : undefined
       const history = isInHistory(added) ? 1 : 0
       this.#sessions.addCounters(added.sessionKey, { messages: 1, history, lastMessage, usage: added.usage }, added.at)
     }

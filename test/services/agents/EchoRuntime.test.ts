@@ -25,6 +25,9 @@ const turn = (text: string): Turn => ({
   attempt: 1,
   principal,
   model: "",
+  thinking: undefined,
+  channel: null,
+  peerId: null,
   history: [],
   text,
 })

@@ -104,3 +104,76 @@ describe("Transcript", () => {
     }).pipe(Effect.provide(layer)),
   )
 })
+
+describe("A summary", () => {
+  /** Runs a turn that ends with a reply, and returns the history that it started with. */
+  const converse = (transcript: Transcript["Service"], runId: string) => {
+    transcript.accept(session, turn(runId))
+    const [started] = transcript.start(runId, 10, 2)
+    transcript.end(runId, { outcome: "done" }, { text: `reply to ${runId}`, thinking: "", step: 1 }, 3)
+    return started!.history.map(({ text }) => text)
+  }
+
+  it.effect("It comes first in the history, without the messages that it replaces.", () =>
+    Effect.gen(function* () {
+      const transcript = yield* Transcript
+      converse(transcript, "a")
+      converse(transcript, "b")
+      const upTo = transcript.messages.ofRun("s", "a")[1]!.id
+      const [summary, events] = transcript.summarize("s", { text: "a happened", upTo }, 4)
+      expect(summary).toMatchObject({ role: "system", text: "a happened", summaryUpTo: upTo, runId: null })
+      expect(tags(events)).toEqual(["MessageAdded", "SessionChanged"])
+      expect(converse(transcript, "c")).toEqual(["a happened", "text of b", "reply to b"])
+      expect(transcript.sessions.get("s")).toMatchObject({ messageCount: 7, lastMessage: "reply to c" })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("A run that makes it starts its next attempt with it.", () =>
+    Effect.gen(function* () {
+      const transcript = yield* Transcript
+      converse(transcript, "a")
+      transcript.accept(session, turn("b"))
+      transcript.start("b", 10, 2)
+      const upTo = transcript.messages.ofRun("s", "a")[1]!.id
+      transcript.summarize("s", { text: "a happened", upTo }, 4)
+      transcript.turns.requeue()
+      const [again] = transcript.start("b", 10, 5)
+      expect(again!.history.map(({ text }) => text)).toEqual(["a happened"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("A newer summary replaces it, and an older one is not stored.", () =>
+    Effect.gen(function* () {
+      const transcript = yield* Transcript
+      converse(transcript, "a")
+      converse(transcript, "b")
+      const [first, , third] = [...transcript.messages.ofRun("s", "a"), ...transcript.messages.ofRun("s", "b")]
+      transcript.summarize("s", { text: "first", upTo: first!.id }, 4)
+      transcript.summarize("s", { text: "third", upTo: third!.id, usage: { inputTokens: 5, outputTokens: 1 } }, 5)
+      expect(transcript.summarize("s", { text: "late", upTo: first!.id }, 6)).toEqual([undefined, []])
+      expect(transcript.history("s").map(({ text }) => text)).toEqual(["third", "reply to b"])
+      expect(transcript.sessions.get("s")).toMatchObject({ inputTokens: 5, outputTokens: 1 })
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("It is not stored if the messages are gone.", () =>
+    Effect.gen(function* () {
+      const transcript = yield* Transcript
+      converse(transcript, "a")
+      const upTo = transcript.messages.ofRun("s", "a")[1]!.id
+      transcript.messages.removeOldest("s", 10)
+      expect(transcript.summarize("s", { text: "a happened", upTo }, 4)).toEqual([undefined, []])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("The history of a summary by hand leaves out the messages of the open run.", () =>
+    Effect.gen(function* () {
+      const transcript = yield* Transcript
+      converse(transcript, "a")
+      transcript.accept(session, turn("b"))
+      transcript.start("b", 10, 2)
+      transcript.toolEnded("b", 1, tool, 3)
+      expect(transcript.history("s").map(({ text }) => text)).toEqual(["text of a", "reply to a"])
+    }).pipe(Effect.provide(layer)),
+  )
+})
