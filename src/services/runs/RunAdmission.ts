@@ -1,13 +1,13 @@
 /**
- * Limits how many runs are in progress, in total and per agent. Waiting runs are admitted in the order of their arrival; a
- * run whose agent is at its limit does not hold up the runs of other agents. SessionActor takes a permit for each turn, and
- * Runs waits for the last permit during a drain.
+ * Limits how many runs are in progress, in total and per agent. AdmissionQueue decides which run begins; this service makes
+ * runs wait for it. SessionActor takes a permit for each turn, and Runs waits for the last permit during a drain.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { type AdmissionLimits, AdmissionQueue, type Ask } from "./AdmissionQueue.ts"
 
 export class RunAdmission extends Context.Service<
   RunAdmission,
@@ -25,123 +25,71 @@ export class RunAdmission extends Context.Service<
 >()("causeway/services/runs/RunAdmission") {
   static readonly layer: Layer.Layer<RunAdmission, never, GatewayConfig> = Layer.effect(
     RunAdmission,
-    Effect.map(GatewayConfig, ({ runs }) => make(runs.concurrent, runs.concurrentPerAgent)),
+    Effect.map(GatewayConfig, ({ runs }) => make(runs)),
   )
 }
 
 /** The time for which a run waits to be alone and stays alone. A run may take much longer, and other runs cannot wait. */
 const ALONE = "1 minute"
 
-export const make = (concurrent: number, concurrentPerAgent: number): RunAdmission["Service"] => {
-  const permits = new Permits(concurrent, concurrentPerAgent)
+export const make = (limits: AdmissionLimits): RunAdmission["Service"] => {
+  const queue = new AdmissionQueue(limits)
+  const begun = new Map<Ask, () => void>()
+  const empty = Latch.makeUnsafe(true)
+  let draining = false
 
-  const acquireAlone = (agentId: string): Effect.Effect<symbol> =>
-    Effect.timeoutOrElse(permits.acquire(agentId, true), {
-      duration: ALONE,
-      orElse: () => permits.acquire(agentId, false),
+  /** Begins every run that may begin. Each change of the queue ends with it, so no permit stays free while a run waits. */
+  const beginNext = () => {
+    if (draining) return
+    for (let ask = queue.begin(); ask !== undefined; ask = queue.begin()) {
+      empty.closeUnsafe()
+      begun.get(ask)?.()
+      begun.delete(ask)
+    }
+  }
+
+  const leave = (ask: Ask) => {
+    begun.delete(ask)
+    queue.leave(ask)
+    if (queue.running === 0) empty.openUnsafe()
+    beginNext()
+  }
+
+  const acquire = (agentId: string, alone: boolean): Effect.Effect<Ask> =>
+    Effect.callback((resume) => {
+      const ask = queue.ask(agentId, alone)
+      begun.set(ask, () => resume(Effect.succeed(ask)))
+      beginNext()
+      return Effect.sync(() => leave(ask))
     })
 
-  const shareLater = (permit: symbol) =>
+  const acquireAlone = (agentId: string): Effect.Effect<Ask> =>
+    Effect.timeoutOrElse(acquire(agentId, true), { duration: ALONE, orElse: () => acquire(agentId, false) })
+
+  const share = (ask: Ask) => {
+    queue.share(ask)
+    beginNext()
+  }
+
+  const shareLater = (ask: Ask) =>
     Effect.delay(
-      Effect.sync(() => permits.share(permit)),
+      Effect.sync(() => share(ask)),
       ALONE,
     )
 
   return {
-    running: () => permits.running,
+    running: () => queue.running,
     withPermit:
       (agentId, alone = false) =>
       (run) =>
         Effect.acquireUseRelease(
-          Effect.interruptible(alone ? acquireAlone(agentId) : permits.acquire(agentId, false)),
-          (permit) => (alone ? Effect.scoped(Effect.andThen(Effect.forkScoped(shareLater(permit)), run)) : run),
-          (permit) => Effect.sync(() => permits.release(agentId, permit)),
+          Effect.interruptible(alone ? acquireAlone(agentId) : acquire(agentId, false)),
+          (ask) => (alone ? Effect.scoped(Effect.andThen(Effect.forkScoped(shareLater(ask)), run)) : run),
+          (ask) => Effect.sync(() => leave(ask)),
         ),
-    drain: permits.drain,
-  }
-}
-
-interface Waiter {
-  readonly agentId: string
-  readonly alone: boolean
-  readonly admit: () => void
-}
-
-class Permits {
-  readonly #concurrent: number
-  readonly #concurrentPerAgent: number
-  readonly #perAgent = new Map<string, number>()
-  readonly #waiters = new Set<Waiter>()
-  readonly #empty = Latch.makeUnsafe(true)
-  #running = 0
-  #draining = false
-  /** The permit of the run that is alone. */
-  #exclusive: symbol | undefined
-
-  constructor(concurrent: number, concurrentPerAgent: number) {
-    this.#concurrent = concurrent
-    this.#concurrentPerAgent = concurrentPerAgent
-  }
-
-  get running(): number {
-    return this.#running
-  }
-
-  readonly drain = Effect.suspend(() => {
-    this.#draining = true
-    return this.#empty.await
-  })
-
-  /** Waits for a permit. First come, first served: every caller queues, even if a permit is free. */
-  acquire(agentId: string, alone: boolean): Effect.Effect<symbol> {
-    return Effect.callback((resume) => {
-      const permit = Symbol()
-      const admit = () => {
-        if (alone) this.#exclusive = permit
-        resume(Effect.succeed(permit))
-      }
-      const waiter = { agentId, alone, admit }
-      this.#waiters.add(waiter)
-      this.#admitWaiters()
-      return Effect.sync(() => {
-        if (!this.#waiters.delete(waiter)) this.release(agentId, permit)
-        // A waiter that wants to be alone blocks those behind it.
-        else this.#admitWaiters()
-      })
-    })
-  }
-
-  /** Admits other runs beside the one that is alone. */
-  share(permit: symbol): void {
-    if (this.#exclusive !== permit) return
-    this.#exclusive = undefined
-    this.#admitWaiters()
-  }
-
-  release(agentId: string, permit: symbol): void {
-    this.#running--
-    if (this.#exclusive === permit) this.#exclusive = undefined
-    const rest = (this.#perAgent.get(agentId) ?? 0) - 1
-    if (rest > 0) this.#perAgent.set(agentId, rest)
-    else this.#perAgent.delete(agentId)
-    if (this.#running === 0) this.#empty.openUnsafe()
-    this.#admitWaiters()
-  }
-
-  #admitWaiters(): void {
-    for (const waiter of this.#waiters) {
-      if (this.#isFull() || (waiter.alone && this.#running > 0)) return
-      const ofAgent = this.#perAgent.get(waiter.agentId) ?? 0
-      if (ofAgent >= this.#concurrentPerAgent) continue
-      this.#waiters.delete(waiter)
-      this.#running++
-      this.#perAgent.set(waiter.agentId, ofAgent + 1)
-      this.#empty.closeUnsafe()
-      waiter.admit()
-    }
-  }
-
-  #isFull(): boolean {
-    return this.#draining || this.#exclusive !== undefined || this.#running >= this.#concurrent
+    drain: Effect.suspend(() => {
+      draining = true
+      return empty.await
+    }),
   }
 }

@@ -8,7 +8,7 @@ import { make } from "../../../src/services/runs/RunAdmission.ts"
 
 /** Runs that last until the test ends them, and the order of their admission. */
 const stage = (concurrent: number, perAgent: number) => {
-  const admission = make(concurrent, perAgent)
+  const admission = make({ concurrent, concurrentPerAgent: perAgent })
   const entered: Array<string> = []
   const ends = new Map<string, Effect.Effect<void>>()
   const start = (name: string, agentId: string, alone = false) =>
@@ -80,7 +80,7 @@ describe("RunAdmission", () => {
     }),
   )
 
-  it.effect("A drain without runs returns at once.", () => make(1, 1).drain)
+  it.effect("A drain without runs returns at once.", () => make({ concurrent: 1, concurrentPerAgent: 1 }).drain)
 
   const Step = Schema.Struct({ agent: Schema.Literals(["a", "b", "c"]), ends: Schema.Boolean })
   it.effect.prop(
