@@ -1,0 +1,64 @@
+/**
+ * The rows of turns, and the fields that a work passes to change them. A turn is one accepted message. The stores of
+ * Tx, Transcript and the services in runs use them.
+ */
+import type { Message, Usage } from "../../domain/Message.ts"
+import type { Principal } from "../../domain/Principal.ts"
+import type { RunOutcome, RunState } from "../../domain/Run.ts"
+import type { RunError } from "../../domain/RunError.ts"
+
+/** One attempt of a turn. A write for an older attempt changes nothing, so an attempt that was replaced cannot write. */
+export interface AttemptOf {
+  readonly runId: string
+  readonly attempt: number
+}
+
+export interface TurnRow extends AttemptOf {
+  readonly sessionKey: string
+  readonly agentId: string
+  readonly principal: Principal
+  readonly state: RunState
+  /** The number of starts, 0 before the first one. */
+  readonly attempt: number
+  /** The number of crashes of the process that interrupted it. */
+  readonly crashes: number
+  readonly error: RunError | undefined
+  readonly usage: Usage | undefined
+  /** The gateway's reply to a command. */
+  readonly reply: string | undefined
+  readonly acceptedAt: number
+  /** The position before the first event of the run. */
+  readonly acceptedAfter: number
+  /** The time at which the gateway ends the run. Without it, the run has no deadline. */
+  readonly deadlineAt: number | undefined
+  /** The turn is open until this is set, which happens once. */
+  readonly endedAt: number | undefined
+}
+
+export interface NewTurn extends Pick<
+  TurnRow,
+  "runId" | "sessionKey" | "agentId" | "principal" | "acceptedAt" | "acceptedAfter" | "deadlineAt"
+> {
+  /** The input of the run. */
+  readonly text: string
+  /** The SHA-256 of the whole message, of which `text` may be a part. */
+  readonly digest: string
+}
+
+/** How a turn ends. */
+export interface Ending {
+  readonly outcome: RunOutcome
+  readonly error?: RunError | undefined
+  readonly usage?: Usage | undefined
+  readonly reply?: string | undefined
+}
+
+/** The changes of the transcript at the end of a turn, if its session still exists. */
+export interface LastWords {
+  /** Removes the messages of the run's tools. */
+  readonly retract: boolean
+  /** The reply of the agent. */
+  readonly reply?: (Pick<Message, "text" | "thinking" | "aborted"> & { readonly step: number }) | undefined
+  /** Marks the user's message, and adds it first if the run has not written it. */
+  readonly mark?: Pick<Message, "failed" | "aborted"> | undefined
+}

@@ -1,0 +1,63 @@
+/**
+ * The steps that a work can take with turns. Tx has the store. Transcript and the services in runs use it;
+ * storage/sqlite and storage/postgres implement it.
+ */
+import type { Message, ToolCall } from "../../domain/Message.ts"
+import type { Session } from "../../domain/Session.ts"
+import type { NewSession } from "./SessionStore.ts"
+import type { Stored } from "./Stored.ts"
+import type { AttemptOf, Ending, LastWords, NewTurn, TurnRow } from "./TurnRow.ts"
+
+/** The rows after the write, so that nobody has to read them again. */
+export interface TurnWritten {
+  readonly turn: TurnRow
+  /** Undefined if the session was removed. Then the transcript is unchanged. */
+  readonly session: Session | undefined
+  /** The message that this write added. */
+  readonly message: Message | undefined
+  /** The ids of the messages that this write removed. */
+  readonly retracted: ReadonlyArray<number>
+}
+
+export type Begin =
+  | (TurnWritten & {
+      readonly _tag: "Begun"
+      readonly text: string
+      /** The id of the user's message of this run. Undefined if the session was removed. */
+      readonly messageId: number | undefined
+    })
+  /** The turn has ended or does not exist. */
+  | { readonly _tag: "Over" }
+  /** Crashes have interrupted the turn as often as the limit allows. Nothing was written. */
+  | { readonly _tag: "TooManyCrashes"; readonly turn: TurnRow }
+
+export interface TurnStore {
+  get(runId: string): Stored<TurnRow | undefined>
+  /** Returns the turn with this key and its digest (null in rows of old versions), and the waiting turns of the session. */
+  look(
+    runId: string,
+    sessionKey: string,
+  ): Stored<{
+    readonly known: (TurnRow & { readonly digest: string | null }) | undefined
+    readonly waiting: number
+  }>
+  /** Returns the open turns of the session, or of all sessions, in the order of acceptance. */
+  open(sessionKey?: string): Stored<ReadonlyArray<TurnRow>>
+  /** Adds a queued turn, and opens its session if necessary. Sets `updatedAt` of the session. */
+  accept(session: NewSession, turn: NewTurn): Stored<{ readonly session: Session; readonly opened: boolean }>
+  /** Adds a turn that the gateway itself has answered: it is done at its first attempt. Its session need not exist. */
+  answer(turn: NewTurn, reply: string): Stored<TurnRow>
+  /**
+   * Begins an attempt. Counts a crash if the row says `running` and `handOver` has not marked it. Removes the messages
+   * of the tools of the attempt before. Adds the user's message (step 0), unless the run has written it. Counts both.
+   */
+  begin(runId: string, maxCrashes: number, at: number): Stored<Begin>
+  /** Adds the message of a tool call. Returns `undefined` if the turn has ended or another attempt has begun. */
+  tool(of: AttemptOf, step: number, tool: ToolCall, at: number): Stored<TurnWritten | undefined>
+  /** Ends the turn, once. Counts its usage. Returns `undefined` if it has ended or another attempt has begun. */
+  end(of: AttemptOf, ending: Ending, words: LastWords, at: number): Stored<TurnWritten | undefined>
+  /** Marks running turns before a planned stop, so that the next `begin` counts no crash for them. */
+  handOver(turns: ReadonlyArray<AttemptOf>): Stored<void>
+  /** Removes at most `limit` turns that ended before `before` and returns their number. It frees their keys. */
+  forget(before: number, limit: number): Stored<number>
+}
