@@ -37,6 +37,7 @@ import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
+import { Tools } from "./services/tools/Tools.ts"
 import { Transcript } from "./services/transcript/Transcript.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as Mounts from "./transport/Mounts.ts"
@@ -110,6 +111,7 @@ export type Services =
   | Sqlite
   | StateFolder
   | System
+  | Tools
 
 interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {
   readonly storage: Layer.Layer<StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
@@ -128,7 +130,7 @@ export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
     Layer.provideMerge(GatewayHandlers.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(runtimes),
-    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer)),
+    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer)),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )

@@ -155,6 +155,22 @@ export const GatewaySettings = Schema.Struct({
     {},
     "Limits of runs.",
   ),
+  tools: option(
+    Schema.Struct({
+      timeoutMs: option(
+        Count,
+        60_000,
+        "How long a call of a tool may take, unless the tool has a time of its own. A longer time suits slow tools, a shorter one lets the model go on earlier.",
+      ),
+      outputChars: option(
+        Count,
+        32_768,
+        "Characters of the result of a call that the model reads. The gateway cuts longer results. A higher number costs tokens at every later step of the run.",
+      ),
+    }),
+    {},
+    "Limits of the tools that agents call.",
+  ),
   events: option(
     Schema.Struct({
       retainRows: option(

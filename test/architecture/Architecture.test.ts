@@ -29,6 +29,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "memory",
     "transcript",
     "auth",
+    "tools",
     "sessions",
     "runs",
     "system",

@@ -1,0 +1,94 @@
+/**
+ * Runs one call of a tool within its bounds: permission, approval, time and size. Every problem becomes a failed result
+ * that the model reads; a bug in a handler never fails the run. Tools.ts uses it. The log never shows input or output.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { cut } from "../../domain/Text.ts"
+import { permissionFor } from "../../domain/Tool.ts"
+import { type AgentTool, CurrentToolCall, ToolFailed, type ToolRun } from "./AgentTool.ts"
+import { ToolApproval } from "./ToolApproval.ts"
+
+/** The end of a call: the text for the model. */
+export interface ToolResult {
+  readonly text: string
+  readonly isError: boolean
+}
+
+export interface ToolCallRequest {
+  readonly run: ToolRun
+  readonly name: string
+  /** `undefined`: the gateway has no tool with the name. */
+  readonly tool: AgentTool | undefined
+  readonly input: unknown
+  readonly callId: string
+  /** The names that the agent may use, for the message about an unknown one. */
+  readonly names: () => ReadonlyArray<string>
+}
+
+/** Makes the function that runs a call. */
+export const make = Effect.gen(function* () {
+  const { tools: limits } = yield* GatewayConfig
+  const { approve } = yield* ToolApproval
+
+  const inTime = (tool: AgentTool, call: ToolRun & { readonly callId: string }, input: unknown) => {
+    const duration = tool.timeoutMs ?? limits.timeoutMs
+    const message = `The tool "${tool.name}" did not answer within ${duration} ms, so the gateway stopped the call. What it did until then may have taken effect.`
+    // A child fiber would make the run wait for a handler that does not stop.
+    return Effect.acquireUseRelease(
+      Effect.forkDetach(
+        Effect.provideService(
+          Effect.suspend(() => tool.run(input)),
+          CurrentToolCall,
+          call,
+        ),
+      ),
+      (fiber) =>
+        Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse: () => Effect.fail(new ToolFailed({ message })) }),
+      (fiber) => Effect.sync(() => fiber.interruptUnsafe()),
+    )
+  }
+
+  const checked = Effect.fnUntraced(function* ({ callId, input, name, names, run, tool }: ToolCallRequest) {
+    const permission = tool === undefined ? "deny" : permissionFor(tool, run.agent.tools)
+    if (tool === undefined || permission === "deny") return yield* unknownTool(name, names())
+    const call = { ...run, callId }
+    if (permission === "ask") yield* approve({ ...call, tool: name, input: JSON.stringify(input) ?? "" })
+    return yield* inTime(tool, call, input)
+  })
+
+  return Effect.fn("Tools.call")((request: ToolCallRequest): Effect.Effect<ToolResult> =>
+    Effect.exit(checked(request)).pipe(
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit)) return Effect.succeed({ text: exit.value, isError: false })
+        if (Cause.hasInterruptsOnly(exit.cause))
+          return Effect.succeed({ text: interrupted(request.name), isError: true })
+        const failure = Cause.findErrorOption(exit.cause)
+        return failure._tag === "Some"
+          ? Effect.succeed({ text: failure.value.message, isError: true })
+          : Effect.as(Effect.logError("A tool died", exit.cause), { text: died(request.name), isError: true })
+      }),
+      Effect.map(({ isError, text }) => ({ isError, text: bounded(text, limits.outputChars) })),
+      Effect.annotateLogs({ tool: request.name, runId: request.run.runId }),
+    ),
+  )
+})
+
+const unknownTool = (name: string, names: ReadonlyArray<string>) =>
+  new ToolFailed({
+    message: `There is no tool "${cut(name, 64)}" for this agent. The tools are: ${names.join(", ") || "none"}.`,
+  })
+
+const interrupted = (name: string) => `The tool "${name}" stopped before it had a result.`
+
+/** A defect may contain secrets, so only the log shows it. */
+const died = (name: string) => `The tool "${name}" failed with an internal error. The gateway's log has the details.`
+
+const bounded = (text: string, max: number): string =>
+  (text.length <= max
+    ? text
+    : `${cut(text, max)}\n[The gateway cut the output here: it has ${text.length} characters.]`
+  ).toWellFormed()
