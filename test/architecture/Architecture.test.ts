@@ -24,6 +24,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "storage",
     "events",
     "logs",
+    "processes",
     "connections",
     "agents",
     "memory",
