@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 /** Variables by name. The values may be secrets. */
 export type Variables = Readonly<Record<string, Redacted.Redacted<string>>>
 
-/** Who and where the user is, the language, the folders, the proxies and the certificates. */
+/** The user, the language, the folders, the proxies and the certificates. */
 const ALWAYS = [
   ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"],
   ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"],
