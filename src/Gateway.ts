@@ -21,6 +21,8 @@ import { Events } from "./services/events/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import { Memory } from "./services/memory/Memory.ts"
+import { ModelProviders } from "./services/models/ModelProviders.ts"
+import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { RunAdmission } from "./services/runs/RunAdmission.ts"
@@ -54,6 +56,9 @@ const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
   Layer.provideMerge(Transcript.layer),
 )
+
+/** Resolves models. The kinds of providers add themselves as parts of the gateway. */
+const models = ModelProviders.layer.pipe(Layer.provideMerge(ProviderKinds.layer))
 
 /** Authenticates clients and pairs devices. */
 const authentication = Authenticator.layer.pipe(
@@ -105,6 +110,8 @@ export type Services =
   | ListeningAddress
   | Logs
   | Memory
+  | ModelProviders
+  | ProviderKinds
   | Runs
   | Sessions
   | SqlClient.SqlClient
@@ -130,7 +137,7 @@ export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
     Layer.provideMerge(GatewayHandlers.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(runtimes),
-    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer)),
+    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer, models)),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )

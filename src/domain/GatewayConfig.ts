@@ -9,9 +9,8 @@ import * as Schema from "effect/Schema"
 import { parseRange } from "./Address.ts"
 import { Limits } from "./Limits.ts"
 import { originProblem } from "./PageOrigin.ts"
-
-const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], description: string) =>
-  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema).annotateKey({ description, default: value })
+import { Providers } from "./Provider.ts"
+import { option, secret } from "./Setting.ts"
 
 const IsRange = Schema.makeFilter((text: string) =>
   parseRange(text) === undefined ? "must be an address, or a range as 10.0.0.0/8" : undefined,
@@ -19,16 +18,6 @@ const IsRange = Schema.makeFilter((text: string) =>
 const IsOrigin = Schema.makeFilter(originProblem)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-
-/**
- * A secret, without surrounding blanks and line ends: HTTP headers cannot carry them, and files end with a line end. A
- * control character within a secret is refused for the same reason.
- */
-const secret = (label: string) =>
-  Schema.RedactedFromValue(
-    Schema.Trim.check(Schema.isPattern(/^\P{Cc}+$/u, { expected: "one line of text without control characters" })),
-    { label },
-  )
 
 /** Every option in force. Times are in milliseconds and sizes in bytes, as their names say. */
 export const GatewaySettings = Schema.Struct({
@@ -108,6 +97,11 @@ export const GatewaySettings = Schema.Struct({
       "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: the gateway does not serve it.",
   }),
   runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that do not choose one."),
+  providers: option(
+    Providers,
+    {},
+    "The providers of models, by name. An agent's model is `provider/model`. docs/models.md explains each field.",
+  ),
   durability: option(
     Schema.Literals(["power", "process"]),
     "power",

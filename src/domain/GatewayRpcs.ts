@@ -11,6 +11,7 @@ import { DeviceRpcs } from "./Device.ts"
 import { EventRpcs } from "./Event.ts"
 import { LogRpcs } from "./Log.ts"
 import { MemoryRpcs } from "./Memory.ts"
+import { ModelRpcs } from "./Model.ts"
 import { SessionRpcs } from "./Session.ts"
 import { SystemRpcs } from "./System.ts"
 
@@ -28,6 +29,7 @@ export const GatewayRpcs = RpcGroup.make().merge(
   DeviceRpcs,
   MemoryRpcs,
   LogRpcs,
+  ModelRpcs,
   SystemRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

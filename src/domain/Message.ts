@@ -12,7 +12,11 @@ export type MessageRole = typeof MessageRole.Type
 
 /** Tokens, as counted by the model provider. */
 export const Usage = Schema.Struct({
+  /** All tokens of the prompts, whether the provider reads them from its cache, writes them to it, or neither. */
   inputTokens: Schema.Int,
+  /** The part of `inputTokens` that the provider reads from its cache, if it reports it. */
+  cachedInputTokens: Schema.optionalKey(Schema.Int),
+  /** All tokens that the model wrote, with those of its thinking. */
   outputTokens: Schema.Int,
   /** Tokens of the model's context in use after the run, if the provider reports them. */
   contextTokens: Schema.optionalKey(Schema.Int),

@@ -4,7 +4,7 @@
 import * as Schema from "effect/Schema"
 import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
 import { Usage } from "./Message.ts"
-import { RunError } from "./RunError.ts"
+import { ProblemKind, RunError } from "./RunError.ts"
 
 /** How a run ended. */
 export const RunOutcome = Schema.Literals(["done", "aborted", "failed"])
@@ -70,4 +70,5 @@ export type RuntimeEvent = typeof RuntimeEvent.Type
 export class RuntimeFailed extends Schema.TaggedError<RuntimeFailed>()("RuntimeFailed", {
   runtime: Schema.String,
   detail: Schema.String,
+  kind: Schema.optionalKey(ProblemKind),
 }) {}

@@ -1,5 +1,5 @@
 /**
- * System: the methods about the gateway itself: health, status, models, configuration and identity.
+ * System: the methods about the gateway itself: health, status, configuration and identity.
  */
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
@@ -41,17 +41,6 @@ export const Status = Schema.Struct({
 }).annotate({ identifier: "Status" })
 export type Status = typeof Status.Type
 
-/** A model that agents can use. */
-export const Model = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  /** The runtime that offers it. */
-  runtime: Schema.String,
-  /** Tokens. Null if the runtime does not report them. */
-  contextWindow: Schema.NullOr(Schema.Int),
-}).annotate({ identifier: "Model" })
-export type Model = typeof Model.Type
-
 /** The gateway's key, by which clients recognize it independently of its address and token. */
 export const GatewayIdentity = Schema.Struct({
   /** The key's fingerprint: SHA-256 in hexadecimal. */
@@ -75,13 +64,6 @@ const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochM
   "Returns the time. It is the cheapest call, for measuring the round trip.",
 )
 
-const models = Rpc.make("models.list", {
-  payload: {},
-  success: Schema.Struct({ models: Schema.Array(Model) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the models that agents can use.")
-
 const config = Rpc.make("config.get", {
   payload: {},
   success: Schema.Struct({
@@ -98,4 +80,4 @@ const identity = Rpc.make("gateway.identity", { payload: {}, success: GatewayIde
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Returns the gateway's own public key, by which clients recognize it.")
 
-export const SystemRpcs = RpcGroup.make(health, status, ping, models, config, identity).middleware(Authorized)
+export const SystemRpcs = RpcGroup.make(health, status, ping, config, identity).middleware(Authorized)

@@ -25,6 +25,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "events",
     "logs",
     "processes",
+    "models",
     "connections",
     "agents",
     "memory",

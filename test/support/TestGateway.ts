@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import type { ProviderKinds } from "../../src/services/models/ProviderKinds.ts"
 import type { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { ListeningAddress } from "../../src/transport/http/GatewayServer.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
@@ -28,7 +29,7 @@ export class TestGateway extends Context.Service<
 >()("causeway/test/TestGateway") {}
 
 export interface TestGatewayOptions extends GatewayOptions {
-  readonly runtimes?: Layer.Layer<never, never, AgentRuntimes>
+  readonly runtimes?: Layer.Layer<never, never, AgentRuntimes | ProviderKinds>
   /** Routes and wires, e.g. those of the gateway and one more wire. */
   readonly routes?: typeof Gateway.parts.routes
 }

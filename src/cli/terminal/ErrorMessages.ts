@@ -36,6 +36,7 @@ const messages: Messages = {
     `idempotency key "${idempotencyKey}" belongs to a message of session "${sessionKey}": choose another key`,
   LimitReached: ({ message }) => message,
   MemoryUnavailable: ({ detail, operation }) => `the gateway cannot ${operation} its memory folder: ${detail}`,
+  ModelProblem: ({ message }) => message,
   PairingNotFound: ({ requestId, supersededBy }) =>
     supersededBy === undefined
       ? unknown("pairing request", requestId, "devices list")

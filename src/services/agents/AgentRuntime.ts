@@ -8,8 +8,8 @@ import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import type { Model } from "../../domain/Model.ts"
 import type { RuntimeEvent, RuntimeFailed, ThinkingLevel } from "../../domain/Run.ts"
-import type { Model } from "../../domain/System.ts"
 
 /**
  * The input of a run. A run may start more than once, because a restart interrupts it. Tools that act on the world need

@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { Model } from "../../domain/System.ts"
+import type { Model } from "../../domain/Model.ts"
 import type { AgentRuntime } from "./AgentRuntime.ts"
 
 export class AgentRuntimes extends Context.Service<

@@ -12,6 +12,7 @@ import { DeviceHandlers } from "./DeviceHandlers.ts"
 import { EventHandlers } from "./EventHandlers.ts"
 import { LogHandlers } from "./LogHandlers.ts"
 import { MemoryHandlers } from "./MemoryHandlers.ts"
+import { ModelHandlers } from "./ModelHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 
@@ -25,6 +26,7 @@ export const layer = Layer.mergeAll(
   EventHandlers,
   LogHandlers,
   MemoryHandlers,
+  ModelHandlers,
   SessionHandlers,
   SystemHandlers,
   Authorization.layer,

@@ -1,5 +1,5 @@
 /**
- * SystemHandlers: implements `health`, `status`, `ping`, `gateway.identity`, `config.get` and `models.list`.
+ * SystemHandlers: implements `health`, `status`, `ping`, `gateway.identity` and `config.get`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,6 @@ export const SystemHandlers = SystemRpcs.toLayer(
       ping: () => Effect.map(Clock.currentTimeMillis, (at) => ({ at })),
       "gateway.identity": () => Effect.succeed(identity),
       "config.get": () => Effect.succeed(config),
-      "models.list": () => Effect.map(system.models, (models) => ({ models })),
     })
   }),
 )

@@ -44,9 +44,11 @@ export class RunningTurn {
   })
 
   /** Adds the usage of one model call. Tokens add up; the context size is that of the last call. */
-  addUsage({ contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {
+  addUsage({ cachedInputTokens, contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {
+    const cached = (cachedInputTokens ?? 0) + (this.usage?.cachedInputTokens ?? 0)
     this.usage = {
       inputTokens: inputTokens + (this.usage?.inputTokens ?? 0),
+      ...(cached > 0 && { cachedInputTokens: cached }),
       outputTokens: outputTokens + (this.usage?.outputTokens ?? 0),
       ...(contextTokens !== undefined && { contextTokens }),
     }

@@ -154,6 +154,7 @@ const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
     return { reason: "bug", message: "The agent's runtime died. The gateway's log has the details." }
   }
   const failure = Cause.findErrorOption(cause)
-  const detail = failure._tag === "Some" ? failure.value.detail : "The agent's runtime interrupted itself."
-  return { reason: "runtime", message: cut(detail.toWellFormed(), ERROR_CHARS) }
+  if (failure._tag === "None") return { reason: "runtime", message: "The agent's runtime interrupted itself." }
+  const { detail, kind } = failure.value
+  return { reason: "runtime", ...(kind !== undefined && { kind }), message: cut(detail.toWellFormed(), ERROR_CHARS) }
 }

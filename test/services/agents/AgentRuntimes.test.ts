@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { RuntimeFailed } from "../../../src/domain/Run.ts"
-import type { Model } from "../../../src/domain/System.ts"
+import type { Model } from "../../../src/domain/Model.ts"
 import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
 

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
-import type { Model } from "../../../domain/System.ts"
+import type { Model } from "../../../domain/Model.ts"
 import { cached, call, type Query } from "../../dialect/Query.ts"
 
 export interface AgentCatalog {

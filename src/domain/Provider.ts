@@ -1,0 +1,90 @@
+/**
+ * Provider: the options of a model provider, `providers.<name>` in the configuration. ModelProviders uses them.
+ */
+import * as Schema from "effect/Schema"
+import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
+import { ModelCost } from "./Model.ts"
+import { option, secret } from "./Setting.ts"
+
+const Tokens = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000_000 }))
+
+const IsHttpUrl = Schema.makeFilter((text: string) => {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an address such as https://api.example.org/v1"
+  return url.username + url.password + url.search + url.hash === ""
+    ? undefined
+    : "must have no user, password, query or fragment; a key belongs into apiKey"
+})
+
+/** A model that the configuration describes. Left-out facts come from the provider's own list, where it has one. */
+export const ConfiguredModel = Schema.Struct({
+  /** The provider's name of the model. */
+  id: nonEmptyText(NAME_CHARS),
+  name: Schema.optionalKey(nonEmptyText(NAME_CHARS)),
+  contextWindow: Schema.optionalKey(Tokens),
+  maxOutputTokens: Schema.optionalKey(Tokens),
+  cost: Schema.optionalKey(ModelCost),
+})
+export type ConfiguredModel = typeof ConfiguredModel.Type
+
+/** One provider of models. */
+export const ProviderSettings = Schema.Struct({
+  kind: option(
+    nonEmptyText(NAME_CHARS),
+    "openai",
+    "The provider's API. `openai`: any server with `/chat/completions`. `anthropic`: any server with `/messages`. `ai-sdk`: a package that you install.",
+  ),
+  baseUrl: Schema.optionalKey(Schema.String.check(IsHttpUrl)).annotateKey({
+    description:
+      "The address of the API, e.g. http://127.0.0.1:11434/v1. Left out: the address of OpenAI or Anthropic.",
+  }),
+  apiKey: Schema.optionalKey(secret("API key")).annotateKey({
+    description: "The key. Left out: requests carry none, as local servers expect.",
+  }),
+  apiKeyFile: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description: "A file with the key on one line. The command line reads it at the start.",
+  }),
+  apiKeyVariable: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description: "The environment variable with the key, e.g. OPENAI_API_KEY. The command line reads it at the start.",
+  }),
+  headers: option(
+    Schema.Record(
+      Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-title" })),
+      secret("header"),
+    ),
+    {},
+    "Headers of every request. Their values count as secrets.",
+  ),
+  models: option(
+    Schema.Array(Schema.Union([nonEmptyText(NAME_CHARS), ConfiguredModel])).check(Schema.isMaxLength(256)),
+    [],
+    "The models to offer, as names or as {id, name, contextWindow, maxOutputTokens, cost}. Left out: all models that the provider lists.",
+  ),
+  silenceMs: option(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400_000 })),
+    120_000,
+    "How long the provider may send nothing before a run fails. Slow local models need a longer time for long prompts.",
+  ),
+  package: Schema.optionalKey(
+    Schema.String.check(
+      Schema.isPattern(/^(@[a-z0-9][\w.-]{0,100}\/)?[a-z0-9][\w.-]{0,100}$/, {
+        expected: "the name of an npm package",
+      }),
+    ),
+  ).annotateKey({ description: "For `ai-sdk`: the package to load, e.g. @ai-sdk/google." }),
+  options: option(
+    Schema.Record(Schema.String, Schema.Json),
+    {},
+    "For `ai-sdk`: further options of the package, e.g. {region: eu-west-1}.",
+  ),
+})
+export type ProviderSettings = typeof ProviderSettings.Type
+
+/** The name of a provider: the part of a model's id before the first slash. */
+export const ProviderName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
+)
+
+/** The providers by their names. */
+export const Providers = Schema.Record(ProviderName, ProviderSettings)
+export type Providers = typeof Providers.Type

@@ -1,0 +1,173 @@
+/**
+ * ModelProviders: the model providers of the configuration. It resolves `provider/model` to a language model, lists the
+ * models and tests them. Runtimes and the handlers of `models.*` use it. Nothing is loaded before the first use.
+ */
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { Usage } from "../../domain/Message.ts"
+import { ModelProblem } from "../../domain/Model.ts"
+import type { ThinkingLevel } from "../../domain/Run.ts"
+import { cut, shortened } from "../../domain/Text.ts"
+import { ModelCatalog } from "./ModelCatalog.ts"
+import type { ModelFacts, ModelProvider, NamedProvider } from "./ModelProvider.ts"
+import { ProviderKinds } from "./ProviderKinds.ts"
+
+/** A model that is ready for calls. */
+export interface ResolvedModel extends ModelFacts {
+  /** The name of its provider. */
+  readonly provider: string
+  /**
+   * Streams one step of a conversation. It retries only while the model has said nothing. It fails with an AiError:
+   * `ModelProblems.problemOf` returns its kind and its sentence, and `ModelUsage.usageOf` reads the usage of its `finish`.
+   */
+  readonly languageModel: LanguageModel.LanguageModel
+}
+
+export interface ModelTest {
+  /** `provider/model`. */
+  readonly model: string
+  /** The beginning of the answer. */
+  readonly text: string
+  readonly durationMs: number
+  readonly usage?: Usage
+}
+
+export class ModelProviders extends Context.Service<
+  ModelProviders,
+  {
+    /** The names of the configured providers. */
+    readonly names: ReadonlyArray<string>
+    /**
+     * Returns the model with the id `provider/model`, ready to think at the given level. Left out: the model's default.
+     * Fails if the configuration has no such provider, or if the code of its kind cannot be loaded. It does not ask the
+     * provider whether the model exists; the first call does.
+     */
+    resolve(
+      id: string,
+      options?: { readonly thinking?: ThinkingLevel | undefined },
+    ): Effect.Effect<ResolvedModel, ModelProblem>
+    /**
+     * Returns the models of all providers: those of the configuration, else those that the provider lists. The lists are
+     * kept for ten minutes. A provider that fails, or takes longer than 4 seconds, costs its own models and a warning.
+     */
+    readonly list: Effect.Effect<ReadonlyArray<ModelFacts>>
+    /** Sends a short prompt to `provider/model`, or to the first model of a provider. */
+    test(target: string): Effect.Effect<ModelTest, ModelProblem>
+  }
+>()("causeway/services/models/ModelProviders") {
+  static readonly layer: Layer.Layer<ModelProviders, never, GatewayConfig | ProviderKinds> = Layer.effect(
+    ModelProviders,
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const kinds = yield* ProviderKinds
+      const { providers } = yield* GatewayConfig
+      const loaded = new Map<string, ModelProvider>()
+
+      const load = Effect.fnUntraced(function* (provider: NamedProvider) {
+        const ready = loaded.get(provider.name)
+        if (ready !== undefined) return ready
+        const kind = kinds.get(provider.kind)
+        if (kind === undefined) return yield* unknownKind(provider, kinds.names())
+        const made = yield* Scope.provide(kind.make(provider), scope)
+        loaded.set(provider.name, made)
+        return made
+      })
+
+      const catalogs = new Map<string, ModelCatalog>()
+      for (const [name, settings] of Object.entries(providers)) {
+        const provider = { ...settings, name }
+        const discover = Effect.flatMap(load(provider), ({ models }) => models)
+        catalogs.set(name, yield* ModelCatalog.make(provider, discover))
+      }
+
+      const catalogOf = Effect.fnUntraced(function* (name: string) {
+        return catalogs.get(name) ?? (yield* unknownProvider(name, [...catalogs.keys()]))
+      })
+
+      const resolve = Effect.fn("ModelProviders.resolve")(function* (
+        id: string,
+        { thinking }: { readonly thinking?: ThinkingLevel | undefined } = {},
+      ) {
+        const [name, model] = yield* parts(id, [...catalogs.keys()])
+        const catalog = yield* catalogOf(name)
+        const provider = yield* load(catalog.provider)
+        const facts = yield* catalog.facts(model)
+        const languageModel = yield* provider.languageModel({ model: facts, thinking })
+        return { ...facts, id, provider: name, languageModel }
+      })
+
+      const firstOf = Effect.fnUntraced(function* (name: string) {
+        const catalog = yield* catalogOf(name)
+        const [first] = yield* catalog.models
+        return first === undefined ? yield* noModels(name) : `${name}/${first.id}`
+      })
+
+      const test = Effect.fn("ModelProviders.test")(function* (target: string) {
+        const id = target.includes("/") ? target : yield* firstOf(target)
+        const { languageModel } = yield* resolve(id)
+        const { ask } = yield* Effect.promise(() => import("./ModelTest.ts"))
+        const startedAt = yield* Clock.currentTimeMillis
+        const { text, usage } = yield* ask(languageModel)
+        return {
+          model: id,
+          text: shortened(text, ANSWER_CHARS),
+          durationMs: (yield* Clock.currentTimeMillis) - startedAt,
+          ...(usage !== undefined && { usage }),
+        }
+      })
+
+      const list = Effect.map(
+        Effect.forEach(
+          catalogs.values(),
+          ({ provider, shown }) =>
+            Effect.map(shown, (models) => models.map((model) => withProvider(provider.name, model))),
+          { concurrency: "unbounded" },
+        ),
+        (lists) => lists.flat(),
+      )
+
+      return ModelProviders.of({ names: [...catalogs.keys()], resolve, list, test })
+    }),
+  )
+}
+
+const ANSWER_CHARS = 200
+
+const withProvider = (provider: string, model: ModelFacts): ModelFacts => ({ ...model, id: `${provider}/${model.id}` })
+
+const configuration = (provider: string, message: string) =>
+  new ModelProblem({ kind: "configuration", provider, message })
+
+const quoted = (name: string): string => JSON.stringify(cut(name, 100))
+
+/** Returns the provider's name and its name of the model, which may contain slashes itself. */
+const parts = (
+  id: string,
+  names: ReadonlyArray<string>,
+): Effect.Effect<readonly [provider: string, model: string], ModelProblem> => {
+  const slash = id.indexOf("/")
+  return slash > 0 && slash < id.length - 1
+    ? Effect.succeed([id.slice(0, slash), id.slice(slash + 1)])
+    : Effect.fail(
+        configuration("", `the model ${quoted(id)} names no provider: write provider/model. ${configured(names)}`),
+      )
+}
+
+const configured = (names: ReadonlyArray<string>): string =>
+  names.length === 0
+    ? "The configuration has no providers (docs/models.md)."
+    : `The configuration has these providers: ${names.join(", ")}.`
+
+const unknownProvider = (name: string, names: ReadonlyArray<string>) =>
+  configuration(name, `no provider ${quoted(name)}: add it to the option providers. ${configured(names)}`)
+
+const unknownKind = ({ kind, name }: NamedProvider, names: ReadonlyArray<string>) =>
+  configuration(name, `provider ${quoted(name)} has the unknown kind ${quoted(kind)}: use one of ${names.join(", ")}`)
+
+const noModels = (name: string) =>
+  configuration(name, `provider ${quoted(name)} lists no models: name them in its option models`)
