@@ -20,8 +20,10 @@ export interface TurnRow extends AttemptOf {
   readonly state: RunState
   /** The number of starts, 0 before the first one. */
   readonly attempt: number
-  /** The number of crashes of the process that interrupted it. */
+  /** The crashes of the process that interrupted it. The next `begin` counts the newest one: see `interruptions`. */
   readonly crashes: number
+  /** A planned stop interrupted it, or is about to. */
+  readonly handedOver: boolean
   readonly error: RunError | undefined
   readonly usage: Usage | undefined
   /** The gateway's reply to a command. */
@@ -34,6 +36,10 @@ export interface TurnRow extends AttemptOf {
   /** The turn is open until this is set, which happens once. */
   readonly endedAt: number | undefined
 }
+
+/** Returns the crashes of a turn that does not run, with one that `begin` has not counted yet. */
+export const interruptions = ({ crashes, handedOver, state }: TurnRow): number =>
+  crashes + (state === "running" && !handedOver ? 1 : 0)
 
 export interface NewTurn extends Pick<
   TurnRow,
