@@ -1,6 +1,6 @@
 /**
- * Generates the references in docs/protocol from the contract: a table of methods for people, JSON Schema and AsyncAPI for
- * programs. `npm run references` writes them. A test compares them with the committed files.
+ * Generates the references in docs/protocol from the contract: a table of methods for people, JSON Schema, AsyncAPI and
+ * OpenAPI for programs. `npm run references` writes them. A test compares them with the committed files.
  */
 import * as Context from "effect/Context"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -11,7 +11,8 @@ import { GatewayRpcs } from "../src/domain/GatewayRpcs.ts"
 import { RequiredScope } from "../src/domain/Principal.ts"
 import { Refusal } from "../src/domain/Refusal.ts"
 import { Summary } from "../src/domain/Summary.ts"
-import { errorsOf, type Json, JsonSchemas } from "../src/transport/dialect/JsonSchemas.ts"
+import { brief, errorsOf, type Json, JsonSchemas } from "../src/transport/dialect/JsonSchemas.ts"
+import { openApi } from "../src/transport/rest/OpenApi.ts"
 import manifest from "../package.json" with { type: "json" }
 
 interface Method {
@@ -43,27 +44,6 @@ const methods = (schemas: JsonSchemas): ReadonlyArray<Method> =>
       ],
     }
   }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-
-/** Returns a schema in short form: `{ key: string, limit?: integer }`. */
-const brief = (schema: Json): string => {
-  if (typeof schema["$ref"] === "string") return schema["$ref"].split("/").at(-1)!
-  if (Array.isArray(schema["enum"])) return schema["enum"].map((value) => JSON.stringify(value)).join(" | ")
-  if (Array.isArray(schema["anyOf"])) return (schema["anyOf"] as ReadonlyArray<Json>).map(brief).join(" | ")
-  if (Array.isArray(schema["allOf"]) && schema["type"] === undefined) {
-    return (schema["allOf"] as ReadonlyArray<Json>).map(brief).join(" & ")
-  }
-  if (schema["type"] === "array") {
-    const items = brief(schema["items"] as Json)
-    return items.includes("|") ? `(${items})[]` : `${items}[]`
-  }
-  if (schema["type"] === "object") {
-    const required = (schema["required"] ?? []) as ReadonlyArray<string>
-    const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Json>)
-    if (fields.length === 0) return "{}"
-    return `{ ${fields.map(([name, field]) => `${name}${required.includes(name) ? "" : "?"}: ${brief(field)}`).join(", ")} }`
-  }
-  return schema["type"] === undefined ? "{}" : String(schema["type"])
-}
 
 const isTagged = (schema: Json): boolean => "_tag" in ((schema["properties"] ?? {}) as Json)
 
@@ -245,6 +225,7 @@ export const references = (): Readonly<Record<string, string>> => ({
   "docs/protocol/methods.md": methodsPage(),
   "docs/protocol/schema.json": pretty(schemaDocument()),
   "docs/protocol/asyncapi.json": pretty(asyncApi()),
+  "docs/protocol/openapi.json": pretty(openApi()),
 })
 
 if (import.meta.main) {

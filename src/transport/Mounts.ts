@@ -1,6 +1,7 @@
 /**
- * Mounts: the paths of the dialects. Each dialect has its own path, and JSON-RPC and Mission Control also share the path of
- * the option `path`, where the first frame decides. A new dialect is a folder beside this file and a line here.
+ * Mounts: the paths of the dialects, and the routes that call the contract. Each dialect has its own path, and JSON-RPC and
+ * Mission Control also share the path of the option `path`, where the first frame decides. A new dialect is a folder beside
+ * this file and a line here.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +14,8 @@ import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
 import * as ControlUi from "./openclaw/ControlUi.ts"
 import { openClaw } from "./openclaw/OpenClaw.ts"
+import * as OpenApiRoutes from "./rest/OpenApiRoutes.ts"
+import * as Rest from "./rest/Rest.ts"
 import { sniffing } from "./kernel/Sniffing.ts"
 import { WireRegistry } from "./connection/WireRegistry.ts"
 
@@ -30,6 +33,11 @@ const wires = Layer.effectDiscard(
   }),
 )
 
-export const layer = Layer.mergeAll(wires, JsonRpcHttp.layer, MissionRoutes.layer, ControlUi.layer).pipe(
-  Layer.provide(DialectServer.layer),
-)
+export const layer = Layer.mergeAll(
+  wires,
+  JsonRpcHttp.layer,
+  Rest.layer,
+  OpenApiRoutes.layer,
+  MissionRoutes.layer,
+  ControlUi.layer,
+).pipe(Layer.provide(DialectServer.layer))

@@ -44,6 +44,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "fanout",
     "kernel",
     "rpc",
+    "rest",
     "json-rpc",
     "mission-control",
     "openclaw",

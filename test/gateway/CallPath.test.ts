@@ -96,6 +96,15 @@ describe("The middleware", () => {
       }),
     )
 
+    it.effect("A REST call passes it once, and so does a streaming one.", () =>
+      Effect.gen(function* () {
+        const call = http("/api/rpc/agents.list", { method: "POST", body: "{}" })
+        expect(yield* methodsOf(call)).toEqual(["agents.list"])
+        const stream = http("/api/rpc/chat.stream", { method: "POST", body: JSON.stringify({ text: "hello" }) })
+        expect(yield* methodsOf(stream)).toEqual(["chat.stream"])
+      }),
+    )
+
     it.effect("A request on Mission Control's channels passes it once.", () =>
       Effect.gen(function* () {
         const call = speak("/ws/mission-control", { type: "request", resource: "status" }, (text) =>

@@ -26,6 +26,7 @@ import { Connections } from "../../src/services/connections/Connections.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
 import { System } from "../../src/services/system/System.ts"
+import type { FallbackRoute } from "../../src/transport/http/FallbackRoute.ts"
 import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/http/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/rpc/RpcWire.ts"
@@ -226,6 +227,7 @@ type Routing =
   | PrincipalUsage
   | RefusalLog
   | TcpConnections
+  | FallbackRoute
 
 /** A stub gateway on a free port of 127.0.0.1. `more`: routes and wires of a test. */
 export const stubGateway = (

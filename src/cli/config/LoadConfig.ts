@@ -14,7 +14,7 @@ import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
-import { suggestions } from "../terminal/Suggestions.ts"
+import { suggestions } from "../../domain/Suggestions.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
 
 export interface Sources {

@@ -46,6 +46,20 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<never, Fault
   return Effect.fail(Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted" } : internal)
 }
 
+/** Returns the fault as a tagged object for programs: the error of the contract where there is one. */
+export const taggedOf = (fault: Fault): Tagged => {
+  switch (fault._tag) {
+    case "Denied":
+      return fault.refusal
+    case "Limited":
+      return { ...fault, _tag: "RateLimited" }
+    case "Domain":
+      return fault.error
+    default:
+      return { ...fault }
+  }
+}
+
 /** Describes a fault for people. The facts stay in the fault. */
 export const describe = (fault: Fault): string => {
   switch (fault._tag) {

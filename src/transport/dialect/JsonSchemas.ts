@@ -1,6 +1,6 @@
 /**
  * JsonSchemas: renders the contract's schemas as JSON Schemas. Named schemas become definitions, which all schemas of
- * one document share. The references of docs/protocol and `rpc.discover` (OpenRpc.ts) use it.
+ * one document share. The references of docs/protocol, `rpc.discover` (OpenRpc.ts) and OpenApi.ts use it.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -43,6 +43,27 @@ export class JsonSchemas {
 export const errorsOf = (schema: Json): ReadonlyArray<string> => {
   const refs = "anyOf" in schema ? (schema["anyOf"] as ReadonlyArray<Json>) : [schema]
   return refs.flatMap((ref) => (typeof ref["$ref"] === "string" ? [ref["$ref"].split("/").at(-1)!] : []))
+}
+
+/** Returns a schema in short form: `{ key: string, limit?: integer }`. */
+export const brief = (schema: Json): string => {
+  if (typeof schema["$ref"] === "string") return schema["$ref"].split("/").at(-1)!
+  if (Array.isArray(schema["enum"])) return schema["enum"].map((value) => JSON.stringify(value)).join(" | ")
+  if (Array.isArray(schema["anyOf"])) return (schema["anyOf"] as ReadonlyArray<Json>).map(brief).join(" | ")
+  if (Array.isArray(schema["allOf"]) && schema["type"] === undefined) {
+    return (schema["allOf"] as ReadonlyArray<Json>).map(brief).join(" & ")
+  }
+  if (schema["type"] === "array") {
+    const items = brief(schema["items"] as Json)
+    return items.includes("|") ? `(${items})[]` : `${items}[]`
+  }
+  if (schema["type"] === "object") {
+    const required = (schema["required"] ?? []) as ReadonlyArray<string>
+    const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Json>)
+    if (fields.length === 0) return "{}"
+    return `{ ${fields.map(([name, field]) => `${name}${required.includes(name) ? "" : "?"}: ${brief(field)}`).join(", ")} }`
+  }
+  return schema["type"] === undefined ? "{}" : String(schema["type"])
 }
 
 /** Returns the one member that a client must give, or `undefined` if there is no such member or more than one. */

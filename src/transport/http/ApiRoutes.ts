@@ -12,12 +12,16 @@ import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Limits } from "../../domain/Limits.ts"
-import { grants, type Scope } from "../../domain/Principal.ts"
+import { grants, type Scope as OperatorScope } from "../../domain/Principal.ts"
 import { PrincipalUsage, type Usage } from "../connection/PrincipalUsage.ts"
 import { queryOf } from "../connection/RequestTarget.ts"
 import * as HttpAuth from "./HttpAuth.ts"
+import { FallbackRoute } from "./FallbackRoute.ts"
+import { type ErrorForm, inForm, problem } from "./Problem.ts"
+import * as RequestBody from "./RequestBody.ts"
 import * as RequestShare from "./RequestShare.ts"
 
 /** An authenticated request within the limits of its principal. */
@@ -40,15 +44,20 @@ export interface ApiRoute {
   /** Path below the prefix, e.g. `/sessions/:key`. Empty for the prefix itself. */
   readonly path: "" | `/${string}`
   /** Scope that the caller needs. Default: the scope of the family. */
-  readonly scope?: Scope
-  /** Returns the response. A failure is an error response, e.g. `HttpAuth.problem(404, "no such session")`. */
-  readonly handle: (call: ApiCall) => Effect.Effect<Response, Response>
+  readonly scope?: OperatorScope
+  /**
+   * Returns the response. A failure is an error response, e.g. `HttpAuth.problem(404, "no such session")`. The scope closes
+   * when the client has the whole response, or has left.
+   */
+  readonly handle: (call: ApiCall) => Effect.Effect<Response, Response, Scope.Scope>
 }
 
 export interface ApiFamily<E, R> {
   readonly prefix: `/${string}`
   /** Scope that callers need. Without one, any valid token will do. */
-  readonly scope?: Scope
+  readonly scope?: OperatorScope
+  /** The form of all error responses below the prefix. Default: the body `{ error }`. */
+  readonly errors?: ErrorForm
   /** Most bytes of a body. Default: the option `frameBytes`. */
   readonly bodyBytes?: number
   /** The routes, or an effect that makes them with the services that they use. */
@@ -58,12 +67,12 @@ export interface ApiFamily<E, R> {
 /** How long a browser may remember the answer to a preflight. */
 const MAX_AGE_SECONDS = 600
 
-const internalError = HttpAuth.problem(500, "internal error")
+const internalError = problem(500, "internal error")
 
 /** Bytes of the body that count towards the principal's limits. A chunked body may have any length up to the bound. */
 const declaredBytes = ({ headers }: HttpServerRequest, bound: number): number => {
   const length = headers["content-length"]
-  if (length !== undefined) return Math.min(bound, Number(length) || 0)
+  if (length !== undefined) return Number(length) || 0
   return headers["transfer-encoding"] === undefined ? 0 : bound
 }
 
@@ -112,17 +121,26 @@ export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
           const params = yield* HttpRouter.params
           const caller = yield* access(request)
           if (scope !== undefined && !grants(caller.principal.scopes, scope)) {
-            return HttpAuth.problem(403, `the scope ${scope} is needed`)
+            return problem(403, `the scope ${scope} is needed`)
           }
+          const size = declaredBytes(request, bound)
+          if (size > bound) return RequestBody.tooBig
           const usage = usages.of(caller.principal)
           const call = { request, caller, params, query: queryOf(request.originalUrl), limits, usage }
           const response = Effect.suspend(() => handle(call))
-          return yield* RequestShare.within(usage, request, declaredBytes(request, bound), response)
+          return yield* RequestShare.within(usage, request, size, response)
         })
         return (request: HttpServerRequest) =>
-          Effect.provideService(answered(respond(request)), HttpIncomingMessage.MaxBodySize, bodyLimit)
+          answered(respond(request)).pipe(
+            Effect.map((response) => inForm(family.errors, response)),
+            Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyLimit),
+          )
       }
 
+      if (family.errors !== undefined) {
+        const fallback = yield* FallbackRoute
+        yield* fallback.addForm(family.prefix, family.errors)
+      }
       const byPath = Map.groupBy(routes, ({ path }) => path)
       for (const [path, group] of byPath) {
         const handlers = new Map(group.map((route) => [route.method, handlerOf(route)]))

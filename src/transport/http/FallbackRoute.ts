@@ -11,9 +11,9 @@ import { isHttpServerError, type HttpServerError, type RouteNotFound } from "eff
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import * as HttpAuth from "./HttpAuth.ts"
 import { pathOf } from "../connection/RequestTarget.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
+import { type ErrorForm, inForm, problem } from "./Problem.ts"
 
 export const isRouteNotFound = (error: unknown): error is HttpServerError & { readonly reason: RouteNotFound } =>
   isHttpServerError(error) && error.reason._tag === "RouteNotFound"
@@ -23,15 +23,15 @@ export type Page = (request: HttpServerRequest) => Effect.Effect<HttpServerRespo
 
 const isRead = (method: string): boolean => method === "GET" || method === "HEAD"
 
-const upgradeRequired = HttpAuth.problem(426, "this path requires a WebSocket upgrade", {
+const upgradeRequired = problem(426, "this path requires a WebSocket upgrade", {
   upgrade: "websocket",
   connection: "Upgrade",
 })
 
-const notFound = HttpAuth.problem(404, "not found")
+const notFound = problem(404, "not found")
 
 const wrongMethod = (method: string, allowed: ReadonlyArray<string>) =>
-  HttpAuth.problem(405, `${method} is not allowed here`, { allow: allowed.join(", ") })
+  problem(405, `${method} is not allowed here`, { allow: allowed.join(", ") })
 
 const welcome = (basePath: string, path: string) => {
   const row = (path: string, text: string) => `  ${(basePath + path).padEnd(20)}  ${text}\n`
@@ -41,6 +41,7 @@ const welcome = (basePath: string, path: string) => {
       row(path, "JSON-RPC 2.0 or Mission Control (WebSocket)") +
       row("/jsonrpc", "JSON-RPC 2.0 (WebSocket, and POST)") +
       row("/", "OpenClaw's protocol (WebSocket)") +
+      row("/api/rpc/...", "every method (HTTP); /api/docs describes them") +
       row("/api/...", "Mission Control (HTTP)") +
       row("/health, /ready", "probes") +
       '\nTalk to it from a terminal: causeway send "hello"\n',
@@ -52,6 +53,8 @@ export class FallbackRoute extends Context.Service<
   {
     /** Adds a page until the scope closes. The first page that answers wins. */
     add(page: Page): Effect.Effect<void, never, Scope.Scope>
+    /** Writes the errors at the paths below the prefix in the form, until the scope closes. */
+    addForm(prefix: string, form: ErrorForm): Effect.Effect<void, never, Scope.Scope>
     /** `methods`: those that routes have at the request's path. */
     answer(
       request: HttpServerRequest,
@@ -65,6 +68,7 @@ export class FallbackRoute extends Context.Service<
       const { basePath, path } = yield* GatewayConfig
       const wires = yield* WireRegistry
       const pages = new Set<Page>()
+      const forms = new Map<string, ErrorForm>()
       const home = welcome(basePath, path)
 
       const answer = Effect.fnUntraced(function* (request: HttpServerRequest, routed: ReadonlyArray<string>) {
@@ -82,13 +86,24 @@ export class FallbackRoute extends Context.Service<
         return target === "/" ? home : notFound
       })
 
+      const formAt = (path: string): ErrorForm | undefined => {
+        for (const [prefix, form] of forms) if (path === prefix || path.startsWith(`${prefix}/`)) return form
+        return undefined
+      }
+
       return FallbackRoute.of({
         add: (page) =>
           Effect.acquireRelease(
             Effect.sync(() => pages.add(page)),
             () => Effect.sync(() => pages.delete(page)),
           ),
-        answer,
+        addForm: (prefix, form) =>
+          Effect.acquireRelease(
+            Effect.sync(() => forms.set(prefix, form)),
+            () => Effect.sync(() => forms.delete(prefix)),
+          ),
+        answer: (request, methods) =>
+          Effect.map(answer(request, methods), (response) => inForm(formAt(pathOf(request.url)), response)),
       })
     }),
   )

@@ -6,7 +6,7 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Authenticator } from "../../services/auth/Authenticator.ts"
@@ -15,6 +15,7 @@ import { FOREIGN, isPageAllowed, originPolicy } from "../connection/Origin.ts"
 import { RefusalLog } from "../connection/RefusalLog.ts"
 import { TcpConnections } from "../connection/TcpConnections.ts"
 import { presentedToken, tokenRefusal } from "./BearerToken.ts"
+import { problem } from "./Problem.ts"
 
 /** The client of an authenticated request. */
 export interface Caller {
@@ -23,13 +24,9 @@ export interface Caller {
 }
 
 /** Authenticates a request, or fails with the response to it. */
-export type Access = (
-  request: HttpServerRequest.HttpServerRequest,
-) => Effect.Effect<Caller, HttpServerResponse.HttpServerResponse>
+export type Access = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Caller, HttpServerResponse>
 
-/** Returns an error response with the body `{ error }`, as all routes of the gateway send it. */
-export const problem = (status: number, error: string, headers: Readonly<Record<string, string>> = {}) =>
-  HttpServerResponse.jsonUnsafe({ error }, { status, headers })
+export { problem }
 
 /** A client whose authentication failed keeps no socket. */
 const CLOSE = { connection: "close" }
@@ -63,7 +60,7 @@ export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig | 
       const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), (error) => {
         const { error: text, headers, logLine, status } = tokenRefusal(error)
         if (logLine !== undefined) refusals.note(remoteAddress, logLine)
-        return problem(status, text, { ...CLOSE, ...headers })
+        return problem(status, text, { ...CLOSE, ...headers }, error)
       })
       tcp.release(NodeHttpServerRequest.toIncomingMessage(request).socket)
       return { principal, remoteAddress }

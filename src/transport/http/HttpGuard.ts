@@ -12,6 +12,7 @@ import { clientAddress, proxiesOf } from "../connection/ClientAddress.ts"
 import { foreign } from "./HttpAuth.ts"
 import { FOREIGN, isForeign, isNavigation, originPolicy } from "../connection/Origin.ts"
 import { RefusalLog } from "../connection/RefusalLog.ts"
+import * as RequestBody from "./RequestBody.ts"
 
 /** NodeHttpServer lets the client read the response before it ends such a connection. */
 const closing = HttpServerResponse.setHeader("connection", "close")
@@ -20,12 +21,9 @@ const withoutSlowBody = (
   request: HttpServerRequest.HttpServerRequest,
   response: HttpServerResponse.HttpServerResponse,
 ): HttpServerResponse.HttpServerResponse =>
-  response.status >= 400 && !NodeHttpServerRequest.toIncomingMessage(request).complete && hasBody(request)
+  response.status >= 400 && !NodeHttpServerRequest.toIncomingMessage(request).complete && RequestBody.isPresent(request)
     ? closing(response)
     : response
-
-const hasBody = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
-  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** Returns a function that puts the guard around the routes. */
 export const make = Effect.gen(function* () {

@@ -7,11 +7,12 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import type { Limits } from "../../domain/Limits.ts"
+import { parseJson } from "../../domain/Text.ts"
 import { isDeeperThan } from "../connection/JsonDepth.ts"
-import { problem } from "./HttpAuth.ts"
+import { problem } from "./Problem.ts"
 
 const notJson = problem(415, "the body must be application/json")
-const tooBig = problem(413, "the body is too big")
+export const tooBig = problem(413, "the body is too big")
 const cut = problem(400, "the body did not arrive")
 const tooDeep = problem(400, "the JSON is nested too deep")
 const invalidJson = problem(400, "the body is not valid JSON")
@@ -20,6 +21,10 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i
 
 const failureOf = ({ reason }: HttpServerError): HttpServerResponse =>
   reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge" ? tooBig : cut
+
+/** Whether the request announces a body. */
+export const isPresent = ({ headers }: Pick<HttpServerRequest, "headers">): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
 
 /** Returns the bytes of the body. */
 export const bytes = (request: HttpServerRequest): Effect.Effect<ArrayBuffer, HttpServerResponse> =>
@@ -50,9 +55,7 @@ export const textOf = (body: ArrayBuffer): string | undefined => {
 }
 
 const parse = (text: string | undefined): Effect.Effect<unknown, HttpServerResponse> =>
-  text === undefined
-    ? Effect.fail(invalidJson)
-    : Effect.try({ try: (): unknown => JSON.parse(text), catch: () => invalidJson })
+  text === undefined ? Effect.fail(invalidJson) : Effect.try({ try: () => parseJson(text), catch: () => invalidJson })
 
 /**
  * Makes a reader of JSON bodies. It fails with 415 for another content type, and with 400 for a value that does not

@@ -7,19 +7,20 @@ import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type { RateLimited } from "../../domain/Refusal.ts"
-import * as HttpAuth from "./HttpAuth.ts"
 import type { Usage } from "../connection/PrincipalUsage.ts"
+import { problem } from "./Problem.ts"
 
 /** Longest time in which a client may read none of its response. */
 const STALL_MS = 60_000
 
-const refused = ({ limit, retryAfterMs }: RateLimited): HttpServerResponse =>
-  HttpAuth.problem(
+const refused = (refusal: RateLimited): HttpServerResponse =>
+  problem(
     429,
-    limit === "http-requests"
+    refusal.limit === "http-requests"
       ? "too many requests of this principal are in progress"
       : "too many unread bytes of this principal are in flight",
-    { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` },
+    { "retry-after": `${Math.ceil(refusal.retryAfterMs / 1_000)}` },
+    refusal,
   )
 
 const sizeOf = ({ body }: HttpServerResponse): number => (body._tag === "Uint8Array" ? body.contentLength : 0)

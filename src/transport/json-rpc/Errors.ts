@@ -2,8 +2,8 @@
  * Errors: encodes faults as JSON-RPC errors. The codes are those of the specification, and our own in the ranges that
  * it leaves to servers. `data` carries the tagged fault for programs. JsonRpc.ts and OpenRpc.ts use it.
  */
-import type { Fault, Tagged } from "../dialect/Fault.ts"
-import { describe } from "../dialect/Faults.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import { describe, taggedOf } from "../dialect/Faults.ts"
 import type { JsonRpcError } from "./Envelope.ts"
 
 export const codes = {
@@ -52,22 +52,9 @@ const codeOf = (fault: Fault): number => {
   }
 }
 
-const dataOf = (fault: Fault): Tagged => {
-  switch (fault._tag) {
-    case "Denied":
-      return fault.refusal
-    case "Limited":
-      return { ...fault, _tag: "RateLimited" }
-    case "Domain":
-      return fault.error
-    default:
-      return { ...fault }
-  }
-}
-
 /** Returns the JSON-RPC error for a fault. */
 export const ofFault = (fault: Fault): JsonRpcError => ({
   code: codeOf(fault),
   message: describe(fault),
-  ...(fault._tag !== "Internal" && { data: dataOf(fault) }),
+  ...(fault._tag !== "Internal" && { data: taggedOf(fault) }),
 })

@@ -1,5 +1,5 @@
 /**
- * Suggestions: finds the names that are similar to an unknown one. `causeway call` uses it for methods, and
+ * Suggestions: finds the names that are similar to an unknown one. `causeway call` and Rest.ts use it for methods, and
  * LoadConfig.ts for options.
  */
 

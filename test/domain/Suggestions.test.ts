@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { didYouMean, distance, suggestions } from "../../../src/cli/terminal/Suggestions.ts"
+import { didYouMean, distance, suggestions } from "../../src/domain/Suggestions.ts"
 
 const Word = Schema.String.check(Schema.isPattern(/^[abc.]*$/), Schema.isMaxLength(8))
 

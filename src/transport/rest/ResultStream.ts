@@ -1,0 +1,72 @@
+/**
+ * ResultStream: the response to a streaming method: one value a line (NDJSON), or one value an event (SSE). A call that
+ * fails before its first value gets a response with the status of the error. Rest.ts uses it.
+ */
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { Fault } from "../dialect/Fault.ts"
+import * as RestErrors from "./RestErrors.ts"
+
+/** A sign of life in a stream without values. Proxies often cut a response that is silent for a minute. */
+const KEEP_ALIVE = "15 seconds"
+
+/** The text of a stream in one media type. */
+interface Framing {
+  readonly value: (json: string) => string
+  /** The last text of a stream that failed. `json`: the problem. */
+  readonly failure: (json: string) => string
+  readonly end: string
+  readonly keepAlive: string
+}
+
+const framings = {
+  "application/x-ndjson": {
+    value: (json) => `${json}\n`,
+    failure: (json) => `{"problem":${json}}\n`,
+    end: "",
+    keepAlive: "\n",
+  },
+  "text/event-stream": {
+    value: (json) => `data: ${json}\n\n`,
+    failure: (json) => `event: problem\ndata: ${json}\n\n`,
+    end: "event: end\ndata: {}\n\n",
+    keepAlive: ": alive\n\n",
+  },
+} as const satisfies Readonly<Record<string, Framing>>
+
+export type StreamType = keyof typeof framings
+
+/** The media types of streams, the default first. */
+export const streamTypes: ReadonlyArray<StreamType> = ["application/x-ndjson", "text/event-stream"]
+
+const respond = (type: StreamType, texts: Stream.Stream<string>) =>
+  HttpServerResponse.stream(Stream.encodeText(texts), {
+    contentType: type,
+    // nginx collects a response before it passes it on, unless this header tells it not to.
+    headers: { "cache-control": "no-store", "x-accel-buffering": "no" },
+  })
+
+/** Waits for the first value, and fails with the fault if there is none. The stream runs in the scope of the request. */
+export const make = Effect.fnUntraced(function* (
+  type: StreamType,
+  values: Stream.Stream<unknown, Fault>,
+): Effect.fn.Return<HttpServerResponse.HttpServerResponse, Fault, Scope.Scope> {
+  const framing: Framing = framings[type]
+  const pull = yield* Stream.toPull(values)
+  const pullTexts = Effect.map(pull, (values) => {
+    const text = values.map((value) => framing.value(JSON.stringify(value))).join("")
+    return [text] as const
+  })
+  const first = yield* Pull.catchDone(pullTexts, () => Effect.undefined)
+  if (first === undefined) return respond(type, Stream.make(framing.end))
+  const texts = Stream.fromIterable(first).pipe(
+    Stream.concat(Stream.fromPull(Effect.succeed(pullTexts))),
+    Stream.concat(Stream.make(framing.end)),
+    Stream.catch((fault) => Stream.make(framing.failure(JSON.stringify(RestErrors.problemOf(fault))))),
+  )
+  const signs = Stream.drop(Stream.tick(KEEP_ALIVE), 1).pipe(Stream.map(() => framing.keepAlive))
+  return respond(type, Stream.merge(texts, signs, { haltStrategy: "left" }))
+})
