@@ -65,9 +65,12 @@ export const isWithin = (ranges: ReadonlyArray<Range>, address: string): boolean
 
 const LOOPBACK = ["127.0.0.0/8", "::1"].flatMap((range) => parseRange(range) ?? [])
 
+/** The usual hosts of this machine. Every connection asks for one, and parsing an address costs more than a lookup. */
+const USUAL_LOOPBACK = new Set(["127.0.0.1", "::1", "[::1]", "localhost"])
+
 /** Returns whether a host, as in a URL, means this machine: `localhost`, 127.0.0.0/8 or ::1, with or without brackets. */
 export const isLoopback = (host: string): boolean =>
-  host.toLowerCase() === "localhost" || isWithin(LOOPBACK, host.replace(/^\[(.*)\]$/, "$1"))
+  USUAL_LOOPBACK.has(host.toLowerCase()) || isWithin(LOOPBACK, host.replace(/^\[(.*)\]$/, "$1"))
 
 /**
  * Returns the network under which a client is counted. An IPv4 address counts alone. A client with one IPv6 address has

@@ -113,7 +113,8 @@ export class Upgrades extends Context.Service<
         const remoteAddress = clientAddress(proxies, connected, headers)
         const origin = {
           remoteAddress,
-          direct: isDirect(proxies, connected, headers),
+          // Other wires pair no devices, and the answer costs as much as a tenth of a connection.
+          direct: handshake && isDirect(proxies, connected, headers),
           originAllowed: isPageAllowed(origins, headers),
         }
         if (!origin.originAllowed) {
