@@ -35,6 +35,7 @@ import { SessionIndex } from "./services/sessions/SessionIndex.ts"
 import * as SessionMonitor from "./services/sessions/SessionMonitor.ts"
 import { Sessions } from "./services/sessions/Sessions.ts"
 import * as Database from "./services/storage/Database.ts"
+import type { EventBus } from "./services/storage/EventBus.ts"
 import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
@@ -121,7 +122,7 @@ export type Services =
   | Tools
 
 interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {
-  readonly storage: Layer.Layer<StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
+  readonly storage: Layer.Layer<EventBus | StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
   readonly runtimes: Layer.Layer<A2, E2, R2>
   readonly routes: Layer.Layer<A3, E3, R3>
 }

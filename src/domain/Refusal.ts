@@ -6,11 +6,15 @@ import * as Schema from "effect/Schema"
 import * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 import { type CurrentConnection, Scope } from "./Principal.ts"
 
+/** The field that carries a credential. */
+export const CredentialKind = Schema.Literals(["token", "password", "device-token"])
+export type CredentialKind = typeof CredentialKind.Type
+
 /** The connection has not authenticated. */
 export class Unauthenticated extends Schema.TaggedError<Unauthenticated>()("Unauthenticated", {
   reason: Schema.Literals(["missing", "invalid", "locked-out"]),
   /** The kind of credential that was wrong. */
-  credential: Schema.optionalKey(Schema.Literals(["token", "password", "device-token"])),
+  credential: Schema.optionalKey(CredentialKind),
   /** Milliseconds for which the address stays locked out. */
   retryAfterMs: Schema.optionalKey(Schema.Finite),
 }) {}

@@ -25,6 +25,7 @@ import * as Authorization from "../../src/services/auth/Authorization.ts"
 import { Connections } from "../../src/services/connections/Connections.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandlers.ts"
+import { EventBus } from "../../src/services/storage/EventBus.ts"
 import { System } from "../../src/services/system/System.ts"
 import type { FallbackRoute } from "../../src/transport/http/FallbackRoute.ts"
 import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
@@ -212,6 +213,7 @@ const countFibers = Layer.unwrap(
 export const stubServices = (options: GatewayOptions = {}) =>
   Layer.mergeAll(ConnectionHandlers, StubHandlers, Authorization.layer, StubSystem).pipe(
     Layer.provideMerge(Layer.mergeAll(Connections.layer, StubAuthenticator)),
+    Layer.provide(EventBus.layerLocal),
     Layer.provideMerge(StubEvents),
     Layer.provideMerge(countFibers),
     Layer.provideMerge(Stub.layer),

@@ -8,9 +8,7 @@
  * is delayed like that of a network at the limit.
  */
 import { networkOf } from "../../domain/Address.ts"
-
-/** The field that carries a credential. */
-export type CredentialKind = "token" | "password" | "device-token"
+import type { CredentialKind } from "../../domain/Refusal.ts"
 
 /** About 10 MB when full. */
 const MAX_COUNTS = 65_536

@@ -10,9 +10,10 @@ import * as Result from "effect/Result"
 import type { AccessRequest, DeviceClaims, PairingRequired, ScopesNotGranted } from "../../domain/Device.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { everyScope, type Principal, type Role, type Scope } from "../../domain/Principal.ts"
-import { Unauthenticated } from "../../domain/Refusal.ts"
+import { type CredentialKind, Unauthenticated } from "../../domain/Refusal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { AuthFailures, type CredentialKind } from "./AuthFailures.ts"
+import { EventBus } from "../storage/EventBus.ts"
+import { AuthFailures } from "./AuthFailures.ts"
 import type { IssuedToken } from "./Devices.ts"
 import { Pairings } from "./Pairings.ts"
 import { GatewayToken } from "./GatewayToken.ts"
@@ -79,117 +80,138 @@ export class Authenticator extends Context.Service<
     readonly replacePassword: (password: Secret | undefined) => boolean
   }
 >()("causeway/services/auth/Authenticator") {
-  static readonly layer: Layer.Layer<Authenticator, never, GatewayConfig | GatewayToken | Pairings> = Layer.effect(
-    Authenticator,
-    Effect.gen(function* () {
-      const config = yield* GatewayConfig
-      const pairings = yield* Pairings
-      if (config.auth === "none") {
-        return Authenticator.of({
-          open: true,
-          replacePassword: () => false,
-          authenticate: () => Effect.succeed(openPrincipal),
-          signIn: (credentials) =>
-            Effect.succeed({ principal: principalFor(openPrincipal, credentials), issued: undefined }),
+  static readonly layer: Layer.Layer<Authenticator, never, EventBus | GatewayConfig | GatewayToken | Pairings> =
+    Layer.effect(
+      Authenticator,
+      Effect.gen(function* () {
+        const config = yield* GatewayConfig
+        const pairings = yield* Pairings
+        if (config.auth === "none") {
+          return Authenticator.of({
+            open: true,
+            replacePassword: () => false,
+            authenticate: () => Effect.succeed(openPrincipal),
+            signIn: (credentials) =>
+              Effect.succeed({ principal: principalFor(openPrincipal, credentials), issued: undefined }),
+          })
+        }
+        const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
+        const secrets = new SharedSecrets((yield* GatewayToken).current, config.password)
+        const failures = new AuthFailures(authFailures, lockoutMs)
+        const bus = yield* EventBus
+        const clock = yield* Clock.Clock
+        yield* bus.subscribe("AuthFailed", ({ address, kind }) => {
+          failures.fail(kind, address, clock.currentTimeMillisUnsafe())
         })
-      }
-      const { authFailureDelayMs, authFailures, lockoutMs } = config.limits
-      const secrets = new SharedSecrets((yield* GatewayToken).current, config.password)
-      const failures = new AuthFailures(authFailures, lockoutMs)
+        yield* bus.subscribe("AuthSucceeded", ({ address, kind }) => failures.forget(kind, address))
 
-      /** Counts wrong credentials and fails after a delay. */
-      const fail = Effect.fnUntraced(function* (wrong: ReadonlyArray<CredentialKind>, remoteAddress: string) {
-        const now = yield* Clock.currentTimeMillis
-        const count = Math.max(...wrong.map((kind) => failures.fail(kind, remoteAddress, now)))
-        const credential = wrong[0]!
-        yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${count}`)
-        yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * count))
-        return yield* new Unauthenticated({ reason: "invalid", credential })
-      })
-
-      /** Finds a presented secret that cannot be guessed. No lockout applies to it. */
-      const matchStrong = (presented: ReadonlyArray<Presented>): Match | undefined => {
-        for (const { secret } of presented) {
-          const match = secrets.match(secret)
-          if (match?.guessable === false) return match
+        /** Counts a wrong credential on all nodes. Returns the failures of the network. */
+        const count = (kind: CredentialKind, address: string, now: number): number => {
+          bus.publish({ _tag: "AuthFailed", kind, address })
+          return failures.fail(kind, address, now)
         }
-        return undefined
-      }
 
-      /**
-       * Finds a presented secret that can be guessed, unless the network is locked out. During a lockout right and wrong
-       * secrets get the same answer, so that a guesser learns nothing. `others`: wrong credentials of the same client.
-       */
-      const matchGuessable = Effect.fnUntraced(function* (
-        presented: ReadonlyArray<Presented>,
-        remoteAddress: string,
-        others: ReadonlyArray<CredentialKind> = [],
-      ) {
-        const now = yield* Clock.currentTimeMillis
-        const wrong = [...others]
-        let retryAfterMs = 0
-        for (const { kind, secret } of presented) {
-          const lockedMs = secrets.areGuessable ? failures.lockedOutForMs(kind, remoteAddress, now) : 0
-          retryAfterMs = Math.max(retryAfterMs, lockedMs)
-          if (lockedMs > 0) continue
-          const match = secrets.match(secret)
-          if (match !== undefined) {
-            if (match.kind === kind) failures.forget(kind, remoteAddress)
-            return match
+        const forget = (kind: CredentialKind, address: string): void => {
+          bus.publish({ _tag: "AuthSucceeded", kind, address })
+          failures.forget(kind, address)
+        }
+
+        /** Counts wrong credentials and fails after a delay. */
+        const fail = Effect.fnUntraced(function* (wrong: ReadonlyArray<CredentialKind>, remoteAddress: string) {
+          const now = yield* Clock.currentTimeMillis
+          const failed = Math.max(...wrong.map((kind) => count(kind, remoteAddress, now)))
+          const credential = wrong[0]!
+          yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${failed}`)
+          yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * failed))
+          return yield* new Unauthenticated({ reason: "invalid", credential })
+        })
+
+        /** Finds a presented secret that cannot be guessed. No lockout applies to it. */
+        const matchStrong = (presented: ReadonlyArray<Presented>): Match | undefined => {
+          for (const { secret } of presented) {
+            const match = secrets.match(secret)
+            if (match?.guessable === false) return match
           }
-          wrong.push(kind)
+          return undefined
         }
-        if (retryAfterMs === 0) return yield* fail(wrong, remoteAddress)
-        for (const kind of wrong) failures.fail(kind, remoteAddress, now)
-        return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
-      })
 
-      const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
-        if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
-        const presented: ReadonlyArray<Presented> = [{ kind: "token", secret }]
-        return principals[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
-      })
-
-      /**
-       * Tries the secrets that cannot be guessed first: a strong token, then the device's own token. A right device
-       * token decides alone: otherwise a client could try passwords beside it without a failure. Only a device that
-       * requests more than its token grants needs a shared secret.
-       */
-      const signIn = Effect.fnUntraced(function* (credentials: Credentials, { direct, remoteAddress }: NetworkOrigin) {
-        const { deviceToken, password, role, scopes, token } = credentials
-        const claimedToken = deviceToken ?? token
-        if (claimedToken === undefined && password === undefined)
-          return yield* new Unauthenticated({ reason: "missing" })
-        const presented = presentedIn(credentials)
-        const claims = credentials.device && { ...credentials.device, remoteAddress }
-        let match = matchStrong(presented)
-        if (match === undefined && claims !== undefined && claimedToken !== undefined) {
-          const request: AccessRequest = { role, scopes: scopes ?? [] }
-          const result = yield* Effect.result(pairings.authenticateDevice(claims, request, claimedToken))
-          if (Result.isFailure(result)) {
-            const others = presented.filter(({ secret }) => secret !== claimedToken)
-            if (others.length === 0) return yield* result.failure
-            match = yield* Effect.mapError(matchGuessable(others, remoteAddress), () => result.failure)
-          } else if (result.success !== undefined) {
-            const grant = result.success
-            const principal = principalFor({ ...devicePrincipal, scopes: scopes ?? grant.scopes }, credentials)
-            return { principal, issued: { token: claimedToken, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
+        /**
+         * Finds a presented secret that can be guessed, unless the network is locked out. During a lockout right and wrong
+         * secrets get the same answer, so that a guesser learns nothing. `others`: wrong credentials of the same client.
+         */
+        const matchGuessable = Effect.fnUntraced(function* (
+          presented: ReadonlyArray<Presented>,
+          remoteAddress: string,
+          others: ReadonlyArray<CredentialKind> = [],
+        ) {
+          const now = yield* Clock.currentTimeMillis
+          const wrong = [...others]
+          let retryAfterMs = 0
+          for (const { kind, secret } of presented) {
+            const lockedMs = secrets.areGuessable ? failures.lockedOutForMs(kind, remoteAddress, now) : 0
+            retryAfterMs = Math.max(retryAfterMs, lockedMs)
+            if (lockedMs > 0) continue
+            const match = secrets.match(secret)
+            if (match !== undefined) {
+              if (match.kind === kind) forget(kind, remoteAddress)
+              return match
+            }
+            wrong.push(kind)
           }
-        }
-        match ??= yield* matchGuessable(presented, remoteAddress, deviceToken === undefined ? [] : ["device-token"])
-        const principal = principalFor(principals[match.kind], credentials)
-        const issued = claims && (yield* pairings.authorizeDevice(claims, principal, direct))
-        return { principal, issued }
-      })
+          if (retryAfterMs === 0) return yield* fail(wrong, remoteAddress)
+          for (const kind of wrong) count(kind, remoteAddress, now)
+          return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
+        })
 
-      return Authenticator.of({
-        open: false,
-        authenticate,
-        signIn,
-        replacePassword: (password) => secrets.replacePassword(password),
-      })
-    }),
-  )
+        const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
+          if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
+          const presented: ReadonlyArray<Presented> = [{ kind: "token", secret }]
+          return principals[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
+        })
+
+        /**
+         * Tries the secrets that cannot be guessed first: a strong token, then the device's own token. A right device
+         * token decides alone: otherwise a client could try passwords beside it without a failure. Only a device that
+         * requests more than its token grants needs a shared secret.
+         */
+        const signIn = Effect.fnUntraced(function* (
+          credentials: Credentials,
+          { direct, remoteAddress }: NetworkOrigin,
+        ) {
+          const { deviceToken, password, role, scopes, token } = credentials
+          const claimedToken = deviceToken ?? token
+          if (claimedToken === undefined && password === undefined)
+            return yield* new Unauthenticated({ reason: "missing" })
+          const presented = presentedIn(credentials)
+          const claims = credentials.device && { ...credentials.device, remoteAddress }
+          let match = matchStrong(presented)
+          if (match === undefined && claims !== undefined && claimedToken !== undefined) {
+            const request: AccessRequest = { role, scopes: scopes ?? [] }
+            const result = yield* Effect.result(pairings.authenticateDevice(claims, request, claimedToken))
+            if (Result.isFailure(result)) {
+              const others = presented.filter(({ secret }) => secret !== claimedToken)
+              if (others.length === 0) return yield* result.failure
+              match = yield* Effect.mapError(matchGuessable(others, remoteAddress), () => result.failure)
+            } else if (result.success !== undefined) {
+              const grant = result.success
+              const principal = principalFor({ ...devicePrincipal, scopes: scopes ?? grant.scopes }, credentials)
+              return { principal, issued: { token: claimedToken, issuedAt: grant.issuedAt ?? 0, scopes: grant.scopes } }
+            }
+          }
+          match ??= yield* matchGuessable(presented, remoteAddress, deviceToken === undefined ? [] : ["device-token"])
+          const principal = principalFor(principals[match.kind], credentials)
+          const issued = claims && (yield* pairings.authorizeDevice(claims, principal, direct))
+          return { principal, issued }
+        })
+
+        return Authenticator.of({
+          open: false,
+          authenticate,
+          signIn,
+          replacePassword: (password) => secrets.replacePassword(password),
+        })
+      }),
+    )
 }
 
 const MAX_DELAY_MS = 2_000

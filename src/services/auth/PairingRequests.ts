@@ -53,15 +53,22 @@ export class PairingRequests {
     const request: PairingRequest = isNew
       ? { ...content, requestId: randomUUID(), supersedes: waiting?.requestId ?? null, requestedAt: now }
       : { ...waiting, remoteAddress: claims.remoteAddress, requestedAt: now }
-    this.#requests.delete(keyOf(request))
-    this.#requests.set(keyOf(request), request)
-    if (this.#requests.size > MAX_REQUESTS) this.#requests.delete(this.#requests.keys().next().value!)
+    this.add(request)
     return { request, isNew, superseded: isNew ? waiting : undefined }
   }
 
-  /** Puts back a removed request, unless the device has sent another one since. */
-  restore(request: PairingRequest): void {
-    if (!this.#requests.has(keyOf(request))) this.#requests.set(keyOf(request), request)
+  /** Adds a request as the newest one, in place of the request of the same device and role. */
+  add(request: PairingRequest): void {
+    this.#requests.delete(keyOf(request))
+    this.#requests.set(keyOf(request), request)
+    if (this.#requests.size > MAX_REQUESTS) this.#requests.delete(this.#requests.keys().next().value!)
+  }
+
+  /** Puts back a removed request. Returns false if the device has sent another one since. */
+  restore(request: PairingRequest): boolean {
+    if (this.#requests.has(keyOf(request))) return false
+    this.#requests.set(keyOf(request), request)
+    return true
   }
 
   /** Returns the requests that have not expired, oldest first. */

@@ -30,6 +30,7 @@ import { Forbidden } from "../../domain/Refusal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Devices, type IssuedToken } from "./Devices.ts"
 import { Events } from "../events/Events.ts"
+import { EventBus } from "../storage/EventBus.ts"
 import { PairingRequests } from "./PairingRequests.ts"
 import type { Secret } from "./Secret.ts"
 
@@ -81,12 +82,24 @@ export class Pairings extends Context.Service<
     ): Effect.Effect<void, DeviceNotFound | Forbidden | StorageUnavailable>
   }
 >()("causeway/services/auth/Pairings") {
-  static readonly layer: Layer.Layer<Pairings, never, Devices | Events> = Layer.effect(
+  static readonly layer: Layer.Layer<Pairings, never, Devices | EventBus | Events> = Layer.effect(
     Pairings,
     Effect.gen(function* () {
       const devices = yield* Devices
       const events = yield* Events
+      const bus = yield* EventBus
       const waiting = new PairingRequests()
+      yield* bus.subscribe("PairingWaits", ({ request }) => waiting.add(request))
+      yield* bus.subscribe("PairingEnded", ({ request }) => waiting.remove(request))
+
+      const remove = (request: PairingRequest): void => {
+        waiting.remove(request)
+        bus.publish({ _tag: "PairingEnded", request })
+      }
+
+      const restore = (request: PairingRequest): void => {
+        if (waiting.restore(request)) bus.publish({ _tag: "PairingWaits", request })
+      }
 
       const publishDecision = ({ deviceId, requestId }: PairingRequest, decision: PairingDecision) =>
         events.publishLive({ _tag: "PairingResolved", requestId, deviceId, decision })
@@ -98,6 +111,7 @@ export class Pairings extends Context.Service<
         reason: PairingReason,
       ) {
         const { isNew, request, superseded } = waiting.put(claims, access, reason, yield* Clock.currentTimeMillis)
+        bus.publish({ _tag: "PairingWaits", request })
         if (superseded !== undefined) publishDecision(superseded, "superseded")
         if (isNew) events.publishLive({ _tag: "PairingRequested", request })
         return request
@@ -108,7 +122,7 @@ export class Pairings extends Context.Service<
         const device = devices.find(deviceId)
         for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
           if (pairingNeeded(device, request) !== undefined) continue
-          waiting.remove(request)
+          remove(request)
           publishDecision(request, "approved")
         }
       })
@@ -172,9 +186,9 @@ export class Pairings extends Context.Service<
           return yield* new PairingScopesDiffer({ requestId, requestedScopes: scopes, expectedScopes })
         }
         // Removed before the write, so that no other operator decides on it meanwhile.
-        waiting.remove(request)
+        remove(request)
         const device = yield* Effect.tapCause(devices.grant(claimsOf(request), request), () =>
-          Effect.sync(() => waiting.restore(request)),
+          Effect.sync(() => restore(request)),
         )
         publishDecision(request, "approved")
         yield* endCovered(device.deviceId)
@@ -183,15 +197,15 @@ export class Pairings extends Context.Service<
 
       const reject = Effect.fn("Pairings.reject")(function* (requestId: string, held: ReadonlyArray<Scope>) {
         const request = yield* find(requestId, "devices.reject", held)
-        waiting.remove(request)
+        remove(request)
         publishDecision(request, "rejected")
         return request
       })
 
-      const remove = Effect.fn("Pairings.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
+      const removeDevice = Effect.fn("Pairings.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
         yield* devices.remove(deviceId, held)
         for (const request of waiting.ofDevice(deviceId, yield* Clock.currentTimeMillis)) {
-          waiting.remove(request)
+          remove(request)
           publishDecision(request, "rejected")
         }
       })
@@ -202,7 +216,7 @@ export class Pairings extends Context.Service<
         authenticateDevice,
         approve,
         reject,
-        remove,
+        remove: removeDevice,
       })
     }),
   )

@@ -16,6 +16,7 @@ import {
 } from "../../domain/Connection.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../events/Events.ts"
+import { EventBus } from "../storage/EventBus.ts"
 
 /** The facts and actions that a wire provides for one of its connections. `Connections.list` calls the getters. */
 export interface Connection {
@@ -61,7 +62,7 @@ export class Connections extends Context.Service<
     readonly identityOf: (clientId: number) => ConnectionIdentity | undefined
     /** Returns all registered connections, oldest first. `principal` is `null` before authentication. */
     readonly list: () => ReadonlyArray<ConnectionInfo>
-    /** Returns the present clients, oldest connection first. */
+    /** Returns the present clients of all nodes: those of this node first, oldest connection first. */
     readonly presence: () => ReadonlyArray<PresenceEntry>
     /** Closes the connection with this id, such as `c42`. Fails with `ConnectionNotFound` if no connection has it. */
     close(id: string, reason: string | undefined): Effect.Effect<void, ConnectionNotFound>
@@ -69,19 +70,34 @@ export class Connections extends Context.Service<
     readonly closeRevoked: (isRevoked: (principal: Principal, id: string) => boolean, reason: string) => void
   }
 >()("causeway/services/connections/Connections") {
-  static readonly layer: Layer.Layer<Connections, never, Events> = Layer.effect(
+  static readonly layer: Layer.Layer<Connections, never, EventBus | Events> = Layer.effect(
     Connections,
     Effect.gen(function* () {
       const events = yield* Events
+      const bus = yield* EventBus
       const clock = yield* Clock.Clock
       const entries = new Map<number, ConnectionEntry>()
       const changed = yield* Queue.sliding<void>(1)
+      /** The present clients of the other nodes. */
+      const elsewhere = new Map<string, ReadonlyArray<PresenceEntry>>()
       let lastClientId = 0
 
-      const presence = (): ReadonlyArray<PresenceEntry> =>
+      const presentHere = (): ReadonlyArray<PresenceEntry> =>
         [...entries.values()].flatMap((entry) => entry.presence ?? [])
 
-      const publishPresence = Effect.sync(() => events.publishLive({ _tag: "PresenceChanged", presence: presence() }))
+      const presence = (): ReadonlyArray<PresenceEntry> => [...presentHere(), ...[...elsewhere.values()].flat()]
+
+      const publishPresence = Effect.sync(() => {
+        bus.publish({ _tag: "Present", clients: presentHere() })
+        events.publishLive({ _tag: "PresenceChanged", presence: presence() })
+      })
+
+      yield* bus.subscribe("Present", ({ clients }, from) => {
+        // A node that starts has missed the earlier lists of the others.
+        if (!elsewhere.has(from)) Queue.offerUnsafe(changed, undefined)
+        elsewhere.set(from, clients)
+        events.publishLive({ _tag: "PresenceChanged", presence: presence() })
+      })
       yield* Effect.forkScoped(
         Effect.forever(
           Queue.take(changed).pipe(
@@ -90,6 +106,9 @@ export class Connections extends Context.Service<
           ),
         ),
       )
+
+      // Makes the other nodes send their lists.
+      bus.publish({ _tag: "Present", clients: [] })
 
       const remove = (entry: ConnectionEntry) => {
         entries.delete(entry.clientId)

@@ -27,6 +27,7 @@ import type {
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { EventBus, isShared } from "../storage/EventBus.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { isBusy, toStartupError } from "../storage/SqliteError.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
@@ -70,6 +71,7 @@ export class Events extends Context.Service<
     readonly resumeError: (from: Position) => ResetReason | null
     /**
      * Publishes an event that is not stored, after everything committed before it. Drops deltas of runs that have ended.
+     * The other nodes publish it too, except events about this node: presence, log entries and its stop.
      */
     readonly publishLive: (event: LiveEvent) => void
     /**
@@ -106,7 +108,7 @@ export class Events extends Context.Service<
   /** As `layer`, with other bounds of memory. For tests. */
   static readonly layerTuned = (
     tuning: Partial<EventTuning>,
-  ): Layer.Layer<Events, StartupError, Sqlite | SqlClient.SqlClient | GatewayConfig> =>
+  ): Layer.Layer<Events, StartupError, Sqlite | SqlClient.SqlClient | EventBus | GatewayConfig> =>
     Layer.effect(Events, make({ ...TUNING, ...tuning }))
 
   /** Fails to build with `StartupError` if the database cannot be used. Writes pending events when its scope closes. */
@@ -125,6 +127,8 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
     toStartupError(error, db.location() ?? "in memory"),
   )
   const groupCommit = yield* makeGroupCommit(log)
+  const bus = yield* EventBus
+  yield* bus.subscribe("Live", ({ event }) => groupCommit.publishLive(event))
   yield* Effect.addFinalizer(() => groupCommit.close)
   yield* Effect.forkScoped(
     sweep(
@@ -148,7 +152,10 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
     resumeError: (from) => resetReason(log, from),
     commit: (work) => Effect.withSpan(groupCommit.commit(work), "Events.commit"),
     transact: (work) => Effect.withSpan(groupCommit.transact(work), "Events.transact"),
-    publishLive: (event) => groupCommit.publishLive(event),
+    publishLive: (event) => {
+      groupCommit.publishLive(event)
+      if (isShared(event)) bus.publish({ _tag: "Live", event })
+    },
     partialOutput: (runId, seq) => log.partialOutputs.get(runId, seq),
     onEvent: (observer) =>
       Effect.asVoid(

@@ -1,5 +1,5 @@
 /**
- * Database: layers of the gateway's database with all migrations applied. Gateway.ts chooses among them. Each store owns
+ * Database: layers of the gateway's database with all migrations applied, and of the bus between the nodes that share it. Gateway.ts chooses among them. Each store owns
  * its tables.
  */
 import * as Effect from "effect/Effect"
@@ -7,21 +7,24 @@ import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
+import { EventBus } from "./EventBus.ts"
 import { migrate } from "./Migrations.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
 
+/** SQLite serves one process, so its bus has no other node. */
 const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
-  Layer.effectDiscard(migrate).pipe(Layer.provideMerge(connection))
+  Layer.merge(Layer.effectDiscard(migrate), EventBus.layerLocal).pipe(Layer.provideMerge(connection))
 
 /** The database `causeway.db` in the state folder, with the options `durability` and `lockWaitMs`. */
-export const layer: Layer.Layer<Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
-  Effect.gen(function* () {
-    const { durability, lockWaitMs } = yield* GatewayConfig
-    const { databaseFile } = yield* StateFolder
-    return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
-  }),
-)
+export const layer: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> =
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { durability, lockWaitMs } = yield* GatewayConfig
+      const { databaseFile } = yield* StateFolder
+      return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
+    }),
+  )
 
 /**
  * A database at any path. With durability `power`, acknowledged writes survive a power cut. A write waits `lockWaitMs`
@@ -31,4 +34,6 @@ export const layerFile = (filename: string, durability: GatewaySettings["durabil
   migrated(Sqlite.layer({ filename, durability, ...(lockWaitMs !== undefined && { lockWaitMs }) }))
 
 /** A database in memory that disappears with its scope. For tests. */
-export const layerMemory: Layer.Layer<Sqlite | SqlClient.SqlClient> = Layer.orDie(migrated(Sqlite.layerMemory))
+export const layerMemory: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient> = Layer.orDie(
+  migrated(Sqlite.layerMemory),
+)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { AuthFailures, type CredentialKind } from "../../../src/services/auth/AuthFailures.ts"
+import type { CredentialKind } from "../../../src/domain/Refusal.ts"
+import { AuthFailures } from "../../../src/services/auth/AuthFailures.ts"
 
 const LIMIT = 3
 const MEMORY_MS = 1_000

@@ -8,6 +8,7 @@ import type { PresenceEntry } from "../../../src/domain/Connection.ts"
 import type { GatewayEvent } from "../../../src/domain/Event.ts"
 import type { Principal } from "../../../src/domain/Principal.ts"
 import { type Connection, Connections } from "../../../src/services/connections/Connections.ts"
+import { EventBus } from "../../../src/services/storage/EventBus.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 
 const principal: Principal = { id: "p", kind: "token", role: "operator", scopes: ["operator.read"] }
@@ -44,7 +45,7 @@ const withConnections = <A, E>(
   })
   return Effect.flatMap(Connections, (connections) => test(connections, published)).pipe(
     Effect.scoped,
-    Effect.provide(Layer.provide(Connections.layer, events)),
+    Effect.provide(Layer.provide(Connections.layer, [events, EventBus.layerLocal])),
   )
 }
 

@@ -17,6 +17,7 @@ import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import { Transcript } from "../../../src/services/transcript/Transcript.ts"
 import { noOutput } from "../../../src/services/transcript/TranscriptWriter.ts"
 import { untilEvent } from "../../support/Published.ts"
+import type { EventBus } from "../../../src/services/storage/EventBus.ts"
 import type { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
@@ -40,7 +41,7 @@ const accept = (runId: string, sessionKey = "s") =>
     yield* events.commit(() => [undefined, transcript.accept(session(sessionKey), turn(runId, sessionKey))])
   })
 
-const stored = (database: Layer.Layer<Sqlite | SqlClient.SqlClient>) =>
+const stored = (database: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient>) =>
   Layer.mergeAll(Events.layer, Transcript.layer).pipe(
     Layer.provideMerge(database),
     Layer.provide(GatewayConfig.layer({})),
