@@ -1,8 +1,10 @@
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // They need a server: `npm run test:postgres`.
+    exclude: [...configDefaults.exclude, "test/services/storage/postgres/**"],
     pool: "forks",
     maxWorkers: 2,
     // Long enough for tests that start processes on a busy machine.

@@ -1,0 +1,235 @@
+/** The store of turns on PostgreSQL. PostgresStores makes it. */
+import * as Effect from "effect/Effect"
+import type { Message } from "../../../domain/Message.ts"
+import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
+import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
+import type { TurnStore, TurnWritten } from "../TurnStore.ts"
+import { toStoredTool } from "./MessageColumns.ts"
+import { integers, type Row, texts } from "./PostgresConnection.ts"
+import { activity, noCounters, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import { json, type Statements } from "./Statements.ts"
+import { toTurn, TURN } from "./TurnColumns.ts"
+
+const newTurnParams = (turn: NewTurn): ReadonlyArray<unknown> => [
+  turn.runId,
+  turn.agentId,
+  JSON.stringify(turn.principal),
+  turn.text,
+  turn.digest,
+  turn.acceptedAt,
+  turn.acceptedAfter,
+  turn.deadlineAt ?? null,
+]
+
+/** Names the parameters that `newTurnParams` returns, if they come after `before` others. */
+const newTurn = (before: number): string => [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `$${before + index}`).join(", ")
+
+/** The messages of the tools of the run `$1` in the session `s0`. */
+const RETRACT = "DELETE FROM messages m USING s0 WHERE m.transcript = s0.transcript AND m.run_id = $1 AND m.step >= 1"
+
+const RETRACTED = "coalesce((SELECT array_agg(id ORDER BY id) FROM gone), '{}') AS retracted"
+
+/** The session of the turn `t`. */
+const SESSION_OF_TURN = "s0 AS (SELECT s.* FROM sessions s JOIN t ON s.key = t.session_key)"
+
+/** Reads a row with the columns of TURN, SESSION, `activity`, `retracted` and `message_id`. */
+const toWritten = (row: Row, message: Omit<Message, "id"> | undefined): TurnWritten => ({
+  turn: toTurn(row),
+  session: row["s_key"] === null ? undefined : toSession(row),
+  message:
+    message === undefined || row["message_id"] === null ? undefined : { id: Number(row["message_id"]), ...message },
+  retracted: row["retracted"] as ReadonlyArray<number>,
+})
+
+// `t` is the turn as it was.
+const BEGIN = `WITH
+  t AS (SELECT *, crashes + CASE WHEN state = 'running' AND handed_over = 0 THEN 1 ELSE 0 END AS interruptions
+    FROM turns WHERE run_id = $1 AND ended_at IS NULL),
+  begun AS (UPDATE turns SET state = 'running', attempt = turns.attempt + 1, crashes = t.interruptions, handed_over = 0
+    FROM t WHERE turns.pos = t.pos AND t.interruptions < $2 RETURNING turns.*),
+  s0 AS (SELECT s.* FROM sessions s JOIN begun ON s.key = begun.session_key),
+  gone AS (${RETRACT} RETURNING m.id),
+  m AS (INSERT INTO messages (transcript, run_id, step, role, text, aborted, at)
+    SELECT s0.transcript, $1, 0, 'user', begun.text, 0, $3 FROM s0, begun
+    ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
+  n AS (SELECT (SELECT count(*) FROM m) AS added, (SELECT count(*) FROM gone) AS removed),
+  s AS (UPDATE sessions s SET
+    message_count = s.message_count + n.added - n.removed,
+    history_count = s.history_count + n.added - n.removed,
+    last_message = CASE WHEN n.added > 0 THEN left(begun.text, ${PREVIEW_CHARS + 1}) ELSE s.last_message END,
+    updated_at = $3
+    FROM begun, n WHERE s.key = begun.session_key RETURNING s.*)
+  SELECT ${TURN}, t.interruptions, t.text, EXISTS (SELECT FROM begun) AS begun, ${RETRACTED},
+    (SELECT id FROM m) AS message_id,
+    coalesce((SELECT id FROM m), (SELECT x.id FROM messages x JOIN s0 ON x.transcript = s0.transcript
+      WHERE x.run_id = $1 AND x.step = 0)) AS user_id,
+    ${SESSION}, 'running' AS activity
+  FROM t LEFT JOIN s ON true`
+
+const TOOL = `WITH
+  t AS (SELECT * FROM turns WHERE run_id = $1 AND attempt = $2 AND ended_at IS NULL),
+  ${SESSION_OF_TURN},
+  m AS (INSERT INTO messages (transcript, run_id, step, role, text, tool, aborted, at)
+    SELECT s0.transcript, $1, $3, 'tool', $4, $5, 0, $6 FROM s0
+    ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
+  s AS (UPDATE sessions s SET message_count = s.message_count + 1, history_count = s.history_count + 1, updated_at = $6
+    FROM s0, m WHERE s.key = s0.key RETURNING s.*),
+  shown AS (SELECT * FROM s UNION ALL SELECT * FROM s0 WHERE NOT EXISTS (SELECT FROM s))
+  SELECT ${TURN}, ${SESSION}, ${activity("t.session_key", "idle")}, (SELECT id FROM m) AS message_id,
+    '{}'::bigint[] AS retracted
+  FROM t LEFT JOIN shown s ON true`
+
+// `text` is that of the turn before its end: the statement sees the row as it was.
+const END = `WITH
+  t AS (UPDATE turns SET state = $3, error = $4, usage = $5, reply = $6, ended_at = $7, text = ''
+    WHERE run_id = $1 AND attempt = $2 AND ended_at IS NULL RETURNING *),
+  before AS (SELECT text FROM turns WHERE run_id = $1),
+  ${SESSION_OF_TURN},
+  gone AS (${RETRACT} AND $8::boolean RETURNING m.id),
+  reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, at)
+    SELECT s0.transcript, $1, $9::bigint, 'assistant', $10::text, $11, $5, $12, $7 FROM s0 WHERE $9::bigint IS NOT NULL
+    ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
+  failed AS (UPDATE messages m SET failed = $13::text FROM s0 WHERE $13::text IS NOT NULL AND m.transcript = s0.transcript
+    AND m.run_id = $1 AND m.step = 0 AND m.failed IS NULL RETURNING m.aborted),
+  marked AS (INSERT INTO messages (transcript, run_id, step, role, text, failed, aborted, at)
+    SELECT s0.transcript, $1, 0, 'user', before.text, $13, $14, $7 FROM s0, before
+    WHERE ($13::text IS NOT NULL OR $14 <> 0) AND NOT EXISTS (SELECT FROM failed)
+    ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
+  n AS (SELECT (SELECT count(*) FROM reply) AS replies, (SELECT count(*) FROM marked) AS marks,
+    (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM failed WHERE aborted = 0) AS hidden),
+  s AS (UPDATE sessions s SET
+    message_count = s.message_count + n.replies + n.marks - n.removed,
+    history_count = s.history_count + n.replies - n.removed - n.hidden,
+    last_message = CASE WHEN n.replies > 0 THEN $15
+      WHEN n.marks > 0 THEN left(before.text, ${PREVIEW_CHARS + 1}) ELSE s.last_message END,
+    input_tokens = s.input_tokens + $16,
+    output_tokens = s.output_tokens + $17,
+    context_tokens = coalesce($18, s.context_tokens),
+    updated_at = $7
+    FROM s0, before, n WHERE s.key = s0.key RETURNING s.*)
+  SELECT ${TURN}, before.text, ${RETRACTED}, ${SESSION}, ${activity("t.session_key", "idle", "o.run_id <> $1")},
+    (SELECT id FROM reply) AS reply_id, (SELECT id FROM marked) AS marked_id,
+    coalesce((SELECT id FROM reply), (SELECT id FROM marked)) AS message_id
+  FROM t JOIN before ON true LEFT JOIN s ON true`
+
+const endParams = ({ mark, reply, retract }: LastWords): ReadonlyArray<unknown> => [
+  retract,
+  reply?.step ?? null,
+  reply?.text ?? null,
+  reply?.thinking ?? null,
+  reply?.aborted === true ? 1 : 0,
+  json(mark?.failed),
+  mark?.aborted === true ? 1 : 0,
+  reply === undefined ? null : preview(reply.text),
+]
+
+export const turnSteps = ({ read, write }: Statements): TurnStore => ({
+  get: (runId) =>
+    Effect.map(read(`SELECT ${TURN} FROM turns t WHERE t.run_id = $1`, [runId]), ([row]) =>
+      row === undefined ? undefined : toTurn(row),
+    ),
+  look: (runId, sessionKey) =>
+    Effect.map(
+      read(
+        `SELECT n.waiting, t.text_digest, ${TURN} FROM (SELECT count(*) AS waiting FROM turns
+          WHERE session_key = $2 AND ended_at IS NULL AND state = 'queued') n LEFT JOIN turns t ON t.run_id = $1`,
+        [runId, sessionKey],
+      ),
+      ([row]) => ({
+        known:
+          row === undefined || row["t_run_id"] === null
+            ? undefined
+            : { ...toTurn(row), digest: row["text_digest"] as string | null },
+        waiting: Number(row?.["waiting"]),
+      }),
+    ),
+  open: (sessionKey) =>
+    Effect.map(
+      sessionKey === undefined
+        ? read(`SELECT ${TURN} FROM turns t WHERE t.ended_at IS NULL ORDER BY t.pos`)
+        : read(`SELECT ${TURN} FROM turns t WHERE t.session_key = $1 AND t.ended_at IS NULL ORDER BY t.pos`, [
+            sessionKey,
+          ]),
+      (rows) => rows.map(toTurn),
+    ),
+  accept: (session, turn) =>
+    Effect.map(
+      write(
+        `WITH ${OPEN_SESSION}, t AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text,
+          text_digest, accepted_at, accepted_after, deadline_at) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
+          SELECT ${SESSION}, s.opened, ${activity("s.key", "queued")} FROM s`,
+        [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn)],
+      ),
+      ([row]) => ({ session: toSession(row!), opened: row?.["opened"] === true }),
+    ),
+  answer: (turn, reply) =>
+    Effect.map(
+      write(
+        `WITH t AS (INSERT INTO turns (session_key, reply, ended_at, state, attempt, run_id, agent_id, principal, text,
+          text_digest, accepted_at, accepted_after, deadline_at)
+          VALUES ($1, $2, $3, 'done', 1, ${newTurn(3)}) RETURNING *) SELECT ${TURN} FROM t`,
+        [turn.sessionKey, reply, turn.acceptedAt, ...newTurnParams({ ...turn, text: "" })],
+      ),
+      ([row]) => toTurn(row!),
+    ),
+  begin: (runId, maxCrashes, at) =>
+    Effect.map(write(BEGIN, [runId, maxCrashes, at]), ([row]) => {
+      if (row === undefined) return { _tag: "Over" }
+      const before: TurnRow = { ...toTurn(row), crashes: Number(row["interruptions"]) }
+      if (row["begun"] !== true) return { _tag: "TooManyCrashes", turn: before }
+      const turn: TurnRow = { ...before, state: "running", attempt: before.attempt + 1, handedOver: false }
+      const text = String(row["text"])
+      const message = { sessionKey: turn.sessionKey, runId, role: "user" as const, text, at }
+      const messageId = row["user_id"] === null ? undefined : Number(row["user_id"])
+      return { _tag: "Begun", ...toWritten(row, message), turn, text, messageId }
+    }),
+  tool: ({ attempt, runId }, step, tool, at) =>
+    Effect.map(write(TOOL, [runId, attempt, step, tool.output, JSON.stringify(toStoredTool(tool)), at]), ([row]) => {
+      if (row === undefined) return undefined
+      const sessionKey = String(row["t_session_key"])
+      return toWritten(row, { sessionKey, runId, role: "tool", text: tool.output, tool, at })
+    }),
+  end: ({ attempt, runId }, { error, outcome, reply, usage }, words, at) =>
+    Effect.map(
+      write(END, [
+        runId,
+        attempt,
+        outcome,
+        json(error),
+        json(usage),
+        reply ?? null,
+        at,
+        ...endParams(words),
+        usage?.inputTokens ?? 0,
+        usage?.outputTokens ?? 0,
+        usage?.contextTokens ?? null,
+      ]),
+      ([row]) => {
+        if (row === undefined) return undefined
+        const sessionKey = String(row["t_session_key"])
+        const { step: _, ...said } = words.reply ?? { step: 0, text: "" }
+        const message: Omit<Message, "id"> =
+          row["reply_id"] === null
+            ? { sessionKey, runId, role: "user", text: String(row["text"]), ...words.mark, at }
+            : { sessionKey, runId, role: "assistant", ...said, ...(usage !== undefined && { usage }), at }
+        return toWritten(row, message)
+      },
+    ),
+  handOver: (turns) =>
+    Effect.asVoid(
+      write(
+        `UPDATE turns SET handed_over = 1 FROM unnest($1::text[], $2::bigint[]) AS x (run_id, attempt)
+          WHERE turns.run_id = x.run_id AND turns.attempt = x.attempt AND ended_at IS NULL AND state = 'running'`,
+        [texts(turns.map(({ runId }) => runId)), integers(turns.map(({ attempt }) => attempt))],
+      ),
+    ),
+  forget: (before, limit) =>
+    Effect.map(
+      write(
+        `WITH gone AS (DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)
+          RETURNING 1) SELECT count(*) AS removed FROM gone`,
+        [before, limit],
+      ),
+      ([row]) => Number(row?.["removed"]),
+    ),
+})

@@ -1,0 +1,488 @@
+/**
+ * The contract of the stores: what every implementation of Tx does, in the same words for each database. Each database
+ * runs it in a test file of its own.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import type { Agent } from "../../../src/domain/Agent.ts"
+import type { Device } from "../../../src/domain/Device.ts"
+import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
+import type { Storage } from "../../../src/services/storage/Storage.ts"
+import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
+import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
+
+const NEWEST = Number.MAX_SAFE_INTEGER
+
+const session = (key: string, createdAt = 1): NewSession => ({
+  key,
+  agentId: "main",
+  kind: "session",
+  displayName: key,
+  label: null,
+  channel: null,
+  peerId: null,
+  model: null,
+  thinking: null,
+  queue: null,
+  parentKey: null,
+  createdAt,
+})
+
+const turn = (runId: string, sessionKey: string, acceptedAt = 10): NewTurn => ({
+  runId,
+  sessionKey,
+  agentId: "main",
+  principal: { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] } as NewTurn["principal"],
+  text: `text of ${runId}`,
+  digest: `digest of ${runId}`,
+  acceptedAt,
+  acceptedAfter: 7,
+  deadlineAt: 99,
+})
+
+const agent = (id: string, name = id): Agent => ({
+  id,
+  name,
+  personality: "",
+  model: "",
+  runtime: "",
+  dmScope: "per-peer",
+  createdAt: 1,
+  updatedAt: 1,
+})
+
+const device = (deviceId: string, displayName: string | null = null): Device => ({
+  deviceId,
+  publicKey: "key",
+  displayName,
+  platform: null,
+  deviceFamily: null,
+  clientId: null,
+  clientMode: null,
+  remoteAddress: "127.0.0.1",
+  grants: [{ role: "operator", scopes: ["operator.read"], issuedAt: 5, lastUsedAt: null }],
+  pairedAt: 3,
+})
+
+const noWords: LastWords = { retract: false }
+const says = (text: string, step = 1): LastWords => ({ retract: false, reply: { text, step } })
+const usage = { inputTokens: 3, outputTokens: 4, contextTokens: 50 }
+
+/** Runs a work alone and returns its answer. */
+const inTx = <A>(storage: Storage["Service"], work: (tx: Stores) => Effect.Effect<A, unknown>): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    const whole = Effect.map(Effect.flatMap(Tx, work), (answer) => [answer, []] as const)
+    const group = [{ key: undefined, work: whole }]
+    const [exit] = yield* storage.write(group, { at: 1, published: storage.newest.number, onForeign: () => {} })
+    return (yield* exit!).answer as A
+  }).pipe(Effect.orDie)
+
+/** `open`: opens an empty storage. The scope ends it. */
+export const storesContract = (name: string, open: Effect.Effect<Storage["Service"], never, Scope.Scope>) => {
+  const test = (
+    title: string,
+    body: (tx: <A>(work: (tx: Stores) => Effect.Effect<A, unknown>) => Effect.Effect<A>) => Effect.Effect<void>,
+  ) => it.live(title, () => Effect.flatMap(open, (storage) => body((work) => inTx(storage, work))))
+
+  describe(`The stores on ${name}`, () => {
+    test("A turn opens its session once, and its key is found again with its digest.", (tx) =>
+      Effect.gen(function* () {
+        const first = yield* tx(({ turns }) => turns.accept(session("s"), turn("r1", "s", 10)))
+        expect(first).toMatchObject({ opened: true, session: { key: "s", activity: "queued", createdAt: 1 } })
+        const second = yield* tx(({ turns }) => turns.accept(session("s", 99), turn("r2", "s", 20)))
+        expect(second).toMatchObject({ opened: false, session: { createdAt: 1, updatedAt: 20, messageCount: 0 } })
+        const { known, waiting } = yield* tx(({ turns }) => turns.look("r1", "s"))
+        expect(waiting).toBe(2)
+        expect(known).toEqual({
+          runId: "r1",
+          sessionKey: "s",
+          agentId: "main",
+          principal: turn("r1", "s").principal,
+          state: "queued",
+          attempt: 0,
+          crashes: 0,
+          handedOver: false,
+          error: undefined,
+          usage: undefined,
+          reply: undefined,
+          acceptedAt: 10,
+          acceptedAfter: 7,
+          deadlineAt: 99,
+          endedAt: undefined,
+          digest: "digest of r1",
+        })
+        expect(yield* tx(({ turns }) => turns.look("unknown", "s"))).toEqual({ known: undefined, waiting: 2 })
+      }))
+
+    test("A turn runs from its begin to its end, with its messages and counters.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        const begun = yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        expect(begun).toMatchObject({
+          _tag: "Begun",
+          text: "text of r",
+          turn: { state: "running", attempt: 1, crashes: 0 },
+          message: { sessionKey: "s", runId: "r", role: "user", text: "text of r", at: 11 },
+          session: { activity: "running", messageCount: 1, historyCount: 1, lastMessage: "text of r", updatedAt: 11 },
+          retracted: [],
+        })
+        expect(begun._tag === "Begun" && begun.messageId === begun.message?.id).toBe(true)
+        const call = { callId: "c", name: "read", input: "{}", output: "content", isError: false }
+        const tool = yield* tx(({ turns }) => turns.tool({ runId: "r", attempt: 1 }, 1, call, 12))
+        expect(tool).toMatchObject({
+          message: { role: "tool", text: "content", tool: call },
+          session: { activity: "running", messageCount: 2, historyCount: 2, lastMessage: "text of r", updatedAt: 12 },
+        })
+        const ending = { outcome: "done" as const, usage }
+        const ended = yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 1 }, ending, says("hello", 2), 13))
+        expect(ended).toMatchObject({
+          turn: { state: "done", endedAt: 13, usage },
+          message: { role: "assistant", text: "hello", usage, at: 13 },
+          session: {
+            activity: "idle",
+            messageCount: 3,
+            historyCount: 3,
+            lastMessage: "hello",
+            inputTokens: 3,
+            outputTokens: 4,
+            totalTokens: 7,
+            contextTokens: 50,
+            updatedAt: 13,
+          },
+          retracted: [],
+        })
+        const { messages, more } = yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))
+        expect(messages.map(({ role, text }) => [role, text])).toEqual([
+          ["user", "text of r"],
+          ["tool", "content"],
+          ["assistant", "hello"],
+        ])
+        expect(more).toBe(false)
+        expect(messages[1]?.tool).toEqual(call)
+        expect(yield* tx(({ sessions }) => sessions.get("s"))).toEqual(ended?.session)
+        expect(yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 1 }, ending, says("again", 2), 14))).toBe(
+          undefined,
+        )
+        expect(yield* tx(({ turns }) => turns.begin("r", 3, 15))).toEqual({ _tag: "Over" })
+      }))
+
+    test("A write of an older attempt changes nothing, and a new attempt retracts the messages of tools.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        const call = { callId: "c", name: "read", input: "{}", output: "content", isError: false }
+        const tool = yield* tx(({ turns }) => turns.tool({ runId: "r", attempt: 1 }, 1, call, 12))
+        const begun = yield* tx(({ turns }) => turns.begin("r", 3, 13))
+        expect(begun).toMatchObject({
+          turn: { attempt: 2, crashes: 1 },
+          message: undefined,
+          retracted: [tool?.message?.id],
+          session: { messageCount: 1, historyCount: 1 },
+        })
+        expect(begun._tag === "Begun" && begun.messageId).toBeTypeOf("number")
+        const old = { runId: "r", attempt: 1 }
+        expect(yield* tx(({ turns }) => turns.tool(old, 1, call, 14))).toBe(undefined)
+        expect(yield* tx(({ turns }) => turns.end(old, { outcome: "done" }, says("late"), 15))).toBe(undefined)
+        expect((yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))).messages).toHaveLength(1)
+      }))
+
+    test("Too many crashes stop a turn, and its next begin says so without a write.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        yield* tx(({ turns }) => turns.begin("r", 2, 11))
+        yield* tx(({ turns }) => turns.begin("r", 2, 12))
+        expect(yield* tx(({ turns }) => turns.begin("r", 2, 13))).toMatchObject({
+          _tag: "TooManyCrashes",
+          turn: { attempt: 2, crashes: 2, state: "running" },
+        })
+      }))
+
+    test("A failed turn marks the user's message, which leaves the history.", (tx) =>
+      Effect.gen(function* () {
+        const error = { reason: "runtime" as const, message: "broken" } as never
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        const words: LastWords = { retract: true, mark: { failed: error } }
+        const ended = yield* tx(({ turns }) =>
+          turns.end({ runId: "r", attempt: 1 }, { outcome: "failed", error }, words, 12),
+        )
+        expect(ended).toMatchObject({
+          turn: { state: "failed", error },
+          message: undefined,
+          session: { messageCount: 1, historyCount: 0 },
+        })
+        expect(yield* tx(({ messages }) => messages.history("s", NEWEST, 10, 1_000))).toEqual([])
+        expect((yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))).messages).toMatchObject([
+          { failed: error },
+        ])
+      }))
+
+    test("A turn that is aborted before it begins keeps its message, marked.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        const words: LastWords = { retract: false, mark: { aborted: true } }
+        const ended = yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 0 }, { outcome: "aborted" }, words, 12))
+        expect(ended).toMatchObject({
+          message: { role: "user", text: "text of r", aborted: true },
+          session: { activity: "idle", messageCount: 1, historyCount: 0, lastMessage: "text of r" },
+        })
+      }))
+
+    test("A turn ends without its session if that was removed.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.answer(turn("r", "gone"), "pong"))
+        expect(yield* tx(({ turns }) => turns.get("r"))).toMatchObject({
+          state: "done",
+          attempt: 1,
+          reply: "pong",
+          endedAt: 10,
+        })
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r2", "s")))
+        yield* tx(({ turns }) => turns.begin("r2", 3, 11))
+        const removed = yield* tx(({ sessions }) => sessions.remove("s", 12))
+        expect(removed).toMatchObject({ messages: 1, ended: [{ runId: "r2", state: "aborted", endedAt: 12 }] })
+        expect(yield* tx(({ sessions }) => sessions.get("s"))).toBe(undefined)
+        expect(yield* tx(({ sessions }) => sessions.remove("s", 13))).toBe(undefined)
+      }))
+
+    test("A session with waiting turns is queued when a run ends.", (tx) =>
+      Effect.gen(function* () {
+        for (const run of ["r1", "r2", "r3"]) yield* tx(({ turns }) => turns.accept(session("s"), turn(run, "s")))
+        yield* tx(({ turns }) => turns.begin("r1", 3, 11))
+        const ended = yield* tx(({ turns }) =>
+          turns.end({ runId: "r1", attempt: 1 }, { outcome: "done" }, says("a"), 12),
+        )
+        expect(ended?.session?.activity).toBe("queued")
+        expect((yield* tx(({ turns }) => turns.open("s"))).map(({ runId }) => runId)).toEqual(["r2", "r3"])
+        expect((yield* tx(({ turns }) => turns.open())).map(({ runId }) => runId)).toEqual(["r2", "r3"])
+        expect(yield* tx(({ sessions }) => sessions.all)).toMatchObject([{ key: "s", activity: "queued" }])
+      }))
+
+    test("Ended turns are forgotten, oldest first, up to a limit.", (tx) =>
+      Effect.gen(function* () {
+        for (const [index, run] of ["r1", "r2", "r3"].entries()) {
+          yield* tx(({ turns }) => turns.answer(turn(run, "s", index), ""))
+        }
+        expect(yield* tx(({ turns }) => turns.forget(2, 1))).toBe(1)
+        expect(yield* tx(({ turns }) => turns.get("r1"))).toBe(undefined)
+        expect(yield* tx(({ turns }) => turns.forget(2, 10))).toBe(1)
+        expect(yield* tx(({ turns }) => turns.get("r3"))).toMatchObject({ runId: "r3" })
+      }))
+
+    test("A reset gives a session an empty transcript, and its old messages are removed in steps.", (tx) =>
+      Effect.gen(function* () {
+        for (const [index, run] of ["r1", "r2"].entries()) {
+          yield* tx(({ turns }) => turns.accept(session("s"), turn(run, "s")))
+          yield* tx(({ turns }) => turns.begin(run, 3, 11))
+          if (index === 0) {
+            yield* tx(({ turns }) => turns.end({ runId: run, attempt: 1 }, { outcome: "done", usage }, says("a"), 12))
+          }
+        }
+        const before = yield* tx(({ sessions }) => sessions.look("s"))
+        expect(before.newestMessageId).toBeTypeOf("number")
+        const reset = yield* tx(({ sessions }) => sessions.reset("s", 20))
+        expect(reset).toMatchObject({
+          messages: 3,
+          ended: [{ runId: "r2", state: "aborted" }],
+          session: {
+            activity: "idle",
+            messageCount: 0,
+            historyCount: 0,
+            lastMessage: null,
+            totalTokens: 0,
+            contextTokens: 0,
+            emptiedAt: 20,
+            updatedAt: 20,
+          },
+        })
+        expect((yield* tx(({ sessions }) => sessions.reset("s", 20)))?.session.emptiedAt).toBe(21)
+        expect((yield* tx(({ sessions }) => sessions.look("s"))).newestMessageId).toBeNull()
+        expect((yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))).messages).toEqual([])
+        expect(yield* tx(({ messages }) => messages.removeSome(2))).toBe(2)
+        expect(yield* tx(({ messages }) => messages.removeSome(2))).toBe(1)
+        expect(yield* tx(({ messages }) => messages.removeSome(2))).toBe(0)
+        expect(yield* tx(({ sessions }) => sessions.reset("unknown", 20))).toBe(undefined)
+      }))
+
+    test("Transcripts of several sessions are removed together, and the messages of others stay.", (tx) =>
+      Effect.gen(function* () {
+        for (const key of ["a", "b", "c"]) {
+          for (const n of [1, 2, 3]) {
+            const message = { sessionKey: key, role: "system" as const, text: `${key}${n}`, at: n }
+            yield* tx(({ messages }) => messages.inject(session(key), message))
+          }
+        }
+        yield* tx(({ sessions }) => sessions.remove("c", 9))
+        yield* tx(({ sessions }) => sessions.reset("a", 9))
+        expect(yield* tx(({ messages }) => messages.removeSome(4))).toBe(4)
+        expect(yield* tx(({ messages }) => messages.removeSome(4))).toBe(2)
+        expect((yield* tx(({ messages }) => messages.page("b", NEWEST, 10, 1_000))).messages).toHaveLength(3)
+      }))
+
+    test("Pages end at their number of messages or characters, and hold at least one message.", (tx) =>
+      Effect.gen(function* () {
+        for (const text of ["one", "two", "three", "four"]) {
+          yield* tx(({ messages }) => messages.inject(session("s"), { sessionKey: "s", role: "system", text, at: 1 }))
+        }
+        const page = (before: number, limit: number, chars: number) =>
+          Effect.map(
+            tx(({ messages }) => messages.page("s", before, limit, chars)),
+            ({ messages, more }) => [messages.map(({ text }) => text).join(" "), more],
+          )
+        expect(yield* page(NEWEST, 2, 1_000)).toEqual(["three four", true])
+        expect(yield* page(NEWEST, 4, 1_000)).toEqual(["one two three four", false])
+        expect(yield* page(NEWEST, 4, 1)).toEqual(["four", true])
+        expect(yield* page(NEWEST, 4, 5)).toEqual(["three four", true])
+        const { messages } = yield* tx(({ messages }) => messages.page("s", NEWEST, 4, 1_000))
+        expect(yield* page(messages[1]!.id, 4, 1_000)).toEqual(["one", false])
+        const previews = yield* tx(({ messages }) => messages.previews(["s", "unknown"], 2))
+        expect(previews.get("s")).toEqual([
+          { role: "system", text: "three" },
+          { role: "system", text: "four" },
+        ])
+        expect(previews.get("unknown") ?? []).toEqual([])
+      }))
+
+    test("An injected message is found by its key until its transcript ends, and the key is free again.", (tx) =>
+      Effect.gen(function* () {
+        const message = { sessionKey: "s", role: "assistant" as const, text: "note", usage, injectionKey: "k", at: 5 }
+        const added = yield* tx(({ messages }) => messages.inject(session("s"), message))
+        expect(added).toMatchObject({
+          opened: true,
+          message: { runId: null, text: "note" },
+          session: { messageCount: 1, historyCount: 1, lastMessage: "note", totalTokens: 7, updatedAt: 5 },
+        })
+        expect(yield* tx(({ messages }) => messages.injected("k"))).toEqual(added.message)
+        yield* tx(({ sessions }) => sessions.reset("s", 9))
+        expect(yield* tx(({ messages }) => messages.injected("k"))).toBe(undefined)
+        const again = yield* tx(({ messages }) => messages.inject(session("s"), message))
+        expect(again).toMatchObject({ opened: false, session: { messageCount: 1 } })
+        expect(yield* tx(({ messages }) => messages.injected("k"))).toEqual(again.message)
+      }))
+
+    test("A summary stands for the messages that it replaces, once.", (tx) =>
+      Effect.gen(function* () {
+        const ids: Array<number> = []
+        for (const text of ["one", "two", "three"]) {
+          const message = { sessionKey: "s", role: "user" as const, text, at: 1 }
+          ids.push((yield* tx(({ messages }) => messages.inject(session("s"), message))).message.id)
+        }
+        const summary = { text: "so far", upTo: ids[1]!, usage }
+        const made = yield* tx(({ messages }) => messages.summarize("s", summary, 5))
+        expect(made).toMatchObject({
+          message: { role: "system", text: "so far", summaryUpTo: ids[1], usage },
+          session: { messageCount: 4, historyCount: 4, lastMessage: "three", totalTokens: 7, updatedAt: 5 },
+        })
+        expect(yield* tx(({ messages }) => messages.summarize("s", summary, 6))).toBe(undefined)
+        expect(yield* tx(({ messages }) => messages.summarize("s", { text: "", upTo: 9_999 }, 6))).toBe(undefined)
+        const history = yield* tx(({ messages }) => messages.history("s", NEWEST, 10, 1_000))
+        expect(history.map(({ text }) => text)).toEqual(["so far", "three"])
+        const before = yield* tx(({ messages }) => messages.history("s", ids[1]!, 10, 1_000))
+        expect(before.map(({ text }) => text)).toEqual(["one"])
+      }))
+
+    test("A session opens once, and its settings change.", (tx) =>
+      Effect.gen(function* () {
+        const opened = yield* tx(({ sessions }) => sessions.open({ ...session("s"), thinking: "high", parentKey: "p" }))
+        expect(opened).toMatchObject({ opened: true, session: { thinking: "high", parentKey: "p", activity: "idle" } })
+        expect(yield* tx(({ sessions }) => sessions.open(session("s", 50)))).toEqual({ ...opened, opened: false })
+        const settings = { ...session("s"), label: "new", thinking: null }
+        const updated = yield* tx(({ sessions }) => sessions.update("s", settings, 60))
+        expect(updated).toMatchObject({ label: "new", updatedAt: 60 })
+        expect(updated).not.toHaveProperty("thinking")
+        expect(yield* tx(({ sessions }) => sessions.update("unknown", settings, 60))).toBe(undefined)
+        expect(yield* tx(({ sessions }) => sessions.look("unknown"))).toEqual({
+          session: undefined,
+          newestMessageId: null,
+        })
+      }))
+
+    test("Previews are cut between characters, as everywhere.", (tx) =>
+      Effect.gen(function* () {
+        const text = `${"x".repeat(199)}😀 and more`
+        yield* tx(({ turns }) => turns.accept(session("s"), { ...turn("r", "s"), text }))
+        const begun = yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        expect(begun).toMatchObject({ session: { lastMessage: "x".repeat(199) } })
+        const previews = yield* tx(({ messages }) => messages.previews(["s"], 1))
+        expect(previews.get("s")).toEqual([{ role: "user", text: "x".repeat(199) }])
+      }))
+
+    test("Agents keep their order and their options, with main first.", (tx) =>
+      Effect.gen(function* () {
+        for (const id of ["zoe", "adam", "main"]) yield* tx(({ agents }) => agents.put(agent(id)))
+        yield* tx(({ agents }) => agents.put({ ...agent("zoe", "Zoë"), thinking: "low", updatedAt: 9 }))
+        expect(yield* tx(({ agents }) => agents.all)).toEqual([
+          agent("main"),
+          { ...agent("zoe", "Zoë"), thinking: "low", updatedAt: 9 },
+          agent("adam"),
+        ])
+        expect(yield* tx(({ agents }) => agents.countOthers)).toBe(2)
+        expect(yield* tx(({ agents }) => agents.get("nobody"))).toBe(undefined)
+        const binding = (agentId: string, matchValue: string, priority = 0) =>
+          ({ agentId, tier: 1, matchKey: "peer_id", matchValue, priority }) as const
+        expect(yield* tx(({ bindings }) => bindings.put(binding("zoe", "b")))).toBe(true)
+        expect(yield* tx(({ bindings }) => bindings.put(binding("zoe", "a")))).toBe(true)
+        expect(yield* tx(({ bindings }) => bindings.put(binding("zoe", "a")))).toBe(false)
+        expect(yield* tx(({ bindings }) => bindings.put(binding("zoe", "b", 5)))).toBe(true)
+        expect(yield* tx(({ bindings }) => bindings.put(binding("adam", "c")))).toBe(true)
+        expect(yield* tx(({ bindings }) => bindings.count)).toBe(3)
+        expect(yield* tx(({ bindings }) => bindings.remove(binding("adam", "c")))).toEqual(binding("adam", "c"))
+        expect(yield* tx(({ bindings }) => bindings.remove(binding("adam", "c")))).toBe(undefined)
+        expect(yield* tx(({ agents }) => agents.remove("zoe"))).toEqual([binding("zoe", "b", 5), binding("zoe", "a")])
+        expect(yield* tx(({ agents }) => agents.remove("adam"))).toEqual([])
+        expect(yield* tx(({ agents }) => agents.remove("adam"))).toBe(undefined)
+        expect(yield* tx(({ bindings }) => bindings.all)).toEqual([])
+      }))
+
+    test("Devices keep their grants and the hashes of their tokens.", (tx) =>
+      Effect.gen(function* () {
+        const of = { deviceId: "d", role: "operator" } as const
+        yield* tx(({ devices }) => devices.put(device("d")))
+        yield* tx(({ devices }) => devices.setToken(of, "hash"))
+        yield* tx(({ devices }) => devices.put(device("d", "Phone")))
+        yield* tx(({ devices }) => devices.setLastUsed(of, 77))
+        expect(yield* tx(({ devices }) => devices.all)).toEqual([
+          {
+            ...device("d", "Phone"),
+            grants: [{ role: "operator", scopes: ["operator.read"], issuedAt: 5, lastUsedAt: 77 }],
+          },
+        ])
+        expect(yield* tx(({ devices }) => devices.tokenHash(of))).toBe("hash")
+        expect(yield* tx(({ devices }) => devices.hasToken("operator", "hash"))).toBe(true)
+        expect(yield* tx(({ devices }) => devices.hasToken("node", "hash"))).toBe(false)
+        yield* tx(({ devices }) => devices.setToken(of, null))
+        expect(yield* tx(({ devices }) => devices.tokenHash(of))).toBe(undefined)
+        expect(yield* tx(({ devices }) => devices.remove("d"))).toBe(true)
+        expect(yield* tx(({ devices }) => devices.remove("d"))).toBe(false)
+        expect(yield* tx(({ devices }) => devices.get("d"))).toBe(undefined)
+      }))
+
+    test("Documents are added, changed and removed.", (tx) =>
+      Effect.gen(function* () {
+        const document = (id: string, size: number) => ({ id, size, modifiedAt: 8 })
+        yield* tx(({ documents }) => documents.put([document("a.md", 1), document("b.md", 2)]))
+        yield* tx(({ documents }) => documents.put([document("a.md", 3)]))
+        yield* tx(({ documents }) => documents.remove(["b.md"]))
+        expect(yield* tx(({ documents }) => documents.all)).toEqual([document("a.md", 3)])
+      }))
+
+    test("A work whose statement fails leaves nothing behind.", (tx) =>
+      Effect.gen(function* () {
+        const twice = tx(({ turns }) =>
+          Effect.andThen(
+            turns.accept(session("s"), turn("r", "s")),
+            turns.accept(session("s"), { ...turn("r", "s"), text: "other" }),
+          ),
+        )
+        expect(Exit.isFailure(yield* Effect.exit(twice))).toBe(true)
+        expect(yield* tx(({ sessions }) => sessions.get("s"))).toBe(undefined)
+        expect(yield* tx(({ turns }) => turns.get("r"))).toBe(undefined)
+        yield* tx((stores) => stores.probe)
+        expect(yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 0 }, { outcome: "done" }, noWords, 1))).toBe(
+          undefined,
+        )
+      }))
+  })
+}

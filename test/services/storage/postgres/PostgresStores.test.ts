@@ -1,0 +1,23 @@
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { make } from "../../../../src/services/storage/postgres/PostgresStorage.ts"
+import { Tx } from "../../../../src/services/storage/Tx.ts"
+import { schemaUrl } from "../../../support/Postgres.ts"
+import { storesContract } from "../StoresContract.ts"
+
+const open = Effect.flatMap(schemaUrl, (url) =>
+  Effect.orDie(make({ url: Redacted.make(url), retention: { rows: 1_000_000, ageMs: 1e12 }, waitMs: 5_000 })),
+)
+
+storesContract("PostgreSQL", open)
+
+it.live("A read cannot write.", () =>
+  Effect.gen(function* () {
+    const storage = yield* open
+    const document = { id: "a.md", size: 1, modifiedAt: 1 }
+    const written = yield* Effect.exit(storage.read(Effect.flatMap(Tx, (tx) => tx.documents.put([document]))))
+    expect(written._tag).toBe("Failure")
+    expect(yield* storage.read(Effect.flatMap(Tx, (tx) => tx.documents.all))).toEqual([])
+  }),
+)
