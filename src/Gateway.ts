@@ -21,7 +21,10 @@ import { Events } from "./services/events/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import { Memory } from "./services/memory/Memory.ts"
+import * as AiSdk from "./services/models/ai-sdk/AiSdk.ts"
+import * as Anthropic from "./services/models/anthropic/Anthropic.ts"
 import { ModelProviders } from "./services/models/ModelProviders.ts"
+import * as OpenAi from "./services/models/openai/OpenAi.ts"
 import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
@@ -90,8 +93,11 @@ const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pip
 export const parts = {
   /** The state that survives a restart: a folder, locked by one process, and a database. */
   storage: Database.layer.pipe(Layer.provideMerge(StateFolder.layer)),
-  /** The runtimes of agents. Merge your own with them: each Layer adds itself to AgentRuntimes. */
-  runtimes: EchoRuntime.layer,
+  /**
+   * The runtimes of agents, and the kinds of model providers that they use. Merge your own with them: each Layer adds
+   * itself to AgentRuntimes or ProviderKinds.
+   */
+  runtimes: Layer.mergeAll(EchoRuntime.layer, OpenAi.layer, Anthropic.layer, AiSdk.layer),
   /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
   routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }

@@ -5,7 +5,9 @@
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -66,23 +68,23 @@ export class ModelProviders extends Context.Service<
       const scope = yield* Effect.scope
       const kinds = yield* ProviderKinds
       const { providers } = yield* GatewayConfig
-      const loaded = new Map<string, ModelProvider>()
+      /** Makes the Effect that loads a provider once. After a failure, the next use tries again. */
+      const loader = (provider: NamedProvider) => {
+        const load = Effect.suspend(() => {
+          const kind = kinds.get(provider.kind)
+          return kind === undefined
+            ? Effect.fail(unknownKind(provider, kinds.names()))
+            : Effect.andThen(requireKey(provider), Scope.provide(kind.make(provider), scope))
+        })
+        return Effect.cachedWithTTL(load, (exit) => (Exit.isSuccess(exit) ? Duration.infinity : 0))
+      }
 
-      const load = Effect.fnUntraced(function* (provider: NamedProvider) {
-        const ready = loaded.get(provider.name)
-        if (ready !== undefined) return ready
-        const kind = kinds.get(provider.kind)
-        if (kind === undefined) return yield* unknownKind(provider, kinds.names())
-        const made = yield* Scope.provide(kind.make(provider), scope)
-        loaded.set(provider.name, made)
-        return made
-      })
-
-      const catalogs = new Map<string, ModelCatalog>()
+      const catalogs = new Map<string, { catalog: ModelCatalog; load: Effect.Effect<ModelProvider, ModelProblem> }>()
       for (const [name, settings] of Object.entries(providers)) {
         const provider = { ...settings, name }
-        const discover = Effect.flatMap(load(provider), ({ models }) => models)
-        catalogs.set(name, yield* ModelCatalog.make(provider, discover))
+        const load = yield* loader(provider)
+        const discover = Effect.flatMap(load, ({ models }) => models)
+        catalogs.set(name, { catalog: yield* ModelCatalog.make(provider, discover), load })
       }
 
       const catalogOf = Effect.fnUntraced(function* (name: string) {
@@ -94,15 +96,15 @@ export class ModelProviders extends Context.Service<
         { thinking }: { readonly thinking?: ThinkingLevel | undefined } = {},
       ) {
         const [name, model] = yield* parts(id, [...catalogs.keys()])
-        const catalog = yield* catalogOf(name)
-        const provider = yield* load(catalog.provider)
+        const { catalog, load } = yield* catalogOf(name)
+        const provider = yield* load
         const facts = yield* catalog.facts(model)
         const languageModel = yield* provider.languageModel({ model: facts, thinking })
         return { ...facts, id, provider: name, languageModel }
       })
 
       const firstOf = Effect.fnUntraced(function* (name: string) {
-        const catalog = yield* catalogOf(name)
+        const { catalog } = yield* catalogOf(name)
         const [first] = yield* catalog.models
         return first === undefined ? yield* noModels(name) : `${name}/${first.id}`
       })
@@ -124,7 +126,7 @@ export class ModelProviders extends Context.Service<
       const list = Effect.map(
         Effect.forEach(
           catalogs.values(),
-          ({ provider, shown }) =>
+          ({ catalog: { provider, shown } }) =>
             Effect.map(shown, (models) => models.map((model) => withProvider(provider.name, model))),
           { concurrency: "unbounded" },
         ),
@@ -168,6 +170,20 @@ const unknownProvider = (name: string, names: ReadonlyArray<string>) =>
 
 const unknownKind = ({ kind, name }: NamedProvider, names: ReadonlyArray<string>) =>
   configuration(name, `provider ${quoted(name)} has the unknown kind ${quoted(kind)}: use one of ${names.join(", ")}`)
+
+/** A reference to a key that led to none is the user's mistake. Without a reference there is no key, as local servers expect. */
+const requireKey = ({ apiKey, apiKeyFile, apiKeyVariable, name }: NamedProvider): Effect.Effect<void, ModelProblem> => {
+  const reference = apiKeyVariable === undefined ? apiKeyFile : `the variable ${apiKeyVariable}`
+  return apiKey !== undefined || reference === undefined
+    ? Effect.void
+    : Effect.fail(
+        new ModelProblem({
+          kind: "authentication",
+          provider: name,
+          message: `provider ${quoted(name)} has no key: ${reference} was empty or unreadable when the gateway started`,
+        }),
+      )
+}
 
 const noModels = (name: string) =>
   configuration(name, `provider ${quoted(name)} lists no models: name them in its option models`)

@@ -1,0 +1,128 @@
+/**
+ * AiSdkProvider: a provider through a package of the AI SDK. The package makes the requests, without its own retries; the
+ * silence limit and the retries are ours. AiSdk.ts loads it.
+ */
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import type { ModelProblem } from "../../../domain/Model.ts"
+import type { Part } from "../ChatModel.ts"
+import { collect } from "../CollectedParts.ts"
+import { toAiError } from "../ModelProblems.ts"
+import type { ModelCall, ModelProvider, NamedProvider } from "../ModelProvider.ts"
+import { ProviderProblems } from "../ProviderProblems.ts"
+import { retrying } from "../Retries.ts"
+import { factoryOf, isSdkModel, load, modelOf, type SdkModel } from "./AiSdkPackage.ts"
+import { callOptions } from "./AiSdkPrompt.ts"
+import { AiSdkReader } from "./AiSdkReader.ts"
+
+/** The version of the AI SDK's interface that this module speaks. */
+const SPECIFICATION = "v4"
+
+export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedProvider) {
+  const problems = new ProviderProblems(provider)
+  const { package: name } = provider
+  const misconfigured = (problem: string) => Effect.fail(problems.of("configuration", problem))
+  if (name === undefined) {
+    return yield* misconfigured("names no package: set its option package, e.g. @ai-sdk/google")
+  }
+  const exports = yield* Effect.tryPromise({
+    try: () => load(name),
+    catch: (error) =>
+      problems.of("configuration", `cannot load ${name} (${problems.safe(String(error))}): install it again`),
+  })
+  if (exports === undefined) {
+    return yield* misconfigured(`needs the package ${name}, which is not installed: run npm install ${name}`)
+  }
+  const create = factoryOf(exports)
+  if (create === undefined) return yield* misconfigured(`cannot use ${name}: it exports no function create…`)
+  const attempt = <A>(run: () => A) =>
+    Effect.try({
+      try: run,
+      catch: (error) => new AiSdkReader(problems, name).problem(error, 0),
+    })
+  const sdk = yield* attempt(() => create(settingsOf(provider)))
+
+  const languageModel = Effect.fnUntraced(function* (call: ModelCall) {
+    const model = yield* attempt(() => modelOf(sdk, call.model.id))
+    if (!isSdkModel(model)) return yield* misconfigured(`cannot use ${name}: it makes no language models`)
+    if (model.specificationVersion !== SPECIFICATION) {
+      return yield* misconfigured(
+        `cannot use this version of ${name} (interface ${model.specificationVersion}): install one for ${SPECIFICATION}`,
+      )
+    }
+    const streamText = (options: LanguageModel.ProviderOptions) =>
+      options.responseFormat.type === "json"
+        ? Stream.fail(toAiError(problems.unstructured()))
+        : Stream.mapError(
+            retrying((onPart) => once(model, options, call, { problems, provider, onPart })),
+            toAiError,
+          )
+    return yield* LanguageModel.make({
+      streamText,
+      generateText: (options) => Effect.map(Stream.runCollect(streamText(options)), collect),
+    })
+  })
+
+  return { models: Effect.succeed([]), languageModel } satisfies ModelProvider
+})
+
+/** Returns the settings by the names that the packages use. */
+const settingsOf = ({ apiKey, baseUrl, headers, options }: NamedProvider) => ({
+  ...options,
+  ...(apiKey !== undefined && { apiKey: Redacted.value(apiKey) }),
+  ...(baseUrl !== undefined && { baseURL: baseUrl }),
+  headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Redacted.value(value)])),
+})
+
+interface Context {
+  readonly problems: ProviderProblems
+  readonly provider: NamedProvider
+  readonly onPart: () => void
+}
+
+/** Calls the model once. The end of the scope aborts the request. */
+const once = (
+  model: SdkModel,
+  options: LanguageModel.ProviderOptions,
+  call: ModelCall,
+  { onPart, problems, provider }: Context,
+): Stream.Stream<Part, ModelProblem> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const reader = new AiSdkReader(problems, call.model.id)
+      const now = yield* Clock.currentTimeMillis
+      const aborter = yield* Effect.acquireRelease(
+        Effect.sync(() => new AbortController()),
+        (aborter) => Effect.sync(() => aborter.abort()),
+      )
+      const request = { ...callOptions(options, call.thinking), abortSignal: aborter.signal }
+      const { stream } = yield* Effect.tryPromise({
+        try: async () => await model.doStream(request),
+        catch: (error) => reader.problem(error, now),
+      })
+      const read = (run: () => ReadonlyArray<Part>) =>
+        Effect.try({
+          try: run,
+          catch: (error) =>
+            Predicate.isTagged(error, "ModelProblem") ? (error as ModelProblem) : reader.problem(error, now),
+        })
+      return Stream.fromReadableStream({
+        evaluate: () => stream,
+        onError: (error) => reader.problem(error, now),
+      }).pipe(
+        Stream.mapEffect((part) => read(() => reader.push(part))),
+        Stream.concat(Stream.fromEffect(Effect.suspend(() => read(() => reader.end())))),
+        Stream.flattenIterable,
+        Stream.tap(() => Effect.sync(onPart)),
+      )
+    }),
+  ).pipe(
+    Stream.timeoutOrElse({
+      duration: provider.silenceMs,
+      orElse: () => Stream.fail(problems.silent()),
+    }),
+  )
