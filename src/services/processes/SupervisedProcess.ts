@@ -143,7 +143,7 @@ const cannotStart = (command: string, error: unknown) =>
     message: `Cannot start "${command}": ${error instanceof Error ? error.message : String(error)}.`,
   })
 
-/** Exit codes of the shell. */
+/** Exit codes of the shell. Its own message says no more. */
 const problems: Readonly<Record<number, string>> = {
   126: "cannot be executed. Make the file executable, or name the right one in `command`.",
   127: "was not found. Install the program, or write its path in `command`.",
@@ -151,7 +151,8 @@ const problems: Readonly<Record<number, string>> = {
 
 const obituaryOf = (command: string, { code, signal }: ProcessExit, lines: ReadonlyArray<string>): string => {
   const problem = problems[code ?? 0]
-  const end = problem ?? (signal === null ? `exited with code ${code}.` : `was ended by ${signal}.`)
+  if (problem !== undefined) return `"${command}" ${problem}`
+  const end = signal === null ? `exited with code ${code}.` : `was ended by ${signal}.`
   return [`"${command}" ${end}`, ...(lines.length === 0 ? [] : [`Its last lines:\n${lines.join("\n")}`])].join(" ")
 }
 
