@@ -30,6 +30,7 @@ import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { RunAdmission } from "./services/runs/RunAdmission.ts"
 import { Runs } from "./services/runs/Runs.ts"
+import * as AcpRuntimes from "./services/runtimes/acp/AcpRuntimes.ts"
 import * as SessionActor from "./services/runs/SessionActor.ts"
 import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
 import * as TurnRetention from "./services/runs/TurnRetention.ts"
@@ -97,7 +98,7 @@ export const parts = {
    * The runtimes of agents, and the kinds of model providers that they use. Merge your own with them: each Layer adds
    * itself to AgentRuntimes or ProviderKinds.
    */
-  runtimes: Layer.mergeAll(EchoRuntime.layer, OpenAi.layer, Anthropic.layer, AiSdk.layer),
+  runtimes: Layer.mergeAll(EchoRuntime.layer, AcpRuntimes.layer, OpenAi.layer, Anthropic.layer, AiSdk.layer),
   /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
   routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { AcpAgents } from "./AcpAgent.ts"
 import { parseRange } from "./Address.ts"
 import { Limits } from "./Limits.ts"
 import { originProblem } from "./PageOrigin.ts"
@@ -101,6 +102,11 @@ export const GatewaySettings = Schema.Struct({
     Providers,
     {},
     "The providers of models, by name. An agent's model is `provider/model`. docs/models.md explains each field.",
+  ),
+  acp: option(
+    AcpAgents,
+    {},
+    "The command-line agents that speak ACP, by name. An agent uses one with the runtime `acp/<name>`. docs/acp.md explains each field.",
   ),
   durability: option(
     Schema.Literals(["power", "process"]),

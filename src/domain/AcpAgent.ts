@@ -1,0 +1,78 @@
+/**
+ * AcpAgent: the options of a command-line agent, `acp.<name>` in the configuration. GatewayConfig.ts has them, and
+ * AcpRuntimes makes a runtime `acp/<name>` of each.
+ */
+import * as Schema from "effect/Schema"
+import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
+import { ToolPermissions } from "./Agent.ts"
+import { option } from "./Setting.ts"
+
+const VariableName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { expected: "the name of a variable, e.g. ANTHROPIC_API_KEY" }),
+)
+
+/** The value of an environment variable. Every value counts as a secret, because the names do not tell. */
+const VariableValue = Schema.RedactedFromValue(
+  Schema.String.check(Schema.isPattern(/^[^\0]*$/, { expected: "text without the character NUL" })),
+  { label: "variable" },
+)
+
+/** The kinds of calls for which agents ask, as ACP names them. */
+const CALL_KINDS = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"]
+
+const HasCallKinds = Schema.makeFilter((permissions: ToolPermissions) => {
+  const unknown = Object.keys(permissions).find((kind) => kind !== "*" && !CALL_KINDS.includes(kind))
+  return unknown === undefined ? undefined : `has no kind "${unknown}". The kinds are ${CALL_KINDS.join(", ")} and *`
+})
+
+const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))
+
+export const AcpAgentSettings = Schema.Struct({
+  command: Schema.NonEmptyString.annotateKey({
+    description: "The program: a path, or a name that is looked up in PATH.",
+  }),
+  args: option(Schema.Array(Schema.String).check(Schema.isMaxLength(256)), [], "Its arguments, e.g. [--acp]."),
+  env: option(
+    Schema.Record(VariableName, VariableValue),
+    {},
+    "Environment variables of the agent. Their values count as secrets.",
+  ),
+  inherit: option(
+    Schema.Array(VariableName).check(Schema.isMaxLength(256)),
+    [],
+    "Names of variables that the agent gets from the gateway's environment, e.g. [OPENAI_API_KEY]. It always gets PATH, HOME, the language, proxies and certificates, and no others.",
+  ),
+  cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description:
+      "The folder in which the agent works. Left out: the gateway makes an empty one, acp/<name>, in its state folder.",
+  }),
+  permissions: option(
+    ToolPermissions.check(HasCallKinds),
+    {},
+    "The answers to the agent's permission requests by the kind of the call: `allow`, `ask` or `deny`, e.g. {read: allow, execute: deny}. `*`: all other kinds. Left out: `ask`. The `tools` of a gateway's agent win.",
+  ),
+  login: Schema.optionalKey(nonEmptyText(NAME_CHARS)).annotateKey({
+    description:
+      "The id of the agent's login method to use if the agent asks for one, e.g. openai-api-key. The error of a missing login lists the ids.",
+  }),
+  processes: option(
+    Count,
+    4,
+    "Processes of this agent. Each session in use has one of its own; further sessions wait. An agent takes 100 to 500 MB.",
+  ),
+  idleMs: option(
+    Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 })),
+    300_000,
+    "How long a process without a run stays. A longer time makes replies start earlier, a shorter one frees memory earlier.",
+  ),
+})
+export type AcpAgentSettings = typeof AcpAgentSettings.Type
+
+/** The name of a command-line agent. */
+const AcpAgentName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
+)
+
+/** The command-line agents by their names. */
+export const AcpAgents = Schema.Record(AcpAgentName, AcpAgentSettings)
+export type AcpAgents = typeof AcpAgents.Type

@@ -1,0 +1,66 @@
+/**
+ * AcpRuntime: a runtime over one command-line agent of the configuration. AcpRuntimes loads this module if there is one.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
+import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
+import type { Model } from "../../../domain/Model.ts"
+import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
+import { resolvePath } from "../../storage/StateFolder.ts"
+import { AgentProblems } from "./AgentProblems.ts"
+import * as AgentSession from "./AgentSession.ts"
+import * as AgentSessions from "./AgentSessions.ts"
+import * as AgentSessionStore from "./AgentSessionStore.ts"
+import { modelsOf } from "./AgentSettings.ts"
+
+export interface AcpRuntimeOptions {
+  /** The name in the configuration. */
+  readonly name: string
+  readonly settings: AcpAgentSettings
+  /** The folder of the files of command-line agents. */
+  readonly folder: string
+}
+
+/** Makes the runtime. It starts the agent with the first run. The end of the scope ends the agent's processes. */
+export const make = Effect.fnUntraced(function* ({
+  folder,
+  name,
+  settings,
+}: AcpRuntimeOptions): Effect.fn.Return<AgentRuntime, never, Scope.Scope> {
+  const problems = new AgentProblems(name, settings)
+  const ownFolder = Path.join(folder, name)
+  const cwd = settings.cwd === undefined ? ownFolder : resolvePath(settings.cwd)
+  const store = yield* AgentSessionStore.make(`${ownFolder}.json`)
+  let models: ReadonlyArray<Model> = []
+
+  const makeFolders = Effect.tryPromise({
+    try: () => Fs.mkdir(settings.cwd === undefined ? ownFolder : folder, { recursive: true, mode: 0o700 }),
+    catch: (error) =>
+      problems.failed(`Cannot make the folder ${folder}: ${error instanceof Error ? error.message : String(error)}.`),
+  })
+
+  const open = AgentSession.open({
+    settings: { ...settings, cwd },
+    problems,
+    store,
+    onOptions: (options) => {
+      models = modelsOf(options).map(({ name, value }) => ({
+        id: value,
+        name,
+        runtime: problems.runtime,
+        contextWindow: null,
+      }))
+    },
+  })
+  const sessions = yield* AgentSessions.make(settings, Effect.andThen(makeFolders, open))
+
+  return {
+    name: problems.runtime,
+    // Known as soon as the agent has opened a session.
+    models: Effect.sync(() => models),
+    run: (turn) => Stream.unwrap(Effect.map(sessions.take(turn.sessionKey), (session) => session.run(turn))),
+  }
+})
