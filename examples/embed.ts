@@ -1,7 +1,8 @@
 /**
  * A gateway inside another Effect program, with the program's own runtime, storage and routes on one port. Run
- * `npx node examples/embed.ts`, then open http://127.0.0.1:18790/app/visits?token=example or send a message:
+ * `npx node examples/embed.ts`, then ask its route or send a message:
  *
+ *     curl -H "Authorization: Bearer example" http://127.0.0.1:18790/app/visits
  *     npx causeway send "3 + 4" --url 127.0.0.1:18790 --token example
  */
 import {

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
 import { Runs } from "../services/runs/Runs.ts"
 import { System } from "../services/system/System.ts"
+import { CloseCodes } from "./connection/CloseCodes.ts"
 import { ConnectionSupervisor } from "./connection/ConnectionSupervisor.ts"
 
 /** Time for the last events, e.g. the end of a run, to reach the supervisor. They take a few event-loop ticks. */
@@ -32,6 +33,8 @@ export const layer = Layer.effectDiscard(
         if (running > 0) yield* Effect.logInfo(`stopping: open runs have ${drainMs} ms to finish (runs: ${running})`)
         yield* Effect.timeoutOption(runs.drain, drainMs)
         if (supervisor.size() > 0) yield* Effect.sleep(FLUSH_TIME)
+        // Before the HTTP requests in progress end, so that event streams still get their last text.
+        yield* supervisor.closeAll(CloseCodes.restart)
       }),
     )
   }),

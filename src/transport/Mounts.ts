@@ -16,6 +16,8 @@ import * as ControlUi from "./openclaw/ControlUi.ts"
 import { openClaw } from "./openclaw/OpenClaw.ts"
 import * as OpenApiRoutes from "./rest/OpenApiRoutes.ts"
 import * as Rest from "./rest/Rest.ts"
+import { EventStreams } from "./sse/EventStreams.ts"
+import * as Sse from "./sse/Sse.ts"
 import { sniffing } from "./kernel/Sniffing.ts"
 import { WireRegistry } from "./connection/WireRegistry.ts"
 
@@ -37,7 +39,8 @@ export const layer = Layer.mergeAll(
   wires,
   JsonRpcHttp.layer,
   Rest.layer,
+  Sse.layer,
   OpenApiRoutes.layer,
   MissionRoutes.layer,
   ControlUi.layer,
-).pipe(Layer.provide(DialectServer.layer))
+).pipe(Layer.provide(EventStreams.layer), Layer.provide(DialectServer.layer))

@@ -45,6 +45,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "fanout",
     "kernel",
     "rpc",
+    "sse",
     "rest",
     "json-rpc",
     "mission-control",

@@ -176,17 +176,18 @@ describe("The installed package", () => {
     const { match, stop } = await startUntil(process.execPath, ["embed.ts"], /listens on (\S+)/, { PORT: "0" })
     try {
       const url = match[1]!
-      expect(await (await fetch(`${url}/app/visits?token=example`)).json()).toEqual({ conversations: 1 })
+      const bearer = { headers: { authorization: "Bearer example" } }
+      expect(await (await fetch(`${url}/app/visits`, bearer)).json()).toEqual({ conversations: 1 })
       expect((await fetch(`${url}/health`)).status).toBe(200)
       expect((await fetch(`${url}/app/me`)).status).toBe(401)
-      const me = await fetch(`${url}/app/me`, { headers: { authorization: "Bearer example" } })
+      const me = await fetch(`${url}/app/me`, bearer)
       expect(await me.json()).toMatchObject({ kind: "token", role: "operator" })
       const env = { GATEWAY_URL: `${url.replace("http", "ws")}/rpc`, GATEWAY_TOKEN: "example" }
       const client = await startUntil(process.execPath, ["client.ts"], /RunEnded/, env)
       await client.stop()
       const effectClient = await startUntil(process.execPath, ["effect-client.ts"], /^no session nowhere$/, env)
       await effectClient.stop()
-      expect(await (await fetch(`${url}/app/visits?token=example`)).json()).toEqual({ conversations: 2 })
+      expect(await (await fetch(`${url}/app/visits`, bearer)).json()).toEqual({ conversations: 2 })
     } finally {
       await stop()
     }

@@ -1,11 +1,13 @@
 /**
- * ConnectionSupervisor: all live connections of all wires. It admits clients within the limits, starts their actors,
- * checks their heartbeats, and closes all of them. http/Upgrades.ts opens connections, and Drain.ts stops them.
+ * ConnectionSupervisor: all live connections of all wires, and the clients of event streams over HTTP. It admits clients
+ * within the limits, starts their actors, checks their heartbeats, and closes all of them. http/Upgrades.ts opens
+ * connections, EventStreams.ts joins its clients, and Drain.ts stops all of them.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
 import type { GatewayStopping } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -53,6 +55,11 @@ export class ConnectionSupervisor extends Context.Service<
       origin: ConnectionOrigin,
       principal: Principal | undefined,
     ) => void
+    /**
+     * Counts a client of another kind, e.g. of an HTTP response that lasts, until the scope closes. Its HTTP request has
+     * authenticated it. `close` ends it. Fails if there is no room.
+     */
+    join(close: (close: CloseCode) => void): Effect.Effect<void, "full" | "stopping", Scope.Scope>
     readonly size: () => number
     /** Refuses new connections and announces the stop to all clients. */
     stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
@@ -77,11 +84,15 @@ export class ConnectionSupervisor extends Context.Service<
       const clock = yield* Clock.Clock
       const fork = Effect.runForkWith(yield* Effect.context())
       const actors = new Set<ConnectionActor>()
+      /** Closes each client that has no actor. */
+      const others = new Set<(close: CloseCode) => void>()
       /** Actors of clients that have not authenticated, with their TCP connections. */
       const strangers = new Map<ConnectionActor, Socket>()
       const admissions = new AdmissionControl.AdmissionControl(limits)
       let phase: "accepting" | "stopping" | "closing" = "accepting"
       let onEmpty: (() => void) | undefined
+
+      const isFull = () => actors.size + others.size - admissions.foreign >= limits.connections
 
       const settle = (actor: ConnectionActor) => {
         const stream = strangers.get(actor)
@@ -121,6 +132,7 @@ export class ConnectionSupervisor extends Context.Service<
       const closeAll = Effect.fn("ConnectionSupervisor.closeAll")(function* (close: CloseCode, detail?: string) {
         phase = "closing"
         for (const actor of actors) actor.peer.close(close, detail)
+        for (const closeOther of others) closeOther(close)
         yield* Effect.timeoutOrElse(allGone, {
           duration: CLOSE_DEADLINE_MS,
           orElse: () => Effect.sync(() => actors.forEach((actor) => actor.terminate())),
@@ -141,7 +153,7 @@ export class ConnectionSupervisor extends Context.Service<
       return ConnectionSupervisor.of({
         admit: ({ explainsRefusals, isAuthenticated, origin: { originAllowed, remoteAddress } }) => {
           if (phase === "closing" || (phase === "stopping" && !explainsRefusals)) return "stopping"
-          if (actors.size - admissions.foreign >= limits.connections) return "full"
+          if (isFull()) return "full"
           return isAuthenticated ? "admitted" : admissions.admit(remoteAddress, !originAllowed)
         },
         withdraw: ({ isAuthenticated, origin: { originAllowed, remoteAddress } }) => {
@@ -154,7 +166,17 @@ export class ConnectionSupervisor extends Context.Service<
           else tcp.release(stream)
           actor.start(principal)
         },
-        size: () => actors.size,
+        join: (close) =>
+          Effect.acquireRelease(
+            Effect.suspend(() => {
+              if (phase !== "accepting") return Effect.fail("stopping" as const)
+              if (isFull()) return Effect.fail("full" as const)
+              others.add(close)
+              return Effect.void
+            }),
+            () => Effect.sync(() => others.delete(close)),
+          ),
+        size: () => actors.size + others.size,
         stopAccepting: Effect.fn("ConnectionSupervisor.stopAccepting")(function* (notice) {
           phase = "stopping"
           yield* Effect.sync(() => events.publishLive({ _tag: "GatewayStopping", ...notice }))

@@ -133,6 +133,8 @@ export interface EventEncoding<V> {
   readonly event: (view: V, item: EventItem, json: () => string, epoch: string) => Query<ReadonlyArray<EventFrame>>
   /** Joins the texts of several events into one frame. Without it, each text is a frame. */
   readonly frame?: (view: V, texts: ReadonlyArray<string>) => string
+  /** Returns the bytes of a frame on the wire. Without it, each frame is a text frame of a WebSocket. */
+  readonly bytes?: (frame: string) => Buffer
   /** Encodes the text of open runs, at most once in an interval and before any other event of the run. */
   readonly textThrottle?: {
     readonly everyMs: number

@@ -18,13 +18,20 @@ export class Group<V> {
   readonly #subscribers = new Set<Subscriber>()
   readonly #key: string
   readonly #frame: EventEncoding<V>["frame"]
+  readonly #toBytes: (frame: string) => Buffer
 
-  constructor(view: V, filter: EventFilter, encoding: Pick<EventEncoding<V>, "frame" | "viewKey">, backlog: Backlog) {
+  constructor(
+    view: V,
+    filter: EventFilter,
+    encoding: Pick<EventEncoding<V>, "frame" | "viewKey" | "bytes">,
+    backlog: Backlog,
+  ) {
     this.view = view
     this.filter = filter
     this.backlog = backlog
     this.#key = encoding.viewKey(view)
     this.#frame = encoding.frame
+    this.#toBytes = encoding.bytes ?? textFrame
   }
 
   get isEmpty(): boolean {
@@ -129,7 +136,7 @@ export class Group<V> {
 
   #encode(run: ReadonlyArray<EncodedFrame>): Buffer {
     const texts = run.map(({ frame }) => frame.text)
-    return textFrame(this.#frame === undefined ? texts.join("") : this.#frame(this.view, texts))
+    return this.#toBytes(this.#frame === undefined ? texts.join("") : this.#frame(this.view, texts))
   }
 }
 

@@ -34,6 +34,8 @@ export interface ApiCall {
   readonly limits: Limits
   /** The current usage of the principal, for large responses. */
   readonly usage: Usage
+  /** Ends the count of this request among those in progress, for a response that lasts as long as its client. */
+  readonly release: () => void
 }
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -45,6 +47,8 @@ export interface ApiRoute {
   readonly path: "" | `/${string}`
   /** Scope that the caller needs. Default: the scope of the family. */
   readonly scope?: OperatorScope
+  /** Whether the token may be in the query, because browsers cannot set the headers of such a request. Default: false. */
+  readonly isTokenInQuery?: boolean
   /**
    * Returns the response. A failure is an error response, e.g. `HttpAuth.problem(404, "no such session")`. The scope closes
    * when the client has the whole response, or has left.
@@ -94,7 +98,7 @@ const addForPages = Effect.fnUntraced(function* (
     // `isAllowed` has checked the page. Requests of other clients have no origin.
     allowedOrigins: (origin: string | undefined) => origin !== undefined,
     allowedMethods: [...handlers.keys()],
-    allowedHeaders: ["authorization", "content-type"],
+    allowedHeaders: ["authorization", "content-type", "last-event-id"],
     maxAge: MAX_AGE_SECONDS,
   })
   for (const [method, handle] of handlers) {
@@ -116,19 +120,20 @@ export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
       const bound = family.bodyBytes ?? limits.frameBytes
       const bodyLimit = ByteSize.fromInputUnsafe(bound)
 
-      const handlerOf = ({ handle, scope = family.scope }: ApiRoute) => {
+      const handlerOf = ({ handle, isTokenInQuery, scope = family.scope }: ApiRoute) => {
         const respond = Effect.fnUntraced(function* (request: HttpServerRequest) {
           const params = yield* HttpRouter.params
-          const caller = yield* access(request)
+          const caller = yield* access(request, isTokenInQuery)
           if (scope !== undefined && !grants(caller.principal.scopes, scope)) {
             return problem(403, `the scope ${scope} is needed`)
           }
           const size = declaredBytes(request, bound)
           if (size > bound) return RequestBody.tooBig
           const usage = usages.of(caller.principal)
-          const call = { request, caller, params, query: queryOf(request.originalUrl), limits, usage }
-          const response = Effect.suspend(() => handle(call))
-          return yield* RequestShare.within(usage, request, size, response)
+          const query = queryOf(request.originalUrl)
+          return yield* RequestShare.within(usage, request, size, (release) =>
+            handle({ request, caller, params, query, limits, usage, release }),
+          )
         })
         return (request: HttpServerRequest) =>
           answered(respond(request)).pipe(

@@ -6,14 +6,17 @@ import * as Redacted from "effect/Redacted"
 import type { Unauthenticated } from "../../domain/Refusal.ts"
 import { queryOf } from "../connection/RequestTarget.ts"
 
-/** Returns the token of `Authorization: Bearer`, or of `?token=` for browsers, which cannot set headers on a WebSocket. */
+/**
+ * Returns the token of `Authorization: Bearer`, or of `?token=` in `url`. Pass `url` only where browsers cannot set headers:
+ * for a WebSocket or an EventSource. Proxies and browsers keep addresses in their logs and histories.
+ */
 export const presentedToken = (
   authorization: string | undefined,
-  url: string,
+  url?: string,
 ): Redacted.Redacted<string> | undefined => {
   const bearer = /^bearer +(\S.*)$/i.exec(authorization ?? "")?.[1]
   if (bearer !== undefined) return Redacted.make(bearer)
-  if (!url.includes("token=")) return undefined
+  if (url?.includes("token=") !== true) return undefined
   const token = queryOf(url).get("token")
   return token === null ? undefined : Redacted.make(token)
 }

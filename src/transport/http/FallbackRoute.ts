@@ -42,6 +42,7 @@ const welcome = (basePath: string, path: string) => {
       row("/jsonrpc", "JSON-RPC 2.0 (WebSocket, and POST)") +
       row("/", "OpenClaw's protocol (WebSocket)") +
       row("/api/rpc/...", "every method (HTTP); /api/docs describes them") +
+      row("/events", "the events (server-sent events)") +
       row("/api/...", "Mission Control (HTTP)") +
       row("/health, /ready", "probes") +
       '\nTalk to it from a terminal: causeway send "hello"\n',

@@ -23,8 +23,14 @@ export interface Caller {
   readonly remoteAddress: string
 }
 
-/** Authenticates a request, or fails with the response to it. */
-export type Access = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Caller, HttpServerResponse>
+/**
+ * Authenticates a request, or fails with the response to it. `isTokenInQuery`: the token may be in `?token=`, because the
+ * clients of the route cannot set headers.
+ */
+export type Access = (
+  request: HttpServerRequest.HttpServerRequest,
+  isTokenInQuery?: boolean,
+) => Effect.Effect<Caller, HttpServerResponse>
 
 export { problem }
 
@@ -49,14 +55,14 @@ export const make: Effect.Effect<Access, never, Authenticator | GatewayConfig | 
     const proxies = proxiesOf(yield* GatewayConfig)
     const isAllowed = yield* pages
 
-    return Effect.fnUntraced(function* (request) {
+    return Effect.fnUntraced(function* (request, isTokenInQuery = false) {
       const { headers, originalUrl, remoteAddress: from } = request
       const remoteAddress = clientAddress(proxies, Option.getOrUndefined(from), headers)
       if (!isAllowed(request)) {
         refusals.note(remoteAddress, FOREIGN, headers["origin"] ?? headers["sec-fetch-site"])
         return yield* Effect.fail(foreign)
       }
-      const token = presentedToken(headers["authorization"], originalUrl)
+      const token = presentedToken(headers["authorization"], isTokenInQuery ? originalUrl : undefined)
       const principal = yield* Effect.mapError(authenticator.authenticate(token, remoteAddress), (error) => {
         const { error: text, headers, logLine, status } = tokenRefusal(error)
         if (logLine !== undefined) refusals.note(remoteAddress, logLine)

@@ -25,28 +25,36 @@ const refused = (refusal: RateLimited): HttpServerResponse =>
 
 const sizeOf = ({ body }: HttpServerResponse): number => (body._tag === "Uint8Array" ? body.contentLength : 0)
 
-/** Answers the request, or refuses it with 429. `bytes`: size of its body, or the most that it can be. */
+/**
+ * Answers the request, or refuses it with 429. `bytes`: size of its body, or the most that it can be. `answer` receives a
+ * function that ends the count of the request.
+ */
 export const within = <E, R>(
   usage: Usage,
   request: HttpServerRequest,
   bytes: number,
-  answer: Effect.Effect<HttpServerResponse, E, R>,
+  answer: (release: () => void) => Effect.Effect<HttpServerResponse, E, R>,
 ): Effect.Effect<HttpServerResponse, E, R> =>
   Effect.suspend(() => {
     const refusal = usage.requestRefusal() ?? usage.callRefusal(bytes)
     if (refusal !== undefined) return Effect.succeed(refused(refusal))
     const response = NodeHttpServerRequest.toServerResponse(request)
     let held = bytes
+    let counted = 1
     usage.requests++
     usage.bytes += held
+    const release = () => {
+      usage.requests -= counted
+      counted = 0
+    }
     const end = () => {
-      usage.requests--
+      release()
       usage.bytes -= held
       held = 0
     }
     if (response.destroyed) end()
     else response.once("close", end)
-    return Effect.map(answer, (answered) => {
+    return Effect.map(answer(release), (answered) => {
       if (response.destroyed) return answered
       const size = sizeOf(answered)
       usage.bytes += size - held

@@ -14,7 +14,7 @@ import { Events } from "../../services/events/Events.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import type { Wire } from "../connection/Wire.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
-import type { Dialect, Ref } from "../dialect/Dialect.ts"
+import type { Dialect, EventEncoding, Ref } from "../dialect/Dialect.ts"
 import { contractMethods } from "../dialect/DialectMethod.ts"
 import { Contract } from "../dialect/Query.ts"
 import * as Fanout from "../fanout/Fanout.ts"
@@ -31,6 +31,8 @@ export class DialectServer extends Context.Service<
   {
     /** Returns the dialect as a wire, with one fan-out for all its connections and a session for each. */
     wire<R extends Ref, V>(dialect: Dialect<R, V>): Effect.Effect<Wire, never, Scope.Scope>
+    /** Returns one fan-out for all clients of an encoding. A dialect has the fan-out of its wire. */
+    fanout<V>(encoding: EventEncoding<V>): Effect.Effect<Fanout.Fanout<V>, never, Scope.Scope>
     /** Opens a session with a peer that receives replies only. Such a peer cannot subscribe. */
     converse<R extends Ref, V>(
       dialect: Dialect<R, V>,
@@ -79,17 +81,19 @@ export class DialectServer extends Context.Service<
         return session
       })
 
+      const fanoutOf = <V>(encoding: EventEncoding<V>) => {
+        const { name } = encoding
+        const { call } = calls.ofCaller({ id: name, dialect: name, principal: reader })
+        return Effect.provideService(Fanout.make(encoding, Contract.calling(call), monitorIntervalMs), Events, events)
+      }
+
       return DialectServer.of({
         wire: Effect.fnUntraced(function* (dialect) {
           const { name, traits } = dialect
-          const { call } = calls.ofCaller({ id: name, dialect: name, principal: reader })
-          const fanout = yield* Effect.provideService(
-            Fanout.make(dialect, Contract.calling(call), monitorIntervalMs),
-            Events,
-            events,
-          )
+          const fanout = yield* fanoutOf(dialect)
           return { ...traits, dialect: name, open: (peer) => open(dialect, peer, { fanout, peer }) }
         }),
+        fanout: fanoutOf,
         converse: (dialect, peer) => open(dialect, peer, undefined),
       })
     }),

@@ -1,6 +1,6 @@
 /**
  * MissingScopes: finds the scope that a call requires and its caller lacks, and makes the fault for it.
- * DialectSession.ts uses it for methods of dialects and for subscriptions, which do not pass through the contract's
+ * DialectSession.ts and EventStreams.ts use it for methods of dialects and for subscriptions, which do not pass through the contract's
  * middleware.
  */
 import * as Context from "effect/Context"

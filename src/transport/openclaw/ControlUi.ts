@@ -156,7 +156,7 @@ const configRoutes = HttpRouter.use((router) =>
     const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
 
     const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
-      const token = presentedToken(request.headers["authorization"], request.originalUrl)
+      const token = presentedToken(request.headers["authorization"])
       if (isAllowed(request) && token !== undefined && devices.isOperatorToken(token)) return config
       return yield* Effect.match(access(request), { onFailure: (refusal) => refusal, onSuccess: () => config })
     })

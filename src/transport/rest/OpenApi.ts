@@ -11,7 +11,7 @@ import { VERSION } from "../../domain/Version.ts"
 import { errorsOf, type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
 import type { MethodCodec } from "../dialect/MethodCodecs.ts"
 import { PREFIX, restMethods } from "./Rest.ts"
-import { PROBLEM_TYPE, statusOfError } from "./RestErrors.ts"
+import { PROBLEM_TYPE, statusOfError } from "../http/ProblemDetails.ts"
 import { streamTypes } from "./ResultStream.ts"
 
 const DESCRIPTION = `Every method of the gateway's contract as \`POST ${PREFIX}/<method>\`, with the payload and the result as JSON. \

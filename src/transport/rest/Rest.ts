@@ -8,14 +8,17 @@ import * as Schema from "effect/Schema"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { METHOD_CHARS } from "../../domain/Bounds.ts"
 import { didYouMean } from "../../domain/Suggestions.ts"
+import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
 import type { Fault } from "../dialect/Fault.ts"
-import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
+import * as Faults from "../dialect/Faults.ts"
+import { decodeSubscription, type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
 import { preferred } from "../http/Accept.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import { problem } from "../http/Problem.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import { ContractCalls } from "../kernel/ContractCalls.ts"
-import * as RestErrors from "./RestErrors.ts"
+import * as ProblemDetails from "../http/ProblemDetails.ts"
+import { EventStreams } from "../sse/EventStreams.ts"
 import * as ResultStream from "./ResultStream.ts"
 
 export const PREFIX = "/api/rpc"
@@ -28,7 +31,7 @@ export const restMethods: ReadonlyMap<string, MethodCodec> = new Map(
 const unknownMethod = (method: string) => {
   if (method.length > METHOD_CHARS) return problem(404, `a method name has ${METHOD_CHARS} characters at most`)
   const hint = didYouMean(method, restMethods.keys()) ?? "GET /api/openapi.json lists the methods"
-  return RestErrors.ofFault({ _tag: "UnknownMethod", method }, `unknown method "${method}". ${hint}`)
+  return ProblemDetails.ofFault({ _tag: "UnknownMethod", method }, `unknown method "${method}". ${hint}`)
 }
 
 const notAcceptable = (offers: ReadonlyArray<string>) =>
@@ -42,10 +45,19 @@ const payloadOf = (call: ApiRoutes.ApiCall) =>
 
 const JSON_TYPES = ["application/json"] as const
 
-const refuse = (fault: Fault) => RestErrors.ofFault(fault)
+const refuse = (fault: Fault) => ProblemDetails.ofFault(fault)
 
 const routes = Effect.gen(function* () {
   const calls = yield* ContractCalls
+  const streams = yield* EventStreams
+
+  const subscribe = Effect.fnUntraced(function* (api: ApiRoutes.ApiCall) {
+    const view = preferred(api.request.headers["accept"], ResultStream.streamTypes)
+    if (view === undefined) return notAcceptable(ResultStream.streamTypes)
+    const decoded = Effect.mapError(decodeSubscription(yield* payloadOf(api)), Faults.invalidParams)
+    const { from, ...filter } = yield* Effect.mapError(decoded, refuse)
+    return yield* streams.open(api, view, filter, from)
+  })
 
   const handle = Effect.fnUntraced(function* (api: ApiRoutes.ApiCall) {
     const { caller, params, request } = api
@@ -54,6 +66,7 @@ const routes = Effect.gen(function* () {
     if (codec === undefined) return unknownMethod(name)
     const { call, stream } = calls.ofCaller({ id: "http", dialect: "rest", principal: caller.principal })
     const { accept } = request.headers
+    if (name === SUBSCRIBE) return yield* subscribe(api)
     if (codec.streams) {
       const type = preferred(accept, ResultStream.streamTypes)
       if (type === undefined) return notAcceptable(ResultStream.streamTypes)
@@ -68,4 +81,4 @@ const routes = Effect.gen(function* () {
   return [{ method: "POST", path: "/:method", handle }] satisfies ReadonlyArray<ApiRoutes.ApiRoute>
 })
 
-export const layer = ApiRoutes.layer({ prefix: PREFIX, errors: RestErrors.form, routes })
+export const layer = ApiRoutes.layer({ prefix: PREFIX, errors: ProblemDetails.form, routes })

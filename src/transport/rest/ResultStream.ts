@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Fault } from "../dialect/Fault.ts"
-import * as RestErrors from "./RestErrors.ts"
+import * as ProblemDetails from "../http/ProblemDetails.ts"
 
 /** A sign of life in a stream without values. Proxies often cut a response that is silent for a minute. */
 const KEEP_ALIVE = "15 seconds"
@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function* (
   const texts = Stream.fromIterable(first).pipe(
     Stream.concat(Stream.fromPull(Effect.succeed(pullTexts))),
     Stream.concat(Stream.make(framing.end)),
-    Stream.catch((fault) => Stream.make(framing.failure(JSON.stringify(RestErrors.problemOf(fault))))),
+    Stream.catch((fault) => Stream.make(framing.failure(JSON.stringify(ProblemDetails.problemOf(fault))))),
   )
   const signs = Stream.drop(Stream.tick(KEEP_ALIVE), 1).pipe(Stream.map(() => framing.keepAlive))
   return respond(type, Stream.merge(texts, signs, { haltStrategy: "left" }))

@@ -1,6 +1,6 @@
 /**
- * RestErrors: encodes faults as problem details (RFC 9457), with a status for each error of the contract. Rest.ts and
- * OpenApi.ts use it.
+ * ProblemDetails: encodes faults as problem details (RFC 9457), with a status for each error of the contract. Rest.ts,
+ * OpenApi.ts and the event streams use it.
  */
 import { STATUS_CODES } from "node:http"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -9,7 +9,7 @@ import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Refusal } from "../../domain/Refusal.ts"
 import type { Fault, Tagged } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
-import type { ErrorForm } from "../http/Problem.ts"
+import type { ErrorForm } from "./Problem.ts"
 
 export const PROBLEM_TYPE = "application/problem+json"
 
@@ -68,7 +68,7 @@ const statusOf = (fault: Fault): number => {
 }
 
 /** The members of a problem. `error` is the error of the contract, by which programs decide. */
-export interface ProblemDetails {
+export interface Details {
   readonly type: string
   readonly title: string
   readonly status: number
@@ -76,14 +76,14 @@ export interface ProblemDetails {
   readonly error?: Tagged
 }
 
-const titled = (status: number): Pick<ProblemDetails, "type" | "title" | "status"> => ({
+const titled = (status: number): Pick<Details, "type" | "title" | "status"> => ({
   type: "about:blank",
   title: STATUS_CODES[status] ?? "Error",
   status,
 })
 
 /** Returns the problem of a fault. `detail`: text for people, if the fault itself has no good one. */
-export const problemOf = (fault: Fault, detail = detailOf(fault)): ProblemDetails => ({
+export const problemOf = (fault: Fault, detail = detailOf(fault)): Details => ({
   ...titled(statusOf(fault)),
   detail,
   ...(fault._tag !== "Internal" && { error: Faults.taggedOf(fault) }),
@@ -91,7 +91,7 @@ export const problemOf = (fault: Fault, detail = detailOf(fault)): ProblemDetail
 
 const detailOf = (fault: Fault): string => (fault._tag === "InvalidParams" ? fault.issue : Faults.describe(fault))
 
-const respond = (problem: ProblemDetails, headers: Readonly<Record<string, string>> = {}) =>
+const respond = (problem: Details, headers: Readonly<Record<string, string>> = {}) =>
   HttpServerResponse.text(JSON.stringify(problem), {
     status: problem.status,
     contentType: PROBLEM_TYPE,

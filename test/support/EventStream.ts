@@ -1,0 +1,42 @@
+/** A client of `GET /events` that reads the events as they arrive. */
+import * as Effect from "effect/Effect"
+import { open as openResponse, type Sent } from "./HttpRequests.ts"
+
+export interface StreamedEvent {
+  readonly id: string | undefined
+  readonly event: string
+  readonly data: any
+}
+
+/** Returns the whole events of a stream so far. Comments are no events. */
+export const eventsIn = (text: string): ReadonlyArray<StreamedEvent> =>
+  text
+    .slice(0, text.lastIndexOf("\n\n") + 1)
+    .split("\n\n")
+    .flatMap((block) => {
+      const fields = new Map(
+        block
+          .split("\n")
+          .map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)] as const),
+      )
+      const data = fields.get("data")
+      return data === undefined
+        ? []
+        : [{ id: fields.get("id"), event: fields.get("event") ?? "message", data: JSON.parse(data) as unknown }]
+    })
+
+/** Opens the stream at the path. The scope cuts it. */
+export const open = Effect.fnUntraced(function* (path = "/events", sent: Sent = {}) {
+  const response = yield* openResponse(path, sent)
+  const events = () => eventsIn(response.text())
+  return {
+    ...response,
+    events,
+    /** Waits until an event matches and returns all events so far. */
+    find: (matches: (event: StreamedEvent) => boolean) =>
+      Effect.map(
+        response.until((text) => eventsIn(text).some(matches)),
+        eventsIn,
+      ),
+  }
+})
