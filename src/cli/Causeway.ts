@@ -24,6 +24,7 @@ import { doctor } from "./commands/Doctor.ts"
 import { ExitCode } from "./terminal/ExitCode.ts"
 import { failureOf } from "./terminal/Failure.ts"
 import { memory } from "./commands/Memory.ts"
+import { models } from "./commands/Models.ts"
 import { note } from "./terminal/Output.ts"
 import { send } from "./commands/Send.ts"
 import { sessions } from "./commands/Sessions.ts"
@@ -42,7 +43,7 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
   Command.withSubcommands([
     start,
     { group: "Talk", commands: [chat, send, sessions] },
-    { group: "Configure", commands: [agents, bindings, memory] },
+    { group: "Configure", commands: [agents, models, bindings, memory] },
     { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
   ]),
 )

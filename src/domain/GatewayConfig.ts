@@ -101,7 +101,7 @@ export const GatewaySettings = Schema.Struct({
   providers: option(
     Providers,
     {},
-    "The providers of models, by name. An agent's model is `provider/model`. docs/models.md explains each field.",
+    "The providers of models, by name. An agent's model is `provider/model`. docs/models.md shows how to add one.",
   ),
   acp: option(
     AcpAgents,

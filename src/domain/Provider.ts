@@ -80,11 +80,12 @@ export const ProviderSettings = Schema.Struct({
 })
 export type ProviderSettings = typeof ProviderSettings.Type
 
-/** The name of a provider: the part of a model's id before the first slash. */
-export const ProviderName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
-)
+/** A provider's name is the part of a model's id before the first slash. */
+const HaveNames = Schema.makeFilter((providers: Readonly<Record<string, unknown>>) => {
+  const wrong = Object.keys(providers).find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
+  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)} must consist of letters, digits, - and _`
+})
 
 /** The providers by their names. */
-export const Providers = Schema.Record(ProviderName, ProviderSettings)
+export const Providers = Schema.Record(Schema.String, ProviderSettings).check(HaveNames)
 export type Providers = typeof Providers.Type

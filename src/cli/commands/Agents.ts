@@ -16,7 +16,7 @@ const id = Argument.String("id").pipe(Argument.withDescription("The id of the ag
 
 const settings = {
   personality: Flags.text("personality", "The instruction for its runtime, before each conversation."),
-  model: Flags.text("model", "The model (see `causeway call models.list`)."),
+  model: Flags.text("model", "The model (see `causeway models list`)."),
   runtime: Flags.text("runtime", "The runtime. Default: the runtime of the gateway."),
   "dm-scope": Flag.Literals("dm-scope", DmScope.literals).pipe(
     Flag.withDescription("How direct messages are split into sessions (docs/protocol/routing.md)."),

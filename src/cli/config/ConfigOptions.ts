@@ -14,6 +14,8 @@ export interface ConfigOption {
   /** E.g. `state-dir`. Only top-level options have one. Secrets have none, because every user sees command lines. */
   readonly flag: string | undefined
   readonly secret: boolean
+  /** The options of each entry, if the option is a record such as `providers`. Their paths begin in the entry. */
+  readonly fields: ReadonlyArray<ConfigOption> | undefined
   readonly description: string
   /** `undefined` if there is no default. */
   readonly default: unknown
@@ -32,8 +34,21 @@ const readers: Partial<Record<SchemaAST.AST["_tag"], ConfigOption["fromText"]>> 
   Arrays: (text) => text.split(",").map((part) => part.trim()),
 }
 
+/** Variables hold records as JSON. */
+const fromJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 const optionsIn = (ast: SchemaAST.AST, path: ReadonlyArray<string>): ReadonlyArray<ConfigOption> => {
-  if (SchemaAST.isObjects(ast)) {
+  const fields = SchemaAST.isObjects(ast)
+    ? ast.indexSignatures.flatMap(({ type }) => (SchemaAST.isObjects(type) ? optionsIn(type, []) : []))
+    : undefined
+  const isRecord = SchemaAST.isObjects(ast) && ast.indexSignatures.length > 0
+  if (SchemaAST.isObjects(ast) && !isRecord) {
     return ast.propertySignatures.flatMap(({ name, type }) => optionsIn(type, [...path, String(name)]))
   }
   const secret = SchemaAST.isDeclaration(ast)
@@ -42,11 +57,12 @@ const optionsIn = (ast: SchemaAST.AST, path: ReadonlyArray<string>): ReadonlyArr
     {
       path,
       environment: [environmentName(path), ...(path[0] === "token" ? ["OPENCLAW_GATEWAY_TOKEN"] : [])],
-      flag: secret || path.length > 1 ? undefined : separated(path.join(), "-"),
+      flag: secret || isRecord || path.length > 1 ? undefined : separated(path.join(), "-"),
       secret,
+      fields,
       description: String(notes?.["description"] ?? ""),
       default: notes?.["default"],
-      fromText: readers[ast._tag] ?? ((text) => text),
+      fromText: isRecord ? fromJson : (readers[ast._tag] ?? ((text) => text)),
     },
   ]
 }

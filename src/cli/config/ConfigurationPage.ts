@@ -24,6 +24,53 @@ const row = (option: ConfigOption): string =>
     .map(cell)
     .join(" | ")
 
+/** Examples of the records, by option. */
+export const examples: Readonly<Record<string, string>> = {
+  acp: `acp:
+  qwen:
+    command: qwen
+    args: [--acp]
+    inherit: [OPENAI_API_KEY]
+    permissions: { read: allow, execute: deny }`,
+  providers: `providers:
+  openai:
+    apiKeyVariable: OPENAI_API_KEY
+  claude:
+    kind: anthropic
+    apiKeyFile: ~/.secrets/anthropic
+  ollama:
+    baseUrl: http://127.0.0.1:11434/v1
+    models:
+      - qwen3:8b
+      - { id: gpt-oss:20b, contextWindow: 131072 }
+    silenceMs: 600000`,
+}
+
+/** Returns a section with the fields of each record. */
+const recordSections = (): ReadonlyArray<string> =>
+  configOptions.flatMap(({ description, fields, path }) => {
+    if (fields === undefined) return []
+    const name = path.join(".")
+    const rows = fields.map((field) =>
+      [code(field.path.join(".")), defaultOf(field), field.description].map(cell).join(" | "),
+    )
+    return [
+      `
+## \`${name}.<name>\`
+
+${description}
+
+\`\`\`yaml
+${examples[name]}
+\`\`\`
+
+| field | default | effect and trade |
+|---|---|---|
+${rows.map((row) => `| ${row} |`).join("\n")}
+`,
+    ]
+  })
+
 export const configurationPage = (): string => `# Configuration
 
 Set options in a YAML file or in the environment. The options at the top level also have a flag of \`causeway start\`. A flag
@@ -42,7 +89,7 @@ gateway:
     concurrent: 8
 \`\`\`
 
-Variables and flags of lists are separated by commas. \`~\` is the home folder. \`start\` has no flags for secrets, because every
+Variables and flags of lists are separated by commas. Variables of records, such as \`GATEWAY_PROVIDERS\`, hold JSON. \`~\` is the home folder. \`start\` has no flags for secrets, because every
 user of a machine sees its command lines.
 
 A secret may be in a file: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, and \`GATEWAY_PASSWORD_FILE\` that of
@@ -54,4 +101,4 @@ loopback address, and does not start otherwise.
 | option | variable | flag | default | effect and trade |
 |---|---|---|---|---|
 ${configOptions.map((option) => `| ${row(option)} |`).join("\n")}
-`
+${recordSections().join("")}`

@@ -15,6 +15,7 @@ import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import { suggestions } from "../../domain/Suggestions.ts"
+import { type KeyFiles, readKeyFiles, type Tree, withKeys } from "./KeyReferences.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
 
 export interface Sources {
@@ -23,9 +24,8 @@ export interface Sources {
   readonly environment: Environment
   readonly file?: { readonly name: string; readonly content: unknown } | undefined
   readonly secrets?: SecretTexts | undefined
+  readonly keyFiles?: KeyFiles | undefined
 }
-
-type Tree = { readonly [key: string]: unknown }
 
 /** Fails like an invalid command line, because trying again does not help. */
 const configError = (problem: string, remedy: string) =>
@@ -35,13 +35,16 @@ const decode = Schema.decodeUnknownResult(GatewaySettings, { errors: "all", onEx
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** Returns the settings of the sources, or all their problems. */
-export const settingsFrom = ({
-  flags,
-  environment,
-  file,
-  secrets,
-}: Sources): Result.Result<GatewaySettings, CommandFailed> => {
+interface Given {
+  readonly tree: Tree
+  /** The names of the sources by option, for messages. */
+  readonly origins: ReadonlyMap<string, string>
+  /** ` is "x"` by option, for messages. */
+  readonly values: ReadonlyMap<string, string>
+}
+
+/** Returns the options as the sources give them. */
+const givenBy = ({ flags, environment, file, secrets }: Sources): Result.Result<Given, CommandFailed> => {
   let tree: Tree = {}
   if (file !== undefined) {
     const fileOptions = optionsInFile(file.content)
@@ -60,27 +63,48 @@ export const settingsFrom = ({
     if (given === undefined) continue
     tree = put(tree, option.path, option.fromText(given.text))
     origins.set(option.path.join("."), given.name)
-    if (!option.secret) values.set(option.path.join("."), ` is ${JSON.stringify(given.text)}`)
+    // Records hold secrets.
+    if (!option.secret && option.fields === undefined)
+      values.set(option.path.join("."), ` is ${JSON.stringify(given.text)}`)
   }
-  return Result.mapError(decode(tree), (error) => {
+  return Result.succeed({ tree, origins, values })
+}
+
+/** Returns the settings of the sources, or all their problems. */
+export const settingsFrom = (sources: Sources): Result.Result<GatewaySettings, CommandFailed> =>
+  Result.flatMap(givenBy(sources), (given) => decodeGiven(given, sources))
+
+const decodeGiven = (
+  { origins, tree, values }: Given,
+  { environment, file, keyFiles = new Map() }: Sources,
+): Result.Result<GatewaySettings, CommandFailed> =>
+  Result.mapError(decode(withKeys(tree, environment, keyFiles)), (error) => {
     const problems = issuesOf(error.issue).issues.map(({ message, path = [] }) => {
-      // An item of a list comes from the variable or flag of the list.
-      const key = (origins.has(String(path[0])) ? path.slice(0, 1) : path).map(String).join(".")
-      const origin = origins.get(key) ?? `${key} in ${file?.name}`
+      // An item of a list or a record comes from the variable or flag of the whole.
+      const isItem = origins.has(String(path[0]))
+      const key = (isItem ? path.slice(0, 1) : path).map(String).join(".")
+      const place = isItem && path.length > 1 ? ` (${path.slice(1).map(String).join(".")})` : ""
+      const origin = origins.has(key) ? `${origins.get(key)}${isRecord(key) ? place : ""}` : `${key} in ${file?.name}`
       return message === "Expected no excess property"
         ? `unknown option ${origin}${suggestion(key)}`
         : `${origin}${values.get(key) ?? ""}: ${message.replace(/^E/, "e")}`
     })
     return configError(problems.join("; "), "see docs/configuration.md for the options and their values")
   })
-}
+
+const isRecord = (key: string): boolean =>
+  configOptions.some(({ fields, path }) => fields !== undefined && path.join(".") === key)
+
+/** Returns the names of all options. The name of an entry is that in `name`, so that its fields are similar to it. */
+const namesLike = (name: string): ReadonlyArray<string> =>
+  configOptions.flatMap(({ fields = [], path }) => {
+    const entry = `${path.join(".")}.${name.split(".")[path.length]}`
+    return [path.join(".")].concat(fields.map((field) => `${entry}.${field.path.join(".")}`))
+  })
 
 /** Returns ` (did you mean "x"?)`, or an empty text if no option is similar. */
 const suggestion = (name: string): string => {
-  const [similar] = suggestions(
-    name,
-    configOptions.map(({ path }) => path.join(".")),
-  )
+  const [similar] = suggestions(name, namesLike(name))
   return similar === undefined ? "" : ` (did you mean "${similar}"?)`
 }
 
@@ -138,7 +162,10 @@ export const loadConfig = Effect.fn("loadConfig")(function* (
   const path = flags["config"] ?? fromEnvironment(["GATEWAY_CONFIG"], environment)?.text
   const file = path === undefined ? undefined : yield* readYaml(path)
   const secrets = yield* readSecrets(environment)
-  const settings = yield* Effect.fromResult(settingsFrom({ flags, environment, file, secrets }))
+  const sources = { flags, environment, file, secrets }
+  const given = yield* Effect.fromResult(givenBy(sources))
+  const keyFiles = yield* readKeyFiles(given.tree)
+  const settings = yield* Effect.fromResult(decodeGiven(given, { ...sources, keyFiles }))
   // An unknown user id, as in some containers, has no home folder.
   yield* Effect.try({
     try: () => resolvePath(settings.stateDir),

@@ -24,7 +24,8 @@ export type SecretTexts = ReadonlyMap<string, SecretText>
 /** A longer file is not a secret. */
 const MAX_SECRET_BYTES = 65_536
 
-const firstBytes = async (path: string): Promise<string> => {
+/** Returns the text of a short file. Rejects if it is too long for a secret. */
+export const firstBytes = async (path: string): Promise<string> => {
   const file = await open(path)
   try {
     const buffer = Buffer.alloc(MAX_SECRET_BYTES + 1)

@@ -46,7 +46,7 @@ export class Logs extends Context.Service<
       readonly head: number
       readonly truncated: boolean
     }
-    /** Redacts this value in all entries from now on. The token and the password of the configuration are hidden already. */
+    /** Redacts this value in all entries from now on. Every secret of the configuration is hidden already. */
     readonly hide: (secret: Redacted.Redacted<string>) => void
     /** Calls the observer for each new entry until the scope closes, except for entries that observers cause themselves. */
     onEntry(observer: (entry: LogEntry) => void): Effect.Effect<void, never, Scope.Scope>
@@ -57,7 +57,7 @@ export class Logs extends Context.Service<
     Effect.gen(function* () {
       const config = yield* GatewayConfig
       const log = new LogRing()
-      for (const secret of [config.token, config.password]) if (secret !== undefined) log.hide(secret)
+      for (const secret of secretsIn(config)) log.hide(secret)
       const logger = Logger.make<unknown, LogEntry>(({ message, cause, logLevel, fiber, date }) => {
         const { source = "gateway", ...facts } = fiber.getRef(References.CurrentLogAnnotations)
         return log.add(date.getTime(), levelOf(logLevel), String(source), formatMessage(message, facts, cause))
@@ -95,6 +95,15 @@ export class Logs extends Context.Service<
     }),
   )
 }
+
+/** Returns every secret of the configuration, such as the token and the keys of providers. */
+const secretsIn = (value: unknown): ReadonlyArray<Redacted.Redacted<string>> => {
+  if (isSecret(value)) return [value]
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(secretsIn) : []
+}
+
+const isSecret = (value: unknown): value is Redacted.Redacted<string> =>
+  Redacted.isRedacted(value) && typeof Redacted.value(value) === "string"
 
 /** The newest entries, the secrets to redact and the observers. */
 class LogRing {

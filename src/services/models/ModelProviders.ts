@@ -125,7 +125,7 @@ export class ModelProviders extends Context.Service<
 
       const list = Effect.map(
         Effect.forEach(
-          catalogs.values(),
+          [...catalogs.values()],
           ({ catalog: { provider, shown } }) =>
             Effect.map(shown, (models) => models.map((model) => withProvider(provider.name, model))),
           { concurrency: "unbounded" },

@@ -56,6 +56,56 @@ describe("settingsFrom", () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
+  it("The file holds records of options, with defaults for each entry.", () => {
+    const { providers } = settings(file({ providers: { local: { baseUrl: "http://127.0.0.1:11434/v1" } } }))
+    expect(providers["local"]).toMatchObject({ kind: "openai", models: [], silenceMs: 120_000 })
+  })
+
+  it("A variable holds a record as JSON and replaces that of the file.", () => {
+    const environment = { GATEWAY_PROVIDERS: '{"claude":{"kind":"anthropic","apiKey":" sk-ant-1 "}}' }
+    const { providers } = settings({ ...file({ providers: { local: {} } }), environment })
+    expect(Object.keys(providers)).toEqual(["claude"])
+    expect(Redacted.value(providers["claude"]!.apiKey!)).toBe("sk-ant-1")
+  })
+
+  it("An entry of a record names the variable of its secret, and a secret in the entry wins.", () => {
+    const content = { providers: { a: { apiKeyVariable: "A_KEY" }, b: { apiKeyVariable: "A_KEY", apiKey: "inline" } } }
+    const { providers } = settings({ ...file(content), environment: { A_KEY: "from variable" } })
+    expect(Redacted.value(providers["a"]!.apiKey!)).toBe("from variable")
+    expect(Redacted.value(providers["b"]!.apiKey!)).toBe("inline")
+  })
+
+  it("A variable or file without a secret leaves the entry without one.", () => {
+    const { providers } = settings(file({ providers: { a: { apiKeyVariable: "A_KEY", apiKeyFile: "/missing" } } }))
+    expect(providers["a"]!.apiKey).toBeUndefined()
+  })
+
+  it.each([
+    [
+      { providers: { x: { baseURL: "http://a" } } },
+      'unknown option providers.x.baseURL in gateway.yaml (did you mean "providers.x.baseUrl"?)',
+    ],
+    [{ providers: { x: { baseUrl: "ftp://a" } } }, "providers.x.baseUrl in gateway.yaml: must be an address"],
+    [
+      { providers: { x: { baseUrl: "https://u:secret@a/v1" } } },
+      "providers.x.baseUrl in gateway.yaml: must have no user",
+    ],
+    [{ providers: { "a/b": {} } }, 'providers in gateway.yaml: the name "a/b" must'],
+    [{ providers: { x: { apiKey: 12_345_678 } } }, "providers.x.apiKey in gateway.yaml: "],
+    [{ providers: { x: { package: "../evil" } } }, "providers.x.package in gateway.yaml: "],
+  ])("The problem of %j names the field of the record.", (content, expected) => {
+    expect(problem(file(content))).toContain(expected)
+    expect(problem(file(content))).not.toMatch(/secret@|12345678/)
+  })
+
+  it("The problem of a record in a variable names the variable and the field, and quotes no secret.", () => {
+    const GATEWAY_PROVIDERS = '{"x":{"apiKey":"two\\nlines"}}'
+    const found = problem({ environment: { GATEWAY_PROVIDERS } })
+    expect(found).toContain("GATEWAY_PROVIDERS (x.apiKey): ")
+    expect(found).not.toContain("two")
+    expect(problem({ environment: { GATEWAY_PROVIDERS: '{"x":{"apiKey":"hidden' } })).not.toContain("hidden")
+  })
+
   it("Variables hold numbers, booleans and lists as text.", () => {
     const environment = {
       GATEWAY_LIMITS_OUTBOX_BYTES: "1024",
@@ -166,6 +216,16 @@ describe("loadConfig with secret files", () => {
     const { password, token } = yield* loadConfig({}, environment)
     return { token: token && Redacted.value(token), password: password && Redacted.value(password) }
   })
+
+  it.effect("An entry of a record names the file of its secret.", () =>
+    Effect.gen(function* () {
+      const key = write(" sk-in-a-file\n", "key")
+      const content = `providers: { a: { apiKeyFile: ${key} }, b: { apiKeyFile: /missing } }`
+      const { providers } = yield* loadConfig({ config: write(content) }, {})
+      expect(Redacted.value(providers["a"]!.apiKey!)).toBe("sk-in-a-file")
+      expect(providers["b"]!.apiKey).toBeUndefined()
+    }),
+  )
 
   it.effect("A variable with _FILE names the file of a secret.", () =>
     Effect.gen(function* () {

@@ -11,7 +11,7 @@ export const aiSdk: ProviderKind = {
   make: (provider) =>
     Effect.flatMap(
       Effect.promise(() => import("./AiSdkProvider.ts")),
-      ({ make }) => make(provider),
+      ({ make }) => make(provider, process.cwd()),
     ),
 }
 

@@ -10,19 +10,19 @@ import { pathToFileURL } from "node:url"
 import { textAt } from "../JsonValue.ts"
 
 /** Returns the exports of the package, or `undefined` if it is not installed. Rejects if it cannot be loaded. */
-export const load = async (name: string): Promise<unknown> => {
-  const file = manifestIn(pathToFileURL(join(process.cwd(), "package.json"))) ?? manifestIn(import.meta.url)
+export const load = async (name: string, folder: string): Promise<unknown> => {
+  const file = manifestOf(name, pathToFileURL(join(folder, "package.json"))) ?? manifestOf(name, import.meta.url)
   if (file === undefined) return undefined
   const manifest: unknown = JSON.parse(await readFile(file, "utf8"))
-  const loaded: unknown = await import(pathToFileURL(join(dirname(file), entryOf(manifest))).href)
-  return loaded
+  const exports: unknown = await import(pathToFileURL(join(dirname(file), entryOf(manifest))).href)
+  return exports
+}
 
-  function manifestIn(base: string | URL): string | undefined {
-    try {
-      return findPackageJSON(name, base)
-    } catch {
-      return undefined
-    }
+const manifestOf = (name: string, base: string | URL): string | undefined => {
+  try {
+    return findPackageJSON(name, base)
+  } catch {
+    return undefined
   }
 }
 

@@ -22,7 +22,8 @@ import { AiSdkReader } from "./AiSdkReader.ts"
 /** The version of the AI SDK's interface that this module speaks. */
 const SPECIFICATION = "v4"
 
-export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedProvider) {
+/** Loads the package from the folder, or from beside the gateway, and prepares its models. */
+export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedProvider, folder: string) {
   const problems = new ProviderProblems(provider)
   const { package: name } = provider
   const misconfigured = (problem: string) => Effect.fail(problems.of("configuration", problem))
@@ -30,7 +31,7 @@ export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedPr
     return yield* misconfigured("names no package: set its option package, e.g. @ai-sdk/google")
   }
   const exports = yield* Effect.tryPromise({
-    try: () => load(name),
+    try: () => load(name, folder),
     catch: (error) =>
       problems.of("configuration", `cannot load ${name} (${problems.safe(String(error))}): install it again`),
   })
