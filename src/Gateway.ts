@@ -44,8 +44,8 @@ import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
+import * as OldTranscripts from "./services/transcript/OldTranscripts.ts"
 import { Tools } from "./services/tools/Tools.ts"
-import { Transcript } from "./services/transcript/Transcript.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as Mounts from "./transport/Mounts.ts"
 import * as GatewayServer from "./transport/http/GatewayServer.ts"
@@ -59,7 +59,6 @@ const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
-  Layer.provideMerge(Transcript.layer),
 )
 
 /** Resolves models. The kinds of providers add themselves as parts of the gateway. */
@@ -81,8 +80,14 @@ const registry = Layer.mergeAll(
   authentication,
 )
 
-/** Background work: compares stored and published sessions, removes old turns, and reacts to a changed token. */
-const monitors = Layer.mergeAll(SessionMonitor.layer, TurnRetention.layer, TokenRotation.layer, Logs.layerEvents)
+/** Background work: compares stored and published sessions, removes old rows, and reacts to a changed token. */
+const monitors = Layer.mergeAll(
+  SessionMonitor.layer,
+  OldTranscripts.layer,
+  TurnRetention.layer,
+  TokenRotation.layer,
+  Logs.layerEvents,
+)
 
 const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(
   Layer.provideMerge(conversations),

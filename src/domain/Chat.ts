@@ -146,7 +146,7 @@ const wait = Rpc.make("runs.wait", {
     timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
   },
   success: Run,
-  error: RunNotFound,
+  error: Schema.Union([RunNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Waits until the run ends or the time is up, and returns the state of the run.")

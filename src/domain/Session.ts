@@ -258,7 +258,7 @@ const history = Rpc.make("sessions.history", {
     /** Use it as `before` for the previous page. Null: the transcript starts here. */
     nextBefore: Schema.NullOr(Schema.Int),
   }),
-  error: SessionNotFound,
+  error: Schema.Union([SessionNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Returns a page of a transcript, starting at the end.")
@@ -276,6 +276,7 @@ const preview = Rpc.make("sessions.preview", {
       }),
     ),
   }),
+  error: StorageUnavailable,
 })
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Returns the newest messages of several sessions, each cut to 200 characters. Omits unknown keys.")

@@ -72,7 +72,11 @@ describe("A gateway that is killed in the middle of its turns", () => {
 
         const db = new DatabaseSync(filename)
         const turns = db.prepare("SELECT run_id, session_key, state, attempt FROM turns ORDER BY pos").all()
-        const messages = db.prepare("SELECT session_key, run_id, role FROM messages ORDER BY id").all()
+        const messages = db
+          .prepare(
+            "SELECT sessions.key AS session_key, run_id, role FROM messages JOIN sessions USING (transcript) ORDER BY id",
+          )
+          .all()
         const sessions = db.prepare("SELECT key, message_count FROM sessions").all()
         db.close()
 
@@ -116,7 +120,9 @@ describe("A message that kills the gateway at the start of its turn", () => {
         const db = new DatabaseSync(filename)
         const turns = db.prepare("SELECT run_id, state, crashes FROM turns ORDER BY run_id").all()
         const messages = db
-          .prepare("SELECT text, failed FROM messages WHERE session_key = 'poisoned' ORDER BY id")
+          .prepare(
+            "SELECT text, failed FROM messages JOIN sessions USING (transcript) WHERE key = 'poisoned' ORDER BY id",
+          )
           .all()
         db.close()
         expect(turns.map(({ run_id, state }) => `${run_id} ${state}`)).toEqual([

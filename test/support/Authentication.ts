@@ -84,7 +84,7 @@ export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export const publishedDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const events = yield* Events
-    const flush = events.commit<void>(() => [undefined, []])
+    const flush = events.commit(Effect.succeed([undefined, []]))
     yield* flush
     const subscription = yield* events.liveFeed
     yield* effect

@@ -21,7 +21,7 @@ import { Runs } from "../../src/services/runs/Runs.ts"
 import * as SessionActor from "../../src/services/runs/SessionActor.ts"
 import { SessionIndex } from "../../src/services/sessions/SessionIndex.ts"
 import { Sessions } from "../../src/services/sessions/Sessions.ts"
-import { Transcript } from "../../src/services/transcript/Transcript.ts"
+import * as OldTranscripts from "../../src/services/transcript/OldTranscripts.ts"
 import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 
 export interface ConversationOptions {
@@ -38,7 +38,7 @@ export const layer = ({ config = {}, filename, onLog, runtimes = [] }: Conversat
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunAdmission.layer, Cluster.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
-    Layer.provideMerge(Layer.mergeAll(Transcript.layer, Events.layer)),
+    Layer.provideMerge(Layer.provideMerge(OldTranscripts.layer, Events.layer)),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
     Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
     Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),

@@ -51,7 +51,7 @@ export const nameOf = (item: EventItem): string => {
 
 /** Commits one event for each id. */
 export const commit = (...ids: ReadonlyArray<string>) =>
-  Effect.flatMap(Events, (events) => events.commit(() => [undefined, ids.map(removed)]))
+  Effect.flatMap(Events, (events) => events.commit(Effect.succeed([undefined, ids.map(removed)])))
 
 export const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`)
 

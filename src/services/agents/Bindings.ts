@@ -6,17 +6,16 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type { DatabaseSync } from "node:sqlite"
 import { AgentNotFound } from "../../domain/Agent.ts"
-import { Binding, BindingUnreachable } from "../../domain/Binding.ts"
+import { type Binding, BindingUnreachable } from "../../domain/Binding.ts"
+import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { LimitReached } from "../../domain/Limits.ts"
 import { inOrder } from "../../domain/Routing.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Events } from "../events/Events.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
+import type { BindingKey } from "../storage/RegistryStores.ts"
+import { Tx } from "../storage/Tx.ts"
 
 export class Bindings extends Context.Service<
   Bindings,
@@ -33,55 +32,45 @@ export class Bindings extends Context.Service<
       binding: { readonly agentId: string } & Partial<Omit<Binding, "agentId">>,
     ): Effect.Effect<Binding, AgentNotFound | BindingUnreachable | LimitReached | StorageUnavailable>
     /** Returns whether the binding existed. */
-    remove(binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">): Effect.Effect<boolean, StorageUnavailable>
+    remove(key: BindingKey): Effect.Effect<boolean, StorageUnavailable>
   }
 >()("causeway/services/agents/Bindings") {
-  static readonly layer: Layer.Layer<Bindings, never, Events | GatewayConfig | Sqlite> = Layer.effect(
+  static readonly layer: Layer.Layer<Bindings, StorageUnavailable, Events | GatewayConfig> = Layer.effect(
     Bindings,
     Effect.gen(function* () {
-      const { db } = yield* Sqlite
       const events = yield* Events
       const { bindings: max } = (yield* GatewayConfig).limits
       const bindings = new BindingList()
       yield* events.onEvent(({ event }) => {
         if (event._tag === "BindingsChanged") bindings.apply(event)
       })
-      bindings.apply({ set: stored(db), removed: [] })
+      const stored = yield* events.read(Effect.flatMap(Tx, ({ bindings }) => bindings.all))
+      bindings.apply({ set: stored, removed: [] })
 
       const set = Effect.fn("Bindings.set")(function* (settings: Parameters<Bindings["Service"]["set"]>[0]) {
         const binding = withDefaults(settings)
         if (binding.tier !== tierOf[binding.matchKey]) return yield* new BindingUnreachable(binding)
-        const result = yield* events.commit<Result.Result<Binding, AgentNotFound | LimitReached>>((db) => {
-          if (db.prepare("SELECT 1 FROM agents WHERE id = ?").get(binding.agentId) === undefined) {
-            return [Result.fail(new AgentNotFound({ agentId: binding.agentId })), []]
+        const work = Effect.gen(function* () {
+          const { agents, bindings } = yield* Tx
+          const { agentId } = binding
+          if ((yield* agents.get(agentId)) === undefined) return yield* new AgentNotFound({ agentId })
+          if ((yield* bindings.get(binding)) === undefined && (yield* bindings.count) >= max) {
+            return yield* LimitReached.of("bindings", max)
           }
-          if (find(db, binding) === undefined && count(db) >= max) {
-            return [Result.fail(LimitReached.of("bindings", max)), []]
-          }
-          const { changes } = db
-            .prepare(
-              `INSERT INTO bindings (agent_id, tier, match_key, match_value, priority) VALUES (?, ?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET priority = excluded.priority WHERE priority <> excluded.priority`,
-            )
-            .run(binding.agentId, binding.tier, binding.matchKey, binding.matchValue, binding.priority)
-          return [Result.succeed(binding), changes === 0 ? [] : [changed({ set: [binding] })]]
+          const isChanged = yield* bindings.put(binding)
+          return [binding, isChanged ? [bindingsChanged({ set: [binding] })] : []] as const
         })
-        return yield* Effect.fromResult(result)
+        return yield* events.commit(work)
       })
 
-      const remove = Effect.fn("Bindings.remove")(function* (
-        binding: Pick<Binding, "agentId" | "matchKey" | "matchValue">,
-      ) {
-        return yield* events.commit((db) => {
-          const before = find(db, binding)
-          if (before === undefined) return [false, []]
-          db.prepare("DELETE FROM bindings WHERE agent_id = ? AND match_key = ? AND match_value = ?").run(
-            binding.agentId,
-            binding.matchKey,
-            binding.matchValue,
-          )
-          return [true, [changed({ removed: [before] })]]
+      const remove = Effect.fn("Bindings.remove")(function* (key: BindingKey) {
+        const work = Effect.gen(function* () {
+          const removed = yield* (yield* Tx).bindings.remove(key)
+          return removed === undefined
+            ? ([false, []] as const)
+            : ([true, [bindingsChanged({ removed: [removed] })]] as const)
         })
+        return yield* events.commit(work)
       })
 
       return Bindings.of({ all: () => bindings.inOrder, set, remove })
@@ -98,8 +87,6 @@ const withDefaults = ({
   matchValue = "*",
   priority = 0,
 }: { readonly agentId: string } & Partial<Binding>): Binding => ({ agentId, tier, matchKey, matchValue, priority })
-
-type Key = Pick<Binding, "agentId" | "matchKey" | "matchValue">
 
 /** The bindings in memory. Reading `inOrder` sorts them, so a thousand changes in a row cost one sort. */
 class BindingList {
@@ -118,36 +105,16 @@ class BindingList {
   }
 }
 
-const keyOf = ({ agentId, matchKey, matchValue }: Key): string => JSON.stringify([agentId, matchKey, matchValue])
+const keyOf = ({ agentId, matchKey, matchValue }: BindingKey): string => JSON.stringify([agentId, matchKey, matchValue])
 
 interface Changes {
   readonly set: ReadonlyArray<Binding>
   readonly removed: ReadonlyArray<Binding>
 }
 
-const changed = ({ removed = [], set = [] }: Partial<Changes>) => ({ _tag: "BindingsChanged", set, removed }) as const
-
-const COLUMNS = "agent_id AS agentId, tier, match_key AS matchKey, match_value AS matchValue, priority"
-
-const decodeRows = Schema.decodeUnknownSync(Schema.Array(Binding))
-
-const stored = (db: DatabaseSync): ReadonlyArray<Binding> =>
-  decodeRows(db.prepare(`SELECT ${COLUMNS} FROM bindings ORDER BY rowid`).all())
-
-const find = (db: DatabaseSync, { agentId, matchKey, matchValue }: Key): Binding | undefined =>
-  decodeRows(
-    db
-      .prepare(`SELECT ${COLUMNS} FROM bindings WHERE agent_id = ? AND match_key = ? AND match_value = ?`)
-      .all(agentId, matchKey, matchValue),
-  )[0]
-
-const count = (db: DatabaseSync): number => Number(db.prepare("SELECT count(*) AS n FROM bindings").get()?.["n"])
-
-/** Removes the bindings of an agent inside a commit. Returns their number and the events for the commit. */
-export const removeBindingsTo = (db: DatabaseSync, agentId: string) => {
-  const removed = decodeRows(
-    db.prepare(`SELECT ${COLUMNS} FROM bindings WHERE agent_id = ? ORDER BY rowid`).all(agentId),
-  )
-  db.prepare("DELETE FROM bindings WHERE agent_id = ?").run(agentId)
-  return { count: removed.length, events: removed.length === 0 ? [] : [changed({ removed })] }
-}
+/** Returns the event of a change. Agents publishes it too. */
+export const bindingsChanged = ({ removed = [], set = [] }: Partial<Changes>): KeptEvent => ({
+  _tag: "BindingsChanged",
+  set,
+  removed,
+})

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
+import { hash, timingSafeEqual } from "node:crypto"
 import {
   type AccessRequest,
   type DeviceClaims,
@@ -25,10 +25,9 @@ import type { KeptEvent } from "../../domain/Event.ts"
 import { grants, type Scope } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import * as DeviceStore from "./DeviceStore.ts"
 import { Events } from "../events/Events.ts"
-import { makeSecret, type Secret } from "./Secret.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
+import { isSecret, makeSecret, type Secret } from "./Secret.ts"
+import { type Change, Tx } from "../storage/Tx.ts"
 
 /** A new token. Only this value holds it, because the gateway stores a hash. */
 export interface IssuedToken {
@@ -46,12 +45,12 @@ export class Devices extends Context.Service<
     /** Returns `undefined` if the device is not paired. */
     readonly find: (deviceId: string) => Device | undefined
     /** Returns whether any device has this token in the role `operator`. For requests that name no device. */
-    readonly isOperatorToken: (token: Secret) => boolean
+    isOperatorToken(token: Secret): Effect.Effect<boolean, StorageUnavailable>
     /**
      * Returns the grant of the token, and stores the time of its use. Returns `undefined` if the device does not have
      * this token in this role.
      */
-    verifyToken(of: TokenOf, token: Secret): Effect.Effect<DeviceGrant | undefined>
+    verifyToken(of: TokenOf, token: Secret): Effect.Effect<DeviceGrant | undefined, StorageUnavailable>
     /** Adds the requested role and scopes to the device, and pairs it if it is new. Publishes `DeviceChanged`. */
     grant(claims: DeviceClaims, request: AccessRequest): Effect.Effect<Device, StorageUnavailable>
     /** Does the same as `grant` and issues a token for the role, which revokes the old one. */
@@ -86,10 +85,9 @@ export class Devices extends Context.Service<
     ): Effect.Effect<void, DeviceNotFound | Forbidden | StorageUnavailable>
   }
 >()("causeway/services/auth/Devices") {
-  static readonly layer: Layer.Layer<Devices, never, Events | Sqlite> = Layer.effect(
+  static readonly layer: Layer.Layer<Devices, StorageUnavailable, Events> = Layer.effect(
     Devices,
     Effect.gen(function* () {
-      const { db } = yield* Sqlite
       const events = yield* Events
       const scope = yield* Effect.scope
       const devices = new Map<string, Device>()
@@ -97,42 +95,50 @@ export class Devices extends Context.Service<
         if (event._tag === "DeviceChanged") devices.set(event.device.deviceId, event.device)
         if (event._tag === "DeviceRemoved") devices.delete(event.deviceId)
       })
-      for (const device of DeviceStore.allDevices(db)) devices.set(device.deviceId, device)
+      const stored = yield* events.read(Effect.flatMap(Tx, ({ devices }) => devices.all))
+      for (const device of stored) devices.set(device.deviceId, device)
 
       const verifyToken = Effect.fn("Devices.verifyToken")(function* (of: TokenOf, token: Secret) {
         const { deviceId, role } = of
         const device = devices.get(deviceId)
         const grant = grantOf(device, role)
         if (device === undefined || grant === undefined) return undefined
-        if (!DeviceStore.isToken(db, of, Redacted.value(token))) return undefined
+        const expected = yield* events.read(Effect.flatMap(Tx, ({ devices }) => devices.tokenHash(of)))
+        if (expected === undefined || !isEqual(expected, digestOf(token))) return undefined
         const lastUsedAt = yield* Clock.currentTimeMillis
         devices.set(deviceId, withChange(device, role, { lastUsedAt }))
         // Runs in the background: a slow or full disk must not delay or fail a sign-in.
-        const stored = events.commit<void>((db) => [DeviceStore.setLastUsed(db, of, lastUsedAt), []])
-        yield* Effect.forkIn(Effect.ignore(stored), scope)
+        const work = Effect.flatMap(Tx, ({ devices }) => Effect.as(devices.setLastUsed(of, lastUsedAt), unchanged))
+        yield* Effect.forkIn(Effect.ignore(events.commit(work)), scope)
         return grant
       })
 
       const grant = Effect.fn("Devices.grant")(function* (claims: DeviceClaims, request: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
-        return yield* events.commit((db) => {
-          const device = withGrant(updated(DeviceStore.findDevice(db, claims.deviceId), claims, now), request)
-          DeviceStore.writeDevice(db, device)
-          return [device, [deviceChanged(device)]]
+        const work = Effect.gen(function* () {
+          const { devices } = yield* Tx
+          const device = withGrant(updated(yield* devices.get(claims.deviceId), claims, now), request)
+          yield* devices.put(device)
+          return [device, [deviceChanged(device)]] as const
         })
+        return yield* events.commit(work)
       })
 
       const issue = Effect.fn("Devices.issue")(function* (claims: DeviceClaims, request: AccessRequest) {
         const now = yield* Clock.currentTimeMillis
-        return yield* events.commit<IssuedToken>((db) => {
-          const granted = withGrant(updated(DeviceStore.findDevice(db, claims.deviceId), claims, now), request)
-          const device = withChange(granted, request.role, { issuedAt: now, lastUsedAt: now })
-          const token = makeSecret()
-          DeviceStore.writeDevice(db, device)
-          DeviceStore.setToken(db, { deviceId: device.deviceId, role: request.role }, token)
-          const scopes = grantOf(device, request.role)?.scopes ?? []
-          return [{ token: Redacted.make(token), issuedAt: now, scopes }, [deviceChanged(device)]]
+        const { deviceId } = claims
+        const { role } = request
+        const token = newToken()
+        const work = Effect.gen(function* () {
+          const { devices } = yield* Tx
+          const granted = withGrant(updated(yield* devices.get(deviceId), claims, now), request)
+          const device = withChange(granted, role, { issuedAt: now, lastUsedAt: now })
+          yield* devices.put(device)
+          yield* devices.setToken({ deviceId, role }, digestOf(token))
+          const issued: IssuedToken = { token, issuedAt: now, scopes: grantOf(device, role)?.scopes ?? [] }
+          return [issued, [deviceChanged(device)]] as const
         })
+        return yield* events.commit(work)
       })
 
       const rotate = Effect.fn("Devices.rotate")(function* (
@@ -142,61 +148,64 @@ export class Devices extends Context.Service<
       ) {
         const { deviceId, role } = of
         const issuedAt = yield* Clock.currentTimeMillis
-        const result = yield* events.commit<Result.Result<IssuedToken, DeviceNotFound | ScopesNotGranted | Forbidden>>(
-          (db) => {
-            const device = DeviceStore.findDevice(db, deviceId)
-            const before = grantOf(device, role)
-            if (device === undefined || before === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
-            const forbidden = missingScopeError("devices.token.rotate", before.scopes, held)
-            if (forbidden !== undefined) return [Result.fail(forbidden), []]
-            const next = scopes ?? before.scopes
-            const missing = next.filter((scope) => !grants(before.scopes, scope))
-            if (missing.length > 0) return [Result.fail(new ScopesNotGranted({ deviceId, scopes: missing })), []]
-            const changed = withChange(device, role, { scopes: next, issuedAt })
-            const token = makeSecret()
-            DeviceStore.writeDevice(db, changed)
-            DeviceStore.setToken(db, of, token)
-            const issued = { token: Redacted.make(token), issuedAt, scopes: next }
-            return [Result.succeed(issued), [deviceChanged(changed)]]
-          },
-        )
-        return yield* Effect.fromResult(result)
+        const token = newToken()
+        const work = Effect.gen(function* () {
+          const { devices } = yield* Tx
+          const device = yield* devices.get(deviceId)
+          const before = grantOf(device, role)
+          if (device === undefined || before === undefined) return yield* new DeviceNotFound({ deviceId })
+          yield* requireScopes("devices.token.rotate", before.scopes, held)
+          const next = scopes ?? before.scopes
+          const missing = next.filter((scope) => !grants(before.scopes, scope))
+          if (missing.length > 0) return yield* new ScopesNotGranted({ deviceId, scopes: missing })
+          const changed = withChange(device, role, { scopes: next, issuedAt })
+          yield* devices.put(changed)
+          yield* devices.setToken(of, digestOf(token))
+          const issued: IssuedToken = { token, issuedAt, scopes: next }
+          return [issued, [deviceChanged(changed)]] as const
+        })
+        return yield* events.commit(work)
       })
 
       const revoke = Effect.fn("Devices.revoke")(function* (of: TokenOf, held: ReadonlyArray<Scope>) {
         const { deviceId, role } = of
-        const result = yield* events.commit<Result.Result<boolean, DeviceNotFound | Forbidden>>((db) => {
-          const device = DeviceStore.findDevice(db, deviceId)
-          if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+        const work = Effect.gen(function* () {
+          const { devices } = yield* Tx
+          const device = yield* devices.get(deviceId)
+          if (device === undefined) return yield* new DeviceNotFound({ deviceId })
           const before = grantOf(device, role)
-          const forbidden = missingScopeError("devices.token.revoke", before?.scopes ?? [], held)
-          if (forbidden !== undefined) return [Result.fail(forbidden), []]
-          if ((before?.issuedAt ?? null) === null) return [Result.succeed(false), []]
+          yield* requireScopes("devices.token.revoke", before?.scopes ?? [], held)
+          if ((before?.issuedAt ?? null) === null) return [false, []] as const
           const changed = withChange(device, role, { issuedAt: null })
-          DeviceStore.writeDevice(db, changed)
-          DeviceStore.setToken(db, of, null)
-          return [Result.succeed(true), [deviceChanged(changed)]]
+          yield* devices.put(changed)
+          yield* devices.setToken(of, null)
+          return [true, [deviceChanged(changed)]] as const
         })
-        return yield* Effect.fromResult(result)
+        return yield* events.commit(work)
       })
 
       const remove = Effect.fn("Devices.remove")(function* (deviceId: string, held: ReadonlyArray<Scope>) {
-        const result = yield* events.commit<Result.Result<void, DeviceNotFound | Forbidden>>((db) => {
-          const device = DeviceStore.findDevice(db, deviceId)
-          if (device === undefined) return [Result.fail(new DeviceNotFound({ deviceId })), []]
+        const work = Effect.gen(function* () {
+          const { devices } = yield* Tx
+          const device = yield* devices.get(deviceId)
+          if (device === undefined) return yield* new DeviceNotFound({ deviceId })
           const all = device.grants.flatMap(({ scopes }) => scopes)
-          const forbidden = missingScopeError("devices.remove", all, held)
-          if (forbidden !== undefined) return [Result.fail(forbidden), []]
-          DeviceStore.removeDevice(db, deviceId)
-          return [Result.void, [{ _tag: "DeviceRemoved", deviceId }]]
+          yield* requireScopes("devices.remove", all, held)
+          yield* devices.remove(deviceId)
+          return [undefined, [{ _tag: "DeviceRemoved", deviceId } satisfies KeptEvent]] as const
         })
-        return yield* Effect.fromResult(result)
+        return yield* events.commit(work)
       })
+
+      const isOperatorToken = (token: Secret) =>
+        isSecret(Redacted.value(token))
+          ? events.read(Effect.flatMap(Tx, ({ devices }) => devices.hasToken("operator", digestOf(token))))
+          : Effect.succeed(false)
 
       return Devices.of({
         all: () => [...devices.values()],
         find: (deviceId) => devices.get(deviceId),
-        isOperatorToken: (token) => DeviceStore.isTokenOf(db, "operator", Redacted.value(token)),
+        isOperatorToken,
         verifyToken,
         grant,
         issue,
@@ -208,14 +217,20 @@ export class Devices extends Context.Service<
   )
 }
 
-/** Returns an error if the caller lacks one of the scopes. */
-const missingScopeError = (
-  method: string,
-  scopes: ReadonlyArray<Scope>,
-  held: ReadonlyArray<Scope>,
-): Forbidden | undefined => {
+const unchanged: Change<void> = [undefined, []]
+
+const newToken = (): Secret => Redacted.make(makeSecret())
+
+/** Hashes a token. A fast hash is enough, because nobody can guess 256 random bits. */
+const digestOf = (token: Secret): string => hash("sha256", Redacted.value(token), "hex")
+
+/** Compares two digests in constant time. */
+const isEqual = (one: string, other: string): boolean => timingSafeEqual(Buffer.from(one), Buffer.from(other))
+
+/** Fails if the caller lacks one of the scopes. */
+const requireScopes = (method: string, scopes: ReadonlyArray<Scope>, held: ReadonlyArray<Scope>) => {
   const missingScope = firstMissing(scopes, held)
-  return missingScope && new Forbidden({ method, missingScope })
+  return missingScope === undefined ? Effect.void : Effect.fail(new Forbidden({ method, missingScope }))
 }
 
 const deviceChanged = (device: Device): KeptEvent => ({ _tag: "DeviceChanged", device })

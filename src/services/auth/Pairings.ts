@@ -60,7 +60,7 @@ export class Pairings extends Context.Service<
       claims: DeviceClaims,
       access: AccessRequest,
       token: Secret,
-    ): Effect.Effect<DeviceGrant | undefined, ScopesNotGranted>
+    ): Effect.Effect<DeviceGrant | undefined, ScopesNotGranted | StorageUnavailable>
     /**
      * Grants a request and publishes `PairingResolved`. `held`: the scopes of the caller.
      *

@@ -13,8 +13,6 @@ import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type * as SqlClient from "effect/sql/SqlClient"
-import type { DatabaseSync } from "node:sqlite"
 import type {
   EventFilter,
   EventItem,
@@ -30,13 +28,12 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { EventBus, isShared } from "../storage/EventBus.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
 import { isBusy, toStartupError } from "../storage/SqliteError.ts"
+import { Tx, type Work } from "../storage/Tx.ts"
+import { sqliteStores } from "../storage/sqlite/SqliteStores.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { EventReader, type RecentItems, subscribe } from "./EventReader.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
-import type { Change } from "./PendingWrites.ts"
 import { resetReason } from "./Replay.ts"
-
-export type { Change }
 
 /** 8,192 events cover some seconds of a busy gateway. The 16 million characters bound the memory of long messages. */
 const TUNING: EventTuning = { ringEvents: 8_192, ringWeight: 16_777_216, chunk: 256 }
@@ -52,21 +49,17 @@ export class Events extends Context.Service<
     /**
      * Commits a state change and its events in one transaction, together with the other commits of this event-loop turn.
      *
-     * `work` is synchronous, receives the connection and sees earlier writes. It returns its answer and its events. If it
-     * throws, its own writes are undone and the effect dies. An interrupt before its turn cancels it.
+     * `work` acts through `Tx`, sees earlier writes, and returns its answer and its events. If it fails or dies, its own
+     * writes are undone and the effect fails or dies with it. An interrupt before its turn cancels it. The log names a
+     * work that takes longer than 50 ms.
      *
      * When the effect succeeds, the change is on disk, the observers have received its events and subscribers are about
      * to receive them. Fails with `StorageUnavailable`, with nothing written, if the disk fails, if another process holds
-     * the write lock for `lockWaitMs`, or after the gateway has stopped. Dies inside a transaction of `SqlClient`.
+     * the write lock for `lockWaitMs`, or after the gateway has stopped.
      */
-    commit<A>(work: (db: DatabaseSync) => Change<A>): Effect.Effect<A, StorageUnavailable>
-    /**
-     * Commits as `commit` does, for work that is an effect: all its statements through `SqlClient` join one transaction.
-     *
-     * Fails as the work fails, or with `StorageUnavailable`. In both cases nothing is written and nothing is published.
-     * All other writes wait until the work ends, so keep it short.
-     */
-    transact<A, E, R>(work: Effect.Effect<Change<A>, E, R>): Effect.Effect<A, E | StorageUnavailable, R>
+    commit<A, E = never>(work: Work<A, E>): Effect.Effect<A, E | StorageUnavailable>
+    /** Reads outside of commits. Several reads are no snapshot: commits may come between them. */
+    read<A, E = never>(look: Effect.Effect<A, E | StorageUnavailable, Tx>): Effect.Effect<A, E | StorageUnavailable>
     /** Returns the reason why a subscriber cannot resume from the position, or `null` if it can. */
     readonly resumeError: (from: Position) => ResetReason | null
     /**
@@ -108,7 +101,7 @@ export class Events extends Context.Service<
   /** As `layer`, with other bounds of memory. For tests. */
   static readonly layerTuned = (
     tuning: Partial<EventTuning>,
-  ): Layer.Layer<Events, StartupError, Sqlite | SqlClient.SqlClient | EventBus | GatewayConfig> =>
+  ): Layer.Layer<Events, StartupError, Sqlite | EventBus | GatewayConfig> =>
     Layer.effect(Events, make({ ...TUNING, ...tuning }))
 
   /** Fails to build with `StartupError` if the database cannot be used. Writes pending events when its scope closes. */
@@ -126,16 +119,12 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   const log = yield* Effect.mapError(writeLock.retry(withLock(open), isBusy), (error) =>
     toStartupError(error, db.location() ?? "in memory"),
   )
-  const groupCommit = yield* makeGroupCommit(log)
+  const stores = sqliteStores(db)
+  const groupCommit = yield* makeGroupCommit(log, stores)
   const bus = yield* EventBus
   yield* bus.subscribe("Live", ({ event }) => groupCommit.publishLive(event))
   yield* Effect.addFinalizer(() => groupCommit.close)
-  yield* Effect.forkScoped(
-    sweep(
-      log,
-      groupCommit.commit(() => [undefined, []]),
-    ),
-  )
+  yield* Effect.forkScoped(sweep(log, groupCommit.commit(Effect.succeed([undefined, []]))))
 
   const runFork = Effect.runForkWith(yield* Effect.context())
   /** Contains the defects of an observer: published events cannot be taken back. */
@@ -150,8 +139,8 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   return Events.of({
     head: () => ({ epoch: log.epoch, seq: log.head }),
     resumeError: (from) => resetReason(log, from),
-    commit: (work) => Effect.withSpan(groupCommit.commit(work), "Events.commit"),
-    transact: (work) => Effect.withSpan(groupCommit.transact(work), "Events.transact"),
+    commit: (work) => groupCommit.commit(work),
+    read: (look) => Effect.provideService(look, Tx, stores),
     publishLive: (event) => {
       groupCommit.publishLive(event)
       if (isShared(event)) bus.publish({ _tag: "Live", event })

@@ -2,49 +2,27 @@
  * PendingWrites: the queue of commits and live events that are not published yet. GroupCommit fills it and takes groups
  * from it; GroupTransaction writes a group.
  */
-import * as Exit from "effect/Exit"
-import type { KeptEvent, LiveEvent } from "../../domain/Event.ts"
+import type * as Exit from "effect/Exit"
+import type { LiveEvent } from "../../domain/Event.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { Work } from "../storage/Tx.ts"
 
 /** Commits in one transaction. The event loop waits for the whole group: some milliseconds of work. */
 const GROUP_COMMITS = 64
-
-/** The answer of a change and the events that describe it. Without events, nothing has changed. */
-export type Change<A> = readonly [answer: A, events: ReadonlyArray<KeptEvent>]
 
 export type Failure = Exit.Exit<never, StorageUnavailable>
 
 export interface PendingCommit {
   readonly _tag: "Commit"
-  /** Runs the work, stores its answer and returns its events. */
-  readonly run: () => ReadonlyArray<KeptEvent>
-  /** Resumes the caller with the answer or the failure. */
-  readonly settle: (failure?: Failure) => void
+  /** The name of the caller, for the log. */
+  readonly name: string
+  readonly work: Work<unknown, unknown>
+  /** Resumes the caller. Does nothing if the caller was interrupted. */
+  readonly settle: (exit: Exit.Exit<unknown, unknown>) => void
   /** The caller was interrupted before the work began. */
   isCancelled: boolean
   /** When the commit fails if another process still holds the write lock. The first attempt that finds it held sets it. */
   deadline?: number
-}
-
-/** Returns a commit of the work. `settle` resumes its caller; a cancelled commit has no answer and resumes nobody. */
-export const makeCommit = <A>(
-  work: () => Change<A>,
-  resume: (exit: Exit.Exit<A, StorageUnavailable>) => void,
-): PendingCommit => {
-  let answer: Exit.Exit<A> | undefined
-  return {
-    _tag: "Commit",
-    run: () => {
-      const [value, events] = work()
-      answer = Exit.succeed(value)
-      return events
-    },
-    settle: (failure) => {
-      const outcome = failure ?? answer
-      if (outcome !== undefined) resume(outcome)
-    },
-    isCancelled: false,
-  }
 }
 
 export interface PendingEvent {

@@ -11,7 +11,6 @@ import type * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import type { DatabaseSync } from "node:sqlite"
 import { difference, type Difference, isEmpty } from "../../domain/Difference.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -27,8 +26,9 @@ import {
 import type { StartupError } from "../../domain/StartupError.ts"
 import { Events } from "../events/Events.ts"
 import * as MemoryFolder from "./MemoryFolder.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
 import { resolvePath, StateFolder } from "../storage/StateFolder.ts"
+import { Tx, type Work } from "../storage/Tx.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
 
 export class Memory extends Context.Service<
   Memory,
@@ -55,15 +55,18 @@ export class Memory extends Context.Service<
   /** The documents of `folder`. It creates the folder if necessary. */
   static readonly layerFolder = (
     folder: string,
-  ): Layer.Layer<Memory, StartupError, FileSystem.FileSystem | Path.Path | Events | GatewayConfig | Sqlite> =>
+  ): Layer.Layer<
+    Memory,
+    StartupError | StorageUnavailable,
+    FileSystem.FileSystem | Path.Path | Events | GatewayConfig
+  > =>
     Layer.effect(
       Memory,
       Effect.gen(function* () {
-        const { db } = yield* Sqlite
         const events = yield* Events
         const { limits, monitorIntervalMs } = yield* GatewayConfig
         const documents = yield* MemoryFolder.make(folder)
-        let published = lastPublished(db)
+        let published = byId(yield* events.read(Effect.flatMap(Tx, ({ documents }) => documents.all)))
         /** Without this lock, a write between listing and publishing would publish an older state after a newer one. */
         const exclusively = Semaphore.withPermit(yield* Semaphore.make(1))
 
@@ -71,12 +74,12 @@ export class Memory extends Context.Service<
         const publish = Effect.fnUntraced(function* (found: ReadonlyMap<string, Document>, written?: string) {
           const changes = difference(published, found, (before, now) => now.id !== written && same(before, now))
           if (isEmpty(changes)) return
-          yield* events.commit((db) => [undefined, store(db, changes)])
+          yield* events.commit(store(changes))
           published = found
         })
 
         const compare = documents.list.pipe(
-          Effect.flatMap((found) => publish(new Map(found.map((document) => [document.id, document])))),
+          Effect.flatMap((found) => publish(byId(found))),
           exclusively,
         )
         const watched = documents.changes.pipe(
@@ -127,26 +130,20 @@ export class Memory extends Context.Service<
 
 const same = Schema.toEquivalence(Document)
 
-const decodeRows = Schema.decodeUnknownSync(Schema.Array(Document))
+/** The database stores the published documents, so a start publishes the changes during the downtime. */
+const byId = (documents: ReadonlyArray<Document>): ReadonlyMap<string, Document> =>
+  new Map(documents.map((document) => [document.id, document]))
 
-/** Reads the published documents. The database stores them, so a start publishes the changes during the downtime. */
-const lastPublished = (db: DatabaseSync): ReadonlyMap<string, Document> =>
-  new Map(
-    decodeRows(db.prepare("SELECT id, size, modified_at AS modifiedAt FROM documents").all()).map((document) => [
-      document.id,
-      document,
-    ]),
-  )
-
-/** Stores the published documents and returns the events for the commit. */
-const store = (db: DatabaseSync, { added, changed, removed }: Difference<Document>): ReadonlyArray<KeptEvent> => {
-  const put = db.prepare("INSERT OR REPLACE INTO documents (id, size, modified_at) VALUES (?, ?, ?)")
-  const forget = db.prepare("DELETE FROM documents WHERE id = ?")
-  for (const { id, size, modifiedAt } of [...added, ...changed]) put.run(id, size, modifiedAt)
-  for (const id of removed) forget.run(id)
-  return [
-    ...added.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: true })),
-    ...changed.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: false })),
-    ...removed.map((id): KeptEvent => ({ _tag: "MemoryRemoved", id })),
-  ]
-}
+/** Stores the published documents. */
+const store = ({ added, changed, removed }: Difference<Document>): Work<void> =>
+  Effect.gen(function* () {
+    const { documents } = yield* Tx
+    yield* documents.put([...added, ...changed])
+    yield* documents.remove(removed)
+    const events: ReadonlyArray<KeptEvent> = [
+      ...added.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: true })),
+      ...changed.map((document): KeptEvent => ({ _tag: "MemoryChanged", document, isNew: false })),
+      ...removed.map((id): KeptEvent => ({ _tag: "MemoryRemoved", id })),
+    ]
+    return [undefined, events]
+  })

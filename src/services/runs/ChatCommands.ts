@@ -3,6 +3,7 @@
  * command is a run of its own: every wire shows its answer like a reply, and a repeated key acts once. Runs uses it.
  */
 import * as Effect from "effect/Effect"
+import type { Acceptance } from "../../domain/Chat.ts"
 import { type ChatCommand, EMPTIED, statusText, stoppedText } from "../../domain/ChatCommand.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { grants } from "../../domain/Principal.ts"
@@ -10,13 +11,12 @@ import { Forbidden } from "../../domain/Refusal.ts"
 import { identityOf, SessionConflict } from "../../domain/Session.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Agents } from "../agents/Agents.ts"
-import { type Change, Events } from "../events/Events.ts"
-import { removeMessages } from "../transcript/TranscriptRemoval.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { Events } from "../events/Events.ts"
+import { type Change, Tx } from "../storage/Tx.ts"
+import * as Transcript from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as TurnAcceptance from "./TurnAcceptance.ts"
-import type { Sent } from "./TurnAcceptance.ts"
+import type { Refusal, Sent } from "./TurnAcceptance.ts"
 
 /** Makes the function that runs a command. `abort` ends the open runs of a session. */
 export const make = Effect.fnUntraced(function* (
@@ -27,14 +27,8 @@ export const make = Effect.fnUntraced(function* (
   const agents = yield* Agents
   const events = yield* Events
   const open = yield* OpenRuns
-  const sqlite = yield* Sqlite
-  const transcript = yield* Transcript
 
-  const answer = (sent: Sent, reply: string) =>
-    Effect.flatMap(
-      events.commit(() => acceptance.answer(sent, reply)),
-      Effect.fromResult,
-    )
+  const answer = (sent: Sent, reply: string) => events.commit(acceptance.answer(sent, reply))
 
   const stop = Effect.fnUntraced(function* (sent: Sent) {
     const aborted = yield* abort(sent.session.key)
@@ -44,7 +38,7 @@ export const make = Effect.fnUntraced(function* (
   const status = Effect.fnUntraced(function* (sent: Sent) {
     const { agentId, key: sessionKey } = sent.session
     const agent = yield* agents.get(agentId)
-    const session = yield* sqlite.withLock(Effect.sync(() => transcript.sessions.get(sessionKey)))
+    const session = yield* events.read(Effect.flatMap(Tx, ({ sessions }) => sessions.get(sessionKey)))
     const runs = open.list(sessionKey)
     const running = runs.filter(({ state }) => state === "running").length
     const facts = { sessionKey, session, agent, running, waiting: runs.length - running }
@@ -58,28 +52,26 @@ export const make = Effect.fnUntraced(function* (
       return yield* new Forbidden({ method: "sessions.reset", missingScope: "operator.admin" })
     }
     yield* abort(key)
-    const work = Effect.gen(function* () {
-      const known = acceptance.repeated(sent)
-      if (known !== undefined) return [yield* Effect.fromResult(known), []] satisfies Change<unknown>
+    const work = Effect.gen(function* (): Effect.fn.Return<Change<Acceptance>, Refusal | StorageUnavailable, Tx> {
+      const known = yield* acceptance.repeated(sent)
+      if (known !== undefined) return [known, []]
       // The abort above has changed the transcript, so only the identity of the session is compared.
       const expected = sent.expected && identityOf(sent.expected)
-      if (!transcript.isExpected(key, expected)) return yield* new SessionConflict({ sessionKey: key })
-      const exists = transcript.sessions.get(key) !== undefined
-      if (exists) yield* removeMessages(transcript, key)
-      const emptied = exists ? transcript.clear(key, at) : []
-      const [answer, accepted] =
+      if (!(yield* Transcript.isExpected(key, expected))) return yield* new SessionConflict({ sessionKey: key })
+      const [, emptied] = yield* Transcript.reset(key, at)
+      const next =
         text === "" ? acceptance.answer(sent, EMPTIED) : acceptance.accept({ ...sent, expected: undefined }, text)
-      return [yield* Effect.fromResult(answer), [...emptied, ...accepted]] satisfies Change<unknown>
+      const [answer, accepted] = yield* next
+      return [answer, [...emptied, ...accepted]]
     })
-    return yield* events.transact(work)
+    return yield* events.commit(work)
   })
 
   return Effect.fn("ChatCommands.run")(function* (command: ChatCommand, sent: Sent) {
     const { expected, session } = sent
-    const [known, isExpected] = yield* sqlite.withLock(
-      Effect.sync(() => [acceptance.repeated(sent), transcript.isExpected(session.key, expected)] as const),
-    )
-    if (known !== undefined) return yield* Effect.fromResult(known)
+    const known = yield* events.read(acceptance.repeated(sent))
+    if (known !== undefined) return known
+    const isExpected = yield* events.read(Transcript.isExpected(session.key, expected))
     if (!isExpected) return yield* new SessionConflict({ sessionKey: session.key })
     switch (command.name) {
       case "stop":

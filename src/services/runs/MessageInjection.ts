@@ -5,13 +5,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { AgentNotFound } from "../../domain/Agent.ts"
 import { IdempotencyConflict } from "../../domain/Chat.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import type { LimitReached } from "../../domain/Limits.ts"
 import type { Message, MessageRole } from "../../domain/Message.ts"
-import { type Change, Events } from "../events/Events.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { Events } from "../events/Events.ts"
 import * as SessionLimit from "../sessions/SessionLimit.ts"
 import { newSession } from "../sessions/NewSession.ts"
 import { Sessions } from "../sessions/Sessions.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { type Change, Tx } from "../storage/Tx.ts"
+import * as Transcript from "../transcript/Transcript.ts"
 
 export interface Injection {
   readonly sessionKey: string
@@ -28,20 +30,20 @@ export const make = Effect.fnUntraced(function* (
   const events = yield* Events
   const limitFor = yield* SessionLimit.make
   const sessions = yield* Sessions
-  const transcript = yield* Transcript
 
   return Effect.fn("Runs.inject")(function* ({ idempotencyKey, role, sessionKey, text }: Injection) {
     const agentId = sessions.find(sessionKey)?.agentId ?? (yield* agentFor(sessionKey))
     const at = yield* Clock.currentTimeMillis
-    const message = yield* events.commit((): Change<Message | LimitReached> => {
-      const known = idempotencyKey === undefined ? undefined : transcript.messages.injected(idempotencyKey)
+    const work = Effect.gen(function* (): Effect.fn.Return<Change<Message>, LimitReached | StorageUnavailable, Tx> {
+      const { messages } = yield* Tx
+      const known = idempotencyKey === undefined ? undefined : yield* messages.injected(idempotencyKey)
       if (known !== undefined) return [known, []]
       const limit = limitFor(sessionKey)
-      if (limit !== undefined) return [limit, []]
+      if (limit !== undefined) return yield* limit
       const session = newSession({ key: sessionKey, agentId, createdAt: at })
-      return transcript.inject(session, { sessionKey, runId: null, injectionKey: idempotencyKey, role, text, at })
+      return yield* Transcript.inject(session, { sessionKey, injectionKey: idempotencyKey, role, text, at })
     })
-    if (message instanceof LimitReached) return yield* message
+    const message = yield* events.commit(work)
     if (idempotencyKey === undefined || isSame(message, { sessionKey, role, text })) return message
     return yield* new IdempotencyConflict({ idempotencyKey, sessionKey: message.sessionKey })
   })

@@ -10,15 +10,27 @@ import type * as Scope from "effect/Scope"
 import { type GatewayEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
 import type { OpenRun } from "../../domain/Run.ts"
 import { Events } from "../events/Events.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import type { TurnRow } from "../transcript/TurnStore.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { interruptions, type TurnRow } from "../storage/TurnRow.ts"
+import { Tx } from "../storage/Tx.ts"
 import { RunSubscription } from "./RunSubscription.ts"
+
+/** The oldest open run of a session, which runs now or is the next one to run. */
+export interface FirstRun {
+  readonly runId: string
+  readonly agentId: string
+  /** The crashes of the process that have interrupted it. */
+  readonly crashes: number
+}
 
 export class OpenRuns extends Context.Service<
   OpenRuns,
   {
     readonly has: (runId: string) => boolean
+    /** Returns the oldest open run of the session. */
+    readonly first: (sessionKey: string) => FirstRun | undefined
+    /** Forgets an open run that storage knows as ended, which happens only if another program has changed its row. */
+    readonly drop: (runId: string) => void
     /** Returns the open runs of the session, or of all sessions, in the order of acceptance, each with its text so far. */
     readonly list: (sessionKey?: string) => ReadonlyArray<OpenRun>
     /** Returns the number of runs that have not started. */
@@ -32,21 +44,18 @@ export class OpenRuns extends Context.Service<
     subscribe(runId: string): Effect.Effect<RunSubscription, never, Scope.Scope>
   }
 >()("causeway/services/runs/OpenRuns") {
-  static readonly layer: Layer.Layer<OpenRuns, never, Events | Sqlite | Transcript> = Layer.effect(
+  static readonly layer: Layer.Layer<OpenRuns, StorageUnavailable, Events> = Layer.effect(
     OpenRuns,
     Effect.gen(function* () {
       const events = yield* Events
-      const sqlite = yield* Sqlite
-      const { turns } = yield* Transcript
       const table = new OpenRunTable(events.partialOutput)
-      yield* sqlite.withLock(
-        Effect.gen(function* () {
-          for (const turn of turns.allOpen()) table.add(turn)
-          yield* events.onEvent((event) => table.apply(event))
-        }),
-      )
+      for (const turn of yield* events.read(Effect.flatMap(Tx, ({ turns }) => turns.open())))
+        table.add(turn, interruptions(turn))
+      yield* events.onEvent((event) => table.apply(event))
       return OpenRuns.of({
         has: (runId) => table.has(runId),
+        first: (sessionKey) => table.first(sessionKey),
+        drop: (runId) => table.remove(runId),
         list: (sessionKey) => table.list(sessionKey, events.head().seq),
         waiting: () => table.waiting,
         ended: (runId) => table.ended(runId),
@@ -62,13 +71,15 @@ export class OpenRuns extends Context.Service<
 
 type RunFields = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 
-interface Entry extends RunFields {
+interface Entry extends RunFields, FirstRun {
   started: boolean
   readonly ended: Deferred.Deferred<void>
 }
 
 class OpenRunTable {
   readonly #open = new Map<string, Entry>()
+  /** The same runs by session, oldest first. */
+  readonly #ofSession = new Map<string, Set<Entry>>()
   readonly #subscriptions = new Map<string, Set<RunSubscription>>()
   readonly #partialOutput: Events["Service"]["partialOutput"]
   #waiting = 0
@@ -81,16 +92,20 @@ class OpenRunTable {
     return this.#open.has(runId)
   }
 
+  first(sessionKey: string): FirstRun | undefined {
+    return this.#ofSession.get(sessionKey)?.values().next().value
+  }
+
   list(sessionKey: string | undefined, head: number): ReadonlyArray<OpenRun> {
-    return Array.from(this.#open.values())
-      .filter((run) => sessionKey === undefined || run.sessionKey === sessionKey)
-      .map(({ agentId, runId, sessionKey, started }) => ({
+    return Array.from(sessionKey === undefined ? this.#open.values() : (this.#ofSession.get(sessionKey) ?? [])).map(
+      ({ agentId, runId, sessionKey, started }) => ({
         runId,
         sessionKey,
         agentId,
         state: started ? "running" : "queued",
         text: this.#partialOutput(runId, head)?.text ?? "",
-      }))
+      }),
+    )
   }
 
   get waiting(): number {
@@ -99,13 +114,28 @@ class OpenRunTable {
 
   ended(runId: string): Effect.Effect<void> {
     const run = this.#open.get(runId)
-    return run === undefined ? Effect.void : Deferred.await(run.ended)
+    // The end wakes the fiber before the other events of its commit are published.
+    return run === undefined ? Effect.void : Effect.andThen(Deferred.await(run.ended), Effect.yieldNow)
   }
 
-  add({ agentId, runId, sessionKey }: RunFields): void {
-    const ended = Deferred.makeUnsafe<void>()
-    this.#open.set(runId, { runId, sessionKey, agentId, started: false, ended })
+  add({ agentId, runId, sessionKey }: RunFields, crashes = 0): void {
+    const run = { runId, sessionKey, agentId, crashes, started: false, ended: Deferred.makeUnsafe<void>() }
+    this.#open.set(runId, run)
+    const ofSession = this.#ofSession.get(sessionKey)
+    if (ofSession === undefined) this.#ofSession.set(sessionKey, new Set([run]))
+    else ofSession.add(run)
     this.#waiting++
+  }
+
+  remove(runId: string): void {
+    const run = this.#open.get(runId)
+    if (run === undefined) return
+    if (!run.started) this.#waiting--
+    this.#open.delete(runId)
+    const ofSession = this.#ofSession.get(run.sessionKey)
+    ofSession?.delete(run)
+    if (ofSession?.size === 0) this.#ofSession.delete(run.sessionKey)
+    Deferred.doneUnsafe(run.ended, Effect.void)
   }
 
   apply(item: Positioned): void {
@@ -136,12 +166,11 @@ class OpenRunTable {
     const run = this.#open.get(runId)
     if (run === undefined) return
     // An interrupted run starts again, so it may have left the waiting ones before.
-    if ((event._tag === "RunStarted" || event._tag === "RunEnded") && !run.started) this.#waiting--
-    if (event._tag === "RunStarted") run.started = true
-    if (event._tag === "RunEnded") {
-      this.#open.delete(runId)
-      Deferred.doneUnsafe(run.ended, Effect.void)
+    if (event._tag === "RunStarted" && !run.started) {
+      run.started = true
+      this.#waiting--
     }
+    if (event._tag === "RunEnded") this.remove(runId)
   }
 
   /** Returns the partial output of an open run, or `undefined` if the run is not open. */

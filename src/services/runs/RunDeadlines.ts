@@ -6,10 +6,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import type { Deadline } from "../transcript/TurnStore.ts"
+import { Events } from "../events/Events.ts"
+import { Tx } from "../storage/Tx.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import { untilStorageIsBack } from "./StorageRetry.ts"
+
+/** An open turn with a deadline. */
+export interface Deadline {
+  readonly runId: string
+  readonly sessionKey: string
+  readonly deadlineAt: number
+}
 
 const timeout: RunError = { reason: "timeout", message: "The run exceeded the time limit that its client set." }
 
@@ -18,7 +25,7 @@ export const make = Effect.fnUntraced(function* (
   end: (run: Deadline, error: RunError) => Effect.Effect<unknown, StorageUnavailable>,
 ) {
   const open = yield* OpenRuns
-  const transcript = yield* Transcript
+  const events = yield* Events
   const scope = yield* Effect.scope
 
   const endAtDeadline = Effect.fnUntraced(function* (run: Deadline) {
@@ -29,6 +36,8 @@ export const make = Effect.fnUntraced(function* (
 
   const watch = (run: Deadline) => Effect.asVoid(Effect.forkIn(Effect.ignore(endAtDeadline(run)), scope))
 
-  for (const run of transcript.turns.deadlines()) yield* watch(run)
+  for (const { deadlineAt, runId, sessionKey } of yield* events.read(Effect.flatMap(Tx, ({ turns }) => turns.open()))) {
+    if (deadlineAt !== undefined) yield* watch({ deadlineAt, runId, sessionKey })
+  }
   return watch
 })

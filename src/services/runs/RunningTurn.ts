@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { ToolCall, Usage } from "../../domain/Message.ts"
-import type { Output } from "../transcript/TranscriptWriter.ts"
+import type { Output } from "../transcript/Transcript.ts"
 
 export class RunningTurn {
   readonly runId: string

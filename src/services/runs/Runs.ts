@@ -33,8 +33,7 @@ import { Events } from "../events/Events.ts"
 import { newSession } from "../sessions/NewSession.ts"
 import type { SessionIndex } from "../sessions/SessionIndex.ts"
 import { type SessionAddress, Sessions } from "../sessions/Sessions.ts"
-import type { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { Tx } from "../storage/Tx.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import * as MessageInjection from "./MessageInjection.ts"
 import { OpenRuns } from "./OpenRuns.ts"
@@ -73,9 +72,9 @@ export class Runs extends Context.Service<
     /** Makes a change that ends the turns of the session (reset, remove), then stops the runtime of the running turn. */
     stopAfter<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
     /** Fails with `RunNotFound` if the run never existed, or ended more than `events.retainDays` days ago. */
-    get(runId: string): Effect.Effect<Run, RunNotFound>
+    get(runId: string): Effect.Effect<Run, RunNotFound | StorageUnavailable>
     /** Waits until the run ends, for at most `timeoutMs` milliseconds, and returns its state at that time. */
-    wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound>
+    wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound | StorageUnavailable>
     /**
      * Adds a message to a transcript without a run, and creates the session if necessary. A repeated `idempotencyKey`
      * returns the first message, or fails with `IdempotencyConflict` if the message differs.
@@ -95,17 +94,8 @@ export class Runs extends Context.Service<
   /** Build `SessionActor.layer` first: the actors receive accepted turns at once. */
   static readonly layer: Layer.Layer<
     Runs,
-    never,
-    | Agents
-    | Events
-    | GatewayConfig
-    | OpenRuns
-    | RunAdmission
-    | SessionIndex
-    | Sessions
-    | Sharding.Sharding
-    | Sqlite
-    | Transcript
+    StorageUnavailable,
+    Agents | Events | GatewayConfig | OpenRuns | RunAdmission | SessionIndex | Sessions | Sharding.Sharding
   > = Layer.effect(
     Runs,
     Effect.suspend(() => make),
@@ -143,13 +133,7 @@ const make = Effect.gen(function* () {
     const deadlineAt = timeoutMs === undefined ? undefined : createdAt + timeoutMs
     const sent = { runId, session, principal, text, deadlineAt, expected }
     const command = send.commands === false ? undefined : ChatCommand.parse(text)
-    const accepted =
-      command === undefined
-        ? Effect.flatMap(
-            events.commit(() => acceptance.accept(sent)),
-            Effect.fromResult,
-          )
-        : runCommand(command, sent)
+    const accepted = command === undefined ? events.commit(acceptance.accept(sent)) : runCommand(command, sent)
     if (deadlineAt === undefined) return yield* accepted
     const watched = Effect.tap(accepted, ({ duplicate }) =>
       duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),
@@ -193,7 +177,7 @@ const make = Effect.gen(function* () {
 /** Makes the functions that end turns through the session's actor. */
 const makeStops = Effect.gen(function* () {
   const actorOf = yield* SessionEntity.client
-  const { hasOpen } = yield* StoredRuns.make
+  const open = yield* OpenRuns
 
   /** The actor is in this process and has no mailbox limit, so other errors of the cluster are defects. */
   const endTurns = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
@@ -202,14 +186,14 @@ const makeStops = Effect.gen(function* () {
       .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))
 
   const abort = Effect.fn("Runs.abort")(function* (sessionKey: string, runId?: string) {
-    if (!(yield* hasOpen(sessionKey))) return []
+    if (open.first(sessionKey) === undefined) return []
     return yield* endTurns(sessionKey, runId === undefined ? {} : { runId })
   })
 
   const stopAfter = Effect.fn("Runs.stopAfter")(<A, E>(sessionKey: string, change: Effect.Effect<A, E>) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        const hadOpen = yield* hasOpen(sessionKey)
+        const hadOpen = open.first(sessionKey) !== undefined
         const result = yield* restore(change)
         if (hadOpen) yield* endTurns(sessionKey, {})
         return result
@@ -226,8 +210,8 @@ const makeStops = Effect.gen(function* () {
  */
 const makeHandOver = Effect.gen(function* () {
   const events = yield* Events
-  const { turns } = yield* Transcript
-  const mark = Effect.interruptible(events.commit(() => [turns.handOver(), []]))
+  const work = Effect.flatMap(Tx, ({ turns }) => Effect.as(turns.handOver, [undefined, []] as const))
+  const mark = Effect.interruptible(events.commit(work))
   const handOver = Effect.ignore(Effect.timeout(mark, "1 second"))
   yield* Effect.addFinalizer(() => handOver)
   return handOver

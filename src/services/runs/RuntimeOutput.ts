@@ -8,9 +8,9 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
 import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
 import { Events } from "../events/Events.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import { runFields } from "../transcript/TranscriptWriter.ts"
-import type { TurnRow } from "../transcript/TurnStore.ts"
+import type { TurnRow } from "../storage/TurnRow.ts"
+import * as Transcript from "../transcript/Transcript.ts"
+import { runFields } from "../transcript/Transcript.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as StorageRetry from "./StorageRetry.ts"
 
@@ -21,7 +21,6 @@ export const make = Effect.gen(function* () {
   const { replyChars } = (yield* GatewayConfig).runs
   const commit = yield* StorageRetry.makeCommit
   const events = yield* Events
-  const transcript = yield* Transcript
 
   /** Stops a run whose turn has ended, e.g. because its session was removed. */
   const stopUnlessOpen = (turn: RunningTurn, written: Effect.Effect<boolean>) =>
@@ -30,7 +29,6 @@ export const make = Effect.gen(function* () {
     })
 
   const handle = (turn: RunningTurn, row: TurnRow, event: RuntimeEvent) => {
-    const { runId } = row
     switch (event._tag) {
       case "Text":
         turn.text += event.text
@@ -46,7 +44,7 @@ export const make = Effect.gen(function* () {
         return Effect.sync(() => turn.addUsage(event.usage))
       case "Summarized": {
         const summary = { text: cut(event.text, replyChars), upTo: event.upTo }
-        return Effect.asVoid(commit((at) => transcript.summarize(row.sessionKey, summary, at)))
+        return Effect.asVoid(commit((at) => Transcript.summarize(row.sessionKey, summary, at)))
       }
       case "ToolStarted": {
         const { callId, name } = event
@@ -54,7 +52,7 @@ export const make = Effect.gen(function* () {
         turn.calls.set(callId, { name, input })
         return stopUnlessOpen(
           turn,
-          commit(() => transcript.toolStarted(runId, { callId, name, input })),
+          commit(() => Transcript.toolStarted(row, { callId, name, input })),
         )
       }
       case "ToolEnded": {
@@ -66,7 +64,7 @@ export const make = Effect.gen(function* () {
         const call = { callId, name, input, output, isError }
         return stopUnlessOpen(
           turn,
-          commit((at) => transcript.toolEnded(runId, step, call, at)),
+          commit((at) => Transcript.toolEnded(row, step, call, at)),
         )
       }
     }

@@ -1,5 +1,5 @@
 /**
- * The actor of one session. One `serve` runs at a time; it runs the oldest open turn in the table. So the turns run in the
+ * The actor of one session. One `serve` runs at a time; it runs the oldest open turn. So the turns run in the
  * order of their acceptance, and neither a restart nor a clock that is set back can reorder a conversation. TurnDispatcher
  * calls `serve`, and Runs calls `abort`.
  */
@@ -16,18 +16,16 @@ import { Events } from "../events/Events.ts"
 import { RunAdmission } from "./RunAdmission.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { SessionEntity } from "./SessionEntity.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import type { TurnRow } from "../transcript/TurnStore.ts"
+import * as Transcript from "../transcript/Transcript.ts"
+import { type FirstRun, OpenRuns } from "./OpenRuns.ts"
 import { TurnRunner } from "./TurnRunner.ts"
-
-type OpenTurn = Pick<TurnRow, "agentId" | "crashes" | "runId">
 
 const actor = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
   const events = yield* Events
   const admission = yield* RunAdmission
   const runner = yield* TurnRunner
-  const transcript = yield* Transcript
+  const open = yield* OpenRuns
   const { entityId: sessionKey } = yield* Entity.CurrentAddress
   const serveLock = Semaphore.makeUnsafe(1)
   let running: RunningTurn | undefined
@@ -39,7 +37,7 @@ const actor = Effect.gen(function* () {
     return Effect.annotateLogs(Effect.andThen(Effect.logWarning(message), untilThen), { runId: turn.runId, sessionKey })
   }
 
-  const run = ({ agentId, crashes, runId }: OpenTurn) =>
+  const run = ({ agentId, crashes, runId }: FirstRun) =>
     Effect.suspend(() => {
       const turn = new RunningTurn(runId)
       running = turn
@@ -53,20 +51,22 @@ const actor = Effect.gen(function* () {
       )
     })
 
-  /** Runs the open turns of the session. Reading the table needs no lock, because `start` reads the turn again. */
+  /** Runs the open turns of the session. */
   const serve = Effect.gen(function* () {
     while (true) {
-      const next = transcript.turns.firstOpen(sessionKey)
+      const next = open.first(sessionKey)
       if (next === undefined) return
       yield* run(next)
+      // The commit of its end has removed it, unless another program had ended it.
+      open.drop(next.runId)
     }
   })
 
   const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined, error: RunError | undefined) {
     const at = yield* Clock.currentTimeMillis
     const outputOf = (id: string) => (running?.runId === id ? { ...running.output, usage: running.usage } : undefined)
-    const aborted = yield* events.commit(() => transcript.abort(sessionKey, runId, outputOf, at, error))
-    if (running !== undefined && transcript.stillOpen(running.runId) === undefined) running.stop()
+    const aborted = yield* events.commit(Transcript.abort(sessionKey, runId, outputOf, at, error))
+    if (running !== undefined && !open.has(running.runId)) running.stop()
     return aborted
   })
 
@@ -79,7 +79,7 @@ const actor = Effect.gen(function* () {
 export const layer: Layer.Layer<
   never,
   never,
-  Events | GatewayConfig | RunAdmission | Sharding.Sharding | Transcript | TurnRunner
+  Events | GatewayConfig | OpenRuns | RunAdmission | Sharding.Sharding | TurnRunner
 > = SessionEntity.toLayer(actor, {
   // `serveLock` orders the turns. An abort does not wait for it.
   concurrency: "unbounded",

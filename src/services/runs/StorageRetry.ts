@@ -5,7 +5,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { type Change, Events } from "../events/Events.ts"
+import { Events } from "../events/Events.ts"
+import type { Work } from "../storage/Tx.ts"
 
 /** A full disk may get room again, and a failing one may recover. */
 export const untilStorageIsBack = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
@@ -14,7 +15,7 @@ export const untilStorageIsBack = Schedule.min([Schedule.exponential("100 millis
 export const makeCommit = Effect.map(
   Events,
   (events) =>
-    <A>(change: (at: number) => Change<A>): Effect.Effect<A> =>
+    <A>(change: (at: number) => Work<A>): Effect.Effect<A> =>
       Effect.suspend(() => {
         let warned = false
         const warnOnce = ({ detail }: StorageUnavailable) => {
@@ -22,7 +23,7 @@ export const makeCommit = Effect.map(
           warned = true
           return Effect.logWarning("A turn waits for storage", detail)
         }
-        return Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(() => change(at))).pipe(
+        return Effect.flatMap(Clock.currentTimeMillis, (at) => events.commit(change(at))).pipe(
           Effect.tapError(warnOnce),
           Effect.retry(untilStorageIsBack),
           Effect.orDie,

@@ -3,18 +3,19 @@
  * ChatCommands use it.
  */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import { type Acceptance, IdempotencyConflict, SessionBusy } from "../../domain/Chat.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { LimitReached } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { SessionConflict, type SessionExpectation } from "../../domain/Session.ts"
-import { type Change, Events } from "../events/Events.ts"
+import { Events } from "../events/Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as SessionLimit from "../sessions/SessionLimit.ts"
-import type { NewSession } from "../transcript/SessionStore.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import type { NewTurn } from "../transcript/TurnStore.ts"
+import type { NewSession } from "../storage/SessionStore.ts"
+import type { NewTurn, TurnRow } from "../storage/TurnRow.ts"
+import { type Change, Tx } from "../storage/Tx.ts"
+import * as Transcript from "../transcript/Transcript.ts"
 
 /** A send whose session and agent are known. `session` holds the fields for a new session. */
 export interface Sent {
@@ -26,62 +27,78 @@ export interface Sent {
   readonly expected?: SessionExpectation | undefined
 }
 
-/** The result of a send, as a value: a refused send commits nothing. */
-export type Answer = Result.Result<Acceptance, IdempotencyConflict | LimitReached | SessionBusy | SessionConflict>
+/** Why a send was refused. A refused send commits nothing. */
+export type Refusal = IdempotencyConflict | LimitReached | SessionBusy | SessionConflict
+
+type Known = TurnRow & { readonly digest: string | null }
 
 export const make = Effect.gen(function* () {
   const { limits, runs } = yield* GatewayConfig
   const sessionLimitFor = yield* SessionLimit.make
   const open = yield* OpenRuns
   const events = yield* Events
-  const transcript = yield* Transcript
 
-  /** Returns the result for a key that was sent before, or `undefined` for a new key. */
-  const repeated = ({ runId, session: { key: sessionKey }, text }: Sent): Answer | undefined => {
-    const known = transcript.turns.get(runId)
-    if (known === undefined) return undefined
-    if (known.sessionKey !== sessionKey || !transcript.turns.hasText(runId, text)) {
-      return Result.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey }))
+  /** Answers a send whose key was sent before. Rows of old versions have no digest. */
+  const repeat = ({ runId, session: { key: sessionKey }, text }: Sent, known: Known) => {
+    if (known.sessionKey !== sessionKey || (known.digest !== null && known.digest !== Transcript.digestOf(text))) {
+      return Effect.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey }))
     }
     const position = { epoch: events.head().epoch, seq: known.acceptedAfter }
-    return Result.succeed({ runId, sessionKey, agentId: known.agentId, duplicate: true, position })
+    return Effect.succeed<Acceptance>({ runId, sessionKey, agentId: known.agentId, duplicate: true, position })
   }
 
-  const turnOf = ({ deadlineAt, principal, runId, session, text }: Sent): NewTurn => {
+  /** The turn's text is the whole message, or the `part` after a command. */
+  const turnOf = ({ deadlineAt, principal, runId, session, text }: Sent, part: string): NewTurn => {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
-    return { runId, sessionKey, agentId, principal, text, acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
+    const run = { runId, sessionKey, agentId, principal, acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
+    return { ...run, text: part, digest: Transcript.digestOf(text) }
   }
 
-  const accepted = ({ agentId, runId, sessionKey }: NewTurn): Answer =>
-    Result.succeed({ runId, sessionKey, agentId, duplicate: false, position: events.head() })
+  const accepted = ({ agentId, runId, sessionKey }: NewTurn): Acceptance => ({
+    runId,
+    sessionKey,
+    agentId,
+    duplicate: false,
+    position: events.head(),
+  })
 
-  return {
-    repeated,
+  /** Returns the acceptance of a key that was sent before, or `undefined` for a new key. Part of a work. */
+  const repeated = (sent: Sent) =>
+    Effect.flatMap(Tx, ({ turns }) =>
+      Effect.flatMap(
+        turns.look(sent.runId, sent.session.key),
+        ({ known }): Effect.Effect<Acceptance | undefined, IdempotencyConflict> =>
+          known === undefined ? Effect.undefined : repeat(sent, known),
+      ),
+    )
 
-    /** Stores a turn for the agent. Its text is the whole message, or the `part` after a command. */
-    accept: (sent: Sent, part = sent.text): Change<Answer> => {
-      const known = repeated(sent)
-      if (known !== undefined) return [known, []]
-      const { key: sessionKey } = sent.session
-      if (!transcript.isExpected(sessionKey, sent.expected))
-        return [Result.fail(new SessionConflict({ sessionKey })), []]
-      const waiting = transcript.turns.waiting(sessionKey)
-      if (waiting >= runs.waitingPerSession) return [Result.fail(new SessionBusy({ sessionKey, waiting })), []]
-      const limitReached =
-        open.waiting() >= limits.queuedRuns
-          ? LimitReached.of("queuedRuns", limits.queuedRuns)
-          : sessionLimitFor(sessionKey)
-      if (limitReached !== undefined) return [Result.fail(limitReached), []]
-      const turn = { ...turnOf(sent), text: part, message: sent.text }
-      return [accepted(turn), transcript.accept(sent.session, turn)]
-    },
+  /** Stores a turn for the agent. */
+  const accept = Effect.fnUntraced(function* (
+    sent: Sent,
+    part = sent.text,
+  ): Effect.fn.Return<Change<Acceptance>, Refusal | StorageUnavailable, Tx> {
+    const { key: sessionKey } = sent.session
+    const { known, waiting } = yield* (yield* Tx).turns.look(sent.runId, sessionKey)
+    if (known !== undefined) return [yield* repeat(sent, known), []]
+    if (!(yield* Transcript.isExpected(sessionKey, sent.expected))) return yield* new SessionConflict({ sessionKey })
+    if (waiting >= runs.waitingPerSession) return yield* new SessionBusy({ sessionKey, waiting })
+    if (open.waiting() >= limits.queuedRuns) return yield* LimitReached.of("queuedRuns", limits.queuedRuns)
+    const limit = sessionLimitFor(sessionKey)
+    if (limit !== undefined) return yield* limit
+    const turn = turnOf(sent, part)
+    return [accepted(turn), yield* Transcript.accept(sent.session, turn)]
+  })
 
-    /** Stores a turn to which the gateway itself replies. */
-    answer: (sent: Sent, reply: string): Change<Answer> => {
-      const known = repeated(sent)
-      if (known !== undefined) return [known, []]
-      const turn = turnOf(sent)
-      return [accepted(turn), transcript.answer(turn, reply, turn.acceptedAt)]
-    },
-  }
+  /** Stores a turn to which the gateway itself replies. */
+  const answer = Effect.fnUntraced(function* (
+    sent: Sent,
+    reply: string,
+  ): Effect.fn.Return<Change<Acceptance>, Refusal | StorageUnavailable, Tx> {
+    const known = yield* repeated(sent)
+    if (known !== undefined) return [known, []]
+    const turn = turnOf(sent, sent.text)
+    return [accepted(turn), yield* Transcript.answer(turn, reply)]
+  })
+
+  return { repeated, accept, answer }
 })

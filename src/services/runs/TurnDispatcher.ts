@@ -8,16 +8,16 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Sharding from "effect/cluster/Sharding"
 import { Events } from "../events/Events.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { OpenRuns } from "./OpenRuns.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 
 /** The pause before the dispatcher calls a failed actor again. */
 const PAUSE = "1 second"
 
-export const layer: Layer.Layer<never, never, Events | Sharding.Sharding | Transcript> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Events | OpenRuns | Sharding.Sharding> = Layer.effectDiscard(
   Effect.gen(function* () {
     const events = yield* Events
-    const { turns } = yield* Transcript
+    const open = yield* OpenRuns
     const actorOf = yield* SessionEntity.client
     const scope = yield* Effect.scope
     const runFork = Effect.runForkWith(yield* Effect.context())
@@ -25,7 +25,7 @@ export const layer: Layer.Layer<never, never, Events | Sharding.Sharding | Trans
 
     /** Loops until the session has no open turns. The last check and `delete` are one step, so no turn is missed. */
     const serve = Effect.fnUntraced(function* (sessionKey: string) {
-      while (turns.firstOpen(sessionKey) !== undefined) {
+      while (open.first(sessionKey) !== undefined) {
         const exit = yield* Effect.exit(actorOf(sessionKey).serve())
         if (Exit.isSuccess(exit)) continue
         // The cluster interrupts an idle actor while it stops it. The next call starts the actor again.
@@ -45,7 +45,7 @@ export const layer: Layer.Layer<never, never, Events | Sharding.Sharding | Trans
       if (event._tag === "RunAccepted") dispatch(event.sessionKey)
     })
     // Many sessions may have open turns at the start. Yielding between them keeps the gateway responsive for clients.
-    const keys = new Set(turns.allOpen().map(({ sessionKey }) => sessionKey))
+    const keys = new Set(open.list().map(({ sessionKey }) => sessionKey))
     const dispatchAfterYield = (sessionKey: string) =>
       Effect.andThen(
         Effect.yieldNow,

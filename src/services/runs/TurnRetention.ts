@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Events } from "../events/Events.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { Tx } from "../storage/Tx.ts"
 
 /** The turns that one step removes, in a few milliseconds. */
 const STEP = 500
@@ -17,12 +17,14 @@ const STEP = 500
 export const removeOldTurns = Effect.gen(function* () {
   const { retainDays } = (yield* GatewayConfig).events
   const events = yield* Events
-  const { turns } = yield* Transcript
   const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.days(retainDays))
-  while ((yield* events.commit(() => [turns.removeEnded(before, STEP), []])) === STEP) yield* Effect.yieldNow
+  const work = Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.forget(before, STEP), (removed) => [removed, []] as const),
+  )
+  while ((yield* events.commit(work)) === STEP) yield* Effect.yieldNow
 }).pipe(Effect.withSpan("TurnRetention.removeOldTurns"))
 
-export const layer: Layer.Layer<never, never, Events | GatewayConfig | Transcript> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Events | GatewayConfig> = Layer.effectDiscard(
   removeOldTurns.pipe(
     Effect.catch((error) => Effect.logWarning("Cannot remove old turns", error)),
     Effect.repeat(Schedule.spaced("10 minutes")),

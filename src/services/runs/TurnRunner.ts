@@ -18,8 +18,9 @@ import type { AgentRuntime } from "../agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
-import { type StartedTurn, Transcript } from "../transcript/Transcript.ts"
-import { noOutput } from "../transcript/TranscriptWriter.ts"
+import type { TurnRow } from "../storage/TurnRow.ts"
+import * as Transcript from "../transcript/Transcript.ts"
+import type { StartedTurn } from "../transcript/Transcript.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as RuntimeOutput from "./RuntimeOutput.ts"
 import * as StorageRetry from "./StorageRetry.ts"
@@ -37,43 +38,40 @@ export class TurnRunner extends Context.Service<
     run(turn: RunningTurn): Effect.Effect<void>
   }
 >()("causeway/services/runs/TurnRunner") {
-  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntimes | Events | GatewayConfig | Transcript> =
-    Layer.effect(
-      TurnRunner,
-      Effect.suspend(() => make),
-    )
+  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntimes | Events | GatewayConfig> = Layer.effect(
+    TurnRunner,
+    Effect.suspend(() => make),
+  )
 }
 
 const make = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
   const commit = yield* StorageRetry.makeCommit
-  const transcript = yield* Transcript
   const runAgent = yield* makeRunAgent
 
   /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
   const failWithoutOutput = (turn: RunningTurn) => {
     const error: RunError = { reason: "bug", message: "An internal error of the gateway. Its log has the details." }
-    return commit((at) => transcript.end(turn.runId, { outcome: "failed", error }, noOutput, at))
+    return commit((at) => Transcript.fail(turn.runId, error, at))
   }
 
-  const end = Effect.fnUntraced(function* (turn: RunningTurn, exit: Exit.Exit<void, RuntimeFailed>) {
-    const { runId } = turn
+  const end = Effect.fnUntraced(function* (turn: RunningTurn, row: TurnRow, exit: Exit.Exit<void, RuntimeFailed>) {
     // The commit of an abort has already ended a stopped turn.
     if (turn.stopped) return
     if (Exit.isSuccess(exit)) {
-      yield* commit((at) => transcript.end(runId, { outcome: "done", usage: turn.usage }, turn.output, at))
+      yield* commit((at) => Transcript.end(row, { outcome: "done", usage: turn.usage }, turn.output, at))
       return
     }
     const error = errorOf(exit.cause)
     if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
-    yield* commit((at) => transcript.end(runId, { outcome: "failed", error, usage: turn.usage }, turn.output, at))
+    yield* commit((at) => Transcript.end(row, { outcome: "failed", error, usage: turn.usage }, turn.output, at))
   })
 
   const run = Effect.fn("TurnRunner.run")(
     function* (turn: RunningTurn) {
-      const started = yield* commit((at) => transcript.start(turn.runId, attempts, at))
+      const started = yield* commit((at) => Transcript.start(turn.runId, attempts, at))
       if (started === undefined) return
-      yield* end(turn, yield* Effect.exit(runAgent(turn, started)))
+      yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started)))
     },
     (effect, turn) =>
       Effect.catchDefect(effect, (defect) =>

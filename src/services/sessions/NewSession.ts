@@ -1,7 +1,7 @@
 /**
  * The fields of a session at its creation. Sessions, Runs and MessageInjection use it.
  */
-import { type NewSession, preview, type SessionSettings } from "../transcript/SessionStore.ts"
+import { type NewSession, preview, type SessionSettings } from "../storage/SessionStore.ts"
 
 interface Origin extends Pick<NewSession, "key" | "agentId" | "createdAt"> {
   readonly channel?: string | undefined

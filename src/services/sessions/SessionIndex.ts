@@ -8,20 +8,19 @@ import * as Layer from "effect/Layer"
 import type { GatewayEvent } from "../../domain/Event.ts"
 import { Events } from "../events/Events.ts"
 import { SortedSessions } from "./SortedSessions.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { Tx } from "../storage/Tx.ts"
 
 export class SessionIndex extends Context.Service<
   SessionIndex,
   Pick<SortedSessions, "size" | "get" | "values" | "page">
 >()("causeway/services/sessions/SessionIndex") {
-  static readonly layer: Layer.Layer<SessionIndex, never, Events | Sqlite | Transcript> = Layer.effect(
+  static readonly layer: Layer.Layer<SessionIndex, StorageUnavailable, Events> = Layer.effect(
     SessionIndex,
     Effect.gen(function* () {
       const events = yield* Events
-      const sqlite = yield* Sqlite
-      const transcript = yield* Transcript
-      const list = new SortedSessions(yield* sqlite.withLock(Effect.sync(transcript.sessions.all)))
+      const stored = yield* events.read(Effect.flatMap(Tx, ({ sessions }) => sessions.all))
+      const list = new SortedSessions(stored)
       yield* events.onEvent(({ event }) => apply(list, event))
       return list
     }),

@@ -14,7 +14,7 @@ import { Session } from "../../domain/Session.ts"
 import { Events } from "../events/Events.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
-import { Transcript } from "../transcript/Transcript.ts"
+import { Tx } from "../storage/Tx.ts"
 
 const same = Schema.toEquivalence(Session)
 
@@ -31,8 +31,7 @@ export const corrections = ({ added, changed, removed }: Difference<Session>): R
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { monitorIntervalMs } = yield* GatewayConfig
-    const { db, withLock } = yield* Sqlite
-    const { sessions } = yield* Transcript
+    const { db } = yield* Sqlite
     const index = yield* SessionIndex
     const events = yield* Events
 
@@ -40,36 +39,35 @@ export const layer = Layer.effectDiscard(
     const dataVersion = db.prepare("PRAGMA data_version")
     let seenVersion: unknown
 
-    /** Compares the index with the table. While it holds the lock, every difference comes from another program. */
-    const compare = withLock(
-      Effect.try((): Difference<Session> => {
-        const version = dataVersion.get()?.["data_version"]
-        if (version === seenVersion) return noChanges
-        seenVersion = version
-        return difference(byKey(index.values()), byKey(sessions.all()), same)
-      }),
-    ).pipe(
+    /** Compares the index with the table. */
+    const compare = Effect.gen(function* () {
+      const version = dataVersion.get()?.["data_version"]
+      if (version === seenVersion) return noChanges
+      seenVersion = version
+      const stored = yield* events.read(Effect.flatMap(Tx, ({ sessions }) => sessions.all))
+      return difference(byKey(index.values()), byKey(stored), same)
+    }).pipe(
       // The disk may fail, or a row may be invalid. The next change by another program triggers another comparison.
-      Effect.catch(({ cause }) => Effect.as(Effect.logWarning("Cannot read the stored sessions", cause), noChanges)),
+      Effect.catchCause((cause) => Effect.as(Effect.logWarning("Cannot read the stored sessions", cause), noChanges)),
     )
 
     /** Skips rows that have changed since the comparison. Their own commit or the next comparison publishes them. */
-    const publish = (found: Difference<Session>) =>
-      events.commit(() => {
-        const isCurrent = (session: Session) => {
-          const stored = sessions.get(session.key)
-          return stored !== undefined && same(stored, session)
-        }
-        const { added, changed, removed } = found
-        return [
-          undefined,
-          corrections({
-            added: added.filter((session) => index.get(session.key) === undefined && isCurrent(session)),
-            changed: changed.filter(isCurrent),
-            removed: removed.filter((key) => sessions.get(key) === undefined),
-          }),
-        ]
-      })
+    const publish = ({ added, changed, removed }: Difference<Session>) =>
+      events.commit(
+        Effect.gen(function* () {
+          const { sessions } = yield* Tx
+          const isCurrent = (session: Session) =>
+            Effect.map(sessions.get(session.key), (stored) => stored !== undefined && same(stored, session))
+          const isGone = (key: string) => Effect.map(sessions.get(key), (stored) => stored === undefined)
+          const isNew = ({ key }: Session) => index.get(key) === undefined
+          const found = {
+            added: yield* Effect.filter(added.filter(isNew), isCurrent),
+            changed: yield* Effect.filter(changed, isCurrent),
+            removed: yield* Effect.filter(removed, isGone),
+          }
+          return [undefined, corrections(found)] as const
+        }),
+      )
 
     yield* Stream.fromEffectSchedule(compare, Schedule.fixed(monitorIntervalMs)).pipe(
       Stream.filter((found) => !isEmpty(found)),

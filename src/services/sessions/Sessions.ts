@@ -7,15 +7,15 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
 import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
 import type { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import type { LimitReached } from "../../domain/Limits.ts"
 import type { Message, MessageRole } from "../../domain/Message.ts"
 import * as Routing from "../../domain/Routing.ts"
 import {
   type CursorInvalid,
+  isAsExpected,
   type Session,
   SessionConflict,
   SessionExists,
@@ -27,11 +27,10 @@ import {
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Agents } from "../agents/Agents.ts"
 import type { Bindings } from "../agents/Bindings.ts"
-import { type Change, Events } from "../events/Events.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import type { SessionSettings } from "../transcript/SessionStore.ts"
-import { Transcript } from "../transcript/Transcript.ts"
-import { removeMessages } from "../transcript/TranscriptRemoval.ts"
+import { Events } from "../events/Events.ts"
+import type { SessionSettings } from "../storage/SessionStore.ts"
+import { Tx } from "../storage/Tx.ts"
+import * as Transcript from "../transcript/Transcript.ts"
 import { newSession } from "./NewSession.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 import * as SessionLimit from "./SessionLimit.ts"
@@ -41,6 +40,12 @@ export type { ResolvedSession, SessionAddress } from "./SessionResolver.ts"
 
 /** The position after every message. */
 const END = Number.MAX_SAFE_INTEGER
+
+/**
+ * The characters of a page. Reading a page blocks the event loop, and a client receives it in one frame. A page holds at
+ * least one message.
+ */
+const PAGE_CHARS = 1_048_576
 
 /** The settings to change. Settings that you leave out stay as they are; null clears a setting. */
 export type SessionChanges = Partial<SessionSettings>
@@ -98,7 +103,10 @@ export class Sessions extends Context.Service<
     history(
       key: string,
       options: { readonly limit: number; readonly before?: number | undefined },
-    ): Effect.Effect<{ readonly messages: ReadonlyArray<Message>; readonly nextBefore: number | null }, SessionNotFound>
+    ): Effect.Effect<
+      { readonly messages: ReadonlyArray<Message>; readonly nextBefore: number | null },
+      SessionNotFound | StorageUnavailable
+    >
     /**
      * Returns the first 200 characters of each of the newest `limit` messages, oldest first, for each existing session
      * among `keys`.
@@ -110,24 +118,21 @@ export class Sessions extends Context.Service<
       ReadonlyArray<{
         readonly key: string
         readonly messages: ReadonlyArray<{ readonly role: MessageRole; readonly text: string }>
-      }>
+      }>,
+      StorageUnavailable
     >
   }
 >()("causeway/services/sessions/Sessions") {
-  static readonly layer: Layer.Layer<
-    Sessions,
-    never,
-    Agents | Bindings | Events | GatewayConfig | SessionIndex | Sqlite | Transcript
-  > = Layer.effect(
-    Sessions,
-    Effect.suspend(() => make),
-  )
+  static readonly layer: Layer.Layer<Sessions, never, Agents | Bindings | Events | GatewayConfig | SessionIndex> =
+    Layer.effect(
+      Sessions,
+      Effect.suspend(() => make),
+    )
 }
 
 const make = Effect.gen(function* () {
   const index = yield* SessionIndex
-  const sqlite = yield* Sqlite
-  const transcript = yield* Transcript
+  const events = yield* Events
   const resolve = yield* SessionResolver.make
   const create = yield* makeCreate
   const changes = yield* makeChanges
@@ -140,17 +145,6 @@ const make = Effect.gen(function* () {
       return session === undefined ? Effect.fail(new SessionNotFound({ sessionKey: key })) : Effect.succeed(session)
     })
 
-  const read = <A>(query: () => A): Effect.Effect<A> => sqlite.withLock(Effect.sync(query))
-
-  const previewOne = (key: string, limit: number) =>
-    Effect.map(
-      Effect.andThen(
-        Effect.yieldNow,
-        read(() => transcript.messages.previews(key, limit)),
-      ),
-      (messages) => ({ key, messages }),
-    )
-
   return Sessions.of({
     count: () => index.size,
     find,
@@ -161,16 +155,15 @@ const make = Effect.gen(function* () {
     ...changes,
     history: Effect.fn("Sessions.history")(function* (key: string, { before, limit }) {
       yield* get(key)
-      const { messages, more } = yield* read(() => transcript.messages.page(key, before ?? END, limit))
+      const page = Effect.flatMap(Tx, ({ messages }) => messages.page(key, before ?? END, limit, PAGE_CHARS))
+      const { messages, more } = yield* events.read(page)
       return { messages, nextBefore: more ? messages[0]!.id : null }
     }),
-    // Reading one session at a time keeps the event loop free between long transcripts.
-    preview: Effect.fn("Sessions.preview")((keys: ReadonlyArray<string>, limit: number) =>
-      Effect.forEach(
-        keys.filter((key) => find(key) !== undefined),
-        (key) => previewOne(key, limit),
-      ),
-    ),
+    preview: Effect.fn("Sessions.preview")(function* (keys: ReadonlyArray<string>, limit: number) {
+      const existing = keys.filter((key) => find(key) !== undefined)
+      const previews = yield* events.read(Effect.flatMap(Tx, ({ messages }) => messages.previews(existing, limit)))
+      return existing.map((key) => ({ key, messages: previews.get(key) ?? [] }))
+    }),
   })
 })
 
@@ -178,7 +171,6 @@ const makeCreate = Effect.gen(function* () {
   const agents = yield* Agents
   const events = yield* Events
   const limitFor = yield* SessionLimit.make
-  const transcript = yield* Transcript
 
   return Effect.fn("Sessions.create")(function* (
     session: SessionChanges & { readonly key?: string; readonly agentId?: string },
@@ -188,33 +180,27 @@ const makeCreate = Effect.gen(function* () {
     const agent = yield* agents.get(normalizeAgentId(named))
     const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
     const createdAt = yield* Clock.currentTimeMillis
-    const created = yield* events.commit((): Change<Session | LimitReached | undefined> => {
-      if (transcript.sessions.get(newKey) !== undefined) return [undefined, []]
-      const limit = limitFor(newKey)
-      if (limit !== undefined) return [limit, []]
-      return transcript.open(newSession({ key: newKey, agentId: agent.id, createdAt }, settings))
-    })
-    if (created instanceof LimitReached) return yield* created
-    return created ?? (yield* new SessionExists({ sessionKey: newKey }))
+    const empty = newSession({ key: newKey, agentId: agent.id, createdAt }, settings)
+    const limit = Effect.suspend(() => limitFor(newKey) ?? Effect.void)
+    const work = Effect.andThen(limit, Transcript.open(empty))
+    return (yield* events.commit(work)) ?? (yield* new SessionExists({ sessionKey: newKey }))
   })
+})
+
+/** Returns the session if it exists and is as expected. Part of a work. */
+const expect = Effect.fnUntraced(function* (
+  key: string,
+  expected: SessionExpectation = {},
+): Effect.fn.Return<Session, SessionNotFound | SessionConflict | StorageUnavailable, Tx> {
+  const { newestMessageId, session } = yield* (yield* Tx).sessions.look(key)
+  if (session === undefined) return yield* new SessionNotFound({ sessionKey: key })
+  if (isAsExpected(expected, session, () => newestMessageId)) return session
+  return yield* new SessionConflict({ sessionKey: key })
 })
 
 /** Makes the functions that change a session that exists. */
 const makeChanges = Effect.gen(function* () {
   const events = yield* Events
-  const transcript = yield* Transcript
-
-  /** Returns the session if it exists and is as expected. Call it inside a commit. */
-  const expect = (
-    key: string,
-    expected: SessionExpectation | undefined,
-  ): Result.Result<Session, SessionNotFound | SessionConflict> => {
-    const session = transcript.sessions.get(key)
-    if (session === undefined) return Result.fail(new SessionNotFound({ sessionKey: key }))
-    return transcript.isExpected(key, expected)
-      ? Result.succeed(session)
-      : Result.fail(new SessionConflict({ sessionKey: key }))
-  }
 
   const patch = Effect.fn("Sessions.patch")(function* (
     key: string,
@@ -222,45 +208,32 @@ const makeChanges = Effect.gen(function* () {
     expected?: SessionExpectation,
   ) {
     const at = yield* Clock.currentTimeMillis
-    const result = yield* events.commit((): Change<Result.Result<Session, SessionNotFound | SessionConflict>> => {
-      const session = expect(key, expected)
-      if (Result.isFailure(session)) return [session, []]
-      const before = session.success
-      const settings: SessionSettings = {
-        kind: kind ?? before.kind,
-        displayName: displayName ?? before.displayName,
-        label: label === undefined ? before.label : label,
-        model: model === undefined ? before.model : model,
-        thinking: thinking === undefined ? (before.thinking ?? null) : thinking,
-        queue: queue === undefined ? (before.queue ?? null) : queue,
-      }
-      const [after, changed] = transcript.update(key, settings, at)
-      return [Result.succeed(after), changed]
-    })
-    return yield* Effect.fromResult(result)
-  })
-
-  /** Removes the messages, then clears or removes the session, in one transaction. Returns the number of messages. */
-  const removeMessagesAnd = Effect.fnUntraced(function* (
-    key: string,
-    expected: SessionExpectation | undefined,
-    change: Transcript["Service"]["clear" | "remove"],
-  ) {
-    const at = yield* Clock.currentTimeMillis
-    const work = Effect.suspend(() => Effect.fromResult(expect(key, expected))).pipe(
-      Effect.andThen(removeMessages(transcript, key)),
-      Effect.map((removed): Change<number> => [removed, change(key, at)]),
+    const work = Effect.flatMap(expect(key, expected), (before) =>
+      Transcript.update(
+        key,
+        {
+          kind: kind ?? before.kind,
+          displayName: displayName ?? before.displayName,
+          label: label === undefined ? before.label : label,
+          model: model === undefined ? before.model : model,
+          thinking: thinking === undefined ? (before.thinking ?? null) : thinking,
+          queue: queue === undefined ? (before.queue ?? null) : queue,
+        },
+        at,
+      ),
     )
-    return yield* events.transact(work)
+    return (yield* events.commit(work)) ?? (yield* new SessionNotFound({ sessionKey: key }))
   })
 
-  return {
-    patch,
-    reset: Effect.fn("Sessions.reset")((key: string, expected?: SessionExpectation) =>
-      removeMessagesAnd(key, expected, transcript.clear),
-    ),
-    remove: Effect.fn("Sessions.remove")((key: string, expected?: SessionExpectation) =>
-      removeMessagesAnd(key, expected, transcript.remove),
-    ),
-  }
+  const reset = Effect.fn("Sessions.reset")(function* (key: string, expected?: SessionExpectation) {
+    const at = yield* Clock.currentTimeMillis
+    return (yield* events.commit(Effect.andThen(expect(key, expected), Transcript.reset(key, at)))) ?? 0
+  })
+
+  const remove = Effect.fn("Sessions.remove")(function* (key: string, expected?: SessionExpectation) {
+    const at = yield* Clock.currentTimeMillis
+    return (yield* events.commit(Effect.andThen(expect(key, expected), Transcript.remove(key, at)))) ?? 0
+  })
+
+  return { patch, reset, remove }
 })

@@ -17,6 +17,7 @@ import bindingChanges from "./migrations/0008_binding_changes.ts"
 import sessionGenerations from "./migrations/0009_session_generations.ts"
 import agentOptions from "./migrations/0010_agent_options.ts"
 import summaries from "./migrations/0011_summaries.ts"
+import transcripts from "./migrations/0012_transcripts.ts"
 import { isBusy } from "./SqliteError.ts"
 
 /** The table that records which steps have run. */
@@ -34,6 +35,7 @@ const steps = {
   "0009_session_generations": sessionGenerations,
   "0010_agent_options": agentOptions,
   "0011_summaries": summaries,
+  "0012_transcripts": transcripts,
 }
 
 /** The schema version of this program. */

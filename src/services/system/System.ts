@@ -17,6 +17,7 @@ import { Events } from "../events/Events.ts"
 import { Runs } from "../runs/Runs.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 import { Sqlite } from "../storage/Sqlite.ts"
+import { Tx } from "../storage/Tx.ts"
 import { clockProblem, newestEventAt } from "./ClockCheck.ts"
 
 export class System extends Context.Service<
@@ -47,10 +48,7 @@ export class System extends Context.Service<
       let stopping = false
 
       /** Commits like every other change, so that it meets the problems that a send would meet. */
-      const writeProbe = events.commit((db) => {
-        db.exec("UPDATE agents SET updated_at = updated_at WHERE id = 'main'")
-        return [undefined, []]
-      })
+      const writeProbe = events.commit(Effect.flatMap(Tx, ({ probe }) => Effect.as(probe, [undefined, []] as const)))
       /** Returns when writes wait for another process. That is earlier than a write fails or a probe gives up. */
       const lockProblem = Effect.gen(function* () {
         while (true) {

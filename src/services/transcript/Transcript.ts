@@ -1,28 +1,29 @@
 /**
- * The changes that can happen to a session's turns and messages. Each change writes its rows and returns the events that
- * describe it. All functions are synchronous: call them inside `Events.commit` or `Events.transact`. A turn ends once: a
- * second end changes nothing. Runs, Sessions and the services beside them use it.
+ * The changes that can happen to a session's turns and messages, as parts of works for `Events.commit`. Each change writes
+ * its rows through `Tx` and returns the events that describe it. A turn ends once: a second end changes nothing, and
+ * neither does a write for an older attempt. Runs, Sessions and the services beside them use it.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type { DatabaseSync } from "node:sqlite"
+import { hash } from "node:crypto"
 import type { KeptEvent } from "../../domain/Event.ts"
-import type { Message, ToolCall, Usage } from "../../domain/Message.ts"
+import type { Message, ToolCall } from "../../domain/Message.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { isAsExpected, type Session, type SessionExpectation } from "../../domain/Session.ts"
-import type { Change } from "../events/Events.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { messageStore, type NewMessage } from "./MessageStore.ts"
-import { type NewSession, sessionStore, type SessionSettings } from "./SessionStore.ts"
-import { messageAdded, noOutput, type Output, runFields, type Stores, TranscriptWriter } from "./TranscriptWriter.ts"
-import { type Ending, type NewTurn, type TurnRow, turnStore } from "./TurnStore.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { InjectedMessage, Summary } from "../storage/MessageStore.ts"
+import type { Emptied, NewSession, SessionSettings } from "../storage/SessionStore.ts"
+import type { AttemptOf, Ending, LastWords, NewTurn, TurnRow } from "../storage/TurnRow.ts"
+import type { TurnWritten } from "../storage/TurnStore.ts"
+import { type Change, Tx, type Work } from "../storage/Tx.ts"
 
 /** The messages of the history that a run receives, besides a summary. */
 const HISTORY_MESSAGES = 200
 
 /** The characters of that history: more than models accept, and few enough to block the event loop briefly. */
 const HISTORY_CHARS = 4_194_304
+
+/** After every message. */
+const END = Number.MAX_SAFE_INTEGER
 
 /** A turn at the start of an attempt, with the input of its run. */
 export interface StartedTurn {
@@ -33,209 +34,259 @@ export interface StartedTurn {
   readonly history: ReadonlyArray<Message>
 }
 
-/** A summary that a runtime has made of the older messages of a session. */
-export interface Summary {
+/** The output of a run that the gateway has not written yet. */
+export interface Output {
   readonly text: string
-  /** The id of the newest message that it replaces in the history. */
-  readonly upTo: number
-  /** The tokens that it cost, unless they count to a run. */
-  readonly usage?: Usage | undefined
+  readonly thinking: string
+  /** The step of the reply: one more than the last step that was written. */
+  readonly step: number
 }
 
-export class Transcript extends Context.Service<Transcript, ReturnType<typeof make>>()(
-  "causeway/services/transcript/Transcript",
-) {
-  static readonly layer: Layer.Layer<Transcript, never, Sqlite> = Layer.effect(
-    Transcript,
-    Effect.map(Sqlite, ({ db }) => {
-      const transcript = make(db)
-      transcript.turns.requeue()
-      return transcript
+export const noOutput: Output = { text: "", thinking: "", step: 0 }
+
+/** Returns the fields that identify a run in its events. */
+export const runFields = ({ agentId, runId, sessionKey }: Pick<TurnRow, "runId" | "sessionKey" | "agentId">) => ({
+  sessionKey,
+  runId,
+  agentId,
+})
+
+/** Returns the digest of a message, which recognizes a repeated send. */
+export const digestOf = (message: string): string => hash("sha256", message, "base64url")
+
+type Part<A> = Effect.Effect<A, StorageUnavailable, Tx>
+type Kept = ReadonlyArray<KeptEvent>
+
+const nothing: Kept = []
+
+const sessionChanged = (session: Session | undefined): Kept =>
+  session === undefined ? nothing : [{ _tag: "SessionChanged", session }]
+
+const messageAdded = (message: Message | undefined): Kept =>
+  message === undefined ? nothing : [{ _tag: "MessageAdded", sessionKey: message.sessionKey, message }]
+
+/** `SessionOpened` comes before the events of the change and shows the session after the change. */
+const inSession = ({ opened, session }: { readonly session: Session; readonly opened: boolean }, events: Kept): Kept =>
+  opened ? [{ _tag: "SessionOpened", session }, ...events] : [...events, { _tag: "SessionChanged", session }]
+
+/** Returns the events of the messages that a turn has removed and added. */
+const messagesChanged = ({ message, retracted, turn: { sessionKey } }: TurnWritten): Kept =>
+  retracted.length === 0
+    ? messageAdded(message)
+    : [{ _tag: "MessagesRemoved", sessionKey, ids: retracted, reason: "run-failed" }, ...messageAdded(message)]
+
+const runEnded = (turn: TurnRow, { error, outcome, reply, usage }: Ending): KeptEvent => ({
+  _tag: "RunEnded",
+  ...runFields(turn),
+  outcome,
+  ...(error !== undefined && { error }),
+  ...(usage !== undefined && { usage }),
+  ...(reply !== undefined && { reply }),
+})
+
+/** Stores a turn, and creates its session if necessary. */
+export const accept = (session: NewSession, turn: NewTurn): Part<Kept> =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.accept(session, turn), (row) => inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }])),
+  )
+
+/** Stores a turn to which the gateway itself replies. It does not change the session, which need not exist. */
+export const answer = (turn: NewTurn, reply: string): Part<Kept> =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.answer(turn, reply), (row) => [
+      { _tag: "RunAccepted", ...runFields(row) },
+      { _tag: "RunStarted", ...runFields(row), attempt: row.attempt },
+      runEnded(row, { outcome: "done", reply }),
+    ]),
+  )
+
+/**
+ * Starts an attempt. Returns `undefined` if the turn has ended, or if crashes interrupted it `attempts` times; then this
+ * ends it.
+ */
+export const start = Effect.fnUntraced(function* (
+  runId: string,
+  attempts: number,
+  at: number,
+): Effect.fn.Return<Change<StartedTurn | undefined>, StorageUnavailable, Tx> {
+  const { messages, turns } = yield* Tx
+  const begun = yield* turns.begin(runId, attempts, at)
+  switch (begun._tag) {
+    case "Over":
+      return [undefined, nothing]
+    case "TooManyCrashes": {
+      const message = `The gateway crashed ${begun.turn.crashes} times during this run.`
+      const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
+      const [, events] = yield* end(begun.turn, ending, noOutput, at)
+      return [undefined, events]
+    }
+    case "Begun": {
+      const { messageId = END, session, text, turn } = begun
+      const history = yield* messages.history(turn.sessionKey, messageId, HISTORY_MESSAGES, HISTORY_CHARS)
+      const started: KeptEvent = { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt }
+      return [{ turn, text, session, history }, [...messagesChanged(begun), started, ...sessionChanged(session)]]
+    }
+  }
+})
+
+/** Returns false if the attempt is over; the run should stop. */
+export const toolStarted = (
+  { attempt, runId }: AttemptOf,
+  call: Pick<ToolCall, "callId" | "name" | "input">,
+): Work<boolean> =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.get(runId), (turn): Change<boolean> => {
+      if (turn === undefined || turn.endedAt !== undefined || turn.attempt !== attempt) return [false, nothing]
+      return [true, [{ _tag: "ToolStarted", ...runFields(turn), ...call }]]
     }),
   )
+
+/** Writes the tool's message. Returns false if the attempt is over; the run should stop. */
+export const toolEnded = (of: AttemptOf, step: number, tool: ToolCall, at: number): Work<boolean> =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.tool(of, step, tool, at), (written): Change<boolean> => {
+      if (written === undefined) return [false, nothing]
+      const ended: KeptEvent = { _tag: "ToolEnded", ...runFields(written.turn), ...tool }
+      return [true, [ended, ...messageAdded(written.message), ...sessionChanged(written.session)]]
+    }),
+  )
+
+/** Decides about the transcript: the reply, or a mark at the user's message if there is no reply. */
+const lastWords = ({ attempt }: AttemptOf, { error, outcome }: Ending, { step, text, thinking }: Output): LastWords => {
+  const failed = outcome === "failed"
+  if (failed || (outcome === "aborted" && attempt === 0)) {
+    return { retract: failed, mark: error === undefined ? { aborted: true } : { failed: error } }
+  }
+  if (text === "" && thinking === "") return { retract: false }
+  const marks = { ...(thinking !== "" && { thinking }), ...(outcome === "aborted" && { aborted: true }) }
+  return { retract: false, reply: { step, text, ...marks } }
 }
 
-const make = (db: DatabaseSync) => {
-  const stores: Stores = { sessions: sessionStore(db), turns: turnStore(db), messages: messageStore(db) }
-  const writer = new TranscriptWriter(stores)
-  return { ...stores, ...turnChanges(stores, writer), ...sessionChanges(stores, writer) }
-}
+/** Ends the turn without the SessionChanged. Returns `undefined` if the attempt was over before. */
+const endTurn = (of: AttemptOf, ending: Ending, output: Output, at: number) =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.map(turns.end(of, ending, lastWords(of, ending, output), at), (written) =>
+      written === undefined
+        ? undefined
+        : { session: written.session, events: [...messagesChanged(written), runEnded(written.turn, ending)] },
+    ),
+  )
 
-/** The changes of one turn. */
-const turnChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWriter) => {
-  const stillOpen = (runId: string): TurnRow | undefined => {
-    const turn = turns.get(runId)
-    return turn === undefined || turn.endedAt !== undefined ? undefined : turn
+/** Ends the turn. Returns false if the attempt was over before. */
+export const end = (of: AttemptOf, ending: Ending, output: Output, at: number): Work<boolean> =>
+  Effect.map(endTurn(of, ending, output, at), (ended) =>
+    ended === undefined ? [false, nothing] : [true, [...ended.events, ...sessionChanged(ended.session)]],
+  )
+
+/** Fails an open turn at its newest attempt, without its output. */
+export const fail = (runId: string, error: RunError, at: number): Work<boolean> =>
+  Effect.flatMap(Tx, ({ turns }) =>
+    Effect.flatMap(turns.get(runId), (turn) =>
+      turn === undefined
+        ? Effect.succeed([false, nothing] as const)
+        : end(turn, { outcome: "failed", error }, noOutput, at),
+    ),
+  )
+
+/**
+ * Aborts one open turn, or all of the session, and returns their run ids. `outputOf` returns the output of a running turn.
+ * `error` is the reason if no client requested the abort.
+ */
+export const abort = Effect.fnUntraced(function* (
+  sessionKey: string,
+  runId: string | undefined,
+  outputOf: (runId: string) => (Output & Pick<Ending, "usage">) | undefined,
+  at: number,
+  error?: RunError,
+): Effect.fn.Return<Change<ReadonlyArray<string>>, StorageUnavailable, Tx> {
+  const { turns } = yield* Tx
+  const aborted: Array<string> = []
+  const events: Array<KeptEvent> = []
+  let session: Session | undefined
+  for (const turn of yield* turns.open(sessionKey)) {
+    if (runId !== undefined && turn.runId !== runId) continue
+    const output = outputOf(turn.runId)
+    const ended = yield* endTurn(turn, { outcome: "aborted", error, usage: output?.usage }, output ?? noOutput, at)
+    if (ended === undefined) continue
+    aborted.push(turn.runId)
+    events.push(...ended.events)
+    session = ended.session
   }
-
-  const failCrashed = (turn: TurnRow, at: number): ReadonlyArray<KeptEvent> => {
-    const message = `The gateway crashed ${turn.crashes} times during this run.`
-    const ending: Ending = { outcome: "failed", error: { reason: "interrupted", message } }
-    return [...writer.endTurn(turn, ending, noOutput, at), ...writer.sessionChanged(turn.sessionKey)]
-  }
-
-  return {
-    /** Returns `undefined` if the turn has ended or does not exist. */
-    stillOpen,
-
-    /** Stores a turn, and creates its session if necessary. */
-    accept: (session: NewSession, turn: NewTurn): ReadonlyArray<KeptEvent> =>
-      writer.withSession(session, () => {
-        turns.insert(turn)
-        sessions.addCounters(turn.sessionKey, { messages: 0, history: 0 }, turn.acceptedAt)
-        return [{ _tag: "RunAccepted", ...runFields(turn) }]
-      }),
-
-    /** Stores a turn to which the gateway itself replies. It does not change the session, which need not exist. */
-    answer: (turn: NewTurn, reply: string, at: number): ReadonlyArray<KeptEvent> => {
-      turns.insert(turn)
-      turns.start(turn.runId)
-      const started = turns.get(turn.runId)!
-      return [
-        { _tag: "RunAccepted", ...runFields(turn) },
-        { _tag: "RunStarted", ...runFields(turn), attempt: started.attempt },
-        writer.closeTurn(started, { outcome: "done", reply }, at),
-      ]
-    },
-
-    /**
-     * Starts an attempt. Returns `undefined` if the turn has ended, or if crashes interrupted it `attempts` times; then
-     * this ends it.
-     */
-    start: (runId: string, attempts: number, at: number): Change<StartedTurn | undefined> => {
-      const waiting = stillOpen(runId)
-      if (waiting === undefined) return [undefined, []]
-      if (waiting.crashes >= attempts) return [undefined, failCrashed(waiting, at)]
-      turns.start(runId)
-      const turn = turns.get(runId)!
-      // An interrupted attempt may have written tool messages. Its events stay in the log.
-      const retracted = turn.attempt > 1 ? writer.retract(turn, at) : []
-      const { sessionKey } = turn
-      const text = turns.textOf(runId)
-      const added = writer.addMessage({ sessionKey, runId, step: 0, role: "user", text, at })
-      const own = messages.ofRun(sessionKey, runId)[0]
-      const before = own?.id ?? Number.MAX_SAFE_INTEGER
-      const history = messages.history(sessionKey, before, HISTORY_MESSAGES, HISTORY_CHARS)
-      const session = sessions.get(sessionKey)
-      const events: ReadonlyArray<KeptEvent> = [
-        ...retracted,
-        ...messageAdded(added),
-        { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt },
-        ...writer.sessionChanged(sessionKey),
-      ]
-      return [{ turn, text, session, history }, events]
-    },
-
-    /** Returns false if the turn has ended; the run should stop. */
-    toolStarted: (runId: string, call: Pick<ToolCall, "callId" | "name" | "input">): Change<boolean> => {
-      const turn = stillOpen(runId)
-      if (turn === undefined) return [false, []]
-      return [true, [{ _tag: "ToolStarted", ...runFields(turn), ...call }]]
-    },
-
-    /** Writes the tool's message. Returns false if the turn has ended; the run should stop. */
-    toolEnded: (runId: string, step: number, tool: ToolCall, at: number): Change<boolean> => {
-      const turn = stillOpen(runId)
-      if (turn === undefined) return [false, []]
-      const { sessionKey } = turn
-      const message = writer.addMessage({ sessionKey, runId, step, role: "tool", text: tool.output, tool, at })
-      const events: ReadonlyArray<KeptEvent> = [
-        { _tag: "ToolEnded", ...runFields(turn), ...tool },
-        ...messageAdded(message),
-        ...writer.sessionChanged(sessionKey),
-      ]
-      return [true, events]
-    },
-
-    /** Ends the turn. Returns false if it had ended before. */
-    end: (runId: string, ending: Ending, output: Output, at: number): Change<boolean> => {
-      const turn = stillOpen(runId)
-      if (turn === undefined) return [false, []]
-      return [true, [...writer.endTurn(turn, ending, output, at), ...writer.sessionChanged(turn.sessionKey)]]
-    },
-
-    /**
-     * Aborts one open turn, or all of the session, and returns their run ids. `outputOf` returns the output of a running
-     * turn. `error` is the reason if no client requested the abort.
-     */
-    abort: (
-      sessionKey: string,
-      runId: string | undefined,
-      outputOf: (runId: string) => (Output & Pick<Ending, "usage">) | undefined,
-      at: number,
-      error?: RunError,
-    ): Change<ReadonlyArray<string>> => {
-      const aborted = turns.open(sessionKey).filter((turn) => runId === undefined || turn.runId === runId)
-      if (aborted.length === 0) return [[], []]
-      const events = aborted.flatMap((turn) => {
-        const output = outputOf(turn.runId)
-        return writer.endTurn(turn, { outcome: "aborted", error, usage: output?.usage }, output ?? noOutput, at)
-      })
-      return [aborted.map((turn) => turn.runId), [...events, ...writer.sessionChanged(sessionKey)]]
-    },
-  }
-}
-
-/** The changes of a whole session. */
-const sessionChanges = ({ messages, sessions, turns }: Stores, writer: TranscriptWriter) => ({
-  /** Returns whether the session is as the client expects it, or true without an expectation. */
-  isExpected: (key: string, expected: SessionExpectation | undefined): boolean =>
-    expected === undefined || isAsExpected(expected, sessions.get(key), () => messages.newestId(key)),
-
-  open: (session: NewSession): Change<Session> => {
-    const events = writer.withSession(session, () => [])
-    return [sessions.get(session.key)!, events]
-  },
-
-  update: (key: string, settings: SessionSettings, at: number): Change<Session> => {
-    sessions.update(key, settings, at)
-    return [sessions.get(key)!, writer.sessionChanged(key)]
-  },
-
-  /** Adds a message without a run, and creates the session if necessary. */
-  inject: (session: NewSession, message: Omit<NewMessage, "step">): Change<Message> => {
-    let added: Message | undefined
-    const events = writer.withSession(session, () => messageAdded((added = writer.addMessage({ ...message, step: 0 }))))
-    return [added!, events]
-  },
-
-  /** Returns the history that a run would receive now. Messages of open runs are not part of it. */
-  history: (key: string): ReadonlyArray<Message> => {
-    const open = turns.firstOpen(key)
-    const own = open === undefined ? undefined : messages.ofRun(key, open.runId)[0]
-    return messages.history(key, own?.id ?? Number.MAX_SAFE_INTEGER, HISTORY_MESSAGES, HISTORY_CHARS)
-  },
-
-  /**
-   * Adds a summary of the messages up to `upTo`, which replaces them in the history. Returns `undefined` if the session no
-   * longer has that message, or if another summary replaces it already.
-   */
-  summarize: (key: string, { text, upTo, usage }: Summary, at: number): Change<Message | undefined> => {
-    const known = messages.newestSummary(key, Number.MAX_SAFE_INTEGER)?.summaryUpTo ?? 0
-    if (known >= upTo || !messages.has(key, upTo)) return [undefined, []]
-    const message = { sessionKey: key, runId: null, step: 0, role: "system" as const, text, summaryUpTo: upTo, at }
-    const added = writer.addMessage({ ...message, ...(usage !== undefined && { usage }) })
-    return [added, [...messageAdded(added), ...writer.sessionChanged(key)]]
-  },
-
-  /**
-   * Empties a session after `removeMessages` in the same transaction. It aborts the open turns and drops their later
-   * output.
-   */
-  clear: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-    const ended = writer.closeTurns(key, at)
-    sessions.empty(key, at)
-    return [
-      ...ended,
-      { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" },
-      ...writer.sessionChanged(key),
-    ]
-  },
-
-  /** Removes a session after `removeMessages` in the same transaction. It aborts the open turns. */
-  remove: (key: string, at: number): ReadonlyArray<KeptEvent> => {
-    const ended = writer.closeTurns(key, at)
-    sessions.remove(key)
-    return [...ended, { _tag: "SessionClosed", sessionKey: key }]
-  },
+  return [aborted, [...events, ...sessionChanged(session)]]
 })
+
+/** Returns whether the session is as the client expects it, or true without an expectation. */
+export const isExpected = (key: string, expected: SessionExpectation | undefined): Part<boolean> =>
+  expected === undefined
+    ? Effect.succeed(true)
+    : Effect.flatMap(Tx, ({ sessions }) =>
+        Effect.map(sessions.look(key), ({ newestMessageId, session }) =>
+          isAsExpected(expected, session, () => newestMessageId),
+        ),
+      )
+
+/** Creates a session. Returns `undefined` if it exists. */
+export const open = (session: NewSession): Work<Session | undefined> =>
+  Effect.flatMap(Tx, ({ sessions }) =>
+    Effect.map(sessions.open(session), (row) =>
+      row.opened ? [row.session, inSession(row, nothing)] : [undefined, nothing],
+    ),
+  )
+
+export const update = (key: string, settings: SessionSettings, at: number): Work<Session | undefined> =>
+  Effect.flatMap(Tx, ({ sessions }) =>
+    Effect.map(sessions.update(key, settings, at), (session) => [session, sessionChanged(session)]),
+  )
+
+/** Adds a message without a run, and creates the session if necessary. */
+export const inject = (session: NewSession, message: InjectedMessage): Work<Message> =>
+  Effect.flatMap(Tx, ({ messages }) =>
+    Effect.map(messages.inject(session, message), (row) => [row.message, inSession(row, messageAdded(row.message))]),
+  )
+
+/** Returns the history that a run would receive now. Messages of open runs are not part of it. */
+export const history = Effect.fnUntraced(function* (
+  key: string,
+): Effect.fn.Return<ReadonlyArray<Message>, StorageUnavailable, Tx> {
+  const { messages, turns } = yield* Tx
+  const open = (yield* turns.open(key))[0]
+  const own = open === undefined ? undefined : (yield* messages.ofRun(key, open.runId))[0]
+  return yield* messages.history(key, own?.id ?? END, HISTORY_MESSAGES, HISTORY_CHARS)
+})
+
+/**
+ * Adds a summary of the messages up to `upTo`, which replaces them in the history. Returns `undefined` if the session no
+ * longer has that message, or if another summary replaces it already.
+ */
+export const summarize = (key: string, summary: Summary, at: number): Work<Message | undefined> =>
+  Effect.flatMap(Tx, ({ messages }) =>
+    Effect.map(messages.summarize(key, summary, at), (row) =>
+      row === undefined
+        ? [undefined, nothing]
+        : [row.message, [...messageAdded(row.message), ...sessionChanged(row.session)]],
+    ),
+  )
+
+const turnsAborted = ({ ended }: Emptied): Kept => ended.map((turn) => runEnded(turn, { outcome: "aborted" }))
+
+/**
+ * Gives the session an empty transcript and returns the number of messages before, or `undefined` if there is no such
+ * session. It aborts the open turns and drops their later output.
+ */
+export const reset = (key: string, at: number): Work<number | undefined> =>
+  Effect.flatMap(Tx, ({ sessions }) =>
+    Effect.map(sessions.reset(key, at), (emptied) => {
+      if (emptied === undefined) return [undefined, nothing]
+      const removed: KeptEvent = { _tag: "MessagesRemoved", sessionKey: key, ids: [], reason: "reset" }
+      return [emptied.messages, [...turnsAborted(emptied), removed, ...sessionChanged(emptied.session)]]
+    }),
+  )
+
+/** Removes the session with its messages and returns their number. It aborts the open turns. */
+export const remove = (key: string, at: number): Work<number | undefined> =>
+  Effect.flatMap(Tx, ({ sessions }) =>
+    Effect.map(sessions.remove(key, at), (emptied) => {
+      if (emptied === undefined) return [undefined, nothing]
+      return [emptied.messages, [...turnsAborted(emptied), { _tag: "SessionClosed", sessionKey: key }]]
+    }),
+  )

@@ -7,6 +7,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -157,7 +158,11 @@ const configRoutes = HttpRouter.use((router) =>
 
     const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
       const token = presentedToken(request.headers["authorization"])
-      if (isAllowed(request) && token !== undefined && devices.isOperatorToken(token)) return config
+      if (isAllowed(request) && token !== undefined) {
+        const isKnown = yield* Effect.result(devices.isOperatorToken(token))
+        if (Result.isFailure(isKnown)) return HttpServerResponse.empty({ status: 503 })
+        if (isKnown.success) return config
+      }
       return yield* Effect.match(access(request), { onFailure: (refusal) => refusal, onSuccess: () => config })
     })
     yield* router.addAll(CONFIG_PATHS.map((path) => HttpRouter.route("GET", path, answer)))

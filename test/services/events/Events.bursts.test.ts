@@ -16,13 +16,13 @@ describe("Events under a burst of commits", () => {
       })
       const ids = Array.from({ length: 1_000 }, (_, n) => `${n}`)
       const removed = (id: string): KeptEvent => ({ _tag: "MemoryRemoved", id })
-      const all = Effect.forEach(ids, (id) => events.commit(() => [undefined, [removed(id)]]), {
+      const all = Effect.forEach(ids, (id) => events.commit(Effect.succeed([undefined, [removed(id)]])), {
         concurrency: "unbounded",
       })
       const { turns } = yield* loopTurnsDuring(all)
       expect(turns).toBeGreaterThan(10)
       const again = yield* Effect.forkChild(all, { startImmediately: true })
-      yield* events.transact(Effect.succeed([undefined, [removed("last")]] as const))
+      yield* events.commit(Effect.succeed([undefined, [removed("last")]]))
       expect(published).toEqual([...ids, ...ids, "last"])
       yield* Fiber.join(again)
     }).pipe(Effect.provide(layer())),

@@ -26,13 +26,12 @@ describe("Events: deltas", () => {
   it.live("A delta after the end of its run is dropped, even in the event-loop turn of the end.", () =>
     Effect.gen(function* () {
       const events = yield* Events
-      yield* events.commit(() => [undefined, [started("r")]])
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
       const seen = yield* observed
       const listened = yield* events.liveFeed
-      const end = yield* Effect.forkChild(
-        events.commit(() => [undefined, [ended("r")]]),
-        { startImmediately: true },
-      )
+      const end = yield* Effect.forkChild(events.commit(Effect.succeed([undefined, [ended("r")]])), {
+        startImmediately: true,
+      })
       events.publishLive(delta("r", "late"))
       yield* Fiber.join(end)
       events.publishLive(delta("r", "later"))
@@ -47,7 +46,7 @@ describe("Events: positions", () => {
   it.live("A position of another log is reset, and the partial outputs follow.", () =>
     Effect.gen(function* () {
       const events = yield* Events
-      yield* events.commit(() => [undefined, [started("r")]])
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
       events.publishLive(delta("r", "so far"))
       yield* commit("a")
       const { seq } = events.head()
@@ -108,7 +107,7 @@ describe("Events: retention", () => {
       expect(rows()).toBe(3)
       yield* TestClock.adjust("13 hours")
       // The sweep commits, too, so this commit comes after it.
-      yield* events.commit(() => [undefined, []])
+      yield* events.commit(Effect.succeed([undefined, []]))
       expect(rows()).toBe(1)
       expect(yield* missed({ epoch, seq })).toEqual(["Joined:retention", "CaughtUp"])
       expect(yield* missed({ epoch, seq: seq + 2 })).toEqual(["Joined", "young", "CaughtUp"])
@@ -154,7 +153,7 @@ describe("Events: restarts", () => {
       const copy = `${file}.copy`
       const last = yield* Effect.gen(function* () {
         const events = yield* Events
-        yield* events.commit(() => [undefined, [started("r")]])
+        yield* events.commit(Effect.succeed([undefined, [started("r")]]))
         for (const word of ids(1, 50)) events.publishLive(delta("r", word))
         yield* commit("a")
         for (const suffix of ["", "-wal"]) Fs.copyFileSync(file + suffix, copy + suffix)
@@ -198,7 +197,7 @@ describe("Events: slow subscribers", () => {
           seen.push(nameOf(item))
           if (seen.length !== 2) return Effect.void
           return Effect.gen(function* () {
-            yield* events.commit(() => [undefined, [started("r")]])
+            yield* events.commit(Effect.succeed([undefined, [started("r")]]))
             for (const word of ids(1, 100)) events.publishLive(delta("r", word))
             yield* commit(...ids(1, 20))
             events.publishLive(delta("r", "!"))
@@ -215,13 +214,13 @@ describe("Events: slow subscribers", () => {
   it.live("A parked subscriber wakes only for events that it wants.", () =>
     Effect.gen(function* () {
       const events = yield* Events
-      yield* events.commit(() => [undefined, [started("r")]])
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
       const fiber = yield* events
         .subscribe({ topics: ["memory"] }, undefined)
         .pipe(Stream.take(3), Stream.map(nameOf), Stream.runCollect, Effect.forkChild({ startImmediately: true }))
       for (const word of ids(1, 100)) {
         events.publishLive(delta("r", word))
-        yield* events.commit(() => [undefined, []])
+        yield* events.commit(Effect.succeed([undefined, []]))
       }
       yield* commit("a")
       // A parked subscriber keeps up, so a ring of 8 events does not make it start over.

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -7,10 +6,10 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
 import { DatabaseSync } from "node:sqlite"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Tx } from "../../../src/services/storage/Tx.ts"
 import {
   commit,
   delta,
@@ -34,7 +33,7 @@ describe("GroupCommit: commit", () => {
     Effect.gen(function* () {
       const events = yield* Events
       const start = events.head()
-      const answer = yield* events.commit(() => ["answer", [removed("a"), removed("b")]])
+      const answer = yield* events.commit(Effect.succeed(["answer", [removed("a"), removed("b")]]))
       expect(answer).toBe("answer")
       expect(yield* missed(start)).toEqual(["Joined", "a", "b", "CaughtUp"])
     }).pipe(Effect.provide(layer)),
@@ -61,10 +60,12 @@ describe("GroupCommit: commit", () => {
         db.exec("CREATE TABLE notes (text TEXT)")
         const others = new DatabaseSync(file)
         const countOf = (db: DatabaseSync) => Number(db.prepare("SELECT count(*) AS n FROM notes").get()?.["n"])
-        const write = events.commit((db) => {
-          db.exec("INSERT INTO notes VALUES ('x')")
-          return [[countOf(db), countOf(others)], []]
-        })
+        const write = events.commit(
+          Effect.sync(() => {
+            db.exec("INSERT INTO notes VALUES ('x')")
+            return [[countOf(db), countOf(others)], []]
+          }),
+        )
         const counts = yield* Effect.all([write, write, write], { concurrency: "unbounded" })
         expect(counts).toEqual([
           [1, 0],
@@ -77,23 +78,27 @@ describe("GroupCommit: commit", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("A commit that throws undoes its own writes and not those of its group.", () =>
+  it.live("A commit that fails or dies undoes its own writes and not those of its group.", () =>
     Effect.gen(function* () {
       const events = yield* Events
       const { db } = yield* Sqlite
       const start = events.head()
       db.exec("CREATE TABLE notes (text TEXT)")
       const write = (text: string) =>
-        events.commit((db) => {
-          db.prepare("INSERT INTO notes VALUES (?)").run(text)
-          if (text === "bad") throw new Error("on purpose")
-          return [undefined, [removed(text)]]
-        })
-      const exits = yield* Effect.forEach(["one", "bad", "two"], (text) => Effect.exit(write(text)), {
+        events.commit(
+          Effect.gen(function* () {
+            db.prepare("INSERT INTO notes VALUES (?)").run(text)
+            if (text === "refused") return yield* Effect.fail("no")
+            if (text === "bad") throw new Error("on purpose")
+            return [undefined, [removed(text)]] as const
+          }),
+        )
+      const exits = yield* Effect.forEach(["one", "bad", "refused", "two"], (text) => Effect.exit(write(text)), {
         concurrency: "unbounded",
       })
-      expect(exits.map(Exit.isSuccess)).toEqual([true, false, true])
+      expect(exits.map(Exit.isSuccess)).toEqual([true, false, false, true])
       expect(isDefect(exits[1]!)).toBe(true)
+      expect(exits[2]).toEqual(Exit.fail("no"))
       expect(
         db
           .prepare("SELECT text FROM notes")
@@ -167,29 +172,12 @@ describe("GroupCommit: a full disk", () => {
     Effect.gen(function* () {
       const events = yield* Events
       const seen = yield* observed
-      yield* events.commit(() => [undefined, [started("r")]])
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
       yield* setLimit(2)
       events.publishLive(delta("r", "one"))
       const exit = yield* Effect.exit(commit(large))
       expect(isUnavailable(exit)).toBe(true)
       expect(seen.map(nameOf)).toEqual(["RunStarted", "+one"])
-    }).pipe(Effect.provide(layer), Effect.scoped),
-  )
-
-  it.live("A full disk fails a transaction with StorageUnavailable and publishes none of its events.", () =>
-    Effect.gen(function* () {
-      const events = yield* Events
-      const sql = yield* SqlClient.SqlClient
-      const seen = yield* observed
-      yield* sql`CREATE TABLE notes (text TEXT)`
-      yield* setLimit(2)
-      const work = Effect.as(sql`INSERT INTO notes VALUES ('x')`, [undefined, [removed(large)]] as const)
-      expect(isUnavailable(yield* Effect.exit(events.transact(work)))).toBe(true)
-      expect(yield* sql`SELECT * FROM notes`).toEqual([])
-      expect(seen).toEqual([])
-      yield* setLimit(1_000)
-      yield* events.transact(work)
-      expect(seen.map(nameOf)).toEqual([large])
     }).pipe(Effect.provide(layer), Effect.scoped),
   )
 })
@@ -204,22 +192,22 @@ describe("GroupCommit: a COMMIT that fails", () => {
   it.live("A failed COMMIT writes nothing and publishes nothing.", () =>
     Effect.gen(function* () {
       const events = yield* Events
-      const sql = yield* SqlClient.SqlClient
+      const { db } = yield* Sqlite
       const start = events.head()
       yield* withDeferredKeys
       const seen = yield* observed
-      const committed = events.commit((db) => {
-        db.exec(orphan)
-        return [undefined, [removed("a")]]
-      })
-      const transacted = events.transact(Effect.as(sql.unsafe(orphan), [undefined, [removed("b")]] as const))
+      const committed = events.commit(
+        Effect.sync(() => {
+          db.exec(orphan)
+          return [undefined, [removed("a")]]
+        }),
+      )
       expect(isDefect(yield* Effect.exit(committed))).toBe(true)
-      expect(isDefect(yield* Effect.exit(transacted))).toBe(true)
       expect(seen).toEqual([])
       expect(events.head()).toEqual(start)
       yield* commit("after")
       expect(yield* missed(start)).toEqual(["Joined", "after", "CaughtUp"])
-      expect(yield* sql`SELECT * FROM children`).toEqual([])
+      expect(db.prepare("SELECT * FROM children").all()).toEqual([])
     }).pipe(Effect.provide(layer), Effect.scoped),
   )
 
@@ -229,81 +217,66 @@ describe("GroupCommit: a COMMIT that fails", () => {
       const start = events.head()
       yield* withDeferredKeys
       yield* Effect.forEach(ids(1, 33), (id) => commit(id))
-      const failing = events.commit((db) => {
-        db.exec(orphan)
-        return [undefined, [removed("one more than is kept")]]
-      })
+      const { db } = yield* Sqlite
+      const failing = events.commit(
+        Effect.sync(() => {
+          db.exec(orphan)
+          return [undefined, [removed("one more than is kept")]]
+        }),
+      )
       expect(isDefect(yield* Effect.exit(failing))).toBe(true)
       expect(yield* missed(start)).toEqual(["Joined", ...ids(1, 33), "CaughtUp"])
     }).pipe(Effect.provide(layerWith({ ringEvents: 4, chunk: 8 }, { retainRows: 30 }))),
   )
 })
 
-describe("GroupCommit: transact", () => {
-  it.live("A transaction comes after the live events before it.", () =>
+describe("GroupCommit: works", () => {
+  it.live("A commit comes after the live events before it.", () =>
     Effect.gen(function* () {
       const events = yield* Events
       const seen = yield* observed
-      yield* events.commit(() => [undefined, [started("r")]])
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
       events.publishLive(delta("r", "hello"))
-      yield* events.transact(Effect.succeed([undefined, [ended("r")]]))
+      yield* events.commit(Effect.succeed([undefined, [ended("r")]]))
       expect(seen.map(nameOf)).toEqual(["RunStarted", "+hello", "RunEnded"])
     }).pipe(Effect.provide(layer), Effect.scoped),
   )
 
-  it.live("Commits and live events wait for the end of a transaction.", () =>
+  it.live("A work that waits dies, and so does a commit inside a work, because it would wait for itself.", () =>
     Effect.gen(function* () {
       const events = yield* Events
-      const sql = yield* SqlClient.SqlClient
-      yield* events.commit(() => [undefined, [started("r")]])
-      const seen = yield* observed
-      const begun = yield* Deferred.make<void>()
-      const goOn = yield* Deferred.make<void>()
-      yield* sql`CREATE TABLE notes (text TEXT)`
-      const work = Effect.gen(function* () {
-        yield* sql`INSERT INTO notes VALUES ('x')`
-        yield* Deferred.succeed(begun, undefined)
-        yield* Deferred.await(goOn)
-        return ["done", [removed("first")]] as const
-      })
-      const transaction = yield* Effect.forkChild(events.transact(work))
-      yield* Deferred.await(begun)
-      const second = yield* Effect.forkChild(commit("second"), { startImmediately: true })
-      events.publishLive(delta("r", "third"))
-      yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve))))
-      expect(seen).toEqual([])
-      yield* Deferred.succeed(goOn, undefined)
-      expect(yield* Fiber.join(transaction)).toBe("done")
-      yield* Fiber.join(second)
-      expect(seen.map(nameOf)).toEqual(["first", "second", "+third"])
-    }).pipe(Effect.provide(layer), Effect.scoped),
-  )
-
-  it.live("A transaction that fails or is interrupted writes nothing and publishes nothing.", () =>
-    Effect.gen(function* () {
-      const events = yield* Events
-      const sql = yield* SqlClient.SqlClient
-      const seen = yield* observed
-      yield* sql`CREATE TABLE notes (text TEXT)`
-      const insert = sql`INSERT INTO notes VALUES ('x')`
-      const failing = events.transact(Effect.andThen(insert, Effect.fail("no")))
-      expect(yield* Effect.flip(failing)).toBe("no")
-      const begun = yield* Deferred.make<void>()
-      const endless = insert.pipe(Effect.andThen(Deferred.succeed(begun, undefined)), Effect.andThen(Effect.never))
-      const fiber = yield* Effect.forkChild(events.transact(endless))
-      yield* Deferred.await(begun)
-      yield* Fiber.interrupt(fiber)
-      expect(yield* sql`SELECT * FROM notes`).toEqual([])
-      expect(seen).toEqual([])
-    }).pipe(Effect.provide(layer), Effect.scoped),
-  )
-
-  it.live("A commit inside a transaction dies, because it would wait for itself.", () =>
-    Effect.gen(function* () {
-      const events = yield* Events
-      const nested = events.transact(Effect.as(commit("inner"), [undefined, []] as const))
-      expect(isDefect(yield* Effect.exit(nested))).toBe(true)
+      const start = events.head()
+      const waiting = events.commit(Effect.as(Effect.sleep(1), [undefined, [removed("late")]] as const))
+      expect(isDefect(yield* Effect.exit(waiting))).toBe(true)
+      const nested = Effect.as(Effect.orDie(events.commit(Effect.succeed([undefined, []]))), [undefined, []] as const)
+      expect(isDefect(yield* Effect.exit(events.commit(nested)))).toBe(true)
       yield* commit("after")
+      expect(yield* missed(start)).toEqual(["Joined", "after", "CaughtUp"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.live("The log names a work that holds up the others for more than 50 ms.", () => {
+    const lines: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+    return Effect.gen(function* () {
+      const events = yield* Events
+      const slow = Effect.sync(() => {
+        const until = performance.now() + 60
+        while (performance.now() < until);
+        return [undefined, []] as const
+      })
+      yield* Effect.withSpan(events.commit(slow), "Sessions.slow")
+      yield* commit("fast")
+      expect(lines).toEqual([expect.stringMatching(/^a change of Sessions\.slow held up all others for \d+ ms$/)])
+    }).pipe(Effect.provide(layer.pipe(Layer.provideMerge(logger))))
+  })
+
+  it.live("Reads see what commits have written.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const document = { id: "a.md", size: 1, modifiedAt: 2 }
+      yield* events.commit(Effect.flatMap(Tx, ({ documents }) => Effect.as(documents.put([document]), [undefined, []])))
+      expect(yield* events.read(Effect.flatMap(Tx, ({ documents }) => documents.all))).toEqual([document])
     }).pipe(Effect.provide(layer)),
   )
 })

@@ -60,7 +60,7 @@ const produce = (events: Gateway, random: () => number, sessionKey: string, ackn
   Effect.gen(function* () {
     for (;;) {
       const ofRun = { sessionKey, runId: `run-${Math.floor(random() * 1e12)}`, agentId: "main" }
-      yield* events.commit(() => [undefined, [{ _tag: "RunStarted", ...ofRun, attempt: 1 }]])
+      yield* events.commit(Effect.succeed([undefined, [{ _tag: "RunStarted", ...ofRun, attempt: 1 }]]))
       let text = ""
       for (let words = Math.floor(random() * 12); words > 0; words--) {
         const word = `${words} `
@@ -74,12 +74,11 @@ const produce = (events: Gateway, random: () => number, sessionKey: string, ackn
         { _tag: "MessageAdded", sessionKey, message },
         { _tag: "RunEnded", ...ofRun, outcome: "done" },
       ]
-      yield* random() < 0.5
-        ? events.commit(() => [undefined, ending])
-        : events.transact(Effect.as(random() < 0.5 ? turn : Effect.void, [undefined, ending] as const))
+      yield* events.commit(Effect.succeed([undefined, ending]))
       acknowledged.push(ofRun.runId)
       yield* turns(Math.floor(random() * 16))
-      if (random() < 0.2) yield* events.commit(() => [undefined, [{ _tag: "MemoryRemoved", id: ofRun.runId }]])
+      if (random() < 0.2)
+        yield* events.commit(Effect.succeed([undefined, [{ _tag: "MemoryRemoved", id: ofRun.runId }]]))
     }
   })
 
@@ -220,7 +219,7 @@ const trial = Effect.fnUntraced(function* (options: Case & { readonly disconnect
     if (random() < 0.3) yield* turns(Math.floor(random() * 30))
   }
   yield* Fiber.interruptAll(producers)
-  yield* gateway.events.commit(() => [undefined, [{ _tag: "MemoryRemoved", id: "last" }]])
+  yield* gateway.events.commit(Effect.succeed([undefined, [{ _tag: "MemoryRemoved", id: "last" }]]))
   yield* gateway.events.subscribe(options.filter, client.position).pipe(
     Stream.takeUntil((item) => {
       client.receive(item)

@@ -123,7 +123,7 @@ describe("Runs after a restart", () => {
       yield* before.next
       const drained = yield* Effect.forkChild(before.runs.drain, { startImmediately: true })
       // Commits are ordered, so this one waits for the mark of the drain.
-      yield* before.events.commit(() => [undefined, []])
+      yield* before.events.commit(Effect.succeed([undefined, []]))
       const marked = database(filename, (db) => db.prepare("SELECT handed_over FROM turns").get())
       expect(marked).toMatchObject({ handed_over: 1 })
       yield* Fiber.interrupt(drained)

@@ -14,8 +14,8 @@ import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { SessionEntity } from "../../../src/services/runs/SessionEntity.ts"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
-import { Transcript } from "../../../src/services/transcript/Transcript.ts"
-import { noOutput } from "../../../src/services/transcript/TranscriptWriter.ts"
+import * as Transcript from "../../../src/services/transcript/Transcript.ts"
+import { OpenRuns } from "../../../src/services/runs/OpenRuns.ts"
 import { untilEvent } from "../../support/Published.ts"
 import type { EventBus } from "../../../src/services/storage/EventBus.ts"
 import type { Sqlite } from "../../../src/services/storage/Sqlite.ts"
@@ -30,6 +30,8 @@ const turn = (runId: string, sessionKey: string) => ({
   text: "x",
   acceptedAt: 0,
   acceptedAfter: 0,
+  deadlineAt: undefined,
+  digest: "",
 })
 
 const session = (key: string) => newSession({ key, agentId: "main", createdAt: 0 })
@@ -37,12 +39,13 @@ const session = (key: string) => newSession({ key, agentId: "main", createdAt: 0
 const accept = (runId: string, sessionKey = "s") =>
   Effect.gen(function* () {
     const events = yield* Events
-    const transcript = yield* Transcript
-    yield* events.commit(() => [undefined, transcript.accept(session(sessionKey), turn(runId, sessionKey))])
+    const accepted = Transcript.accept(session(sessionKey), turn(runId, sessionKey))
+    yield* events.commit(Effect.map(accepted, (happened) => [undefined, happened]))
   })
 
 const stored = (database: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient>) =>
-  Layer.mergeAll(Events.layer, Transcript.layer).pipe(
+  OpenRuns.layer.pipe(
+    Layer.provideMerge(Events.layer),
     Layer.provideMerge(database),
     Layer.provide(GatewayConfig.layer({})),
     Layer.provide(Logger.layer([])),
@@ -55,10 +58,10 @@ const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = D
   const actors = SessionEntity.toLayer(
     Effect.gen(function* () {
       const events = yield* Events
-      const transcript = yield* Transcript
+      const open = yield* OpenRuns
       const endFirst = Effect.suspend(() => {
-        const { runId } = transcript.turns.firstOpen("s")!
-        return Effect.orDie(events.commit(() => transcript.end(runId, { outcome: "done" }, noOutput, 0)))
+        const of = { runId: open.first("s")!.runId, attempt: 0 }
+        return Effect.orDie(events.commit(Transcript.end(of, { outcome: "done" }, Transcript.noOutput, 0)))
       })
       return SessionEntity.of({
         serve: () => Effect.suspend(() => first[served++] ?? Effect.asVoid(endFirst)),
@@ -76,9 +79,7 @@ const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = D
   return { services, served: () => served }
 }
 
-const untilAllHaveEnded = Effect.flatMap(Transcript, ({ turns }) =>
-  untilEvent(() => turns.firstOpen("s") === undefined),
-)
+const untilAllHaveEnded = Effect.flatMap(OpenRuns, (open) => untilEvent(() => open.first("s") === undefined))
 
 describe("TurnDispatcher", () => {
   it.live("It calls the actor as long as turns are open, and no longer.", () => {

@@ -35,7 +35,7 @@ const next = (subscription: PubSub.Subscription<{ readonly event: unknown }>) =>
 /** Returns the events so far. Commits are ordered, so an empty commit waits for those before it. */
 const publishedSoFar = Effect.fnUntraced(function* (subscription: PubSub.Subscription<{ readonly event: unknown }>) {
   const events = yield* Events
-  yield* events.commit(() => [undefined, []])
+  yield* events.commit(Effect.succeed([undefined, []]))
   return yield* PubSub.takeUpTo(subscription, yield* PubSub.remaining(subscription))
 })
 

@@ -11,7 +11,7 @@ import { Runs } from "../../../src/services/runs/Runs.ts"
 import { SessionIndex } from "../../../src/services/sessions/SessionIndex.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
-import { Transcript } from "../../../src/services/transcript/Transcript.ts"
+import { Tx } from "../../../src/services/storage/Tx.ts"
 import { recordEvents } from "../../support/Published.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
 import { staged } from "../../support/StagedRuntime.ts"
@@ -191,8 +191,7 @@ describe("Sessions", () => {
         const index = yield* SessionIndex
         const runs = yield* Runs
         const sessions = yield* Sessions
-        const transcript = yield* Transcript
-        const { db, withLock } = yield* Sqlite
+        const { db } = yield* Sqlite
         const published = new Map<string, Array<number>>()
         yield* events.onEvent(({ event }) => {
           if (event._tag === "SessionClosed") published.delete(event.sessionKey)
@@ -222,13 +221,17 @@ describe("Sessions", () => {
             create: sessions.create({ key }),
           }[does]
           yield* Effect.ignore(Effect.asVoid<unknown, unknown, never>(step))
-          yield* withLock(
-            Effect.sync(() => {
-              const stored = transcript.sessions.all().toSorted((a, b) => (a.key < b.key ? -1 : 1))
+          const all = Effect.flatMap(Tx, ({ sessions }) => sessions.all)
+          yield* events.read(
+            Effect.map(all, (rows) => {
+              const stored = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
               expect([...index.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(stored)
               for (const session of stored) {
                 const rows = db
-                  .prepare("SELECT id, role, aborted, failed FROM messages WHERE session_key = ? ORDER BY id")
+                  .prepare(
+                    `SELECT id, role, aborted, failed FROM messages
+                     WHERE transcript = (SELECT transcript FROM sessions WHERE key = ?) ORDER BY id`,
+                  )
                   .all(session.key)
                 expect(rows.map(({ id }) => id)).toEqual(published.get(session.key))
                 expect(session.messageCount).toBe(rows.length)

@@ -48,7 +48,7 @@ describe("EventBus", () => {
   it.effect("Live events of one node reach the subscribers of another one, in order.", () =>
     Effect.gen(function* () {
       const { onOne, onTwo } = yield* twoNodes
-      const start = Effect.flatMap(Events, (events) => events.commit(() => [undefined, [started("r")]]))
+      const start = Effect.flatMap(Events, (events) => events.commit(Effect.succeed([undefined, [started("r")]])))
       const say = (text: string) => Effect.map(Events, (events) => events.publishLive(delta("r", text)))
       yield* onOne(start)
       yield* onTwo(start)

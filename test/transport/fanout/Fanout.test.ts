@@ -118,7 +118,7 @@ const noContract = Contract.calling(() => Effect.die("events of this encoding ca
 const produce = (random: () => number, runs: number, sessionKey: string) =>
   Effect.gen(function* () {
     const events = yield* Events
-    const commit = (...kept: ReadonlyArray<KeptEvent>) => events.commit(() => [undefined, kept])
+    const commit = (...kept: ReadonlyArray<KeptEvent>) => events.commit(Effect.succeed([undefined, kept]))
     for (let i = 0; i < runs; i++) {
       const ofRun = { sessionKey, runId: `${sessionKey}-${i}`, agentId: "main" }
       yield* commit({ _tag: "RunStarted", ...ofRun, attempt: 1 })
@@ -201,7 +201,7 @@ const trial = Effect.fnUntraced(function* (seed: number, joinsTexts: boolean, fr
     const last: Fiber.Fiber<never> = yield* Effect.forkChild(
       fanout.subscribe(sink, "view", filter, from, () => Effect.void).life,
     )
-    yield* events.commit(() => [undefined, []])
+    yield* events.commit(Effect.succeed([undefined, []]))
     const { seq } = events.head()
     yield* sink.until((item) => (item._tag === "Event" || item._tag === "CaughtUp") && item.seq >= seq)
     yield* Fiber.interrupt(last)

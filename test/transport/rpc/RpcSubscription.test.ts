@@ -98,7 +98,7 @@ const removeDocuments = Effect.fnUntraced(function* (count: number, chars = 10) 
   const events = yield* Events
   const ids = Array.from({ length: count }, () => `${++lastDocument}`)
   const removed = ids.map((id): KeptEvent => ({ _tag: "MemoryRemoved", id: id.padEnd(chars) }))
-  yield* events.commit(() => [undefined, removed])
+  yield* events.commit(Effect.succeed([undefined, removed]))
   return ids
 })
 
@@ -157,7 +157,7 @@ describe("RpcSubscription", () => {
         const one = yield* subscriber(1)
         const before = one.chunks
         const { commit } = yield* Events
-        yield* commit(() => [undefined, [{ _tag: "AgentRemoved", agentId: "nobody" }]])
+        yield* commit(Effect.succeed([undefined, [{ _tag: "AgentRemoved", agentId: "nobody" }]]))
         yield* one.receive(yield* removeDocuments(1))
         expect(one.chunks).toBe(before + 1)
         expect(connections.list().at(-1)!.callsInFlight).toBe(1)

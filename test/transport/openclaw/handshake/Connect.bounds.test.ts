@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayClient } from "../../../../src/client/GatewayClient.ts"
 import { ID_CHARS, LIST_ITEMS, NAME_CHARS, SECRET_CHARS, SESSION_KEY_CHARS } from "../../../../src/domain/Bounds.ts"
-import { allDevices } from "../../../../src/services/auth/DeviceStore.ts"
+import { Tx } from "../../../../src/services/storage/Tx.ts"
+import { Events } from "../../../../src/services/events/Events.ts"
 import { Sqlite } from "../../../../src/services/storage/Sqlite.ts"
 import { Open } from "../../../../src/transport/openclaw/handshake/Connect.ts"
 import { connectParams, enter, enterAs, fromAway, open, TestDevice } from "../../../support/OpenClawClient.ts"
@@ -117,7 +118,9 @@ describe("Connect", () => {
       yield* enterAs(new TestDevice(), client({ displayName: "old" }))
       const { db } = yield* Sqlite
       db.prepare("UPDATE devices SET display_name = ?").run(text(300))
-      expect(allDevices(db)).toMatchObject([{ displayName: text(ID_CHARS) }])
+      const events = yield* Events
+      const stored = yield* events.read(Effect.flatMap(Tx, ({ devices }) => devices.all))
+      expect(stored).toMatchObject([{ displayName: text(ID_CHARS) }])
     }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
   )
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { preview } from "../../../src/services/transcript/SessionStore.ts"
+import { preview } from "../../../src/services/storage/SessionStore.ts"
 
 describe("preview", () => {
   it.prop(

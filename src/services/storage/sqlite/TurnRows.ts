@@ -1,0 +1,131 @@
+/** The statements of the turns table. The stores in this folder use them, inside a transaction or to read. */
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import type { RunState } from "../../../domain/Run.ts"
+import type { AttemptOf, Ending, NewTurn, TurnRow } from "../TurnRow.ts"
+
+type Row = {
+  readonly run_id: string
+  readonly session_key: string
+  readonly agent_id: string
+  readonly principal: string
+  readonly state: RunState
+  readonly attempt: number
+  readonly crashes: number
+  readonly handed_over: number
+  readonly error: string | null
+  readonly usage: string | null
+  readonly reply: string | null
+  readonly accepted_at: number
+  readonly accepted_after: number
+  readonly deadline_at: number | null
+  readonly ended_at: number | null
+}
+
+type AnyRow = Record<string, SQLOutputValue>
+
+// JSON columns are written below from typed values, so reading them back needs no check.
+const toTurn = (row: Row): TurnRow => ({
+  runId: row.run_id,
+  sessionKey: row.session_key,
+  agentId: row.agent_id,
+  principal: JSON.parse(row.principal),
+  state: row.state,
+  attempt: row.attempt,
+  crashes: row.crashes,
+  handedOver: row.handed_over !== 0,
+  error: row.error === null ? undefined : JSON.parse(row.error),
+  usage: row.usage === null ? undefined : JSON.parse(row.usage),
+  reply: row.reply ?? undefined,
+  acceptedAt: row.accepted_at,
+  acceptedAfter: row.accepted_after,
+  deadlineAt: row.deadline_at ?? undefined,
+  endedAt: row.ended_at ?? undefined,
+})
+
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
+
+/** All columns but the text, which may be long. */
+const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, handed_over, error, usage, reply,
+  accepted_at, accepted_after, deadline_at, ended_at`
+
+export const turnRows = (db: DatabaseSync) => {
+  const select = db.prepare(`SELECT ${COLUMNS}, text_digest FROM turns WHERE run_id = ?`)
+  const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
+  const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
+  const selectAllOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
+  const countWaiting = db.prepare(
+    "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
+  )
+  const insert = db.prepare(`INSERT INTO turns
+    (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
+     deadline_at, reply, ended_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const begin = db.prepare(`UPDATE turns SET state = 'running', attempt = attempt + 1,
+    crashes = crashes + (state = 'running' AND handed_over = 0), handed_over = 0
+    WHERE run_id = ? AND ended_at IS NULL AND crashes + (state = 'running' AND handed_over = 0) < ?
+    RETURNING ${COLUMNS}, text`)
+  // The text of an ended turn is in the transcript, or was a command.
+  const end = db.prepare(`UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, ended_at = ?, text = ''
+    WHERE run_id = ? AND attempt = ? AND ended_at IS NULL RETURNING ${COLUMNS}`)
+  const abortAll = db.prepare(
+    "UPDATE turns SET state = 'aborted', ended_at = ?, text = '' WHERE session_key = ? AND ended_at IS NULL",
+  )
+  const handOver = db.prepare("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'")
+  const removeEnded = db.prepare(
+    "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
+  )
+
+  const turns = (rows: ReadonlyArray<AnyRow>): ReadonlyArray<TurnRow> => rows.map((row) => toTurn(row as Row))
+
+  const add = (
+    turn: NewTurn,
+    [state, attempt, reply, endedAt]: readonly [RunState, number, string | null, number | null],
+  ) => {
+    const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, digest, principal, runId, sessionKey } = turn
+    const by = JSON.stringify(principal)
+    const text = endedAt === null ? turn.text : ""
+    const times = [acceptedAt, acceptedAfter, deadlineAt] as const
+    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, reply, endedAt)
+  }
+
+  const get = (runId: string): (TurnRow & { readonly digest: string | null }) | undefined => {
+    const row = select.get(runId)
+    if (row === undefined) return undefined
+    const digest = row["text_digest"]
+    return { ...toTurn(row as Row), digest: typeof digest === "string" ? digest : null }
+  }
+
+  return {
+    get,
+    /** Returns the text of the turn, or an empty text after its end. */
+    textOf: (runId: string): string => String(selectText.get(runId)?.["text"] ?? ""),
+    open: (sessionKey: string | undefined): ReadonlyArray<TurnRow> =>
+      turns(sessionKey === undefined ? selectAllOpen.all() : selectOpen.all(sessionKey)),
+    /** Returns the number of turns of the session that have not started. */
+    waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
+    insert: (turn: NewTurn): void => add(turn, ["queued", 0, null, null]),
+    insertAnswered: (turn: NewTurn, reply: string): void => add(turn, ["done", 1, reply, turn.acceptedAt]),
+    /** Returns `undefined` if the turn is not open, or if crashes have interrupted it too often. */
+    begin: (runId: string, maxCrashes: number): { readonly turn: TurnRow; readonly text: string } | undefined => {
+      const row = begin.get(runId, maxCrashes)
+      return row === undefined ? undefined : { turn: toTurn(row as Row), text: String(row["text"]) }
+    },
+    /** Returns `undefined` if the turn has ended or another attempt has begun. */
+    end: ({ attempt, runId }: AttemptOf, { error, outcome, reply, usage }: Ending, at: number): TurnRow | undefined => {
+      const row = end.get(outcome, json(error), json(usage), reply ?? null, at, runId, attempt)
+      return row === undefined ? undefined : toTurn(row as Row)
+    },
+    /** Aborts the open turns of the session and returns them in the order of acceptance. */
+    abortAll: (sessionKey: string, at: number): ReadonlyArray<TurnRow> => {
+      const open = turns(selectOpen.all(sessionKey))
+      if (open.length > 0) abortAll.run(at, sessionKey)
+      return open.map((turn) => ({ ...turn, state: "aborted", endedAt: at }))
+    },
+    handOver: (): void => {
+      handOver.run()
+    },
+    forget: (before: number, limit: number): number => Number(removeEnded.run(before, limit).changes),
+  }
+}
+
+export type TurnRows = ReturnType<typeof turnRows>

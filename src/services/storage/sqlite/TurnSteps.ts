@@ -1,0 +1,127 @@
+/** The store of turns on SQLite. SqliteStores makes it of the statements of three tables. */
+import { isInHistory } from "../../../domain/Message.ts"
+import type { Message } from "../../../domain/Message.ts"
+import { preview } from "../SessionStore.ts"
+import { type AttemptOf, interruptions, type LastWords, type TurnRow } from "../TurnRow.ts"
+import type { Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
+import type { MessageRows } from "./MessageRows.ts"
+import type { CounterChanges, SessionRows } from "./SessionRows.ts"
+import { step } from "./Step.ts"
+import type { TurnRows } from "./TurnRows.ts"
+
+/** Returns the counters that an added message changes. */
+export const countersOf = (message: Message | undefined): CounterChanges =>
+  message === undefined
+    ? { messages: 0, history: 0 }
+    : {
+        messages: 1,
+        history: isInHistory(message) ? 1 : 0,
+        lastMessage: message.role === "tool" || message.summaryUpTo !== undefined ? undefined : preview(message.text),
+        usage: message.usage,
+      }
+
+const none: ReadonlyArray<number> = []
+
+export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: MessageRows): TurnStore => {
+  const { idOf, insert } = messages
+
+  const begin = (runId: string, maxCrashes: number, at: number): Begin => {
+    const begun = turns.begin(runId, maxCrashes)
+    if (begun === undefined) {
+      const turn = turns.get(runId)
+      if (turn === undefined || turn.endedAt !== undefined) return { _tag: "Over" }
+      return { _tag: "TooManyCrashes", turn: { ...turn, crashes: interruptions(turn) } }
+    }
+    const { text, turn } = begun
+    const { sessionKey } = turn
+    const retracted = turn.attempt > 1 ? messages.retract(sessionKey, runId) : none
+    const message = insert({ sessionKey, runId, step: 0, role: "user", text, at })
+    const counters = countersOf(message)
+    const removed = retracted.length
+    const { history, messages: added } = counters
+    const session = sessions.count(
+      sessionKey,
+      { ...counters, messages: added - removed, history: history - removed },
+      at,
+    )
+    const messageId = message?.id ?? idOf(sessionKey, runId, 0)
+    return { _tag: "Begun", turn, text, session, message, messageId, retracted }
+  }
+
+  /** Returns the turn if it is open and of this attempt. */
+  const current = ({ attempt, runId }: AttemptOf): TurnRow | undefined => {
+    const turn = turns.get(runId)
+    return turn === undefined || turn.endedAt !== undefined || turn.attempt !== attempt ? undefined : turn
+  }
+
+  /** Marks the user's message, or adds it with the mark. `history`: the change of that counter. */
+  const mark = (turn: TurnRow, text: string, { failed, aborted }: NonNullable<LastWords["mark"]>, at: number) => {
+    const { runId, sessionKey } = turn
+    if (failed !== undefined && messages.markFailed(sessionKey, runId, failed)) {
+      return { message: undefined, counters: { messages: 0, history: -1 } }
+    }
+    const marks = { ...(failed !== undefined && { failed }), ...(aborted === true && { aborted }) }
+    const message = insert({ sessionKey, runId, step: 0, role: "user", text, ...marks, at })
+    return { message, counters: countersOf(message) }
+  }
+
+  const reply = (turn: TurnRow, { step, ...rest }: NonNullable<LastWords["reply"]>, at: number) => {
+    const { runId, sessionKey, usage } = turn
+    const withUsage = usage !== undefined && { usage }
+    const message = insert({ sessionKey, runId, step, role: "assistant", ...rest, ...withUsage, at })
+    return { message, counters: countersOf(message) }
+  }
+
+  return {
+    get: (runId) => step(() => turns.get(runId)),
+    look: (runId, sessionKey) => step(() => ({ known: turns.get(runId), waiting: turns.waiting(sessionKey) })),
+    open: (sessionKey) => step(() => turns.open(sessionKey)),
+    accept: (session, turn) =>
+      step(() => {
+        turns.insert(turn)
+        const known = sessions.touch(session.key, turn.acceptedAt)
+        return { session: known ?? sessions.insert(session), opened: known === undefined }
+      }),
+    answer: (turn, text) =>
+      step(() => {
+        turns.insertAnswered(turn, text)
+        return turns.get(turn.runId)!
+      }),
+    begin: (runId, maxCrashes, at) => step(() => begin(runId, maxCrashes, at)),
+    tool: (of, index, tool, at) =>
+      step((): TurnWritten | undefined => {
+        const turn = current(of)
+        if (turn === undefined) return undefined
+        const { runId, sessionKey } = turn
+        const message = insert({ sessionKey, runId, step: index, role: "tool", text: tool.output, tool, at })
+        const session =
+          message === undefined ? sessions.get(sessionKey) : sessions.count(sessionKey, countersOf(message), at)
+        return { turn, session, message, retracted: none }
+      }),
+    end: (of, ending, words, at) =>
+      step((): TurnWritten | undefined => {
+        // The end drops the text, so this reads it before.
+        const text = words.mark === undefined ? "" : turns.textOf(of.runId)
+        const turn = turns.end(of, ending, at)
+        if (turn === undefined) return undefined
+        const { sessionKey } = turn
+        const retracted = words.retract ? messages.retract(sessionKey, of.runId) : none
+        const { counters, message } =
+          words.mark !== undefined
+            ? mark(turn, text, words.mark, at)
+            : words.reply !== undefined
+              ? reply(turn, words.reply, at)
+              : { counters: countersOf(undefined), message: undefined }
+        const removed = retracted.length
+        const changes = {
+          ...counters,
+          messages: counters.messages - removed,
+          history: counters.history - removed,
+          usage: ending.usage,
+        }
+        return { turn, session: sessions.count(sessionKey, changes, at), message, retracted }
+      }),
+    handOver: step(turns.handOver),
+    forget: (before, limit) => step(() => turns.forget(before, limit)),
+  }
+}

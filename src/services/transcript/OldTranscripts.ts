@@ -1,0 +1,36 @@
+/**
+ * Deletes the messages of transcripts that a reset or the removal of a session has left behind, in small steps between
+ * other commits. Gateway.ts starts it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import { Events } from "../events/Events.ts"
+import { Tx } from "../storage/Tx.ts"
+
+/** The messages that one step deletes, in a few milliseconds. */
+const STEP = 500
+
+const deleteStep = Effect.flatMap(Tx, ({ messages }) =>
+  Effect.map(messages.removeSome(STEP), (removed) => [removed, []] as const),
+)
+
+export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const events = yield* Events
+    // One waiting signal is enough for any number of transcripts.
+    const signals = yield* Queue.sliding<void>(1)
+    yield* events.onEvent(({ event }) => {
+      const isLeft = event._tag === "SessionClosed" || (event._tag === "MessagesRemoved" && event.reason === "reset")
+      if (isLeft) Queue.offerUnsafe(signals, undefined)
+    })
+    const deleteAll = Effect.gen(function* () {
+      while ((yield* events.commit(deleteStep)) === STEP) yield* Effect.yieldNow
+    }).pipe(
+      Effect.catch((error) => Effect.logWarning("Cannot delete old messages. The next reset tries again", error)),
+      Effect.withSpan("OldTranscripts.deleteAll"),
+    )
+    // A stop may have interrupted the deletion.
+    yield* Effect.forkScoped(Effect.andThen(deleteAll, Effect.forever(Effect.andThen(Queue.take(signals), deleteAll))))
+  }),
+)
