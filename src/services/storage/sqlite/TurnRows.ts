@@ -119,7 +119,7 @@ export const turnRows = (db: DatabaseSync) => {
     abortAll: (sessionKey: string, at: number): ReadonlyArray<TurnRow> => {
       const open = turns(selectOpen.all(sessionKey))
       if (open.length > 0) abortAll.run(at, sessionKey)
-      return open.map((turn) => ({ ...turn, state: "aborted", endedAt: at }))
+      return open.map((turn) => Object.assign({}, turn, { state: "aborted" as const, endedAt: at }))
     },
     handOver: (): void => {
       handOver.run()
