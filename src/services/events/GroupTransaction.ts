@@ -7,10 +7,9 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { DatabaseSync } from "node:sqlite"
-import type { KeptEvent } from "../../domain/Event.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { isBusy, toStorageUnavailable } from "../storage/SqliteError.ts"
-import type { Tx } from "../storage/Tx.ts"
+import type { Change, Tx } from "../storage/Tx.ts"
 import type { WriteLock } from "../storage/WriteLock.ts"
 import type { EventLog, PendingBatch } from "./EventLog.ts"
 import { hasCommit, type PendingCommit, type PendingWrite } from "./PendingWrites.ts"
@@ -87,13 +86,10 @@ export class GroupTransaction {
     const { state } = this.#log.store
     const begunAt = performance.now()
     this.#statements.savepoint.run()
-    let exit: Exit.Exit<unknown, unknown> = this.#run(
-      Effect.map(work, ([answer, events]) => {
-        this.#insert(batch, events)
-        return answer
-      }),
-    )
+    const done = this.#run(work)
+    const exit = Exit.isSuccess(done) ? this.#insert(batch, done.value) : done
     if (Exit.isFailure(exit)) {
+      stop(exit.cause)
       const unavailable = unavailableIn(exit.cause)
       // A full or failing disk concerns the whole group, and SQLite may have rolled the transaction back already.
       if (unavailable !== undefined || !this.#db.isTransaction) throw unavailable ?? Cause.squash(exit.cause)
@@ -108,10 +104,15 @@ export class GroupTransaction {
   }
 
   /** Adds the events to the batch and inserts their rows. */
-  #insert(batch: PendingBatch, events: ReadonlyArray<KeptEvent>): void {
+  #insert(batch: PendingBatch, [answer, events]: Change<unknown>): Exit.Exit<unknown> {
     const { store } = this.#log
-    for (const event of events) store.insert(batch.add(event), event)
-    if (store.shouldReserve(batch.seq)) store.reserve(batch.seq)
+    try {
+      for (const event of events) store.insert(batch.add(event), event)
+      if (store.shouldReserve(batch.seq)) store.reserve(batch.seq)
+      return Exit.succeed(answer)
+    } catch (error) {
+      return Exit.die(error)
+    }
   }
 
   /** Fails every commit. Live events need no disk as long as positions are reserved, so they stay in the batch. */
@@ -142,6 +143,13 @@ export class GroupTransaction {
 const failureOf = (error: unknown): Exit.Exit<never, StorageUnavailable> => {
   const unavailable = error instanceof StorageUnavailable ? error : toStorageUnavailable(error)
   return unavailable === undefined ? Exit.die(error) : Exit.fail(unavailable)
+}
+
+/** Interrupts a work that waits for something other than the database, so that it writes nothing later. */
+const stop = (cause: Cause.Cause<unknown>): void => {
+  for (const reason of cause.reasons) {
+    if (Cause.isDieReason(reason) && Cause.isAsyncFiberError(reason.defect)) reason.defect.fiber.interruptUnsafe()
+  }
 }
 
 /** Returns the error of the disk or the file with which a work has ended. */

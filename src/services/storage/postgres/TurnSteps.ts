@@ -5,7 +5,7 @@ import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
 import type { TurnStore, TurnWritten } from "../TurnStore.ts"
 import { toStoredTool } from "./MessageColumns.ts"
-import { integers, type Row, texts } from "./PostgresConnection.ts"
+import type { Row } from "./PostgresConnection.ts"
 import { activity, noCounters, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
 import { json, type Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
@@ -215,14 +215,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
         return toWritten(row, message)
       },
     ),
-  handOver: (turns) =>
-    Effect.asVoid(
-      write(
-        `UPDATE turns SET handed_over = 1 FROM unnest($1::text[], $2::bigint[]) AS x (run_id, attempt)
-          WHERE turns.run_id = x.run_id AND turns.attempt = x.attempt AND ended_at IS NULL AND state = 'running'`,
-        [texts(turns.map(({ runId }) => runId)), integers(turns.map(({ attempt }) => attempt))],
-      ),
-    ),
+  handOver: Effect.asVoid(write("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'", [])),
   forget: (before, limit) =>
     Effect.map(
       write(
