@@ -59,7 +59,9 @@ export class Subscriptions<V> {
     return Effect.flatMap(this.unsubscribe(key), () => {
       const joined = (at: Position, reset: ResetReason | null) => this.#joined(key, at, reset)
       const subscription = this.#fanout.subscribe(this.#peer, view, filter, from ?? replaced?.position(), joined)
-      return Effect.map(Effect.forkIn(this.#run(subscription), this.#scope), (fiber) => {
+      // Started at once: a live event between the head and the start would be lost, because the log does not replay it.
+      const started = Effect.forkIn(this.#run(subscription), this.#scope, { startImmediately: true })
+      return Effect.map(started, (fiber) => {
         this.#byKey.set(key, { subscription, fiber })
       })
     })
