@@ -23,6 +23,8 @@ export class AnswerCache {
   readonly #head: () => Position
   readonly #clock: Clock
   readonly #byScopes = new Map<string, CachedAnswers>()
+  /** The same answers by the list itself, which a principal keeps. A lookup saves the sorting of scopes at each call. */
+  readonly #byList = new WeakMap<ReadonlyArray<Scope>, CachedAnswers>()
   readonly #texts = new WeakMap<object, () => string>()
 
   constructor(head: () => Position, clock: Clock) {
@@ -32,6 +34,15 @@ export class AnswerCache {
 
   /** Returns the answers for callers with these scopes. */
   of(scopes: ReadonlyArray<Scope>): CachedAnswers {
+    let answers = this.#byList.get(scopes)
+    if (answers === undefined) {
+      answers = this.#ofSet(scopes)
+      this.#byList.set(scopes, answers)
+    }
+    return answers
+  }
+
+  #ofSet(scopes: ReadonlyArray<Scope>): CachedAnswers {
     const key = everyScope.filter((scope) => scopes.includes(scope)).join(" ")
     const known = this.#byScopes.get(key)
     if (known !== undefined) return known
