@@ -5,10 +5,35 @@
 import * as Effect from "effect/Effect"
 import type { Message } from "../../domain/Message.ts"
 import type { Run } from "../../domain/Run.ts"
-import { call, type Query, type Result } from "./Query.ts"
+import type { Session } from "../../domain/Session.ts"
+import { given } from "./Params.ts"
+import { call, type Params, type Query, type Result } from "./Query.ts"
 
-/** The largest page of `sessions.history`. */
+/** The largest page of `sessions.list` and `sessions.history`. */
 const PAGE = 200
+
+export interface SessionsFound {
+  readonly sessions: ReadonlyArray<Session>
+  /** The number of all sessions that match. */
+  readonly total: number
+}
+
+/** Returns the first `count` sessions that match, or all. While pages are read, a session may move to a later page. */
+export const findSessions = (query: Params<"sessions.list">, count = Number.MAX_SAFE_INTEGER): Query<SessionsFound> =>
+  Effect.gen(function* () {
+    const sessions: Array<Session> = []
+    let cursor: string | null = null
+    while (true) {
+      const page: Result<"sessions.list"> = yield* call("sessions.list", {
+        ...query,
+        limit: Math.min(PAGE, count - sessions.length),
+        ...given({ cursor }),
+      })
+      sessions.push(...page.sessions)
+      cursor = page.nextCursor
+      if (cursor === null || sessions.length >= count) return { sessions, total: page.total }
+    }
+  })
 
 /** Returns the newest `count` messages of a session, oldest first. */
 export const newestMessages = (key: string, count: number): Query<ReadonlyArray<Message>> =>

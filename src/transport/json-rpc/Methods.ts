@@ -10,7 +10,7 @@ import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
 import { filled, given, maybe } from "../dialect/Params.ts"
-import { awaitRun } from "../dialect/Queries.ts"
+import { awaitRun, findSessions } from "../dialect/Queries.ts"
 import { call, catchError, fail, type Query, type Result } from "../dialect/Query.ts"
 import { type Json, onlyRequired } from "../dialect/JsonSchemas.ts"
 import { openRpc } from "./OpenRpc.ts"
@@ -149,30 +149,16 @@ const registerAgent = dialectMethod(
   { summary: "Creates an agent, or changes the one with the same id.", result: AgentRow },
 )
 
-const PAGE = 200
-
 /**
  * Counts the messages of each session whose key has the prefix. It counts the history and not the transcript: clients
  * expect that a failed run takes its user's message back. The order by key is stable while sessions change.
  */
 const countMessages = (prefix: string): Query<Readonly<Record<string, number>>> =>
-  Effect.gen(function* () {
-    const counts: Array<readonly [key: string, count: number]> = []
-    let cursor: string | null = null
-    do {
-      const page: Result<"sessions.list"> = yield* call("sessions.list", {
-        sortBy: "key",
-        order: "asc",
-        limit: PAGE,
-        ...given({ cursor }),
-      })
-      for (const { historyCount, key } of page.sessions) {
-        if (key.startsWith(prefix)) counts.push([key, historyCount])
-      }
-      cursor = page.nextCursor
-    } while (cursor !== null)
-    return Object.fromEntries(counts)
-  })
+  Effect.map(findSessions({ sortBy: "key", order: "asc" }), ({ sessions }) =>
+    Object.fromEntries(
+      sessions.filter(({ key }) => key.startsWith(prefix)).map(({ historyCount, key }) => [key, historyCount]),
+    ),
+  )
 
 const listSessions = dialectMethod(
   Schema.Struct({ agent_id: maybe(text(NAME_CHARS)) }),

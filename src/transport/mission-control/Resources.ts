@@ -4,13 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { Document, DocumentContent } from "../../domain/Memory.ts"
-import type { Session } from "../../domain/Session.ts"
-import { newestMessages } from "../dialect/Queries.ts"
-import { call, type Query, type Result } from "../dialect/Query.ts"
+import { findSessions, newestMessages } from "../dialect/Queries.ts"
+import { call, type Query } from "../dialect/Query.ts"
 import { defaultTemplate, fileOf, type MemoryFile } from "./Files.ts"
 import { logRow, memoryRow, messageRow, type SessionRow, sessionRow } from "./Views.ts"
 
-const PAGE = 200
 const LOG_ENTRIES = 100
 const MEMORIES = 10
 /** The limit of bytes of documents in one list, which omits older documents. Clients can read each by itself. */
@@ -26,20 +24,9 @@ interface List {
  * the meantime moves ahead of the cursor, so that a page may repeat it and none misses it.
  */
 export const sessions = (): Query<{ readonly sessions: ReadonlyArray<SessionRow> }> =>
-  Effect.gen(function* () {
-    const found = new Map<string, Session>()
-    let cursor: string | null = null
-    do {
-      const page: Result<"sessions.list"> = yield* call("sessions.list", {
-        sortBy: "updatedAt",
-        order: "asc",
-        limit: PAGE,
-        ...(cursor !== null && { cursor }),
-      })
-      for (const session of page.sessions) found.set(session.key, session)
-      cursor = page.nextCursor
-    } while (cursor !== null)
-    const newestFirst = [...found.values()].toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
+  Effect.map(findSessions({ sortBy: "updatedAt", order: "asc" }), ({ sessions }) => {
+    const byKey = new Map(sessions.map((session) => [session.key, session]))
+    const newestFirst = [...byKey.values()].toSorted((a, b) => b.updatedAt - a.updatedAt || (a.key < b.key ? -1 : 1))
     return { sessions: newestFirst.map(sessionRow) }
   })
 

@@ -13,7 +13,8 @@ import { NoParams } from "../wire/Params.ts"
 import { emptyCatalog, modelFor, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { now, openRuns } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
-import { newestSessions, noSessions, type SessionPage, STORE } from "./SessionLists.ts"
+import type { SessionsFound } from "../../dialect/Queries.ts"
+import { newestSessions, noSessions, STORE } from "./SessionLists.ts"
 import { fullRow } from "./SessionViews.ts"
 
 const RECENT = 5
@@ -23,13 +24,13 @@ const noHeartbeat = { enabled: false, every: "disabled", everyMs: null }
 
 const recent = ({ key, updatedAt }: Session, at: number) => ({ key, updatedAt, age: Math.max(0, at - updatedAt) })
 
-const storeOf = ({ sessions, total }: SessionPage, at: number) => ({
+const storeOf = ({ sessions, total }: SessionsFound, at: number) => ({
   path: STORE,
   count: total,
   recent: sessions.map((session) => recent(session, at)),
 })
 
-const healthAgents = ({ agents, defaultId }: AgentCatalog, newest: SessionPage, at: number) =>
+const healthAgents = ({ agents, defaultId }: AgentCatalog, newest: SessionsFound, at: number) =>
   agents.map(({ id, name }) => ({
     agentId: id,
     name,
@@ -62,7 +63,7 @@ const healthNow = Effect.gen(function* () {
 /** The most frequent call: dashboards and supervisors poll it. A client that may not read gets no agents or sessions. */
 export const health = cached(healthNow)
 
-const statusSessions = (catalog: AgentCatalog, newest: SessionPage, runs: ReadonlyArray<OpenRun>, at: number) => {
+const statusSessions = (catalog: AgentCatalog, newest: SessionsFound, runs: ReadonlyArray<OpenRun>, at: number) => {
   const rows = newest.sessions.map((session) => {
     const runIds = runs.filter(({ sessionKey }) => sessionKey === session.key).map(({ runId }) => runId)
     return { ...fullRow(session, catalog, at, runIds), sessionId: sessionIdOf(session), age: at - session.updatedAt }

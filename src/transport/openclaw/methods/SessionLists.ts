@@ -7,8 +7,9 @@ import * as Schema from "effect/Schema"
 import type { Session } from "../../../domain/Session.ts"
 import { cut } from "../../../domain/Text.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
+import { findSessions, type SessionsFound } from "../../dialect/Queries.ts"
 import { given, hasText, trimmed } from "../../dialect/Params.ts"
-import { call, fail, type Query, type Params, type Result } from "../../dialect/Query.ts"
+import { call, fail, type Query } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { bounded, flag, id, invalid, key, keys, name, number } from "../wire/Params.ts"
 import { agentCatalog } from "./AgentCatalog.ts"
@@ -19,47 +20,20 @@ import { fullRow, sessionDefaults, titleOf } from "./SessionViews.ts"
 /** The path of the session store that clients show. The gateway does not keep sessions in a file of OpenClaw's. */
 export const STORE = "(gateway)"
 
-const PAGE = 200
 const LIMIT = 100
 /** The largest number of rows in one answer. */
 const LIMIT_MAX = 1_000
 const MINUTE_MS = 60_000
 
-export interface SessionPage {
-  readonly sessions: ReadonlyArray<Session>
-  /** The number of all sessions that match. */
-  readonly total: number
-}
-
-export const noSessions: SessionPage = { sessions: [], total: 0 }
-
-/** Returns the first `count` sessions that match. */
-const firstSessions = (query: Params<"sessions.list">, count: number): Query<SessionPage> =>
-  Effect.gen(function* () {
-    const sessions: Array<Session> = []
-    let cursor: string | null = null
-    while (true) {
-      const page: Result<"sessions.list"> = yield* call("sessions.list", {
-        ...query,
-        limit: Math.min(PAGE, count - sessions.length),
-        ...given({ cursor }),
-      })
-      sessions.push(...page.sessions)
-      cursor = page.nextCursor
-      if (cursor === null || sessions.length >= count) return { sessions, total: page.total }
-    }
-  })
+export const noSessions: SessionsFound = { sessions: [], total: 0 }
 
 /** Returns the `count` sessions that were updated last. */
-export const newestSessions = (count: number): Query<SessionPage> =>
-  firstSessions({ sortBy: "updatedAt", order: "desc" }, count)
+export const newestSessions = (count: number): Query<SessionsFound> =>
+  findSessions({ sortBy: "updatedAt", order: "desc" }, count)
 
 /** Returns all sessions with a message since the time, of one agent or of all agents. */
 export const activeSince = (updatedSince: number, agentId?: string): Query<ReadonlyArray<Session>> =>
-  Effect.map(
-    firstSessions({ updatedSince, ...given({ agentId }) }, Number.MAX_SAFE_INTEGER),
-    ({ sessions }) => sessions,
-  )
+  Effect.map(findSessions({ updatedSince, ...given({ agentId }) }), ({ sessions }) => sessions)
 
 export const ListParams = Schema.Struct({
   limit: number,
@@ -95,7 +69,7 @@ export const sessionList = (params: ListParams) =>
     })
     const found = matchesNone(params)
       ? noSessions
-      : yield* firstSessions({ ...query, sortBy: "updatedAt", order: "desc" }, offset + limit)
+      : yield* findSessions({ ...query, sortBy: "updatedAt", order: "desc" }, offset + limit)
     const catalog = yield* agentCatalog
     const runs = yield* openRuns()
 
