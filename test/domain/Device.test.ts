@@ -8,19 +8,11 @@ import {
   pairingNeeded,
   withGrant,
 } from "../../src/domain/Device.ts"
+import { phone } from "../support/Authentication.ts"
 import { grants, Role, Scope } from "../../src/domain/Principal.ts"
 
 describe("pairingNeeded", () => {
-  const claims: DeviceClaims = {
-    deviceId: "d1",
-    publicKey: "key-of-d1",
-    displayName: "Phone",
-    platform: "ios",
-    deviceFamily: null,
-    clientId: "openclaw-ios",
-    clientMode: "ui",
-    remoteAddress: "10.0.0.7",
-  }
+  const claims: DeviceClaims = { ...phone, remoteAddress: "10.0.0.7" }
   /** The grants of a device, at most one for each role. */
   const anyGrants = Schema.UniqueArray(DeviceGrant).check(
     Schema.makeFilter((all) => new Set(all.map(({ role }) => role)).size === all.length),

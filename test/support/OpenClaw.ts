@@ -22,12 +22,12 @@ export const answers = Effect.fnUntraced(function* (method: string, params: unkn
   const calls = yield* ContractCalls
   const found = methods.get(method)
   if (found?._tag !== "Own") return yield* Effect.die(`no method ${method}`)
-  const told: Array<unknown> = []
+  const emitted: Array<unknown> = []
   const { call } = calls.ofCaller({ id: "test", dialect: "test", principal: as })
-  const emit = (value: unknown) => Effect.sync(() => void told.push(value))
+  const emit = (value: unknown) => Effect.sync(() => void emitted.push(value))
   const contract = { ...Contract.calling(call), emit }
   const last = yield* Effect.provideService(found.query(params), Contract, contract)
-  return [...told, last]
+  return [...emitted, last]
 })
 
 /** Returns the last answer after a round trip through JSON. */

@@ -44,12 +44,12 @@ export class Stub extends Context.Service<
   Stub,
   {
     /** The events that the gateway itself has published. */
-    readonly told: Array<GatewayEvent>
+    readonly published: Array<GatewayEvent>
     readonly live: PubSub.PubSub<Positioned>
     /** The run ids of the open calls of `runs.wait`. Such a call ends when it is interrupted. */
     readonly waiting: Set<string>
     /** Publishes an event to every stream. */
-    readonly tell: (event: GatewayEvent) => void
+    readonly publish: (event: GatewayEvent) => void
     /** The number of open streams. */
     following: number
     /** The number of running fibers. */
@@ -68,9 +68,9 @@ export class Stub extends Context.Service<
       const live = yield* PubSub.unbounded<Positioned>()
       const checks = new Set<() => void>()
       const stub: Stub["Service"] = {
-        told: [],
+        published: [],
         live,
-        tell: (event) => {
+        publish: (event) => {
           const positioned: Positioned = { _tag: "Event", seq: ++stub.seq, at: 0, event }
           PubSub.publishUnsafe(live, positioned)
         },
@@ -110,8 +110,8 @@ const StubEvents = Layer.unwrap(
         throw new Error("the stub has no event log")
       },
       publishLive: (event) => {
-        stub.told.push(event)
-        stub.tell(event)
+        stub.published.push(event)
+        stub.publish(event)
       },
     }),
   ),

@@ -2,16 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { type DeviceClaims, firstMissing, PairingReason, type PairingRequest } from "../../../src/domain/Device.ts"
 import { Role, Scope } from "../../../src/domain/Principal.ts"
+import { phone } from "../../support/Authentication.ts"
 import { PairingRequests } from "../../../src/services/auth/PairingRequests.ts"
 
 const claims = (deviceId: string, displayName: string | null = "Phone"): DeviceClaims => ({
+  ...phone,
   deviceId,
   publicKey: `key-of-${deviceId}`,
   displayName,
-  platform: "ios",
-  deviceFamily: null,
-  clientId: "openclaw-ios",
-  clientMode: "ui",
   remoteAddress: "10.0.0.7",
 })
 

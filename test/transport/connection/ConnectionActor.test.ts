@@ -103,7 +103,7 @@ describe("ConnectionActor: limits on calls", () => {
           const socket = yield* connect()
           socket.send(stream(1))
           yield* until(() => stub.following > 0)
-          for (let i = 0; i < 100; i++) stub.tell({ _tag: "MemoryRemoved", id: "x".repeat(10_000) })
+          for (let i = 0; i < 100; i++) stub.publish({ _tag: "MemoryRemoved", id: "x".repeat(10_000) })
           const chunk = yield* next(socket)
           expect(chunk).toMatchObject({ _tag: "Chunk", requestId: 1 })
           // Nothing more comes before it is acknowledged.
@@ -152,7 +152,7 @@ describe("ConnectionActor: client that does not read", () => {
           const socket = yield* connect()
           socket.send(stream(0))
           yield* until(() => stub.following > 0)
-          stub.tell({ _tag: "MemoryRemoved", id: "a" })
+          stub.publish({ _tag: "MemoryRemoved", id: "a" })
           expect(yield* next(socket)).toMatchObject({ values: [{ seq: stub.seq }] })
           const seen = stub.seq
           socket.stopReading()
@@ -390,8 +390,8 @@ describe("ConnectionActor: clients that vanish", () => {
         yield* until(() => stub.fibers === before)
         // The event of the last change says that no client is present.
         yield* until(() => {
-          const told = stub.told.findLast((event) => event._tag === "PresenceChanged")
-          return told?._tag === "PresenceChanged" && told.presence.length === 0
+          const last = stub.published.findLast((event) => event._tag === "PresenceChanged")
+          return last?._tag === "PresenceChanged" && last.presence.length === 0
         })
       }),
     )
@@ -429,7 +429,7 @@ describe("ConnectionActor: close", () => {
         yield* sockets.stopAccepting({ reason: "maintenance", drainMs: 0 })
         expect((yield* Effect.flip(connect())).status).toBe(503)
         const stopping = { _tag: "GatewayStopping", reason: "maintenance", drainMs: 0 }
-        expect((yield* Stub).told).toContainEqual(stopping)
+        expect((yield* Stub).published).toContainEqual(stopping)
         expect((yield* next(polite)).requestId).toBe(2)
         yield* sockets.closeAll(CloseCodes.restart)
         expect(yield* polite.closed).toEqual({ code: 1012, reason: "the gateway is restarting" })

@@ -115,7 +115,7 @@ describe("Effect's own RPC client", () => {
           ),
         )
         yield* stub.until(() => stub.following > 0)
-        for (let i = 0; i < total; i++) stub.tell({ _tag: "MemoryRemoved", id: `${i}`.padEnd(bytes) })
+        for (let i = 0; i < total; i++) stub.publish({ _tag: "MemoryRemoved", id: `${i}`.padEnd(bytes) })
         yield* Fiber.join(reading)
         expect(seen).toEqual(Array.from({ length: total }, (_, i) => i))
         yield* stub.until(() => stub.following === 0)
