@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import type { Model } from "../../../domain/Model.ts"
+import { ThinkingLevel } from "../../../domain/Run.ts"
 import { cached, call, type Query } from "../../dialect/Query.ts"
 
 export interface AgentCatalog {
@@ -31,12 +32,9 @@ export const modelId = (models: ReadonlyArray<Model>, ref: string): string =>
   models.find((model) => model.id === ref || modelRef(model) === ref)?.id ?? ref
 
 /** Returns the agent's model, or `override` in its place, or else the first model of the agent's runtime. */
-export const modelFor = (
-  { agents, models }: AgentCatalog,
-  agentId: string,
-  override?: string | null,
-): Model | undefined => {
-  const agent = agents.find(({ id }) => id === agentId)
+export const modelFor = (catalog: AgentCatalog, agentId: string, override?: string | null): Model | undefined => {
+  const { models } = catalog
+  const agent = agentOf(catalog, agentId)
   const id = override ?? agent?.model ?? ""
   return (
     models.find((model) => model.id === id) ??
@@ -45,12 +43,18 @@ export const modelFor = (
   )
 }
 
-/** The contract has no thinking levels to choose from. */
-export const thinking = {
-  thinkingLevels: [{ id: "off", label: "off" }],
-  thinkingOptions: ["off"],
-  thinkingDefault: "off",
-}
+/** The thinking levels to choose from. */
+const levels = ThinkingLevel.literals.map((id) => ({ id, label: id }))
+
+/** Returns the thinking levels, with the one of the agent as the default. */
+export const thinkingChoices = (agent?: Pick<Agent, "thinking">) => ({
+  thinkingLevels: levels,
+  thinkingOptions: ThinkingLevel.literals,
+  thinkingDefault: agent?.thinking ?? "off",
+})
+
+export const agentOf = ({ agents }: AgentCatalog, agentId: string): Agent | undefined =>
+  agents.find(({ id }) => id === agentId)
 
 /** `auto` is the gateway's default runtime. */
 export const agentRuntime = (runtime: string) =>

@@ -9,13 +9,14 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { awaitRun, isOpen } from "../../dialect/Queries.ts"
 import { call, emit, fail, type Query } from "../../dialect/Query.ts"
-import { addressOf, targetFields } from "./AgentTargets.ts"
+import { type Address, addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
 import { attachments, id, invalid, message, name, number, runMs } from "../wire/Params.ts"
 import { modelFor, agentCatalog } from "./AgentCatalog.ts"
 import { now, sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
+import { setThinking, thinkingLevel } from "./Thinking.ts"
 
 const WAIT_DEFAULT_MS = 30_000
 /** Longer than any client waits that gives no time limit. */
@@ -66,6 +67,9 @@ const outcomeOf = (run: Run): Query<object> =>
     }
   })
 
+/** Returns an address in the parameters of `sessions.resolve`. */
+const keyOrRoute = ({ sessionKey, ...route }: Address["to"]) => (sessionKey === undefined ? route : { key: sessionKey })
+
 const agent = dialectMethod(
   Schema.Struct({
     message,
@@ -74,13 +78,21 @@ const agent = dialectMethod(
     idempotencyKey: id,
     attachments,
     timeout: number,
+    thinking: thinkingLevel,
   }),
-  ({ agentId, attachments, idempotencyKey, message, timeout, ...target }) => {
+  ({ agentId, attachments, idempotencyKey, message, thinking, timeout, ...target }) => {
     if (!hasText(message)) return invalid("message is required")
     if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
     const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
     return Effect.gen(function* () {
       const { guard, to } = yield* addressOf(agentId, target)
+      if (hasText(thinking)) {
+        const { sessionKey } = yield* call("sessions.resolve", {
+          ...keyOrRoute(to),
+          ...given({ agentId: trimmed(agentId) }),
+        })
+        yield* guard.enforce(setThinking(sessionKey, agentId, thinking, guard.expected))
+      }
       const acceptedAt = yield* now()
       const { runId, ...accepted } = yield* guard.enforce(
         call("chat.send", {

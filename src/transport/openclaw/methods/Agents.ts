@@ -11,7 +11,15 @@ import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { invalid, key, name, NoParams } from "../wire/Params.ts"
-import { agentRuntime, modelFor, modelId, modelRef, type AgentCatalog, agentCatalog, thinking } from "./AgentCatalog.ts"
+import {
+  agentRuntime,
+  modelFor,
+  modelId,
+  modelRef,
+  type AgentCatalog,
+  agentCatalog,
+  thinkingChoices,
+} from "./AgentCatalog.ts"
 import { MAIN_KEY } from "./SessionKeys.ts"
 
 const agentRow = (agent: Agent, catalog: AgentCatalog) => {
@@ -24,7 +32,7 @@ const agentRow = (agent: Agent, catalog: AgentCatalog) => {
     createdAt: Math.floor(agent.createdAt),
     agentRuntime: agentRuntime(agent.runtime),
     ...(model !== undefined && { model: { primary: modelRef(model) } }),
-    ...thinking,
+    ...thinkingChoices(agent),
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { ThinkingLevel } from "../../../domain/Run.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { isOpen } from "../../dialect/Queries.ts"
@@ -15,6 +16,7 @@ import type { Row } from "./MethodTable.ts"
 import { attachments, flag, id, invalid, key, message, name, number, runMs } from "../wire/Params.ts"
 import { openRuns } from "./SessionQueries.ts"
 import { canonicalKey } from "./SessionKeys.ts"
+import { setThinking, thinkingLevel } from "./Thinking.ts"
 
 /** The answer to a repeated send, which starts no second run. A forgotten run has ended. */
 const repeated = (runId: string): Query<object> =>
@@ -31,13 +33,14 @@ interface Sending {
   readonly attachments?: ReadonlyArray<unknown> | null
   readonly suppressCommandInterpretation?: boolean | null
   readonly timeoutMs?: number | null
+  readonly thinking?: ThinkingLevel | "" | null
   /** The transcript that the client shows. */
   readonly sessionId?: string | null
   readonly expectedLeafEntryId?: string | null
 }
 
 const sendTo = (sending: Sending): Query<object> => {
-  const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, timeoutMs } = sending
+  const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, thinking, timeoutMs } = sending
   if (!hasText(message)) return invalid("message is required")
   if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
   const sessionKey = canonicalKey(sending.key, agentId)
@@ -47,6 +50,7 @@ const sendTo = (sending: Sending): Query<object> => {
       expectedSessionId: sessionId,
       ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }),
     })
+    yield* enforce(setThinking(sessionKey, agentId, thinking, expected))
     const { duplicate, runId } = yield* enforce(
       call("chat.send", {
         text: message,
@@ -71,6 +75,7 @@ const messageFields = {
   attachments,
   suppressCommandInterpretation: flag,
   timeoutMs: number,
+  thinking: thinkingLevel,
 }
 
 const ChatSend = Schema.Struct({ sessionKey: key, ...messageFields, sessionId: id, expectedLeafEntryId: id })

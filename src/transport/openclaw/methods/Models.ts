@@ -9,8 +9,10 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { ignored, name } from "../wire/Params.ts"
-import { thinking } from "./AgentCatalog.ts"
+import { thinkingChoices } from "./AgentCatalog.ts"
 import { now } from "./SessionQueries.ts"
+
+const { thinkingDefault, thinkingLevels } = thinkingChoices()
 
 export const modelChoice = ({ contextWindow, id, name, runtime }: Model) => ({
   id,
@@ -18,8 +20,8 @@ export const modelChoice = ({ contextWindow, id, name, runtime }: Model) => ({
   provider: runtime,
   available: true,
   reasoning: false,
-  thinkingLevels: thinking.thinkingLevels,
-  thinkingDefault: thinking.thinkingDefault,
+  thinkingLevels,
+  thinkingDefault,
   ...(contextWindow !== null && { contextWindow }),
 })
 

@@ -15,6 +15,7 @@ import { modelFor, modelId, type AgentCatalog, agentCatalog } from "./AgentCatal
 import { sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { STORE } from "./SessionLists.ts"
+import { thinkingLevel } from "./Thinking.ts"
 import { sessionDefaults, sessionEntry } from "./SessionViews.ts"
 
 const resolvedModel = (catalog: AgentCatalog, session: Session) => {
@@ -31,16 +32,15 @@ const changedSession = (catalog: AgentCatalog, session: Session) => ({
   resolved: resolvedModel(catalog, session),
 })
 
-const settings = { label: name, displayName: name, model: name }
+const settings = { label: name, displayName: name, model: name, thinkingLevel }
+const Settings = Schema.Struct(settings)
 
-/** Returns the settings to change. Null or an empty text removes a label or a model. */
-const settingsOf = (
-  catalog: AgentCatalog,
-  { displayName, label, model }: { readonly [K in keyof typeof settings]?: string | null },
-) => ({
+/** Returns the settings to change. Null or an empty text removes a label, a model or a thinking level. */
+const settingsOf = (catalog: AgentCatalog, { displayName, label, model, thinkingLevel }: typeof Settings.Type) => ({
   ...(label !== undefined && { label: trimmed(label) ?? null }),
   ...(hasText(displayName) && { displayName }),
   ...(model !== undefined && { model: hasText(model) ? modelId(catalog.models, model) : null }),
+  ...(thinkingLevel !== undefined && { thinking: thinkingLevel || null }),
 })
 
 const create = dialectMethod(

@@ -6,7 +6,7 @@ import type { Session } from "../../../domain/Session.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { MAIN_AGENT, normalizeAgentId } from "../../../domain/Agent.ts"
 import { given } from "../../dialect/Params.ts"
-import { agentRuntime, modelFor, type AgentCatalog, thinking } from "./AgentCatalog.ts"
+import { agentRuntime, modelFor, agentOf, type AgentCatalog, thinkingChoices } from "./AgentCatalog.ts"
 import { isMainKey, sessionIdOf } from "./SessionKeys.ts"
 
 const kinds = ["direct", "group", "global", "unknown"] as const
@@ -60,6 +60,7 @@ export const sessionRow = (session: Session) => {
     totalTokensFresh: true,
     messageCount: session.messageCount,
     ...(session.model !== null && { model: session.model }),
+    ...given({ thinkingLevel: session.thinking }),
     modelOverrideSource: session.model === null ? null : "user",
   } as const
 }
@@ -80,7 +81,7 @@ export const modelFields = (catalog: AgentCatalog, agentId: string, override: st
 export const fullRow = (session: Session, catalog: AgentCatalog, now: number, activeRunIds: ReadonlyArray<string>) => ({
   ...sessionRow(session),
   ...modelFields(catalog, session.agentId, session.model),
-  ...thinking,
+  ...thinkingChoices(agentOf(catalog, session.agentId)),
   snapshotAt: now,
   activeRunIds,
 })
@@ -102,7 +103,7 @@ export const missingRow = (key: string, agentId: string | undefined, catalog: Ag
     totalTokensFresh: false,
     modelOverrideSource: null,
     ...modelFields(catalog, agent, null),
-    ...thinking,
+    ...thinkingChoices(agentOf(catalog, agent)),
     snapshotAt: now,
   } as const
 }
@@ -115,7 +116,7 @@ export const sessionDefaults = (catalog: AgentCatalog, agentId: string = catalog
     model: model?.id ?? null,
     contextTokens: model?.contextWindow ?? null,
     agentRuntime: agentRuntime(""),
-    ...thinking,
+    ...thinkingChoices(agentOf(catalog, agentId)),
     modelSelectionTarget: "session",
   }
 }
@@ -129,6 +130,7 @@ export const sessionEntry = (session: Session) => ({
   ...(session.label !== null && { label: session.label }),
   ...given({ displayName: titleOf(session) }),
   ...(session.model !== null && { modelOverride: session.model }),
+  ...given({ thinkingLevel: session.thinking }),
   inputTokens: session.inputTokens,
   outputTokens: session.outputTokens,
   totalTokens: tokensInUse(session),

@@ -11,13 +11,9 @@ type Harmless = ReadonlyArray<unknown> | "any"
 type Rules = { readonly [parameter: string]: Harmless }
 
 const never: Harmless = []
-/** The contract has no thinking levels. */
-const thinking: Harmless = ["off"]
 const onlyFalse: Harmless = [false]
 /** Replies reach clients as events. No channel delivers them elsewhere. */
 const webchat: Harmless = ["webchat"]
-
-const send: Rules = { thinking }
 
 const list: Rules = {
   requireLastInteraction: "any",
@@ -47,7 +43,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
     provider: never,
     model: never,
     replyTo: never,
-    thinking,
     deliver: onlyFalse,
     replyChannel: webchat,
     replyAccountId: never,
@@ -95,7 +90,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
   "chat.history": history,
   "chat.startup": history,
   "chat.send": {
-    ...send,
     intent: never,
     fastMode: onlyFalse,
     fastAutoOnSeconds: never,
@@ -135,7 +129,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
   "sessions.create": {
     category: never,
     contextWindow: never,
-    thinkingLevel: thinking,
     fastMode: onlyFalse,
     permissionMode: never,
     toolOverrides: never,
@@ -177,7 +170,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
     pinned: onlyFalse,
     unread: onlyFalse,
     contextWindow: never,
-    thinkingLevel: thinking,
     fastMode: onlyFalse,
     toolOverrides: never,
     verboseLevel: ["off"],
@@ -205,7 +197,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
     includeGlobal: "any",
     includeUnknown: "any",
   },
-  "sessions.send": send,
   "skills.status": { sessionKey: "any" },
   "tools.catalog": { includePlugins: "any" },
 }

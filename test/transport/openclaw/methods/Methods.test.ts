@@ -99,6 +99,27 @@ describe("Methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
+  it.live("The thinking level of a message applies to its session, and a patch changes or removes it.", () =>
+    Effect.gen(function* () {
+      const levelOf = (key: string) =>
+        Effect.map(answer("sessions.describe", { key }), ({ session }: any) => session.thinkingLevel)
+      const send = { sessionKey: KEY, message: "hi", thinking: "low", idempotencyKey: "a" }
+      expect(yield* answer("chat.send", send)).toMatchObject({ runId: "a", status: "started" })
+      expect(yield* levelOf(KEY)).toBe("low")
+      yield* answers("agent", { message: "more", sessionKey: KEY, thinking: "high", idempotencyKey: "b" })
+      expect(yield* levelOf(KEY)).toBe("high")
+      yield* answer("sessions.send", { key: KEY, message: "same", thinking: "", idempotencyKey: "c" })
+      expect(yield* levelOf(KEY)).toBe("high")
+      yield* answer("sessions.patch", { key: KEY, thinkingLevel: "minimal" })
+      expect(yield* levelOf(KEY)).toBe("minimal")
+      yield* answer("sessions.patch", { key: KEY, thinkingLevel: null })
+      expect(yield* levelOf(KEY)).toBeUndefined()
+      expect(yield* answer("sessions.create", { key: "new", thinkingLevel: "off" })).toMatchObject({
+        entry: { thinkingLevel: "off" },
+      })
+    }).pipe(Effect.provide(layer())),
+  )
+
   it.live("Models are listed as available.", () =>
     Effect.gen(function* () {
       const models = yield* answer("models.list", { view: "configured" })
