@@ -9,6 +9,20 @@ import * as Record from "effect/Record"
 export const text = (name: string, description: string): Flag.Flag<Option.Option<string>> =>
   Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
 
+/** Returns an optional flag with one of some values. */
+export const oneOf = <const Values extends ReadonlyArray<string>>(name: string, values: Values, description: string) =>
+  Flag.Literals(name, values).pipe(Flag.withDescription(description), Flag.optional)
+
+/** Returns a text flag for a list, to which each use adds an entry. One empty text stands for the empty list. */
+export const list = (name: string, description: string, max: number) =>
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.between(0, max),
+    Flag.map((entries) =>
+      entries.length === 0 ? Option.none() : Option.some(entries.filter((entry) => entry !== "")),
+    ),
+  )
+
 export const config = text("config", "The YAML file with the options (docs/configuration.md).")
 
 export const stateDir = text("state-dir", "The state folder of the gateway on this machine.")

@@ -5,8 +5,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import { type Agent, DmScope } from "../../domain/Agent.ts"
+import { type Agent, DmScope, ToolPermissions } from "../../domain/Agent.ts"
+import { QueueMode, ThinkingLevel } from "../../domain/Run.ts"
 import { confirm } from "../terminal/Confirm.ts"
 import * as Flags from "../client/Flags.ts"
 import { counted, oneLine, show, table } from "../terminal/Output.ts"
@@ -18,10 +20,31 @@ const settings = {
   personality: Flags.text("personality", "The instruction for its runtime, before each conversation."),
   model: Flags.text("model", "The model (see `causeway models list`)."),
   runtime: Flags.text("runtime", "The runtime. Default: the runtime of the gateway."),
-  "dm-scope": Flag.Literals("dm-scope", DmScope.literals).pipe(
-    Flag.withDescription("How direct messages are split into sessions (docs/protocol/routing.md)."),
+  "dm-scope": Flags.oneOf(
+    "dm-scope",
+    DmScope.literals,
+    "How direct messages are split into sessions (docs/protocol/routing.md).",
+  ),
+  fallback: Flags.list("fallback", "A model to try if the first one fails; repeat it for more. Empty: none.", 8),
+  document: Flags.list("document", "The id of a document for its prompt; repeat it for more. Empty: none.", 32),
+  tool: Flag.KeyValuePair("tool").pipe(
+    Flag.withDescription(
+      "A tool and its permission: NAME=allow, ask or deny; repeat it for more. Replaces all others.",
+    ),
+    Flag.filterMap(Schema.decodeUnknownOption(ToolPermissions), () => "NAME=allow, NAME=ask or NAME=deny"),
     Flag.optional,
   ),
+  thinking: Flags.oneOf("thinking", ThinkingLevel.literals, "How much its model thinks before it answers."),
+  queue: Flags.oneOf("queue", QueueMode.literals, "The treatment of messages that arrive during a run."),
+}
+
+type ValueOf<F> = F extends Flag.Flag<infer A> ? A : never
+
+/** Returns the settings that the user gave, by their names in the contract. */
+const settingsOf = (flags: { readonly [Name in keyof typeof settings]: ValueOf<(typeof settings)[Name]> }) => {
+  const { "dm-scope": dmScope, document: documents, fallback: fallbacks, tool: tools, ...same } = flags
+  const { model, personality, queue, runtime, thinking } = same
+  return Flags.given({ personality, model, runtime, dmScope, fallbacks, documents, tools, thinking, queue })
 }
 
 const list = Command.make(
@@ -53,12 +76,9 @@ const create = Command.make(
     json: Flags.json,
     ...Target.flags,
   },
-  Effect.fnUntraced(function* ({ "dm-scope": dmScope, id, json, model, name, personality, runtime }) {
+  Effect.fnUntraced(function* ({ id, json, name, ...flags }) {
     const { calls } = yield* GatewayClient
-    const agent = yield* calls["agents.create"]({
-      name,
-      ...Flags.given({ id, personality, model, runtime, dmScope }),
-    })
+    const agent = yield* calls["agents.create"]({ name, ...Flags.given({ id }), ...settingsOf(flags) })
     yield* show(json, agent, () => `Created agent ${agent.id}. Chat with it: causeway chat --agent ${agent.id}`)
   }),
 ).pipe(
@@ -81,17 +101,22 @@ const update = Command.make(
     json: Flags.json,
     ...Target.flags,
   },
-  Effect.fnUntraced(function* ({ "dm-scope": dmScope, id, json, model, name, personality, runtime }) {
+  Effect.fnUntraced(function* ({ id, json, name, ...flags }) {
     const { calls } = yield* GatewayClient
-    const changes = Flags.given({ name, personality, model, runtime, dmScope })
-    const agent = yield* calls["agents.update"]({ id, ...changes })
+    const agent = yield* calls["agents.update"]({ id, ...Flags.given({ name }), ...settingsOf(flags) })
     yield* show(json, agent, () =>
       table(["ID", "NAME", "MODEL", "RUNTIME", "DM SCOPE", "PERSONALITY"], rows({ agents: [agent] })),
     )
   }),
 ).pipe(
   Command.withDescription("Change the given settings of an agent."),
-  Command.withExamples([{ command: "causeway agents update luna --model gpt-5", description: "Use another model" }]),
+  Command.withExamples([
+    { command: "causeway agents update luna --model gpt-5", description: "Use another model" },
+    {
+      command: "causeway agents update luna --tool 'files_*=allow' --tool '*=ask'",
+      description: "Allow some tools and ask before all others",
+    },
+  ]),
   Target.connected,
 )
 

@@ -1,5 +1,5 @@
 /**
- * `causeway sessions`: lists, reads, resets and removes sessions.
+ * `causeway sessions`: lists, reads, changes, resets and removes sessions.
  */
 import * as Arr from "effect/Array"
 import * as Argument from "effect/cli/Argument"
@@ -12,6 +12,7 @@ import { GatewayClient } from "../../client/GatewayClient.ts"
 import { PAGE_ROWS } from "../../domain/Bounds.ts"
 import type { Message } from "../../domain/Message.ts"
 import { line } from "../../domain/Printable.ts"
+import { QueueMode, ThinkingLevel } from "../../domain/Run.ts"
 import type { Session, SessionQuery } from "../../domain/Session.ts"
 import { confirm } from "../terminal/Confirm.ts"
 import * as Flags from "../client/Flags.ts"
@@ -140,6 +141,57 @@ const messageLines = (message: Message): Page => {
   return [faint(`${moment(at)}  ${role}  #${id}${mark(message)}`), "\n", body]
 }
 
+/** The word for "no setting of its own" in the settings of a session. */
+const AGENTS = "agent"
+
+/** Returns the setting for the contract, where null removes it. */
+const removable = <A extends string>(flag: Option.Option<A>) =>
+  Option.map(flag, (value) => (value === AGENTS || value === "" ? null : value) as Exclude<A, typeof AGENTS> | null)
+
+const patch = Command.make(
+  "patch",
+  {
+    key,
+    name: Flags.text("name", "The name that lists show."),
+    label: Flags.text("label", "The label. Empty: none."),
+    model: Flags.text("model", "The model (see `causeway call models.list`). Empty: the agent's."),
+    thinking: Flags.oneOf(
+      "thinking",
+      [...ThinkingLevel.literals, AGENTS],
+      "How much the model thinks before it answers. `agent`: as the agent's setting.",
+    ),
+    queue: Flags.oneOf(
+      "queue",
+      [...QueueMode.literals, AGENTS],
+      "The treatment of messages that arrive during a run. `agent`: as the agent's setting.",
+    ),
+    json: Flags.json,
+    ...Target.flags,
+  },
+  Effect.fnUntraced(function* ({ json, key, label, model, name: displayName, queue, thinking }) {
+    const { calls } = yield* GatewayClient
+    const changes = Flags.given({
+      displayName,
+      label: removable(label),
+      model: removable(model),
+      thinking: removable(thinking),
+      queue: removable(queue),
+    })
+    const session = yield* calls["sessions.patch"]({ key, ...changes })
+    yield* show(json, session, () => `Changed the session ${key}.`)
+  }),
+).pipe(
+  Command.withDescription("Change the given settings of a session."),
+  Command.withExamples([
+    { command: "causeway sessions patch work --thinking high", description: "Think more in one session" },
+    {
+      command: "causeway sessions patch work --thinking agent",
+      description: "Think as much as the agent's setting says",
+    },
+  ]),
+  Target.connected,
+)
+
 const reset = Command.make(
   "reset",
   { key, yes: Flags.yes, json: Flags.json, ...Target.flags },
@@ -184,6 +236,6 @@ const remove = Command.make(
 )
 
 export const sessions = Command.make("sessions").pipe(
-  Command.withDescription("List, read, reset and remove sessions."),
-  Command.withSubcommands([list, history, reset, remove]),
+  Command.withDescription("List, read, change, reset and remove sessions."),
+  Command.withSubcommands([list, history, patch, reset, remove]),
 )

@@ -19,6 +19,32 @@ layer(TestGateway.layer(), { excludeTestServices: true })("causeway agents", (it
     }),
   )
 
+  it.effect("The flags of create and update set everything that an agent has.", () =>
+    Effect.gen(function* () {
+      const tools = ["--tool", "files_*=allow", "--tool", "*=ask"]
+      const models = ["--model", "first", "--fallback", "second", "--fallback", "third"]
+      const more = ["--document", "2026-11-27", "--thinking", "low", "--queue", "steer"]
+      expect(json(yield* cli("agents", "create", "Rich", ...tools, ...models, ...more, "--json"))).toMatchObject({
+        tools: { "files_*": "allow", "*": "ask" },
+        model: "first",
+        fallbacks: ["second", "third"],
+        documents: ["2026-11-27"],
+        thinking: "low",
+        queue: "steer",
+      })
+      const changes = ["--fallback", "", "--tool", "shell=deny", "--thinking", "high"]
+      expect(json(yield* cli("agents", "update", "rich", ...changes, "--json"))).toMatchObject({
+        tools: { shell: "deny" },
+        fallbacks: [],
+        documents: ["2026-11-27"],
+        thinking: "high",
+      })
+      expect((yield* cli("agents", "update", "rich", "--tool", "shell=maybe")).stderr).toContain(
+        "NAME=allow, NAME=ask or NAME=deny",
+      )
+    }),
+  )
+
   it.effect("A new agent comes with the command that chats with it.", () =>
     Effect.gen(function* () {
       expect((yield* cli("agents", "create", "Nova")).stdout).toBe(

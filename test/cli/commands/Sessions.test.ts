@@ -62,6 +62,25 @@ layer(TestGateway.layer(), { excludeTestServices: true })("causeway sessions", (
     }),
   )
 
+  it.effect("The command changes the settings of a session, and removes them.", () =>
+    Effect.gen(function* () {
+      yield* cli("send", "--session", "tuned", "hello")
+      const set = ["--name", "Tuned", "--label", "mine", "--model", "m", "--thinking", "high", "--queue", "collect"]
+      expect(json(yield* cli("sessions", "patch", "tuned", ...set, "--json"))).toMatchObject({
+        displayName: "Tuned",
+        label: "mine",
+        model: "m",
+        thinking: "high",
+        queue: "collect",
+      })
+      const unset = ["--label", "", "--model", "", "--thinking", "agent", "--queue", "agent"]
+      const plain = json(yield* cli("sessions", "patch", "tuned", ...unset, "--json"))
+      expect(plain).toMatchObject({ displayName: "Tuned", label: null, model: null })
+      expect(Object.keys(plain as object)).not.toEqual(expect.arrayContaining(["thinking"]))
+      expect(failure(yield* cli("sessions", "patch", "nowhere", "--label", "x")).line).toContain('"nowhere"')
+    }),
+  )
+
   it.effect("Without a terminal, reset and delete need --yes and change nothing.", () =>
     Effect.gen(function* () {
       yield* cli("send", "--session", "kept", "hello")
