@@ -28,10 +28,12 @@ const wires = Layer.effectDiscard(
     const { mount, mountFallback } = yield* WireRegistry
     const rpc = yield* dialects.wire(jsonRpc)
     const channels = yield* dialects.wire(missionControl)
-    yield* mount("/jsonrpc", rpc)
-    yield* mount("/ws/mission-control", channels)
-    yield* mountFallback(yield* dialects.wire(openClaw({ ...openclaw, limits })))
-    yield* mount(path, sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels }))
+    yield* mount("/jsonrpc", rpc, "JSON-RPC 2.0 (WebSocket, and POST)")
+    yield* mount("/ws/mission-control", channels, "Mission Control (WebSocket)")
+    const fallback = yield* dialects.wire(openClaw({ ...openclaw, limits }))
+    yield* mountFallback(fallback, "OpenClaw's protocol (WebSocket)")
+    const shared = sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels })
+    yield* mount(path, shared, "JSON-RPC 2.0 or Mission Control (WebSocket)")
   }),
 )
 

@@ -28,6 +28,7 @@ import { ConnectionHandlers } from "../../src/services/handlers/ConnectionHandle
 import { EventBus } from "../../src/services/storage/EventBus.ts"
 import { System } from "../../src/services/system/System.ts"
 import type { FallbackRoute } from "../../src/transport/http/FallbackRoute.ts"
+import type { Pages } from "../../src/transport/http/Pages.ts"
 import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/http/HealthRoutes.ts"
 import * as RpcWire from "../../src/transport/rpc/RpcWire.ts"
@@ -230,6 +231,7 @@ type Routing =
   | RefusalLog
   | TcpConnections
   | FallbackRoute
+  | Pages
 
 /** A stub gateway on a free port of 127.0.0.1. `more`: routes and wires of a test. */
 export const stubGateway = (

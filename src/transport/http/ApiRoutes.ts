@@ -22,6 +22,7 @@ import * as HttpAuth from "./HttpAuth.ts"
 import { FallbackRoute } from "./FallbackRoute.ts"
 import { type ErrorForm, inForm, problem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
+import { Pages } from "./Pages.ts"
 import * as RequestShare from "./RequestShare.ts"
 
 /** An authenticated request within the limits of its principal. */
@@ -58,6 +59,8 @@ export interface ApiRoute {
 
 export interface ApiFamily<E, R> {
   readonly prefix: `/${string}`
+  /** A name for people, e.g. `Mission Control (HTTP)`. The page of the root lists it. */
+  readonly purpose?: string
   /** Scope that callers need. Without one, any valid token will do. */
   readonly scope?: OperatorScope
   /** The form of all error responses below the prefix. Default: the body `{ error }`. */
@@ -142,6 +145,10 @@ export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
           )
       }
 
+      if (family.purpose !== undefined) {
+        const path = routes.some(({ path }) => path !== "") ? `${family.prefix}/...` : family.prefix
+        yield* (yield* Pages).describe(path, family.purpose)
+      }
       if (family.errors !== undefined) {
         const fallback = yield* FallbackRoute
         yield* fallback.addForm(family.prefix, family.errors)

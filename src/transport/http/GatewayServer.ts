@@ -15,6 +15,7 @@ import { StartupError } from "../../domain/StartupError.ts"
 import * as DefectReporter from "../../services/logs/DefectReporter.ts"
 import * as BasePath from "./BasePath.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
+import { Pages } from "./Pages.ts"
 import * as HttpGuard from "./HttpGuard.ts"
 import { FallbackRoute, isRouteNotFound } from "./FallbackRoute.ts"
 import { PrincipalUsage } from "../connection/PrincipalUsage.ts"
@@ -144,7 +145,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
 export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
   Layer.effect(ListeningAddress, serve(app)).pipe(
     Layer.provide(Upgrades.layer),
-    Layer.provide(FallbackRoute.layer),
+    Layer.provide(Layer.provideMerge(FallbackRoute.layer, Pages.layer)),
     Layer.provideMerge(ConnectionSupervisor.layer),
     Layer.provide(PrincipalUsage.layer),
     Layer.provide(TcpConnections.layer),

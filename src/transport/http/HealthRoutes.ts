@@ -3,9 +3,11 @@
  * answers 200 while it takes work. services/system/System.ts determines the health.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { System } from "../../services/system/System.ts"
 import * as ApiRoutes from "./ApiRoutes.ts"
+import { Pages } from "./Pages.ts"
 
 const alive = Effect.succeed(HttpServerResponse.jsonUnsafe({ ok: true, status: "live" }))
 
@@ -19,7 +21,7 @@ const ready = ({ health }: System["Service"]) =>
     )
   })
 
-export const layer = ApiRoutes.publicLayer(
+const routes = ApiRoutes.publicLayer(
   Effect.map(System, (system) => [
     { path: "/health", handle: alive },
     { path: "/healthz", handle: alive },
@@ -27,3 +29,7 @@ export const layer = ApiRoutes.publicLayer(
     { path: "/readyz", handle: ready(system) },
   ]),
 )
+
+const description = Layer.effectDiscard(Effect.flatMap(Pages, ({ describe }) => describe("/health, /ready", "probes")))
+
+export const layer = Layer.merge(routes, description)

@@ -88,4 +88,4 @@ const routes = Effect.gen(function* () {
   })
 })
 
-export const layer = ApiRoutes.layer({ prefix: "/api", routes })
+export const layer = ApiRoutes.layer({ prefix: "/api", purpose: "Mission Control (HTTP)", routes })

@@ -17,7 +17,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { Devices } from "../../services/auth/Devices.ts"
-import { FallbackRoute } from "../http/FallbackRoute.ts"
+import { Pages } from "../http/Pages.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
 import { pathOf } from "../connection/RequestTarget.ts"
 import { presentedToken } from "../http/BearerToken.ts"
@@ -99,7 +99,7 @@ const missing = (folder: string) =>
 const serve = Effect.fnUntraced(function* (folder: string) {
   const { basePath } = yield* GatewayConfig
   const fs = yield* FileSystem.FileSystem
-  const fallback = yield* FallbackRoute
+  const pages = yield* Pages
   const find = yield* Effect.mapError(ControlUiFiles.make(folder), () => missing(folder))
   const files = yield* Effect.mapError(HttpStaticServer.make({ root: folder, index: undefined }), () => missing(folder))
   if ((yield* find("index.html")) === undefined) return yield* missing(folder)
@@ -129,7 +129,7 @@ const serve = Effect.fnUntraced(function* (folder: string) {
     Effect.orElseSucceed(() => undefined),
   )
 
-  yield* fallback.add((request) => {
+  yield* pages.add((request) => {
     const path = pathOf(request.url)
     if (PROGRAM_PATHS.test(path)) return Effect.undefined
     const target = ControlUiFiles.targetOf(path)

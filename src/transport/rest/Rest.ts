@@ -81,4 +81,9 @@ const routes = Effect.gen(function* () {
   return [{ method: "POST", path: "/:method", handle }] satisfies ReadonlyArray<ApiRoutes.ApiRoute>
 })
 
-export const layer = ApiRoutes.layer({ prefix: PREFIX, errors: ProblemDetails.form, routes })
+export const layer = ApiRoutes.layer({
+  prefix: PREFIX,
+  purpose: "every method (HTTP); /api/docs describes them",
+  errors: ProblemDetails.form,
+  routes,
+})

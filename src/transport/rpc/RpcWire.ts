@@ -52,7 +52,7 @@ const protocol = Effect.gen(function* () {
         sessions.set(peer.clientId, session)
         return session
       })
-    return Effect.as(wires.mount(PATH, { dialect: "rpc", open }), {
+    return Effect.as(wires.mount(PATH, { dialect: "rpc", open }, "the typed client (WebSocket)"), {
       disconnects,
       send: (clientId: number, response: FromServerEncoded) => sessions.get(clientId)?.send(response) ?? Effect.void,
       end: () => Effect.void,

@@ -57,4 +57,9 @@ const routes = Effect.gen(function* () {
   return [{ method: "GET", path: "", isTokenInQuery: true, handle }] satisfies ReadonlyArray<ApiRoutes.ApiRoute>
 })
 
-export const layer = ApiRoutes.layer({ prefix: "/events", errors: ProblemDetails.form, routes })
+export const layer = ApiRoutes.layer({
+  prefix: "/events",
+  purpose: "the events (server-sent events)",
+  errors: ProblemDetails.form,
+  routes,
+})

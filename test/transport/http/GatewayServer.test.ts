@@ -127,11 +127,13 @@ describe("GatewayServer", () => {
       }),
     )
 
-    it.effect("A browser that opens the gateway's address gets the welcome text.", () =>
+    it.effect("A browser that opens the gateway's address gets a text that lists the wires and routes.", () =>
       Effect.gen(function* () {
         const { body, status } = yield* get("/?from=somewhere")
         expect(status).toBe(200)
         expect(body).toMatch(/^This is a Causeway gateway\b/)
+        expect(body).toMatch(/^ {2}\/rpc +the typed client/m)
+        expect(body).toMatch(/^ {2}\/health, \/ready +probes$/m)
       }),
     )
   })
