@@ -141,8 +141,10 @@ export const messageSteps = ({ read, write }: Statements): MessageStore => ({
   removeSome: (limit) =>
     Effect.map(
       write(
-        `WITH gone AS (DELETE FROM messages WHERE id IN (SELECT m.id FROM old_transcripts o
-            JOIN messages m ON m.transcript = o.transcript ORDER BY o.transcript, m.id LIMIT $1) RETURNING transcript),
+        `WITH oldest AS (SELECT m.transcript, m.id FROM old_transcripts o JOIN messages m ON m.transcript = o.transcript
+            ORDER BY m.transcript, m.id LIMIT $1),
+          gone AS (DELETE FROM messages m USING oldest WHERE m.transcript = oldest.transcript AND m.id = oldest.id
+            RETURNING m.transcript),
           n AS (SELECT count(*) AS removed, max(transcript) AS last FROM gone),
           ended AS (DELETE FROM old_transcripts o USING n WHERE n.removed < $1 OR o.transcript < n.last)
           SELECT removed FROM n`,

@@ -13,10 +13,11 @@ import { StorageUnavailable } from "../../../domain/Storage.ts"
 import { type PendingWork, Storage, StorageBusy, type WriteOptions } from "../Storage.ts"
 import { Tx } from "../Tx.ts"
 import { GroupWriter, type WorkExit } from "./GroupWriter.ts"
-import { openPostgres } from "./Postgres.ts"
+import { openPostgres, type Postgres } from "./Postgres.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
 import { orUnavailable, toStartupError } from "./PostgresError.ts"
 import { PostgresHealth } from "./PostgresHealth.ts"
+import { listen } from "./PostgresListener.ts"
 import { PostgresLog, type Retention } from "./PostgresLog.ts"
 import { postgresStores } from "./PostgresStores.ts"
 import { readUrl } from "./PostgresUrl.ts"
@@ -47,21 +48,31 @@ const within = <A, E>(connection: PostgresConnection, effect: Effect.Effect<A, E
   )
 
 /** Connects, migrates, and fails with `StartupError` if the server cannot be used. */
-export const make = Effect.fn("PostgresStorage.make")(function* ({
-  retention,
-  url,
-  waitMs,
-}: PostgresStorageOptions): Effect.fn.Return<Storage["Service"], StartupError, Scope.Scope> {
-  const target = yield* readUrl(url)
-  const postgres = yield* openPostgres(target)
+export const open = Effect.fn("PostgresStorage.open")(function* (
+  options: PostgresStorageOptions,
+): Effect.fn.Return<
+  { readonly storage: Storage["Service"]; readonly postgres: Postgres; readonly health: PostgresHealth },
+  StartupError,
+  Scope.Scope
+> {
+  const postgres = yield* openPostgres(yield* readUrl(options.url))
+  const health = new PostgresHealth(postgres.target.name)
+  return { storage: yield* make(postgres, health, options), postgres, health }
+})
+
+const make = Effect.fnUntraced(function* (
+  postgres: Postgres,
+  health: PostgresHealth,
+  { retention, waitMs }: PostgresStorageOptions,
+) {
+  const { target } = postgres
   const { reader, writer: connection } = postgres
   const log = yield* Effect.mapError(PostgresLog.open(reader, retention), (error) => toStartupError(error, target.name))
   const stores = postgresStores(connection)
   const writer = new GroupWriter({ ...postgres, connection, stores, node: randomUUID() })
   const readStores = postgresStores(reader)
-  const health = new PostgresHealth(target.name)
 
-  const open = (session: PostgresConnection) =>
+  const reach = (session: PostgresConnection) =>
     Effect.suspend(() =>
       session.isOpen
         ? Effect.void
@@ -72,7 +83,9 @@ export const make = Effect.fn("PostgresStorage.make")(function* ({
     )
 
   const attempt = (group: ReadonlyArray<PendingWork>, options: WriteOptions) =>
-    Effect.andThen(orUnavailable(open(connection)), within(connection, writer.write(group, options)))
+    Effect.andThen(orUnavailable(reach(connection)), within(connection, writer.write(group, options)))
+
+  const busy = (failure: StorageUnavailable) => new StorageBusy({ pauseMs: PAUSE_MS, limitMs: waitMs, failure })
 
   /** Reaches the server again and finds out whether the group was committed. Gives up after `waitMs`. */
   const resolve = Effect.fnUntraced(function* (group: ReadonlyArray<PendingWork>, options: WriteOptions) {
@@ -86,7 +99,8 @@ export const make = Effect.fn("PostgresStorage.make")(function* ({
       const exits = yield* Effect.option(attempt(group, options))
       if (exits._tag === "Some") return exits.value
     }
-    return yield* inDoubt
+    // The server has not made the commit, and was lost again.
+    return yield* busy(inDoubt)
   })
 
   const write = Effect.fnUntraced(function* (
@@ -96,9 +110,7 @@ export const make = Effect.fn("PostgresStorage.make")(function* ({
     const exits = yield* attempt(group, options).pipe(
       Effect.catch((failure): Effect.Effect<ReadonlyArray<WorkExit>, StorageUnavailable | StorageBusy> => {
         if (connection.isOpen) return Effect.fail(failure)
-        return writer.isInDoubt
-          ? resolve(group, options)
-          : Effect.fail(new StorageBusy({ pauseMs: PAUSE_MS, limitMs: waitMs, failure }))
+        return writer.isInDoubt ? resolve(group, options) : Effect.fail(busy(failure))
       }),
     )
     const newest = exits.flatMap((exit) => (exit._tag === "Success" ? exit.value.rows : [])).at(-1)
@@ -112,7 +124,7 @@ export const make = Effect.fn("PostgresStorage.make")(function* ({
 
   /** Runs a read once more if its session had ended, e.g. by a restart of the server. */
   const readAgain = <A, E>(look: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable> => {
-    const once = Effect.andThen(orUnavailable(open(reader)), look)
+    const once = Effect.andThen(orUnavailable(reach(reader)), look)
     return Effect.catch(once, (error) => (reader.isOpen ? Effect.fail(error) : once))
   }
 
@@ -130,5 +142,13 @@ export const make = Effect.fn("PostgresStorage.make")(function* ({
   })
 })
 
+/** Storage for one gateway: a second one with the same schema fails with `StartupError`. */
 export const layer = (options: PostgresStorageOptions): Layer.Layer<Storage, StartupError> =>
-  Layer.effect(Storage, make(options))
+  Layer.effect(
+    Storage,
+    Effect.gen(function* () {
+      const { health, postgres, storage } = yield* open(options)
+      yield* listen({ postgres, health, onWake: () => {} })
+      return storage
+    }),
+  )

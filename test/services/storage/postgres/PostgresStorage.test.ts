@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { KeptEvent } from "../../../../src/domain/Event.ts"
 import { openSession } from "../../../../src/services/storage/postgres/PostgresConnection.ts"
-import { make } from "../../../../src/services/storage/postgres/PostgresStorage.ts"
+import * as PostgresStorage from "../../../../src/services/storage/postgres/PostgresStorage.ts"
 import type { KeptRow, PendingWork, Storage, WriteOptions } from "../../../../src/services/storage/Storage.ts"
 import { Tx, type Work } from "../../../../src/services/storage/Tx.ts"
 import { AnswerSwallowingProxy } from "../../../support/AnswerSwallowingProxy.ts"
@@ -16,11 +16,14 @@ const open = (
   url: string,
   options: { readonly rows?: number; readonly ageMs?: number; readonly waitMs?: number } = {},
 ) =>
-  make({
-    url: Redacted.make(url),
-    retention: { rows: options.rows ?? 1_000_000, ageMs: options.ageMs ?? 1e12 },
-    waitMs: options.waitMs ?? 5_000,
-  })
+  Effect.map(
+    PostgresStorage.open({
+      url: Redacted.make(url),
+      retention: { rows: options.rows ?? 1_000_000, ageMs: options.ageMs ?? 1e12 },
+      waitMs: options.waitMs ?? 5_000,
+    }),
+    ({ storage }) => storage,
+  )
 
 const removed = (agentId: string): KeptEvent => ({ _tag: "AgentRemoved", agentId })
 

@@ -1,13 +1,18 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { make } from "../../../../src/services/storage/postgres/PostgresStorage.ts"
+import * as PostgresStorage from "../../../../src/services/storage/postgres/PostgresStorage.ts"
 import { Tx } from "../../../../src/services/storage/Tx.ts"
 import { schemaUrl } from "../../../support/Postgres.ts"
 import { storesContract } from "../StoresContract.ts"
 
 const open = Effect.flatMap(schemaUrl, (url) =>
-  Effect.orDie(make({ url: Redacted.make(url), retention: { rows: 1_000_000, ageMs: 1e12 }, waitMs: 5_000 })),
+  Effect.orDie(
+    Effect.map(
+      PostgresStorage.open({ url: Redacted.make(url), retention: { rows: 1_000_000, ageMs: 1e12 }, waitMs: 5_000 }),
+      ({ storage }) => storage,
+    ),
+  ),
 )
 
 storesContract("PostgreSQL", open)

@@ -1,6 +1,7 @@
 /**
  * Adds every table of the gateway, as the steps of SQLite have made them. Positions of events have no gaps. Keys compare
- * by their bytes, whatever the collation of the database. Identity columns keep the order of insertion.
+ * by their bytes, whatever the collation of the database. Identity columns keep the order of insertion. No index has the
+ * ids of messages alone, because PostgreSQL would read it backwards through all transcripts for the newest messages of one.
  */
 export default [
   `CREATE TABLE event_log (
@@ -95,8 +96,8 @@ export default [
   `CREATE INDEX turns_open ON turns (session_key, pos) WHERE ended_at IS NULL`,
   `CREATE INDEX turns_ended ON turns (ended_at) WHERE ended_at IS NOT NULL`,
   `CREATE TABLE messages (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transcript bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
     run_id text COLLATE "C",
     step int NOT NULL,
     injection_key text COLLATE "C",
@@ -109,9 +110,9 @@ export default [
     failed text,
     summary_up_to bigint,
     at bigint NOT NULL,
+    PRIMARY KEY (transcript, id),
     UNIQUE (transcript, run_id, step)
   )`,
-  `CREATE INDEX messages_of_transcript ON messages (transcript, id)`,
   `CREATE INDEX summaries ON messages (transcript, id) WHERE summary_up_to IS NOT NULL`,
   `CREATE INDEX injected_messages ON messages (injection_key) WHERE injection_key IS NOT NULL`,
   `CREATE TABLE devices (
