@@ -16,8 +16,8 @@ const CONTEXT_LINES = 3
 /** Returns the unified diff, or only its header if nothing changes. Takes linear time. */
 export const fileDiff = ({ newText, oldText, path }: FileChange): string => {
   const isNew = oldText === undefined || oldText === null
-  const before = isNew ? [] : oldText.split("\n")
-  const after = newText.split("\n")
+  const before = isNew ? [] : linesOf(oldText)
+  const after = linesOf(newText)
   const shorter = Math.min(before.length, after.length)
   let same = 0
   while (same < shorter && before[same] === after[same]) same++
@@ -38,9 +38,15 @@ export const fileDiff = ({ newText, oldText, path }: FileChange): string => {
   return [
     header,
     `@@ -${range(removed)} +${range(added)} @@`,
-    ...leading.map((line) => ` ${line}`),
-    ...removed.map((line) => `-${line}`),
-    ...added.map((line) => `+${line}`),
-    ...trailing.map((line) => ` ${line}`),
+    ...leading.map((line) => written(" ", line)),
+    ...removed.map((line) => written("-", line)),
+    ...added.map((line) => written("+", line)),
+    ...trailing.map((line) => written(" ", line)),
   ].join("\n")
 }
+
+/** Returns the lines with their ends. The last one may have none. */
+const linesOf = (text: string): ReadonlyArray<string> => (text === "" ? [] : text.split(/(?<=\n)/))
+
+const written = (mark: string, line: string): string =>
+  line.endsWith("\n") ? mark + line.slice(0, -1) : `${mark}${line}\n\\ No newline at end of file`

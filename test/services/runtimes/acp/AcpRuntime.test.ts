@@ -31,7 +31,7 @@ describe("A command-line agent", () => {
         callId: "t1",
         name: "edit",
         input: '{"path":"a.txt"}',
-        output: "--- a.txt\n+++ a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n ",
+        output: "--- a.txt\n+++ a.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+2",
         isError: false,
       })
     }).pipe(Effect.provide(layer({ settings: { permissions: { edit: "allow" } } }))),
