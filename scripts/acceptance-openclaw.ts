@@ -3,28 +3,13 @@
  * UI, installed from the npm registry. `npm run acceptance:openclaw` writes the results to docs/compatibility.md and fails
  * if a check fails. It needs the registry and takes some minutes.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { VERSION } from "../src/domain/Version.ts"
+import { home } from "./acceptance/Installation.ts"
+import { record, report, type Result, say } from "./acceptance/Report.ts"
 import { browser, chromiumPath } from "./openclaw/Browser.ts"
-import { type Check, commandLine } from "./openclaw/CommandLine.ts"
+import { commandLine } from "./openclaw/CommandLine.ts"
 import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
 import { terminal } from "./openclaw/Terminal.ts"
-import { CURRENT, home, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
-
-interface Result {
-  readonly client: string
-  readonly checks: ReadonlyArray<Check>
-}
-
-const say = (text: string) => process.stdout.write(`${text}\n`)
-
-const report = async (client: string, checks: Promise<ReadonlyArray<Check>>): Promise<Result> => {
-  say(`\n${client}`)
-  const all = await checks
-  for (const { name, problem } of all) say(problem === undefined ? `  ok    ${name}` : `  FAIL  ${name}\n${problem}`)
-  return { client, checks: all }
-}
+import { CURRENT, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
 
 const reportAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
   const current = openclaw(CURRENT)
@@ -45,45 +30,9 @@ const reportAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
   return [...results, await report(client, Promise.resolve(checks))]
 }
 
-const section = (results: ReadonlyArray<Result>): string =>
-  results
-    .map(({ checks, client }) => {
-      const lines = checks.map(({ name, problem }) => `- ${problem === undefined ? "works" : "FAILS"}: \`${name}\``)
-      return `### ${client}\n\n${lines.join("\n")}\n`
-    })
-    .join("\n")
-
-const PAGE = join(import.meta.dirname, "../docs/compatibility.md")
-const BEGIN = "<!-- acceptance:openclaw -->"
-const END = "<!-- /acceptance:openclaw -->"
-
-const INTRODUCTION = `# Compatibility
-
-This page lists the foreign clients that we test against this gateway, with the results. The test programs write the
-lists.
-
-## OpenClaw
-
-\`npm run acceptance:openclaw\` installs OpenClaw's own programs outside this project and uses them as people do.
-
-${BEGIN}
-${END}
-`
-
-const record = (results: ReadonlyArray<Result>): void => {
-  const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : INTRODUCTION
-  const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length)
-  const after = page.slice(page.indexOf(END))
-  const heading = `Tested with Causeway ${VERSION} on Node ${process.version}.`
-  writeFileSync(PAGE, `${before}\n\n${heading}\n\n${section(results)}\n${after}`)
-}
-
 const gateway = await startGateway(home(), openclaw(CURRENT).controlUi)
 try {
-  const results = await reportAll(gateway)
-  record(results)
-  const failed = results.flatMap(({ checks }) => checks).filter(({ problem }) => problem !== undefined)
-  process.exitCode = failed.length === 0 ? 0 : 1
+  record("openclaw", await reportAll(gateway))
 } finally {
   await gateway.stop()
 }

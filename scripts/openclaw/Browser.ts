@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs"
 import { env } from "node:process"
-import type { Check } from "./CommandLine.ts"
+import type { Check } from "../acceptance/Report.ts"
 import type { Gateway } from "./Gateway.ts"
 import { browserDriver } from "./Installations.ts"
 

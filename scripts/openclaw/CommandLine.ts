@@ -7,13 +7,9 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { env } from "node:process"
 import type { Gateway } from "./Gateway.ts"
-import { home, type Installed } from "./Installations.ts"
-
-export interface Check {
-  readonly name: string
-  /** Undefined if the check passed. */
-  readonly problem: string | undefined
-}
+import { home } from "../acceptance/Installation.ts"
+import type { Check } from "../acceptance/Report.ts"
+import type { Installed } from "./Installations.ts"
 
 interface Command {
   readonly args: string

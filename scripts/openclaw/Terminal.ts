@@ -5,9 +5,10 @@
 import { spawn } from "node:child_process"
 import { env } from "node:process"
 import { stripVTControlCharacters } from "node:util"
-import type { Check } from "./CommandLine.ts"
+import type { Check } from "../acceptance/Report.ts"
 import type { Gateway } from "./Gateway.ts"
-import { home, type Installed } from "./Installations.ts"
+import { home } from "../acceptance/Installation.ts"
+import type { Installed } from "./Installations.ts"
 
 const TIMEOUT_MS = 60_000
 
