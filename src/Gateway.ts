@@ -51,6 +51,7 @@ import * as Mounts from "./transport/Mounts.ts"
 import * as GatewayServer from "./transport/http/GatewayServer.ts"
 import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
 import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
+import type { TlsCertificate } from "./transport/http/TlsCertificate.ts"
 import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
@@ -131,6 +132,7 @@ export type Services =
   | Sqlite
   | StateFolder
   | System
+  | TlsCertificate
   | Tools
 
 interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {

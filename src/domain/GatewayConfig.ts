@@ -74,6 +74,24 @@ export const GatewaySettings = Schema.Struct({
     "x-forwarded-for",
     "The header in which the trusted proxies name the client. They must append to it or overwrite it. If a proxy passes the header on unchanged, clients can forge their address.",
   ),
+  tls: option(
+    Schema.Struct({
+      cert: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+        description:
+          "The file of the certificate in PEM, with its chain. With tls.key, the port speaks HTTPS and wss:// only. The gateway takes over changed files within monitorIntervalMs, and connections stay open.",
+      }),
+      key: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+        description: "The file of the certificate's private key in PEM, without a passphrase.",
+      }),
+      minVersion: option(
+        Schema.Literals(["TLSv1.2", "TLSv1.3"]),
+        "TLSv1.2",
+        "The oldest version of TLS that clients may use. TLSv1.3 keeps out clients from before 2018.",
+      ),
+    }),
+    {},
+    "TLS on the port itself. Behind a proxy that ends TLS, leave it out.",
+  ),
   openclaw: option(
     Schema.Struct({
       strict: option(

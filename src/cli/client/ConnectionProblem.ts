@@ -3,6 +3,7 @@
  */
 import { LOCKED_OUT } from "../../client/ClientConnection.ts"
 import type { ConnectionState } from "../../client/ConnectionStates.ts"
+import { OTHER_CERTIFICATE } from "./Fingerprint.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 
 /** Seconds to wait for the first connection. Without a limit, a network that drops packets delays a command for minutes. */
@@ -92,6 +93,11 @@ const openProblem = (place: Place, code: string): Problem => {
         `the TLS certificate of ${address} is not valid at this time (${code})`,
         "renew it, or check the clock of this machine",
       ]
+    case OTHER_CERTIFICATE:
+      return [
+        `the TLS certificate of ${address} has another fingerprint`,
+        "check that this is your gateway, and give the fingerprint of its new certificate in --fingerprint",
+      ]
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return [`the TLS certificate of ${address} is for other names`, "use one of its names in --url"]
   }
@@ -101,7 +107,7 @@ const openProblem = (place: Place, code: string): Problem => {
   if (UNTRUSTED.test(code)) {
     return [
       `this machine does not trust the TLS certificate of ${address} (${code})`,
-      "set NODE_EXTRA_CA_CERTS to the file of its certificate authority",
+      "set NODE_EXTRA_CA_CERTS to the file of its certificate authority, or give its fingerprint in --fingerprint",
     ]
   }
   return /TLS|SSL|CERT|CRL/.test(code)

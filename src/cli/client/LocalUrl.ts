@@ -6,7 +6,13 @@ import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 
 const EVERY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
 
-export const localUrl = ({ basePath, host, port }: Pick<GatewaySettings, "basePath" | "host" | "port">): string => {
+export const localUrl = ({
+  basePath,
+  host,
+  port,
+  tls,
+}: Pick<GatewaySettings, "basePath" | "host" | "port"> & Partial<Pick<GatewaySettings, "tls">>): string => {
   const address = EVERY_ADDRESS[host] ?? host
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}${basePath}`
+  const scheme = tls?.cert === undefined ? "http" : "https"
+  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}${basePath}`
 }

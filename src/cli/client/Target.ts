@@ -13,20 +13,26 @@ import type { ConnectionState } from "../../client/ConnectionStates.ts"
 import { GatewayClient } from "../../client/GatewayClient.ts"
 import { gatewayUrl } from "../../client/GatewayUrl.ts"
 import { isLoopback } from "../../domain/Address.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
-import { statePaths } from "../../services/storage/StateFolder.ts"
+import { resolvePath, statePaths } from "../../services/storage/StateFolder.ts"
 import { findToken } from "../../services/auth/TokenFile.ts"
 import { connectionProblem, CONNECT_TIMEOUT_SECONDS } from "./ConnectionProblem.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
+import { fingerprintOf, fingerprintOfFile } from "./Fingerprint.ts"
 import { faint, note } from "../terminal/Output.ts"
 import { Writer } from "../terminal/Writer.ts"
 
 export const flags = {
   url: Flags.text("url", "The address of the gateway, e.g. 127.0.0.1:18789 or wss://gateway.example.org/rpc."),
   token: Flags.text("token", "The token of the gateway. Default: GATEWAY_TOKEN, or the token in the state folder."),
+  fingerprint: Flags.text(
+    "fingerprint",
+    "The SHA-256 fingerprint of the gateway's TLS certificate, if no authority has signed it. Default for the gateway on this machine: that of its certificate.",
+  ),
   "state-dir": Flags.stateDir,
   config: Flags.config,
 }
@@ -38,9 +44,15 @@ type TargetFlags = Readonly<Record<keyof typeof flags, Option.Option<string>>>
 export const connected = <const Name extends string, Input extends TargetFlags, ContextInput, E, R>(
   command: Command.Command<Name, Input, ContextInput, E, R>,
 ) =>
-  Command.provide(command, ({ url, token, "state-dir": stateDir, config }) =>
-    layer(Flags.given({ url, token, "state-dir": stateDir, config })),
+  Command.provide(command, ({ url, token, fingerprint, "state-dir": stateDir, config }) =>
+    layer(Flags.given({ url, token, fingerprint, "state-dir": stateDir, config })),
   )
+
+/** Returns the fingerprint of the configured certificate if the address is that of the gateway on this machine. */
+const ownFingerprint = (settings: GatewaySettings, url: URL): string | undefined =>
+  settings.tls.cert !== undefined && url.protocol === "wss:" && url.host === new URL(localUrl(settings)).host
+    ? fingerprintOfFile(resolvePath(settings.tls.cert))
+    : undefined
 
 const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const settings = yield* loadConfig(flags)
@@ -53,9 +65,26 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
       exitCode: ExitCode.usage,
     })
   }
+  const pinned = flags["fingerprint"] ?? ownFingerprint(settings, url)
+  const fingerprint = pinned === undefined ? undefined : fingerprintOf(pinned)
+  if (pinned !== undefined && fingerprint === undefined) {
+    return yield* new CommandFailed({
+      problem: "the fingerprint is not one of SHA-256",
+      remedy: "write its 64 hexadecimal digits, with or without colons",
+      exitCode: ExitCode.usage,
+    })
+  }
+  if (fingerprint !== undefined && url.protocol !== "wss:") {
+    return yield* new CommandFailed({
+      problem: `a fingerprint proves nothing at ${url.host}, which is an address without TLS`,
+      remedy: "write --url wss://host:port, or leave out --fingerprint",
+      exitCode: ExitCode.usage,
+    })
+  }
   const given = flags["token"] === undefined ? settings.token : Redacted.make(flags["token"])
   return {
     url,
+    fingerprint,
     token: given ?? (isLoopback(url.hostname) ? yield* findToken(statePaths(settings.stateDir).tokenFile) : undefined),
   }
 })
@@ -64,12 +93,16 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
 const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFailed | StartupError> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const { token, url } = yield* resolve(flags)
+      const { fingerprint, token, url } = yield* resolve(flags)
       // Node's built-in WebSocket hides the reason of a failed connection.
       const NodeWS = yield* Effect.promise(() => import("@effect/platform-node/NodeWS"))
+      const sockets =
+        fingerprint === undefined
+          ? NodeWS.layerWebSocketConstructor
+          : (yield* Effect.promise(() => import("./PinnedWebSocket.ts"))).layer(fingerprint)
       return Layer.effectDiscard(Effect.andThen(awaitConnection(url), Effect.forkScoped(reportDrops))).pipe(
         Layer.provideMerge(GatewayClient.layerNoDeps({ url: url.href, token })),
-        Layer.provide(NodeWS.layerWebSocketConstructor),
+        Layer.provide(sockets),
       )
     }),
   )

@@ -13,6 +13,7 @@ import * as Gateway from "../../Gateway.ts"
 import * as ConfigReload from "../../services/system/ConfigReload.ts"
 import { StateFolder } from "../../services/storage/StateFolder.ts"
 import { ListeningAddress } from "../../transport/http/GatewayServer.ts"
+import { TlsCertificate } from "../../transport/http/TlsCertificate.ts"
 import { isRunByNpm, processEnvironment } from "../config/Environment.ts"
 import { ExitCode } from "../terminal/ExitCode.ts"
 import { print } from "../terminal/Output.ts"
@@ -29,7 +30,7 @@ const printBanner = Effect.fnUntraced(function* (configFile: string | undefined)
   const settings = yield* GatewayConfig
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
-  const url = localUrl({ basePath: settings.basePath, host, port })
+  const url = localUrl({ basePath: settings.basePath, host, port, tls: settings.tls })
   const command = (args: string) => [thisCommand, args, ...targetFlags(settings, url, configFile)].join(" ")
   yield* print(`Causeway ${VERSION} listens on ${url}
 
@@ -74,6 +75,7 @@ const tokenNote = ({ auth, token }: GatewaySettings, file: string): string => {
 const reload = (flags: Sources["flags"]) =>
   loadConfig(flags).pipe(
     Effect.flatMap(ConfigReload.reload),
+    Effect.andThen(Effect.flatMap(TlsCertificate, (certificate) => certificate.reload)),
     Effect.catch((error) => Effect.logError(`the configuration was not reloaded: ${error.message}`)),
     Effect.withSpan("causeway reload"),
   )

@@ -12,6 +12,8 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { isProxy, normalizeAddress, proxiesOf } from "./ClientAddress.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+
 export class TcpConnections extends Context.Service<
   TcpConnections,
   {
@@ -30,11 +32,17 @@ export class TcpConnections extends Context.Service<
       const { connections, tcpPerAddress } = config.limits
       /** Sockets with the network that they count for. A trusted proxy carries many clients and counts for none. */
       const counted = new Map<Socket, string | undefined>()
+      /** The counted sockets by their port. A TLS socket is another object over the same connection. */
+      const byPeer = new Map<string, Socket>()
       const perNetwork = new Map<string, number>()
 
-      const release = (socket: Socket): void => {
+      const release = (released: Socket): void => {
+        const peer = peerOf(released)
+        const socket = counted.has(released) ? released : byPeer.get(peer)
+        if (socket === undefined) return
         const network = counted.get(socket)
-        if (!counted.delete(socket)) return
+        counted.delete(socket)
+        byPeer.delete(peer)
         socket.off("close", onClose)
         if (network === undefined) return
         const count = (perNetwork.get(network) ?? 0) - 1
@@ -61,6 +69,7 @@ export class TcpConnections extends Context.Service<
           return refusals.note(address, "too many TCP connections that have not authenticated")
         }
         counted.set(socket, network)
+        byPeer.set(peerOf(socket), socket)
         if (network !== undefined) perNetwork.set(network, count + 1)
         socket.on("close", onClose)
       }

@@ -2,7 +2,9 @@
  * GatewayServer: the gateway's port. It is a Node HTTP server with the routes and wires of an app, and it listens once all
  * of them are mounted. An embedding program adds its own routes and wires to the same app. Gateway.ts builds it.
  */
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
+import { createServer as createSecureServer } from "node:https"
+import type { Socket } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,6 +16,7 @@ import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.
 import { StartupError } from "../../domain/StartupError.ts"
 import * as DefectReporter from "../../services/logs/DefectReporter.ts"
 import * as BasePath from "./BasePath.ts"
+import { normalizeAddress } from "../connection/ClientAddress.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import { Pages } from "./Pages.ts"
 import * as HttpGuard from "./HttpGuard.ts"
@@ -23,13 +26,21 @@ import { RefusalLog } from "../connection/RefusalLog.ts"
 import { RouteTable } from "./RouteTable.ts"
 import { ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
 import { TcpConnections } from "../connection/TcpConnections.ts"
+import { TlsCertificate } from "./TlsCertificate.ts"
 import { Upgrades } from "./Upgrades.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
 
 /** The address where the gateway listens, with the actual port if the option `port` is 0. */
 export class ListeningAddress extends Context.Service<
   ListeningAddress,
-  { readonly host: string; readonly port: number; /** e.g. `127.0.0.1:18789` */ readonly authority: string }
+  {
+    readonly host: string
+    readonly port: number
+    /** E.g. `127.0.0.1:18789`. */
+    readonly authority: string
+    /** `https` if the port has TLS. */
+    readonly scheme: "http" | "https"
+  }
 >()("causeway/transport/ListeningAddress") {}
 
 /** Time for HTTP requests in progress when the gateway stops. */
@@ -79,6 +90,19 @@ const toStartupError = (error: NodeJS.ErrnoException, host: string, port: number
   }
 }
 
+/** Makes a Node server, with TLS if there is a certificate. */
+const makeServer = (config: GatewaySettings, { first, onChange }: TlsCertificate["Service"]): Server => {
+  const options = {
+    ...timeouts(config),
+    // By default, Node passes every kind of upgrade to the listener. Others than WebSocket are plain requests here.
+    shouldUpgradeCallback: (request: IncomingMessage) => request.headers.upgrade?.toLowerCase() === "websocket",
+  }
+  if (first === undefined) return createServer(options)
+  const server = createSecureServer({ ...options, ...first, handshakeTimeout: config.limits.handshakeTimeoutMs })
+  onChange((pair) => server.setSecureContext(pair))
+  return server
+}
+
 const listen = (server: Server, host: string, port: number) =>
   Effect.callback<number, StartupError>((resume) => {
     const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(toStartupError(error, host, port)))
@@ -108,6 +132,7 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
   const supervisor = yield* ConnectionSupervisor
   const upgrades = yield* Upgrades
   const tcp = yield* TcpConnections
+  const refusals = yield* RefusalLog
   const guard = yield* HttpGuard.make
   const scope = yield* Effect.scope
   const fallback = yield* FallbackRoute
@@ -122,29 +147,29 @@ const serve = Effect.fnUntraced(function* <A, E, R>(app: Layer.Layer<A, E, R>) {
     fallback.answer(request, table.methodsAt(request.url)),
   )
   const handle = yield* NodeHttpServer.makeHandler(guard(answers), { scope })
+  const certificate = yield* TlsCertificate
   const server = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      createServer({
-        ...timeouts(config),
-        // By default, Node passes every kind of upgrade to the listener. Others than WebSocket are plain requests here.
-        shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
-      }),
-    ),
+    Effect.sync(() => makeServer(config, certificate)),
     (server) => Effect.andThen(supervisor.closeAll(CloseCodes.restart), close(server)),
   )
   server.on("connection", tcp.accept)
   server.on("request", BasePath.onRequest(config.basePath, handle))
   server.on("upgrade", BasePath.onUpgrade(config.basePath, upgrades.handle))
   const port = yield* listen(server, config.host, config.port)
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, { remoteAddress }: Socket) =>
+    refusals.note(normalizeAddress(remoteAddress ?? ""), "no TLS connection", error.code),
+  )
+  const scheme = certificate.first === undefined ? "http" : "https"
   const authority = config.host.includes(":") ? `[${config.host}]:${port}` : `${config.host}:${port}`
-  yield* Effect.logInfo(`listening on ${authority}`)
-  return ListeningAddress.of({ host: config.host, port, authority })
+  yield* Effect.logInfo(`listening on ${scheme === "https" ? "https://" : ""}${authority}`)
+  return ListeningAddress.of({ host: config.host, port, authority, scheme })
 })
 
 /** `app`: the routes and wires, e.g. `Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, MyRoutes)`. */
 export const layer = <A, E, R>(app: Layer.Layer<A, E, R>) =>
   Layer.effect(ListeningAddress, serve(app)).pipe(
     Layer.provide(Upgrades.layer),
+    Layer.provideMerge(TlsCertificate.layer),
     Layer.provide(Layer.provideMerge(FallbackRoute.layer, Pages.layer)),
     Layer.provideMerge(ConnectionSupervisor.layer),
     Layer.provide(PrincipalUsage.layer),

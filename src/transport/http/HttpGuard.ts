@@ -1,5 +1,5 @@
 /**
- * HttpGuard: wraps all HTTP routes. It refuses pages of other sites before any route, and closes the connection after an
+ * HttpGuard: wraps all HTTP routes. It adds the security headers, refuses pages of other sites before any route, and closes the connection after an
  * error response to a request whose body is still arriving, so that slow bodies hold no sockets. GatewayServer.ts uses it.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
@@ -25,12 +25,19 @@ const withoutSlowBody = (
     ? closing(response)
     : response
 
+/** Keeps browsers from guessing the types of responses and from sending addresses to other sites. */
+const protection = { "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" }
+
+/** RFC 6797: browsers use TLS for this host for a year. They ignore it for addresses and for bad certificates. */
+const strictTransport = { "strict-transport-security": "max-age=31536000" }
+
 /** Returns a function that puts the guard around the routes. */
 export const make = Effect.gen(function* () {
   const config = yield* GatewayConfig
   const refusals = yield* RefusalLog
   const policy = originPolicy(config)
   const proxies = proxiesOf(config)
+  const headers = config.tls.cert === undefined ? protection : { ...protection, ...strictTransport }
 
   const note = ({ headers, remoteAddress }: HttpServerRequest.HttpServerRequest): void =>
     refusals.note(
@@ -45,6 +52,8 @@ export const make = Effect.gen(function* () {
         note(request)
         return Effect.succeed(foreign)
       }
-      return Effect.map(routes, (response) => withoutSlowBody(request, response))
+      return Effect.map(routes, (response) =>
+        HttpServerResponse.setHeaders(withoutSlowBody(request, response), headers),
+      )
     })
 })

@@ -1,0 +1,33 @@
+/**
+ * PinnedWebSocket: WebSockets to a gateway whose certificate is known by its fingerprint, such as a self-signed one. No
+ * authority needs to know such a certificate. Target.ts loads it for such gateways.
+ */
+import * as Layer from "effect/Layer"
+import * as Socket from "effect/socket/Socket"
+import type { ClientRequestArgs } from "node:http"
+import { connect, type ConnectionOptions, type TLSSocket } from "node:tls"
+import { WebSocket } from "ws"
+import { fingerprintOf, OTHER_CERTIFICATE } from "./Fingerprint.ts"
+
+/** Opens a TLS socket, and destroys it before it carries a byte if the certificate is another one. */
+const connectPinned = (options: ConnectionOptions, fingerprint: string): TLSSocket => {
+  const socket = connect({ ...options, rejectUnauthorized: false })
+  socket.once("secureConnect", () => {
+    if (fingerprintOf(socket.getPeerCertificate().fingerprint256 ?? "") === fingerprint) return
+    socket.destroy(Object.assign(new Error("the certificate has another fingerprint"), { code: OTHER_CERTIFICATE }))
+  })
+  return socket
+}
+
+/**
+ * `fingerprint`: SHA-256 in hexadecimal digits. Dies with a TypeError if it is something else. Use it for addresses with
+ * `wss://` only: without TLS, nothing proves who answers.
+ */
+export const layer = (fingerprint: string): Layer.Layer<Socket.WebSocketConstructor> => {
+  const digits = fingerprintOf(fingerprint)
+  if (digits === undefined) throw new TypeError("a fingerprint is SHA-256 in 64 hexadecimal digits")
+  const options: ClientRequestArgs = {
+    createConnection: (options) => connectPinned(options as ConnectionOptions, digits),
+  }
+  return Layer.succeed(Socket.WebSocketConstructor)((url) => new WebSocket(url, options))
+}
