@@ -26,11 +26,13 @@ import * as Anthropic from "./services/models/anthropic/Anthropic.ts"
 import { ModelProviders } from "./services/models/ModelProviders.ts"
 import * as OpenAi from "./services/models/openai/OpenAi.ts"
 import { ProviderKinds } from "./services/models/ProviderKinds.ts"
+import * as ModelRuntime from "./services/runtimes/model/ModelRuntime.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { RunAdmission } from "./services/runs/RunAdmission.ts"
 import { Runs } from "./services/runs/Runs.ts"
 import * as AcpRuntimes from "./services/runtimes/acp/AcpRuntimes.ts"
+import { SessionCompaction } from "./services/runs/SessionCompaction.ts"
 import * as SessionActor from "./services/runs/SessionActor.ts"
 import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
 import * as TurnRetention from "./services/runs/TurnRetention.ts"
@@ -56,7 +58,7 @@ import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
 /** Accepts messages, runs them in the actors of their sessions, and keeps the lists of sessions and runs. */
-const conversations = Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
+const conversations = Layer.mergeAll(Runs.layer, SessionCompaction.layer, TurnDispatcher.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
@@ -71,7 +73,7 @@ const authentication = Authenticator.layer.pipe(
   Layer.provideMerge(Devices.layer),
 )
 
-/** Knows the agents and their bindings, the documents, the connections and the devices. */
+/** Knows the agents and their bindings, the documents, the connections and the devices. Runtimes may use it. */
 const registry = Layer.mergeAll(
   Agents.layer,
   Bindings.layer,
@@ -79,7 +81,7 @@ const registry = Layer.mergeAll(
   Connections.layer,
   GatewayKey.layer,
   authentication,
-)
+).pipe(Layer.provideMerge(Events.layer))
 
 /** Background work: compares stored and published sessions, removes old rows, and reacts to a changed token. */
 const monitors = Layer.mergeAll(
@@ -90,11 +92,7 @@ const monitors = Layer.mergeAll(
   Logs.layerEvents,
 )
 
-const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(
-  Layer.provideMerge(conversations),
-  Layer.provideMerge(registry),
-  Layer.provideMerge(Events.layer),
-)
+const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(Layer.provideMerge(conversations))
 
 /** The parts of a gateway that an embedding program can replace. */
 export const parts = {
@@ -104,7 +102,14 @@ export const parts = {
    * The runtimes of agents, and the kinds of model providers that they use. Merge your own with them: each Layer adds
    * itself to AgentRuntimes or ProviderKinds.
    */
-  runtimes: Layer.mergeAll(EchoRuntime.layer, AcpRuntimes.layer, OpenAi.layer, Anthropic.layer, AiSdk.layer),
+  runtimes: Layer.mergeAll(
+    EchoRuntime.layer,
+    ModelRuntime.layer,
+    AcpRuntimes.layer,
+    OpenAi.layer,
+    Anthropic.layer,
+    AiSdk.layer,
+  ),
   /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
   routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }
@@ -151,7 +156,9 @@ export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
     Layer.provideMerge(GatewayServer.layer(routes)),
     Layer.provideMerge(GatewayHandlers.layer),
     Layer.provideMerge(services),
+    // Runs start as soon as `conversations` is built, so their runtimes come first.
     Layer.provideMerge(runtimes),
+    Layer.provideMerge(registry),
     Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer, models)),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { AcpAgents } from "./AcpAgent.ts"
 import { parseRange } from "./Address.ts"
+import { NAME_CHARS } from "./Bounds.ts"
 import { Limits } from "./Limits.ts"
 import { originProblem } from "./PageOrigin.ts"
 import { Providers } from "./Provider.ts"
@@ -116,6 +117,11 @@ export const GatewaySettings = Schema.Struct({
       "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: the gateway does not serve it.",
   }),
   runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that do not choose one."),
+  model: option(
+    Schema.String.check(Schema.isMaxLength(NAME_CHARS)),
+    "",
+    "The model of agents that choose neither a model nor a runtime: `provider/model`, with a provider of the option providers. Empty: the runtime above answers.",
+  ),
   providers: option(
     Providers,
     {},
@@ -163,6 +169,26 @@ export const GatewaySettings = Schema.Struct({
         Millis,
         600_000,
         "How long a run may take. A longer time suits slow tools, a shorter one makes room for waiting runs earlier. 0: no deadline.",
+      ),
+      steps: option(
+        Count,
+        25,
+        "Steps of a model in one run. Each step is an answer that may call tools. A run with more steps fails. A higher number suits long tasks, a lower one ends loops earlier.",
+      ),
+      tokens: option(
+        Millis,
+        0,
+        "Tokens that a run may use, as its provider counts them: all prompts and answers together. A run with more fails. 0: no limit.",
+      ),
+      eventsPerSecond: option(
+        Count,
+        5_000,
+        "Pieces of text and other events that a run may emit in a second. A run with more fails, because each piece costs processor time for every client.",
+      ),
+      compactAt: option(
+        Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+        0.8,
+        "The share of the model's context at which the older part of a conversation is summarized, e.g. 0.8. A lower share costs fewer tokens and forgets details earlier. 0: conversations are summarized by `sessions.compact` only.",
       ),
       replyChars: option(
         Count,

@@ -22,6 +22,7 @@ import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { QueueMode, ThinkingLevel } from "./Run.ts"
+import { ProblemKind } from "./RunError.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
@@ -244,6 +245,24 @@ const remove = Rpc.make("sessions.delete", {
   .annotate(RequiredScope, "operator.admin")
   .annotate(Summary, "Aborts the open runs of a session and removes it with its transcript.")
 
+/** The session was not summarized. Nothing was changed. */
+export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("CompactionFailed", {
+  sessionKey: Schema.String,
+  /** The kind of the model's problem, if it is the reason. */
+  kind: Schema.optionalKey(ProblemKind),
+  /** The problem and the next step. */
+  message: Schema.String,
+}) {}
+
+const compact = Rpc.make("sessions.compact", {
+  payload: { key: SessionKey },
+  /** The new message. Null: no message has come since the last summary. */
+  success: Schema.Struct({ summary: Schema.NullOr(Message) }),
+  error: Schema.Union([SessionNotFound, CompactionFailed, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Summarizes the messages of a session. Agents then see the summary instead. The transcript stays.")
+
 const history = Rpc.make("sessions.history", {
   payload: {
     key: SessionKey,
@@ -281,6 +300,15 @@ const preview = Rpc.make("sessions.preview", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Returns the newest messages of several sessions, each cut to 200 characters. Omits unknown keys.")
 
-export const SessionRpcs = RpcGroup.make(list, get, resolve, create, patch, reset, remove, history, preview).middleware(
-  Authorized,
-)
+export const SessionRpcs = RpcGroup.make(
+  list,
+  get,
+  resolve,
+  create,
+  patch,
+  reset,
+  remove,
+  compact,
+  history,
+  preview,
+).middleware(Authorized)

@@ -18,6 +18,7 @@ import { Events } from "../../src/services/events/Events.ts"
 import { OpenRuns } from "../../src/services/runs/OpenRuns.ts"
 import { RunAdmission } from "../../src/services/runs/RunAdmission.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
+import { SessionCompaction } from "../../src/services/runs/SessionCompaction.ts"
 import * as SessionActor from "../../src/services/runs/SessionActor.ts"
 import { SessionIndex } from "../../src/services/sessions/SessionIndex.ts"
 import { Sessions } from "../../src/services/sessions/Sessions.ts"
@@ -33,7 +34,7 @@ export interface ConversationOptions {
 }
 
 export const layer = ({ config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
-  Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
+  Layer.mergeAll(Runs.layer, SessionCompaction.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunAdmission.layer, Cluster.layer)),

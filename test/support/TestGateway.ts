@@ -9,8 +9,6 @@ import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import type { ProviderKinds } from "../../src/services/models/ProviderKinds.ts"
-import type { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
-import type { StateFolder } from "../../src/services/storage/StateFolder.ts"
 import { ListeningAddress } from "../../src/transport/http/GatewayServer.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
 
@@ -30,7 +28,7 @@ export class TestGateway extends Context.Service<
 >()("causeway/test/TestGateway") {}
 
 export interface TestGatewayOptions extends GatewayOptions {
-  readonly runtimes?: Layer.Layer<never, never, AgentRuntimes | GatewayConfig | ProviderKinds | StateFolder>
+  readonly runtimes?: Layer.Layer<never, never, Layer.Services<typeof Gateway.parts.runtimes> | ProviderKinds>
   /** Routes and wires, e.g. those of the gateway and one more wire. */
   readonly routes?: typeof Gateway.parts.routes
 }

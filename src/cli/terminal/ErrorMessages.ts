@@ -24,6 +24,7 @@ const messages: Messages = {
   AgentProtected: ({ agentId }) =>
     `agent "${agentId}" cannot be deleted, because it answers the messages that no binding matches`,
   BindingUnreachable: ({ matchKey, tier }) => `a binding of tier ${tier} never matches ${matchKey}: omit the tier`,
+  CompactionFailed: ({ message }) => message,
   ConnectionNotFound: ({ connectionId }) => unknown("connection", connectionId, "connections list"),
   CursorInvalid: ({ cursor }) => `invalid cursor "${cursor}": start at the first page`,
   DeviceNotFound: ({ deviceId }) => unknown("device", deviceId, "devices list"),

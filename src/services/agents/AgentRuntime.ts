@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
-import type { Message } from "../../domain/Message.ts"
+import type { Message, Usage } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Model } from "../../domain/Model.ts"
 import type { RuntimeEvent, RuntimeFailed, ThinkingLevel } from "../../domain/Run.ts"
@@ -38,6 +38,17 @@ export interface Turn {
   readonly text: string
 }
 
+/** A conversation to summarize. `history` is as in a turn. */
+export type Conversation = Pick<Turn, "agent" | "sessionKey" | "model" | "history">
+
+export interface ConversationSummary {
+  readonly text: string
+  /** The id of the newest message that the summary replaces. */
+  readonly upTo: number
+  /** The tokens that it cost. */
+  readonly usage?: Usage | undefined
+}
+
 export interface AgentRuntime {
   /** The name by which agents and the option `runtime` choose it. Unique in a gateway. */
   readonly name: string
@@ -48,4 +59,11 @@ export interface AgentRuntime {
    * aborted or exceeds `runs.deadlineMs`, and waits at most 5 seconds for its finalizers before the session goes on.
    */
   run(turn: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed>
+  /** Returns whether the runtime answers with this model for agents that choose no runtime. Left out: for none. */
+  readonly offers?: (model: string) => boolean
+  /**
+   * Returns a summary of the whole history, or `undefined` if there is nothing to summarize. Left out: the runtime keeps
+   * conversations elsewhere or needs no summaries.
+   */
+  summarize?(conversation: Conversation): Effect.Effect<ConversationSummary | undefined, RuntimeFailed>
 }

@@ -18,6 +18,8 @@ export class AgentRuntimes extends Context.Service<
     readonly get: (name: string) => AgentRuntime | undefined
     /** Returns the names in the order in which the runtimes were added. */
     readonly names: () => ReadonlyArray<string>
+    /** Returns the name of the runtime that offers the model, or `undefined`. The first one that was added wins. */
+    readonly offering: (model: string) => string | undefined
     /**
      * The models of all runtimes. The registry keeps a list that a runtime discovers for a minute. If a runtime fails or
      * takes longer than 5 seconds, the registry logs a warning and uses the runtime's last list.
@@ -41,6 +43,11 @@ export class AgentRuntimes extends Context.Service<
       }),
       get: (name) => entries.get(name)?.runtime,
       names: () => [...entries.keys()],
+      offering: (model) => {
+        if (model === "") return undefined
+        for (const [name, { runtime }] of entries) if (runtime.offers?.(model) === true) return name
+        return undefined
+      },
       models: Effect.suspend(() =>
         Effect.map(
           Effect.forEach(entries.values(), ({ models }) => models, { concurrency: "unbounded" }),

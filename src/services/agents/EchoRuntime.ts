@@ -36,6 +36,16 @@ export const parse = (message: string): EchoCommand => {
 /** Splits a text into its words, each with the space before it. Joined, they are the text again. */
 export const words = (text: string): ReadonlyArray<string> => text.match(/^\S+|\s+\S*/g) ?? []
 
+/** A longer reply has several words in each piece, because a run may emit a limited number of events in a second. */
+const MAX_PIECES = 1_000
+
+const piecesOf = (text: string): ReadonlyArray<string> => {
+  const all = words(text)
+  const size = Math.ceil(all.length / MAX_PIECES)
+  if (size <= 1) return all
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size).join(""))
+}
+
 const toolCall = (text: string): ReadonlyArray<RuntimeEvent> => [
   { _tag: "ToolStarted", callId: "call-1", name: "echo", input: JSON.stringify({ text }) },
   { _tag: "ToolUpdated", callId: "call-1", text: "listening" },
@@ -44,11 +54,12 @@ const toolCall = (text: string): ReadonlyArray<RuntimeEvent> => [
 
 const run = ({ history, text: message }: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed> => {
   const { fail, slowMs, text, think, tool } = parse(message)
-  const reply = words(`echo: ${text}`)
+  const reply = piecesOf(`echo: ${text}`)
+  const outputTokens = words(`echo: ${text}`).length
   const inputTokens = history.reduce((sum, { text }) => sum + words(text).length, words(message).length)
 
   const before: ReadonlyArray<RuntimeEvent> = [
-    ...(think ? words(`thinking about: ${text}`).map((text): RuntimeEvent => ({ _tag: "Thinking", text })) : []),
+    ...(think ? piecesOf(`thinking about: ${text}`).map((text): RuntimeEvent => ({ _tag: "Thinking", text })) : []),
     ...(tool ? toolCall(text) : []),
   ]
   const replyText = Stream.fromIterable(reply).pipe(
@@ -57,7 +68,7 @@ const run = ({ history, text: message }: Turn): Stream.Stream<RuntimeEvent, Runt
   )
   const usage: RuntimeEvent = {
     _tag: "Usage",
-    usage: { inputTokens, outputTokens: reply.length, contextTokens: inputTokens + reply.length },
+    usage: { inputTokens, outputTokens, contextTokens: inputTokens + outputTokens },
   }
   const end = fail
     ? Stream.fail(new RuntimeFailed({ runtime: NAME, detail: "The echo was asked to fail." }))

@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import type { Acceptance } from "../../domain/Chat.ts"
 import { type ChatCommand, EMPTIED, statusText, stoppedText } from "../../domain/ChatCommand.ts"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { grants } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import { identityOf, SessionConflict } from "../../domain/Session.ts"
@@ -15,6 +14,7 @@ import { Events } from "../events/Events.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
+import * as RuntimeChoice from "./RuntimeChoice.ts"
 import * as TurnAcceptance from "./TurnAcceptance.ts"
 import type { Refusal, Sent } from "./TurnAcceptance.ts"
 
@@ -22,7 +22,7 @@ import type { Refusal, Sent } from "./TurnAcceptance.ts"
 export const make = Effect.fnUntraced(function* (
   abort: (sessionKey: string) => Effect.Effect<ReadonlyArray<string>, StorageUnavailable>,
 ) {
-  const { runtime } = yield* GatewayConfig
+  const { nameFor } = yield* RuntimeChoice.make
   const acceptance = yield* TurnAcceptance.make
   const agents = yield* Agents
   const events = yield* Events
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(function* (
     const runs = open.list(sessionKey)
     const running = runs.filter(({ state }) => state === "running").length
     const facts = { sessionKey, session, agent, running, waiting: runs.length - running }
-    return yield* answer(sent, statusText({ ...facts, runtime: agent.runtime === "" ? runtime : agent.runtime }))
+    return yield* answer(sent, statusText({ ...facts, runtime: nameFor(agent, session) }))
   })
 
   /** One transaction checks the key and empties the session, so a repeated key cannot empty later messages. */

@@ -28,6 +28,7 @@ import { ShuttingDown } from "../../domain/Refusal.ts"
 import type { Run } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
 import { Events } from "../events/Events.ts"
 import { newSession } from "../sessions/NewSession.ts"
@@ -95,7 +96,15 @@ export class Runs extends Context.Service<
   static readonly layer: Layer.Layer<
     Runs,
     StorageUnavailable,
-    Agents | Events | GatewayConfig | OpenRuns | RunAdmission | SessionIndex | Sessions | Sharding.Sharding
+    | AgentRuntimes
+    | Agents
+    | Events
+    | GatewayConfig
+    | OpenRuns
+    | RunAdmission
+    | SessionIndex
+    | Sessions
+    | Sharding.Sharding
   > = Layer.effect(
     Runs,
     Effect.suspend(() => make),

@@ -2,6 +2,7 @@
  * Handles the output of a runtime: publishes text as live events, writes tool calls, and adds up usage. It checks every
  * item, because runtimes are foreign code. TurnRunner uses it.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
@@ -11,6 +12,7 @@ import { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { runFields } from "../transcript/Transcript.ts"
+import { RunBudget } from "./RunBudget.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as StorageRetry from "./StorageRetry.ts"
 
@@ -18,7 +20,9 @@ const isRuntimeEvent = Schema.is(RuntimeEvent)
 
 /** Makes a function that returns the handler of one run's events. The handler fails if the runtime breaks a rule. */
 export const make = Effect.gen(function* () {
-  const { replyChars } = (yield* GatewayConfig).runs
+  const limits = (yield* GatewayConfig).runs
+  const { replyChars } = limits
+  const clock = yield* Clock.Clock
   const commit = yield* StorageRetry.makeCommit
   const events = yield* Events
 
@@ -72,9 +76,12 @@ export const make = Effect.gen(function* () {
 
   return (turn: RunningTurn, row: TurnRow, runtime: string) => {
     const whole = wholeCharacters()
+    const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
     const fail = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail }))
     return (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
       if (!isRuntimeEvent(item)) return fail("The runtime emitted an invalid event.")
+      const exceeded = budget.exceededBy(item, clock.currentTimeMillisUnsafe())
+      if (exceeded !== undefined) return fail(exceeded)
       const event = whole(item)
       if (event._tag === "Text" || event._tag === "Thinking") {
         if (event.text === "") return Effect.void

@@ -12,16 +12,15 @@ import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { RuntimeFailed } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
-import type { Agent } from "../../domain/Agent.ts"
 import { cut } from "../../domain/Text.ts"
-import type { AgentRuntime } from "../agents/AgentRuntime.ts"
-import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
-import { Agents } from "../agents/Agents.ts"
+import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
+import type { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
+import * as RuntimeChoice from "./RuntimeChoice.ts"
 import * as RuntimeOutput from "./RuntimeOutput.ts"
 import * as StorageRetry from "./StorageRetry.ts"
 
@@ -86,15 +85,15 @@ const make = Effect.gen(function* () {
 /** Makes the function that calls the agent's runtime until its stream ends, the turn is stopped, or time is up. */
 const makeRunAgent = Effect.gen(function* () {
   const handlerOf = yield* RuntimeOutput.make
-  const resolve = yield* makeResolve
+  const { choose } = yield* RuntimeChoice.make
   const { deadlineMs } = (yield* GatewayConfig).runs
 
-  const consume = (turn: RunningTurn, started: StartedTurn, agent: Agent, runtime: AgentRuntime) =>
+  const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
     Effect.suspend(() => {
       const { attempt, principal, runId, sessionKey } = started.turn
       const { history, session, text } = started
       const settings = {
-        model: session?.model ?? agent.model,
+        model,
         thinking: session?.thinking ?? agent.thinking,
         channel: session?.channel ?? null,
         peerId: session?.peerId ?? null,
@@ -104,35 +103,15 @@ const makeRunAgent = Effect.gen(function* () {
     })
 
   return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn) {
-    const { agent, runtime } = yield* resolve(started.turn.agentId)
+    const chosen = yield* choose(started.turn.agentId, started.session)
+    const { runtime } = chosen
     // A child fiber would make its parent wait for a runtime that does not stop.
-    const fiber = yield* Effect.forkDetach(consume(turn, started, agent, runtime))
+    const fiber = yield* Effect.forkDetach(consume(turn, started, chosen))
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
     const late = new RuntimeFailed({ runtime: runtime.name, detail: `The run took longer than ${deadlineMs} ms.` })
     const inTime =
       deadlineMs === 0 ? ended : Effect.timeoutOrElse(ended, { duration: deadlineMs, orElse: () => Effect.fail(late) })
     yield* Effect.ensuring(inTime, stop(fiber))
-  })
-})
-
-/** Makes the function that finds the agent with an id, and its runtime. */
-const makeResolve = Effect.gen(function* () {
-  const agents = yield* Agents
-  const runtimes = yield* AgentRuntimes
-  const { runtime: defaultRuntime } = yield* GatewayConfig
-
-  const fail = (runtime: string, detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail }))
-
-  return Effect.fnUntraced(function* (agentId: string) {
-    const agent = yield* Effect.catchTag(agents.get(agentId), "AgentNotFound", () =>
-      fail("", `Unknown agent "${agentId}". It was removed after the message was accepted.`),
-    )
-    const name = agent.runtime === "" ? defaultRuntime : agent.runtime
-    const runtime = runtimes.get(name)
-    if (runtime === undefined) {
-      return yield* fail(name, `Unknown runtime "${name}". Set the agent's runtime to: ${runtimes.names().join(", ")}.`)
-    }
-    return { agent, runtime }
   })
 })
 

@@ -21,6 +21,7 @@ const statuses: Readonly<Record<ErrorTag, number>> = {
   AgentNotFound: 404,
   AgentProtected: 409,
   BindingUnreachable: 409,
+  CompactionFailed: 502,
   ConnectionNotFound: 404,
   CursorInvalid: 400,
   DeviceNotFound: 404,

@@ -1,0 +1,43 @@
+/**
+ * The runtime `model`: agents that think with the models of the configured providers and call the tools of the gateway. It
+ * adds itself to AgentRuntimes. ModelRun.ts does the work; it is imported at the first run.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
+import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
+import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
+import { Memory } from "../../memory/Memory.ts"
+import { ModelProviders } from "../../models/ModelProviders.ts"
+import { Tools } from "../../tools/Tools.ts"
+
+const NAME = "model"
+
+export const make: Effect.Effect<AgentRuntime, never, GatewayConfig | Memory | ModelProviders | Tools> = Effect.gen(
+  function* () {
+    const services = {
+      config: yield* GatewayConfig,
+      memory: yield* Memory,
+      providers: yield* ModelProviders,
+      tools: yield* Tools,
+    }
+    const { providers } = services
+    const loaded = yield* Effect.cached(
+      Effect.map(
+        Effect.promise(() => import("./ModelRun.ts")),
+        (ModelRun) => ModelRun.make(services),
+      ),
+    )
+    return {
+      name: NAME,
+      models: Effect.map(providers.list, (models) => models.map((model) => ({ ...model, runtime: NAME }))),
+      run: (turn) => Stream.unwrap(Effect.map(loaded, ({ run }) => run(turn))),
+      offers: (model) => providers.names.some((name) => model.startsWith(`${name}/`)),
+      summarize: (conversation) => Effect.flatMap(loaded, ({ summarize }) => summarize(conversation)),
+    }
+  },
+)
+
+export const layer: Layer.Layer<never, never, AgentRuntimes | GatewayConfig | Memory | ModelProviders | Tools> =
+  Layer.unwrap(Effect.map(make, (runtime) => AgentRuntimes.add(runtime)))

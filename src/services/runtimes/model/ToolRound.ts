@@ -1,0 +1,44 @@
+/**
+ * Runs the tool calls of one step, several at once. Each call gets a result that the model reads. ModelRun.ts uses it.
+ */
+import * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import { NAME_CHARS } from "../../../domain/Bounds.ts"
+import type { RuntimeEvent } from "../../../domain/Run.ts"
+import { cut } from "../../../domain/Text.ts"
+import type { Turn } from "../../agents/AgentRuntime.ts"
+import type { Tools } from "../../tools/Tools.ts"
+import type { Emit } from "./Handoff.ts"
+import type { Step, StepCall } from "./ModelStep.ts"
+import { textOf } from "./TokenEstimate.ts"
+
+/** The calls that run at once. */
+const PARALLEL_CALLS = 8
+
+/** The calls of one step. */
+const MAX_CALLS = 64
+
+/** Returns why a call does not run, or `undefined`. */
+const refusal = ({ finish }: Step, index: number): string | undefined => {
+  if (finish?.reason === "length") return "The answer was cut at its limit, so this call did not run. Write less."
+  return index < MAX_CALLS ? undefined : `An answer may have ${MAX_CALLS} calls. This one did not run.`
+}
+
+/** Runs the calls and returns the message with their results, in the order of the calls. */
+export const run = Effect.fnUntraced(function* (
+  tools: Tools["Service"],
+  turn: Turn,
+  step: Step,
+  emit: Emit<RuntimeEvent>,
+) {
+  const call = Effect.fnUntraced(function* ({ id, input, name }: StepCall, index: number) {
+    const refused = refusal(step, index)
+    yield* emit([{ _tag: "ToolStarted", callId: id, name: cut(name, NAME_CHARS), input: textOf(input) }])
+    const { isError, text } =
+      refused === undefined ? yield* tools.call(turn, name, input, id) : { isError: true, text: refused }
+    yield* emit([{ _tag: "ToolEnded", callId: id, output: text, isError }])
+    return Prompt.toolResultPart({ id, name, isFailure: isError, result: text, providerExecuted: false })
+  })
+  const results = yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })
+  return Prompt.toolMessage({ content: results })
+})
