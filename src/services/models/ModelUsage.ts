@@ -9,7 +9,10 @@ type Encoded = Response.FinishPartEncoded["usage"]
 
 /** Returns a count of tokens, or `undefined` if the provider's value cannot be one. */
 export const tokens = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : undefined
+  // A negative zero passes the comparison.
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS
+    ? Math.abs(value)
+    : undefined
 
 const MAX_TOKENS = 1_000_000_000
 
@@ -27,7 +30,8 @@ export const encodedUsage = (reported: Reported): Encoded => {
   const total = tokens(reported.input)
   const within = (value: unknown, whole: number | undefined) => {
     const part = tokens(value)
-    return part === undefined || whole === undefined ? part : Math.min(part, whole)
+    // A part of an unknown whole proves nothing.
+    return part === undefined || whole === undefined ? undefined : Math.min(part, whole)
   }
   const cacheRead = within(reported.cacheRead, total)
   const cacheWrite = within(reported.cacheWrite, total === undefined ? undefined : total - (cacheRead ?? 0))
