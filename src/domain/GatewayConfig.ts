@@ -130,7 +130,7 @@ export const GatewaySettings = Schema.Struct({
   acp: option(
     AcpAgents,
     {},
-    "The command-line agents that speak ACP, by name. An agent uses one with the runtime `acp/<name>`. docs/acp.md explains each field.",
+    "The command-line agents that speak ACP, by name. An agent uses one with the runtime `acp/<name>`. docs/acp.md has a configuration of each known agent.",
   ),
   durability: option(
     Schema.Literals(["power", "process"]),

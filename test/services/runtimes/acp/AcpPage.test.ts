@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
 import { settingsFrom } from "../../../../src/cli/config/LoadConfig.ts"
-import { AcpAgentSettings } from "../../../../src/domain/AcpAgent.ts"
 
 const page = readFileSync(join(import.meta.dirname, "../../../../docs/acp.md"), "utf8")
 
@@ -24,11 +23,6 @@ describe("docs/acp.md", () => {
       }
     },
   )
-
-  it("It explains each field, with its default.", () => {
-    const rows = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
-    expect(rows).toEqual(Object.keys(AcpAgentSettings.fields))
-  })
 
   it.each([
     [{ args: [] }, "acp.x.command"],
