@@ -9,7 +9,6 @@ import type * as Scope from "effect/Scope"
 import type { Agent } from "../../../src/domain/Agent.ts"
 import type { Device } from "../../../src/domain/Device.ts"
 import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
-import type { Storage } from "../../../src/services/storage/Storage.ts"
 import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
 import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
 
@@ -70,21 +69,15 @@ const noWords: LastWords = { retract: false }
 const says = (text: string, step = 1): LastWords => ({ retract: false, reply: { text, step } })
 const usage = { inputTokens: 3, outputTokens: 4, contextTokens: 50 }
 
-/** Runs a work alone and returns its answer. */
-const inTx = <A>(storage: Storage["Service"], work: (tx: Stores) => Effect.Effect<A, unknown>): Effect.Effect<A> =>
-  Effect.gen(function* () {
-    const whole = Effect.map(Effect.flatMap(Tx, work), (answer) => [answer, []] as const)
-    const group = [{ key: undefined, work: whole }]
-    const [exit] = yield* storage.write(group, { at: 1, published: storage.newest.number, onForeign: () => {} })
-    return (yield* exit!).answer as A
-  }).pipe(Effect.orDie)
+/** Runs a work alone in a transaction and returns its answer. Undoes it if it fails. */
+export type RunWork = <A>(work: Effect.Effect<A, unknown, Tx>) => Effect.Effect<A>
 
-/** `open`: opens an empty storage. The scope ends it. */
-export const storesContract = (name: string, open: Effect.Effect<Storage["Service"], never, Scope.Scope>) => {
+/** `open`: opens an empty database. The scope ends it. */
+export const storesContract = (name: string, open: Effect.Effect<RunWork, never, Scope.Scope>) => {
   const test = (
     title: string,
     body: (tx: <A>(work: (tx: Stores) => Effect.Effect<A, unknown>) => Effect.Effect<A>) => Effect.Effect<void>,
-  ) => it.live(title, () => Effect.flatMap(open, (storage) => body((work) => inTx(storage, work))))
+  ) => it.live(title, () => Effect.flatMap(open, (run) => body((work) => run(Effect.flatMap(Tx, work)))))
 
   describe(`The stores on ${name}`, () => {
     test("A turn opens its session once, and its key is found again with its digest.", (tx) =>

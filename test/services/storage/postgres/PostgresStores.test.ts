@@ -2,9 +2,10 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as PostgresStorage from "../../../../src/services/storage/postgres/PostgresStorage.ts"
+import type { Storage } from "../../../../src/services/storage/Storage.ts"
 import { Tx } from "../../../../src/services/storage/Tx.ts"
 import { schemaUrl } from "../../../support/Postgres.ts"
-import { storesContract } from "../StoresContract.ts"
+import { type RunWork, storesContract } from "../StoresContract.ts"
 
 const open = Effect.flatMap(schemaUrl, (url) =>
   Effect.orDie(
@@ -15,7 +16,17 @@ const open = Effect.flatMap(schemaUrl, (url) =>
   ),
 )
 
-storesContract("PostgreSQL", open)
+/** Runs a work alone and returns its answer. */
+const runOn =
+  (storage: Storage["Service"]): RunWork =>
+  <A>(work: Effect.Effect<A, unknown, Tx>) =>
+    Effect.gen(function* () {
+      const group = [{ key: undefined, work: Effect.map(work, (answer) => [answer, []] as const) }]
+      const [exit] = yield* storage.write(group, { at: 1, published: 0, onForeign: () => {} })
+      return (yield* exit!).answer as A
+    }).pipe(Effect.orDie)
+
+storesContract("PostgreSQL", Effect.map(open, runOn))
 
 it.live("A read cannot write.", () =>
   Effect.gen(function* () {
