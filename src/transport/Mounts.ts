@@ -14,6 +14,7 @@ import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
 import * as ControlUi from "./openclaw/ControlUi.ts"
 import { openClaw } from "./openclaw/OpenClaw.ts"
+import * as Metrics from "./metrics/Metrics.ts"
 import * as OpenApiRoutes from "./rest/OpenApiRoutes.ts"
 import * as Rest from "./rest/Rest.ts"
 import { EventStreams } from "./sse/EventStreams.ts"
@@ -42,6 +43,7 @@ export const layer = Layer.mergeAll(
   JsonRpcHttp.layer,
   Rest.layer,
   Sse.layer,
+  Metrics.layer,
   OpenApiRoutes.layer,
   MissionRoutes.layer,
   ControlUi.layer,

@@ -45,6 +45,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "fanout",
     "kernel",
     "rpc",
+    "metrics",
     "sse",
     "rest",
     "json-rpc",

@@ -7,6 +7,7 @@ import type { Limits } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Authenticator } from "../../services/auth/Authenticator.ts"
 import type { Connections } from "../../services/connections/Connections.ts"
+import type { CloseCode } from "./CloseCodes.ts"
 import type { Usage } from "./PrincipalUsage.ts"
 import type { LoopBatch } from "./LoopBatch.ts"
 
@@ -23,6 +24,8 @@ export interface ActorHost<Actor> {
   readonly fork: (life: Effect.Effect<void>) => Fiber.Fiber<void>
   /** Called once: the client has authenticated, or has left without. */
   readonly onSettled: (actor: Actor) => void
+  /** Called once for each connection that the gateway closes. */
+  readonly onClosed: (close: CloseCode) => void
   /** Called when the gateway closes a client that has not authenticated. */
   readonly onRefused: (actor: Actor, reason: string) => void
   /** Called once: the socket is gone. */

@@ -222,6 +222,15 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     return this.#handler?.callsInFlight() ?? 0
   }
 
+  /** Bytes of the socket so far. */
+  get received(): number {
+    return this.#stream.bytesRead
+  }
+
+  get sent(): number {
+    return this.#stream.bytesWritten
+  }
+
   outboxBytes(): number {
     return this.#writer.bytes
   }

@@ -19,7 +19,7 @@ import type { SocketWriter } from "./SocketWriter.ts"
 import { TokenBucket } from "./TokenBucket.ts"
 import type { Wire } from "./Wire.ts"
 
-export type PeerHost = Pick<ActorHost<never>, "limits" | "authenticator" | "usageOf" | "head" | "stopping">
+export type PeerHost = Pick<ActorHost<never>, "limits" | "authenticator" | "usageOf" | "head" | "stopping" | "onClosed">
 
 /** The actor of the connection, as its peer uses it. */
 export interface PeerOwner {
@@ -166,6 +166,7 @@ export class ConnectionPeer implements Peer {
   close(close: CloseCode, detail?: string): void {
     if (this.isClosing) return
     this.isClosing = true
+    this.#host.onClosed(close)
     this.#writer.flushAll()
     const sent = this.#closes?.get(close) ?? close
     const reason = reasonOf(sent, detail)

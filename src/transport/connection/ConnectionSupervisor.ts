@@ -32,6 +32,14 @@ const CLOSE_DEADLINE_MS = 2_000
 
 export type Admission = AdmissionControl.Admission | "stopping"
 
+export interface Traffic {
+  /** Bytes. */
+  readonly received: number
+  readonly sent: number
+  /** By the reason of CloseCodes.ts. */
+  readonly closes: ReadonlyMap<string, number>
+}
+
 /** A client that requests a connection. */
 export interface Applicant {
   readonly origin: Pick<ConnectionOrigin, "remoteAddress" | "originAllowed">
@@ -61,6 +69,8 @@ export class ConnectionSupervisor extends Context.Service<
      */
     join(close: (close: CloseCode) => void): Effect.Effect<void, "full" | "stopping", Scope.Scope>
     readonly size: () => number
+    /** Returns the bytes of all WebSockets since the start, and how many the gateway has closed by each reason. */
+    readonly traffic: () => Traffic
     /** Refuses new connections and announces the stop to all clients. */
     stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
     /** Flushes every outbox, closes every connection, and cuts those that do not answer the close frame in time. */
@@ -84,6 +94,9 @@ export class ConnectionSupervisor extends Context.Service<
       const clock = yield* Clock.Clock
       const fork = Effect.runForkWith(yield* Effect.context())
       const actors = new Set<ConnectionActor>()
+      /** Bytes of the sockets that are gone. */
+      const gone = { received: 0, sent: 0 }
+      const closes = new Map<string, number>()
       /** Closes each client that has no actor. */
       const others = new Set<(close: CloseCode) => void>()
       /** Actors of clients that have not authenticated, with their TCP connections. */
@@ -118,7 +131,10 @@ export class ConnectionSupervisor extends Context.Service<
           // Upgrades.ts has logged the origin of a foreign page.
           if (origin.originAllowed) refusals.note(origin.remoteAddress, reason)
         },
+        onClosed: ({ reason }) => void closes.set(reason, (closes.get(reason) ?? 0) + 1),
         onGone: (actor) => {
+          gone.received += actor.received
+          gone.sent += actor.sent
           actors.delete(actor)
           if (actors.size === 0) onEmpty?.()
         },
@@ -177,6 +193,14 @@ export class ConnectionSupervisor extends Context.Service<
             () => Effect.sync(() => others.delete(close)),
           ),
         size: () => actors.size + others.size,
+        traffic: () => {
+          let { received, sent } = gone
+          for (const actor of actors) {
+            received += actor.received
+            sent += actor.sent
+          }
+          return { received, sent, closes }
+        },
         stopAccepting: Effect.fn("ConnectionSupervisor.stopAccepting")(function* (notice) {
           phase = "stopping"
           yield* Effect.sync(() => events.publishLive({ _tag: "GatewayStopping", ...notice }))
