@@ -53,6 +53,7 @@ const routes = ApiRoutes.layer({
 const gateway = Gateway.layerWith({
   storage: Gateway.storageInMemory,
   runtimes: AgentRuntimes.add(adder),
+  tools: Gateway.parts.tools,
   routes: Layer.mergeAll(Gateway.parts.routes, routes),
 })
 

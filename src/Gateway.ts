@@ -46,8 +46,9 @@ import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
-import * as OldTranscripts from "./services/transcript/OldTranscripts.ts"
+import * as Toolkit from "./services/toolkit/Toolkit.ts"
 import { Tools } from "./services/tools/Tools.ts"
+import * as OldTranscripts from "./services/transcript/OldTranscripts.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as Mounts from "./transport/Mounts.ts"
 import * as GatewayServer from "./transport/http/GatewayServer.ts"
@@ -58,7 +59,7 @@ import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
 /** Accepts messages, runs them in the actors of their sessions, and keeps the lists of sessions and runs. */
-const conversations = Layer.mergeAll(Runs.layer, SessionCompaction.layer, TurnDispatcher.layer).pipe(
+const conversations = Layer.mergeAll(Runs.layer, SessionCompaction.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
@@ -110,6 +111,8 @@ export const parts = {
     Anthropic.layer,
     AiSdk.layer,
   ),
+  /** The tools of agents. Merge your own with them: each Layer adds itself to Tools. */
+  tools: Toolkit.layer,
   /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
   routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }
@@ -140,23 +143,27 @@ export type Services =
   | TlsCertificate
   | Tools
 
-interface Parts<E1, R1, A2, E2, R2, A3, E3, R3> {
+interface Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4> {
   readonly storage: Layer.Layer<EventBus | StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
   readonly runtimes: Layer.Layer<A2, E2, R2>
-  readonly routes: Layer.Layer<A3, E3, R3>
+  readonly tools: Layer.Layer<A3, E3, R3>
+  readonly routes: Layer.Layer<A4, E4, R4>
 }
 
 /** As `layerWith`, with every internal service in the type. For tests. */
-export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3>({
+export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>({
   storage,
   runtimes,
+  tools,
   routes,
-}: Parts<E1, R1, A2, E2, R2, A3, E3, R3>) =>
+}: Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>) =>
   Drain.layer.pipe(
     Layer.provideMerge(GatewayServer.layer(routes)),
     Layer.provideMerge(GatewayHandlers.layer),
+    // Runs that a stop interrupted start here, and need their tools.
+    Layer.provideMerge(TurnDispatcher.layer),
+    Layer.provideMerge(tools),
     Layer.provideMerge(services),
-    // Runs start as soon as `conversations` is built, so their runtimes come first.
     Layer.provideMerge(runtimes),
     Layer.provideMerge(registry),
     Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer, models)),
@@ -170,8 +177,9 @@ const withPublicServices = <E, R>(layer: Layer.Layer<Services, E, R>): Layer.Lay
  * A gateway with parts of your own: `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Building it opens
  * the port; closing its scope drains it (see Drain.ts). It fails with StartupError, whose message names the next step.
  */
-export const layerWith = <E1, R1, A2, E2, R2, A3, E3, R3>(parts: Parts<E1, R1, A2, E2, R2, A3, E3, R3>) =>
-  withPublicServices(wholeWith(parts))
+export const layerWith = <E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>(
+  parts: Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>,
+) => withPublicServices(wholeWith(parts))
 
 /** The gateway that the binary starts. It needs a GatewayConfig and nothing else. */
 export const layer = layerWith(parts)

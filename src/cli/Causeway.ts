@@ -32,6 +32,7 @@ import { start } from "./commands/Start.ts"
 import { status } from "./commands/Status.ts"
 import { tail } from "./commands/Tail.ts"
 import { token } from "./commands/Token.ts"
+import { tools } from "./commands/Tools.ts"
 import { Writer } from "./terminal/Writer.ts"
 
 const causeway = Command.make("causeway").pipe(
@@ -43,7 +44,7 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
   Command.withSubcommands([
     start,
     { group: "Talk", commands: [chat, send, sessions] },
-    { group: "Configure", commands: [agents, models, bindings, memory] },
+    { group: "Configure", commands: [agents, models, bindings, memory, tools] },
     { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
   ]),
 )

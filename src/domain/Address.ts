@@ -83,3 +83,18 @@ export const networkOf = (address: string): string => {
   if (!isV4(value)) return `${(value >> 64n).toString(16)}::/64`
   return [24n, 16n, 8n, 0n].map((bits) => (value >> bits) & 0xffn).join(".")
 }
+
+/** Addresses that are not on the internet: IANA's special-purpose registries for IPv4 and IPv6, and multicast. */
+const SPECIAL = [
+  ["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
+  ["192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"],
+  ["224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"],
+]
+  .flat()
+  .flatMap((range) => parseRange(range) ?? [])
+
+/** Global unicast (RFC 4291 2.4), the only part of IPv6 that is assigned, and IPv4. */
+const ASSIGNED = ["2000::/3", "0.0.0.0/0"].flatMap((range) => parseRange(range) ?? [])
+
+/** Returns whether the address is on the internet, and not on this machine, a private network or a tunnel into one. */
+export const isPublicAddress = (address: string): boolean => isWithin(ASSIGNED, address) && !isWithin(SPECIAL, address)

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { AcpAgents } from "./AcpAgent.ts"
 import { parseRange } from "./Address.ts"
 import { NAME_CHARS } from "./Bounds.ts"
+import { hostProblem } from "./HostPattern.ts"
 import { Limits } from "./Limits.ts"
 import { originProblem } from "./PageOrigin.ts"
 import { Providers } from "./Provider.ts"
@@ -18,6 +19,7 @@ const IsRange = Schema.makeFilter((text: string) =>
   parseRange(text) === undefined ? "must be an address, or a range as 10.0.0.0/8" : undefined,
 )
 const IsOrigin = Schema.makeFilter(originProblem)
+const IsHost = Schema.makeFilter(hostProblem)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Millis = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -210,6 +212,22 @@ export const GatewaySettings = Schema.Struct({
         Count,
         32_768,
         "Characters of the result of a call that the model reads. The gateway cuts longer results. A higher number costs tokens at every later step of the run.",
+      ),
+      spawnDepth: option(
+        Count,
+        2,
+        "How deep agents may spawn sessions from spawned sessions. Deeper trees cost more runs and are harder to follow.",
+      ),
+      spawnedSessions: option(Count, 5, "Spawned sessions of one session that may be at work at the same time."),
+      messagesPerHour: option(
+        Count,
+        60,
+        "Messages and tasks that the agents of one conversation may send to other sessions within an hour. The limit ends agents that answer each other forever.",
+      ),
+      httpHosts: option(
+        Schema.Array(Schema.String.check(IsHost)),
+        [],
+        "The hosts that the tool http_fetch may read: example.org (ports 80 and 443), example.org:8443, *.example.org for subdomains, * for all. Addresses of private networks are never read. Empty: agents have no such tool.",
       ),
     }),
     {},

@@ -14,6 +14,7 @@ import { MemoryRpcs } from "./Memory.ts"
 import { ModelRpcs } from "./Model.ts"
 import { SessionRpcs } from "./Session.ts"
 import { SystemRpcs } from "./System.ts"
+import { ToolRpcs } from "./Tool.ts"
 
 /**
  * All methods. `RpcClient.make(GatewayRpcs)` makes a client. `GatewayRpcs.requests` lists name, payload, success and error
@@ -31,5 +32,6 @@ export const GatewayRpcs = RpcGroup.make().merge(
   LogRpcs,
   ModelRpcs,
   SystemRpcs,
+  ToolRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

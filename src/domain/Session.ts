@@ -134,6 +134,8 @@ export const SessionQuery = Schema.Struct({
   agentId: Schema.optionalKey(AgentId),
   kind: Schema.optionalKey(text(NAME_CHARS)),
   channel: Schema.optionalKey(RoutePart),
+  /** The session whose agent spawned them. */
+  parentKey: Schema.optionalKey(SessionKey),
   activity: Schema.optionalKey(Activity),
   /** A part of the key, the display name, the label or the newest message. Ignores case. */
   search: Schema.optionalKey(text(NAME_CHARS)),

@@ -1,8 +1,14 @@
 /**
- * Tools: the functions that agents call, and who may call them. The service Tools holds the tools of a gateway.
+ * Tools: the functions that agents call, the permissions for them, and the method that lists them. The service Tools
+ * holds the tools of a gateway.
  */
 import * as Schema from "effect/Schema"
-import { ToolPermission, type ToolPermissions } from "./Agent.ts"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { AgentId, AgentNotFound, ToolPermission, type ToolPermissions } from "./Agent.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized } from "./Refusal.ts"
+import { Summary } from "./Summary.ts"
 
 /** The characters of a tool's name: model providers accept no others. */
 export const TOOL_NAME_CHARS = 64
@@ -11,16 +17,27 @@ export const ToolName = Schema.String.check(
   Schema.isPattern(/^[a-zA-Z0-9_-]{1,64}$/, { expected: "1 to 64 letters, digits, _ and -" }),
 )
 
-/** A tool as lists show it. */
+/** A tool as lists show it to an agent. */
 export const ToolInfo = Schema.Struct({
   name: Schema.String,
   description: Schema.String,
   /** `gateway` for a built-in tool, `program` for one of the embedding program, `mcp/<name>` for one of an MCP server. */
   source: Schema.String,
-  /** The permission for agents that do not set one. */
+  /** The permission of the agent. A denied tool is hidden from its model. */
   permission: ToolPermission,
 }).annotate({ identifier: "Tool" })
 export type ToolInfo = typeof ToolInfo.Type
+
+/** A program or server that adds tools while the gateway runs, such as an MCP server. */
+export const ToolSource = Schema.Struct({
+  /** As the `source` of its tools. */
+  name: Schema.String,
+  /** `failed`: it is not there at the moment. The gateway tries again. */
+  state: Schema.Literals(["starting", "ready", "failed"]),
+  /** Why it failed, else null. */
+  problem: Schema.NullOr(Schema.String),
+}).annotate({ identifier: "ToolSource" })
+export type ToolSource = typeof ToolSource.Type
 
 /**
  * Returns the permission of an agent for a tool: the agent's own for the exact name, else for the longest prefix
@@ -41,3 +58,20 @@ export const permissionFor = (
   }
   return found
 }
+
+const list = Rpc.make("tools.list", {
+  payload: {
+    /** Left out: `main`. */
+    agentId: Schema.optionalKey(AgentId),
+  },
+  success: Schema.Struct({
+    agentId: Schema.String,
+    tools: Schema.Array(ToolInfo),
+    sources: Schema.Array(ToolSource),
+  }),
+  error: AgentNotFound,
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Lists the tools of the gateway with the permissions of an agent, and the state of their sources.")
+
+export const ToolRpcs = RpcGroup.make(list).middleware(Authorized)

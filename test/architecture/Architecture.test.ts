@@ -35,6 +35,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "runtimes",
     "sessions",
     "runs",
+    "toolkit",
     "system",
     "handlers",
   ],

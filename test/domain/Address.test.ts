@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { isAddress, isLoopback, isWithin, networkOf, parseRange } from "../../src/domain/Address.ts"
+import { isAddress, isLoopback, isWithin, networkOf, parseRange, isPublicAddress } from "../../src/domain/Address.ts"
 
 const within = (range: string, address: string) => isWithin([parseRange(range)!], address)
 
@@ -85,5 +85,51 @@ describe("networkOf", () => {
       expect(networkOf(mapped)).toBe("10.0.0.1")
     }
     expect(networkOf("not:an:address")).toBe("not:an:address")
+  })
+})
+
+describe("isPublicAddress", () => {
+  it.each(["1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.0", "2606:4700:4700::1111", "::ffff:8.8.8.8"])(
+    "The address %s is on the internet.",
+    (address) => {
+      expect(isPublicAddress(address)).toBe(true)
+    },
+  )
+
+  it.each([
+    "0.0.0.0",
+    "10.1.2.3",
+    "100.64.0.1",
+    "127.0.0.1",
+    "127.255.255.255",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.168.1.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd12::1",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "2001:db8::1",
+    "2002:7f00:1::",
+    "2001:0:7f00:1::",
+    "fec0::1",
+    "::7f00:1",
+    "",
+    "example.org",
+    "1.2.3",
+    "0x7f.1",
+  ])("The address %j is not on the internet.", (address) => {
+    expect(isPublicAddress(address)).toBe(false)
   })
 })

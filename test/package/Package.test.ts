@@ -96,7 +96,7 @@ const writeReadmePrograms = (): ReadonlyArray<string> => {
 }
 
 describe("The installed package", () => {
-  const examples = ["embed.ts", "client.ts", "effect-client.ts"]
+  const examples = ["embed.ts", "client.ts", "effect-client.ts", "tool.ts"]
 
   beforeAll(() => {
     for (const name of examples) Fs.copyFileSync(join(Package.root, "examples", name), join(consumer, name))
@@ -172,7 +172,7 @@ describe("The installed package", () => {
     }
   }, 60_000)
 
-  it("The examples run: an embedded gateway and its clients.", async () => {
+  it("The examples run: an embedded gateway, its clients, and a tool.", async () => {
     const { match, stop } = await startUntil(process.execPath, ["embed.ts"], /listens on (\S+)/, { PORT: "0" })
     try {
       const url = match[1]!
@@ -187,6 +187,8 @@ describe("The installed package", () => {
       await client.stop()
       const effectClient = await startUntil(process.execPath, ["effect-client.ts"], /^no session nowhere$/, env)
       await effectClient.stop()
+      const tool = await startUntil(process.execPath, ["tool.ts"], /^Agents have the tools .*\bdice\b/)
+      await tool.stop()
       expect(await (await fetch(`${url}/app/visits`, bearer)).json()).toEqual({ conversations: 2 })
     } finally {
       await stop()

@@ -37,14 +37,16 @@ const list = Command.make(
   "list",
   {
     agent: Flags.text("agent", "Only sessions of this agent."),
+    spawnedBy: Flags.text("spawned-by", "Only sessions that this session has spawned."),
     search: Flags.text("search", "Only sessions with this text in their key, name, label or newest message."),
     limit: limit("sessions"),
     json: Flags.json,
     ...Target.flags,
   },
-  Effect.fnUntraced(function* ({ agent, json, limit, search }) {
+  Effect.fnUntraced(function* ({ agent, json, limit, search, spawnedBy }) {
     const { calls } = yield* GatewayClient
-    const query: SessionQuery = { ...Flags.given({ agentId: agent, search }), limit: Math.min(limit, PAGE_ROWS) }
+    const filter = Flags.given({ agentId: agent, parentKey: spawnedBy, search })
+    const query: SessionQuery = { ...filter, limit: Math.min(limit, PAGE_ROWS) }
     let total = 0
     const pages = Stream.paginate(query, (query) =>
       Effect.map(calls["sessions.list"](query), ({ nextCursor, sessions, total: all }) => {
@@ -53,9 +55,7 @@ const list = Command.make(
       }),
     )
     const sessions = yield* Stream.runCollect(Stream.take(pages, limit))
-    yield* show(json, { sessions, total }, () =>
-      listPage(sessions, total, agent._tag === "Some" || search._tag === "Some"),
-    )
+    yield* show(json, { sessions, total }, () => listPage(sessions, total, Object.keys(filter).length > 0))
   }),
 ).pipe(
   Command.withDescription("List the sessions, newest first."),
@@ -71,15 +71,18 @@ const list = Command.make(
 
 const listPage = (sessions: ReadonlyArray<Session>, total: number, isFiltered: boolean): Page => {
   if (total === 0) return isFiltered ? "No sessions match." : 'No sessions. Start one: causeway send "hello"'
+  const hasSpawned = sessions.some(({ parentKey }) => parentKey !== undefined)
   const rows = sessions.map((session) => [
     session.key,
     session.agentId,
     session.activity,
     session.messageCount,
     moment(session.updatedAt),
+    ...(hasSpawned ? [session.parentKey ?? ""] : []),
     oneLine(session.lastMessage ?? "", 60),
   ])
-  const page = table(["KEY", "AGENT", "STATE", "MESSAGES", "CHANGED", "NEWEST MESSAGE"], rows)
+  const spawnedBy = hasSpawned ? ["SPAWNED BY"] : []
+  const page = table(["KEY", "AGENT", "STATE", "MESSAGES", "CHANGED", ...spawnedBy, "NEWEST MESSAGE"], rows)
   return sessions.length === total ? page : [page, "\n", faint(`${sessions.length} of ${total}: use --limit for more`)]
 }
 

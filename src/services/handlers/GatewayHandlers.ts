@@ -15,6 +15,7 @@ import { MemoryHandlers } from "./MemoryHandlers.ts"
 import { ModelHandlers } from "./ModelHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
+import { ToolHandlers } from "./ToolHandlers.ts"
 
 /** Provides all handlers, and the middleware that authorizes their callers. */
 export const layer = Layer.mergeAll(
@@ -29,5 +30,6 @@ export const layer = Layer.mergeAll(
   ModelHandlers,
   SessionHandlers,
   SystemHandlers,
+  ToolHandlers,
   Authorization.layer,
 )

@@ -74,6 +74,8 @@ export class Runs extends Context.Service<
     stopAfter<A, E>(sessionKey: string, change: Effect.Effect<A, E>): Effect.Effect<A, E | StorageUnavailable>
     /** Fails with `RunNotFound` if the run never existed, or ended more than `events.retainDays` days ago. */
     get(runId: string): Effect.Effect<Run, RunNotFound | StorageUnavailable>
+    /** Returns the sender of the message with which the run began. Fails as `get` does. */
+    sender(runId: string): Effect.Effect<Principal, RunNotFound | StorageUnavailable>
     /** Waits until the run ends, for at most `timeoutMs` milliseconds, and returns its state at that time. */
     wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound | StorageUnavailable>
     /**
@@ -169,6 +171,7 @@ const make = Effect.gen(function* () {
     abort,
     stopAfter,
     get: stored.get,
+    sender: stored.sender,
     wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
       yield* stored.get(runId)
       yield* Effect.timeoutOption(open.ended(runId), timeoutMs)

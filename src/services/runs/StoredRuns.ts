@@ -32,9 +32,14 @@ const toRun = (turn: TurnRow, reply: string | undefined): Run => {
   }
 }
 
+const findTurn = Effect.fnUntraced(function* (
+  runId: string,
+): Effect.fn.Return<TurnRow, RunNotFound | StorageUnavailable, Tx> {
+  return (yield* (yield* Tx).turns.get(runId)) ?? (yield* new RunNotFound({ runId }))
+})
+
 const find = Effect.fnUntraced(function* (runId: string): Effect.fn.Return<Run, RunNotFound | StorageUnavailable, Tx> {
-  const turn = yield* (yield* Tx).turns.get(runId)
-  if (turn === undefined) return yield* new RunNotFound({ runId })
+  const turn = yield* findTurn(runId)
   return toRun(turn, yield* replyOf(turn))
 })
 
@@ -68,6 +73,9 @@ export const make = Effect.map(Events, (events) => {
 
   return {
     get: Effect.fn("Runs.get")((runId: string) => events.read(find(runId))),
+    sender: Effect.fn("Runs.sender")((runId: string) =>
+      Effect.map(events.read(findTurn(runId)), ({ principal }) => principal),
+    ),
     eventsOf: (runId: string) => events.read(ended(runId)),
   }
 })

@@ -73,9 +73,10 @@ export class Sessions extends Context.Service<
     /**
      * Creates an empty session. Without a key it gets `agent:<agent id>:<UUID>`, and without an agent the agent in the key
      * or `main`. Fails with `SessionExists` if the key is in use, and with `LimitReached` above `limits.sessions`.
+     * `parentKey`: the session whose agent spawns it.
      */
     create(
-      session: SessionChanges & { readonly key?: string; readonly agentId?: string },
+      session: SessionChanges & { readonly key?: string; readonly agentId?: string; readonly parentKey?: string },
     ): Effect.Effect<Session, SessionExists | AgentNotFound | LimitReached | StorageUnavailable>
     /** Changes the settings. Fails with `SessionConflict` if the session is not as `expected`. */
     patch(
@@ -173,14 +174,14 @@ const makeCreate = Effect.gen(function* () {
   const limitFor = yield* SessionLimit.make
 
   return Effect.fn("Sessions.create")(function* (
-    session: SessionChanges & { readonly key?: string; readonly agentId?: string },
+    session: SessionChanges & { readonly key?: string; readonly agentId?: string; readonly parentKey?: string },
   ) {
-    const { agentId, key, ...settings } = session
+    const { agentId, key, parentKey, ...settings } = session
     const named = agentId ?? (key === undefined ? undefined : Routing.agentOfSessionKey(key)) ?? MAIN_AGENT
     const agent = yield* agents.get(normalizeAgentId(named))
     const newKey = key ?? `agent:${agent.id}:${randomUUID()}`
     const createdAt = yield* Clock.currentTimeMillis
-    const empty = newSession({ key: newKey, agentId: agent.id, createdAt }, settings)
+    const empty = newSession({ key: newKey, agentId: agent.id, createdAt, parentKey }, settings)
     const limit = Effect.suspend(() => limitFor(newKey) ?? Effect.void)
     const work = Effect.andThen(limit, Transcript.open(empty))
     return (yield* events.commit(work)) ?? (yield* new SessionExists({ sessionKey: newKey }))

@@ -57,13 +57,15 @@ const searchTextOf = (session: Session): string => {
 
 /** Returns the filter of a query, or `undefined` if the query matches all sessions. */
 export const conditionOf = (query: SessionQuery): ((session: Session) => boolean) | undefined => {
-  const { activity, agentId, channel, kind, updatedSince } = query
+  const { activity, agentId, channel, kind, parentKey, updatedSince } = query
   const part = query.search === "" ? undefined : query.search?.toLowerCase()
-  if ([activity, agentId, channel, kind, part, updatedSince].every((value) => value === undefined)) return undefined
+  const given = [activity, agentId, channel, kind, parentKey, part, updatedSince]
+  if (given.every((value) => value === undefined)) return undefined
   return (session) =>
     (agentId === undefined || session.agentId === agentId) &&
     (kind === undefined || session.kind === kind) &&
     (channel === undefined || session.channel === channel) &&
+    (parentKey === undefined || session.parentKey === parentKey) &&
     (activity === undefined || session.activity === activity) &&
     (updatedSince === undefined || session.updatedAt >= updatedSince) &&
     (part === undefined || searchTextOf(session).includes(part))

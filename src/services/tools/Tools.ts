@@ -12,7 +12,7 @@ import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import type { Agent, ToolPermission } from "../../domain/Agent.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { permissionFor, ToolName } from "../../domain/Tool.ts"
+import { permissionFor, ToolName, type ToolSource } from "../../domain/Tool.ts"
 import type { AgentTool, ToolRun } from "./AgentTool.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 import type { ToolResult } from "./ToolCalls.ts"
@@ -31,6 +31,8 @@ export type ModelTool = Tool.Tool<
 /** The tools of a run, for `LanguageModel.streamText({ toolkit })`. `handle` never fails: the model reads each failure. */
 export type ModelToolkit = Toolkit.WithHandler<Record<string, ModelTool>>
 
+export type SetSourceState = (state: ToolSource["state"], problem?: string) => void
+
 /** Another tool has the name. */
 export class ToolExists extends Schema.TaggedError<ToolExists>()("ToolExists", { name: Schema.String }) {
   override get message() {
@@ -45,6 +47,10 @@ export class Tools extends Context.Service<
     add(...tools: ReadonlyArray<AgentTool>): Effect.Effect<void, ToolExists, Scope.Scope>
     /** Returns all tools in the order in which they were added. */
     readonly all: () => ReadonlyArray<AgentTool>
+    /** Adds a source in the state `starting` until the scope closes. Returns the function that changes its state. */
+    addSource(name: string): Effect.Effect<SetSourceState, never, Scope.Scope>
+    /** Returns the sources in the order in which they were added. */
+    readonly sources: () => ReadonlyArray<ToolSource>
     /** Returns the tools that the agent may use, each with its permission, without those that are denied. */
     readonly allowed: (agent: Pick<Agent, "tools">) => ReadonlyArray<readonly [AgentTool, ToolPermission]>
     /** Returns the tools of a run. Later changes of the registry need a new call. A `Turn` is a ToolRun. */
@@ -79,6 +85,7 @@ const isToolName = Schema.is(ToolName)
 
 const make = Effect.gen(function* () {
   const entries = new Map<string, AgentTool>()
+  const sources = new Map<string, ToolSource>()
   const run = yield* ToolCalls.make
 
   const call = (toolRun: ToolRun, name: string, input: unknown, callId: string) =>
@@ -110,6 +117,16 @@ const make = Effect.gen(function* () {
         ),
       ),
     all: () => [...entries.values()],
+    addSource: (name) =>
+      Effect.acquireRelease(
+        Effect.sync((): SetSourceState => {
+          const set: SetSourceState = (state, problem) => sources.set(name, { name, state, problem: problem ?? null })
+          set("starting")
+          return set
+        }),
+        () => Effect.sync(() => sources.delete(name)),
+      ),
+    sources: () => [...sources.values()],
     allowed,
     of: Effect.fnUntraced(function* (toolRun) {
       const tools = allowed(toolRun.agent)

@@ -18,6 +18,7 @@ export const sessionRow = (session: Session) => ({
   model: session.model,
   contextTokens: session.contextTokens,
   totalTokens: session.totalTokens,
+  parentKey: session.parentKey ?? null,
 })
 export type SessionRow = ReturnType<typeof sessionRow>
 

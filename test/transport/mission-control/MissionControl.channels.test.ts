@@ -23,6 +23,7 @@ const row = (key: string, more: object = {}) => ({
   model: null,
   contextTokens: 0,
   totalTokens: 0,
+  parentKey: null,
   ...more,
 })
 

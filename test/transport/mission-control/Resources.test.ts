@@ -59,6 +59,7 @@ describe("Resources.sessions", () => {
         model: null,
         contextTokens: 0,
         totalTokens: 0,
+        parentKey: null,
       },
     ])
   })

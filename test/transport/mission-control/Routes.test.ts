@@ -78,6 +78,7 @@ gateway()("Routes", (it) => {
             model: null,
             contextTokens: 0,
             totalTokens: 0,
+            parentKey: null,
           },
         ],
       })

@@ -83,8 +83,6 @@ const cronStatus = {
   nextWakeAtMs: null,
 }
 
-const toolProfiles = [{ id: "full", label: "Full" }]
-
 /** Fails like a gateway without the channel: no channel delivers messages here. */
 const send = dialectMethod(Schema.Struct({ channel: id }), ({ channel }) =>
   fail({
@@ -115,5 +113,4 @@ export const catalogMethods: ReadonlyArray<Row> = [
     "operator.read",
     ofAgent((agentId) => ({ workspaceDir: "", managedSkillsDir: "", agentId, skills: [] })),
   ],
-  ["tools.catalog", "operator.read", ofAgent((agentId) => ({ agentId, profiles: toolProfiles, groups: [] }))],
 ]

@@ -19,6 +19,7 @@ import { presenceMethods } from "./Presence.ts"
 import { sessionChangeMethods } from "./SessionChanges.ts"
 import { sessionListMethods } from "./SessionLists.ts"
 import { subscriptionMethods } from "./SubscriptionMethods.ts"
+import { toolMethods } from "./Tools.ts"
 import { usageMethods } from "./Usage.ts"
 
 const rows: ReadonlyArray<Row> = [
@@ -35,6 +36,7 @@ const rows: ReadonlyArray<Row> = [
   ...configMethods,
   ...logMethods,
   ...catalogMethods,
+  ...toolMethods,
   ...deviceMethods,
   ...nodeMethods,
   ...usageMethods,

@@ -51,9 +51,9 @@ export const ListParams = Schema.Struct({
 })
 type ListParams = typeof ListParams.Type
 
-/** Whether no session matches: no session here is archived, spawned by another, owned by a profile or on a dashboard. */
-const matchesNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId, spawnedBy }: ListParams): boolean =>
-  archived === true || boardFace === "dashboard" || [spawnedBy, creatorId, ownerId, involvingProfileId].some(hasText)
+/** Whether no session matches: no session here is archived, owned by a profile or on a dashboard. */
+const matchesNone = ({ archived, boardFace, creatorId, involvingProfileId, ownerId }: ListParams): boolean =>
+  archived === true || boardFace === "dashboard" || [creatorId, ownerId, involvingProfileId].some(hasText)
 
 export const sessionList = (params: ListParams) =>
   Effect.gen(function* () {
@@ -61,9 +61,11 @@ export const sessionList = (params: ListParams) =>
     const offset = bounded((params.offset ?? 0) + 1, 1, Number.MAX_SAFE_INTEGER) - 1
     const agentId = trimmed(params.agentId)
     const label = trimmed(params.label)
+    const spawnedBy = trimmed(params.spawnedBy)
     const at = yield* now()
     const query = given({
       agentId,
+      parentKey: spawnedBy === undefined ? undefined : canonicalKey(spawnedBy, agentId),
       search: trimmed(params.search) ?? label,
       updatedSince: params.activeMinutes == null ? undefined : at - params.activeMinutes * MINUTE_MS,
     })

@@ -32,7 +32,7 @@ const tokensInUse = ({ contextTokens, totalTokens }: Session): number => context
 
 /** The part of a row that follows from the session alone. */
 export const sessionRow = (session: Session) => {
-  const { activity, agentId, channel, createdAt, inputTokens, key, kind, label, lastMessage } = session
+  const { activity, agentId, channel, createdAt, inputTokens, key, kind, label, lastMessage, parentKey } = session
   const title = titleOf(session)
   const isGroup = kindOf(kind) === "group"
   return {
@@ -43,7 +43,8 @@ export const sessionRow = (session: Session) => {
     kind: kindOf(kind),
     chatType: isGroup ? "group" : "direct",
     isMain: isMainKey(key),
-    classification: isMainKey(key) ? "main" : "custom",
+    classification: isMainKey(key) ? "main" : parentKey === undefined ? "custom" : "subagent",
+    ...(parentKey !== undefined && { spawnedBy: parentKey, parentSessionKey: parentKey }),
     ...(label !== null && { label }),
     ...(title !== undefined && { displayName: title, derivedTitle: title }),
     ...(lastMessage !== null && { lastMessagePreview: lastMessage }),

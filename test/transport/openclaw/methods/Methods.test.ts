@@ -5,6 +5,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
+import { Agents } from "../../../../src/services/agents/Agents.ts"
+import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
 import { methodNames, methods } from "../../../../src/transport/openclaw/methods/Methods.ts"
 import { answer, answers, expectValid, layer } from "../../../support/OpenClaw.ts"
 
@@ -373,12 +375,44 @@ describe("Methods", () => {
     }).pipe(Effect.provide(layer())),
   )
 
+  it.live("The tools of an agent and of a session have the published forms.", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      yield* agents.update("main", { tools: { "sessions_*": "deny" } })
+      yield* talk("hello")
+      const catalog = yield* answer("tools.catalog")
+      expectValid("ToolsCatalogResult", catalog)
+      expect(catalog["groups"]).toMatchObject([{ id: "gateway", source: "core" }])
+      const effective = yield* answer("tools.effective", { sessionKey: "main" })
+      expectValid("ToolsEffectiveResult", effective)
+      expect(effective).toMatchObject({ agentId: "main", groups: [{ id: "core" }] })
+      const { tools } = (effective["groups"] as ReadonlyArray<{ tools: ReadonlyArray<{ id: string }> }>)[0]!
+      const ids = tools.map(({ id }) => id)
+      expect(ids).toContain("time")
+      expect(ids).not.toContain("sessions_list")
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("A spawned session names its parent, and a list has the sessions that one has spawned.", () =>
+    Effect.gen(function* () {
+      const sessions = yield* Sessions
+      yield* talk("hello")
+      yield* sessions.create({ key: "child", parentKey: KEY })
+      const page = yield* answer("sessions.list", { spawnedBy: "main" })
+      expect(page).toMatchObject({
+        count: 1,
+        sessions: [{ key: "child", spawnedBy: KEY, parentSessionKey: KEY, classification: "subagent" }],
+      })
+      const described = yield* answer("sessions.describe", { key: "child" })
+      expectValid("SessionRow", described["session"])
+    }).pipe(Effect.provide(layer())),
+  )
+
   it.live("Features that the gateway does not have return empty lists in the form that clients read.", () =>
     Effect.gen(function* () {
       expectValid("ChannelsStatusResult", yield* answer("channels.status"))
       expectValid("CommandsListResult", yield* answer("commands.list"))
       expectValid("QuestionListResult", yield* answer("question.list"))
-      expectValid("ToolsCatalogResult", yield* answer("tools.catalog"))
       expect(yield* answer("cron.list")).toMatchObject({
         jobs: [],
         snapshotRevision: expect.stringMatching(/./),
