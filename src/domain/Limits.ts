@@ -80,29 +80,3 @@ export const Limits = Schema.Struct({
 export type Limits = typeof Limits.Type
 
 export const defaultLimits: Limits = Schema.decodeSync(Limits)({})
-
-/** The things that a client can create with many small calls, each with its name and the next step at its limit. */
-const bounded = {
-  sessions: ["sessions", "delete some"],
-  queuedRuns: ["runs that wait", "try again when some have ended"],
-  agents: ["agents", "delete some"],
-  bindings: ["bindings", "remove some"],
-  documents: ["documents in the memory folder", "remove some"],
-} as const satisfies { readonly [Name in keyof Limits]?: readonly [things: string, remedy: string] }
-
-/** The gateway holds as many as this limit allows. Nothing was changed. */
-export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
-  limit: Schema.Literals(["sessions", "queuedRuns", "agents", "bindings", "documents"]),
-  max: Schema.Int,
-  /** The problem and the next step. */
-  message: Schema.String,
-}) {
-  static readonly of = (limit: keyof typeof bounded, max: number): LimitReached => {
-    const [things, remedy] = bounded[limit]
-    return new LimitReached({
-      limit,
-      max,
-      message: `the gateway holds ${max} ${things} at most: ${remedy}, or raise limits.${limit}`,
-    })
-  }
-}

@@ -17,7 +17,7 @@ import {
   SessionKey,
   text,
 } from "./Bounds.ts"
-import { LimitReached } from "./Limits.ts"
+import { LimitReached } from "./LimitReached.ts"
 import { Message, MessageRole } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"

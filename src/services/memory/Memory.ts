@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { difference, type Difference, isEmpty } from "../../domain/Difference.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import { LimitReached } from "../../domain/LimitReached.ts"
 import {
   Document,
   type DocumentContent,

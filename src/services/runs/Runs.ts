@@ -21,7 +21,7 @@ import type {
 } from "../../domain/Chat.ts"
 import * as ChatCommand from "../../domain/ChatCommand.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import type { LimitReached } from "../../domain/Limits.ts"
+import type { LimitReached } from "../../domain/LimitReached.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { ShuttingDown } from "../../domain/Refusal.ts"

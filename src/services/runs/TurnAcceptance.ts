@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { type Acceptance, IdempotencyConflict, SessionBusy } from "../../domain/Chat.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import { LimitReached } from "../../domain/LimitReached.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { SessionConflict, type SessionExpectation } from "../../domain/Session.ts"

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { LimitReached } from "../../domain/Limits.ts"
+import { LimitReached } from "../../domain/LimitReached.ts"
 import { SessionIndex } from "./SessionIndex.ts"
 
 /**

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
 import { type AgentNotFound, MAIN_AGENT, normalizeAgentId } from "../../domain/Agent.ts"
 import type { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import type { LimitReached } from "../../domain/Limits.ts"
+import type { LimitReached } from "../../domain/LimitReached.ts"
 import type { Message, MessageRole } from "../../domain/Message.ts"
 import * as Routing from "../../domain/Routing.ts"
 import {

@@ -58,7 +58,8 @@ export const messageSteps = (sessions: SessionRows, messages: MessageRows): Mess
     step(() => {
       const { opened } = open(sessions, session)
       if (message.injectionKey !== undefined) messages.freeKey(message.injectionKey)
-      const added = messages.insert({ ...message, runId: null, step: 0 })!
+      const { sessionKey, ...rest } = message
+      const added = messages.insert({ sessionKey, runId: null, ...rest, step: 0 })!
       return { message: added, session: sessions.count(session.key, countersOf(added), added.at)!, opened }
     }),
   summarize: (sessionKey, { text, upTo, usage }, at) =>
