@@ -20,6 +20,7 @@ import { Connections } from "./services/connections/Connections.ts"
 import { Events } from "./services/events/Events.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
+import * as McpServers from "./services/mcp/McpServers.ts"
 import { Memory } from "./services/memory/Memory.ts"
 import * as AiSdk from "./services/models/ai-sdk/AiSdk.ts"
 import * as Anthropic from "./services/models/anthropic/Anthropic.ts"
@@ -111,8 +112,8 @@ export const parts = {
     Anthropic.layer,
     AiSdk.layer,
   ),
-  /** The tools of agents. Merge your own with them: each Layer adds itself to Tools. */
-  tools: Toolkit.layer,
+  /** The tools of agents and of MCP servers. Merge your own with them: each Layer adds itself to Tools. */
+  tools: Layer.mergeAll(Toolkit.layer, McpServers.layer),
   /** The routes and wires of the port. Each Layer adds itself to HttpRouter or WireRegistry. */
   routes: Layer.mergeAll(RpcWire.layer, Mounts.layer, HealthRoutes.layer).pipe(Layer.provide(ContractCalls.layer)),
 }

@@ -11,6 +11,7 @@ import { parseRange } from "./Address.ts"
 import { NAME_CHARS } from "./Bounds.ts"
 import { hostProblem } from "./HostPattern.ts"
 import { Limits } from "./Limits.ts"
+import { McpServers } from "./McpServer.ts"
 import { originProblem } from "./PageOrigin.ts"
 import { Providers } from "./Provider.ts"
 import { option, secret } from "./Setting.ts"
@@ -232,6 +233,11 @@ export const GatewaySettings = Schema.Struct({
     }),
     {},
     "Limits of the tools that agents call.",
+  ),
+  mcp: option(
+    McpServers,
+    {},
+    "The MCP servers whose tools agents may call, by name. Their tools are called `<name>_<tool>`. docs/tools.md explains each field.",
   ),
   events: option(
     Schema.Struct({

@@ -32,6 +32,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "transcript",
     "auth",
     "tools",
+    "mcp",
     "runtimes",
     "sessions",
     "runs",

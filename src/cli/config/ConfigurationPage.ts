@@ -32,6 +32,14 @@ export const examples: Readonly<Record<string, string>> = {
     args: [--acp]
     inherit: [OPENAI_API_KEY]
     permissions: { read: allow, execute: deny }`,
+  mcp: `mcp:
+  files:
+    command: npx
+    args: [-y, "@modelcontextprotocol/server-filesystem", /srv/docs]
+  tickets:
+    url: https://mcp.example.org/mcp
+    headers: { authorization: Bearer KEY }
+    permission: ask`,
   providers: `providers:
   openai:
     apiKeyVariable: OPENAI_API_KEY

@@ -1,0 +1,80 @@
+/**
+ * McpServer: the options of an MCP server, `mcp.<name>` in the configuration. GatewayConfig.ts has them, and the service
+ * folder `mcp` connects to each.
+ */
+import * as Schema from "effect/Schema"
+import { ToolPermission } from "./Agent.ts"
+import { option, secret } from "./Setting.ts"
+
+const VariableName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { expected: "the name of a variable, e.g. GITHUB_TOKEN" }),
+)
+
+/** The value of an environment variable. Every value counts as a secret, because the names do not tell. */
+const VariableValue = Schema.RedactedFromValue(
+  Schema.String.check(Schema.isPattern(/^[^\0]*$/, { expected: "text without the character NUL" })),
+  { label: "variable" },
+)
+
+const IsHttpUrl = Schema.makeFilter((text: string) => {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an address such as https://mcp.example.org/mcp"
+  return url.username + url.password === "" ? undefined : "must have no user and no password; they belong into headers"
+})
+
+const HeaderName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. authorization" }),
+)
+
+const Fields = Schema.Struct({
+  command: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description: "The program of a local server: a path, or a name that is looked up in PATH.",
+  }),
+  args: option(Schema.Array(Schema.String).check(Schema.isMaxLength(256)), [], "Its arguments."),
+  env: option(
+    Schema.Record(VariableName, VariableValue),
+    {},
+    "Environment variables of the program. Their values count as secrets.",
+  ),
+  inherit: option(
+    Schema.Array(VariableName).check(Schema.isMaxLength(256)),
+    [],
+    "Names of variables that the program gets from the gateway's environment. It always gets PATH, HOME, the language, proxies and certificates, and no others.",
+  ),
+  cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
+    description: "The folder in which the program works. Left out: the gateway's own.",
+  }),
+  url: Schema.optionalKey(Schema.String.check(IsHttpUrl)).annotateKey({
+    description: "The address of a remote server (Streamable HTTP). Give either `url` or `command`.",
+  }),
+  headers: option(
+    Schema.Record(HeaderName, secret("header")),
+    {},
+    "Headers of every request to `url`. Their values count as secrets.",
+  ),
+  timeoutMs: option(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400_000 })),
+    60_000,
+    "How long a call of one of its tools may take.",
+  ),
+  permission: option(
+    ToolPermission,
+    "allow",
+    "The permission for its tools of agents that do not set one. `ask` suits servers whose tools change something.",
+  ),
+})
+
+export const McpServerSettings = Fields.check(
+  Schema.makeFilter(({ command, url }) =>
+    (command === undefined) === (url === undefined) ? "must have either a command or a url" : undefined,
+  ),
+)
+export type McpServerSettings = typeof McpServerSettings.Type
+
+/** The name of a server. The names of its tools begin with it. */
+const McpServerName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, { expected: "a name of 1 to 32 letters, digits, - and _" }),
+)
+
+/** The MCP servers by their names. */
+export const McpServers = Schema.Record(McpServerName, McpServerSettings)

@@ -1,0 +1,111 @@
+/**
+ * McpServers: keeps a connection to every MCP server of the configuration, and their tools in the registry. A server that
+ * ends, fails or cannot be reached costs its own tools only, and the gateway tries again after growing pauses. Gateway.ts
+ * uses the layer.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { McpServerSettings } from "../../domain/McpServer.ts"
+import { Logs } from "../logs/Logs.ts"
+import { type SetSourceState, Tools } from "../tools/Tools.ts"
+import * as McpConnection from "./McpConnection.ts"
+import { MAX_TOOLS, sourceOf, toAgentTool } from "./McpTools.ts"
+
+/** The pause after the first failure. Each further failure doubles it. */
+const FIRST_PAUSE_MS = 1_000
+
+const LONGEST_PAUSE_MS = 60_000
+
+/** A connection that was up for this time starts with the first pause again. */
+const STABLE_MS = Duration.toMillis(Duration.minutes(1))
+
+export const layer: Layer.Layer<never, never, GatewayConfig | Logs | Tools> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { mcp } = yield* GatewayConfig
+    const logs = yield* Logs
+    for (const [name, settings] of Object.entries(mcp)) {
+      for (const secret of [...Object.values(settings.env), ...Object.values(settings.headers)]) logs.hide(secret)
+      yield* keep(name, settings).pipe(Effect.annotateLogs("source", sourceOf(name)), Effect.forkScoped)
+    }
+  }),
+)
+
+/** Connects to the server, and again after each end of the connection, until it is interrupted. */
+const keep = Effect.fnUntraced(function* (name: string, settings: McpServerSettings) {
+  const tools = yield* Tools
+  const setState = yield* tools.addSource(sourceOf(name))
+  let pause = FIRST_PAUSE_MS
+  while (true) {
+    const began = yield* Clock.currentTimeMillis
+    const exit = yield* Effect.exit(Effect.scoped(serve(name, settings, setState)))
+    const problem = yield* problemOf(exit)
+    setState("failed", problem)
+    if ((yield* Clock.currentTimeMillis) - began >= STABLE_MS) pause = FIRST_PAUSE_MS
+    yield* Effect.logWarning(`The MCP server "${name}" is not there. The gateway tries again in ${pause} ms.`, problem)
+    yield* Effect.sleep(pause)
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+    setState("starting")
+  }
+}, Effect.scoped)
+
+const problemOf = (exit: Exit.Exit<never, McpConnection.McpUnavailable>): Effect.Effect<string> => {
+  const failure = Exit.findErrorOption(exit)
+  if (failure._tag === "Some") return Effect.succeed(failure.value.message)
+  return Effect.as(
+    Effect.logError("The connection to an MCP server died", Exit.isFailure(exit) ? exit.cause : ""),
+    "An internal error of the gateway. Its log has the details.",
+  )
+}
+
+/** Adds the server's tools and follows their changes. Fails when the connection ends. */
+const serve = Effect.fnUntraced(function* (name: string, settings: McpServerSettings, setState: SetSourceState) {
+  const { changes, client, ended, explain } = yield* McpConnection.open(settings)
+  const replace = yield* makeReplace(name, settings, { client, explain })
+  yield* replace
+  setState("ready")
+  yield* Effect.raceFirst(
+    Effect.flatMap(ended, Effect.fail),
+    Stream.runForEach(changes, () => replace),
+  )
+  return yield* new McpConnection.McpUnavailable({ message: "The connection ended." })
+})
+
+/** Makes the Effect that replaces the tools in the registry by those that the server has now. */
+const makeReplace = Effect.fnUntraced(function* (
+  name: string,
+  settings: McpServerSettings,
+  { client, explain }: Pick<McpConnection.McpConnection, "client" | "explain">,
+) {
+  const tools = yield* Tools
+  let present = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) => Scope.close(present, exit))
+
+  const leftOut = (tool: string, reason: string) => Effect.logWarning(`Leaves out the tool "${tool}": ${reason}`)
+
+  return Effect.gen(function* () {
+    const listed = yield* Effect.mapError(
+      client.listTools(),
+      (error) => new McpConnection.McpUnavailable({ message: explain(error) }),
+    )
+    if (listed.length > MAX_TOOLS)
+      yield* leftOut("...", `the server has ${listed.length} tools, and ${MAX_TOOLS} is the limit`)
+    yield* Scope.close(present, Exit.void)
+    present = yield* Scope.make()
+    for (const tool of listed.slice(0, MAX_TOOLS)) {
+      const made = toAgentTool(name, tool, client, settings, explain)
+      if (made === undefined) yield* leftOut(tool.name, "its input schema is too large")
+      else {
+        yield* tools.add(made).pipe(
+          Scope.provide(present),
+          Effect.catch(({ message }) => leftOut(tool.name, message)),
+        )
+      }
+    }
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { temporaryFolder } from "../../support/GatewayProcess.ts"
+import { hasFailed, hasTool, isReady, layer, program, sourceOf, until } from "../../support/McpServers.ts"
+import { callTool } from "../../support/ToolCalls.ts"
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe("A local MCP server", () => {
+  it.live("Its tools are in the registry under its name, with the permission of the configuration.", () =>
+    Effect.gen(function* () {
+      const tools = yield* until(isReady("files"))
+      expect(tools.all().map(({ name }) => name)).toContain("files_odd_name_")
+      const echo = tools.all().find(({ name }) => name === "files_echo")
+      expect(echo).toMatchObject({ source: "mcp/files", permission: "ask", description: "The tool echo." })
+      expect(echo?.parameters()).toMatchObject({ type: "object", properties: { text: { type: "string" } } })
+    }).pipe(Effect.provide(layer({ files: program({ permission: "ask" }) }))),
+  )
+
+  it.live("A call gives its arguments and returns the text, and an error of the tool is a failed result.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      expect(yield* callTool("files_echo", { text: "hi" })).toEqual({ text: '{"text":"hi"}', isError: false })
+      expect(yield* callTool("files_fail", {})).toEqual({ text: "It failed.", isError: true })
+      expect((yield* callTool("files_echo", "no object")).text).toContain("must be a JSON object")
+    }).pipe(Effect.provide(layer({ files: program() }))),
+  )
+
+  it.live("Lines on its standard output that are no messages do not end the connection.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      expect(yield* callTool("files_noise", {})).toEqual({ text: "after the noise", isError: false })
+      expect(yield* callTool("files_echo", {})).toEqual({ text: "{}", isError: false })
+    }).pipe(Effect.provide(layer({ files: program() }))),
+  )
+
+  it.live("A changed list of tools changes the registry.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      yield* callTool("files_grow", {})
+      yield* until(hasTool("files_grown"))
+      expect((yield* callTool("files_grown", {})).isError).toBe(false)
+    }).pipe(Effect.provide(layer({ files: program() }))),
+  )
+
+  it.live("A call that hangs fails after its time, and the next one works.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      const { isError, text } = yield* callTool("files_hang", {})
+      expect(isError).toBe(true)
+      expect(text).toContain("did not answer within 2000 ms")
+      expect((yield* callTool("files_echo", {})).isError).toBe(false)
+    }).pipe(Effect.provide(layer({ files: program({ timeoutMs: 2_000 }) }))),
+  )
+
+  it.live("A server that dies costs the call and its own tools, and starts again.", () =>
+    Effect.gen(function* () {
+      yield* until((tools) => isReady("files")(tools) && isReady("other")(tools))
+      const crashed = yield* callTool("files_crash", {})
+      expect(crashed.isError).toBe(true)
+      const tools = yield* until(hasFailed("files"))
+      expect(hasTool("files_echo")(tools)).toBe(false)
+      const problem = sourceOf(tools, "files")?.problem
+      expect(problem).toContain("exited with code 7")
+      expect(problem).toContain("out of memory")
+      expect((yield* callTool("other_echo", {})).isError).toBe(false)
+      yield* until(isReady("files"))
+      expect((yield* callTool("files_echo", {})).isError).toBe(false)
+    }).pipe(Effect.provide(layer({ files: program(), other: program() }))),
+  )
+
+  it.live("A server that cannot start says why, without its secrets.", () =>
+    Effect.gen(function* () {
+      const tools = yield* until((tools) => hasFailed("broken")(tools) && hasFailed("missing")(tools))
+      expect(sourceOf(tools, "broken")?.problem).toContain("cannot open the database with <redacted>")
+      expect(sourceOf(tools, "missing")?.problem).toContain("was not found")
+    }).pipe(
+      Effect.provide(
+        layer({
+          broken: program({ env: { PASSWORD: "hunter2-secret" } }, "--broken"),
+          missing: { command: "no-such-program-here" },
+        }),
+      ),
+    ),
+  )
+
+  it.live("The program gets its own variables, and none of the gateway's secrets.", () => {
+    process.env["GATEWAY_TOKEN_OF_THE_TEST"] = "secret"
+    return Effect.gen(function* () {
+      yield* until(isReady("files"))
+      const { text } = yield* callTool("files_variables", {})
+      expect(text.split(" ")).toEqual(expect.arrayContaining(["OWN", "PATH"]))
+      expect(text).not.toContain("GATEWAY_TOKEN_OF_THE_TEST")
+    }).pipe(
+      Effect.provide(layer({ files: program({ env: { OWN: "1" } }) })),
+      Effect.ensuring(Effect.sync(() => void delete process.env["GATEWAY_TOKEN_OF_THE_TEST"])),
+    )
+  })
+
+  it.live("The program and its children end with the scope, even if it ignores SIGTERM and the end of its input.", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryFolder, "pids")
+      const scope = yield* Scope.make()
+      const mcp = layer({ files: program({}, "--stubborn", "--children", file) })
+      const context = yield* Scope.provide(Layer.build(mcp), scope)
+      yield* Effect.provideContext(until(isReady("files")), context)
+      const pids = readFileSync(file, "utf8").split(" ").map(Number)
+      expect(pids.map(isAlive)).toEqual([true, true])
+      yield* Scope.close(scope, Exit.void)
+      while (pids.some(isAlive)) yield* Effect.sleep("10 millis")
+    }),
+  )
+})
