@@ -50,6 +50,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "metrics",
     "sse",
     "rest",
+    "openai",
     "json-rpc",
     "mission-control",
     "openclaw",

@@ -6,12 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Fault } from "../dialect/Fault.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
-
-/** A sign of life in a stream without values. Proxies often cut a response that is silent for a minute. */
-const KEEP_ALIVE = "15 seconds"
+import { COMMENT, respond } from "../http/StreamedText.ts"
 
 /** The text of a stream in one media type. */
 interface Framing {
@@ -33,7 +31,7 @@ const framings = {
     value: (json) => `data: ${json}\n\n`,
     failure: (json) => `event: problem\ndata: ${json}\n\n`,
     end: "event: end\ndata: {}\n\n",
-    keepAlive: ": alive\n\n",
+    keepAlive: COMMENT,
   },
 } as const satisfies Readonly<Record<string, Framing>>
 
@@ -41,13 +39,6 @@ export type StreamType = keyof typeof framings
 
 /** The media types of streams, the default first. */
 export const streamTypes: ReadonlyArray<StreamType> = ["application/x-ndjson", "text/event-stream"]
-
-const respond = (type: StreamType, texts: Stream.Stream<string>) =>
-  HttpServerResponse.stream(Stream.encodeText(texts), {
-    contentType: type,
-    // nginx collects a response before it passes it on, unless this header tells it not to.
-    headers: { "cache-control": "no-store", "x-accel-buffering": "no" },
-  })
 
 /** Waits for the first value, and fails with the fault if there is none. The stream runs in the scope of the request. */
 export const make = Effect.fnUntraced(function* (
@@ -61,12 +52,11 @@ export const make = Effect.fnUntraced(function* (
     return [text] as const
   })
   const first = yield* Pull.catchDone(pullTexts, () => Effect.undefined)
-  if (first === undefined) return respond(type, Stream.make(framing.end))
+  if (first === undefined) return respond(type, Stream.make(framing.end), framing.keepAlive)
   const texts = Stream.fromIterable(first).pipe(
     Stream.concat(Stream.fromPull(Effect.succeed(pullTexts))),
     Stream.concat(Stream.make(framing.end)),
     Stream.catch((fault) => Stream.make(framing.failure(JSON.stringify(ProblemDetails.problemOf(fault))))),
   )
-  const signs = Stream.drop(Stream.tick(KEEP_ALIVE), 1).pipe(Stream.map(() => framing.keepAlive))
-  return respond(type, Stream.merge(texts, signs, { haltStrategy: "left" }))
+  return respond(type, texts, framing.keepAlive)
 })

@@ -1,0 +1,162 @@
+/**
+ * ChatCompletions: `POST /v1/chat/completions`
+ * (https://platform.openai.com/docs/api-reference/chat). OpenAi.ts mounts it.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { randomUUID } from "node:crypto"
+import type { Usage } from "../../domain/Message.ts"
+import type { RunOutcome } from "../../domain/Run.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import type { ApiCall } from "../http/ApiRoutes.ts"
+import * as RequestBody from "../http/RequestBody.ts"
+import type { Calls } from "../kernel/ContractCalls.ts"
+import * as AgentRun from "./AgentRun.ts"
+import { checkSupport, Content, given, hasItems, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
+import { unsupportedTools, User } from "./Content.ts"
+import { turnText, type Utterance } from "./Conversation.ts"
+import { invalid, ofFault, ofRun, respond } from "./Errors.ts"
+import * as ServerEvents from "./ServerEvents.ts"
+import { targetOf } from "./Target.ts"
+
+const Role = Schema.Literals(["system", "developer", "user", "assistant", "tool", "function"])
+
+/** Fields that this schema does not name set the model. The agent has its own settings, so they have no effect. */
+const Request = Schema.Struct({
+  model: Model,
+  messages: Schema.Array(Schema.Struct({ role: Role, content: Schema.optionalKey(Content) })),
+  stream: given(Schema.Boolean),
+  stream_options: given(Schema.Struct({ include_usage: given(Schema.Boolean) })),
+  user: User,
+  n: given(Schema.Int),
+  tools: Schema.optionalKey(Schema.Unknown),
+  tool_choice: Schema.optionalKey(Schema.Unknown),
+  functions: Schema.optionalKey(Schema.Unknown),
+  response_format: Schema.optionalKey(Schema.Unknown),
+  logprobs: given(Schema.Boolean),
+  modalities: Schema.optionalKey(Schema.Unknown),
+})
+type Request = typeof Request.Type
+
+const unsupported: ReadonlyArray<Unsupported<Request>> = [
+  unsupportedTools,
+  { param: "functions", isGiven: ({ functions }) => hasItems(functions), remedy: unsupportedTools.remedy },
+  { param: "n", isGiven: ({ n }) => (n ?? 1) !== 1, remedy: "an agent gives one answer" },
+  { param: "logprobs", isGiven: ({ logprobs }) => logprobs === true, remedy: "leave it out" },
+  {
+    param: "response_format",
+    isGiven: ({ response_format }) => isOtherThanText(response_format),
+    remedy: "ask for the format in a message",
+  },
+  {
+    param: "modalities",
+    isGiven: ({ modalities }) => Array.isArray(modalities) && modalities.some((modality) => modality !== "text"),
+    remedy: "an agent answers with text",
+  },
+]
+
+const roles: Readonly<Record<typeof Role.Type, Utterance["role"]>> = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  assistant: "assistant",
+  tool: "tool",
+  function: "tool",
+}
+
+const usageOf = ({ cachedInputTokens = 0, inputTokens, outputTokens }: Usage) => ({
+  prompt_tokens: inputTokens,
+  completion_tokens: outputTokens,
+  total_tokens: inputTokens + outputTokens,
+  prompt_tokens_details: { cached_tokens: cachedInputTokens },
+})
+
+/** An aborted answer is incomplete, as one that reaches a limit of its length. */
+const finishReasonOf = (outcome: RunOutcome): "stop" | "length" => (outcome === "done" ? "stop" : "length")
+
+/** The fields that all pieces of an answer share. */
+interface Head {
+  readonly id: string
+  readonly created: number
+  readonly model: string
+}
+
+const completion = (head: Head, { ended, text, thinking }: AgentRun.WholeReply) => ({
+  ...head,
+  object: "chat.completion",
+  choices: [
+    {
+      index: 0,
+      message: {
+        role: "assistant",
+        content: text,
+        refusal: null,
+        ...(thinking !== "" && { reasoning_content: thinking }),
+      },
+      logprobs: null,
+      finish_reason: finishReasonOf(ended.outcome),
+    },
+  ],
+  ...(ended.usage !== undefined && { usage: usageOf(ended.usage) }),
+})
+
+/** Makes the texts of a streamed answer. */
+const chunksOf = (head: Head, withUsage: boolean) => {
+  const chunk = (choices: ReadonlyArray<object>, usage?: object) =>
+    ServerEvents.data({ ...head, object: "chat.completion.chunk", choices, ...(usage !== undefined && { usage }) })
+  const choice = (delta: object, finish_reason: string | null = null) => [{ index: 0, delta, finish_reason }]
+  return {
+    first: chunk(choice({ role: "assistant", content: "" })),
+    of: (piece: AgentRun.Piece): string => {
+      switch (piece._tag) {
+        case "Text":
+          return chunk(choice({ content: piece.text }))
+        case "Thinking":
+          return chunk(choice({ reasoning_content: piece.text }))
+        case "RunEnded": {
+          if (piece.outcome === "failed") return ServerEvents.data({ error: ofRun(piece.error).error })
+          const end = chunk(choice({}, finishReasonOf(piece.outcome)))
+          return withUsage && piece.usage !== undefined ? end + chunk([], usageOf(piece.usage)) : end
+        }
+      }
+    },
+  }
+}
+
+const readRequest = RequestBody.json(Request)
+
+const refuse = (fault: Fault) => respond(ofFault(fault))
+
+/** Returns the conversation of a request. */
+const conversationOf = ({ messages }: Request) =>
+  Effect.forEach(messages, ({ content, role }, i) =>
+    Effect.map(textOf(content, `messages[${i}].content`), (text): Utterance => ({ role: roles[role], text })),
+  )
+
+export const make = Effect.map(AgentRun.make, (start) =>
+  Effect.fnUntraced(function* (api: ApiCall, calls: Calls) {
+    const request = yield* readRequest(api)
+    yield* checkSupport(request, unsupported)
+    const conversation = yield* conversationOf(request)
+    const { isKept, ...target } = yield* targetOf(api.request, request)
+    const text = turnText(conversation, isKept)
+    if (text === undefined) {
+      return yield* Effect.fail(invalid("messages", "the last message must be of the role user, with a text"))
+    }
+    const runId = randomUUID()
+    const created = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
+    const head = { id: `chatcmpl_${runId}`, created, model: request.model }
+    const pieces = yield* Effect.mapError(start(calls, { ...target, text, idempotencyKey: runId }, isKept), refuse)
+    if (request.stream === true) {
+      const chunks = chunksOf(head, request.stream_options?.include_usage === true)
+      const texts = Stream.concat(Stream.succeed(chunks.first), Stream.map(pieces, chunks.of))
+      return ServerEvents.respond(texts, (fault) => ServerEvents.data({ error: ofFault(fault).error }))
+    }
+    const reply = yield* Effect.mapError(AgentRun.whole(pieces), refuse)
+    if (reply.ended.outcome === "failed") return yield* Effect.fail(respond(ofRun(reply.ended.error)))
+    return HttpServerResponse.jsonUnsafe(completion(head, reply), { headers: { "cache-control": "no-store" } })
+  }),
+)

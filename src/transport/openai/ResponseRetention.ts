@@ -1,0 +1,47 @@
+/**
+ * ResponseRetention: removes the sessions of `/v1` that nobody continues: those of responses that are older than
+ * `events.retainDays`, after which `previous_response_id` does not know them, and those that a crash left. OpenAi.ts starts it.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { Sessions } from "../../services/sessions/Sessions.ts"
+import { CHANNEL } from "./AgentRun.ts"
+import { isNewSessionKey } from "./Target.ts"
+
+/** The sessions that one step looks at. */
+const STEP = 100
+
+export const removeOldResponses = Effect.gen(function* () {
+  const { retainDays } = (yield* GatewayConfig).events
+  const sessions = yield* Sessions
+  const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.days(retainDays))
+  let cursor: string | undefined
+  do {
+    const page = yield* sessions.list({
+      channel: CHANNEL,
+      sortBy: "updatedAt",
+      order: "asc",
+      limit: STEP,
+      ...(cursor !== undefined && { cursor }),
+    })
+    const old = page.sessions.filter(({ updatedAt }) => updatedAt < before)
+    for (const { activity, key, updatedAt } of old) {
+      if (activity !== "idle" || !isNewSessionKey(key)) continue
+      yield* Effect.ignore(sessions.remove(key, { updatedAt }))
+      yield* Effect.yieldNow
+    }
+    cursor = old.length === STEP ? (page.nextCursor ?? undefined) : undefined
+  } while (cursor !== undefined)
+}).pipe(Effect.withSpan("ResponseRetention.removeOldResponses"))
+
+export const layer: Layer.Layer<never, never, GatewayConfig | Sessions> = Layer.effectDiscard(
+  removeOldResponses.pipe(
+    Effect.catch((error) => Effect.logWarning("Cannot remove old responses", error)),
+    Effect.repeat(Schedule.spaced("1 hour")),
+    Effect.forkScoped,
+  ),
+)
