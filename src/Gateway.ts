@@ -5,7 +5,6 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Layer from "effect/Layer"
-import type * as SqlClient from "effect/sql/SqlClient"
 import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
@@ -43,8 +42,8 @@ import * as SessionMonitor from "./services/sessions/SessionMonitor.ts"
 import { Sessions } from "./services/sessions/Sessions.ts"
 import * as Database from "./services/storage/Database.ts"
 import type { EventBus } from "./services/storage/EventBus.ts"
-import type { Sqlite } from "./services/storage/Sqlite.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
+import type { Storage } from "./services/storage/Storage.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
 import * as Toolkit from "./services/toolkit/Toolkit.ts"
@@ -137,27 +136,26 @@ export type Services =
   | ProviderKinds
   | Runs
   | Sessions
-  | SqlClient.SqlClient
-  | Sqlite
   | StateFolder
+  | Storage
   | System
   | TlsCertificate
   | Tools
 
-interface Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4> {
-  readonly storage: Layer.Layer<EventBus | StateFolder | Sqlite | SqlClient.SqlClient, E1, R1>
+interface Parts<A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4> {
+  readonly storage: Layer.Layer<EventBus | StateFolder | Storage | A1, E1, R1>
   readonly runtimes: Layer.Layer<A2, E2, R2>
   readonly tools: Layer.Layer<A3, E3, R3>
   readonly routes: Layer.Layer<A4, E4, R4>
 }
 
 /** As `layerWith`, with every internal service in the type. For tests. */
-export const wholeWith = <E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>({
+export const wholeWith = <A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>({
   storage,
   runtimes,
   tools,
   routes,
-}: Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>) =>
+}: Parts<A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>) =>
   Drain.layer.pipe(
     Layer.provideMerge(GatewayServer.layer(routes)),
     Layer.provideMerge(GatewayHandlers.layer),
@@ -178,8 +176,8 @@ const withPublicServices = <E, R>(layer: Layer.Layer<Services, E, R>): Layer.Lay
  * A gateway with parts of your own: `Gateway.layerWith({ ...Gateway.parts, runtimes: MyRuntimes })`. Building it opens
  * the port; closing its scope drains it (see Drain.ts). It fails with StartupError, whose message names the next step.
  */
-export const layerWith = <E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>(
-  parts: Parts<E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>,
+export const layerWith = <A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>(
+  parts: Parts<A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>,
 ) => withPublicServices(wholeWith(parts))
 
 /** The gateway that the binary starts. It needs a GatewayConfig and nothing else. */

@@ -91,6 +91,26 @@ describe("Architecture", () => {
     expect(barrels).toEqual([])
   })
 
+  it("Only storage knows a database.", () => {
+    const foreign = imports.filter(
+      ({ from, target }) =>
+        /^(node:sqlite|effect\/sql\/|@effect\/sql)/.test(target) && !from.startsWith("src/services/storage/"),
+    )
+    expect(foreign).toEqual([])
+  })
+
+  it("The two databases do not know each other.", () => {
+    const folder = "src/services/storage"
+    const crossed = files
+      .flatMap(ownImportsOf)
+      .filter(
+        ({ from, target }) =>
+          (from.startsWith(`${folder}/sqlite/`) && target.startsWith(`${folder}/postgres/`)) ||
+          (from.startsWith(`${folder}/postgres/`) && target.startsWith(`${folder}/sqlite/`)),
+      )
+    expect(crossed).toEqual([])
+  })
+
   it("Every file begins with a module header.", () => {
     const without = files.filter(({ text }) => !/^(#!.*\n)?\/\*\*/.test(text))
     expect(without.map(({ path }) => path)).toEqual([])

@@ -17,7 +17,7 @@ const [url = "", name = ""] = process.argv.slice(2)
 const work = (lane: number, number: number): PendingWork => {
   const id = `${name}/${lane}/${number}`
   const put = Effect.flatMap(Tx, (tx) => tx.documents.put([{ id, size: number, modifiedAt: 1 }]))
-  return { key: String(lane), work: Effect.as(put, [id, [{ _tag: "AgentRemoved", agentId: id }]] as const) }
+  return { name, key: String(lane), work: Effect.as(put, [id, [{ _tag: "AgentRemoved", agentId: id }]] as const) }
 }
 
 const program = Effect.gen(function* () {

@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createServer } from "node:net"
 import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import * as Migrations from "../../services/storage/Migrations.ts"
 import { isOpenToOthers, isWritableByOthers, ownerOf } from "../../services/storage/FilePermissions.ts"
 import { weaknesses } from "../../services/auth/SecretStrength.ts"
 import { privateFiles, type StatePaths, statePaths } from "../../services/storage/StateFolder.ts"
+import { inspectFile } from "../../services/storage/sqlite/FileInspection.ts"
 import { isHeld } from "../../services/storage/StateLock.ts"
-import { clockProblem, newestEventAt } from "../../services/system/ClockCheck.ts"
+import { clockProblem } from "../../services/system/ClockCheck.ts"
 import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
 import { localUrl } from "../client/LocalUrl.ts"
 
@@ -27,8 +27,6 @@ type Finding = { readonly fact: string } | { readonly problem: string; readonly 
 const fact = (fact: string): Finding => ({ fact })
 
 const problem = (problem: string, remedy: string): Finding => ({ problem, remedy })
-
-const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const runChecks = Effect.fn("DoctorChecks.runChecks")(function* (settings: GatewaySettings) {
   const paths = statePaths(settings.stateDir)
@@ -120,41 +118,23 @@ const disk = ({ folder }: StatePaths): Finding => {
     : problem(`only ${freeMb} MB are free on the disk of the state folder`, "free some space, or move the state folder")
 }
 
-/** Checks every page of the database. A large one takes some seconds. */
 const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<readonly [string, Finding]> => {
   if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet; the first start makes it")]]
-  let db: DatabaseSync | undefined
-  try {
-    db = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
-    const verdict = String(db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"])
-    if (verdict !== "ok") return [["database", damaged(databaseFile, verdict)]]
-    const newer = Migrations.tooNew(schemaVersion(db))
-    if (newer !== null) return [["database", problem(newer, Migrations.REMEDY_NEWER)]]
-    const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
-    return [
-      ["database", fact(`intact, ${megabytes} MB`)],
-      ["clock", clock(db, now)],
-    ]
-  } catch (error) {
-    return [["database", damaged(databaseFile, detailOf(error))]]
-  } finally {
-    db?.close()
-  }
-}
-
-/** Returns 0 if no gateway has created its tables yet. */
-const schemaVersion = (db: DatabaseSync): number => {
-  const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(Migrations.TABLE)
-  return made === undefined
-    ? 0
-    : Number(db.prepare(`SELECT max(migration_id) AS version FROM ${Migrations.TABLE}`).get()?.["version"])
+  const { damage, newestEventAt, tooNew } = inspectFile(databaseFile)
+  if (damage !== null) return [["database", damaged(databaseFile, damage)]]
+  if (tooNew !== null) return [["database", problem(tooNew, Migrations.REMEDY_NEWER)]]
+  const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
+  return [
+    ["database", fact(`intact, ${megabytes} MB`)],
+    ["clock", clock(newestEventAt, now)],
+  ]
 }
 
 const damaged = (file: string, verdict: string): Finding =>
   problem(`${file} is damaged (${verdict})`, "restore a backup, or move the file away to start with an empty database")
 
-const clock = (db: DatabaseSync, now: number): Finding => {
-  const setBack = clockProblem(newestEventAt(db), now)
+const clock = (newestEventAt: number, now: number): Finding => {
+  const setBack = clockProblem(newestEventAt, now)
   return setBack === null ? fact("not behind the newest event") : problem(setBack, "set the clock of this machine")
 }
 

@@ -1,13 +1,13 @@
 /**
- * EventLog: the log up to its head, which is the table, the newest events and the partial outputs of open runs in memory,
+ * EventLog: the log up to its head, which is the stored events, the newest events and the partial outputs of open runs in memory,
  * and its observers and parked readers. An event becomes live in `publish` and nowhere else. GroupCommit writes to the
  * log, and EventReader reads it.
  */
-import type { DatabaseSync } from "node:sqlite"
-import { type EventFilter, type GatewayEvent, type Positioned, wants } from "../../domain/Event.ts"
+import { type EventFilter, type Positioned, wants } from "../../domain/Event.ts"
 import { EventRing } from "./EventRing.ts"
-import { EventStore, type Retention } from "./EventStore.ts"
+import type { Storage } from "../storage/Storage.ts"
 import { PartialOutputs } from "./PartialOutputs.ts"
+import { positionOf } from "./Positions.ts"
 
 export interface EventTuning {
   /** How many of the newest events stay in memory. A subscriber that is further behind reads the table. */
@@ -25,7 +25,7 @@ export interface ParkedReader {
 }
 
 export class EventLog {
-  readonly store: EventStore
+  readonly storage: Storage["Service"]
   readonly ring: EventRing
   readonly partialOutputs = new PartialOutputs()
   readonly chunk: number
@@ -35,21 +35,16 @@ export class EventLog {
   #head: number
 
   /** `publish` receives all events that become live in one step, after the observers have received them. */
-  constructor(
-    db: DatabaseSync,
-    retention: Retention,
-    tuning: EventTuning,
-    publish: (events: ReadonlyArray<Positioned>) => void,
-  ) {
+  constructor(storage: Storage["Service"], tuning: EventTuning, publish: (events: ReadonlyArray<Positioned>) => void) {
     this.#publish = publish
-    this.store = new EventStore(db, retention)
-    this.ring = new EventRing(this.store.start, tuning.ringEvents, tuning.ringWeight)
+    this.storage = storage
+    this.#head = positionOf(storage.newest.number)
+    this.ring = new EventRing(this.#head, tuning.ringEvents, tuning.ringWeight)
     this.chunk = tuning.chunk
-    this.#head = this.store.start
   }
 
   get epoch(): string {
-    return this.store.epoch
+    return this.storage.epoch
   }
 
   /** The position of the newest published event. */
@@ -95,34 +90,5 @@ export class EventLog {
       }
     }
     for (const wake of woken) wake()
-  }
-}
-
-/** A group of events that is not published yet. It assigns positions after the head, and gives them up by `truncate`. */
-export class PendingBatch {
-  readonly events: Array<Positioned> = []
-  /** The time of all events of the group, in milliseconds since 1970. */
-  readonly at: number
-  readonly #base: number
-
-  constructor(log: EventLog, at: number) {
-    this.#base = log.head
-    this.at = at
-  }
-
-  /** The last assigned position. */
-  get seq(): number {
-    return this.#base + this.events.length
-  }
-
-  add(event: GatewayEvent): Positioned {
-    const positioned: Positioned = { _tag: "Event", seq: this.seq + 1, at: this.at, event }
-    this.events.push(positioned)
-    return positioned
-  }
-
-  /** Drops all but the first `length` events. */
-  truncate(length: number): void {
-    this.events.length = length
   }
 }

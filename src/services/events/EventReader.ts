@@ -56,21 +56,22 @@ export class EventReader<A> {
       this.#replay = new Replay(this.#log, this.filter, { epoch: this.#log.epoch, seq: this.cursor })
       this.cursor = this.#replay.head
     }
-    return this.#replay?.readsTable === true
-      ? Effect.map(Effect.yieldNow, () => this.#read())
-      : Effect.succeed(this.#read())
-  })
-
-  #read(): Page<A> {
     if (this.#replay === undefined) {
       const { cursor, items } = this.#recent.read(this.cursor)
       this.cursor = cursor
-      return { _tag: "Recent", items }
+      return Effect.succeed({ _tag: "Recent", items })
     }
-    const items = this.#replay.next()
-    if (this.#replay.isDone) this.#replay = undefined
-    return { _tag: "Missed", items }
-  }
+    return this.#replay.readsStorage ? Effect.andThen(Effect.yieldNow, this.#missed) : this.#missed
+  })
+
+  readonly #missed = Effect.suspend(() => {
+    const replay = this.#replay
+    if (replay === undefined) return Effect.succeed<Page<A>>({ _tag: "Missed", items: [] })
+    return Effect.map(replay.next, (items): Page<A> => {
+      if (replay.isDone) this.#replay = undefined
+      return { _tag: "Missed", items }
+    })
+  })
 }
 
 /** Returns the wanted events of the log's ring. */

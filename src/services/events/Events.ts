@@ -6,7 +6,6 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
@@ -22,14 +21,10 @@ import type {
   ResetReason,
   RunText,
 } from "../../domain/Event.ts"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import type { StartupError } from "../../domain/StartupError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { EventBus, isShared } from "../storage/EventBus.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { isBusy, toStartupError } from "../storage/SqliteError.ts"
-import { Tx, type Work } from "../storage/Tx.ts"
-import { sqliteStores } from "../storage/sqlite/SqliteStores.ts"
+import { Storage } from "../storage/Storage.ts"
+import type { Tx, Work } from "../storage/Tx.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { EventReader, type RecentItems, subscribe } from "./EventReader.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
@@ -51,13 +46,17 @@ export class Events extends Context.Service<
      *
      * `work` acts through `Tx`, sees earlier writes, and returns its answer and its events. If it fails or dies, its own
      * writes are undone and the effect fails or dies with it. An interrupt before its turn cancels it. The log names a
-     * work that takes longer than 50 ms.
+     * work that takes longer than 50 ms. Works with different keys may overlap in time on a database that is far away; works
+     * with one key run in order. Without a key, a work runs alone.
      *
      * When the effect succeeds, the change is on disk, the observers have received its events and subscribers are about
      * to receive them. Fails with `StorageUnavailable`, with nothing written, if the disk fails, if another process holds
      * the write lock for `lockWaitMs`, or after the gateway has stopped.
      */
-    commit<A, E = never>(work: Work<A, E>): Effect.Effect<A, E | StorageUnavailable>
+    commit<A, E = never>(
+      work: Work<A, E>,
+      options?: { readonly key?: string | undefined },
+    ): Effect.Effect<A, E | StorageUnavailable>
     /** Reads outside of commits. Several reads are no snapshot: commits may come between them. */
     read<A, E = never>(look: Effect.Effect<A, E | StorageUnavailable, Tx>): Effect.Effect<A, E | StorageUnavailable>
     /** Returns the reason why a subscriber cannot resume from the position, or `null` if it can. */
@@ -99,32 +98,24 @@ export class Events extends Context.Service<
   }
 >()("causeway/services/events/Events") {
   /** As `layer`, with other bounds of memory. For tests. */
-  static readonly layerTuned = (
-    tuning: Partial<EventTuning>,
-  ): Layer.Layer<Events, StartupError, Sqlite | EventBus | GatewayConfig> =>
+  static readonly layerTuned = (tuning: Partial<EventTuning>): Layer.Layer<Events, never, Storage | EventBus> =>
     Layer.effect(Events, make({ ...TUNING, ...tuning }))
 
-  /** Fails to build with `StartupError` if the database cannot be used. Writes pending events when its scope closes. */
+  /** Writes pending events when its scope closes. */
   static readonly layer = Layer.suspend(() => Events.layerTuned({}))
 }
 
 const make = Effect.fnUntraced(function* (tuning: EventTuning) {
-  const { retainDays, retainRows } = (yield* GatewayConfig).events
-  const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
-  const { db, withLock, writeLock } = yield* Sqlite
+  const storage = yield* Storage
   const feed = yield* Effect.acquireRelease(PubSub.unbounded<Positioned>(), PubSub.shutdown)
   // All events of a step at once, so that each reader wakes once.
   const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(feed, events))
-  const open = Effect.try({ try: () => new EventLog(db, retention, tuning, publish), catch: (error) => error })
-  const log = yield* Effect.mapError(writeLock.retry(withLock(open), isBusy), (error) =>
-    toStartupError(error, db.location() ?? "in memory"),
-  )
-  const stores = sqliteStores(db)
-  const groupCommit = yield* makeGroupCommit(log, stores)
+  const log = new EventLog(storage, tuning, publish)
+  const groupCommit = yield* makeGroupCommit(log)
   const bus = yield* EventBus
   yield* bus.subscribe("Live", ({ event }) => groupCommit.publishLive(event))
   yield* Effect.addFinalizer(() => groupCommit.close)
-  yield* Effect.forkScoped(sweep(log, groupCommit.commit(Effect.succeed([undefined, []]))))
+  yield* Effect.forkScoped(sweep(log, groupCommit.commit(Effect.succeed([undefined, []]), undefined)))
 
   const runFork = Effect.runForkWith(yield* Effect.context())
   /** Contains the defects of an observer: published events cannot be taken back. */
@@ -139,8 +130,8 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   return Events.of({
     head: () => ({ epoch: log.epoch, seq: log.head }),
     resumeError: (from) => resetReason(log, from),
-    commit: (work) => groupCommit.commit(work),
-    read: (look) => Effect.provideService(look, Tx, stores),
+    commit: (work, options) => groupCommit.commit(work, options?.key),
+    read: (look) => storage.read(look),
     publishLive: (event) => {
       groupCommit.publishLive(event)
       if (isShared(event)) bus.publish({ _tag: "Live", event })
@@ -162,7 +153,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
 /** Drops old rows of a quiet gateway. Each written group drops one step of them, so it commits empty groups. */
 const sweep = (log: EventLog, commitNothing: Effect.Effect<void, StorageUnavailable>) =>
   Effect.gen(function* () {
-    while (log.store.isOverdue(yield* Clock.currentTimeMillis)) yield* commitNothing
+    while (log.storage.isOverdue(yield* Clock.currentTimeMillis)) yield* commitNothing
   }).pipe(
     Effect.catch((error) =>
       Effect.logWarning(`cannot drop old events. The gateway tries again in ${SWEEP_INTERVAL}`, error),

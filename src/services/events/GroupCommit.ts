@@ -1,66 +1,59 @@
 /**
- * GroupCommit: writes to the event log. All commits and live events of one event-loop turn go to disk as one transaction
- * and become live in one step. While another process holds the write lock, all of them wait in their order. Events uses
- * this module.
+ * GroupCommit: writes to the event log. All commits and live events of one event-loop turn go to storage as one
+ * transaction and become live in one step. While storage is busy, all of them wait in their order. Events uses this
+ * module.
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { LiveEvent } from "../../domain/Event.ts"
+import * as Semaphore from "effect/Semaphore"
+import type { LiveEvent, Positioned } from "../../domain/Event.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { toStorageUnavailable } from "../storage/SqliteError.ts"
-import { type Stores, Tx, type Work } from "../storage/Tx.ts"
-import { type EventLog, PendingBatch } from "./EventLog.ts"
-import { GroupTransaction } from "./GroupTransaction.ts"
+import { type Committed, type KeptRow, Storage, StorageBusy } from "../storage/Storage.ts"
+import type { Work } from "../storage/Tx.ts"
+import type { EventLog } from "./EventLog.ts"
 import { type PendingCommit, type PendingWrite, PendingWrites } from "./PendingWrites.ts"
+import { nextLive, numberAt, positionOf } from "./Positions.ts"
 
-/** Between two attempts to close while another process holds the write lock. */
+/** Between two attempts to close while storage is busy. */
 const CLOSE_PAUSE = "25 millis"
 
 const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stopped" }))
 
-/** Another process holds the write lock. The writes are still pending. */
-class LockHeld extends Data.TaggedError("LockHeld") {}
+type Exits = ReadonlyMap<PendingCommit, Exit.Exit<Committed, unknown>>
+
+const none: Exits = new Map()
 
 interface Dependencies {
   readonly log: EventLog
-  readonly sqlite: Sqlite["Service"]
+  readonly storage: Storage["Service"]
   readonly clock: Clock.Clock
-  readonly context: Context.Context<Tx>
   readonly runFork: (effect: Effect.Effect<unknown>) => void
 }
 
-export const makeGroupCommit = Effect.fnUntraced(function* (log: EventLog, stores: Stores) {
-  const context = yield* Effect.context()
-  const runFork = Effect.runForkWith(context)
-  const sqlite = yield* Sqlite
-  return new GroupCommit({ log, sqlite, clock: yield* Clock.Clock, context: Context.add(context, Tx, stores), runFork })
+export const makeGroupCommit = Effect.fnUntraced(function* (log: EventLog) {
+  const runFork = Effect.runForkWith(yield* Effect.context())
+  return new GroupCommit({ log, storage: yield* Storage, clock: yield* Clock.Clock, runFork })
 })
 
 class GroupCommit {
   readonly #log: EventLog
-  readonly #sqlite: Sqlite["Service"]
+  readonly #storage: Storage["Service"]
   readonly #clock: Clock.Clock
   readonly #runFork: Dependencies["runFork"]
-  readonly #transaction: GroupTransaction
   readonly #pending = new PendingWrites()
-  /** A flush comes, in this event-loop turn or after the pause of a retry. */
+  /** Keeps the order: one group is written and published at a time. */
+  readonly #gate = Semaphore.makeUnsafe(1)
+  /** A flush comes or is running, in this event-loop turn or after the pause of a retry. */
   #isScheduled = false
-  #isRetrying = false
   #isClosed = false
 
-  constructor({ clock, context, log, runFork, sqlite }: Dependencies) {
+  constructor({ clock, log, runFork, storage }: Dependencies) {
     this.#log = log
-    this.#sqlite = sqlite
+    this.#storage = storage
     this.#clock = clock
     this.#runFork = runFork
-    const onSlow = (name: string, ms: number) =>
-      runFork(Effect.logWarning(`a change of ${name} held up all others for ${Math.round(ms)} ms`))
-    this.#transaction = new GroupTransaction({ log, db: sqlite.db, writeLock: sqlite.writeLock, context, onSlow })
   }
 
   /** Queues a live event. Drops it once the gateway has stopped. */
@@ -69,14 +62,13 @@ class GroupCommit {
   }
 
   /** See `Events.commit`. */
-  commit<A, E>(work: Work<A, E>): Effect.Effect<A, E | StorageUnavailable> {
+  commit<A, E>(work: Work<A, E>, key: string | undefined): Effect.Effect<A, E | StorageUnavailable> {
     return Effect.withFiber((caller) =>
       Effect.callback<A, E | StorageUnavailable>((resume) => {
         if (this.#isClosed) return resume(stopped)
         const commit: PendingCommit = {
           _tag: "Commit",
-          name: nameOf(caller),
-          work,
+          pending: { name: nameOf(caller), key, work },
           // The exit is that of `work`.
           settle: (exit) => resume(exit as Exit.Exit<A, E | StorageUnavailable>),
           isCancelled: false,
@@ -89,7 +81,7 @@ class GroupCommit {
     )
   }
 
-  /** Writes or fails everything that is pending, and releases reserved positions that no event has taken. */
+  /** Writes or fails everything that is pending. */
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
     Effect.eventually(Effect.tapError(this.#tryClose, () => Effect.sleep(CLOSE_PAUSE))),
   )
@@ -102,72 +94,98 @@ class GroupCommit {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => this.#runFork(this.#flush))
+    setImmediate(() => this.#runFork(this.#flushInTurn))
   }
 
-  #newBatch(): PendingBatch {
-    return new PendingBatch(this.#log, this.#clock.currentTimeMillisUnsafe())
-  }
-
-  #needsDisk(): boolean {
-    return this.#pending.hasCommit || this.#log.store.shouldReserve(this.#log.head + this.#pending.length)
-  }
-
-  readonly #flush = Effect.sync(() => this.#flushNow())
-
-  /** Writes and publishes one group. Returns false if another process holds the write lock. */
-  #flushNow(): boolean {
-    const needsDisk = this.#needsDisk()
+  /** Writes and publishes one group. Fails if storage is busy; then the group is pending again. */
+  readonly #flush: Effect.Effect<void, StorageBusy> = Effect.suspend(() => {
     const group = this.#pending.takeGroup()
-    const batch = this.#newBatch()
-    const exits = needsDisk ? this.#transaction.write(group, batch) : undefined
-    if (exits === "held") {
-      this.#retryLater(group)
-      return false
+    const commits = group.filter((write) => write._tag === "Commit" && !write.isCancelled) as Array<PendingCommit>
+    const at = this.#clock.currentTimeMillisUnsafe()
+    if (commits.length === 0) return Effect.sync(() => this.#publish(group, none, at))
+    const options = { at, published: numberAt(this.#log.head), onForeign: this.#publishForeign }
+    const written = this.#storage.write(
+      commits.map(({ pending }) => pending),
+      options,
+    )
+    return Effect.flatMap(Effect.exit(written), (exit) => {
+      if (Exit.isFailure(exit)) {
+        const busy = exit.cause.reasons.find((reason) => reason._tag === "Fail" && reason.error instanceof StorageBusy)
+        if (busy?._tag === "Fail" && busy.error instanceof StorageBusy) {
+          this.#putBack(group, busy.error)
+          return Effect.fail(busy.error)
+        }
+        // Live events need no disk, so they are published.
+        const failed = Exit.failCause(exit.cause)
+        this.#publish(group, new Map(commits.map((commit) => [commit, failed])), at)
+        return Effect.void
+      }
+      this.#publish(group, new Map(commits.map((commit, index) => [commit, exit.value[index]!])), at)
+      return Effect.void
+    })
+  })
+
+  readonly #flushInTurn: Effect.Effect<void> = Effect.suspend(() =>
+    this.#gate.withPermit(this.#flush).pipe(
+      Effect.matchEffect({
+        onSuccess: () =>
+          Effect.sync(() => {
+            this.#isScheduled = false
+            if (this.#pending.length > 0) this.#schedule()
+          }),
+        onFailure: ({ pauseMs }) => Effect.andThen(Effect.sleep(pauseMs), this.#flushInTurn),
+      }),
+    ),
+  )
+
+  /** Publishes the events of the group in its order and resumes the callers. */
+  #publish(group: ReadonlyArray<PendingWrite>, exits: Exits, at: number): void {
+    let head = this.#log.head
+    const batch: Array<Positioned> = []
+    for (const write of group) {
+      if (write._tag === "Live") {
+        head = nextLive(head)
+        batch.push({ _tag: "Event", seq: head, at, event: write.event })
+        continue
+      }
+      const exit = exits.get(write)
+      if (exit === undefined || Exit.isFailure(exit)) continue
+      for (const row of exit.value.rows) {
+        head = positionOf(row.number)
+        batch.push({ _tag: "Event", seq: head, at: row.at, event: row.event })
+      }
     }
-    this.#isScheduled = false
-    if (this.#pending.length > 0) this.#schedule()
-    if (!needsDisk) for (const write of group) if (write._tag === "Live") batch.add(write.event)
-    this.#log.publish(batch.events)
-    if (exits !== undefined) for (const [commit, exit] of exits) commit.settle(exit)
-    return true
+    this.#log.publish(batch)
+    for (const [commit, exit] of exits) commit.settle(Exit.isSuccess(exit) ? Exit.succeed(exit.value.answer) : exit)
+  }
+
+  readonly #publishForeign = (rows: ReadonlyArray<KeptRow>): void => {
+    const published = numberAt(this.#log.head)
+    const isNew = ({ number }: KeptRow) => number > published
+    const toPositioned = ({ at, event, number }: KeptRow): Positioned => ({
+      _tag: "Event",
+      seq: positionOf(number),
+      at,
+      event,
+    })
+    this.#log.publish(rows.filter(isNew).map(toPositioned))
   }
 
   /** Puts the group back until the next attempt. Fails commits that have waited for the limit. */
-  #retryLater(group: ReadonlyArray<PendingWrite>): void {
-    const { writeLock } = this.#sqlite
-    const now = this.#clock.currentTimeMillisUnsafe()
-    const pause = writeLock.onHeld(now)
-    const expired = this.#pending.putBack(group, now, writeLock.limitMs)
-    this.#isScheduled = true
-    if (!this.#isRetrying) {
-      this.#isRetrying = true
-      this.#runFork(Effect.andThen(Effect.sleep(pause), this.#retry))
-    }
-    for (const commit of expired) commit.settle(Exit.fail(writeLock.timeoutError()))
+  #putBack(group: ReadonlyArray<PendingWrite>, { failure, limitMs }: StorageBusy): void {
+    const expired = this.#pending.putBack(group, this.#clock.currentTimeMillisUnsafe(), limitMs)
+    for (const commit of expired) commit.settle(Exit.fail(failure))
   }
 
-  readonly #retry = Effect.sync(() => {
-    this.#isRetrying = false
-    this.#flushNow()
-  })
-
-  readonly #tryClose = Effect.suspend(() => {
-    do if (!this.#flushNow()) return Effect.fail(new LockHeld())
-    while (this.#pending.length > 0)
-    this.#isClosed = true
-    this.#releasePositions()
-    return Effect.void
-  })
-
-  /** Releases reserved positions. If the disk fails, they stay reserved and the next start skips them. */
-  #releasePositions(): void {
-    try {
-      this.#log.store.release(this.#log.head)
-    } catch (error) {
-      if (toStorageUnavailable(error) === undefined) throw error
-    }
-  }
+  readonly #tryClose: Effect.Effect<void, StorageBusy> = Effect.suspend(() =>
+    this.#gate.withPermit(
+      Effect.gen({ self: this }, function* () {
+        do yield* this.#flush
+        while (this.#pending.length > 0)
+        this.#isClosed = true
+      }),
+    ),
+  )
 }
 
 /** Returns the name of the span in which a fiber is, which is that of a service's method. */

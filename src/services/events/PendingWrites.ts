@@ -1,27 +1,22 @@
 /**
  * PendingWrites: the queue of commits and live events that are not published yet. GroupCommit fills it and takes groups
- * from it; GroupTransaction writes a group.
+ * from it.
  */
 import type * as Exit from "effect/Exit"
 import type { LiveEvent } from "../../domain/Event.ts"
-import type { StorageUnavailable } from "../../domain/Storage.ts"
-import type { Work } from "../storage/Tx.ts"
+import type { PendingWork } from "../storage/Storage.ts"
 
 /** Commits in one transaction. The event loop waits for the whole group: some milliseconds of work. */
 const GROUP_COMMITS = 64
 
-export type Failure = Exit.Exit<never, StorageUnavailable>
-
 export interface PendingCommit {
   readonly _tag: "Commit"
-  /** The name of the caller, for the log. */
-  readonly name: string
-  readonly work: Work<unknown, unknown>
+  readonly pending: PendingWork
   /** Resumes the caller. Does nothing if the caller was interrupted. */
   readonly settle: (exit: Exit.Exit<unknown, unknown>) => void
   /** The caller was interrupted before the work began. */
   isCancelled: boolean
-  /** When the commit fails if another process still holds the write lock. The first attempt that finds it held sets it. */
+  /** When the commit fails if storage is still busy. The first attempt that finds it busy sets it. */
   deadline?: number
 }
 
@@ -32,17 +27,11 @@ export interface PendingEvent {
 
 export type PendingWrite = PendingCommit | PendingEvent
 
-export const hasCommit = (writes: ReadonlyArray<PendingWrite>): boolean => writes.some(({ _tag }) => _tag === "Commit")
-
 export class PendingWrites {
   #writes: Array<PendingWrite> = []
 
   get length(): number {
     return this.#writes.length
-  }
-
-  get hasCommit(): boolean {
-    return hasCommit(this.#writes)
   }
 
   push(write: PendingWrite): void {

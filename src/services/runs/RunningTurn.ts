@@ -8,6 +8,7 @@ import type { Output } from "../transcript/Transcript.ts"
 
 export class RunningTurn {
   readonly runId: string
+  readonly sessionKey: string
   // Appending to a string is cheap: the engine joins the pieces at the first read.
   text = ""
   thinking = ""
@@ -19,8 +20,9 @@ export class RunningTurn {
   #stopped = false
   #wake: (() => void) | undefined
 
-  constructor(runId: string) {
+  constructor(runId: string, sessionKey: string) {
     this.runId = runId
+    this.sessionKey = sessionKey
   }
 
   get output(): Output {

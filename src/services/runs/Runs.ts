@@ -144,7 +144,8 @@ const make = Effect.gen(function* () {
     const deadlineAt = timeoutMs === undefined ? undefined : createdAt + timeoutMs
     const sent = { runId, session, principal, text, deadlineAt, expected }
     const command = send.commands === false ? undefined : ChatCommand.parse(text)
-    const accepted = command === undefined ? events.commit(acceptance.accept(sent)) : runCommand(command, sent)
+    const accepted =
+      command === undefined ? events.commit(acceptance.accept(sent), { key: sessionKey }) : runCommand(command, sent)
     if (deadlineAt === undefined) return yield* accepted
     const watched = Effect.tap(accepted, ({ duplicate }) =>
       duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),

@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
         return Effect.sync(() => turn.addUsage(event.usage))
       case "Summarized": {
         const summary = { text: cut(event.text, replyChars), upTo: event.upTo }
-        return Effect.asVoid(commit((at) => Transcript.summarize(row.sessionKey, summary, at)))
+        return Effect.asVoid(commit(row.sessionKey, (at) => Transcript.summarize(row.sessionKey, summary, at)))
       }
       case "ToolStarted": {
         const { callId, name } = event
@@ -56,7 +56,7 @@ export const make = Effect.gen(function* () {
         turn.calls.set(callId, { name, input })
         return stopUnlessOpen(
           turn,
-          commit(() => Transcript.toolStarted(row, { callId, name, input })),
+          commit(row.sessionKey, () => Transcript.toolStarted(row, { callId, name, input })),
         )
       }
       case "ToolEnded": {
@@ -68,7 +68,7 @@ export const make = Effect.gen(function* () {
         const call = { callId, name, input, output, isError }
         return stopUnlessOpen(
           turn,
-          commit((at) => Transcript.toolEnded(row, step, call, at)),
+          commit(row.sessionKey, (at) => Transcript.toolEnded(row, step, call, at)),
         )
       }
     }

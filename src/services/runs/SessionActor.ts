@@ -39,7 +39,7 @@ const actor = Effect.gen(function* () {
 
   const run = ({ agentId, crashes, runId }: FirstRun) =>
     Effect.suspend(() => {
-      const turn = new RunningTurn(runId)
+      const turn = new RunningTurn(runId, sessionKey)
       running = turn
       const { alone, pauseMs } = retryAfter(crashes, attempts)
       const admitted = admission.withPermit(agentId, alone)(runner.run(turn))
@@ -65,7 +65,7 @@ const actor = Effect.gen(function* () {
   const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined, error: RunError | undefined) {
     const at = yield* Clock.currentTimeMillis
     const outputOf = (id: string) => (running?.runId === id ? { ...running.output, usage: running.usage } : undefined)
-    const aborted = yield* events.commit(Transcript.abort(sessionKey, runId, outputOf, at, error))
+    const aborted = yield* events.commit(Transcript.abort(sessionKey, runId, outputOf, at, error), { key: sessionKey })
     if (running !== undefined && !open.has(running.runId)) running.stop()
     return aborted
   })

@@ -51,24 +51,28 @@ const make = Effect.gen(function* () {
   /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
   const failWithoutOutput = (turn: RunningTurn) => {
     const error: RunError = { reason: "bug", message: "An internal error of the gateway. Its log has the details." }
-    return commit((at) => Transcript.fail(turn.runId, error, at))
+    return commit(turn.sessionKey, (at) => Transcript.fail(turn.runId, error, at))
   }
 
   const end = Effect.fnUntraced(function* (turn: RunningTurn, row: TurnRow, exit: Exit.Exit<void, RuntimeFailed>) {
     // The commit of an abort has already ended a stopped turn.
     if (turn.stopped) return
     if (Exit.isSuccess(exit)) {
-      yield* commit((at) => Transcript.end(row, { outcome: "done", usage: turn.usage }, turn.output, at))
+      yield* commit(turn.sessionKey, (at) =>
+        Transcript.end(row, { outcome: "done", usage: turn.usage }, turn.output, at),
+      )
       return
     }
     const error = errorOf(exit.cause)
     if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
-    yield* commit((at) => Transcript.end(row, { outcome: "failed", error, usage: turn.usage }, turn.output, at))
+    yield* commit(turn.sessionKey, (at) =>
+      Transcript.end(row, { outcome: "failed", error, usage: turn.usage }, turn.output, at),
+    )
   })
 
   const run = Effect.fn("TurnRunner.run")(
     function* (turn: RunningTurn) {
-      const started = yield* commit((at) => Transcript.start(turn.runId, attempts, at))
+      const started = yield* commit(turn.sessionKey, (at) => Transcript.start(turn.runId, attempts, at))
       if (started === undefined) return
       yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started)))
     },

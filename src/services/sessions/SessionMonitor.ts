@@ -13,7 +13,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Session } from "../../domain/Session.ts"
 import { Events } from "../events/Events.ts"
 import { SessionIndex } from "./SessionIndex.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
+import { Storage } from "../storage/Storage.ts"
 import { Tx } from "../storage/Tx.ts"
 
 const same = Schema.toEquivalence(Session)
@@ -31,19 +31,17 @@ export const corrections = ({ added, changed, removed }: Difference<Session>): R
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { monitorIntervalMs } = yield* GatewayConfig
-    const { db } = yield* Sqlite
+    const storage = yield* Storage
     const index = yield* SessionIndex
     const events = yield* Events
 
-    // SQLite changes this number with every commit of another connection, but not with ours.
-    const dataVersion = db.prepare("PRAGMA data_version")
-    let seenVersion: unknown
+    /** A change that could not be published. */
+    let isPending = false
 
     /** Compares the index with the table. */
     const compare = Effect.gen(function* () {
-      const version = dataVersion.get()?.["data_version"]
-      if (version === seenVersion) return noChanges
-      seenVersion = version
+      if (!(yield* storage.changedByOthers) && !isPending) return noChanges
+      isPending = false
       const stored = yield* events.read(Effect.flatMap(Tx, ({ sessions }) => sessions.all))
       return difference(byKey(index.values()), byKey(stored), same)
     }).pipe(
@@ -74,7 +72,7 @@ export const layer = Layer.effectDiscard(
       Stream.runForEach((found) =>
         publish(found).pipe(
           Effect.catch((error) => {
-            seenVersion = undefined
+            isPending = true
             return Effect.logWarning("Cannot publish the changes of sessions", error)
           }),
           // A row may be invalid. The next change by another program triggers another comparison.

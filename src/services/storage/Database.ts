@@ -1,6 +1,6 @@
 /**
- * Database: layers of the gateway's database with all migrations applied, and of the bus between the nodes that share it. Gateway.ts chooses among them. Each store owns
- * its tables.
+ * Database: layers of the gateway's storage, with all migrations applied, and of the bus between the nodes that share it.
+ * Gateway.ts chooses among them.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,20 +11,28 @@ import { EventBus } from "./EventBus.ts"
 import { migrate } from "./Migrations.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
+import type { Storage } from "./Storage.ts"
+import * as SqliteStorage from "./sqlite/SqliteStorage.ts"
 
 /** SQLite serves one process, so its bus has no other node. */
 const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
-  Layer.merge(Layer.effectDiscard(migrate), EventBus.layerLocal).pipe(Layer.provideMerge(connection))
+  Layer.merge(SqliteStorage.layer, EventBus.layerLocal).pipe(
+    Layer.provide(Layer.effectDiscard(migrate)),
+    Layer.provideMerge(connection),
+  )
 
 /** The database `causeway.db` in the state folder, with the options `durability` and `lockWaitMs`. */
-export const layer: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient, StartupError, StateFolder | GatewayConfig> =
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const { durability, lockWaitMs } = yield* GatewayConfig
-      const { databaseFile } = yield* StateFolder
-      return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
-    }),
-  )
+export const layer: Layer.Layer<
+  EventBus | Storage | Sqlite | SqlClient.SqlClient,
+  StartupError,
+  StateFolder | GatewayConfig
+> = Layer.unwrap(
+  Effect.gen(function* () {
+    const { durability, lockWaitMs } = yield* GatewayConfig
+    const { databaseFile } = yield* StateFolder
+    return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
+  }),
+)
 
 /**
  * A database at any path. With durability `power`, acknowledged writes survive a power cut. A write waits `lockWaitMs`
@@ -34,6 +42,5 @@ export const layerFile = (filename: string, durability: GatewaySettings["durabil
   migrated(Sqlite.layer({ filename, durability, ...(lockWaitMs !== undefined && { lockWaitMs }) }))
 
 /** A database in memory that disappears with its scope. For tests. */
-export const layerMemory: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient> = Layer.orDie(
-  migrated(Sqlite.layerMemory),
-)
+export const layerMemory: Layer.Layer<EventBus | Storage | Sqlite | SqlClient.SqlClient, never, GatewayConfig> =
+  Layer.orDie(migrated(Sqlite.layerMemory))

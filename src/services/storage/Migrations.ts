@@ -18,6 +18,7 @@ import sessionGenerations from "./migrations/0009_session_generations.ts"
 import agentOptions from "./migrations/0010_agent_options.ts"
 import summaries from "./migrations/0011_summaries.ts"
 import transcripts from "./migrations/0012_transcripts.ts"
+import eventNumbers from "./migrations/0013_event_numbers.ts"
 import { isBusy } from "./SqliteError.ts"
 
 /** The table that records which steps have run. */
@@ -36,6 +37,7 @@ const steps = {
   "0010_agent_options": agentOptions,
   "0011_summaries": summaries,
   "0012_transcripts": transcripts,
+  "0013_event_numbers": eventNumbers,
 }
 
 /** The schema version of this program. */

@@ -22,6 +22,8 @@ export interface KeptRow {
 
 /** A work that waits for its transaction. */
 export interface PendingWork {
+  /** The name of its caller, for the log. */
+  readonly name: string
   /** Works with the same key run in order. Works with different keys may share round trips. Without a key it runs alone. */
   readonly key: string | undefined
   readonly work: Work<unknown, unknown>

@@ -2,14 +2,8 @@
  * ClockCheck: compares the machine's clock with the newest event. StartupChecks, System and `causeway doctor` use it.
  * Positions order the events, but the clock dates them: with a clock behind the newest event, times run backwards.
  */
-import type { DatabaseSync } from "node:sqlite"
-
 /** Time servers correct clocks by less than this. */
 const TOLERATED_MS = 2_000
-
-/** Returns the time of the newest event in milliseconds since the Unix epoch, or 0 for an empty log. */
-export const newestEventAt = (db: DatabaseSync): number =>
-  Number(db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"] ?? 0)
 
 /** Returns the problem if the clock is behind the newest event by more than `toleratedMs`, or else `null`. */
 export const clockProblem = (newestEventAt: number, now: number, toleratedMs = TOLERATED_MS): string | null =>

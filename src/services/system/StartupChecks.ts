@@ -10,13 +10,13 @@ import { StartupError } from "../../domain/StartupError.ts"
 import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { GatewayToken } from "../auth/GatewayToken.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
-import { clockProblem, newestEventAt } from "./ClockCheck.ts"
+import { Storage } from "../storage/Storage.ts"
+import { clockProblem } from "./ClockCheck.ts"
 
 /** A machine that has just woken may be wrong by this much until a time server corrects it. */
 const CLOCK_TOLERANCE_MS = 60_000
 
-export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConfig | GatewayToken | Sqlite> =
+export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConfig | GatewayToken | Storage> =
   Layer.effectDiscard(
     Effect.gen(function* () {
       const config = yield* GatewayConfig
@@ -28,7 +28,8 @@ export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConf
           remedy: `set the option runtime to one of these: ${runtimes.names().join(", ")}`,
         })
       }
-      const behind = clockProblem(newestEventAt((yield* Sqlite).db), yield* Clock.currentTimeMillis, CLOCK_TOLERANCE_MS)
+      const { newest } = yield* Storage
+      const behind = clockProblem(newest.at, yield* Clock.currentTimeMillis, CLOCK_TOLERANCE_MS)
       if (clock === "strict" && behind !== null) {
         return yield* new StartupError({
           problem: behind,

@@ -16,9 +16,9 @@ import { Connections } from "../connections/Connections.ts"
 import { Events } from "../events/Events.ts"
 import { Runs } from "../runs/Runs.ts"
 import { Sessions } from "../sessions/Sessions.ts"
-import { Sqlite } from "../storage/Sqlite.ts"
+import { Storage } from "../storage/Storage.ts"
 import { Tx } from "../storage/Tx.ts"
-import { clockProblem, newestEventAt } from "./ClockCheck.ts"
+import { clockProblem } from "./ClockCheck.ts"
 
 export class System extends Context.Service<
   System,
@@ -36,7 +36,7 @@ export class System extends Context.Service<
   static readonly layer = Layer.effect(
     System,
     Effect.gen(function* () {
-      const { db, writeLock } = yield* Sqlite
+      const { newest, problem: lockProblemAt } = yield* Storage
       const events = yield* Events
       const agents = yield* Agents
       const bindings = yield* Bindings
@@ -52,7 +52,7 @@ export class System extends Context.Service<
       /** Returns when writes wait for another process. That is earlier than a write fails or a probe gives up. */
       const lockProblem = Effect.gen(function* () {
         while (true) {
-          const problem = writeLock.problem(yield* Clock.currentTimeMillis)
+          const problem = lockProblemAt(yield* Clock.currentTimeMillis)
           if (problem !== null) return problem
           yield* Effect.sleep(LOCK_CHECK_INTERVAL)
         }
@@ -68,7 +68,7 @@ export class System extends Context.Service<
       // Frequent probes cost one write a second.
       const storageProblem = yield* Effect.cachedWithTTL(storage, "1 second")
 
-      let newestAt = newestEventAt(db)
+      let newestAt = newest.at
       yield* events.onEvent(({ at }) => {
         newestAt = at
       })

@@ -162,8 +162,10 @@ export const make = Effect.fnUntraced(function* <V>(
   return {
     allPublished: Effect.timeoutOrElse(published, { duration: PUBLISH_TIMEOUT, orElse: () => Effect.void }),
     subscribe: (sink, view, filter, from, joined) => {
-      // A position of another epoch starts at 0, where the replay reports the reset.
-      let seq = from === undefined ? events.head().seq : from.epoch === epoch ? from.seq : 0
+      // A position of another epoch starts at 0, where the replay reports the reset. One of a live event before a restart
+      // may be above the head.
+      const head = events.head().seq
+      let seq = from === undefined ? head : from.epoch === epoch ? Math.min(from.seq, head) : 0
       let subscriber: Subscriber | undefined
       const reached = () =>
         subscriber === undefined ? seq : subscriber.isLive ? Math.max(subscriber.seq, publishedSeq) : subscriber.seq

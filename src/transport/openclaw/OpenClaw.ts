@@ -170,7 +170,10 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
     this.#interests = interests
     this.#facts.subscriptions.changed(interests.keys.length)
     this.#pendingHello = undefined
-    const start = from === undefined || resumeError !== null ? position : { epoch: from.epoch, seq: from.seq }
+    const start =
+      from === undefined || resumeError !== null
+        ? position
+        : { epoch: from.epoch, seq: Math.min(from.seq, position.seq) }
     return [
       send(writeResult(flavor, id, flavor === "control-center" ? { connId: connectionId, ...answer } : answer)),
       this.#subscribe(interests, start),

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import type * as SqlClient from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import * as Path from "node:path"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
@@ -18,7 +17,7 @@ import * as Transcript from "../../../src/services/transcript/Transcript.ts"
 import { OpenRuns } from "../../../src/services/runs/OpenRuns.ts"
 import { untilEvent } from "../../support/Published.ts"
 import type { EventBus } from "../../../src/services/storage/EventBus.ts"
-import type { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import type { Storage } from "../../../src/services/storage/Storage.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
 
@@ -43,7 +42,7 @@ const accept = (runId: string, sessionKey = "s") =>
     yield* events.commit(Effect.map(accepted, (happened) => [undefined, happened]))
   })
 
-const stored = (database: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient>) =>
+const stored = (database: Layer.Layer<EventBus | Storage, never, GatewayConfig>) =>
   OpenRuns.layer.pipe(
     Layer.provideMerge(Events.layer),
     Layer.provideMerge(database),
@@ -53,7 +52,10 @@ const stored = (database: Layer.Layer<EventBus | Sqlite | SqlClient.SqlClient>) 
   )
 
 /** A dispatcher with actors that end their first open turn. `first` replaces the first calls of `serve`. */
-const withActors = (first: ReadonlyArray<Effect.Effect<void>> = [], database = Database.layerMemory) => {
+const withActors = (
+  first: ReadonlyArray<Effect.Effect<void>> = [],
+  database: Layer.Layer<EventBus | Storage, never, GatewayConfig> = Database.layerMemory,
+) => {
   let served = 0
   const actors = SessionEntity.toLayer(
     Effect.gen(function* () {

@@ -6,6 +6,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { migrate } from "../../../src/services/storage/Migrations.ts"
 
@@ -13,6 +14,8 @@ const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-sqlite-"))),
   (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true })),
 )
+
+const layerFile = (file: string) => Layer.provide(Database.layerFile(file), GatewayConfig.layer({}))
 
 const temporaryFile = Effect.map(temporaryFolder, (folder) => Path.join(folder, "test.db"))
 
@@ -25,8 +28,8 @@ describe("Database", () => {
         const sql = yield* SqlClient.SqlClient
         return yield* sql`SELECT migration_id, created_at FROM causeway_migrations`
       })
-      const first = yield* Effect.provide(versions, Database.layerFile(file))
-      const second = yield* Effect.provide(versions, Database.layerFile(file))
+      const first = yield* Effect.provide(versions, layerFile(file))
+      const second = yield* Effect.provide(versions, layerFile(file))
       expect(first.length).toBeGreaterThanOrEqual(3)
       expect(second).toEqual(first)
     }).pipe(Effect.scoped),
@@ -34,12 +37,12 @@ describe("Database", () => {
 })
 
 describe("Database: startup errors", () => {
-  const problemOf = (file: string) => Effect.flip(Layer.build(Database.layerFile(file)))
+  const problemOf = (file: string) => Effect.flip(Layer.build(layerFile(file)))
 
   it.live("A database of a newer program stops the start and stays as it is.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
-      yield* Effect.scoped(Layer.build(Database.layerFile(file)))
+      yield* Effect.scoped(Layer.build(layerFile(file)))
       const db = new DatabaseSync(file)
       db.exec("INSERT INTO causeway_migrations (migration_id, name) VALUES (9999, 'future')")
       db.close()
@@ -60,7 +63,7 @@ describe("Database: startup errors", () => {
   it.live("A damaged database stops the start.", () =>
     Effect.gen(function* () {
       const file = yield* temporaryFile
-      yield* Effect.scoped(Layer.build(Database.layerFile(file)))
+      yield* Effect.scoped(Layer.build(layerFile(file)))
       Fs.truncateSync(file, 10_000)
       expect((yield* problemOf(file)).problem).toBe(`the database ${file} is damaged`)
     }).pipe(Effect.scoped),

@@ -10,6 +10,8 @@ import devices from "../../../src/services/storage/migrations/0004_devices.ts"
 import turnDigests from "../../../src/services/storage/migrations/0005_turn_digests.ts"
 import unansweredMessages from "../../../src/services/storage/migrations/0006_unanswered_messages.ts"
 import bindingChanges from "../../../src/services/storage/migrations/0008_binding_changes.ts"
+import transcripts from "../../../src/services/storage/migrations/0012_transcripts.ts"
+import eventNumbers from "../../../src/services/storage/migrations/0013_event_numbers.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { session } from "../../support/Sessions.ts"
 
@@ -54,6 +56,48 @@ describe("Migrations: an upgrade from version 5", () => {
         { _tag: "BindingsChanged", set: [binding], removed: [] },
       ])
       expect(db.prepare("SELECT history_count FROM sessions").get()).toMatchObject({ history_count: 3 })
+    }).pipe(Effect.provide(Sqlite.layerMemory)),
+  )
+})
+
+describe("Migrations: an upgrade from version 11", () => {
+  it.effect("Events get gapless numbers and the log a new epoch. Messages stay with their session.", () =>
+    Effect.gen(function* () {
+      for (const step of [events, agents, sessions, devices]) yield* step
+      const { db } = yield* Sqlite
+      const removed = (id: string) => JSON.stringify({ _tag: "MemoryRemoved", id })
+      const event = db.prepare("INSERT INTO events (seq, nth, at, session_key, event) VALUES (?, ?, ?, NULL, ?)")
+      // Retention has dropped the first two events, and live events have taken the positions between the others.
+      for (const [seq, nth] of [
+        [10, 3],
+        [25, 4],
+        [90, 5],
+      ] as const)
+        event.run(seq, nth, seq, removed(`${nth}`))
+      db.exec(`INSERT INTO event_log (id, epoch, ceiling, dropped) VALUES (1, 'old', 100000, 9);
+        INSERT INTO sessions (key, agent_id, kind, display_name, message_count, input_tokens, output_tokens,
+          context_tokens, created_at, updated_at) VALUES ('s', 'main', 'session', 's', 1, 0, 0, 0, 0, 0);
+        INSERT INTO turns (run_id, session_key, agent_id, principal, text, state, attempt, accepted_at, accepted_after)
+          VALUES ('r', 's', 'main', '{}', '', 'queued', 0, 0, 60), ('q', 's', 'main', '{}', '', 'queued', 0, 0, 2);
+        INSERT INTO messages (session_key, run_id, step, role, text, aborted, at) VALUES ('s', 'r', 0, 'user', 'x', 0, 0)`)
+      yield* transcripts
+      yield* eventNumbers
+      expect(db.prepare("SELECT seq, at FROM events ORDER BY seq").all()).toMatchObject([
+        { seq: 3, at: 10 },
+        { seq: 4, at: 25 },
+        { seq: 5, at: 90 },
+      ])
+      expect(db.prepare("SELECT epoch = 'old' AS same, dropped FROM event_log").get()).toMatchObject({
+        same: 0,
+        dropped: 2,
+      })
+      expect(db.prepare("SELECT accepted_after FROM turns ORDER BY pos").all()).toMatchObject([
+        { accepted_after: 4_000_000 },
+        { accepted_after: 0 },
+      ])
+      expect(
+        db.prepare("SELECT coalesce(s.transcript, s.key) = m.transcript AS own FROM sessions s, messages m").all(),
+      ).toMatchObject([{ own: 1 }])
     }).pipe(Effect.provide(Sqlite.layerMemory)),
   )
 })

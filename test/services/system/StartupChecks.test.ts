@@ -9,7 +9,7 @@ import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
 import * as EchoRuntime from "../../../src/services/agents/EchoRuntime.ts"
 import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Storage } from "../../../src/services/storage/Storage.ts"
 import * as StartupChecks from "../../../src/services/system/StartupChecks.ts"
 import { secret } from "../../support/Authentication.ts"
 
@@ -29,9 +29,9 @@ const check = Effect.fnUntraced(function* (options: GatewayOptions, newestAt = 0
     Logger.layer([logger]),
   ).pipe(Layer.provideMerge(GatewayConfig.layer(options)))
   yield* Effect.gen(function* () {
-    const { db } = yield* Sqlite
-    db.prepare("INSERT INTO events (seq, nth, at, event) VALUES (1, 1, ?, '{}')").run(newestAt)
-    yield* Layer.build(Layer.fresh(StartupChecks.layer))
+    const storage = yield* Storage
+    const used = Layer.succeed(Storage, { ...storage, newest: { number: 1, at: newestAt } })
+    yield* Layer.build(Layer.provide(Layer.fresh(StartupChecks.layer), used))
   }).pipe(Effect.provide(parts))
   return warnings
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
+import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
 import { sqliteStores } from "../../../src/services/storage/sqlite/SqliteStores.ts"
@@ -13,7 +14,7 @@ import { principal } from "../../support/Conversations.ts"
 const layer = Layer.effect(
   Tx,
   Effect.map(Sqlite, ({ db }) => sqliteStores(db)),
-).pipe(Layer.provide(Database.layerMemory))
+).pipe(Layer.provide(Database.layerMemory), Layer.provide(GatewayConfig.layer({})))
 
 const session = newSession({ key: "s", agentId: "main", createdAt: 0 })
 

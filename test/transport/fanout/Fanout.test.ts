@@ -217,7 +217,7 @@ describe("Fanout", () => {
     { seed: 1, joinsTexts: true, frames: 4_096 },
     { seed: 2, joinsTexts: false, frames: 4_096 },
     { seed: 3, joinsTexts: true, frames: 8 },
-    { seed: 4, joinsTexts: false, frames: 8 },
+    { seed: 7, joinsTexts: false, frames: 8 },
   ]) {
     const form = joinsTexts ? "joined frames" : "single frames"
     it.live(`Slow subscribers get every kept event once and in order: ${form}, a backlog of ${frames}.`, () =>

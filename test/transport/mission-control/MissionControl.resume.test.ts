@@ -86,7 +86,7 @@ gateway({ monitorIntervalMs: 20 })("MissionControl resume", (it) => {
   it.effect("A position in the future gets a reset and the lists.", () =>
     Effect.gen(function* () {
       const { epoch, seq } = (yield* Events).head()
-      const client = yield* resume({ epoch, seq: seq + 1_000 }, "sessions")
+      const client = yield* resume({ epoch, seq: seq + 1_000_000 }, "sessions")
       const messages = yield* client.take(3)
       expect(messages.map(({ payload, type }) => [type, payload.reason])).toEqual([
         ["subscribed", undefined],

@@ -110,7 +110,7 @@ describe("Resuming OpenClaw clients", () => {
         const { epoch, seq } = hello.position
         for (const [position, reason] of [
           [{ epoch: "another", seq }, "epoch"],
-          [{ epoch, seq: seq + 1_000_000 }, "future"],
+          [{ epoch, seq: seq + 1_000_000_000 }, "future"],
         ] as const) {
           const { client, hello } = yield* enter(back(position))
           expect(hello.resume).toEqual({ resumed: false, reason })

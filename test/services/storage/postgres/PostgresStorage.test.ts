@@ -53,7 +53,7 @@ const makeLog = (storage: Storage["Service"]) => {
   const write = (...works: ReadonlyArray<Work<unknown, unknown> | PendingWork>) =>
     Effect.map(
       storage.write(
-        works.map((work) => ("work" in work ? work : { key: "one", work })),
+        works.map((work) => ("work" in work ? work : { name: "test", key: "one", work })),
         options(),
       ),
       (exits) => {
@@ -64,7 +64,7 @@ const makeLog = (storage: Storage["Service"]) => {
   return { write, published, options, numbers: () => published.map(({ number }) => number) }
 }
 
-const keyed = (key: string | undefined, work: Work<unknown, unknown>): PendingWork => ({ key, work })
+const keyed = (key: string | undefined, work: Work<unknown, unknown>): PendingWork => ({ name: "test", key, work })
 
 const agents = (storage: Storage["Service"]) =>
   Effect.map(storage.read(Effect.flatMap(Tx, (tx) => tx.agents.all)), (all) => all.map(({ id }) => id))

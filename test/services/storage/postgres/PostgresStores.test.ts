@@ -21,7 +21,7 @@ const runOn =
   (storage: Storage["Service"]): RunWork =>
   <A>(work: Effect.Effect<A, unknown, Tx>) =>
     Effect.gen(function* () {
-      const group = [{ key: undefined, work: Effect.map(work, (answer) => [answer, []] as const) }]
+      const group = [{ name: "test", key: undefined, work: Effect.map(work, (answer) => [answer, []] as const) }]
       const [exit] = yield* storage.write(group, { at: 1, published: 0, onForeign: () => {} })
       return (yield* exit!).answer as A
     }).pipe(Effect.orDie)

@@ -1,0 +1,70 @@
+/**
+ * SqliteStorage: the storage of one process in a SQLite database. Groups and steps are synchronous, so reads need no
+ * lock and see no open transaction. Database provides it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
+import type { StartupError } from "../../../domain/StartupError.ts"
+import { Sqlite } from "../Sqlite.ts"
+import { isBusy, toStartupError } from "../SqliteError.ts"
+import { Storage, StorageBusy } from "../Storage.ts"
+import { Tx } from "../Tx.ts"
+import { EventRows } from "./EventRows.ts"
+import { GroupTransaction } from "./GroupTransaction.ts"
+import { sqliteStores } from "./SqliteStores.ts"
+import { step } from "./Step.ts"
+
+const make = Effect.gen(function* () {
+  const { retainDays, retainRows } = (yield* GatewayConfig).events
+  const { db, writeLock } = yield* Sqlite
+  const clock = yield* Clock.Clock
+  const context = yield* Effect.context()
+  const runFork = Effect.runForkWith(context)
+  const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
+  const open = Effect.try({ try: () => new EventRows(db, retention), catch: (error) => error })
+  const events = yield* Effect.mapError(writeLock.retry(open, isBusy), (error) =>
+    toStartupError(error, db.location() ?? "in memory"),
+  )
+  const stores = sqliteStores(db)
+  const transaction = new GroupTransaction({
+    db,
+    events,
+    context: Context.add(context, Tx, stores),
+    onBegun: writeLock.onAcquired,
+    onSlow: (name, ms) => runFork(Effect.logWarning(`a change of ${name} held up all others for ${Math.round(ms)} ms`)),
+  })
+  // SQLite changes this number with every commit of another connection, but not with ours.
+  const dataVersion = db.prepare("PRAGMA data_version")
+  const readVersion = () => dataVersion.get()?.["data_version"]
+  let seenVersion: unknown
+
+  return Storage.of({
+    epoch: events.epoch,
+    newest: events.state.newest,
+    dropped: () => events.state.dropped,
+    write: (group, { at }) =>
+      Effect.suspend((): ReturnType<Storage["Service"]["write"]> => {
+        const exit = transaction.write(group, at)
+        if (exit !== "held") return exit
+        const { limitMs, onHeld, timeoutError } = writeLock
+        const pauseMs = onHeld(clock.currentTimeMillisUnsafe())
+        return Effect.fail(new StorageBusy({ pauseMs, limitMs, failure: timeoutError() }))
+      }),
+    page: (sessionKey, cursor, head, limit) => step(() => events.page(sessionKey, cursor, head, limit)),
+    isOverdue: (now) => events.isOverdue(now),
+    read: (look) => Effect.provideService(look, Tx, stores),
+    problem: writeLock.problem,
+    changedByOthers: step(() => {
+      const version = readVersion()
+      const isChanged = version !== seenVersion
+      seenVersion = version
+      return isChanged
+    }),
+  })
+})
+
+export const layer: Layer.Layer<Storage, StartupError, GatewayConfig | Sqlite> = Layer.effect(Storage, make)
