@@ -53,7 +53,7 @@ const list = Rpc.make("models.list", {
   success: Schema.Struct({ models: Schema.Array(Model) }),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the models that agents can use.")
+  .annotate(Summary, "Lists the models that agents can use, the gateway's default first.")
 
 const test = Rpc.make("models.test", {
   payload: {

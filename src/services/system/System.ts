@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Model } from "../../domain/Model.ts"
 import type { Health, Status } from "../../domain/System.ts"
 import { VERSION } from "../../domain/Version.ts"
@@ -27,7 +28,7 @@ export class System extends Context.Service<
     readonly health: Effect.Effect<Health>
     /** Counts connections, agents, bindings, sessions and runs. */
     readonly status: Effect.Effect<Status>
-    /** Returns the models of all runtimes. */
+    /** Returns the models of all runtimes, the gateway's default first. */
     readonly models: Effect.Effect<ReadonlyArray<Model>>
     /** Makes `health` report `stopping` from now on. */
     readonly markStopping: () => void
@@ -44,6 +45,7 @@ export class System extends Context.Service<
       const connections = yield* Connections
       const runs = yield* Runs
       const runtimes = yield* AgentRuntimes
+      const { model: defaultModel } = yield* GatewayConfig
       const startedAt = yield* Clock.currentTimeMillis
       let stopping = false
 
@@ -104,13 +106,22 @@ export class System extends Context.Service<
       return System.of({
         health,
         status,
-        models: runtimes.models,
+        models: Effect.map(runtimes.models, (models) =>
+          defaultFirst(models, defaultModel, runtimes.offering(defaultModel)),
+        ),
         markStopping: () => {
           stopping = true
         },
       })
     }),
   )
+}
+
+/** Adds the default model if its provider does not list it. */
+const defaultFirst = (models: ReadonlyArray<Model>, id: string, runtime: string | undefined): ReadonlyArray<Model> => {
+  if (runtime === undefined) return models
+  const listed = models.find((model) => model.id === id)
+  return [listed ?? { id, name: id, runtime, contextWindow: null }, ...models.filter((model) => model !== listed)]
 }
 
 const LOCK_CHECK_INTERVAL = "100 millis"

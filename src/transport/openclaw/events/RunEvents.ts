@@ -7,7 +7,7 @@ import type { GatewayEvent } from "../../../domain/Event.ts"
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import type { RunOutcome } from "../../../domain/Run.ts"
-import type { RunError } from "../../../domain/RunError.ts"
+import type { ProblemKind, RunError } from "../../../domain/RunError.ts"
 import { argumentsOf, assistantText, messagesOf, usageOf } from "../methods/ChatMessages.ts"
 
 /** The name of an event and its data. */
@@ -88,6 +88,16 @@ export const started = (run: RunIds, meta: EventMeta): ReadonlyArray<Payload> =>
   ...status(run, meta, "starting_model"),
 ]
 
+/** The kinds that clients know. They show every other problem by its message. */
+const errorKinds: { readonly [Kind in ProblemKind]?: string } = {
+  "rate-limit": "rate_limit",
+  "context-length": "context_length",
+  refusal: "refusal",
+  timeout: "timeout",
+}
+
+const errorKindOf = (kind: ProblemKind | undefined): string => (kind && errorKinds[kind]) ?? "unknown"
+
 export interface EndedRun extends RunIds {
   readonly outcome: RunOutcome
   readonly error?: RunError | undefined
@@ -127,7 +137,7 @@ export const ended = (run: EndedRun, meta: EventMeta, reply: string | undefined)
       const errorMessage = run.error?.message ?? "the run failed"
       return [
         lifecycle({ phase: "error", error: errorMessage, stopReason: "error" }),
-        chat(run, meta, "error", { errorMessage, errorKind: "unknown", stopReason: "error" }),
+        chat(run, meta, "error", { errorMessage, errorKind: errorKindOf(run.error?.kind), stopReason: "error" }),
       ]
     }
   }

@@ -1,6 +1,6 @@
 /**
  * AgentCatalog: the agents together with their models, because views of either name the other. Clients name a model
- * `provider/model`. The provider is the runtime that offers the model. Methods and session events use it.
+ * `provider/model`. A runtime without providers, such as `echo`, is the provider of its models. Methods and session events use it.
  */
 import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
@@ -25,11 +25,23 @@ export const agentCatalog: Query<AgentCatalog> = cached(
 /** The catalog for a client that may not read. */
 export const emptyCatalog: AgentCatalog = { defaultId: MAIN_AGENT, agents: [], models: [] }
 
-export const modelRef = ({ id, runtime }: Model): string => `${runtime}/${id}`
+/** Returns the provider of a model and the provider's name for it. */
+export const nameOf = ({ id, runtime }: Pick<Model, "id" | "runtime">) => {
+  const slash = id.indexOf("/")
+  return slash < 1 ? { provider: runtime, model: id } : { provider: id.slice(0, slash), model: id.slice(slash + 1) }
+}
+
+export const modelRef = (found: Model): string => {
+  const { model, provider } = nameOf(found)
+  return `${provider}/${model}`
+}
 
 /** Returns the id of the model that the client names. An unknown name is returned as it is, for the runtime to check. */
 export const modelId = (models: ReadonlyArray<Model>, ref: string): string =>
-  models.find((model) => model.id === ref || modelRef(model) === ref)?.id ?? ref
+  (
+    models.find((model) => model.id === ref || modelRef(model) === ref) ??
+    models.find((model) => nameOf(model).model === ref)
+  )?.id ?? ref
 
 /** Returns the agent's model, or `override` in its place, or else the first model of the agent's runtime. */
 export const modelFor = (catalog: AgentCatalog, agentId: string, override?: string | null): Model | undefined => {

@@ -13,7 +13,7 @@ import { type Address, addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
 import { attachments, id, invalid, message, name, number, runMs } from "../wire/Params.ts"
-import { modelFor, agentCatalog } from "./AgentCatalog.ts"
+import { modelFor, nameOf, agentCatalog } from "./AgentCatalog.ts"
 import { now, sessionFor } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 import { setThinking, thinkingLevel } from "./Thinking.ts"
@@ -57,8 +57,7 @@ const outcomeOf = (run: Run): Query<object> =>
           durationMs: endedAt - acceptedAt,
           agentMeta: {
             ...(session !== undefined && { sessionId: sessionIdOf(session) }),
-            provider: model?.runtime ?? "",
-            model: model?.id ?? "",
+            ...(model === undefined ? { provider: "", model: "" } : nameOf(model)),
             ...(usage !== undefined && { usage: usageOf(usage) }),
           },
           aborted: false,

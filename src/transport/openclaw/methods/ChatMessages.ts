@@ -15,10 +15,11 @@ const metadata = ({ id, runId }: Message, part = "") => ({
   ...(runId !== null && { runId }),
 })
 
-export const usageOf = ({ inputTokens, outputTokens }: Usage) => ({
-  input: inputTokens,
+/** Clients add `input` and the tokens of the cache. The contract does not say how many tokens the cache stored. */
+export const usageOf = ({ cachedInputTokens = 0, inputTokens, outputTokens }: Usage) => ({
+  input: inputTokens - cachedInputTokens,
   output: outputTokens,
-  cacheRead: 0,
+  cacheRead: cachedInputTokens,
   cacheWrite: 0,
   totalTokens: inputTokens + outputTokens,
 })

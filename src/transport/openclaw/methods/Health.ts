@@ -10,7 +10,7 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { cached, call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { NoParams } from "../wire/Params.ts"
-import { emptyCatalog, modelFor, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
+import { emptyCatalog, modelFor, nameOf, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { now, openRuns } from "./SessionQueries.ts"
 import { sessionIdOf } from "./SessionKeys.ts"
 import type { SessionsFound } from "../../dialect/Queries.ts"
@@ -72,7 +72,7 @@ const statusSessions = (catalog: AgentCatalog, newest: SessionsFound, runs: Read
   return {
     paths: [STORE],
     count: newest.total,
-    defaults: { model: model?.id ?? null, contextTokens: model?.contextWindow ?? null },
+    defaults: { model: model === undefined ? null : nameOf(model).model, contextTokens: model?.contextWindow ?? null },
     recent: rows,
     byAgent: catalog.agents.map(({ id }) => {
       const own = rows.filter(({ agentId }) => agentId === id)

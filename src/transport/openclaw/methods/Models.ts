@@ -1,6 +1,6 @@
 /**
- * Models: the methods that list models and the state of their providers. A provider is a runtime of the gateway. It
- * needs no key of the client, so every model is available.
+ * Models: the methods that list models and the state of their providers. The gateway has the keys
+ * of the providers, so every model is available.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -9,27 +9,30 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { ignored, name } from "../wire/Params.ts"
-import { thinkingChoices } from "./AgentCatalog.ts"
+import { nameOf, thinkingChoices } from "./AgentCatalog.ts"
 import { now } from "./SessionQueries.ts"
 
 const { thinkingDefault, thinkingLevels } = thinkingChoices()
 
-export const modelChoice = ({ contextWindow, id, name, runtime }: Model) => ({
-  id,
-  name,
-  provider: runtime,
-  available: true,
-  reasoning: false,
-  thinkingLevels,
-  thinkingDefault,
-  ...(contextWindow !== null && { contextWindow }),
-})
+export const modelChoice = (found: Model) => {
+  const { model, provider } = nameOf(found)
+  return {
+    id: model,
+    name: found.name,
+    provider,
+    available: true,
+    reasoning: false,
+    thinkingLevels,
+    thinkingDefault,
+    ...(found.contextWindow !== null && { contextWindow: found.contextWindow }),
+  }
+}
 
 export const modelChoices = () => Effect.map(call("models.list", {}), ({ models }) => models.map(modelChoice))
 
-const providerOf = (runtime: string) => ({
-  provider: runtime,
-  displayName: runtime,
+const providerOf = (provider: string) => ({
+  provider,
+  displayName: provider,
   /** Like a key that never expires. */
   status: "static",
   profiles: [],

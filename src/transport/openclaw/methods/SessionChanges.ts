@@ -11,7 +11,7 @@ import { call, catchError } from "../../dialect/Query.ts"
 import { deleteConditions, guardOf, patchConditions } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
 import { id, invalid, key, message, name } from "../wire/Params.ts"
-import { modelFor, modelId, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
+import { modelFor, modelId, nameOf, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { STORE } from "./SessionLists.ts"
@@ -20,7 +20,8 @@ import { sessionDefaults, sessionEntry } from "./SessionViews.ts"
 
 const resolvedModel = (catalog: AgentCatalog, session: Session) => {
   const model = modelFor(catalog, session.agentId, session.model)
-  return { modelProvider: model?.runtime ?? null, model: model?.id ?? session.model }
+  const name = model && nameOf(model)
+  return { modelProvider: name?.provider ?? null, model: name?.model ?? session.model }
 }
 
 const changedSession = (catalog: AgentCatalog, session: Session) => ({

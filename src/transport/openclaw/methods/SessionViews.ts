@@ -6,7 +6,7 @@ import type { Session } from "../../../domain/Session.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
 import { MAIN_AGENT, normalizeAgentId } from "../../../domain/Agent.ts"
 import { given } from "../../dialect/Params.ts"
-import { agentRuntime, modelFor, agentOf, type AgentCatalog, thinkingChoices } from "./AgentCatalog.ts"
+import { agentRuntime, modelFor, nameOf, agentOf, type AgentCatalog, thinkingChoices } from "./AgentCatalog.ts"
 import { isMainKey, sessionIdOf } from "./SessionKeys.ts"
 
 const kinds = ["direct", "group", "global", "unknown"] as const
@@ -71,9 +71,10 @@ export type SessionRow = ReturnType<typeof sessionRow>
 export const modelFields = (catalog: AgentCatalog, agentId: string, override: string | null) => {
   const model = modelFor(catalog, agentId, override)
   if (model === undefined) return override === null ? {} : { model: override }
+  const name = nameOf(model)
   return {
-    modelProvider: model.runtime,
-    model: model.id,
+    modelProvider: name.provider,
+    model: name.model,
     ...(model.contextWindow !== null && { contextTokens: model.contextWindow }),
   }
 }
@@ -112,9 +113,10 @@ export const missingRow = (key: string, agentId: string | undefined, catalog: Ag
 /** The settings of sessions without settings of their own. */
 export const sessionDefaults = (catalog: AgentCatalog, agentId: string = catalog.defaultId || MAIN_AGENT) => {
   const model = modelFor(catalog, agentId)
+  const name = model && nameOf(model)
   return {
-    modelProvider: model?.runtime ?? null,
-    model: model?.id ?? null,
+    modelProvider: name?.provider ?? null,
+    model: name?.model ?? null,
     contextTokens: model?.contextWindow ?? null,
     agentRuntime: agentRuntime(""),
     ...thinkingChoices(agentOf(catalog, agentId)),

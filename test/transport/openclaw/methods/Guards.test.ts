@@ -147,7 +147,6 @@ describe("Time limits of runs", () => {
           const { client } = yield* enter()
           const runId = `of ${method}`
           client.send({ type: "req", id: "s", method, params: { message: "go", idempotencyKey: runId, ...params } })
-          yield* stage.next
           const ended = yield* client.socket.find((text) => {
             const { event, payload } = JSON.parse(text)
             return event === "chat" && payload.runId === runId && payload.state === "aborted" ? payload : undefined
