@@ -10,6 +10,7 @@ import { AcpAgents } from "./AcpAgent.ts"
 import { parseRange } from "./Address.ts"
 import { NAME_CHARS } from "./Bounds.ts"
 import { hostProblem } from "./HostPattern.ts"
+import { HookSettings } from "./Hook.ts"
 import { Limits } from "./Limits.ts"
 import { McpServers } from "./McpServer.ts"
 import { originProblem } from "./PageOrigin.ts"
@@ -135,6 +136,7 @@ export const GatewaySettings = Schema.Struct({
     {},
     "The command-line agents that speak ACP, by name. An agent uses one with the runtime `acp/<name>`. docs/acp.md has a configuration of each known agent.",
   ),
+  hooks: option(HookSettings, {}, "HTTP routes by which other programs start runs. docs/hooks.md describes them."),
   durability: option(
     Schema.Literals(["power", "process"]),
     "power",

@@ -12,6 +12,7 @@ import { jsonRpc } from "./json-rpc/JsonRpc.ts"
 import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
+import * as Hooks from "./hooks/Hooks.ts"
 import * as OpenAi from "./openai/OpenAi.ts"
 import * as ControlUi from "./openclaw/ControlUi.ts"
 import { openClaw } from "./openclaw/OpenClaw.ts"
@@ -48,5 +49,6 @@ export const layer = Layer.mergeAll(
   OpenApiRoutes.layer,
   MissionRoutes.layer,
   OpenAi.layer,
+  Hooks.layer,
   ControlUi.layer,
 ).pipe(Layer.provide(EventStreams.layer), Layer.provide(DialectServer.layer))

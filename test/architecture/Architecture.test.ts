@@ -51,6 +51,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "sse",
     "rest",
     "openai",
+    "hooks",
     "json-rpc",
     "mission-control",
     "openclaw",

@@ -32,6 +32,16 @@ export const examples: Readonly<Record<string, string>> = {
     args: [--acp]
     inherit: [OPENAI_API_KEY]
     permissions: { read: allow, execute: deny }`,
+  "hooks.mappings": `hooks:
+  mappings:
+    github:
+      signature: github
+      signingSecretVariable: GITHUB_WEBHOOK_SECRET
+      messageTemplate: "{{headers.x-github-event}} in {{repository.full_name}}: {{payload}}"
+    mail:
+      forEach: messages
+      messageTemplate: "From {{item.from}}: {{item.subject}}"
+      sessionKey: "hook:mail:{{item.id}}"`,
   mcp: `mcp:
   files:
     command: npx

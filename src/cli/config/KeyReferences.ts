@@ -15,24 +15,34 @@ export type Tree = { readonly [key: string]: unknown }
 /** The texts of files by their names in the configuration. */
 export type KeyFiles = ReadonlyMap<string, string>
 
-/** Records are at the top level, and their secrets directly in the entries. */
+/** The records with secrets. The secrets are directly in the entries. */
 const records = configOptions.flatMap(({ fields = [], path }) =>
   fields.some(({ secret }) => secret)
-    ? [{ record: path.join("."), secrets: fields.filter(({ secret }) => secret).map(({ path }) => path.join(".")) }]
+    ? [{ path, secrets: fields.filter(({ secret }) => secret).map(({ path }) => path.join(".")) }]
     : [],
 )
 
+/** Returns the tree with a change of the value at the path, if there is one. */
+const mapAt = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, change: (value: Tree) => Tree): Tree => {
+  const value = tree[key]
+  if (!Predicate.isReadonlyObject(value)) return tree
+  return { ...tree, [key]: rest.length === 0 ? change(value) : mapAt(value, rest, change) }
+}
+
 /** Returns the tree with a change of each entry of a record that has secrets. */
 const mapEntries = (tree: Tree, change: (entry: Tree, secret: string) => Tree): Tree =>
-  records.reduce((changed, { record, secrets }) => {
-    const entries = changed[record]
-    if (!Predicate.isReadonlyObject(entries)) return changed
-    const mapped = Object.entries(entries).map(([name, entry]) => [
-      name,
-      Predicate.isReadonlyObject(entry) ? secrets.reduce<Tree>(change, entry) : entry,
-    ])
-    return Object.assign({}, changed, { [record]: Object.fromEntries(mapped) })
-  }, tree)
+  records.reduce(
+    (changed, { path, secrets }) =>
+      mapAt(changed, path, (entries) =>
+        Object.fromEntries(
+          Object.entries(entries).map(([name, entry]) => [
+            name,
+            Predicate.isReadonlyObject(entry) ? secrets.reduce<Tree>(change, entry) : entry,
+          ]),
+        ),
+      ),
+    tree,
+  )
 
 /** Returns the tree with the secrets to which its records refer. A secret in the record itself wins, then the variable. */
 export const withKeys = (tree: Tree, environment: Environment, files: KeyFiles): Tree =>

@@ -81,9 +81,11 @@ const decodeGiven = (
   Result.mapError(decode(withKeys(tree, environment, keyFiles)), (error) => {
     const problems = issuesOf(error.issue).issues.map(({ message, path = [] }) => {
       // An item of a list or a record comes from the variable or flag of the whole.
-      const isItem = origins.has(String(path[0]))
-      const key = (isItem ? path.slice(0, 1) : path).map(String).join(".")
-      const place = isItem && path.length > 1 ? ` (${path.slice(1).map(String).join(".")})` : ""
+      const names = path.map(String)
+      const given = names.findLastIndex((_, i) => origins.has(names.slice(0, i + 1).join("."))) + 1
+      const isItem = given > 0
+      const key = (isItem ? names.slice(0, given) : names).join(".")
+      const place = isItem && names.length > given ? ` (${names.slice(given).join(".")})` : ""
       const origin = origins.has(key) ? `${origins.get(key)}${isRecord(key) ? place : ""}` : `${key} in ${file?.name}`
       return message === "Expected no excess property"
         ? `unknown option ${origin}${suggestion(key)}`

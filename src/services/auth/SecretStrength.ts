@@ -26,11 +26,13 @@ export interface Weakness {
   readonly isFatal: boolean
 }
 
-type Secrets = Pick<GatewaySettings, "auth" | "password" | "token">
+type Secrets = Pick<GatewaySettings, "auth" | "password" | "token"> & {
+  readonly hooks?: Pick<GatewaySettings["hooks"], "token">
+}
 
 /** Returns the secrets that are too short for a gateway that listens on `host`. */
-export const weaknesses = (host: string, { auth, password, token }: Secrets): ReadonlyArray<Weakness> =>
-  Object.entries({ token, password }).flatMap(([name, secret]) => {
+export const weaknesses = (host: string, { auth, hooks, password, token }: Secrets): ReadonlyArray<Weakness> =>
+  Object.entries({ token, password, "hook token": hooks?.token }).flatMap(([name, secret]) => {
     const length = secret === undefined ? SHORTEST_SECRET : Redacted.value(secret).length
     if (auth === "none" || length >= SHORTEST_SECRET) return []
     const isFatal = !isLoopback(host)

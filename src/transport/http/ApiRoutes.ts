@@ -63,6 +63,8 @@ export interface ApiFamily<E, R> {
   readonly purpose?: string
   /** Scope that callers need. Without one, any valid token will do. */
   readonly scope?: OperatorScope
+  /** Authenticates each request. Default: by the gateway's token. */
+  readonly access?: typeof HttpAuth.make
   /** The form of all error responses below the prefix. Default: the body `{ error }`. */
   readonly errors?: ErrorForm
   /** Most bytes of a body. Default: the option `frameBytes`. */
@@ -117,7 +119,7 @@ export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const { limits } = yield* GatewayConfig
-      const access = yield* HttpAuth.make
+      const access = yield* family.access ?? HttpAuth.make
       const usages = yield* PrincipalUsage
       const routes = Effect.isEffect(family.routes) ? yield* family.routes : family.routes
       const bound = family.bodyBytes ?? limits.frameBytes

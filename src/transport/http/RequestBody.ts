@@ -54,8 +54,17 @@ export const textOf = (body: ArrayBuffer): string | undefined => {
   }
 }
 
-const parse = (text: string | undefined): Effect.Effect<unknown, HttpServerResponse> =>
+const parseText = (text: string | undefined): Effect.Effect<unknown, HttpServerResponse> =>
   text === undefined ? Effect.fail(invalidJson) : Effect.try({ try: () => parseJson(text), catch: () => invalidJson })
+
+/** Returns the JSON value of the bytes, or fails with 400, also if it nests deeper than the option `frameDepth` allows. */
+export const parse = (
+  { frameDepth }: Bounded["limits"],
+  body: ArrayBuffer,
+): Effect.Effect<unknown, HttpServerResponse> => {
+  const text = textOf(body)
+  return text !== undefined && isDeeperThan(frameDepth, text) ? Effect.fail(tooDeep) : parseText(text)
+}
 
 /**
  * Makes a reader of JSON bodies. It fails with 415 for another content type, and with 400 for a value that does not
@@ -65,9 +74,7 @@ export const json = <S extends Schema.Constraint>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema)
   return Effect.fnUntraced(function* ({ limits, request }: Bounded) {
     yield* requireType(request)
-    const text = textOf(yield* bytes(request))
-    if (text !== undefined && isDeeperThan(limits.frameDepth, text)) return yield* Effect.fail(tooDeep)
-    const value = yield* parse(text)
+    const value = yield* parse(limits, yield* bytes(request))
     return yield* Effect.mapError(decode(value), ({ message }) => problem(400, message))
   })
 }

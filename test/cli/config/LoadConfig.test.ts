@@ -56,6 +56,17 @@ describe("settingsFrom", () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
+  it("A record within an option has secrets from variables, and errors that name their source.", () => {
+    const mappings = { forge: { signature: "github", signingSecretVariable: "FORGE" } }
+    const { hooks } = settings({ ...file({ hooks: { mappings } }), environment: { FORGE: "s3cret" } })
+    expect(Redacted.value(hooks.mappings["forge"]!.signingSecret!)).toBe("s3cret")
+    const wrong = { forge: { action: "fly" } }
+    expect(problem(file({ hooks: { mappings: wrong } }))).toContain("hooks.mappings.forge.action in gateway.yaml")
+    expect(problem({ environment: { GATEWAY_HOOKS_MAPPINGS: JSON.stringify(wrong) } })).toContain(
+      "GATEWAY_HOOKS_MAPPINGS (forge.action)",
+    )
+  })
+
   it("The file holds records of options, with defaults for each entry.", () => {
     const { providers } = settings(file({ providers: { local: { baseUrl: "http://127.0.0.1:11434/v1" } } }))
     expect(providers["local"]).toMatchObject({ kind: "openai", models: [], silenceMs: 120_000 })
