@@ -4,29 +4,24 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as SqlClient from "effect/sql/SqlClient"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { EventBus } from "./EventBus.ts"
-import { migrate } from "./Migrations.ts"
-import { Sqlite } from "./Sqlite.ts"
+import { migrate } from "./sqlite/Migrations.ts"
+import { Sqlite } from "./sqlite/Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
 import type { Storage } from "./Storage.ts"
 import * as SqliteStorage from "./sqlite/SqliteStorage.ts"
 
 /** SQLite serves one process, so its bus has no other node. */
-const migrated = <E>(connection: Layer.Layer<Sqlite | SqlClient.SqlClient, E>) =>
+const migrated = <E>(connection: Layer.Layer<Sqlite, E>) =>
   Layer.merge(SqliteStorage.layer, EventBus.layerLocal).pipe(
     Layer.provide(Layer.effectDiscard(migrate)),
     Layer.provideMerge(connection),
   )
 
 /** The database `causeway.db` in the state folder, with the options `durability` and `lockWaitMs`. */
-export const layer: Layer.Layer<
-  EventBus | Storage | Sqlite | SqlClient.SqlClient,
-  StartupError,
-  StateFolder | GatewayConfig
-> = Layer.unwrap(
+export const layer: Layer.Layer<EventBus | Storage | Sqlite, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
   Effect.gen(function* () {
     const { durability, lockWaitMs } = yield* GatewayConfig
     const { databaseFile } = yield* StateFolder
@@ -42,5 +37,6 @@ export const layerFile = (filename: string, durability: GatewaySettings["durabil
   migrated(Sqlite.layer({ filename, durability, ...(lockWaitMs !== undefined && { lockWaitMs }) }))
 
 /** A database in memory that disappears with its scope. For tests. */
-export const layerMemory: Layer.Layer<EventBus | Storage | Sqlite | SqlClient.SqlClient, never, GatewayConfig> =
-  Layer.orDie(migrated(Sqlite.layerMemory))
+export const layerMemory: Layer.Layer<EventBus | Storage | Sqlite, never, GatewayConfig> = Layer.orDie(
+  migrated(Sqlite.layerMemory),
+)

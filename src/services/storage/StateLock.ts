@@ -13,7 +13,7 @@ import * as Fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { StartupError } from "../../domain/StartupError.ts"
 import { toStartupError } from "./FileErrors.ts"
-import { isBusy } from "./SqliteError.ts"
+import { isBusy } from "./sqlite/SqliteError.ts"
 
 export interface LockedPaths {
   readonly folder: string

@@ -6,7 +6,7 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Bindings } from "../../../src/services/agents/Bindings.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { Events } from "../../../src/services/events/Events.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { publishedBy } from "../../support/Published.ts"
 
 const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))

@@ -8,7 +8,7 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Bindings } from "../../../src/services/agents/Bindings.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { Events } from "../../../src/services/events/Events.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 
 const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
 const layer = Layer.mergeAll(Agents.layer, Bindings.layer).pipe(Layer.provideMerge(storage))

@@ -7,7 +7,7 @@ import type { Scope } from "../../../src/domain/Principal.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import {
   authLayer,
   failureOf,

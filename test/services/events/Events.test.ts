@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import { Events } from "../../../src/services/events/Events.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import {
   commit,
   delta,

@@ -8,7 +8,7 @@ import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
 import { DatabaseSync } from "node:sqlite"
 import { Events } from "../../../src/services/events/Events.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { Tx } from "../../../src/services/storage/Tx.ts"
 import {
   commit,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as SqlClient from "effect/sql/SqlClient"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
-import { migrate } from "../../../src/services/storage/Migrations.ts"
+import { migrate } from "../../../src/services/storage/sqlite/Migrations.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-sqlite-"))),
@@ -25,8 +25,8 @@ describe("Database", () => {
       const file = yield* temporaryFile
       const versions = Effect.gen(function* () {
         yield* migrate
-        const sql = yield* SqlClient.SqlClient
-        return yield* sql`SELECT migration_id, created_at FROM causeway_migrations`
+        const { db } = yield* Sqlite
+        return db.prepare("SELECT migration_id, created_at FROM causeway_migrations").all()
       })
       const first = yield* Effect.provide(versions, layerFile(file))
       const second = yield* Effect.provide(versions, layerFile(file))

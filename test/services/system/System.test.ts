@@ -5,7 +5,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { VERSION } from "../../../src/domain/Version.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { System } from "../../../src/services/system/System.ts"
 import * as Conversations from "../../support/Conversations.ts"
 

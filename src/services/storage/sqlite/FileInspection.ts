@@ -1,6 +1,6 @@
 /** Inspects a database file without a change, also while a gateway uses it. `causeway doctor` uses it. */
 import { DatabaseSync } from "node:sqlite"
-import * as Migrations from "../Migrations.ts"
+import * as Migrations from "./Migrations.ts"
 
 export interface FileInspection {
   /** The problem with the file's content, or null. */
@@ -20,7 +20,7 @@ export const inspectFile = (file: string): FileInspection => {
     db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
     const verdict = String(db.prepare("PRAGMA quick_check(1)").get()?.["quick_check"])
     if (verdict !== "ok") return { damage: verdict, tooNew: null, newestEventAt: 0 }
-    const tooNew = Migrations.tooNew(schemaVersion(db))
+    const tooNew = Migrations.tooNew(Migrations.versionOf(db))
     return { damage: null, tooNew, newestEventAt: tooNew === null ? newestEventAt(db) : 0 }
   } catch (error) {
     return { damage: detailOf(error), tooNew: null, newestEventAt: 0 }
@@ -31,11 +31,3 @@ export const inspectFile = (file: string): FileInspection => {
 
 const newestEventAt = (db: DatabaseSync): number =>
   Number(db.prepare("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get()?.["at"] ?? 0)
-
-/** Returns 0 if no gateway has created its tables yet. */
-const schemaVersion = (db: DatabaseSync): number => {
-  const made = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(Migrations.TABLE)
-  return made === undefined
-    ? 0
-    : Number(db.prepare(`SELECT max(migration_id) AS version FROM ${Migrations.TABLE}`).get()?.["version"])
-}

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { toStorageUnavailable } from "../SqliteError.ts"
+import { toStorageUnavailable } from "./SqliteError.ts"
 import type { Stored } from "../Stored.ts"
 
 export const step = <A>(run: () => A): Stored<A> =>

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { Value } from "typebox/value"
 import { defaultLimits } from "../../../../src/domain/Limits.ts"
 import { VERSION } from "../../../../src/domain/Version.ts"
-import { Sqlite } from "../../../../src/services/storage/Sqlite.ts"
+import { Sqlite } from "../../../../src/services/storage/sqlite/Sqlite.ts"
 import { openClaw } from "../../../../src/transport/openclaw/OpenClaw.ts"
 import connects from "../../../fixtures/openclaw/connects.json" with { type: "json" }
 import malformed from "../../../fixtures/openclaw/malformed.json" with { type: "json" }

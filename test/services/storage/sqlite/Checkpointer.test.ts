@@ -2,17 +2,16 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
-import * as SqlClient from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { startCheckpointer } from "../../../src/services/storage/Checkpointer.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
-import { isBusy } from "../../../src/services/storage/SqliteError.ts"
-import { makeWriteLock } from "../../../src/services/storage/WriteLock.ts"
-import { openElsewhere } from "../../support/OtherProcess.ts"
+import { startCheckpointer } from "../../../../src/services/storage/sqlite/Checkpointer.ts"
+import { Sqlite } from "../../../../src/services/storage/sqlite/Sqlite.ts"
+import { isBusy } from "../../../../src/services/storage/sqlite/SqliteError.ts"
+import { makeWriteLock } from "../../../../src/services/storage/sqlite/WriteLock.ts"
+import { openElsewhere } from "../../../support/OtherProcess.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-sqlite-"))),
@@ -20,11 +19,6 @@ const temporaryFolder = Effect.acquireRelease(
 )
 
 const temporaryFile = Effect.map(temporaryFolder, (folder) => Path.join(folder, "test.db"))
-
-const withNotes = Effect.tap(
-  SqlClient.SqlClient,
-  (sql) => sql`CREATE TABLE notes (id INTEGER PRIMARY KEY, text UNIQUE)`,
-)
 
 describe("Checkpointer", () => {
   const sizeOf = (file: string) => (Fs.existsSync(file) ? Fs.statSync(file).size : 0)
@@ -34,8 +28,8 @@ describe("Checkpointer", () => {
     Effect.gen(function* () {
       const file = yield* temporaryFile
       yield* Effect.gen(function* () {
-        const sql = yield* withNotes
-        yield* sql`INSERT INTO notes VALUES (1, 'a')`
+        const { db } = yield* Sqlite
+        db.exec("CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('a')")
         expect(sizeOf(`${file}-wal`)).toBeGreaterThan(0)
       }).pipe(Effect.provide(Sqlite.layer({ filename: file, durability: "power" })))
       expect(Fs.readdirSync(Path.dirname(file))).toEqual(["test.db"])

@@ -1,11 +1,10 @@
 /**
- * SqliteError: converts SQLite's result codes into effect/sql's errors, `StorageUnavailable` and startup errors. The
- * modules of storage/ and events/ use it. https://sqlite.org/rescode.html
+ * SqliteError: converts SQLite's result codes into `StorageUnavailable` and startup errors. The modules of this folder and
+ * StateLock use it. https://sqlite.org/rescode.html
  */
 import * as Predicate from "effect/Predicate"
-import { classifySqliteError, SqlError } from "effect/sql/SqlError"
-import { StartupError } from "../../domain/StartupError.ts"
-import { StorageUnavailable } from "../../domain/Storage.ts"
+import { StartupError } from "../../../domain/StartupError.ts"
+import { StorageUnavailable } from "../../../domain/Storage.ts"
 
 const PERM = 3
 const BUSY = 5
@@ -22,24 +21,11 @@ const NOTADB = 26
 /** Codes for problems of the disk or the file, not of the statement. */
 const storageCodes = new Set([PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB])
 
-/** Returns the extended result code of an error of node:sqlite, also if a SqlError wraps it. */
-const extendedCode = (error: unknown): number | undefined => {
-  const cause = error instanceof SqlError ? error.reason.cause : error
-  return Predicate.hasProperty(cause, "errcode") && typeof cause.errcode === "number" ? cause.errcode : undefined
-}
-
-const primaryCode = (error: unknown): number | undefined => {
-  const code = extendedCode(error)
-  return code === undefined ? undefined : code & 0xff
-}
+/** Returns the primary result code of an error of node:sqlite. */
+const primaryCode = (error: unknown): number | undefined =>
+  Predicate.hasProperty(error, "errcode") && typeof error.errcode === "number" ? error.errcode & 0xff : undefined
 
 const detailOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-export const toSqlError = (error: unknown, operation: string): SqlError => {
-  // node:sqlite sets `errcode`, but the classifier reads `errno` to recognize unique violations.
-  if (Predicate.isObject(error)) Object.assign(error, { errno: extendedCode(error) })
-  return new SqlError({ reason: classifySqliteError(error, { message: detailOf(error), operation }) })
-}
 
 /** Returns `undefined` if the error is not about the disk or the file: then the statement has a bug. */
 export const toStorageUnavailable = (error: unknown): StorageUnavailable | undefined => {

@@ -2,12 +2,8 @@
  * Adds sessions, their turns and their messages. A turn is one accepted message. Its row promises the run, in the order of
  * `pos`, and stays to recognize its idempotency key.
  */
-import * as Effect from "effect/Effect"
-import * as SqlClient from "effect/sql/SqlClient"
-
-export default Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE sessions (
+export default `
+  CREATE TABLE sessions (
     key TEXT PRIMARY KEY,
     agent_id TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -23,8 +19,8 @@ export default Effect.gen(function* () {
     context_tokens INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
-  ) STRICT`
-  yield* sql`CREATE TABLE turns (
+  ) STRICT;
+  CREATE TABLE turns (
     pos INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL UNIQUE,
     session_key TEXT NOT NULL,
@@ -38,10 +34,10 @@ export default Effect.gen(function* () {
     accepted_at INTEGER NOT NULL,
     accepted_after INTEGER NOT NULL,
     ended_at INTEGER
-  ) STRICT`
-  yield* sql`CREATE INDEX turns_open ON turns (session_key, pos) WHERE ended_at IS NULL`
-  yield* sql`CREATE INDEX turns_ended ON turns (ended_at) WHERE ended_at IS NOT NULL`
-  yield* sql`CREATE TABLE messages (
+  ) STRICT;
+  CREATE INDEX turns_open ON turns (session_key, pos) WHERE ended_at IS NULL;
+  CREATE INDEX turns_ended ON turns (ended_at) WHERE ended_at IS NOT NULL;
+  CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     session_key TEXT NOT NULL,
     run_id TEXT,
@@ -55,6 +51,6 @@ export default Effect.gen(function* () {
     aborted INTEGER NOT NULL,
     at INTEGER NOT NULL,
     UNIQUE (session_key, run_id, step)
-  ) STRICT`
-  yield* sql`CREATE INDEX messages_of_session ON messages (session_key, id)`
-})
+  ) STRICT;
+  CREATE INDEX messages_of_session ON messages (session_key, id)
+`

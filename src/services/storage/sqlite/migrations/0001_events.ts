@@ -3,23 +3,19 @@
  * retention has dropped rows. Positions (`seq`) have gaps, because live events take some and leave no row. `nth` has no
  * gaps, so that rows can be counted without reading them.
  */
-import * as Effect from "effect/Effect"
-import * as SqlClient from "effect/sql/SqlClient"
-
-export default Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE event_log (
+export default `
+  CREATE TABLE event_log (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     epoch TEXT NOT NULL,
     ceiling INTEGER NOT NULL,
     dropped INTEGER NOT NULL
-  ) STRICT`
-  yield* sql`CREATE TABLE events (
+  ) STRICT;
+  CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     nth INTEGER NOT NULL,
     at INTEGER NOT NULL,
     session_key TEXT,
     event TEXT NOT NULL
-  ) STRICT`
-  yield* sql`CREATE INDEX events_of_session ON events (session_key, seq) WHERE session_key IS NOT NULL`
-})
+  ) STRICT;
+  CREATE INDEX events_of_session ON events (session_key, seq) WHERE session_key IS NOT NULL
+`

@@ -1,11 +1,11 @@
 /**
  * WriteLock: waits for the database's write lock while another process holds it. It tries again after short pauses, so
- * that the event loop goes on, and gives up after a limit. Sqlite uses it for statements and transactions, GroupCommit for
- * commits and System for health. Reads take no lock.
+ * that the event loop goes on, and gives up after a limit. Sqlite and Migrations use it at the start, SqliteStorage
+ * for commits and health. Reads take no lock.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { StorageUnavailable } from "../../domain/Storage.ts"
+import { StorageUnavailable } from "../../../domain/Storage.ts"
 
 /** An attempt on a held lock takes some microseconds, so even the shortest pause is mostly idle. */
 const MIN_PAUSE_MS = 1

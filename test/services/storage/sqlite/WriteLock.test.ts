@@ -6,18 +6,17 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
 import * as TestClock from "effect/testing/TestClock"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import type { KeptEvent } from "../../../src/domain/Event.ts"
-import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
-import * as Database from "../../../src/services/storage/Database.ts"
-import { Events } from "../../../src/services/events/Events.ts"
-import { Sqlite } from "../../../src/services/storage/Sqlite.ts"
-import { makeWriteLock } from "../../../src/services/storage/WriteLock.ts"
-import { openElsewhere } from "../../support/OtherProcess.ts"
+import type { KeptEvent } from "../../../../src/domain/Event.ts"
+import { GatewayConfig } from "../../../../src/domain/GatewayConfig.ts"
+import * as Database from "../../../../src/services/storage/Database.ts"
+import { Events } from "../../../../src/services/events/Events.ts"
+import { Sqlite } from "../../../../src/services/storage/sqlite/Sqlite.ts"
+import { makeWriteLock } from "../../../../src/services/storage/sqlite/WriteLock.ts"
+import { openElsewhere } from "../../../support/OtherProcess.ts"
 
 const temporaryFile = Effect.acquireRelease(
   Effect.sync(() => Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-lock-")), "test.db")),
@@ -58,10 +57,7 @@ const forked = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(eff
 
 /** Runs the test with a gateway's database and another process that has it open. */
 const beside = <A, E>(
-  test: (
-    elsewhere: (sql: string) => Effect.Effect<void>,
-    file: string,
-  ) => Effect.Effect<A, E, Events | Sqlite | SqlClient.SqlClient>,
+  test: (elsewhere: (sql: string) => Effect.Effect<void>, file: string) => Effect.Effect<A, E, Events | Sqlite>,
   lockWaitMs?: number,
 ) =>
   Effect.gen(function* () {
@@ -76,45 +72,16 @@ describe("WriteLock: another process holds it", () => {
   it.live("Commits wait in their order, and the event loop and reads go on.", () =>
     beside((elsewhere) =>
       Effect.gen(function* () {
-        const { withLock } = yield* Sqlite
         yield* elsewhere("BEGIN IMMEDIATE")
         const first = yield* forked(commit("first"))
         yield* turns
         const second = yield* forked(commit("second"))
         yield* turns
         expect([first.pollUnsafe(), second.pollUnsafe()]).toEqual([undefined, undefined])
-        expect(yield* withLock(stored)).toEqual([])
+        expect(yield* stored).toEqual([])
         yield* elsewhere("COMMIT")
         expect([yield* Fiber.join(second), yield* Fiber.join(first)]).toEqual(["second", "first"])
         expect(yield* stored).toEqual(["first", "second"])
-      }),
-    ),
-  )
-
-  it.live("Transactions and statements wait and run once.", () =>
-    beside((elsewhere) =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        yield* sql`CREATE TABLE notes (text TEXT)`
-        yield* elsewhere("BEGIN IMMEDIATE")
-        const waiting = yield* Effect.forEach(
-          [
-            sql.withTransaction(sql`INSERT INTO notes VALUES ('transaction')`),
-            sql`INSERT INTO notes VALUES ('statement')`,
-            commit("commit"),
-          ],
-          (write) => forked<unknown, unknown, Events>(write),
-        )
-        yield* turns
-        expect(waiting.map((fiber) => fiber.pollUnsafe())).toEqual([undefined, undefined, undefined])
-        expect(yield* sql`SELECT * FROM notes`).toEqual([])
-        yield* elsewhere("COMMIT")
-        yield* Effect.forEach(waiting, Fiber.join)
-        expect((yield* sql<{ text: string }>`SELECT text FROM notes`).map(({ text }) => text).toSorted()).toEqual([
-          "statement",
-          "transaction",
-        ])
-        expect(yield* stored).toEqual(["commit"])
       }),
     ),
   )
@@ -196,7 +163,7 @@ describe("WriteLock: another process reads old rows", () => {
     () =>
       beside((elsewhere, file) =>
         Effect.gen(function* () {
-          yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE notes (text TEXT)`)
+          yield* Effect.map(Sqlite, ({ db }) => db.exec("CREATE TABLE notes (text TEXT)"))
           yield* elsewhere("BEGIN; SELECT count(*) FROM events")
           for (let megabytes = 0; megabytes < 70; megabytes++) yield* writeMegabyte
           expect(sizeOf(file)).toBeGreaterThan(67_108_864)

@@ -2,12 +2,8 @@
  * Adds paired devices and their grants, one for each role. A token is stored only as its SHA-256, so the database does not
  * let its readers sign in as a device.
  */
-import * as Effect from "effect/Effect"
-import * as SqlClient from "effect/sql/SqlClient"
-
-export default Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE devices (
+export default `
+  CREATE TABLE devices (
     id TEXT PRIMARY KEY,
     public_key TEXT NOT NULL,
     display_name TEXT,
@@ -17,8 +13,8 @@ export default Effect.gen(function* () {
     client_mode TEXT,
     remote_address TEXT NOT NULL,
     paired_at INTEGER NOT NULL
-  ) STRICT`
-  yield* sql`CREATE TABLE device_grants (
+  ) STRICT;
+  CREATE TABLE device_grants (
     device_id TEXT NOT NULL,
     role TEXT NOT NULL,
     scopes TEXT NOT NULL,
@@ -26,5 +22,5 @@ export default Effect.gen(function* () {
     issued_at INTEGER,
     last_used_at INTEGER,
     PRIMARY KEY (device_id, role)
-  ) STRICT`
-})
+  ) STRICT
+`

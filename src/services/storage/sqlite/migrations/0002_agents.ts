@@ -1,10 +1,6 @@
 /** Adds agents, their bindings, and the last published state of the memory folder (`documents`). */
-import * as Effect from "effect/Effect"
-import * as SqlClient from "effect/sql/SqlClient"
-
-export default Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE TABLE agents (
+export default `
+  CREATE TABLE agents (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     personality TEXT NOT NULL,
@@ -13,18 +9,18 @@ export default Effect.gen(function* () {
     dm_scope TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
-  ) STRICT`
-  yield* sql`CREATE TABLE bindings (
+  ) STRICT;
+  CREATE TABLE bindings (
     agent_id TEXT NOT NULL,
     tier INTEGER NOT NULL,
     match_key TEXT NOT NULL,
     match_value TEXT NOT NULL,
     priority INTEGER NOT NULL,
     PRIMARY KEY (agent_id, match_key, match_value)
-  ) STRICT`
-  yield* sql`CREATE TABLE documents (
+  ) STRICT;
+  CREATE TABLE documents (
     id TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
     modified_at INTEGER NOT NULL
-  ) STRICT`
-})
+  ) STRICT
+`
