@@ -5,10 +5,12 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Layer from "effect/Layer"
+import { RunAdmission } from "./services/admission/RunAdmission.ts"
 import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
 import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
+import { Approvals } from "./services/approvals/Approvals.ts"
 import { Authenticator } from "./services/auth/Authenticator.ts"
 import { Devices } from "./services/auth/Devices.ts"
 import { GatewayKey } from "./services/auth/GatewayKey.ts"
@@ -29,7 +31,6 @@ import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as ModelRuntime from "./services/runtimes/model/ModelRuntime.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
-import { RunAdmission } from "./services/runs/RunAdmission.ts"
 import { Runs } from "./services/runs/Runs.ts"
 import * as AcpRuntimes from "./services/runtimes/acp/AcpRuntimes.ts"
 import { SessionCompaction } from "./services/runs/SessionCompaction.ts"
@@ -62,7 +63,7 @@ import * as RpcWire from "./transport/rpc/RpcWire.ts"
 const conversations = Layer.mergeAll(Runs.layer, SessionCompaction.layer).pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
-  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunAdmission.layer, SessionIndex.layer, Cluster.layer)),
+  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),
 )
 
 /** Resolves models. The kinds of providers add themselves as parts of the gateway. */
@@ -83,6 +84,9 @@ const registry = Layer.mergeAll(
   GatewayKey.layer,
   authentication,
 ).pipe(Layer.provideMerge(Events.layer))
+
+/** Holds the tools, and asks operators about calls that need it. */
+const toolRegistry = Tools.layer.pipe(Layer.provideMerge(Approvals.layer), Layer.provideMerge(RunAdmission.layer))
 
 /** Background work: compares stored and published sessions, removes old rows, and reacts to a changed token. */
 const monitors = Layer.mergeAll(
@@ -124,6 +128,7 @@ export const storageInMemory = Layer.mergeAll(Database.layerMemory, StateFolder.
 export type Services =
   | AgentRuntimes
   | Agents
+  | Approvals
   | Authenticator
   | Bindings
   | Connections
@@ -164,8 +169,9 @@ export const wholeWith = <A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>({
     Layer.provideMerge(tools),
     Layer.provideMerge(services),
     Layer.provideMerge(runtimes),
+    Layer.provideMerge(toolRegistry),
     Layer.provideMerge(registry),
-    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, Tools.layer, models)),
+    Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, models)),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )

@@ -2,6 +2,7 @@
  * The public door to the contract: its schemas, errors and methods. `import { GatewayRpcs } from "@causeway/gateway/domain"`.
  */
 export * from "./domain/Agent.ts"
+export * from "./domain/Approval.ts"
 export * from "./domain/Binding.ts"
 export * from "./domain/Chat.ts"
 export * from "./domain/Connection.ts"

@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import { line } from "../domain/Printable.ts"
 import { VERSION } from "../domain/Version.ts"
 import { agents } from "./commands/Agents.ts"
+import { approvals } from "./commands/Approvals.ts"
 import { bindings } from "./commands/Bindings.ts"
 import { call } from "./commands/Call.ts"
 import { chat } from "./commands/Chat.ts"
@@ -45,7 +46,7 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
     start,
     { group: "Talk", commands: [chat, send, sessions] },
     { group: "Configure", commands: [agents, models, bindings, memory, tools] },
-    { group: "Operate", commands: [status, tail, connections, devices, token, doctor, call] },
+    { group: "Operate", commands: [status, tail, approvals, connections, devices, token, doctor, call] },
   ]),
 )
 

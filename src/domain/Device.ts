@@ -90,8 +90,10 @@ export const AccessRequest = Schema.Struct({ role: Role, scopes: Schema.Array(Sc
 export type AccessRequest = typeof AccessRequest.Type
 
 /** A paired device, with the role and scopes that the approval granted. */
-export const Approval = Schema.Struct({ ...Device.fields, granted: AccessRequest }).annotate({ identifier: "Approval" })
-export type Approval = typeof Approval.Type
+export const DeviceApproval = Schema.Struct({ ...Device.fields, granted: AccessRequest }).annotate({
+  identifier: "DeviceApproval",
+})
+export type DeviceApproval = typeof DeviceApproval.Type
 
 /** Returns why a device needs an approval first. Returns `undefined` if it already has the role and the scopes. */
 export const pairingNeeded = (
@@ -172,7 +174,7 @@ const approve = Rpc.make("devices.approve", {
     /** The scopes that the operator has seen. The call fails if the request asks for others. */
     expectedScopes: Schema.optionalKey(setOf(Scope)),
   },
-  success: Approval,
+  success: DeviceApproval,
   error: Schema.Union([PairingNotFound, PairingScopesDiffer, Forbidden, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.pairing")

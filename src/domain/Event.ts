@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
+import { Approval, ApprovalGrant } from "./Approval.ts"
 import { Binding } from "./Binding.ts"
 import { EpochMillis, ID_CHARS, SessionKey, setOf, text } from "./Bounds.ts"
 import { Device, PairingDecision, PairingRequest } from "./Device.ts"
@@ -64,6 +65,12 @@ export const KeptEvent = Schema.TaggedUnion({
   MemoryRemoved: { id: Schema.String },
   DeviceChanged: { device: Device },
   DeviceRemoved: { deviceId: Schema.String },
+  /** A call of a tool waits for a decision. */
+  ApprovalRequested: { approval: Approval },
+  /** The approval no longer waits: its status says why. */
+  ApprovalResolved: { approval: Approval },
+  /** A decision made the grant, or an operator revoked it. */
+  ApprovalGrantChanged: { grant: ApprovalGrant },
 })
 export type KeptEvent = typeof KeptEvent.Type
 
@@ -92,7 +99,17 @@ export type GatewayStopping = Extract<LiveEvent, { readonly _tag: "GatewayStoppi
 export const GatewayEvent = Schema.Union([KeptEvent, LiveEvent]).annotate({ identifier: "GatewayEvent" })
 export type GatewayEvent = typeof GatewayEvent.Type
 
-export const Topic = Schema.Literals(["sessions", "chat", "agents", "memory", "presence", "logs", "devices", "system"])
+export const Topic = Schema.Literals([
+  "sessions",
+  "chat",
+  "agents",
+  "memory",
+  "presence",
+  "logs",
+  "devices",
+  "approvals",
+  "system",
+])
 export type Topic = typeof Topic.Type
 
 const topics: Record<GatewayEvent["_tag"], Topic> = {
@@ -120,6 +137,9 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   DeviceRemoved: "devices",
   PairingRequested: "devices",
   PairingResolved: "devices",
+  ApprovalRequested: "approvals",
+  ApprovalResolved: "approvals",
+  ApprovalGrantChanged: "approvals",
   GatewayStopping: "system",
 }
 
@@ -132,14 +152,18 @@ const scopes: Record<Topic, Scope | undefined> = {
   presence: "operator.read",
   logs: "operator.read",
   devices: "operator.pairing",
+  approvals: "operator.approvals",
   system: undefined,
 }
 
 export const topicOf = (event: GatewayEvent): Topic => topics[event._tag]
 
 /** Returns the key of the session that the event is about, or `undefined`. */
-export const sessionOf = (event: GatewayEvent): string | undefined =>
-  "sessionKey" in event ? event.sessionKey : "session" in event ? event.session.key : undefined
+export const sessionOf = (event: GatewayEvent): string | undefined => {
+  if ("sessionKey" in event) return event.sessionKey
+  if ("session" in event) return event.session.key
+  return "approval" in event ? event.approval.sessionKey : undefined
+}
 
 /** Returns the id of the run that the event belongs to, or `undefined`. */
 export const runOf = (event: GatewayEvent): string | undefined =>

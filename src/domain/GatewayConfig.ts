@@ -216,6 +216,11 @@ export const GatewaySettings = Schema.Struct({
         32_768,
         "Characters of the result of a call that the model reads. The gateway cuts longer results. A higher number costs tokens at every later step of the run.",
       ),
+      approvalMs: option(
+        Count,
+        1_800_000,
+        "How long a call of a tool with the permission ask waits for the decision of an operator. Then it fails. A longer time suits operators who are away.",
+      ),
       spawnDepth: option(
         Count,
         2,

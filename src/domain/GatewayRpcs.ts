@@ -4,6 +4,7 @@
  */
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentRpcs } from "./Agent.ts"
+import { ApprovalRpcs } from "./Approval.ts"
 import { BindingRpcs } from "./Binding.ts"
 import { ChatRpcs } from "./Chat.ts"
 import { ConnectionRpcs } from "./Connection.ts"
@@ -33,5 +34,6 @@ export const GatewayRpcs = RpcGroup.make().merge(
   ModelRpcs,
   SystemRpcs,
   ToolRpcs,
+  ApprovalRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

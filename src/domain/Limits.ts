@@ -76,6 +76,7 @@ export const Limits = Schema.Struct({
   agents: limit(1_000, "Agents in total, not counting `main`. Creating more fails with LimitReached."),
   bindings: limit(10_000, "Bindings in total. Creating more fails with LimitReached."),
   documents: limit(10_000, "Documents in the memory folder. Creating more fails with LimitReached."),
+  approvals: limit(1_000, "Calls of tools that wait for a decision. Further calls that need one fail."),
 })
 export type Limits = typeof Limits.Type
 

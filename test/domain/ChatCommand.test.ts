@@ -20,6 +20,14 @@ describe("parse", () => {
     expect(parse("/reset\nhello")).toEqual({ name: "reset", text: "hello" })
   })
 
+  it("The command /approve names an approval and a decision, or nothing that can be decided.", () => {
+    const verdict = { id: "3f2a", decision: "allow-once" }
+    expect(parse("/approve 3f2a  allow-once ")).toEqual({ name: "approve", verdict })
+    for (const text of ["/approve", "/approve 3f2a", "/approve 3f2a yes", "/approve 3f2a deny it", "/approve deny"]) {
+      expect(parse(text)).toEqual({ name: "approve", verdict: undefined })
+    }
+  })
+
   it("A message that only begins like a command, or contains one, goes to the agent.", () => {
     for (const text of [
       "",

@@ -9,6 +9,7 @@ import type { Principal } from "../../src/domain/Principal.ts"
 import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
+import { Approvals } from "../../src/services/approvals/Approvals.ts"
 import { Bindings } from "../../src/services/agents/Bindings.ts"
 import * as Cluster from "../../src/services/runs/Cluster.ts"
 import * as Database from "../../src/services/storage/Database.ts"
@@ -16,28 +17,33 @@ import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { OpenRuns } from "../../src/services/runs/OpenRuns.ts"
-import { RunAdmission } from "../../src/services/runs/RunAdmission.ts"
+import { RunAdmission } from "../../src/services/admission/RunAdmission.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { SessionCompaction } from "../../src/services/runs/SessionCompaction.ts"
 import * as SessionActor from "../../src/services/runs/SessionActor.ts"
 import { SessionIndex } from "../../src/services/sessions/SessionIndex.ts"
 import { Sessions } from "../../src/services/sessions/Sessions.ts"
 import * as OldTranscripts from "../../src/services/transcript/OldTranscripts.ts"
+import { ToolApproval } from "../../src/services/tools/ToolApproval.ts"
 import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 
 export interface ConversationOptions {
   readonly config?: GatewayOptions
   readonly filename?: string
   readonly runtimes?: ReadonlyArray<AgentRuntime>
+  /** Decides the calls of tools in place of an operator. */
+  readonly approve?: (typeof ToolApproval)["Service"]["approve"]
   /** Called with each log message. */
   readonly onLog?: (message: string) => void
 }
 
-export const layer = ({ config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
+export const layer = ({ approve, config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
   Layer.mergeAll(Runs.layer, SessionCompaction.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
-    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, RunAdmission.layer, Cluster.layer)),
+    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),
+    Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
+    Layer.provideMerge(Layer.provideMerge(Approvals.layer, RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
     Layer.provideMerge(Layer.provideMerge(OldTranscripts.layer, Events.layer)),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),

@@ -6,7 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import type { Approval, AccessRequest, Device, PairingRequest } from "../../domain/Device.ts"
+import type { DeviceApproval, AccessRequest, Device, PairingRequest } from "../../domain/Device.ts"
 import { everyScope } from "../../domain/Principal.ts"
 import { line } from "../../domain/Printable.ts"
 import { confirm } from "../terminal/Confirm.ts"
@@ -61,7 +61,7 @@ const page = (devices: ReadonlyArray<Device>, requests: ReadonlyArray<PairingReq
 
 const grantLine = ({ role, scopes }: AccessRequest): string => [role, ...scopes].join(" ")
 
-const approvalLine = ({ deviceId, displayName, granted: { role, scopes } }: Approval): string =>
+const approvalLine = ({ deviceId, displayName, granted: { role, scopes } }: DeviceApproval): string =>
   line(
     `Approved device ${deviceId}${displayName === null ? "" : ` (${displayName})`} as ${role}` +
       ` with ${scopes.join(", ") || "no scopes"}.`,

@@ -4,6 +4,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type * as Rpc from "effect/rpc/Rpc"
+import { closedReason } from "../../domain/Approval.ts"
 import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Refusal } from "../../domain/Refusal.ts"
 
@@ -23,16 +24,24 @@ const messages: Messages = {
   AgentNotFound: ({ agentId }) => unknown("agent", agentId, "agents list"),
   AgentProtected: ({ agentId }) =>
     `agent "${agentId}" cannot be deleted, because it answers the messages that no binding matches`,
+  ApprovalClosed: (error) => `approval "${error.id}" does not wait any more: ${closedReason(error)}`,
+  ApprovalNotFound: ({ id, isAmbiguous }) =>
+    isAmbiguous
+      ? `several approvals begin with "${id}": give more characters of the id`
+      : unknown("approval", id, "approvals list"),
   BindingUnreachable: ({ matchKey, tier }) => `a binding of tier ${tier} never matches ${matchKey}: omit the tier`,
   CompactionFailed: ({ message }) => message,
   ConnectionNotFound: ({ connectionId }) => unknown("connection", connectionId, "connections list"),
   CursorInvalid: ({ cursor }) => `invalid cursor "${cursor}": start at the first page`,
+  DecisionUnavailable: ({ decision, decisions, id }) =>
+    `approval "${id}" cannot be decided as ${decision}: use ${decisions.join(" or ")}`,
   DeviceNotFound: ({ deviceId }) => unknown("device", deviceId, "devices list"),
   DocumentExists: ({ id }) => `document "${id}" already exists: omit --create to replace it`,
   DocumentNotFound: ({ id }) => unknown("document", id, "memory list"),
   DocumentTooLarge: ({ id, size }) => `document "${id}" has ${size} bytes, which is too large to send: read its file`,
   Forbidden: ({ method, missingScope }) =>
     `this token may not call ${method}: use a token with the scope ${missingScope}`,
+  GrantNotFound: ({ id }) => unknown("grant", id, "approvals grants"),
   IdempotencyConflict: ({ idempotencyKey, sessionKey }) =>
     `idempotency key "${idempotencyKey}" belongs to a message of session "${sessionKey}": choose another key`,
   LimitReached: ({ message }) => message,

@@ -38,6 +38,11 @@ const detail: Detail = {
   PairingRequested: ({ request: { deviceId, displayName, requestId, role, scopes } }) =>
     `${requestId} ${displayName ?? deviceId}: ${[role, ...scopes].join(" ")}`,
   PairingResolved: ({ decision, requestId }) => `${requestId} ${decision}`,
+  ApprovalRequested: ({ approval: { id, input, tool } }) => `${id} ${tool} ${input}`,
+  ApprovalResolved: ({ approval: { id, resolvedBy, status } }) =>
+    `${id} ${status}${resolvedBy === null ? "" : ` by ${resolvedBy}`}`,
+  ApprovalGrantChanged: ({ grant: { id, input, revokedAt, tool } }) =>
+    `${id} ${revokedAt === null ? "granted" : "revoked"}: ${tool} ${input}`,
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
   GatewayStopping: ({ reason }) => reason,
 }

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import {
-  type Approval,
+  type DeviceApproval,
   type AccessRequest,
   type DeviceClaims,
   claimsOf,
@@ -72,7 +72,7 @@ export class Pairings extends Context.Service<
       requestId: string,
       held: ReadonlyArray<Scope>,
       expectedScopes?: ReadonlyArray<Scope>,
-    ): Effect.Effect<Approval, PairingNotFound | PairingScopesDiffer | Forbidden | StorageUnavailable>
+    ): Effect.Effect<DeviceApproval, PairingNotFound | PairingScopesDiffer | Forbidden | StorageUnavailable>
     /** Rejects a request and returns it. The device may request again. `held`, errors: as for `approve`. */
     reject(requestId: string, held: ReadonlyArray<Scope>): Effect.Effect<PairingRequest, PairingNotFound | Forbidden>
     /** Removes the device and rejects its requests. Errors: as for `Devices.remove`. `held`: the scopes of the caller. */

@@ -5,6 +5,7 @@
 import * as Layer from "effect/Layer"
 import * as Authorization from "../auth/Authorization.ts"
 import { AgentHandlers } from "./AgentHandlers.ts"
+import { ApprovalHandlers } from "./ApprovalHandlers.ts"
 import { BindingHandlers } from "./BindingHandlers.ts"
 import { ChatHandlers } from "./ChatHandlers.ts"
 import { ConnectionHandlers } from "./ConnectionHandlers.ts"
@@ -20,6 +21,7 @@ import { ToolHandlers } from "./ToolHandlers.ts"
 /** Provides all handlers, and the middleware that authorizes their callers. */
 export const layer = Layer.mergeAll(
   AgentHandlers,
+  ApprovalHandlers,
   BindingHandlers,
   ChatHandlers,
   ConnectionHandlers,

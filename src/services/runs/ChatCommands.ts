@@ -4,12 +4,22 @@
  */
 import * as Effect from "effect/Effect"
 import type { Acceptance } from "../../domain/Chat.ts"
-import { type ChatCommand, EMPTIED, statusText, stoppedText } from "../../domain/ChatCommand.ts"
+import { closedReason } from "../../domain/Approval.ts"
+import {
+  APPROVE_USAGE,
+  type ChatCommand,
+  decidedText,
+  EMPTIED,
+  statusText,
+  stoppedText,
+  type Verdict,
+} from "../../domain/ChatCommand.ts"
 import { grants } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import { identityOf, SessionConflict } from "../../domain/Session.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Agents } from "../agents/Agents.ts"
+import { Approvals } from "../approvals/Approvals.ts"
 import { Events } from "../events/Events.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -25,6 +35,7 @@ export const make = Effect.fnUntraced(function* (
   const { nameFor } = yield* RuntimeChoice.make
   const acceptance = yield* TurnAcceptance.make
   const agents = yield* Agents
+  const approvals = yield* Approvals
   const events = yield* Events
   const open = yield* OpenRuns
 
@@ -43,6 +54,25 @@ export const make = Effect.fnUntraced(function* (
     const running = runs.filter(({ state }) => state === "running").length
     const facts = { sessionKey, session, agent, running, waiting: runs.length - running }
     return yield* answer(sent, statusText({ ...facts, runtime: nameFor(agent, session) }))
+  })
+
+  const approve = Effect.fnUntraced(function* (sent: Sent, verdict: Verdict | undefined) {
+    const { id: by, scopes } = sent.principal
+    if (!grants(scopes, "operator.approvals")) {
+      return yield* new Forbidden({ method: "approvals.decide", missingScope: "operator.approvals" })
+    }
+    if (verdict === undefined) return yield* answer(sent, APPROVE_USAGE)
+    const { decision, id } = verdict
+    const reply = yield* approvals.decide(id, decision, by).pipe(
+      Effect.map(({ approval }) => decidedText(approval)),
+      Effect.catchTags({
+        ApprovalClosed: (error) => Effect.succeed(`Nothing was decided: ${closedReason(error)}.`),
+        ApprovalNotFound: ({ isAmbiguous }) => Effect.succeed(notFound(id, isAmbiguous)),
+        DecisionUnavailable: ({ decisions }) =>
+          Effect.succeed(`${decision} is not possible here. Use ${decisions.join(" or ")}.`),
+      }),
+    )
+    return yield* answer(sent, reply)
   })
 
   /** One transaction checks the key and empties the session, so a repeated key cannot empty later messages. */
@@ -78,9 +108,14 @@ export const make = Effect.fnUntraced(function* (
         return yield* stop(sent)
       case "status":
         return yield* status(sent)
+      case "approve":
+        return yield* approve(sent, command.verdict)
       case "new":
       case "reset":
         return yield* reset(sent, command.text)
     }
   })
 })
+
+const notFound = (id: string, isAmbiguous: boolean): string =>
+  isAmbiguous ? `Several approvals begin with "${id}". Give more of the id.` : `No approval "${id}" waits.`

@@ -30,6 +30,7 @@ import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
+import type { Approvals } from "../approvals/Approvals.ts"
 import { Events } from "../events/Events.ts"
 import { newSession } from "../sessions/NewSession.ts"
 import type { SessionIndex } from "../sessions/SessionIndex.ts"
@@ -38,7 +39,7 @@ import { Tx } from "../storage/Tx.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import * as MessageInjection from "./MessageInjection.ts"
 import { OpenRuns } from "./OpenRuns.ts"
-import { RunAdmission } from "./RunAdmission.ts"
+import { RunAdmission } from "../admission/RunAdmission.ts"
 import * as RunDeadlines from "./RunDeadlines.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import * as StoredRuns from "./StoredRuns.ts"
@@ -100,6 +101,7 @@ export class Runs extends Context.Service<
     StorageUnavailable,
     | AgentRuntimes
     | Agents
+    | Approvals
     | Events
     | GatewayConfig
     | OpenRuns

@@ -13,7 +13,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { retryAfter } from "../../domain/Retry.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { Events } from "../events/Events.ts"
-import { RunAdmission } from "./RunAdmission.ts"
+import { RunAdmission } from "../admission/RunAdmission.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -42,7 +42,7 @@ const actor = Effect.gen(function* () {
       const turn = new RunningTurn(runId, sessionKey)
       running = turn
       const { alone, pauseMs } = retryAfter(crashes, attempts)
-      const admitted = admission.withPermit(agentId, alone)(runner.run(turn))
+      const admitted = admission.withPermit(agentId, alone, runId)(runner.run(turn))
       return Effect.ensuring(
         pauseMs === 0 ? admitted : Effect.andThen(pause(turn, crashes, pauseMs), admitted),
         Effect.sync(() => {

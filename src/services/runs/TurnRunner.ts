@@ -3,6 +3,7 @@
  * turn ends and gets a reason, even if its runtime fails, dies or exceeds its time. SessionActor uses it.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,6 +14,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { RuntimeFailed } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { cut } from "../../domain/Text.ts"
+import { RunAdmission } from "../admission/RunAdmission.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
@@ -37,7 +39,11 @@ export class TurnRunner extends Context.Service<
     run(turn: RunningTurn): Effect.Effect<void>
   }
 >()("causeway/services/runs/TurnRunner") {
-  static readonly layer: Layer.Layer<TurnRunner, never, Agents | AgentRuntimes | Events | GatewayConfig> = Layer.effect(
+  static readonly layer: Layer.Layer<
+    TurnRunner,
+    never,
+    Agents | AgentRuntimes | Events | GatewayConfig | RunAdmission
+  > = Layer.effect(
     TurnRunner,
     Effect.suspend(() => make),
   )
@@ -91,6 +97,18 @@ const makeRunAgent = Effect.gen(function* () {
   const handlerOf = yield* RuntimeOutput.make
   const { choose } = yield* RuntimeChoice.make
   const { deadlineMs } = (yield* GatewayConfig).runs
+  const { outsideMs } = yield* RunAdmission
+
+  /** Returns when the run has taken its time. The time in which it waits for an operator does not count. */
+  const untilLate = Effect.fnUntraced(function* (runId: string) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const waitedBefore = outsideMs(runId, startedAt)
+    for (let leftMs = deadlineMs; leftMs > 0;) {
+      yield* Effect.sleep(leftMs)
+      const now = yield* Clock.currentTimeMillis
+      leftMs = deadlineMs - (now - startedAt) + outsideMs(runId, now) - waitedBefore
+    }
+  })
 
   const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
     Effect.suspend(() => {
@@ -112,9 +130,10 @@ const makeRunAgent = Effect.gen(function* () {
     // A child fiber would make its parent wait for a runtime that does not stop.
     const fiber = yield* Effect.forkDetach(consume(turn, started, chosen))
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
-    const late = new RuntimeFailed({ runtime: runtime.name, detail: `The run took longer than ${deadlineMs} ms.` })
-    const inTime =
-      deadlineMs === 0 ? ended : Effect.timeoutOrElse(ended, { duration: deadlineMs, orElse: () => Effect.fail(late) })
+    const late = Effect.fail(
+      new RuntimeFailed({ runtime: runtime.name, detail: `The run took longer than ${deadlineMs} ms.` }),
+    )
+    const inTime = deadlineMs === 0 ? ended : Effect.raceFirst(ended, Effect.andThen(untilLate(turn.runId), late))
     yield* Effect.ensuring(inTime, stop(fiber))
   })
 })

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { KeptEvent } from "../../domain/Event.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { ApprovalStore } from "./ApprovalStore.ts"
 import type { MessageStore } from "./MessageStore.ts"
 import type { AgentStore, BindingStore, DeviceStore, DocumentStore } from "./RegistryStores.ts"
 import type { SessionStore } from "./SessionStore.ts"
@@ -23,6 +24,7 @@ export interface Stores {
   readonly bindings: BindingStore
   readonly devices: DeviceStore
   readonly documents: DocumentStore
+  readonly approvals: ApprovalStore
   /** Writes to the disk without a change, to find out whether storage works. */
   readonly probe: Stored<void>
 }

@@ -52,12 +52,22 @@ export const make = Effect.gen(function* () {
     )
   }
 
+  /** Runs the call with exactly the input that the operator has seen. */
+  const afterApproval = Effect.fnUntraced(function* (
+    tool: AgentTool,
+    call: ToolRun & { readonly callId: string },
+    input: unknown,
+  ) {
+    const shown = JSON.stringify(input ?? {})
+    yield* approve({ ...call, tool: tool.name, input: shown })
+    return yield* inTime(tool, call, JSON.parse(shown))
+  }, Effect.scoped)
+
   const checked = Effect.fnUntraced(function* ({ callId, input, name, names, run, tool }: ToolCallRequest) {
     const permission = tool === undefined ? "deny" : permissionFor(tool, run.agent.tools)
     if (tool === undefined || permission === "deny") return yield* unknownTool(name, names())
     const call = { ...run, callId }
-    if (permission === "ask") yield* approve({ ...call, tool: name, input: JSON.stringify(input) ?? "" })
-    return yield* inTime(tool, call, input)
+    return yield* permission === "ask" ? afterApproval(tool, call, input) : inTime(tool, call, input)
   })
 
   return Effect.fn("Tools.call")((request: ToolCallRequest): Effect.Effect<ToolResult> =>

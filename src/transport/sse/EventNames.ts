@@ -36,6 +36,9 @@ const names: Readonly<Record<GatewayEvent["_tag"], string>> = {
   DeviceRemoved: "device.removed",
   PairingRequested: "pairing.requested",
   PairingResolved: "pairing.resolved",
+  ApprovalRequested: "approval.requested",
+  ApprovalResolved: "approval.resolved",
+  ApprovalGrantChanged: "approval.grant.changed",
   GatewayStopping: "gateway.stopping",
 }
 

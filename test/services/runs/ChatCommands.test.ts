@@ -4,9 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { replyPieces } from "../../../src/client/Reply.ts"
 import type { Principal } from "../../../src/domain/Principal.ts"
+import { Approvals } from "../../../src/services/approvals/Approvals.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
+import { guarded } from "../../support/GuardedRuntime.ts"
+import { untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
 const onStage = () => {
@@ -157,5 +160,32 @@ describe("/new and /reset", () => {
       expect(yield* texts).toEqual(["user: kept", "assistant: echo: kept"])
       expect(yield* send("/stop", undefined, writer)).toMatchObject({ duplicate: false })
     }).pipe(Effect.provide(layer())),
+  )
+})
+
+describe("/approve", () => {
+  const reader: Principal = { ...principal, id: "reader", scopes: ["operator.write"] }
+
+  it.live("/approve decides a call that waits, and answers why a decision comes too late.", () =>
+    Effect.gen(function* () {
+      const approvals = yield* Approvals
+      const runs = yield* Runs
+      const { runId } = yield* send("/call x")
+      yield* untilEvent(() => approvals.waiting().length === 1)
+      const { id } = approvals.waiting()[0]!
+      expect(yield* Effect.flip(send(`/approve ${id} allow-once`, undefined, reader))).toMatchObject({
+        _tag: "Forbidden",
+        missingScope: "operator.approvals",
+      })
+      expect(yield* ask("/approve", "s")).toMatchObject({ reply: expect.stringContaining("allow-once") })
+      expect(yield* ask("/approve none deny", "s")).toMatchObject({ reply: 'No approval "none" waits.' })
+      const decided = yield* ask(`/approve ${id.slice(0, 8)} allow-once`, "s", "key")
+      expect(decided.reply).toBe(`Decided allow-once: act (${id}).`)
+      expect((yield* runs.wait(runId, 10_000)).reply).toBe("ran x")
+      expect((yield* ask(`/approve ${id.slice(0, 8)} allow-once`, "s", "key")).reply).toBe(decided.reply)
+      expect((yield* ask(`/approve ${id} deny`, "other")).reply).toBe(
+        'Nothing was decided: "test" decided allow-once before.',
+      )
+    }).pipe(Effect.provide(layer({ config: { runtime: "guarded" }, runtimes: [guarded(() => Effect.void)] }))),
   )
 })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Agent } from "../../../src/domain/Agent.ts"
+import type { Approval, ApprovalGrant } from "../../../src/domain/Approval.ts"
 import type { Device } from "../../../src/domain/Device.ts"
 import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
 import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
@@ -63,6 +64,46 @@ const device = (deviceId: string, displayName: string | null = null): Device => 
   remoteAddress: "127.0.0.1",
   grants: [{ role: "operator", scopes: ["operator.read"], issuedAt: 5, lastUsedAt: null }],
   pairedAt: 3,
+})
+
+const approval = (id: string, runId = "r", digest = "d"): Approval => ({
+  id,
+  agentId: "main",
+  sessionKey: "s",
+  runId,
+  callId: "1",
+  tool: "act",
+  input: '{"text":"\\u0000 \ud83d"}',
+  digest,
+  decisions: ["allow-once", "deny"],
+  createdAt: 1,
+  expiresAt: 100,
+  status: "pending",
+  decision: null,
+  resolvedBy: null,
+  resolvedAt: null,
+})
+
+const allowed = (id: string, resolvedAt: number): Approval => ({
+  ...approval(id),
+  status: "allowed",
+  decision: "allow-once",
+  resolvedBy: "ann",
+  resolvedAt,
+})
+
+const grant = (id: string, revokedAt: number | null = null): ApprovalGrant => ({
+  id,
+  approvalId: "a",
+  agentId: "main",
+  tool: "act",
+  input: "{}",
+  createdAt: 1,
+  createdBy: "ann",
+  revokedAt,
+  revokedBy: revokedAt === null ? null : "bob",
+  lastUsedAt: null,
+  uses: 0,
 })
 
 const noWords: LastWords = { retract: false }
@@ -459,6 +500,57 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         yield* tx(({ documents }) => documents.put([document("a.md", 3)]))
         yield* tx(({ documents }) => documents.remove(["b.md"]))
         expect(yield* tx(({ documents }) => documents.all)).toEqual([document("a.md", 3)])
+      }))
+
+    test("An approval ends once, and an allowed one is used once, for its own call.", (tx) =>
+      Effect.gen(function* () {
+        const use = (digest: string) => tx(({ approvals }) => approvals.use("a", digest, 60))
+        yield* tx(({ approvals }) => Effect.andThen(approvals.add(approval("a")), approvals.add(approval("b", "q"))))
+        expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("a"), approval("b", "q")])
+        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toEqual(approval("a"))
+        expect(yield* use("d")).toBe(false)
+        expect(yield* tx(({ approvals }) => approvals.resolve(allowed("a", 50)))).toBe(true)
+        expect(yield* tx(({ approvals }) => approvals.resolve({ ...allowed("a", 51), status: "denied" }))).toBe(false)
+        expect(yield* tx(({ approvals }) => approvals.get("a"))).toEqual(allowed("a", 50))
+        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toEqual(allowed("a", 50))
+        expect(yield* use("other")).toBe(false)
+        expect(yield* use("d")).toBe(true)
+        expect(yield* use("d")).toBe(false)
+        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toBe(undefined)
+        expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("b", "q")])
+      }))
+
+    test("Ended approvals are listed newest first, and the old ones can be removed.", (tx) =>
+      Effect.gen(function* () {
+        for (const [index, id] of ["a", "b", "c"].entries()) {
+          yield* tx(({ approvals }) =>
+            Effect.andThen(approvals.add(approval(id)), approvals.resolve(allowed(id, index))),
+          )
+        }
+        yield* tx(({ approvals }) => approvals.add(approval("d")))
+        const [c, b] = yield* tx(({ approvals }) => approvals.ended(NEWEST, 2))
+        expect([c?.approval.id, b?.approval.id]).toEqual(["c", "b"])
+        const rest = yield* tx(({ approvals }) => approvals.ended(b!.place, 2))
+        expect(rest.map(({ approval }) => approval.id)).toEqual(["a"])
+        expect(yield* tx(({ approvals }) => approvals.forget(2, 1))).toBe(1)
+        expect(yield* tx(({ approvals }) => approvals.forget(2, 9))).toBe(1)
+        expect((yield* tx(({ approvals }) => approvals.ended(NEWEST, 9))).map(({ approval }) => approval.id)).toEqual([
+          "c",
+        ])
+        expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("d")])
+      }))
+
+    test("A grant is found by its digest until it is revoked.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ approvals }) => approvals.putGrant(grant("a"), "x"))
+        yield* tx(({ approvals }) => approvals.putGrant({ ...grant("b"), uses: 1 }, "y"))
+        yield* tx(({ approvals }) => approvals.putGrant({ ...grant("b"), uses: 2 }, "y"))
+        expect(yield* tx(({ approvals }) => approvals.grantFor("y"))).toEqual({ ...grant("b"), uses: 2 })
+        yield* tx(({ approvals }) => approvals.putGrant(grant("a", 9), "x"))
+        expect(yield* tx(({ approvals }) => approvals.grantFor("x"))).toBe(undefined)
+        expect(yield* tx(({ approvals }) => approvals.grant("a"))).toEqual(grant("a", 9))
+        expect(yield* tx(({ approvals }) => approvals.grant("c"))).toBe(undefined)
+        expect((yield* tx(({ approvals }) => approvals.grants(1))).map(({ id }) => id)).toEqual(["b"])
       }))
 
     test("A work whose statement fails leaves nothing behind.", (tx) =>

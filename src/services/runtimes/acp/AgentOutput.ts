@@ -77,6 +77,12 @@ export class AgentOutput {
     return this.#open.get(callId)?.call.kind ?? undefined
   }
 
+  /** Returns whether the agent has given the input of an open call. */
+  hasInput(callId: string): boolean {
+    const open = this.#open.get(callId)
+    return open !== undefined && hasInput(open.call)
+  }
+
   /** Returns the input of an open call as JSON. */
   inputOf(callId: string): string {
     const open = this.#open.get(callId)

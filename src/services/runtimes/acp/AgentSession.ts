@@ -102,7 +102,10 @@ export const open = Effect.fn("AgentSession.open")(function* (
       return `Denied: the permission for "${kind}" is deny, in the tools of agent "${agent.id}" or the permissions of ${problems.runtime}.`
     }
     const run = { agent, sessionKey, runId, attempt, principal }
-    return yield* approve({ ...run, callId, tool: kind, input: output.inputOf(callId) }).pipe(
+    const request = { ...run, callId, tool: kind, input: output.inputOf(callId) }
+    // A title is not the whole input, so it cannot stand for later calls.
+    const once = output.hasInput(callId) ? {} : { decisions: ["allow-once", "deny"] as const }
+    return yield* Effect.scoped(approve({ ...request, ...once })).pipe(
       Effect.as(undefined),
       Effect.catch(({ message }) => Effect.succeed(message)),
     )

@@ -6,9 +6,13 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { StartupError } from "../../../domain/StartupError.ts"
 import base from "./migrations/0001_base.ts"
+import approvals from "./migrations/0002_approvals.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
 
-const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]> = [["base", base]]
+const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]> = [
+  ["base", base],
+  ["approvals", approvals],
+]
 
 /** Locks of the gateway have this number first: "CWGW". */
 export const LOCK_CLASS = 0x43574757

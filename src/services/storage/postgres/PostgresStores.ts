@@ -1,5 +1,6 @@
 /** PostgresStores: the stores of Tx over one connection. PostgresStorage makes them for commits and for reads. */
 import type { Stores } from "../Tx.ts"
+import { approvalSteps } from "./ApprovalSteps.ts"
 import { deviceSteps } from "./DeviceSteps.ts"
 import { messageSteps } from "./MessageSteps.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
@@ -18,6 +19,7 @@ export const postgresStores = (connection: PostgresConnection): Stores => {
     bindings: bindingSteps(statements),
     devices: deviceSteps(statements),
     documents: documentSteps(statements),
+    approvals: approvalSteps(statements),
     // A group that has written leaves a mark on the disk.
     probe: statements.mark,
   }

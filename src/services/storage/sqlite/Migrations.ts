@@ -18,6 +18,7 @@ import agentOptions from "./migrations/0010_agent_options.ts"
 import summaries from "./migrations/0011_summaries.ts"
 import transcripts from "./migrations/0012_transcripts.ts"
 import eventNumbers from "./migrations/0013_event_numbers.ts"
+import approvals from "./migrations/0014_approvals.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy } from "./SqliteError.ts"
 
@@ -38,6 +39,7 @@ const steps: ReadonlyArray<readonly [name: string, sql: string]> = [
   ["summaries", summaries],
   ["transcripts", transcripts],
   ["event_numbers", eventNumbers],
+  ["approvals", approvals],
 ]
 
 /** The schema version of this program. */

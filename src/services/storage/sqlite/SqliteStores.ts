@@ -1,6 +1,7 @@
 /** The stores of Tx on SQLite: each step is synchronous and made of prepared statements. */
 import type { DatabaseSync } from "node:sqlite"
 import type { Stores } from "../Tx.ts"
+import { approvalSteps } from "./ApprovalSteps.ts"
 import { messageSteps, sessionSteps } from "./ConversationSteps.ts"
 import { deviceSteps } from "./DeviceSteps.ts"
 import { messageRows } from "./MessageRows.ts"
@@ -24,6 +25,7 @@ export const sqliteStores = (db: DatabaseSync): Stores => {
     bindings: bindingSteps(db),
     devices: deviceSteps(db),
     documents: documentSteps(db),
+    approvals: approvalSteps(db),
     probe: step(() => {
       probe.run()
     }),

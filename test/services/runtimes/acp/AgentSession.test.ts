@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
 import { Runs } from "../../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
-import { type ApprovalRequest, ToolApproval } from "../../../../src/services/tools/ToolApproval.ts"
+import type { ApprovalRequest } from "../../../../src/services/tools/ToolApproval.ts"
 import { ask, askUntilHeard, change, layer, where } from "../../../support/AcpConversations.ts"
 import { temporaryFolder } from "../../../support/GatewayProcess.ts"
 import { gone } from "../../../support/ProcessGroups.ts"
@@ -46,7 +46,7 @@ describe("An abort", () => {
       const runId = yield* askUntilHeard("ask", "s")
       expect((yield* abort("s", runId)).state).toBe("aborted")
       expect(yield* where("s")).toMatchObject({ pid, messages: ["where", "ask"] })
-    }).pipe(Effect.provide(layer()), Effect.provideService(ToolApproval, { approve: () => Effect.never })),
+    }).pipe(Effect.provide(layer({ approve: () => Effect.never }))),
   )
 })
 
@@ -55,10 +55,7 @@ describe("An approval", () => {
     Effect.gen(function* () {
       const asked = yield* Deferred.make<ApprovalRequest>()
       const approve = (request: ApprovalRequest) => Effect.asVoid(Deferred.succeed(asked, request))
-      const reply = yield* Effect.map(ask("edit", "s"), ({ reply }) => reply).pipe(
-        Effect.provide(layer()),
-        Effect.provideService(ToolApproval, { approve }),
-      )
+      const reply = yield* Effect.map(ask("edit", "s"), ({ reply }) => reply).pipe(Effect.provide(layer({ approve })))
       expect(reply).toBe("I edit.\n\nDone: yes.")
       const { callId, input, sessionKey, tool } = yield* Deferred.await(asked)
       expect({ callId, input, sessionKey, tool }).toEqual({

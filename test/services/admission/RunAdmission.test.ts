@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
-import { make } from "../../../src/services/runs/RunAdmission.ts"
+import { make } from "../../../src/services/admission/RunAdmission.ts"
 
 /** Runs that last until the test ends them, and the order of their admission. */
 const stage = (concurrent: number, perAgent: number) => {
@@ -111,6 +111,76 @@ describe("RunAdmission", () => {
         }
       }),
     { arbitrary: { size: 60 } },
+  )
+
+  it.effect("A run that waits outside has no permit, and takes one again before it goes on.", () =>
+    Effect.gen(function* () {
+      const { admission, end, entered, start } = stage(1, 1)
+      const decided = yield* Deferred.make<string>()
+      const wait = Effect.scoped(admission.outside("r")(Deferred.await(decided)))
+      const run = yield* Effect.forkChild(admission.withPermit("main", false, "r")(wait), { startImmediately: true })
+      expect(admission.running()).toBe(0)
+      yield* start("other", "main")
+      expect(entered).toEqual(["other"])
+      yield* TestClock.adjust(50)
+      yield* Deferred.succeed(decided, "yes")
+      yield* TestClock.adjust(20)
+      expect(admission.outsideMs("r", 70)).toBe(70)
+      expect(run.pollUnsafe()).toBeUndefined()
+      yield* end("other")
+      expect(yield* Fiber.join(run)).toBe("yes")
+      expect(admission.running()).toBe(0)
+    }),
+  )
+
+  it.effect("A call that has come back works with the permit, and the run returns it while others still wait.", () =>
+    Effect.gen(function* () {
+      const { admission } = stage(1, 1)
+      const [first, second, work] = yield* Effect.all([
+        Deferred.make<void>(),
+        Deferred.make<void>(),
+        Deferred.make<void>(),
+      ])
+      const call = (wait: Deferred.Deferred<void>, then: Effect.Effect<void> = Effect.void) =>
+        Effect.scoped(Effect.andThen(admission.outside("r")(Deferred.await(wait)), then))
+      const calls = Effect.all([call(first, Deferred.await(work)), call(second)], { concurrency: "unbounded" })
+      const run = yield* Effect.forkChild(admission.withPermit("main", false, "r")(calls), { startImmediately: true })
+      expect(admission.running()).toBe(0)
+      yield* Deferred.succeed(first, undefined)
+      yield* Effect.yieldNow
+      expect(admission.running()).toBe(1)
+      yield* Deferred.succeed(work, undefined)
+      yield* Effect.yieldNow
+      expect(admission.running()).toBe(0)
+      yield* Deferred.succeed(second, undefined)
+      yield* Fiber.join(run)
+      expect(admission.running()).toBe(0)
+    }),
+  )
+
+  it.effect("A run that ends while it waits outside keeps no permit.", () =>
+    Effect.gen(function* () {
+      const { admission, end, entered, start } = stage(1, 1)
+      const decided = yield* Deferred.make<void>()
+      const lingering = yield* Effect.forkChild(
+        admission.withPermit(
+          "main",
+          false,
+          "r",
+        )(
+          Effect.forkDetach(Effect.scoped(admission.outside("r")(Deferred.await(decided))), { startImmediately: true }),
+        ),
+        { startImmediately: true },
+      )
+      yield* Fiber.join(lingering)
+      yield* start("next", "main")
+      yield* Deferred.succeed(decided, undefined)
+      yield* Effect.yieldNow
+      yield* start("last", "main")
+      yield* end("next")
+      expect(entered).toEqual(["next", "last"])
+      expect(admission.running()).toBe(1)
+    }),
   )
 
   it.effect("A run that wants to be alone starts after the runs before it and before those after it.", () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { type AdmissionLimits, AdmissionQueue, type Ask } from "../../../src/services/runs/AdmissionQueue.ts"
+import { type AdmissionLimits, AdmissionQueue, type Ask } from "../../../src/services/admission/AdmissionQueue.ts"
 
 const limits: AdmissionLimits = { concurrent: 3, concurrentPerAgent: 2 }
 

@@ -1,0 +1,156 @@
+/**
+ * The changes of approvals and grants, as works for Events.commit. Each approval ends once, and each allowed one is used
+ * once. Approvals commits them.
+ */
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import {
+  type Approval,
+  ApprovalClosed,
+  type ApprovalDecision,
+  type ApprovalGrant,
+  ApprovalNotFound,
+  type ApprovalStatus,
+  DecisionUnavailable,
+  everyDecision,
+  GrantNotFound,
+} from "../../domain/Approval.ts"
+import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { type Change, Tx } from "../storage/Tx.ts"
+import type { ApprovalRequest } from "../tools/ToolApproval.ts"
+
+const sha256 = (parts: ReadonlyArray<string>): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex")
+
+type Call = Pick<Approval, "agentId" | "sessionKey" | "tool" | "input">
+
+/** Identifies a call: the decision on it holds for no other. */
+export const callDigest = ({ agentId, input, sessionKey, tool }: Call): string =>
+  sha256([agentId, sessionKey, tool, input])
+
+/** Identifies the calls that a grant covers, in every session. */
+const grantDigest = ({ agentId, input, tool }: Omit<Call, "sessionKey">): string => sha256([agentId, tool, input])
+
+/** Returns the approval that asks for the call. */
+export const approvalOf = (request: ApprovalRequest, id: string, createdAt: number, expiresAt: number): Approval => {
+  const { agent, callId, decisions = everyDecision, input, runId, sessionKey, tool } = request
+  const call = { agentId: agent.id, sessionKey, tool, input }
+  const open = { status: "pending", decision: null, resolvedBy: null, resolvedAt: null } as const
+  return { id, ...call, runId, callId, digest: callDigest(call), decisions, createdAt, expiresAt, ...open }
+}
+
+/** The start of a request: a grant covers the call, or an approval for it exists now. */
+export type Asked =
+  | { readonly _tag: "Granted" }
+  /** The gateway holds as many waiting approvals as it may. */
+  | { readonly _tag: "Full" }
+  | { readonly _tag: "Asked"; readonly approval: Approval }
+
+/**
+ * Adds the approval. A call that asks again after a restart finds its approval: one that waits, or one that was allowed
+ * and not used.
+ */
+export const ask = Effect.fnUntraced(function* (
+  approval: Approval,
+  isFull: boolean,
+): Effect.fn.Return<Change<Asked>, StorageUnavailable, Tx> {
+  const { approvals } = yield* Tx
+  const known = yield* approvals.ofCall(approval.runId, approval.digest)
+  if (known !== undefined) return [{ _tag: "Asked", approval: known }, []]
+  const digest = grantDigest(approval)
+  const grant = approval.decisions.includes("allow-always") ? yield* approvals.grantFor(digest) : undefined
+  if (grant !== undefined) {
+    yield* approvals.putGrant({ ...grant, lastUsedAt: approval.createdAt, uses: grant.uses + 1 }, digest)
+    return [{ _tag: "Granted" }, []]
+  }
+  if (isFull) return [{ _tag: "Full" }, []]
+  yield* approvals.add(approval)
+  return [{ _tag: "Asked", approval }, [{ _tag: "ApprovalRequested", approval }]]
+})
+
+/** Uses an allowed approval up. Returns false if another call with the same input has used it. */
+export const use = ({ digest, id }: Approval, at: number) =>
+  Effect.flatMap(Tx, ({ approvals }) => Effect.map(approvals.use(id, digest, at), (isUsed) => [isUsed, []] as const))
+
+/** Ends an approval without a decision. Does nothing if it no longer waits. */
+export const end = Effect.fnUntraced(function* (
+  id: string,
+  status: "expired" | "cancelled",
+  at: number,
+): Effect.fn.Return<Change<void>, StorageUnavailable, Tx> {
+  const { approvals } = yield* Tx
+  const found = yield* approvals.get(id)
+  if (found === undefined || found.status !== "pending") return [undefined, []]
+  const approval: Approval = { ...found, status, resolvedAt: at }
+  yield* approvals.resolve(approval)
+  return [undefined, [{ _tag: "ApprovalResolved", approval }]]
+})
+
+export interface Decided {
+  /** False if the same decision was made before, or if the decision came too late. */
+  readonly applied: boolean
+  readonly approval: Approval
+}
+
+export interface Verdict {
+  readonly id: string
+  readonly decision: ApprovalDecision
+  readonly by: string
+  /** The id of the grant that `allow-always` makes. */
+  readonly grantId: string
+}
+
+const statusOf: Readonly<Record<ApprovalDecision, ApprovalStatus>> = {
+  "allow-once": "allowed",
+  "allow-always": "allowed",
+  deny: "denied",
+}
+
+/** Decides an approval. The first decision counts. An approval whose time is over expires instead. */
+export const decide = Effect.fnUntraced(function* (
+  { by, decision, grantId, id }: Verdict,
+  at: number,
+): Effect.fn.Return<Change<Decided>, ApprovalNotFound | DecisionUnavailable | StorageUnavailable, Tx> {
+  const { approvals } = yield* Tx
+  const found = yield* approvals.get(id)
+  if (found === undefined) return yield* new ApprovalNotFound({ id, isAmbiguous: false })
+  if (found.status !== "pending") return [{ applied: false, approval: found }, []]
+  if (!found.decisions.includes(decision)) {
+    return yield* new DecisionUnavailable({ id, decision, decisions: found.decisions })
+  }
+  if (found.expiresAt <= at) {
+    const approval: Approval = { ...found, status: "expired", resolvedAt: at }
+    yield* approvals.resolve(approval)
+    return [{ applied: false, approval }, [{ _tag: "ApprovalResolved", approval }]]
+  }
+  const approval: Approval = { ...found, status: statusOf[decision], decision, resolvedBy: by, resolvedAt: at }
+  yield* approvals.resolve(approval)
+  const answer = { applied: true, approval }
+  if (decision !== "allow-always") return [answer, [{ _tag: "ApprovalResolved", approval }]]
+  const { agentId, input, tool } = approval
+  const revocation = { revokedAt: null, revokedBy: null }
+  const made = { id: grantId, approvalId: id, agentId, tool, input, createdAt: at, createdBy: by }
+  const grant: ApprovalGrant = { ...made, ...revocation, lastUsedAt: null, uses: 0 }
+  yield* approvals.putGrant(grant, grantDigest(approval))
+  const resolved = { _tag: "ApprovalResolved", approval } as const
+  return [answer, [resolved, { _tag: "ApprovalGrantChanged", grant }]]
+})
+
+/** Returns the error of a decision that changes nothing, or `undefined` if it was made or repeats the one before. */
+export const closed = ({ applied, approval }: Decided, decision: ApprovalDecision): ApprovalClosed | undefined =>
+  applied || approval.decision === decision ? undefined : new ApprovalClosed(approval)
+
+/** Revokes a grant. A repeated revocation changes nothing. */
+export const revoke = Effect.fnUntraced(function* (
+  id: string,
+  by: string,
+  at: number,
+): Effect.fn.Return<Change<ApprovalGrant>, GrantNotFound | StorageUnavailable, Tx> {
+  const { approvals } = yield* Tx
+  const found = yield* approvals.grant(id)
+  if (found === undefined) return yield* new GrantNotFound({ id })
+  if (found.revokedAt !== null) return [found, []]
+  const grant: ApprovalGrant = { ...found, revokedAt: at, revokedBy: by }
+  yield* approvals.putGrant(grant, grantDigest(grant))
+  return [grant, [{ _tag: "ApprovalGrantChanged", grant }]]
+})

@@ -1,0 +1,24 @@
+/**
+ * ApprovalHandlers: implements the methods `approvals.*` on the service Approvals.
+ */
+import * as Effect from "effect/Effect"
+import { ApprovalRpcs } from "../../domain/Approval.ts"
+import { CurrentConnection } from "../../domain/Principal.ts"
+import { Approvals } from "../approvals/Approvals.ts"
+
+const HISTORY_ROWS = 50
+
+export const ApprovalHandlers = ApprovalRpcs.toLayer(
+  Effect.gen(function* () {
+    const approvals = yield* Approvals
+    const caller = Effect.map(CurrentConnection, ({ principal }) => principal.id)
+    return ApprovalRpcs.of({
+      "approvals.list": () => Effect.sync(() => ({ approvals: approvals.waiting() })),
+      "approvals.get": ({ id }) => approvals.get(id),
+      "approvals.history": ({ before, limit = HISTORY_ROWS }) => approvals.history(before, limit),
+      "approvals.decide": ({ decision, id }) => Effect.flatMap(caller, (by) => approvals.decide(id, decision, by)),
+      "approvals.grants": () => Effect.map(approvals.grants, (grants) => ({ grants })),
+      "approvals.revoke": ({ id }) => Effect.flatMap(caller, (by) => approvals.revoke(id, by)),
+    })
+  }),
+)
