@@ -7,12 +7,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type GatewayEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
+import { type GatewayEvent, type KeptEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
 import type { OpenRun } from "../../domain/Run.ts"
 import { Events } from "../events/Events.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { interruptions, type TurnRow } from "../storage/TurnRow.ts"
-import { Tx } from "../storage/Tx.ts"
+import { Tx, type Work } from "../storage/Tx.ts"
 import { RunSubscription } from "./RunSubscription.ts"
 
 /** The oldest open run of a session, which runs now or is the next one to run. */
@@ -48,6 +48,7 @@ export class OpenRuns extends Context.Service<
     OpenRuns,
     Effect.gen(function* () {
       const events = yield* Events
+      yield* events.commit(recover)
       const table = new OpenRunTable(events.partialOutput)
       for (const turn of yield* events.read(Effect.flatMap(Tx, ({ turns }) => turns.open())))
         table.add(turn, interruptions(turn))
@@ -68,6 +69,17 @@ export class OpenRuns extends Context.Service<
     }),
   )
 }
+
+/** Lets the runs that an earlier process left running wait again, so that their sessions do not say "running". */
+const recover: Work<void> = Effect.gen(function* () {
+  const { sessions, turns } = yield* Tx
+  const changes: Array<KeptEvent> = []
+  for (const key of yield* turns.recover) {
+    const session = yield* sessions.get(key)
+    if (session !== undefined) changes.push({ _tag: "SessionChanged", session })
+  }
+  return [undefined, changes]
+})
 
 type RunFields = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
 

@@ -60,4 +60,9 @@ export interface TurnStore {
   readonly handOver: Stored<void>
   /** Removes at most `limit` turns that ended before `before` and returns their number. It frees their keys. */
   forget(before: number, limit: number): Stored<number>
+  /**
+   * Sets the turns that an earlier process left running to `queued` and counts a crash for each, unless `handOver` has
+   * marked it. Returns their sessions.
+   */
+  readonly recover: Stored<ReadonlyArray<string>>
 }

@@ -11,6 +11,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Events } from "../../../src/services/events/Events.ts"
+import { OpenRuns } from "../../../src/services/runs/OpenRuns.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { layer, principal } from "../../support/Conversations.ts"
@@ -22,17 +23,18 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
 )
 
-const start = Effect.fnUntraced(function* (filename: string, attempts = 10) {
+const start = Effect.fnUntraced(function* (filename: string, attempts = 10, concurrent = 10) {
   const stage = staged()
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const config = { runtime: "staged", runs: { attempts, concurrent: 10 } }
+  const config = { runtime: "staged", runs: { attempts, concurrent } }
   const services = yield* Layer.buildWithScope(layer({ filename, config, runtimes: [stage.runtime] }), scope)
   const runs = yield* Effect.provide(Runs, services)
   const sessions = yield* Effect.provide(Sessions, services)
   const events = yield* Effect.provide(Events, services)
+  const open = yield* Effect.provide(OpenRuns, services)
   const send = (text: string, sessionKey = "s") => runs.accept({ text, sessionKey }, principal)
-  return { ...stage, events, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
+  return { ...stage, events, open, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
 })
 
 /** Turns the last stop into a crash. */
@@ -76,6 +78,31 @@ describe("Runs after a restart", () => {
       const { messages } = yield* after.sessions.history("s", { limit: 10 })
       expect(messages.map(({ text }) => text)).toEqual(["cut off", "reply", "waits"])
       expect(after.sessions.find("s")).toMatchObject({ messageCount: 3, activity: "idle" })
+    }),
+  )
+
+  it.live("An interrupted turn waits until it begins again, and its session says so.", () =>
+    Effect.gen(function* () {
+      const filename = Path.join(yield* folder, "db")
+      const before = yield* start(filename)
+      for (const key of ["one", "two"]) {
+        yield* before.send("cut off", key)
+        yield* before.next
+      }
+      expect(before.sessions.find("two")).toMatchObject({ activity: "running" })
+      yield* before.stop
+      crash(filename)
+
+      const after = yield* start(filename, 10, 1)
+      const first = yield* after.next
+      expect(first.turn).toMatchObject({ sessionKey: "one" })
+      const states = () => [after.sessions.find("two")?.activity, after.open.list("two")[0]?.state]
+      expect(states()).toEqual(["queued", "queued"])
+      yield* first.end
+      const second = yield* after.next
+      expect(second.turn).toMatchObject({ sessionKey: "two", attempt: 2 })
+      expect(states()).toEqual(["running", "running"])
+      yield* second.end
     }),
   )
 

@@ -222,6 +222,25 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect((yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))).messages).toHaveLength(1)
       }))
 
+    test("A turn that an earlier process left running waits again, and its crash counts once.", (tx) =>
+      Effect.gen(function* () {
+        for (const runId of ["crashed", "stopped"]) {
+          yield* tx(({ turns }) => turns.accept(session(runId, 10), turn(runId, runId)))
+          yield* tx(({ turns }) => turns.begin(runId, 3, 11))
+          if (runId === "crashed") yield* tx(({ turns }) => turns.recover)
+        }
+        yield* tx(({ turns }) => turns.handOver)
+        expect(yield* tx(({ turns }) => turns.recover)).toEqual(["stopped"])
+        expect(yield* tx(({ turns }) => turns.open())).toMatchObject([
+          { runId: "crashed", state: "queued", crashes: 1 },
+          { runId: "stopped", state: "queued", crashes: 0, handedOver: false },
+        ])
+        expect(yield* tx(({ sessions }) => sessions.get("crashed"))).toMatchObject({ activity: "queued" })
+        expect(yield* tx(({ turns }) => turns.begin("crashed", 3, 12))).toMatchObject({
+          turn: { attempt: 2, crashes: 1 },
+        })
+      }))
+
     test("Too many crashes stop a turn, and its next begin says so without a write.", (tx) =>
       Effect.gen(function* () {
         yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))

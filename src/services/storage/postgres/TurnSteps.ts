@@ -225,4 +225,12 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
       ),
       ([row]) => Number(row?.["removed"]),
     ),
+  recover: Effect.map(
+    write(
+      `UPDATE turns SET state = 'queued', crashes = crashes + CASE WHEN handed_over = 0 THEN 1 ELSE 0 END,
+        handed_over = 0 WHERE ended_at IS NULL AND state = 'running' RETURNING session_key`,
+      [],
+    ),
+    (rows) => rows.map((row) => String(row["session_key"])),
+  ),
 })

@@ -71,6 +71,8 @@ export const turnRows = (db: DatabaseSync) => {
     "UPDATE turns SET state = 'aborted', ended_at = ?, text = '' WHERE session_key = ? AND ended_at IS NULL",
   )
   const handOver = db.prepare("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'")
+  const recover = db.prepare(`UPDATE turns SET state = 'queued', crashes = crashes + (handed_over = 0), handed_over = 0
+    WHERE ended_at IS NULL AND state = 'running' RETURNING session_key`)
   const removeEnded = db.prepare(
     "DELETE FROM turns WHERE pos IN (SELECT pos FROM turns WHERE ended_at < ? ORDER BY ended_at LIMIT ?)",
   )
@@ -124,6 +126,7 @@ export const turnRows = (db: DatabaseSync) => {
     handOver: (): void => {
       handOver.run()
     },
+    recover: (): ReadonlyArray<string> => recover.all().map((row) => String(row["session_key"])),
     forget: (before: number, limit: number): number => Number(removeEnded.run(before, limit).changes),
   }
 }

@@ -123,5 +123,6 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
       }),
     handOver: step(turns.handOver),
     forget: (before, limit) => step(() => turns.forget(before, limit)),
+    recover: step(turns.recover),
   }
 }
