@@ -29,6 +29,7 @@ import { models } from "./commands/Models.ts"
 import { note } from "./terminal/Output.ts"
 import { send } from "./commands/Send.ts"
 import { sessions } from "./commands/Sessions.ts"
+import { setup } from "./commands/Setup.ts"
 import { start } from "./commands/Start.ts"
 import { status } from "./commands/Status.ts"
 import { tail } from "./commands/Tail.ts"
@@ -45,7 +46,7 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
   Command.withSubcommands([
     start,
     { group: "Talk", commands: [chat, send, sessions] },
-    { group: "Configure", commands: [agents, models, bindings, memory, tools] },
+    { group: "Configure", commands: [setup, agents, models, bindings, memory, tools] },
     { group: "Operate", commands: [status, tail, approvals, connections, devices, token, doctor, call] },
   ]),
 )

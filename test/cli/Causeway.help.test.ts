@@ -31,7 +31,7 @@ const helps = Effect.fnUntraced(function* (path: ReadonlyArray<string>): Effect.
   return (yield* Effect.forEach(names, (name) => helps([...path, name]))).flat()
 })
 
-const connects = ({ name }: Help) => !/^(start|doctor|token)/.test(name)
+const connects = ({ name }: Help) => !/^(start|setup|doctor|token)/.test(name)
 
 describe("causeway --help", () => {
   it.effect("Every command has a description.", () =>

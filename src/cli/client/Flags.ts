@@ -34,6 +34,12 @@ export const yes = Flag.Boolean("yes").pipe(
   Flag.withDefault(false),
 )
 
+/** For commands that choose from a list. */
+export const first = Flag.Boolean("yes").pipe(
+  Flag.withDescription("Choose the first that downloads nothing. Asks nothing."),
+  Flag.withDefault(false),
+)
+
 /** Returns the values of the flags that the user set. The payload of a call leaves out the others. */
 export const given = <const Flags extends Readonly<Record<string, Option.Option<unknown>>>>(flags: Flags) =>
   Record.getSomes(flags) as { readonly [Name in keyof Flags]?: Option.Option.Value<Flags[Name]> }

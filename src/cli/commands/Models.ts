@@ -8,6 +8,7 @@ import { GatewayClient } from "../../client/GatewayClient.ts"
 import type { Model } from "../../domain/Model.ts"
 import * as Flags from "../client/Flags.ts"
 import * as Target from "../client/Target.ts"
+import { answerLine } from "../terminal/ModelAnswer.ts"
 import { oneLine, show, table } from "../terminal/Output.ts"
 
 const list = Command.make(
@@ -48,7 +49,7 @@ const test = Command.make(
   Effect.fnUntraced(function* ({ json, model }) {
     const { calls } = yield* GatewayClient
     const answer = yield* calls["models.test"]({ model })
-    yield* show(json, answer, () => `${answer.model} answered in ${answer.durationMs} ms: ${oneLine(answer.text, 80)}`)
+    yield* show(json, answer, () => answerLine(answer))
   }),
 ).pipe(
   Command.withDescription("Send a short prompt to a model and show its answer. It costs a few tokens."),

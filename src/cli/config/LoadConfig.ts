@@ -8,9 +8,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { readFile } from "node:fs/promises"
 import { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { resolvePath } from "../../services/storage/StateFolder.ts"
+import { type ConfigFile, placeOf, read } from "./ConfigFile.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
@@ -22,7 +22,7 @@ export interface Sources {
   /** By flag name, without dashes. */
   readonly flags: Readonly<Record<string, string | undefined>>
   readonly environment: Environment
-  readonly file?: { readonly name: string; readonly content: unknown } | undefined
+  readonly file?: Pick<ConfigFile, "name" | "content"> | undefined
   readonly secrets?: SecretTexts | undefined
   readonly keyFiles?: KeyFiles | undefined
 }
@@ -135,34 +135,13 @@ const fromFlag = (flag: string | undefined, flags: Sources["flags"]) => {
 const fromEnvironment = (names: ReadonlyArray<string>, environment: Environment) =>
   names.map((name) => ({ name, text: environment[name] ?? "" })).find(({ text }) => text !== "")
 
-/** Loads the YAML parser only if there is a file, because most gateways start without one. */
-const readYaml = Effect.fnUntraced(function* (name: string) {
-  const failed = (problem: string, remedy: string) => configError(`${name} ${problem}`, remedy)
-  const text = yield* Effect.tryPromise({
-    try: () => readFile(resolvePath(name), "utf8"),
-    catch: (error) =>
-      failed(
-        `cannot be read (${Predicate.hasProperty(error, "code") ? String(error.code) : "unknown"})`,
-        "correct the path in --config or GATEWAY_CONFIG",
-      ),
-  })
-  const { parse } = yield* Effect.promise(() => import("yaml"))
-  const content = yield* Effect.try({
-    try: (): unknown => parse(text),
-    catch: (error) =>
-      failed(`is not YAML (${error instanceof Error ? firstLine(error.message) : "unreadable"})`, "correct the file"),
-  })
-  return { name, content }
-})
-
-const firstLine = (text: string) => text.split("\n", 1)[0]?.replace(/:$/, "") ?? ""
-
+/** Returns the settings of all sources. `changed` takes the place of the configuration file, before it is written. */
 export const loadConfig = Effect.fn("loadConfig")(function* (
   flags: Sources["flags"],
   environment: Environment = processEnvironment,
+  changed?: ConfigFile,
 ) {
-  const path = flags["config"] ?? fromEnvironment(["GATEWAY_CONFIG"], environment)?.text
-  const file = path === undefined ? undefined : yield* readYaml(path)
+  const file = changed ?? (yield* read(placeOf(flags, environment)))
   const secrets = yield* readSecrets(environment)
   const sources = { flags, environment, file, secrets }
   const given = yield* Effect.fromResult(givenBy(sources))

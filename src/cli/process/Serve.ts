@@ -22,18 +22,21 @@ import { loadConfig, settingsFrom, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "../client/LocalUrl.ts"
 import * as Signals from "./Signals.ts"
 import * as StandardStreams from "./StandardStreams.ts"
+import { offer } from "./SetupOffer.ts"
+import { commandLine, placeFlags, quoted } from "./ThisCommand.ts"
 import * as HeapTuning from "./HeapTuning.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
-const printBanner = Effect.fnUntraced(function* (configFile: string | undefined) {
+const printBanner = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const settings = yield* GatewayConfig
   const { host, port } = yield* ListeningAddress
   const { tokenFile } = yield* StateFolder
   const url = localUrl({ basePath: settings.basePath, host, port, tls: settings.tls })
-  const command = (args: string) => [thisCommand, args, ...targetFlags(settings, url, configFile)].join(" ")
+  const command = (args: string) => commandLine(args, targetFlags(settings, url, flags["config"]))
   yield* print(`Causeway ${VERSION} listens on ${url}
 
+  model   ${modelNote(settings, flags)}
   token   ${tokenNote(settings, tokenFile)}
   send    ${command('send "hello"')}
   chat    ${command("chat")}
@@ -42,17 +45,6 @@ const printBanner = Effect.fnUntraced(function* (configFile: string | undefined)
 `)
   HeapTuning.restore()
 })
-
-/** Returns the command that runs this program. Under npx, the program may not be in the path or in a local folder. */
-const commandOf = (script: string, byNpm: boolean): string => {
-  if (/[/\\]_npx[/\\]/.test(script)) return "npx @causeway/gateway"
-  return byNpm || script.endsWith(".ts") ? "npx causeway" : "causeway"
-}
-
-const thisCommand = commandOf(process.argv[1] ?? "", processEnvironment["npm_command"] !== undefined)
-
-/** Returns the text quoted for a shell. */
-const quoted = (text: string): string => (/^[\w.,:/~@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 /** Returns the flags that a client needs to find this gateway and its token. Default places need no flags. */
 const targetFlags = (
@@ -65,6 +57,14 @@ const targetFlags = (
   ...(port === DEFAULTS.port && basePath === DEFAULTS.basePath ? [] : ["--url", url]),
   ...(stateDir === DEFAULTS.stateDir ? [] : ["--state-dir", quoted(stateDir)]),
 ]
+
+/** Returns the source of answers of agents that choose none themselves. */
+const modelNote = ({ model, runtime }: GatewaySettings, flags: Sources["flags"]): string => {
+  if (model !== "") return model
+  return runtime === DEFAULTS.runtime
+    ? `none yet, agents only echo. Add one: ${commandLine("setup", placeFlags(flags))}`
+    : runtime
+}
 
 const tokenNote = ({ auth, token }: GatewaySettings, file: string): string => {
   if (auth === "none") return "not required: every program on this machine may connect"
@@ -81,8 +81,9 @@ const reload = (flags: Sources["flags"]) =>
   )
 
 export const serve = Effect.fn("causeway start")(function* (flags: Sources["flags"]) {
-  const settings = yield* loadConfig(flags)
-  if (!settings.enabled) return yield* print("The gateway is disabled (option `enabled`).")
+  const loaded = yield* loadConfig(flags)
+  if (!loaded.enabled) return yield* print("The gateway is disabled (option `enabled`).")
+  const settings = yield* offer(flags, processEnvironment, loaded)
   const streams = StandardStreams.takeOver()
   const hangUps = yield* Signals.hangUps
   yield* Signals.limitStop(settings.drainMs, isRunByNpm)
@@ -93,7 +94,7 @@ export const serve = Effect.fn("causeway start")(function* (flags: Sources["flag
     streams.onDropped = (lines) =>
       void runFork(Effect.logWarning(`dropped ${lines} lines of the log: standard error did not accept them`))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(hangUps), reload(flags))))
-    yield* printBanner(flags["config"])
+    yield* printBanner(flags)
     return yield* (yield* StateFolder).lost.pipe(
       Effect.tapError(() => Effect.sync(() => Signals.exitAfterDrain(settings.drainMs, ExitCode.failed))),
     )

@@ -60,6 +60,11 @@ const programs: ReadonlyArray<readonly [name: string, label: string, port: numbe
   ["vllm", "vLLM", 8_000],
 ]
 
+/** The hosted services, for users who have a key in no variable. */
+export const hosted: ReadonlyArray<Omit<FoundProvider, "apiKeyVariable">> = services.map(
+  ([name, label, , baseUrl]) => ({ name, label, kind: name === "anthropic" ? "anthropic" : "openai", baseUrl }),
+)
+
 const isSet = (text: string | undefined): text is string => text !== undefined && text.trim() !== ""
 
 /** Returns the services whose keys are in the environment. The keys themselves stay there. */

@@ -28,11 +28,12 @@ export class ModelCatalog {
   /** As `models`, but empty after a warning if the provider fails. */
   readonly shown: Effect.Effect<ReadonlyArray<ModelFacts>>
   readonly #configured: ReadonlyMap<string, ConfiguredModel>
-  readonly #listed: Effect.Effect<ReadonlyArray<ModelFacts>, ModelProblem>
+  /** The provider's own list, also if the configuration names models. */
+  readonly listed: Effect.Effect<ReadonlyArray<ModelFacts>, ModelProblem>
 
   private constructor(provider: NamedProvider, listed: Effect.Effect<ReadonlyArray<ModelFacts>, ModelProblem>) {
     this.provider = provider
-    this.#listed = listed
+    this.listed = listed
     this.#configured = new Map(
       provider.models.map((model) => (typeof model === "string" ? [model, { id: model }] : [model.id, model])),
     )
@@ -71,7 +72,7 @@ export class ModelCatalog {
     const configured = this.#configured.get(id)
     const facts = merged(known(id), configured)
     if (facts.contextWindow !== null) return Effect.succeed(facts)
-    return this.#listed.pipe(
+    return this.listed.pipe(
       Effect.orElseSucceed((): ReadonlyArray<ModelFacts> => []),
       Effect.map((listed) => {
         const inList = listed.find((model) => model.id === id)

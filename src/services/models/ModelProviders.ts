@@ -58,6 +58,11 @@ export class ModelProviders extends Context.Service<
      * kept for ten minutes. A provider that fails, or takes longer than 4 seconds, costs its own models and a warning.
      */
     readonly list: Effect.Effect<ReadonlyArray<ModelFacts>>
+    /**
+     * Asks a provider for its list of models, which costs nothing. Most providers refuse a wrong key there. Returns the
+     * models of the configuration if it names some, else the list, which is empty if the provider's API has none.
+     */
+    check(provider: string): Effect.Effect<ReadonlyArray<ModelFacts>, ModelProblem>
     /** Sends a short prompt to `provider/model`, or to the first model of a provider. */
     test(target: string): Effect.Effect<ModelTest, ModelProblem>
   }
@@ -109,6 +114,12 @@ export class ModelProviders extends Context.Service<
         return first === undefined ? yield* noModels(name) : `${name}/${first.id}`
       })
 
+      const check = Effect.fn("ModelProviders.check")(function* (name: string) {
+        const { catalog } = yield* catalogOf(name)
+        yield* catalog.listed
+        return yield* catalog.models
+      })
+
       const test = Effect.fn("ModelProviders.test")(function* (target: string) {
         const id = target.includes("/") ? target : yield* firstOf(target)
         const { languageModel } = yield* resolve(id)
@@ -133,7 +144,7 @@ export class ModelProviders extends Context.Service<
         (lists) => lists.flat(),
       )
 
-      return ModelProviders.of({ names: [...catalogs.keys()], resolve, list, test })
+      return ModelProviders.of({ names: [...catalogs.keys()], resolve, list, check, test })
     }),
   )
 }

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import { problemOf } from "./ModelProblems.ts"
 import { usageOf } from "./ModelUsage.ts"
 
-const PROMPT = "Answer with the single word: ready"
+/** A prompt that costs a few tokens. The setup sends it too. */
+export const PROMPT = "Answer with the single word: ready"
 
 /** Returns the answer and its usage. */
 export const ask = Effect.fn("ModelTest.ask")(function* (model: LanguageModel.LanguageModel) {

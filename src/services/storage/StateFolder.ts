@@ -17,6 +17,8 @@ import { acquire, createIfMissing } from "./StateLock.ts"
 /** Absolute paths of the state folder and its files. */
 export interface StatePaths {
   readonly folder: string
+  /** The configuration file that counts if the user names none. */
+  readonly configFile: string
   readonly databaseFile: string
   readonly tokenFile: string
   readonly identityFile: string
@@ -33,6 +35,7 @@ export const statePaths = (stateDir: string): StatePaths => {
   const folder = resolvePath(stateDir)
   return {
     folder,
+    configFile: Path.join(folder, "config.yaml"),
     databaseFile: Path.join(folder, "causeway.db"),
     tokenFile: Path.join(folder, "token"),
     identityFile: Path.join(folder, "identity.pem"),
