@@ -103,6 +103,29 @@ describe("causeway setup", () => {
     }),
   )
 
+  it.live("A key that the user enters goes into the file, which only the owner may read, and nowhere else.", () =>
+    Effect.gen(function* () {
+      const { env, fake, file, place, stateDir } = yield* machine
+      Fs.mkdirSync(stateDir)
+      Fs.writeFileSync(file, `providers: { openai: { baseUrl: ${fake.baseUrl.openai} } }\n`, { mode: 0o644 })
+      const setup = yield* Terminal.open(["setup", ...place], { ...env, ANTHROPIC_BASE_URL: fake.baseUrl.anthropic })
+      yield* setup.shows("Another service")
+      setup.type("\u001b[A\u001b[A\r")
+      yield* setup.shows(/Which service[^]*Anthropic/)
+      setup.type("\r")
+      yield* setup.shows("The key of Anthropic")
+      setup.type("sk-typed\r")
+      yield* setup.shows("Which model of Anthropic?")
+      setup.type("\r")
+      yield* setup.shows(/anthropic\/text answered/)
+      expect(yield* setup.exit).toBe(0)
+      expect(setup.raw()).not.toContain("sk-typed")
+      expect(textOf(file)).toContain("apiKey: sk-typed")
+      expect(Fs.statSync(file).mode & 0o777).toBe(0o600)
+      expect(fake.requests[0]?.headers["x-api-key"]).toBe("sk-typed")
+    }),
+  )
+
   it.live("At a terminal, a problem is shown and the question comes again. The choice of none changes nothing.", () =>
     Effect.gen(function* () {
       const { env, fake, file, place } = yield* machine

@@ -96,7 +96,9 @@ wins over the environment, the environment over the file, and the file over the 
 If a flag or an option of the file is unknown, or if a value is invalid, the command names the problem and exits with code 2.
 It ignores unknown variables, because other programs may use them.
 
-\`--config\` or \`GATEWAY_CONFIG\` names the file. Its options are at the top level or under \`gateway\`:
+\`--config\` or \`GATEWAY_CONFIG\` names the file. Without them, \`config.yaml\` in the state folder is the file, if it exists;
+\`causeway setup\` writes it. The state folder is then that of \`--state-dir\`, \`GATEWAY_STATE_DIR\` or the default. The commands
+refuse this file if other users may write it. Options are at the top level or under \`gateway\`:
 
 \`\`\`yaml
 gateway:

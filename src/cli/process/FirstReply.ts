@@ -30,6 +30,7 @@ const forReply = (settings: GatewaySettings): GatewaySettings => ({
   port: 0,
   auth: "token",
   tls: { minVersion: settings.tls.minVersion },
+  mcp: {},
   drainMs: 0,
   logLevel: "fatal",
   runs: { ...settings.runs, deadlineMs: DEADLINE_MS },

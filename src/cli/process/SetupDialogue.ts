@@ -32,9 +32,11 @@ const askSource = (sources: ReadonlyArray<Source>, message: string) =>
   )
 
 /** Asks for a service and its key. The services of the configuration have theirs. */
-const askKey = Effect.fnUntraced(function* (sources: ReadonlyArray<Source>) {
+const askKey = Effect.fnUntraced(function* ({ environment }: SetupPlace, sources: ReadonlyArray<Source>) {
   const { hosted } = yield* Effect.promise(() => import("../../services/models/Discovery.ts"))
-  const services = hosted.filter(({ name }) => sources.every(({ fields, id }) => id !== name || fields !== undefined))
+  const services = hosted(environment).filter(({ name }) =>
+    sources.every(({ fields, id }) => id !== name || fields !== undefined),
+  )
   const service = yield* Prompt.run(
     Prompt.Select({ message: "Which service?", choices: services.map((service) => choice(service.label, service)) }),
   )
@@ -89,7 +91,7 @@ export const converse = Effect.fn("SetupDialogue.converse")(function* (
   while (answer !== undefined && answer !== "none") {
     const chosen = answer
     const connected = yield* Effect.gen(function* () {
-      const source = chosen === "key" ? yield* askKey(sources) : chosen
+      const source = chosen === "key" ? yield* askKey(place, sources) : chosen
       const model = yield* askModel(place, source)
       yield* noteTry(source, model)
       return yield* connect(place, source, model)

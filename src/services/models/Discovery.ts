@@ -23,6 +23,8 @@ export interface FoundServer extends FoundProvider {
   readonly models: ReadonlyArray<ModelFacts>
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 type Row = readonly [name: string, label: string, variables: ReadonlyArray<string>, baseUrl?: string]
 
 /** Hosted services. The first variable that is set counts. */
@@ -60,22 +62,24 @@ const programs: ReadonlyArray<readonly [name: string, label: string, port: numbe
   ["vllm", "vLLM", 8_000],
 ]
 
-/** The hosted services, for users who have a key in no variable. */
-export const hosted: ReadonlyArray<Omit<FoundProvider, "apiKeyVariable">> = services.map(
-  ([name, label, , baseUrl]) => ({ name, label, kind: name === "anthropic" ? "anthropic" : "openai", baseUrl }),
-)
-
 const isSet = (text: string | undefined): text is string => text !== undefined && text.trim() !== ""
 
-/** Returns the services whose keys are in the environment. The keys themselves stay there. */
-export const keysIn = (environment: Readonly<Record<string, string | undefined>>): ReadonlyArray<FoundProvider> =>
-  services.flatMap(([name, label, variables, serviceUrl]) => {
-    const apiKeyVariable = variables.find((variable) => isSet(environment[variable]))
-    if (apiKeyVariable === undefined) return []
+/** Returns the known services. The environment may send their requests elsewhere. */
+export const hosted = (environment: Environment): ReadonlyArray<FoundProvider> =>
+  services.map(([name, label, variables, serviceUrl]) => {
     const given = environment[addresses[name] ?? ""]
-    const baseUrl = isSet(given) ? given.trim() : serviceUrl
-    return [{ name, label, kind: name === "anthropic" ? "anthropic" : "openai", baseUrl, apiKeyVariable }]
+    return {
+      name,
+      label,
+      kind: name === "anthropic" ? "anthropic" : "openai",
+      baseUrl: isSet(given) ? given.trim() : serviceUrl,
+      apiKeyVariable: variables.find((variable) => isSet(environment[variable])),
+    }
   })
+
+/** Returns the services whose keys are in the environment. The keys themselves stay there. */
+export const keysIn = (environment: Environment): ReadonlyArray<FoundProvider> =>
+  hosted(environment).filter(({ apiKeyVariable }) => apiKeyVariable !== undefined)
 
 /** A server on this machine answers at once, or it is another program. */
 const DEADLINE = "700 millis"
