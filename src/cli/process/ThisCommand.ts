@@ -2,6 +2,7 @@
  * ThisCommand: the command lines that this program suggests to the user, as the user has to type them. The banner of the
  * gateway and the setup use it.
  */
+import { realpathSync } from "node:fs"
 import { processEnvironment } from "../config/Environment.ts"
 
 /** Returns the command that runs this program. Under npx, the program may not be in the path or in a local folder. */
@@ -10,7 +11,16 @@ const commandOf = (script: string, byNpm: boolean): string => {
   return byNpm || script.endsWith(".ts") ? "npx causeway" : "causeway"
 }
 
-const thisCommand = commandOf(process.argv[1] ?? "", processEnvironment["npm_command"] !== undefined)
+/** In a clone of this repository, npx runs a link to it. */
+const realScript = (): string => {
+  try {
+    return realpathSync(process.argv[1] ?? "")
+  } catch {
+    return ""
+  }
+}
+
+const thisCommand = commandOf(realScript(), processEnvironment["npm_command"] !== undefined)
 
 /** Returns a command line of this program with the arguments and flags. */
 export const commandLine = (args: string, flags: ReadonlyArray<string> = []): string =>
