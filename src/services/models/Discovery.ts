@@ -98,11 +98,14 @@ const ask = ({ baseUrl, label, name }: { readonly name: string; readonly label: 
     const { make } = yield* Effect.promise(() => import("./openai/OpenAiProvider.ts"))
     const silenceMs = 10_000
     const provider = yield* make({ name, kind: "openai", baseUrl, headers: {}, models: [], options: {}, silenceMs })
-    const models = yield* provider.models
+    // The deadline is the server's. Loading the code may take longer on a busy machine.
+    const models = yield* Effect.timeoutOrElse(provider.models, {
+      duration: DEADLINE,
+      orElse: () => Effect.succeed([]),
+    })
     const server = { name, label, kind: "openai", baseUrl, apiKeyVariable: undefined, models } as const
     return models.length === 0 ? [] : [server]
   }).pipe(
     Effect.scoped,
-    Effect.timeoutOrElse({ duration: DEADLINE, orElse: () => Effect.succeed([]) }),
     Effect.orElseSucceed((): ReadonlyArray<FoundServer> => []),
   )
