@@ -12,14 +12,14 @@ import { LimitReached } from "./LimitReached.ts"
 import { Message, MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
-import { OpenRun, Run } from "./Run.ts"
+import { OpenRun, QueueMode, Run } from "./Run.ts"
 import { routeFields, SessionConflict, SessionExpectation } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
 /**
- * The message is on disk: it survives a crash, runs at least once in its place in the session, and is in the transcript
- * exactly once. `duplicate`: the gateway accepted a send with this key before, and this one did nothing.
+ * The message is on disk: it survives a crash, runs at least once in its place in the session or becomes part of another
+ * run (see QueueMode), and is in the transcript exactly once. `duplicate`: the gateway accepted a send with this key before, and this one did nothing.
  */
 export const Acceptance = Schema.Struct({
   runId: Schema.String,
@@ -69,6 +69,8 @@ export const SendPayload = Schema.Struct({
   idempotencyKey: Schema.optionalKey(Id),
   /** False: the agent gets the text even if it is a command such as `/stop`. */
   commands: Schema.optionalKey(Schema.Boolean),
+  /** The treatment if the session runs another message. Left out: the session's mode, else the agent's, else `followup`. */
+  queue: Schema.optionalKey(QueueMode),
   /** Milliseconds from the acceptance after which the run ends, started or not. Its output stays. Left out: no limit. */
   timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
   /** The send fails with SessionConflict if the session differs. Not checked for a repeated send. */

@@ -55,6 +55,8 @@ export const KeptEvent = Schema.TaggedUnion({
     usage: Schema.optionalKey(Usage),
     /** The gateway's answer to a command. It is in no transcript. */
     reply: Schema.optionalKey(Schema.String),
+    /** The run that took the message over (see QueueMode). It is running, and its reply answers this message too. */
+    takenBy: Schema.optionalKey(Schema.String),
   },
   AgentChanged: { agent: Agent },
   AgentRemoved: { agentId: Schema.String },

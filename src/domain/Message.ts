@@ -1,6 +1,7 @@
 /**
  * Messages: the entries of a transcript. Messages are added and removed; their text never changes. A user's message stays
- * even if its run fails. Then a mark gives the reason, and agents do not see the message.
+ * even if its run fails. Then a mark gives the reason, and agents do not see the message. A budget of a run cuts its reply,
+ * which agents do see, with such a mark.
  */
 import * as Schema from "effect/Schema"
 import { EpochMillis, MESSAGE_CHARS, NAME_CHARS, nonEmptyText, text } from "./Bounds.ts"
@@ -47,7 +48,10 @@ export const Message = Schema.Struct({
   usage: Schema.optionalKey(Usage),
   /** True if an abort cut the text off. On a user's message: the abort ended its run before the run started. */
   aborted: Schema.optionalKey(Schema.Boolean),
-  /** On a user's message: why its run failed, as in `RunEnded`. To run the message again, send the text again. */
+  /**
+   * Why the run failed, as in `RunEnded`. On a user's message: send the text again to run it again. On a reply: the run
+   * reached a limit, which cut the reply off.
+   */
   failed: Schema.optionalKey(RunError),
   /** On a summary: the id of the newest message that it replaces in the history. Agents see the summary instead. */
   summaryUpTo: Schema.optionalKey(Schema.Int),
@@ -57,7 +61,7 @@ export type Message = typeof Message.Type
 
 /** Returns whether agents see the message. They do not see a user's message whose run failed or never started. */
 export const isInHistory = ({ aborted, failed, role }: Pick<Message, "aborted" | "failed" | "role">): boolean =>
-  failed === undefined && !(role === "user" && aborted === true)
+  role !== "user" || (failed === undefined && aborted !== true)
 
 /** The text of a message that a client sends. */
 export const MessageText = nonEmptyText(MESSAGE_CHARS)

@@ -19,8 +19,8 @@ export type ThinkingLevel = typeof ThinkingLevel.Type
 
 /**
  * The treatment of a message that arrives while its session runs another one. `followup`: it gets the next run. `collect`:
- * the messages that wait become one run. `steer`: the running agent receives it at its next step. `interrupt`: it aborts
- * the run and gets the next one.
+ * the messages that wait become one run. `steer`: the running agent receives it at its next step, or it gets the next run
+ * if the runtime has no steps or takes no further one. `interrupt`: it aborts the open runs and gets the next one.
  */
 export const QueueMode = Schema.Literals(["followup", "collect", "steer", "interrupt"])
 export type QueueMode = typeof QueueMode.Type
@@ -38,6 +38,8 @@ export const Run = Schema.Struct({
   /** The agent's reply once the run is done, or the gateway's answer to a command. */
   reply: Schema.optionalKey(Schema.String),
   usage: Schema.optionalKey(Usage),
+  /** The run that took the message over (see QueueMode). This run is done without a reply; that run has the reply. */
+  takenBy: Schema.optionalKey(Schema.String),
   acceptedAt: EpochMillis,
   endedAt: Schema.optionalKey(EpochMillis),
 }).annotate({ identifier: "Run" })
@@ -66,9 +68,13 @@ export const RuntimeEvent = Schema.TaggedUnion({
 })
 export type RuntimeEvent = typeof RuntimeEvent.Type
 
-/** The runtime failed, and so does the run. The user's message stays, marked with the reason. */
+/**
+ * The runtime failed, and so does the run. The user's message stays, marked with the reason. With `budget`, the run has
+ * reached a limit: its output stays, and the reply has the mark.
+ */
 export class RuntimeFailed extends Schema.TaggedError<RuntimeFailed>()("RuntimeFailed", {
   runtime: Schema.String,
   detail: Schema.String,
   kind: Schema.optionalKey(ProblemKind),
+  budget: Schema.optionalKey(Schema.Boolean),
 }) {}

@@ -28,10 +28,10 @@ export type ProblemKind = typeof ProblemKind.Type
 /** Why a run failed, for people and for programs. */
 export const RunError = Schema.Struct({
   /**
-   * A short code: `runtime` (the model or a tool failed), `interrupted` (too many crashes interrupted the run), `timeout`
-   * (the client's `timeoutMs` is over) or `bug`.
+   * A short code: `runtime` (the model or a tool failed), `budget` (the run reached a limit of the gateway; its output
+   * stays), `interrupted` (too many crashes interrupted the run), `timeout` (the client's `timeoutMs` is over) or `bug`.
    */
-  reason: Schema.Literals(["runtime", "interrupted", "timeout", "bug"]),
+  reason: Schema.Literals(["runtime", "budget", "interrupted", "timeout", "bug"]),
   /** With `runtime`, if the runtime knows the kind of the problem. */
   kind: Schema.optionalKey(ProblemKind),
   message: Schema.String,

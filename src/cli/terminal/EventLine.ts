@@ -26,7 +26,10 @@ const detail: Detail = {
   RunStarted: ({ agentId, attempt }) => (attempt > 1 ? `${agentId}, attempt ${attempt}` : agentId),
   ToolStarted: ({ input, name }) => `${name} ${input}`,
   ToolEnded: ({ isError, name, output }) => `${name} ${isError ? "failed: " : ""}${output}`,
-  RunEnded: ({ error, outcome }) => (error === undefined ? outcome : `${outcome}: ${error.message}`),
+  RunEnded: ({ error, outcome, takenBy }) => {
+    if (takenBy !== undefined) return `taken over by ${takenBy}`
+    return error === undefined ? outcome : `${outcome}: ${error.message}`
+  },
   AgentChanged: ({ agent }) => agent.id,
   AgentRemoved: ({ agentId }) => agentId,
   BindingsChanged: ({ removed, set }) =>

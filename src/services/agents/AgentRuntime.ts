@@ -36,6 +36,11 @@ export interface Turn {
    */
   readonly history: ReadonlyArray<Message>
   readonly text: string
+  /**
+   * Takes the messages that arrived since the run began and want to steer it (see QueueMode), oldest first. Call it before
+   * a further step, and give the messages to the model: their own runs have ended. A runtime without steps leaves it.
+   */
+  readonly steering: Effect.Effect<ReadonlyArray<string>>
 }
 
 /** A conversation to summarize. `history` is as in a turn. */

@@ -29,6 +29,8 @@ export class OpenRuns extends Context.Service<
     readonly has: (runId: string) => boolean
     /** Returns the oldest open run of the session. */
     readonly first: (sessionKey: string) => FirstRun | undefined
+    /** Returns whether a run of the session waits behind the oldest one. */
+    readonly hasWaiting: (sessionKey: string) => boolean
     /** Forgets an open run that storage knows as ended, which happens only if another program has changed its row. */
     readonly drop: (runId: string) => void
     /** Returns the open runs of the session, or of all sessions, in the order of acceptance, each with its text so far. */
@@ -56,6 +58,7 @@ export class OpenRuns extends Context.Service<
       return OpenRuns.of({
         has: (runId) => table.has(runId),
         first: (sessionKey) => table.first(sessionKey),
+        hasWaiting: (sessionKey) => table.hasWaiting(sessionKey),
         drop: (runId) => table.remove(runId),
         list: (sessionKey) => table.list(sessionKey, events.head().seq),
         waiting: () => table.waiting,
@@ -106,6 +109,10 @@ class OpenRunTable {
 
   first(sessionKey: string): FirstRun | undefined {
     return this.#ofSession.get(sessionKey)?.values().next().value
+  }
+
+  hasWaiting(sessionKey: string): boolean {
+    return (this.#ofSession.get(sessionKey)?.size ?? 0) > 1
   }
 
   list(sessionKey: string | undefined, head: number): ReadonlyArray<OpenRun> {

@@ -25,11 +25,11 @@ import type { LimitReached } from "../../domain/LimitReached.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { ShuttingDown } from "../../domain/Refusal.ts"
-import type { Run } from "../../domain/Run.ts"
+import type { QueueMode, Run } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
-import type { Agents } from "../agents/Agents.ts"
+import { Agents } from "../agents/Agents.ts"
 import type { Approvals } from "../approvals/Approvals.ts"
 import { Events } from "../events/Events.ts"
 import { newSession } from "../sessions/NewSession.ts"
@@ -120,6 +120,7 @@ const make = Effect.gen(function* () {
   const handOver = yield* makeHandOver
   const acceptance = yield* TurnAcceptance.make
   const admission = yield* RunAdmission
+  const agents = yield* Agents
   const events = yield* Events
   const open = yield* OpenRuns
   const sessions = yield* Sessions
@@ -137,6 +138,26 @@ const make = Effect.gen(function* () {
 
   const inject = yield* MessageInjection.make((key) => Effect.map(resolve({ key }), ({ agentId }) => agentId))
 
+  const queueModeOf = (sessionKey: string, agentId: string): Effect.Effect<QueueMode> => {
+    const mode = sessions.find(sessionKey)?.queue
+    if (mode !== undefined) return Effect.succeed(mode)
+    return Effect.match(agents.get(agentId), {
+      onFailure: () => "followup" as const,
+      onSuccess: (agent) => agent.queue ?? "followup",
+    })
+  }
+
+  /** The acceptance counts even if storage refuses the abort: then the message waits for its turn. */
+  const acceptTurn = (sent: TurnAcceptance.Sent) => {
+    const { key } = sent.session
+    const accepted = events.commit(acceptance.accept(sent), { key })
+    if (sent.queue !== "interrupt") return accepted
+    const interrupt = Effect.suspend(() =>
+      open.has(sent.runId) && open.hasWaiting(key) ? endTurns(key, { before: sent.runId }) : Effect.void,
+    )
+    return Effect.uninterruptible(Effect.tap(accepted, Effect.ignore(interrupt)))
+  }
+
   const accept = Effect.fn("Runs.accept")(function* (send: SendPayload, principal: Principal) {
     if (draining) return yield* new ShuttingDown()
     const { agentId, sessionKey } = yield* resolve({ ...send, key: send.sessionKey })
@@ -144,10 +165,10 @@ const make = Effect.gen(function* () {
     const createdAt = yield* Clock.currentTimeMillis
     const session = newSession({ key: sessionKey, agentId, channel, peerId, createdAt })
     const deadlineAt = timeoutMs === undefined ? undefined : createdAt + timeoutMs
-    const sent = { runId, session, principal, text, deadlineAt, expected }
+    const queue = send.queue ?? (yield* queueModeOf(sessionKey, agentId))
+    const sent = { runId, session, principal, text, queue, deadlineAt, expected }
     const command = send.commands === false ? undefined : ChatCommand.parse(text)
-    const accepted =
-      command === undefined ? events.commit(acceptance.accept(sent), { key: sessionKey }) : runCommand(command, sent)
+    const accepted = command === undefined ? acceptTurn(sent) : runCommand(command, sent)
     if (deadlineAt === undefined) return yield* accepted
     const watched = Effect.tap(accepted, ({ duplicate }) =>
       duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),
@@ -195,7 +216,10 @@ const makeStops = Effect.gen(function* () {
   const open = yield* OpenRuns
 
   /** The actor is in this process and has no mailbox limit, so other errors of the cluster are defects. */
-  const endTurns = (sessionKey: string, which: { readonly runId?: string; readonly error?: RunError }) =>
+  const endTurns = (
+    sessionKey: string,
+    which: { readonly runId?: string; readonly before?: string; readonly error?: RunError },
+  ) =>
     actorOf(sessionKey)
       .abort(which)
       .pipe(Effect.catchIf((error) => error._tag !== "StorageUnavailable", Effect.die))

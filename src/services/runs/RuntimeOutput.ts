@@ -77,16 +77,20 @@ export const make = Effect.gen(function* () {
   return (turn: RunningTurn, row: TurnRow, runtime: string) => {
     const whole = wholeCharacters()
     const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
-    const fail = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail }))
+    const exceed = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail, budget: true }))
     return (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
-      if (!isRuntimeEvent(item)) return fail("The runtime emitted an invalid event.")
+      if (!isRuntimeEvent(item)) {
+        return Effect.fail(new RuntimeFailed({ runtime, detail: "The runtime emitted an invalid event." }))
+      }
       const exceeded = budget.exceededBy(item, clock.currentTimeMillisUnsafe())
-      if (exceeded !== undefined) return fail(exceeded)
+      if (exceeded !== undefined) return exceed(exceeded)
       const event = whole(item)
       if (event._tag === "Text" || event._tag === "Thinking") {
         if (event.text === "") return Effect.void
         const length = event._tag === "Text" ? turn.text.length : turn.thinking.length
-        if (length + event.text.length > replyChars) return fail(`The reply is longer than ${replyChars} characters.`)
+        if (length + event.text.length > replyChars) {
+          return exceed(`The reply is longer than ${replyChars} characters, the limit of the option runs.replyChars.`)
+        }
       }
       return handle(turn, row, event)
     }

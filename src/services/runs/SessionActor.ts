@@ -1,5 +1,5 @@
 /**
- * The actor of one session. One `serve` runs at a time; it runs the oldest open turn. So the turns run in the
+ * The actor of one session. One `serve` runs at a time, and it runs the oldest open turn. So the turns run in the
  * order of their acceptance, and neither a restart nor a clock that is set back can reorder a conversation. TurnDispatcher
  * calls `serve`, and Runs calls `abort`.
  */
@@ -19,6 +19,12 @@ import { SessionEntity } from "./SessionEntity.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { type FirstRun, OpenRuns } from "./OpenRuns.ts"
 import { TurnRunner } from "./TurnRunner.ts"
+
+interface Abort {
+  readonly runId?: string
+  readonly before?: string
+  readonly error?: RunError
+}
 
 const actor = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
@@ -51,28 +57,26 @@ const actor = Effect.gen(function* () {
       )
     })
 
-  /** Runs the open turns of the session. */
+  /** Runs the oldest open turn of the session. */
   const serve = Effect.gen(function* () {
-    while (true) {
-      const next = open.first(sessionKey)
-      if (next === undefined) return
-      yield* run(next)
-      // The commit of its end has removed it, unless another program had ended it.
-      open.drop(next.runId)
-    }
+    const next = open.first(sessionKey)
+    if (next === undefined) return
+    yield* run(next)
+    // The commit of its end has removed it, unless another program had ended it.
+    open.drop(next.runId)
   })
 
-  const abort = Effect.fn("SessionActor.abort")(function* (runId: string | undefined, error: RunError | undefined) {
+  const abort = Effect.fn("SessionActor.abort")(function* ({ error, ...which }: Abort) {
     const at = yield* Clock.currentTimeMillis
     const outputOf = (id: string) => (running?.runId === id ? { ...running.output, usage: running.usage } : undefined)
-    const aborted = yield* events.commit(Transcript.abort(sessionKey, runId, outputOf, at, error), { key: sessionKey })
+    const aborted = yield* events.commit(Transcript.abort(sessionKey, which, outputOf, at, error), { key: sessionKey })
     if (running !== undefined && !open.has(running.runId)) running.stop()
     return aborted
   })
 
   return SessionEntity.of({
     serve: () => serveLock.withPermit(serve),
-    abort: ({ payload }) => Effect.uninterruptible(abort(payload.runId, payload.error)),
+    abort: ({ payload }) => Effect.uninterruptible(abort(payload)),
   })
 })
 

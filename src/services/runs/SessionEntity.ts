@@ -8,15 +8,17 @@ import * as Rpc from "effect/rpc/Rpc"
 import { RunError } from "../../domain/RunError.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 
-/** Tells the actor to run the open turns in the `turns` table. Returns when they have ended. */
+/** Tells the actor to run the oldest open turn of the `turns` table. Returns when it has ended. */
 const serve = Rpc.make("serve")
   // A stopping gateway does not wait for a turn. Its row stays, and the next start dispatches it again.
   .annotate(ClusterSchema.InterruptOnTermination, true)
 
-/** Aborts the turn, or all open turns of the session, and returns their run ids. Also stops a turn that has ended. */
+/** Aborts the turn, those before a turn, or all open turns, and returns their run ids. Also stops a turn that has ended. */
 const abort = Rpc.make("abort", {
   payload: {
     runId: Schema.optionalKey(Schema.String),
+    /** Aborts the open turns that come before this one. */
+    before: Schema.optionalKey(Schema.String),
     /** The reason, if no client requested the abort. */
     error: Schema.optionalKey(RunError),
   },

@@ -19,7 +19,7 @@ const replyOf = Effect.fnUntraced(function* ({ reply, runId, sessionKey, state }
 })
 
 const toRun = (turn: TurnRow, reply: string | undefined): Run => {
-  const { acceptedAt, attempt, endedAt, error, state, usage } = turn
+  const { acceptedAt, attempt, endedAt, error, state, takenBy, usage } = turn
   return {
     ...runFields(turn),
     state,
@@ -28,6 +28,7 @@ const toRun = (turn: TurnRow, reply: string | undefined): Run => {
     ...(error !== undefined && { error }),
     ...(reply !== undefined && { reply }),
     ...(usage !== undefined && { usage }),
+    ...(takenBy !== undefined && { takenBy }),
     ...(endedAt !== undefined && { endedAt }),
   }
 }
@@ -55,7 +56,7 @@ export const make = Effect.map(Events, (events) => {
     const { seq } = events.head()
     const turn = yield* turns.get(runId)
     if (turn === undefined || turn.state === "queued" || turn.state === "running") return []
-    const { endedAt = turn.acceptedAt, error, reply, sessionKey, state: outcome, usage } = turn
+    const { endedAt = turn.acceptedAt, error, reply, sessionKey, state: outcome, takenBy, usage } = turn
     const added = (yield* messages.ofRun(sessionKey, runId)).map((message): Positioned => ({
       _tag: "Event",
       seq,
@@ -66,6 +67,7 @@ export const make = Effect.map(Events, (events) => {
       ...(error !== undefined && { error }),
       ...(usage !== undefined && { usage }),
       ...(reply !== undefined && { reply }),
+      ...(takenBy !== undefined && { takenBy }),
     }
     const event = { _tag: "RunEnded" as const, ...runFields(turn), outcome, ...facts }
     return [...added, { _tag: "Event", seq, at: endedAt, event }]

@@ -7,6 +7,7 @@ import { type Acceptance, IdempotencyConflict, SessionBusy } from "../../domain/
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { LimitReached } from "../../domain/LimitReached.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import type { QueueMode } from "../../domain/Run.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { SessionConflict, type SessionExpectation } from "../../domain/Session.ts"
 import { Events } from "../events/Events.ts"
@@ -23,6 +24,8 @@ export interface Sent {
   readonly session: NewSession
   readonly principal: Principal
   readonly text: string
+  /** Left out: `followup`. */
+  readonly queue?: QueueMode | undefined
   readonly deadlineAt?: number | undefined
   readonly expected?: SessionExpectation | undefined
 }
@@ -48,10 +51,10 @@ export const make = Effect.gen(function* () {
   }
 
   /** The turn's text is the whole message, or the `part` after a command. */
-  const turnOf = ({ deadlineAt, principal, runId, session, text }: Sent, part: string): NewTurn => {
+  const turnOf = ({ deadlineAt, principal, queue = "followup", runId, session, text }: Sent, part: string): NewTurn => {
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
-    const run = { runId, sessionKey, agentId, principal, acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
-    return { ...run, text: part, digest: Transcript.digestOf(text) }
+    const times = { acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
+    return { runId, sessionKey, agentId, principal, queue, ...times, text: part, digest: Transcript.digestOf(text) }
   }
 
   const accepted = ({ agentId, runId, sessionKey }: NewTurn): Acceptance => ({

@@ -19,8 +19,10 @@ import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
+import * as TakenTurns from "../transcript/TakenTurns.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
+import { OpenRuns } from "./OpenRuns.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as RuntimeChoice from "./RuntimeChoice.ts"
 import * as RuntimeOutput from "./RuntimeOutput.ts"
@@ -42,7 +44,7 @@ export class TurnRunner extends Context.Service<
   static readonly layer: Layer.Layer<
     TurnRunner,
     never,
-    Agents | AgentRuntimes | Events | GatewayConfig | RunAdmission
+    Agents | AgentRuntimes | Events | GatewayConfig | OpenRuns | RunAdmission
   > = Layer.effect(
     TurnRunner,
     Effect.suspend(() => make),
@@ -78,7 +80,7 @@ const make = Effect.gen(function* () {
 
   const run = Effect.fn("TurnRunner.run")(
     function* (turn: RunningTurn) {
-      const started = yield* commit(turn.sessionKey, (at) => Transcript.start(turn.runId, attempts, at))
+      const started = yield* commit(turn.sessionKey, (at) => TakenTurns.start(turn.runId, attempts, at))
       if (started === undefined) return
       yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started)))
     },
@@ -97,6 +99,8 @@ const makeRunAgent = Effect.gen(function* () {
   const handlerOf = yield* RuntimeOutput.make
   const { choose } = yield* RuntimeChoice.make
   const { deadlineMs } = (yield* GatewayConfig).runs
+  const commit = yield* StorageRetry.makeCommit
+  const open = yield* OpenRuns
   const { outsideMs } = yield* RunAdmission
 
   /** Returns when the run has taken its time. The time in which it waits for an operator does not count. */
@@ -110,6 +114,19 @@ const makeRunAgent = Effect.gen(function* () {
     }
   })
 
+  /** Takes the waiting messages that steer the run. Stops a run whose turn has ended. */
+  const steering = (turn: RunningTurn, row: TurnRow): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.suspend(() => {
+      if (!open.hasWaiting(turn.sessionKey)) return Effect.succeed([])
+      return Effect.map(
+        commit(turn.sessionKey, (at) => TakenTurns.steer(row, at)),
+        (texts) => {
+          if (texts === undefined) turn.stop()
+          return texts ?? []
+        },
+      )
+    })
+
   const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
     Effect.suspend(() => {
       const { attempt, principal, runId, sessionKey } = started.turn
@@ -120,7 +137,17 @@ const makeRunAgent = Effect.gen(function* () {
         channel: session?.channel ?? null,
         peerId: session?.peerId ?? null,
       }
-      const input = { agent, sessionKey, runId, attempt, principal, ...settings, history, text }
+      const input = {
+        agent,
+        sessionKey,
+        runId,
+        attempt,
+        principal,
+        ...settings,
+        history,
+        text,
+        steering: steering(turn, started.turn),
+      }
       return Stream.runForEach(runtime.run(input), handlerOf(turn, started.turn, runtime.name))
     })
 
@@ -130,9 +157,8 @@ const makeRunAgent = Effect.gen(function* () {
     // A child fiber would make its parent wait for a runtime that does not stop.
     const fiber = yield* Effect.forkDetach(consume(turn, started, chosen))
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
-    const late = Effect.fail(
-      new RuntimeFailed({ runtime: runtime.name, detail: `The run took longer than ${deadlineMs} ms.` }),
-    )
+    const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`
+    const late = Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail, budget: true }))
     const inTime = deadlineMs === 0 ? ended : Effect.raceFirst(ended, Effect.andThen(untilLate(turn.runId), late))
     yield* Effect.ensuring(inTime, stop(fiber))
   })
@@ -155,6 +181,7 @@ const errorOf = (cause: Cause.Cause<RuntimeFailed>): RunError => {
   }
   const failure = Cause.findErrorOption(cause)
   if (failure._tag === "None") return { reason: "runtime", message: "The agent's runtime interrupted itself." }
-  const { detail, kind } = failure.value
-  return { reason: "runtime", ...(kind !== undefined && { kind }), message: cut(detail.toWellFormed(), ERROR_CHARS) }
+  const { budget, detail, kind } = failure.value
+  const reason = budget === true ? "budget" : "runtime"
+  return { reason, ...(kind !== undefined && { kind }), message: cut(detail.toWellFormed(), ERROR_CHARS) }
 }

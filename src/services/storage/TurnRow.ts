@@ -4,7 +4,7 @@
  */
 import type { Message, Usage } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
-import type { RunOutcome, RunState } from "../../domain/Run.ts"
+import type { QueueMode, RunOutcome, RunState } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 
 /** One attempt of a turn. A write for an older attempt changes nothing, so an attempt that was replaced cannot write. */
@@ -29,6 +29,10 @@ export interface TurnRow extends AttemptOf {
   /** The gateway's reply to a command. */
   readonly reply: string | undefined
   readonly acceptedAt: number
+  /** The treatment while another turn of the session runs. */
+  readonly queue: QueueMode
+  /** The run that took the message over. */
+  readonly takenBy: string | undefined
   /** The position before the first event of the run. */
   readonly acceptedAfter: number
   /** The time at which the gateway ends the run. Without it, the run has no deadline. */
@@ -43,7 +47,7 @@ export const interruptions = ({ crashes, handedOver, state }: TurnRow): number =
 
 export interface NewTurn extends Pick<
   TurnRow,
-  "runId" | "sessionKey" | "agentId" | "principal" | "acceptedAt" | "acceptedAfter" | "deadlineAt"
+  "runId" | "sessionKey" | "agentId" | "principal" | "queue" | "acceptedAt" | "acceptedAfter" | "deadlineAt"
 > {
   /** The input of the run. */
   readonly text: string
@@ -57,6 +61,7 @@ export interface Ending {
   readonly error?: RunError | undefined
   readonly usage?: Usage | undefined
   readonly reply?: string | undefined
+  readonly takenBy?: string | undefined
 }
 
 /** The changes of the transcript at the end of a turn, if its session still exists. */
@@ -64,7 +69,7 @@ export interface LastWords {
   /** Removes the messages of the run's tools. */
   readonly retract: boolean
   /** The reply of the agent. */
-  readonly reply?: (Pick<Message, "text" | "thinking" | "aborted"> & { readonly step: number }) | undefined
-  /** Marks the user's message, and adds it first if the run has not written it. */
+  readonly reply?: (Pick<Message, "text" | "thinking" | "aborted" | "failed"> & { readonly step: number }) | undefined
+  /** Adds the user's message if the run has not written it, and marks it. Without a mark, it is part of the history. */
   readonly mark?: Pick<Message, "failed" | "aborted"> | undefined
 }

@@ -56,6 +56,8 @@ export interface TurnStore {
   tool(of: AttemptOf, step: number, tool: ToolCall, at: number): Stored<TurnWritten | undefined>
   /** Ends the turn, once. Counts its usage. Returns `undefined` if it has ended or another attempt has begun. */
   end(of: AttemptOf, ending: Ending, words: LastWords, at: number): Stored<TurnWritten | undefined>
+  /** Returns the messages of other runs that this run has taken over, in their order. */
+  taken(runId: string): Stored<ReadonlyArray<string>>
   /** Marks the running turns of this gateway before a planned stop, so that the next `begin` counts no crash for them. */
   readonly handOver: Stored<void>
   /** Removes at most `limit` turns that ended before `before` and returns their number. It frees their keys. */

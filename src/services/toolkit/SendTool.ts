@@ -83,7 +83,10 @@ const send = Effect.gen(function* () {
       yield* budget.spend(lineage(call.sessionKey, sessions.find).at(-1)!)
       const idempotencyKey = `message-${repeated.idOf(call, key, text)}`
       const { runId } = yield* runs
-        .accept({ text, sessionKey: key, agentId, commands: false, idempotencyKey }, asSender(call.principal))
+        .accept(
+          { text, sessionKey: key, agentId, commands: false, queue: "followup", idempotencyKey },
+          asSender(call.principal),
+        )
         .pipe(Effect.mapError(refused))
       const mutual = waits.isWaitingFor(key, call.sessionKey)
       const wait = runs.wait(runId, mutual ? 0 : Duration.toMillis(Duration.seconds(waitSeconds)))

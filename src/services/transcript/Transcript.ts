@@ -59,7 +59,7 @@ type Kept = ReadonlyArray<KeptEvent>
 
 const nothing: Kept = []
 
-const sessionChanged = (session: Session | undefined): Kept =>
+export const sessionChanged = (session: Session | undefined): Kept =>
   session === undefined ? nothing : [{ _tag: "SessionChanged", session }]
 
 const messageAdded = (message: Message | undefined): Kept =>
@@ -75,13 +75,14 @@ const messagesChanged = ({ message, retracted, turn: { sessionKey } }: TurnWritt
     ? messageAdded(message)
     : [{ _tag: "MessagesRemoved", sessionKey, ids: retracted, reason: "run-failed" }, ...messageAdded(message)]
 
-const runEnded = (turn: TurnRow, { error, outcome, reply, usage }: Ending): KeptEvent => ({
+const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage }: Ending): KeptEvent => ({
   _tag: "RunEnded",
   ...runFields(turn),
   outcome,
   ...(error !== undefined && { error }),
   ...(usage !== undefined && { usage }),
   ...(reply !== undefined && { reply }),
+  ...(takenBy !== undefined && { takenBy }),
 })
 
 /** Stores a turn, and creates its session if necessary. */
@@ -151,8 +152,19 @@ export const toolEnded = (of: AttemptOf, step: number, tool: ToolCall, at: numbe
     }),
   )
 
-/** Decides about the transcript: the reply, or a mark at the user's message if there is no reply. */
-const lastWords = ({ attempt }: AttemptOf, { error, outcome }: Ending, { step, text, thinking }: Output): LastWords => {
+/**
+ * Decides about the transcript: the reply, or a mark at the user's message if there is no reply. The end of a budget keeps
+ * the output and marks the reply, because the run has done the work.
+ */
+const lastWords = (
+  { attempt }: AttemptOf,
+  { error, outcome, takenBy }: Ending,
+  { step, text, thinking }: Output,
+): LastWords => {
+  if (takenBy !== undefined) return { retract: false, mark: {} }
+  if (error?.reason === "budget") {
+    return { retract: false, reply: { step, text, ...(thinking !== "" && { thinking }), failed: error } }
+  }
   const failed = outcome === "failed"
   if (failed || (outcome === "aborted" && attempt === 0)) {
     return { retract: failed, mark: error === undefined ? { aborted: true } : { failed: error } }
@@ -163,12 +175,12 @@ const lastWords = ({ attempt }: AttemptOf, { error, outcome }: Ending, { step, t
 }
 
 /** Ends the turn without the SessionChanged. Returns `undefined` if the attempt was over before. */
-const endTurn = (of: AttemptOf, ending: Ending, output: Output, at: number) =>
+export const endTurn = (of: AttemptOf, ending: Ending, output: Output, at: number) =>
   Effect.flatMap(Tx, ({ turns }) =>
     Effect.map(turns.end(of, ending, lastWords(of, ending, output), at), (written) =>
       written === undefined
         ? undefined
-        : { session: written.session, events: [...messagesChanged(written), runEnded(written.turn, ending)] },
+        : { ...written, events: [...messagesChanged(written), runEnded(written.turn, ending)] },
     ),
   )
 
@@ -189,12 +201,12 @@ export const fail = (runId: string, error: RunError, at: number): Work<boolean> 
   )
 
 /**
- * Aborts one open turn, or all of the session, and returns their run ids. `outputOf` returns the output of a running turn.
+ * Aborts the named turn, those before the turn `before`, or all open turns, and returns their run ids. `outputOf` returns the output of a running turn.
  * `error` is the reason if no client requested the abort.
  */
 export const abort = Effect.fnUntraced(function* (
   sessionKey: string,
-  runId: string | undefined,
+  { before, runId }: { readonly runId?: string | undefined; readonly before?: string | undefined },
   outputOf: (runId: string) => (Output & Pick<Ending, "usage">) | undefined,
   at: number,
   error?: RunError,
@@ -204,6 +216,7 @@ export const abort = Effect.fnUntraced(function* (
   const events: Array<KeptEvent> = []
   let session: Session | undefined
   for (const turn of yield* turns.open(sessionKey)) {
+    if (turn.runId === before) break
     if (runId !== undefined && turn.runId !== runId) continue
     const output = outputOf(turn.runId)
     const ended = yield* endTurn(turn, { outcome: "aborted", error, usage: output?.usage }, output ?? noOutput, at)

@@ -77,15 +77,17 @@ export const make = Effect.gen(function* () {
     isKept: boolean,
   ): Effect.fn.Return<Stream.Stream<Piece, Fault>, Fault, Scope.Scope> {
     const { idempotencyKey: runId, sessionKey } = send
+    // Each request waits for the reply of its own run.
+    const payload = { ...send, channel: CHANNEL, commands: false, queue: "followup" }
     let isOpen = true
     const abort = Effect.suspend(() => (isOpen ? call("chat.abort", { sessionKey, runId }) : Effect.void))
     // The session is the gateway's own, so removing it needs no scope of the client.
     const remove = runs.stopAfter(sessionKey, sessions.remove(sessionKey))
     const end = Effect.ignore(isKept ? abort : remove)
     // The acceptance cannot be interrupted: else a client that leaves meanwhile would leave a run that nobody aborts.
-    yield* Effect.acquireRelease(call("chat.send", { ...send, channel: CHANNEL, commands: false }), () => end)
+    yield* Effect.acquireRelease(call("chat.send", payload), () => end)
     const reader = new PieceReader()
-    return stream("chat.stream", { ...send, channel: CHANNEL, commands: false }).pipe(
+    return stream("chat.stream", payload).pipe(
       // The schema of the method has encoded the item.
       Stream.map((item) => reader.next(item as StreamItem)),
       Stream.flattenIterable,

@@ -26,6 +26,7 @@ const turn = (text: string): Turn => ({
   principal,
   model: "",
   thinking: undefined,
+  steering: Effect.succeed([]),
   channel: null,
   peerId: null,
   history: [],

@@ -168,8 +168,8 @@ describe("Limits of runs", () => {
       const run = yield* next
       yield* TestClock.adjust(20)
       yield* Deferred.await(run.interrupted)
-      const message = "The run took longer than 20 ms."
-      expect((yield* ended(runId)).error).toEqual({ reason: "runtime", message })
+      const message = "The run took longer than 20 ms, the limit of the option runs.deadlineMs."
+      expect((yield* ended(runId)).error).toEqual({ reason: "budget", message })
     }).pipe(Effect.provide(gateway))
   })
 })

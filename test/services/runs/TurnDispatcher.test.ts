@@ -28,6 +28,7 @@ const turn = (runId: string, sessionKey: string) => ({
   principal,
   text: "x",
   acceptedAt: 0,
+  queue: "followup" as const,
   acceptedAfter: 0,
   deadlineAt: undefined,
   digest: "",

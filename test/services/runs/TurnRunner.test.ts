@@ -58,8 +58,14 @@ describe("A runtime with too much output", () => {
       for (const asked of ["Text", "Thinking"]) {
         expect(yield* ask(asked, "s")).toMatchObject({
           state: "failed",
-          error: { reason: "runtime", message: "The reply is longer than 1048576 characters." },
+          error: {
+            reason: "budget",
+            message: "The reply is longer than 1048576 characters, the limit of the option runs.replyChars.",
+          },
         })
+        const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 1 }))
+        const { failed, text, thinking = "" } = messages[0]!
+        expect([failed?.reason, text.length + thinking.length]).toEqual(["budget", 1_048_576])
       }
     }).pipe(
       Effect.provide(
@@ -112,7 +118,7 @@ describe("A runtime that does not stop", () => {
       const next = yield* Effect.forkChild(ask("y", "s"), { startImmediately: true })
       yield* TestClock.adjust(1_000)
       yield* TestClock.adjust("5 seconds")
-      expect(yield* runs.wait(runId, 60_000)).toMatchObject({ state: "failed", error: { reason: "runtime" } })
+      expect(yield* runs.wait(runId, 60_000)).toMatchObject({ state: "failed", error: { reason: "budget" } })
       expect(yield* Fiber.join(next)).toMatchObject({ state: "done" })
       expect(runs.counts().running).toBe(0)
     }).pipe(Effect.provide(withRuntime(run, { deadlineMs: 1_000, concurrent: 1 })))

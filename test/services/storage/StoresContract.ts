@@ -38,6 +38,7 @@ const turn = (runId: string, sessionKey: string, acceptedAt = 10): NewTurn => ({
   text: `text of ${runId}`,
   digest: `digest of ${runId}`,
   acceptedAt,
+  queue: "followup",
   acceptedAfter: 7,
   deadlineAt: 99,
 })
@@ -141,6 +142,8 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
           error: undefined,
           usage: undefined,
           reply: undefined,
+          queue: "followup",
+          takenBy: undefined,
           acceptedAt: 10,
           acceptedAfter: 7,
           deadlineAt: 99,
@@ -270,6 +273,43 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect((yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))).messages).toMatchObject([
           { failed: error },
         ])
+      }))
+
+    test("A reply that a budget has cut stays in the history with its mark.", (tx) =>
+      Effect.gen(function* () {
+        const error = { reason: "budget" as const, message: "too long" }
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        const words: LastWords = { retract: false, reply: { step: 1, text: "half", failed: error } }
+        const ended = yield* tx(({ turns }) =>
+          turns.end({ runId: "r", attempt: 1 }, { outcome: "failed", error }, words, 12),
+        )
+        expect(ended).toMatchObject({
+          message: { role: "assistant", text: "half", failed: error },
+          session: { messageCount: 2, historyCount: 2 },
+        })
+        expect(yield* tx(({ messages }) => messages.history("s", NEWEST, 10, 1_000))).toMatchObject([
+          { text: "text of r" },
+          { text: "half", failed: error },
+        ])
+      }))
+
+    test("A turn that another run takes over ends once, and its message is in the history.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r1", "s")))
+        yield* tx(({ turns }) => turns.accept(session("s"), { ...turn("r2", "s"), queue: "steer" }))
+        yield* tx(({ turns }) => turns.begin("r1", 3, 11))
+        const ending = { outcome: "done" as const, takenBy: "r1" }
+        const take = tx(({ turns }) => turns.end({ runId: "r2", attempt: 0 }, ending, { retract: false, mark: {} }, 12))
+        expect(yield* take).toMatchObject({
+          turn: { state: "done", queue: "steer", takenBy: "r1" },
+          message: { role: "user", runId: "r2", text: "text of r2" },
+          session: { activity: "running", messageCount: 2, historyCount: 2, lastMessage: "text of r2" },
+        })
+        expect(yield* take).toBe(undefined)
+        expect(yield* tx(({ turns }) => turns.taken("r1"))).toEqual(["text of r2"])
+        expect(yield* tx(({ turns }) => turns.taken("r2"))).toEqual([])
+        expect(yield* tx(({ turns }) => turns.get("r2"))).toMatchObject({ queue: "steer", takenBy: "r1" })
       }))
 
     test("A turn that is aborted before it begins keeps its message, marked.", (tx) =>

@@ -25,6 +25,7 @@ const turn = (runId: string): NewTurn => ({
   principal,
   text: `text of ${runId}`,
   acceptedAt: 1,
+  queue: "followup",
   acceptedAfter: 0,
   deadlineAt: undefined,
   digest: "",
@@ -47,7 +48,7 @@ describe("Transcript", () => {
       const [ended, events] = yield* Transcript.end(first, { outcome: "done" }, output, 3)
       expect([ended, tags(events)]).toEqual([true, ["MessageAdded", "RunEnded", "SessionChanged"]])
       expect(yield* Transcript.end(first, { outcome: "failed" }, Transcript.noOutput, 4)).toEqual([false, []])
-      expect(yield* Transcript.abort("s", "r", () => output, 5)).toEqual([[], []])
+      expect(yield* Transcript.abort("s", { runId: "r" }, () => output, 5)).toEqual([[], []])
       expect(yield* Transcript.start("r", 10, 6)).toEqual([undefined, []])
       expect(yield* sessions.get("s")).toMatchObject({ messageCount: 2, lastMessage: "reply", activity: "idle" })
     }).pipe(Effect.provide(layer)),
@@ -111,7 +112,7 @@ describe("Transcript", () => {
       const { messages } = yield* Tx
       yield* Transcript.accept(session, turn("r"))
       yield* Transcript.start("r", 10, 2)
-      yield* Transcript.abort("s", undefined, () => undefined, 3)
+      yield* Transcript.abort("s", {}, () => undefined, 3)
       expect(yield* Transcript.toolStarted({ runId: "r", attempt: 1 }, tool)).toEqual([false, []])
       expect(yield* Transcript.toolEnded({ runId: "r", attempt: 1 }, 1, tool, 4)).toEqual([false, []])
       expect((yield* messages.ofRun("s", "r")).map(({ role }) => role)).toEqual(["user"])

@@ -121,6 +121,8 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
       const step = yield* chain.use(answer, () => speech.saidInStep)
       if (step.calls.length === 0) return
       ofRun.push(...step.answer, yield* ToolRound.run(tools, turn, step, emit))
+      // The last step of the budget has no step after it.
+      if (n < config.runs.steps) ofRun.push(...(yield* turn.steering).map(userMessage))
     }
     return yield* tooManySteps(config.runs.steps)
   })
@@ -158,5 +160,6 @@ const noModel = (agentId: string) =>
 const tooManySteps = (steps: number) =>
   new RuntimeFailed({
     runtime: "model",
+    budget: true,
     detail: `The run took more than ${steps} steps. Ask for less at once, or raise the option runs.steps.`,
   })

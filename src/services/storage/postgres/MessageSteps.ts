@@ -20,8 +20,8 @@ const HISTORY = `WITH ${TRANSCRIPT},
     WHERE m.summary_up_to IS NOT NULL AND m.summary_up_to < $2 ORDER BY m.id DESC LIMIT 1),
   page AS (${fitting(
     `SELECT ${MESSAGE} FROM x JOIN messages m ON m.transcript = x.transcript
-      WHERE m.id > coalesce((SELECT m_summary_up_to FROM r), 0) AND m.id < $2 AND m.failed IS NULL
-      AND NOT (m.role = 'user' AND m.aborted <> 0) AND m.summary_up_to IS NULL ORDER BY m.id DESC LIMIT $3`,
+      WHERE m.id > coalesce((SELECT m_summary_up_to FROM r), 0) AND m.id < $2
+      AND (m.role <> 'user' OR (m.failed IS NULL AND m.aborted = 0)) AND m.summary_up_to IS NULL ORDER BY m.id DESC LIMIT $3`,
     "$4",
   )})
   SELECT true AS is_summary, r.*, 0 AS candidates, 0 AS chars FROM r

@@ -7,11 +7,13 @@ import type { SqlError } from "effect/sql/SqlError"
 import { StartupError } from "../../../domain/StartupError.ts"
 import base from "./migrations/0001_base.ts"
 import approvals from "./migrations/0002_approvals.ts"
+import queueModes from "./migrations/0003_queue_modes.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
 
 const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]> = [
   ["base", base],
   ["approvals", approvals],
+  ["queue_modes", queueModes],
 ]
 
 /** Locks of the gateway have this number first: "CWGW". */

@@ -19,10 +19,11 @@ const newTurnParams = (turn: NewTurn): ReadonlyArray<unknown> => [
   turn.acceptedAt,
   turn.acceptedAfter,
   turn.deadlineAt ?? null,
+  turn.queue,
 ]
 
 /** Names the parameters that `newTurnParams` returns, if they come after `before` others. */
-const newTurn = (before: number): string => [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `$${before + index}`).join(", ")
+const newTurn = (before: number): string => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((index) => `$${before + index}`).join(", ")
 
 /** The messages of the tools of the run `$1` in the session `s0`. */
 const RETRACT = "DELETE FROM messages m USING s0 WHERE m.transcript = s0.transcript AND m.run_id = $1 AND m.step >= 1"
@@ -81,30 +82,31 @@ const TOOL = `WITH
 
 // `text` is that of the turn before its end: the statement sees the row as it was.
 const END = `WITH
-  t AS (UPDATE turns SET state = $3, error = $4, usage = $5, reply = $6, ended_at = $7, text = ''
+  t AS (UPDATE turns SET state = $3, error = $4, usage = $5, reply = $6, taken_by = $20, ended_at = $7, text = ''
     WHERE run_id = $1 AND attempt = $2 AND ended_at IS NULL RETURNING *),
   before AS (SELECT text FROM turns WHERE run_id = $1),
   ${SESSION_OF_TURN},
   gone AS (${RETRACT} AND $8::boolean RETURNING m.id),
-  reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, at)
-    SELECT s0.transcript, $1, $9::bigint, 'assistant', $10::text, $11, $5, $12, $7 FROM s0 WHERE $9::bigint IS NOT NULL
+  reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, failed, at)
+    SELECT s0.transcript, $1, $9::bigint, 'assistant', $10::text, $11, $5, $12, $16, $7 FROM s0 WHERE $9::bigint IS NOT NULL
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   failed AS (UPDATE messages m SET failed = $13::text FROM s0 WHERE $13::text IS NOT NULL AND m.transcript = s0.transcript
     AND m.run_id = $1 AND m.step = 0 AND m.failed IS NULL RETURNING m.aborted),
   marked AS (INSERT INTO messages (transcript, run_id, step, role, text, failed, aborted, at)
     SELECT s0.transcript, $1, 0, 'user', before.text, $13, $14, $7 FROM s0, before
-    WHERE ($13::text IS NOT NULL OR $14 <> 0) AND NOT EXISTS (SELECT FROM failed)
+    WHERE $21::boolean AND NOT EXISTS (SELECT FROM failed)
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   n AS (SELECT (SELECT count(*) FROM reply) AS replies, (SELECT count(*) FROM marked) AS marks,
     (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM failed WHERE aborted = 0) AS hidden),
   s AS (UPDATE sessions s SET
     message_count = s.message_count + n.replies + n.marks - n.removed,
-    history_count = s.history_count + n.replies - n.removed - n.hidden,
+    history_count = s.history_count + n.replies - n.removed - n.hidden
+      + CASE WHEN $13::text IS NULL AND $14 = 0 THEN n.marks ELSE 0 END,
     last_message = CASE WHEN n.replies > 0 THEN $15
       WHEN n.marks > 0 THEN left(before.text, ${PREVIEW_CHARS + 1}) ELSE s.last_message END,
-    input_tokens = s.input_tokens + $16,
-    output_tokens = s.output_tokens + $17,
-    context_tokens = coalesce($18, s.context_tokens),
+    input_tokens = s.input_tokens + $17,
+    output_tokens = s.output_tokens + $18,
+    context_tokens = coalesce($19, s.context_tokens),
     updated_at = $7
     FROM s0, before, n WHERE s.key = s0.key RETURNING s.*)
   SELECT ${TURN}, before.text, ${RETRACTED}, ${SESSION}, ${activity("t.session_key", "idle", "o.run_id <> $1")},
@@ -121,6 +123,7 @@ const endParams = ({ mark, reply, retract }: LastWords): ReadonlyArray<unknown> 
   json(mark?.failed),
   mark?.aborted === true ? 1 : 0,
   reply === undefined ? null : preview(reply.text),
+  json(reply?.failed),
 ]
 
 export const turnSteps = ({ read, write }: Statements): TurnStore => ({
@@ -156,7 +159,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
     Effect.map(
       write(
         `WITH ${OPEN_SESSION}, t AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text,
-          text_digest, accepted_at, accepted_after, deadline_at) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
+          text_digest, accepted_at, accepted_after, deadline_at, queue) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
           SELECT ${SESSION}, s.opened, ${activity("s.key", "queued")} FROM s`,
         [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn)],
       ),
@@ -166,7 +169,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
     Effect.map(
       write(
         `WITH t AS (INSERT INTO turns (session_key, reply, ended_at, state, attempt, run_id, agent_id, principal, text,
-          text_digest, accepted_at, accepted_after, deadline_at)
+          text_digest, accepted_at, accepted_after, deadline_at, queue)
           VALUES ($1, $2, $3, 'done', 1, ${newTurn(3)}) RETURNING *) SELECT ${TURN} FROM t`,
         [turn.sessionKey, reply, turn.acceptedAt, ...newTurnParams({ ...turn, text: "" })],
       ),
@@ -189,7 +192,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
       const sessionKey = String(row["t_session_key"])
       return toWritten(row, { sessionKey, runId, role: "tool", text: tool.output, tool, at })
     }),
-  end: ({ attempt, runId }, { error, outcome, reply, usage }, words, at) =>
+  end: ({ attempt, runId }, { error, outcome, reply, takenBy, usage }, words, at) =>
     Effect.map(
       write(END, [
         runId,
@@ -203,6 +206,8 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
         usage?.inputTokens ?? 0,
         usage?.outputTokens ?? 0,
         usage?.contextTokens ?? null,
+        takenBy ?? null,
+        words.mark !== undefined,
       ]),
       ([row]) => {
         if (row === undefined) return undefined
@@ -214,6 +219,16 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
             : { sessionKey, runId, role: "assistant", ...said, ...(usage !== undefined && { usage }), at }
         return toWritten(row, message)
       },
+    ),
+  taken: (runId) =>
+    Effect.map(
+      read(
+        `SELECT m.text FROM turns t JOIN sessions s ON s.key = t.session_key
+          JOIN messages m ON m.transcript = s.transcript AND m.run_id = t.run_id AND m.step = 0
+          WHERE t.taken_by = $1 ORDER BY t.pos`,
+        [runId],
+      ),
+      (rows) => rows.map((row) => String(row["text"])),
     ),
   handOver: Effect.asVoid(write("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'", [])),
   forget: (before, limit) =>

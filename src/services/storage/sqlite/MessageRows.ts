@@ -78,7 +78,7 @@ export const messageRows = (db: DatabaseSync) => {
   const selectPage = db.prepare(`SELECT * FROM messages WHERE ${OF_SESSION} AND id < ? ORDER BY id DESC LIMIT ?`)
   // The same condition as `isInHistory`. A summary replaces older summaries too.
   const selectHistory = db.prepare(`SELECT * FROM messages WHERE ${OF_SESSION} AND id > ? AND id < ?
-    AND failed IS NULL AND NOT (role = 'user' AND aborted <> 0) AND summary_up_to IS NULL ORDER BY id DESC LIMIT ?`)
+    AND (role <> 'user' OR (failed IS NULL AND aborted = 0)) AND summary_up_to IS NULL ORDER BY id DESC LIMIT ?`)
   const selectSummary = db.prepare(`SELECT * FROM messages WHERE ${OF_SESSION} AND summary_up_to IS NOT NULL
     AND summary_up_to < ? ORDER BY id DESC LIMIT 1`)
   const selectOne = db.prepare(`SELECT 1 FROM messages WHERE ${OF_SESSION} AND id = ?`)

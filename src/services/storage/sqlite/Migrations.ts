@@ -19,6 +19,7 @@ import summaries from "./migrations/0011_summaries.ts"
 import transcripts from "./migrations/0012_transcripts.ts"
 import eventNumbers from "./migrations/0013_event_numbers.ts"
 import approvals from "./migrations/0014_approvals.ts"
+import queueModes from "./migrations/0015_queue_modes.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy } from "./SqliteError.ts"
 
@@ -40,6 +41,7 @@ const steps: ReadonlyArray<readonly [name: string, sql: string]> = [
   ["transcripts", transcripts],
   ["event_numbers", eventNumbers],
   ["approvals", approvals],
+  ["queue_modes", queueModes],
 ]
 
 /** The schema version of this program. */

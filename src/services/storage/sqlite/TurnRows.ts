@@ -1,6 +1,6 @@
 /** The statements of the turns table. The stores in this folder use them, inside a transaction or to read. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
-import type { RunState } from "../../../domain/Run.ts"
+import type { QueueMode, RunState } from "../../../domain/Run.ts"
 import type { AttemptOf, Ending, NewTurn, TurnRow } from "../TurnRow.ts"
 
 type Row = {
@@ -15,6 +15,8 @@ type Row = {
   readonly error: string | null
   readonly usage: string | null
   readonly reply: string | null
+  readonly queue: QueueMode | null
+  readonly taken_by: string | null
   readonly accepted_at: number
   readonly accepted_after: number
   readonly deadline_at: number | null
@@ -36,6 +38,8 @@ const toTurn = (row: Row): TurnRow => ({
   error: row.error === null ? undefined : JSON.parse(row.error),
   usage: row.usage === null ? undefined : JSON.parse(row.usage),
   reply: row.reply ?? undefined,
+  queue: row.queue ?? "followup",
+  takenBy: row.taken_by ?? undefined,
   acceptedAt: row.accepted_at,
   acceptedAfter: row.accepted_after,
   deadlineAt: row.deadline_at ?? undefined,
@@ -46,7 +50,7 @@ const json = (value: unknown): string | null => (value === undefined ? null : JS
 
 /** All columns but the text, which may be long. */
 const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, handed_over, error, usage, reply,
-  accepted_at, accepted_after, deadline_at, ended_at`
+  queue, taken_by, accepted_at, accepted_after, deadline_at, ended_at`
 
 export const turnRows = (db: DatabaseSync) => {
   const select = db.prepare(`SELECT ${COLUMNS}, text_digest FROM turns WHERE run_id = ?`)
@@ -58,15 +62,19 @@ export const turnRows = (db: DatabaseSync) => {
   )
   const insert = db.prepare(`INSERT INTO turns
     (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
-     deadline_at, reply, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+     deadline_at, queue, reply, ended_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const begin = db.prepare(`UPDATE turns SET state = 'running', attempt = attempt + 1,
     crashes = crashes + (state = 'running' AND handed_over = 0), handed_over = 0
     WHERE run_id = ? AND ended_at IS NULL AND crashes + (state = 'running' AND handed_over = 0) < ?
     RETURNING ${COLUMNS}, text`)
   // The text of an ended turn is in the transcript, or was a command.
-  const end = db.prepare(`UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, ended_at = ?, text = ''
+  const end =
+    db.prepare(`UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, taken_by = ?, ended_at = ?, text = ''
     WHERE run_id = ? AND attempt = ? AND ended_at IS NULL RETURNING ${COLUMNS}`)
+  const selectTaken = db.prepare(`SELECT m.text FROM turns t JOIN sessions s ON s.key = t.session_key
+    JOIN messages m ON m.transcript = coalesce(s.transcript, s.key) AND m.run_id = t.run_id AND m.step = 0
+    WHERE t.taken_by = ? ORDER BY t.pos`)
   const abortAll = db.prepare(
     "UPDATE turns SET state = 'aborted', ended_at = ?, text = '' WHERE session_key = ? AND ended_at IS NULL",
   )
@@ -83,11 +91,11 @@ export const turnRows = (db: DatabaseSync) => {
     turn: NewTurn,
     [state, attempt, reply, endedAt]: readonly [RunState, number, string | null, number | null],
   ) => {
-    const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, digest, principal, runId, sessionKey } = turn
+    const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, digest, principal, queue, runId, sessionKey } = turn
     const by = JSON.stringify(principal)
     const text = endedAt === null ? turn.text : ""
     const times = [acceptedAt, acceptedAfter, deadlineAt] as const
-    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, reply, endedAt)
+    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, queue, reply, endedAt)
   }
 
   const get = (runId: string): (TurnRow & { readonly digest: string | null }) | undefined => {
@@ -113,10 +121,13 @@ export const turnRows = (db: DatabaseSync) => {
       return row === undefined ? undefined : { turn: toTurn(row as Row), text: String(row["text"]) }
     },
     /** Returns `undefined` if the turn has ended or another attempt has begun. */
-    end: ({ attempt, runId }: AttemptOf, { error, outcome, reply, usage }: Ending, at: number): TurnRow | undefined => {
-      const row = end.get(outcome, json(error), json(usage), reply ?? null, at, runId, attempt)
+    end: ({ attempt, runId }: AttemptOf, ending: Ending, at: number): TurnRow | undefined => {
+      const { error, outcome, reply = null, takenBy = null, usage } = ending
+      const row = end.get(outcome, json(error), json(usage), reply, takenBy, at, runId, attempt)
       return row === undefined ? undefined : toTurn(row as Row)
     },
+    /** Returns the texts of the user's messages of the turns that the run has taken over. */
+    taken: (runId: string): ReadonlyArray<string> => selectTaken.all(runId).map(({ text }) => String(text)),
     /** Aborts the open turns of the session and returns them in the order of acceptance. */
     abortAll: (sessionKey: string, at: number): ReadonlyArray<TurnRow> => {
       const open = turns(selectOpen.all(sessionKey))

@@ -121,6 +121,7 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
         }
         return { turn, session: sessions.count(sessionKey, changes, at), message, retracted }
       }),
+    taken: (runId) => step(() => turns.taken(runId)),
     handOver: step(turns.handOver),
     forget: (before, limit) => step(() => turns.forget(before, limit)),
     recover: step(turns.recover),

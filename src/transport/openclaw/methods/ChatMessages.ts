@@ -56,7 +56,7 @@ const assistant = (message: Message): JsonObject => ({
   __openclaw: metadata(message),
 })
 
-/** A message in place of the reply of a run that has none. Clients show the reason. */
+/** A message in place of the reply, or after one that was cut off. Clients show the reason. */
 const missingReply = (message: Message, stopReason: "aborted" | "error", errorMessage: string): JsonObject => ({
   role: "assistant",
   content: [],
@@ -108,7 +108,8 @@ export const messagesOf = (message: Message): ReadonlyArray<JsonObject> => {
       if (message.aborted === true) return [user(message), missingReply(message, "aborted", "The run did not begin.")]
       return [user(message)]
     case "assistant":
-      return [assistant(message)]
+      if (message.failed === undefined) return [assistant(message)]
+      return [assistant(message), missingReply(message, "error", message.failed.message)]
     case "tool":
       return toolCall(message)
     case "system":

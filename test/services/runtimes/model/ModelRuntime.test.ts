@@ -265,7 +265,7 @@ describe("The tools of a model", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.live("A run with too many steps fails with the name of its option.", () => {
+  it.live("A run with too many steps fails with the name of its option, and its work stays.", () => {
     const { layer, requests } = scripted({
       tools: [add],
       config: { runs: { steps: 3 } },
@@ -274,10 +274,48 @@ describe("The tools of a model", () => {
     return Effect.gen(function* () {
       expect(yield* ask("x", "s")).toMatchObject({
         state: "failed",
-        error: { message: "The run took more than 3 steps. Ask for less at once, or raise the option runs.steps." },
+        error: {
+          reason: "budget",
+          message: "The run took more than 3 steps. Ask for less at once, or raise the option runs.steps.",
+        },
       })
       expect(requests).toHaveLength(3)
-      expect(yield* transcriptOf("s")).toEqual(["user: x"])
+      expect(yield* transcriptOf("s")).toEqual(["user: x", "tool: 3", "tool: 3", "tool: 3", "assistant: "])
+      const { messages } = yield* (yield* Sessions).history("s", { limit: 1 })
+      expect(messages[0]?.failed?.reason).toBe("budget")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.live("A message that steers a run reaches the model after the tools of the step.", () => {
+    const sent = Deferred.makeUnsafe<void>()
+    const started = Deferred.makeUnsafe<void>()
+    const slow = AgentTool.make({
+      name: "slow",
+      description: "Waits.",
+      parameters: Schema.Struct({}),
+      success: Schema.String,
+      handle: () => Effect.as(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(sent)), "waited"),
+    })
+    const { layer, requests } = scripted({
+      tools: [slow],
+      answer: (_, n) => (n === 0 ? answer(calls("1", "slow", {}), finish("tool-calls")) : answer(says("in French"))),
+    })
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const first = yield* runs.accept({ text: "write", sessionKey: "s" }, principal)
+      yield* Deferred.await(started)
+      const second = yield* runs.accept({ text: "in French, please", sessionKey: "s", queue: "steer" }, principal)
+      yield* Deferred.succeed(sent, undefined)
+      expect(yield* runs.wait(first.runId, 10_000)).toMatchObject({ state: "done", reply: "in French" })
+      expect(yield* runs.wait(second.runId, 0)).toMatchObject({ state: "done", takenBy: first.runId })
+      expect(requests).toHaveLength(2)
+      expect(requests[1]!.messages.slice(-2).map(({ role }) => role)).toEqual(["tool", "user"])
+      expect(yield* transcriptOf("s")).toEqual([
+        "user: write",
+        "tool: waited",
+        "user: in French, please",
+        "assistant: in French",
+      ])
     }).pipe(Effect.provide(layer))
   })
 

@@ -7,9 +7,13 @@ import { argumentsOf, messagesOf } from "../../../../src/transport/openclaw/meth
 describe("ChatMessages", () => {
   it.prop("Every message has one or two views with its time and its text.", [Message], ([message]) => {
     const views = messagesOf(message)
-    const isTwo =
-      message.role === "tool" ? message.tool !== undefined : message.role === "user" && !isInHistory(message)
-    expect(views.length).toBe(isTwo ? 2 : 1)
+    const isTwo = {
+      user: !isInHistory(message),
+      assistant: message.failed !== undefined,
+      tool: message.tool !== undefined,
+      system: false,
+    }
+    expect(views.length).toBe(isTwo[message.role] ? 2 : 1)
     expect(new Set(views.map((view) => Object(view["__openclaw"]).id)).size).toBe(views.length)
     for (const view of views) expect(view["timestamp"]).toBe(message.at)
     if (message.role !== "tool") expect(JSON.stringify(views)).toContain(JSON.stringify(message.text).slice(1, -1))

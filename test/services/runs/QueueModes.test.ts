@@ -1,0 +1,228 @@
+/** Messages that come while their session runs another one. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import type { QueueMode } from "../../../src/domain/Run.ts"
+import { Agents } from "../../../src/services/agents/Agents.ts"
+import { Runs } from "../../../src/services/runs/Runs.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { layer, principal } from "../../support/Conversations.ts"
+import { staged } from "../../support/StagedRuntime.ts"
+
+const file = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-queue-"))),
+    (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
+  ),
+  (folder) => Path.join(folder, "db"),
+)
+
+const start = Effect.fnUntraced(function* (filename?: string) {
+  const stage = staged()
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  const options = {
+    config: { runtime: "staged" },
+    runtimes: [stage.runtime],
+    ...(filename !== undefined && { filename }),
+  }
+  const services = yield* Layer.buildWithScope(layer(options), scope)
+  const runs = yield* Effect.provide(Runs, services)
+  const sessions = yield* Effect.provide(Sessions, services)
+  const agents = yield* Effect.provide(Agents, services)
+  const send = (text: string, queue?: QueueMode, sender = principal) =>
+    Effect.map(
+      runs.accept({ text, sessionKey: "s", ...(queue !== undefined && { queue }) }, sender),
+      ({ runId }) => runId,
+    )
+  const texts = Effect.map(sessions.history("s", { limit: 50 }), ({ messages }) => messages.map(({ text }) => text))
+  return { ...stage, agents, runs, send, sessions, texts, stop: Scope.close(scope, Exit.void) }
+})
+
+/** Turns the last stop into a crash. */
+const crash = (filename: string) => {
+  const db = new DatabaseSync(filename)
+  db.exec("UPDATE turns SET handed_over = 0")
+  db.close()
+}
+
+describe("The queue mode collect", () => {
+  it.live("The waiting messages become one run, and each run ends with a pointer to it.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send, sessions, texts } = yield* start()
+      yield* send("first")
+      yield* sessions.patch("s", { queue: "collect" })
+      const running = yield* next
+      const taker = yield* send("a")
+      const b = yield* send("b")
+      const c = yield* send("c")
+      yield* running.end
+      const collected = yield* next
+      expect(collected.turn).toMatchObject({ runId: taker, text: "a\n\nb\n\nc" })
+      expect(yield* runs.wait(b, 5_000)).toMatchObject({ state: "done", takenBy: taker })
+      expect(yield* runs.wait(c, 5_000)).toMatchObject({ state: "done", takenBy: taker })
+      yield* collected.say("reply")
+      yield* collected.end
+      expect(yield* runs.wait(taker, 5_000)).toMatchObject({ state: "done", reply: "reply" })
+      expect(yield* texts).toEqual(["first", "a", "b", "c", "reply"])
+      const later = yield* send("later", "followup")
+      const last = yield* next
+      expect(last.turn.history.map(({ text }) => text)).toEqual(["first", "a", "b", "c", "reply"])
+      yield* last.end
+      yield* runs.wait(later, 5_000)
+    }),
+  )
+
+  it.live("After a crash, the run receives the messages that it has taken before, once.", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const before = yield* start(filename)
+      yield* before.send("first")
+      const running = yield* before.next
+      const taker = yield* before.send("a", "collect")
+      const taken = yield* before.send("b", "collect")
+      yield* running.end
+      yield* before.next
+      yield* before.stop
+      crash(filename)
+
+      const after = yield* start(filename)
+      const again = yield* after.next
+      expect(again.turn).toMatchObject({ runId: taker, attempt: 2, text: "a\n\nb" })
+      yield* again.end
+      yield* after.runs.wait(taker, 5_000)
+      expect(yield* after.runs.get(taken)).toMatchObject({ state: "done", takenBy: taker, attempt: 0 })
+      expect(yield* after.texts).toEqual(["first", "a", "b"])
+      expect(after.sessions.find("s")).toMatchObject({ messageCount: 3 })
+    }),
+  )
+
+  it.live("A message of another sender is not collected, and the order stays.", () =>
+    Effect.gen(function* () {
+      const { next, send } = yield* start()
+      yield* send("first")
+      const running = yield* next
+      yield* send("a", "collect")
+      yield* send("b", "collect", { ...principal, scopes: ["operator.write"] })
+      yield* send("c", "collect")
+      yield* running.end
+      for (const text of ["a", "b", "c"]) {
+        const run = yield* next
+        expect(run.turn.text).toBe(text)
+        yield* run.end
+      }
+    }),
+  )
+})
+
+describe("The queue mode steer", () => {
+  it.live("The running run takes the message at its next step.", () =>
+    Effect.gen(function* () {
+      const { agents, next, runs, send, texts } = yield* start()
+      yield* agents.update("main", { queue: "steer" })
+      const taker = yield* send("first")
+      const { end, say, turn } = yield* next
+      expect(yield* turn.steering).toEqual([])
+      const taken = yield* send("rather this")
+      expect(yield* turn.steering).toEqual(["rather this"])
+      expect(yield* turn.steering).toEqual([])
+      expect(yield* runs.wait(taken, 5_000)).toMatchObject({ state: "done", takenBy: taker })
+      yield* say("reply")
+      yield* end
+      yield* runs.wait(taker, 5_000)
+      expect(yield* texts).toEqual(["first", "rather this", "reply"])
+    }),
+  )
+
+  it.live("A message that no step takes gets the next run.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send } = yield* start()
+      yield* send("first")
+      const running = yield* next
+      const waiting = yield* send("too late", "steer")
+      yield* running.end
+      const run = yield* next
+      expect(run.turn).toMatchObject({ runId: waiting, text: "too late" })
+      yield* run.end
+      expect(yield* runs.wait(waiting, 5_000)).not.toHaveProperty("takenBy")
+    }),
+  )
+
+  it.live("After a crash, the run receives a message that has steered it with its first step.", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const before = yield* start(filename)
+      yield* before.send("first")
+      const running = yield* before.next
+      yield* before.send("rather this", "steer")
+      yield* running.turn.steering
+      yield* before.stop
+      crash(filename)
+      const after = yield* start(filename)
+      const again = yield* after.next
+      expect(again.turn).toMatchObject({ attempt: 2, text: "first\n\nrather this" })
+      yield* again.end
+    }),
+  )
+
+  it.live("A run that has ended takes nothing.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send } = yield* start()
+      const first = yield* send("first")
+      const { turn } = yield* next
+      yield* runs.abort("s", first)
+      yield* send("a")
+      const second = yield* next
+      const waiting = yield* send("b", "steer")
+      expect(yield* turn.steering).toEqual([])
+      expect(yield* runs.get(waiting)).toMatchObject({ state: "queued" })
+      yield* second.end
+    }),
+  )
+})
+
+describe("The queue mode interrupt", () => {
+  it.live("The message aborts the runs before it and gets the next run.", () =>
+    Effect.gen(function* () {
+      const { next, runs, send, texts } = yield* start()
+      const first = yield* send("first")
+      const running = yield* next
+      yield* running.say("half")
+      const waiting = yield* send("waits")
+      const urgent = yield* send("urgent", "interrupt")
+      const run = yield* next
+      expect(run.turn).toMatchObject({ runId: urgent, text: "urgent" })
+      expect(yield* runs.get(first)).toMatchObject({ state: "aborted" })
+      expect(yield* runs.get(waiting)).toMatchObject({ state: "aborted" })
+      yield* run.end
+      yield* runs.wait(urgent, 5_000)
+      expect((yield* texts).filter((text) => text !== "half")).toEqual(["first", "waits", "urgent"])
+    }),
+  )
+
+  it.live("A crash before the abort does not run the older message again.", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const before = yield* start(filename)
+      const first = yield* before.send("first")
+      yield* before.next
+      yield* before.send("urgent")
+      yield* before.stop
+      crash(filename)
+      const db = new DatabaseSync(filename)
+      db.exec("UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'")
+      db.close()
+      const after = yield* start(filename)
+      const run = yield* after.next
+      expect(run.turn.text).toBe("urgent")
+      expect(yield* after.runs.get(first)).toMatchObject({ state: "aborted" })
+      yield* run.end
+    }),
+  )
+})
