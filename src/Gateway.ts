@@ -45,6 +45,7 @@ import * as Database from "./services/storage/Database.ts"
 import type { EventBus } from "./services/storage/EventBus.ts"
 import { StateFolder } from "./services/storage/StateFolder.ts"
 import type { Storage } from "./services/storage/Storage.ts"
+import * as OperationalLog from "./services/system/OperationalLog.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
 import * as Toolkit from "./services/toolkit/Toolkit.ts"
@@ -82,6 +83,8 @@ const registry = Layer.mergeAll(
   Memory.layer,
   Connections.layer,
   GatewayKey.layer,
+  // Before the runs, so that it logs those that a restart continues.
+  OperationalLog.layer,
   authentication,
 ).pipe(Layer.provideMerge(Events.layer))
 

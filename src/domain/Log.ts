@@ -19,9 +19,17 @@ export const LogEntry = Schema.Struct({
   level: LogLevel,
   /** The part of the gateway that logged the entry. */
   source: Schema.String,
+  /** Ends with the facts as `name=value`. */
   message: Schema.String,
+  /** The facts of the entry by name, such as `session` and `ms`. */
+  facts: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))),
 }).annotate({ identifier: "LogEntry" })
 export type LogEntry = typeof LogEntry.Type
+export type LogFacts = NonNullable<LogEntry["facts"]>
+
+/** Returns whether a log with the least level `logLevel` has entries of `level`. */
+export const isLogged = (level: LogLevel, logLevel: LogLevel): boolean =>
+  LogLevel.literals.indexOf(level) >= LogLevel.literals.indexOf(logLevel)
 
 const tail = Rpc.make("logs.tail", {
   payload: {

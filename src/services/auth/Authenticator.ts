@@ -121,6 +121,13 @@ export class Authenticator extends Context.Service<
           const now = yield* Clock.currentTimeMillis
           const failed = Math.max(...wrong.map((kind) => count(kind, remoteAddress, now)))
           const credential = wrong[0]!
+          if (failed === Math.max(1, authFailures) && secrets.areGuessable) {
+            yield* Effect.annotateLogs(Effect.logWarning("an address is locked out"), {
+              address: remoteAddress,
+              credential,
+              ms: lockoutMs,
+            })
+          }
           yield* Effect.logWarning(`a wrong ${credential} from ${remoteAddress}, failure ${failed}`)
           yield* Effect.sleep(Math.min(MAX_DELAY_MS, authFailureDelayMs * failed))
           return yield* new Unauthenticated({ reason: "invalid", credential })

@@ -14,6 +14,7 @@ import {
   ConnectionNotFound,
   type PresenceEntry,
 } from "../../domain/Connection.ts"
+import type { LogFacts } from "../../domain/Log.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../events/Events.ts"
 import { EventBus } from "../storage/EventBus.ts"
@@ -26,6 +27,8 @@ export interface Connection {
   readonly lastInboundAt: () => number
   readonly callsInFlight: () => number
   readonly outboxBytes: () => number
+  /** The reason of the end and the traffic, for the log. Left out: not known. */
+  readonly ending?: () => LogFacts
   /** Closes the connection on behalf of an operator. */
   readonly closeByOperator: (reason: string | undefined) => void
   /** Closes the connection because its credential was revoked. */
@@ -78,6 +81,17 @@ export class Connections extends Context.Service<
       const clock = yield* Clock.Clock
       const entries = new Map<number, ConnectionEntry>()
       const changed = yield* Queue.sliding<void>(1)
+      const fork = Effect.runForkWith(yield* Effect.context())
+
+      const log = (text: string, facts: LogFacts): void => {
+        fork(Effect.annotateLogs(Effect.logInfo(text), { source: "connections", ...facts }))
+      }
+
+      /** Publishes the new list, and logs the beginning of the connection. */
+      const onPresent = (entry: ConnectionEntry, isFirst: boolean): void => {
+        if (isFirst) log("a client connected", entry.facts())
+        Queue.offerUnsafe(changed, undefined)
+      }
       /** The present clients of the other nodes. */
       const elsewhere = new Map<string, ReadonlyArray<PresenceEntry>>()
       let lastClientId = 0
@@ -112,13 +126,16 @@ export class Connections extends Context.Service<
 
       const remove = (entry: ConnectionEntry) => {
         entries.delete(entry.clientId)
-        if (entry.presence !== undefined) Queue.offerUnsafe(changed, undefined)
+        if (entry.presence === undefined) return
+        Queue.offerUnsafe(changed, undefined)
+        const ms = clock.currentTimeMillisUnsafe() - entry.connectedAt
+        log("a client left", { ...entry.facts(), ms, ...entry.connection.ending?.() })
       }
 
       return Connections.of({
         register: (connection) =>
           Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-            const entry = new ConnectionEntry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), changed)
+            const entry = new ConnectionEntry(++lastClientId, connection, clock.currentTimeMillisUnsafe(), onPresent)
             entries.set(entry.clientId, entry)
             const unregister = Effect.sync(() => remove(entry))
             return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), unregister), entry)
@@ -153,15 +170,19 @@ class ConnectionEntry implements Registration {
   readonly connection: Connection
   identity: ConnectionIdentity | undefined = undefined
   presence: PresenceEntry | undefined = undefined
-  readonly #connectedAt: number
-  /** Receives an item when the list of present clients changes. */
-  readonly #changed: Queue.Enqueue<void>
+  readonly connectedAt: number
+  readonly #onPresent: (entry: ConnectionEntry, isFirst: boolean) => void
 
-  constructor(clientId: number, connection: Connection, connectedAt: number, changed: Queue.Enqueue<void>) {
+  constructor(
+    clientId: number,
+    connection: Connection,
+    connectedAt: number,
+    onPresent: (entry: ConnectionEntry, isFirst: boolean) => void,
+  ) {
     this.clientId = clientId
     this.connection = connection
-    this.#connectedAt = connectedAt
-    this.#changed = changed
+    this.connectedAt = connectedAt
+    this.#onPresent = onPresent
   }
 
   get id(): string {
@@ -174,6 +195,7 @@ class ConnectionEntry implements Registration {
   }
 
   identify(principal: Principal, client?: string, profile?: ClientProfile): void {
+    const isFirst = this.presence === undefined
     this.setPrincipal(principal)
     this.presence = {
       ...profile,
@@ -183,9 +205,23 @@ class ConnectionEntry implements Registration {
       scopes: principal.scopes,
       ...(principal.deviceId !== undefined && { deviceId: principal.deviceId }),
       client: client ?? null,
-      connectedAt: this.#connectedAt,
+      connectedAt: this.connectedAt,
     }
-    Queue.offerUnsafe(this.#changed, undefined)
+    this.#onPresent(this, isFirst)
+  }
+
+  /** The facts of a log line about the connection. */
+  facts(): LogFacts {
+    const { dialect, remoteAddress } = this.connection
+    const { client, deviceId } = this.presence!
+    return {
+      connection: this.id,
+      dialect,
+      address: remoteAddress,
+      principal: this.identity!.principal.kind,
+      ...(client !== null && { client }),
+      ...(deviceId !== undefined && { device: deviceId }),
+    }
   }
 
   info(): ConnectionInfo {
@@ -196,7 +232,7 @@ class ConnectionEntry implements Registration {
       remoteAddress: connection.remoteAddress,
       principal: this.identity?.principal ?? null,
       client: this.presence?.client ?? null,
-      connectedAt: this.#connectedAt,
+      connectedAt: this.connectedAt,
       lastInboundAt: connection.lastInboundAt(),
       callsInFlight: connection.callsInFlight(),
       outboxBytes: connection.outboxBytes(),

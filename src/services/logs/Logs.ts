@@ -14,7 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import { type LogEntry, LogLevel } from "../../domain/Log.ts"
+import { isLogged, type LogEntry, type LogFacts, LogLevel } from "../../domain/Log.ts"
 import { shortened } from "../../domain/Text.ts"
 import { Events } from "../events/Events.ts"
 import { asJson, asLine } from "./LogLine.ts"
@@ -60,7 +60,8 @@ export class Logs extends Context.Service<
       for (const secret of secretsIn(config)) log.hide(secret)
       const logger = Logger.make<unknown, LogEntry>(({ message, cause, logLevel, fiber, date }) => {
         const { source = "gateway", ...facts } = fiber.getRef(References.CurrentLogAnnotations)
-        return log.add(date.getTime(), levelOf(logLevel), String(source), formatMessage(message, facts, cause))
+        const text = formatMessage(message, facts, cause)
+        return log.add({ at: date.getTime(), level: levelOf(logLevel), source: String(source), message: text }, facts)
       })
       const written = Logger.withConsoleError(Logger.map(logger, config.logFormat === "json" ? asJson : asLine))
       const service = Logs.of({
@@ -117,10 +118,10 @@ class LogRing {
     this.#secrets.add(Redacted.value(secret))
   }
 
-  /** Redacts and shortens the message, stores the entry and calls the observers. */
-  add(at: number, level: LogLevel, source: string, message: string): LogEntry {
-    const safe = bounded(redact(message, this.#secrets).toWellFormed())
-    const entry: LogEntry = { id: ++this.#head, at, level, source, message: safe }
+  /** Redacts and shortens the texts, stores the entry and calls the observers. */
+  add({ message, ...written }: Omit<LogEntry, "id" | "facts">, facts: Record<string, unknown>): LogEntry {
+    const safe = this.#safe(message)
+    const entry: LogEntry = { id: ++this.#head, ...written, message: safe, ...this.#safeFacts(facts) }
     this.#entries.push(entry)
     if (this.#entries.length > RING_ENTRIES) this.#entries.shift()
     if (this.#isNotifying) return entry
@@ -133,9 +134,21 @@ class LogRing {
     return entry
   }
 
+  #safe(text: string): string {
+    return bounded(redact(text, this.#secrets).toWellFormed())
+  }
+
+  #safeFacts(facts: Record<string, unknown>): Pick<LogEntry, "facts"> {
+    const safe: Record<string, LogFacts[string]> = {}
+    for (const [name, value] of Object.entries(facts)) {
+      const isPlain = typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
+      safe[name] = isPlain ? value : this.#safe(format(value))
+    }
+    return Object.keys(facts).length === 0 ? {} : { facts: safe }
+  }
+
   tail({ after = 0, level = "trace", limit }: Parameters<Logs["Service"]["tail"]>[0]) {
-    const least = LogLevel.literals.indexOf(level)
-    const wanted = this.#entries.filter(({ id, level }) => id > after && LogLevel.literals.indexOf(level) >= least)
+    const wanted = this.#entries.filter((entry) => entry.id > after && isLogged(entry.level, level))
     const entries = wanted.slice(-limit)
     const truncated = entries.length < wanted.length || after + 1 < (this.#entries[0]?.id ?? 0)
     return { entries, head: this.#head, truncated }

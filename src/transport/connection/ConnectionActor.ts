@@ -9,6 +9,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Socket } from "node:net"
+import type { LogFacts } from "../../domain/Log.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Connection } from "../../services/connections/Connections.ts"
 import type { ActorHost } from "./ActorHost.ts"
@@ -34,6 +35,9 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   readonly #heartbeat: Heartbeat
   /** Time of the last sign of life, on the monotonic clock. */
   #lastInboundMs: number
+  #frames = 0
+  /** The code and the reason with which the gateway closes the client. */
+  #closing: string | undefined = undefined
   #inbox: Inbox | undefined = undefined
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
@@ -95,6 +99,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     const { nowMs } = this.#host.batch
     this.#lastInboundMs = nowMs
     if (frames.length === 0) return Effect.void
+    this.#frames += frames.length
     this.peer.bucket.refill(nowMs)
     return this.#handler!.onFrames(frames)
   }
@@ -199,6 +204,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   }
 
   onClosing(code: number, reason: string): void {
+    this.#closing = `${code} ${reason}`
     this.#socket.close(code, reason)
     this.#fiber?.interruptUnsafe()
   }
@@ -220,6 +226,11 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
 
   callsInFlight(): number {
     return this.#handler?.callsInFlight() ?? 0
+  }
+
+  ending(): LogFacts {
+    const reason = this.#closing ?? "the client closed it"
+    return { reason, frames: this.#frames, receivedBytes: this.received, sentBytes: this.sent }
   }
 
   /** Bytes of the socket so far. */
