@@ -4,7 +4,7 @@
  * notice.
  */
 export { GatewayConfig, type GatewayOptions, type GatewaySettings } from "./domain/GatewayConfig.ts"
-export * as PinnedWebSocket from "./cli/client/PinnedWebSocket.ts"
+export * as PinnedWebSocket from "./client/PinnedWebSocket.ts"
 export { StartupError } from "./domain/StartupError.ts"
 export * as Gateway from "./Gateway.ts"
 export type { AgentRuntime, Turn } from "./services/agents/AgentRuntime.ts"

@@ -19,6 +19,7 @@ import * as Socket from "effect/socket/Socket"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
 import { gatewayUrl } from "./GatewayUrl.ts"
 import { knownItems } from "./ForwardCompat.ts"
+import { openCode, reasonOf } from "./SocketProblem.ts"
 
 export interface ConnectionOptions {
   /**
@@ -78,23 +79,7 @@ const protocolError = (reason: string) =>
 /** Returns why a connection ended, for people. */
 const describe = (cause: Cause.Cause<Socket.SocketError | Refused>): string => {
   const error = Cause.squash(cause)
-  if (error instanceof Refused) return error.reason
-  if (!Socket.isSocketError(error)) return "the connection failed"
-  const reason = error.reason
-  if (reason._tag === "SocketCloseError")
-    return `closed ${reason.code}${reason.closeReason ? ` ${reason.closeReason}` : ""}`
-  return reason._tag === "SocketOpenError" ? "the gateway cannot be reached" : "the connection broke"
-}
-
-/** Returns the error code, or else the message, if the socket could not be opened. */
-const openCode = (cause: Cause.Cause<Socket.SocketError | Refused>): string | undefined => {
-  const error = Cause.squash(cause)
-  if (!Socket.isSocketError(error) || error.reason._tag !== "SocketOpenError") return undefined
-  if (error.reason.kind === "Timeout") return "ETIMEDOUT"
-  const event: unknown = error.reason.cause
-  const why = Predicate.hasProperty(event, "error") ? event.error : event
-  if (!(why instanceof Error)) return undefined
-  return "code" in why && typeof why.code === "string" ? why.code : why.message || undefined
+  return error instanceof Refused ? error.reason : reasonOf(error)
 }
 
 export interface ClientConnection {
@@ -115,7 +100,7 @@ export const make = Effect.fnUntraced(function* (
     options.token === undefined || Redacted.isRedacted(options.token) ? options.token : Redacted.make(options.token)
   const maxBackoffMs = Duration.toMillis(options.maxBackoff ?? "30 seconds")
   const pingIntervalMs = Duration.toMillis(options.pingInterval ?? "10 seconds")
-  const state = new ConnectionStates()
+  const state = new ConnectionStates<ConnectionState>({ _tag: "Connecting", attempt: 0 })
   const url = gatewayUrl(options.url)
   if (url === undefined)
     return yield* Effect.die(new TypeError(`${options.url} is not the address of a gateway: write host:port or a URL`))
@@ -212,7 +197,7 @@ export const make = Effect.fnUntraced(function* (
           const refused = Cause.squash(cause) instanceof Refused
           attempt = wasConnected ? 0 : attempt + 1
           const retryInMs = backoff(attempt, maxBackoffMs, yield* Random.next)
-          const code = openCode(cause)
+          const code = openCode(Cause.squash(cause))
           const waiting = { _tag: "Waiting", attempt, retryInMs, reason } as const
           state.set(refused ? { _tag: "Refused", reason } : code === undefined ? waiting : { ...waiting, code })
           yield* dispatch(error)

@@ -1,6 +1,6 @@
 /**
  * ConnectionStates: the state of a client's connection and its changes. ClientConnection sets it, GatewayClient publishes
- * it. A SubscriptionRef would do the same, but its PubSub is a twentieth of the code that a browser loads.
+ * it. The OpenClaw client uses the class for states of its own. A SubscriptionRef would do the same, but its PubSub is a twentieth of the code that a browser loads.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -24,21 +24,25 @@ export type ConnectionState =
   /** The gateway refused the token. The client does not try again. */
   | { readonly _tag: "Refused"; readonly reason: string }
 
-export class ConnectionStates {
-  #current: ConnectionState = { _tag: "Connecting", attempt: 0 }
-  readonly #listeners = new Set<(state: ConnectionState) => void>()
+export class ConnectionStates<State = ConnectionState> {
+  #current: State
+  readonly #listeners = new Set<(state: State) => void>()
+
+  constructor(initial: State) {
+    this.#current = initial
+  }
 
   /** The state now. */
-  get current(): ConnectionState {
+  get current(): State {
     return this.#current
   }
 
   /** Emits the state now, then every change. A slow listener misses the oldest of more than 16 waiting changes. */
-  readonly changes: Stream.Stream<ConnectionState> = Stream.callback(
+  readonly changes: Stream.Stream<State> = Stream.callback(
     (queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const listener = (state: ConnectionState) => void Queue.offerUnsafe(queue, state)
+          const listener = (state: State) => void Queue.offerUnsafe(queue, state)
           listener(this.#current)
           this.#listeners.add(listener)
           return listener
@@ -48,7 +52,7 @@ export class ConnectionStates {
     { bufferSize: 16, strategy: "sliding" },
   )
 
-  set(state: ConnectionState): void {
+  set(state: State): void {
     this.#current = state
     for (const listener of this.#listeners) listener(state)
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { connect } from "node:tls"
-import { fingerprintOfFile } from "../../src/cli/client/Fingerprint.ts"
+import { fingerprintOfFile } from "../../src/client/Fingerprint.ts"
 import * as Certificates from "../support/Certificates.ts"
 import * as GatewayProcess from "../support/GatewayProcess.ts"
 

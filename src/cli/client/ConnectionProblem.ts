@@ -3,7 +3,7 @@
  */
 import { LOCKED_OUT } from "../../client/ClientConnection.ts"
 import type { ConnectionState } from "../../client/ConnectionStates.ts"
-import { OTHER_CERTIFICATE } from "./Fingerprint.ts"
+import { OTHER_CERTIFICATE } from "../../client/Fingerprint.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 
 /** Seconds to wait for the first connection. Without a limit, a network that drops packets delays a command for minutes. */

@@ -22,7 +22,7 @@ import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
-import { fingerprintOf, fingerprintOfFile } from "./Fingerprint.ts"
+import { fingerprintOf, fingerprintOfFile } from "../../client/Fingerprint.ts"
 import { faint, note } from "../terminal/Output.ts"
 import { Writer } from "../terminal/Writer.ts"
 
@@ -99,7 +99,7 @@ const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFaile
       const sockets =
         fingerprint === undefined
           ? NodeWS.layerWebSocketConstructor
-          : (yield* Effect.promise(() => import("./PinnedWebSocket.ts"))).layer(fingerprint)
+          : (yield* Effect.promise(() => import("../../client/PinnedWebSocket.ts"))).layer(fingerprint)
       return Layer.effectDiscard(Effect.andThen(awaitConnection(url), Effect.forkScoped(reportDrops))).pipe(
         Layer.provideMerge(GatewayClient.layerNoDeps({ url: url.href, token })),
         Layer.provide(sockets),

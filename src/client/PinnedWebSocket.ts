@@ -1,6 +1,6 @@
 /**
  * PinnedWebSocket: WebSockets to a gateway whose certificate is known by its fingerprint, such as a self-signed one. No
- * authority needs to know such a certificate. Target.ts loads it for such gateways.
+ * authority needs to know such a certificate. The commands load it for such gateways, and the OpenClaw client uses it.
  */
 import * as Layer from "effect/Layer"
 import * as Socket from "effect/socket/Socket"
@@ -8,6 +8,14 @@ import type { ClientRequestArgs } from "node:http"
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls"
 import { WebSocket } from "ws"
 import { fingerprintOf, OTHER_CERTIFICATE } from "./Fingerprint.ts"
+
+/** Bounds of `ws`, whose types lack the second one. */
+export interface WebSocketBounds {
+  /** Bytes of the largest frame that the gateway may send. */
+  readonly maxPayload?: number
+  /** Milliseconds to wait for the gateway's close frame. */
+  readonly closeTimeout?: number
+}
 
 /** Opens a TLS socket, and destroys it before it carries a byte if the certificate is another one. */
 const connectPinned = (options: ConnectionOptions, fingerprint: string): TLSSocket => {
@@ -23,11 +31,11 @@ const connectPinned = (options: ConnectionOptions, fingerprint: string): TLSSock
  * `fingerprint`: SHA-256 in hexadecimal digits. Dies with a TypeError if it is something else. Use it for addresses with
  * `wss://` only: without TLS, nothing proves who answers.
  */
-export const layer = (fingerprint: string): Layer.Layer<Socket.WebSocketConstructor> => {
+export const layer = (fingerprint: string, bounds: WebSocketBounds = {}): Layer.Layer<Socket.WebSocketConstructor> => {
   const digits = fingerprintOf(fingerprint)
   if (digits === undefined) throw new TypeError("a fingerprint is SHA-256 in 64 hexadecimal digits")
-  const options: ClientRequestArgs = {
+  const pinned: ClientRequestArgs = {
     createConnection: (options) => connectPinned(options as ConnectionOptions, digits),
   }
-  return Layer.succeed(Socket.WebSocketConstructor)((url) => new WebSocket(url, options))
+  return Layer.succeed(Socket.WebSocketConstructor)((url) => new WebSocket(url, { ...bounds, ...pinned }))
 }
