@@ -151,6 +151,9 @@ export const writeEvent = (member: "payload" | "params", event: string, data: un
 /** Adds the event's position, for clients that resume. Other clients would drop a frame with this member. */
 export const withPosition = (event: string, seq: number): string => `${event.slice(0, -1)},"position":${seq}}`
 
+/** Additions of this gateway to `connect`. The reference gateway lists its own additions here too. */
+const capabilities = ["resume"]
+
 /** Writes the first frame of every connection. Its form is the same for all flavors. */
 export const writeChallenge = (nonce: string, at: number): string =>
-  JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce, ts: at } })
+  JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce, ts: at, capabilities } })
