@@ -11,11 +11,12 @@ const files = filesIn("src").filter(({ path }) => path.endsWith(".ts"))
 /** The layers that each layer may import. `client` runs in browsers, so it imports the domain only. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
   domain: ["domain"],
+  client: ["client", "domain"],
+  "openclaw-client": ["openclaw-client", "client", "domain"],
   services: ["services", "domain"],
   transport: ["transport", "services", "domain"],
-  client: ["client", "domain"],
   cli: ["cli", "client", "transport", "services", "domain", "."],
-  ".": [".", "cli", "client", "transport", "services", "domain"],
+  ".": [".", "cli", "client", "openclaw-client", "transport", "services", "domain"],
 }
 
 /** The folders of a layer from the bottom up. A folder imports itself and the folders before it. `.`: the layer's own files. */

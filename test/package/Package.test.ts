@@ -57,7 +57,7 @@ describe("The tarball", () => {
     const { stdout } = await Package.run(folder, "tar", "-tzf", tarball)
     const files = stdout.trim().split("\n")
     expect(files).toEqual(expect.arrayContaining(["package/LICENSE", "package/README.md", "package/dist/main.js"]))
-    for (const entry of ["index", "client", "domain"]) {
+    for (const entry of ["index", "client", "domain", "openclaw-client"]) {
       expect(files).toEqual(expect.arrayContaining([`package/dist/${entry}.js`, `package/dist/${entry}.d.ts`]))
     }
     expect(
@@ -108,6 +108,7 @@ describe("The installed package", () => {
       `import { Gateway, GatewayConfig, type AgentRuntime } from "@causeway/gateway"
        import { connect, GatewayClient } from "@causeway/gateway/client"
        import { GatewayRpcs, type Session } from "@causeway/gateway/domain"
+       import { connect as toOpenClaw, OpenClawClient } from "@causeway/gateway/openclaw-client"
        import manifest from "@causeway/gateway/package.json" with { type: "json" }
        import type * as Layer from "effect/Layer"
        export const layer: Layer.Layer<GatewayConfig> = GatewayConfig.layer({ port: 0 })
@@ -118,6 +119,9 @@ describe("The installed package", () => {
        export const list: Promise<{ readonly sessions: ReadonlyArray<Session> }> = connect({ url: "" }).call("sessions.list", {})
        // @ts-expect-error: no method has this name
        export const wrong = connect({ url: "" }).call("sessions.lst", {})
+       export const openClaw = OpenClawClient.layer({ url: "ws://127.0.0.1:1/" })
+       export const agents: Promise<ReadonlyArray<{ readonly id: string }>> =
+         toOpenClaw({ url: "" }).call("agents.list").then((list) => list.agents)
        export const methods: number = GatewayRpcs.requests.size
        export const version: string = manifest.version
        export const silent: AgentRuntime["name"] = "silent"
