@@ -1,13 +1,14 @@
 /**
  * Tests OpenClaw's own clients against this gateway: two generations of its command line, its terminal UI and its Control
- * UI, installed from the npm registry. `npm run acceptance:openclaw` writes the results to docs/compatibility.md and fails
- * if a check fails. It needs the registry and takes some minutes.
+ * UI, installed from the npm registry. Then tests our client against OpenClaw's own gateway. `npm run acceptance:openclaw`
+ * writes the results to docs/compatibility.md and fails if a check fails. It needs the registry and takes some minutes.
  */
 import { home } from "./acceptance/Installation.ts"
 import { record, report, type Result, say } from "./acceptance/Report.ts"
 import { browser, chromiumPath } from "./openclaw/Browser.ts"
 import { commandLine } from "./openclaw/CommandLine.ts"
 import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
+import { operatorClient } from "./openclaw/OperatorClient.ts"
 import { terminal } from "./openclaw/Terminal.ts"
 import { CURRENT, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
 
@@ -36,3 +37,6 @@ try {
 } finally {
   await gateway.stop()
 }
+
+const client = report(`openclaw ${CURRENT}, gateway (protocol 4)`, operatorClient(openclaw(CURRENT)))
+record("openclaw-gateway", [await client])

@@ -1,0 +1,165 @@
+/**
+ * Tests our client of OpenClaw gateways against the reference gateway: it signs in, reads, follows changes, pairs a device,
+ * returns with the device's token, says why it is refused, and comes back after a restart.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { type AddressInfo, createServer } from "node:net"
+import { join } from "node:path"
+import { env } from "node:process"
+import { connect, type OpenClawGateway, type OpenClawOptions } from "../../src/openclaw-client.ts"
+import { home } from "../acceptance/Installation.ts"
+import type { Check } from "../acceptance/Report.ts"
+import type { Installed } from "./Installations.ts"
+
+const TOKEN = "token-of-the-reference-gateway"
+const SCOPES = ["operator.read", "operator.write", "operator.admin"]
+
+/** The time of one step. The reference gateway starts in about ten seconds. */
+const STEP_MS = 120_000
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+class ReferenceGateway {
+  readonly #entry: string
+  readonly #home = home()
+  readonly port: number
+  #child: ChildProcess | undefined
+  /** The end of its output, for a failing check. */
+  output = ""
+
+  constructor(entry: string, port: number) {
+    this.#entry = entry
+    this.port = port
+  }
+
+  start(): void {
+    const options = ["--port", String(this.port), "--auth", "token", "--token", TOKEN, "--allow-unconfigured"]
+    const child = spawn(process.execPath, [this.#entry, "gateway", "run", ...options], {
+      env: { PATH: env["PATH"], HOME: this.#home, NO_COLOR: "1" },
+    })
+    const keep = (chunk: Buffer) => (this.output = (this.output + chunk.toString()).slice(-2_000))
+    child.stdout.on("data", keep)
+    child.stderr.on("data", keep)
+    this.#child = child
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    child.kill("SIGTERM")
+    await gone
+  }
+}
+
+/** Waits for the first payload of `sessions.changed` that names the key. */
+const sessionChange = (gateway: OpenClawGateway, key: string): Promise<void> =>
+  new Promise((resume) => {
+    const stop = gateway.on("sessions.changed", ({ sessionKey }) => {
+      if (sessionKey !== key) return
+      stop()
+      resume()
+    })
+  })
+
+const expected = (isTrue: boolean, problem: string): void => {
+  if (!isTrue) throw new Error(problem)
+}
+
+export const operatorClient = async ({ entry }: Installed): Promise<ReadonlyArray<Check>> => {
+  const reference = new ReferenceGateway(entry, await freePort())
+  const deviceFile = join(home(), "device.json")
+  const open = (options: Partial<OpenClawOptions> = {}) =>
+    connect({ url: `127.0.0.1:${reference.port}`, token: TOKEN, scopes: SCOPES, ...options })
+  const step = async (name: string, act: () => Promise<void>): Promise<Check> => {
+    const signal = AbortSignal.timeout(STEP_MS)
+    const late = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+    try {
+      await Promise.race([act(), late])
+      return { name: `client: ${name}`, problem: undefined }
+    } catch (error) {
+      return { name: `client: ${name}`, problem: `${String(error)}\n${reference.output}` }
+    }
+  }
+  const gateway = open()
+  try {
+    reference.start()
+    return [
+      await step("waits for the start and connects with protocol 4", async () => {
+        await gateway.connected()
+        const states: Array<unknown> = []
+        gateway.onState((state) => states.push(state))
+        expected(JSON.stringify(states).includes('"protocol":4'), JSON.stringify(states).slice(0, 500))
+      }),
+      await step("lists agents, sessions, models and presence", async () => {
+        const { agents } = await gateway.call("agents.list")
+        expected(agents.length > 0, "no agents")
+        await gateway.call("sessions.list", { limit: 10 })
+        await gateway.call("models.list")
+        await gateway.call("system-presence")
+        await gateway.call("health")
+      }),
+      await step("follows a change of a session", async () => {
+        await gateway.call("sessions.subscribe")
+        const { key } = await gateway.call("sessions.create", { label: "from the client" })
+        const changed = sessionChange(gateway, key)
+        await gateway.call("sessions.patch", { key, label: "changed" })
+        await changed
+        const { session } = await gateway.call("sessions.describe", { key })
+        expected(session?.label === "changed", JSON.stringify(session))
+        const { messages } = await gateway.call("chat.history", { sessionKey: key })
+        expected(messages.length === 0, "messages in a new session")
+      }),
+      await step("reports an unknown method and a missing scope", async () => {
+        const unknown = await gateway.request("no.such.method").catch(String)
+        expected(String(unknown).includes("unknown method"), String(unknown))
+        const reader = open({ scopes: ["operator.read"] })
+        await reader.connected()
+        const missing = await reader.call("sessions.create").catch(String)
+        expected(String(missing).includes("operator."), String(missing))
+        await reader.close()
+      }),
+      await step("pairs a device and returns with its token alone", async () => {
+        // The reference gateway gives no device token to a backend on its own machine.
+        const client = { id: "cli", mode: "cli" }
+        const pairing = open({ deviceFile, client })
+        await pairing.connected()
+        await pairing.close()
+        const paired = open({ deviceFile, client, token: undefined })
+        await paired.connected()
+        await paired.call("agents.list")
+        await paired.close()
+      }),
+      await step("says why a wrong token is refused", async () => {
+        const stranger = open({ token: "not-the-token" })
+        const refusal = await stranger.connected().then(() => "accepted", String)
+        expected(refusal.includes("set the gateway's token"), refusal)
+        await stranger.close()
+      }),
+      await step("comes back after a restart, with its subscription", async () => {
+        const joined = (async () => {
+          let count = 0
+          for await (const item of gateway.events()) if (item._tag === "Joined" && ++count === 2) return item.reset
+          return undefined
+        })()
+        await reference.stop()
+        reference.start()
+        expected((await joined) === "connected", "no reset")
+        const { key } = await gateway.call("sessions.create", { label: "after the restart" })
+        const changed = sessionChange(gateway, key)
+        await gateway.call("sessions.patch", { key, label: "changed again" })
+        await changed
+      }),
+    ]
+  } finally {
+    await gateway.close()
+    await reference.stop()
+  }
+}
