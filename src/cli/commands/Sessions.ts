@@ -1,5 +1,5 @@
 /**
- * `causeway sessions`: lists, reads, changes, resets and removes sessions.
+ * `causeway sessions`: lists, reads, changes, summarizes, resets and removes sessions.
  */
 import * as Arr from "effect/Array"
 import * as Argument from "effect/cli/Argument"
@@ -218,6 +218,26 @@ const reset = Command.make(
   Target.connected,
 )
 
+const compact = Command.make(
+  "compact",
+  { key, json: Flags.json, ...Target.flags },
+  Effect.fnUntraced(function* ({ json, key }) {
+    const { calls } = yield* GatewayClient
+    const answer = yield* calls["sessions.compact"]({ key })
+    yield* show(json, answer, () =>
+      answer.summary === null
+        ? `Nothing to summarize: the session ${key} has no message since its last summary.`
+        : [faint(`The agent of the session ${key} now sees this summary:`), "\n", answer.summary.text],
+    )
+  }),
+).pipe(
+  Command.withDescription(
+    "Summarize the messages of a session. Its agent then sees the summary. The transcript stays.",
+  ),
+  Command.withExamples([{ command: "causeway sessions compact work", description: "Free the model's context" }]),
+  Target.connected,
+)
+
 const remove = Command.make(
   "delete",
   { key, yes: Flags.yes, json: Flags.json, ...Target.flags },
@@ -239,6 +259,6 @@ const remove = Command.make(
 )
 
 export const sessions = Command.make("sessions").pipe(
-  Command.withDescription("List, read, change, reset and remove sessions."),
-  Command.withSubcommands([list, history, patch, reset, remove]),
+  Command.withDescription("List, read, change, summarize, reset and remove sessions."),
+  Command.withSubcommands([list, history, patch, compact, reset, remove]),
 )

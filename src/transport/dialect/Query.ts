@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
-import type { Fault } from "./Fault.ts"
+import type { Fault, Tagged } from "./Fault.ts"
 
 export type Query<A> = Effect.Effect<A, Fault, Contract>
 
@@ -72,8 +72,10 @@ export const cached = <A>(query: Query<A>): Query<A> => {
 export const isError = (fault: Fault, tag: string): boolean => fault._tag === "Domain" && fault.error._tag === tag
 
 /** Runs another query if the contract fails with the error of this tag. */
-export const catchError = <A, B>(query: Query<A>, tag: string, handle: () => Query<B>): Query<A | B> =>
-  Effect.catchIf(query, (fault) => isError(fault, tag), handle)
+export const catchError = <A, B>(query: Query<A>, tag: string, handle: (error: Tagged) => Query<B>): Query<A | B> =>
+  Effect.catch(query, (fault): Query<B> =>
+    fault._tag === "Domain" && fault.error._tag === tag ? handle(fault.error) : fail(fault),
+  )
 
 /** Returns the outcome of a query that makes no calls. Returns `undefined` if the query has to run. */
 export const outcomeOf = <A>(query: Query<A>): Exit.Exit<A, Fault> | undefined =>

@@ -1,5 +1,5 @@
 /**
- * SessionChanges: the methods that create, patch, reset and delete sessions. Each returns the session's entry after the
+ * SessionChanges: the methods that create, patch, summarize, reset and delete sessions. Each returns the session's entry after the
  * change. Clients may change a session before its first message.
  */
 import * as Effect from "effect/Effect"
@@ -103,6 +103,20 @@ const reset = dialectMethod(Schema.Struct({ key, agentId: name }), ({ agentId, k
   })
 })
 
+/** A conversation that stays as it is gets the reason. Clients show it. */
+const compact = dialectMethod(Schema.Struct({ key, agentId: name }), ({ agentId, key: clientKey }) => {
+  if (!hasText(clientKey)) return invalid("key is required")
+  const key = canonicalKey(clientKey, agentId)
+  const unchanged = (ok: boolean, reason: string) => ({ ok, key, compacted: false, reason })
+  const compacted = Effect.map(call("sessions.compact", { key }), ({ summary }) =>
+    summary === null
+      ? unchanged(true, "no message since the last summary")
+      : { ok: true, key, compacted: true, result: { summary: summary.text } },
+  )
+  const attempt = catchError(compacted, "SessionNotFound", () => Effect.succeed(unchanged(true, "no transcript")))
+  return catchError(attempt, "CompactionFailed", ({ message }) => Effect.succeed(unchanged(false, String(message))))
+})
+
 const Delete = Schema.Struct({ key, agentId: name, ...deleteConditions })
 
 /** Without conditions, deleting a session that does not exist succeeds. */
@@ -122,6 +136,7 @@ const remove = dialectMethod(Delete, ({ agentId, key: clientKey, ...conditions }
 export const sessionChangeMethods: ReadonlyArray<Row> = [
   ["sessions.create", "operator.write", create],
   ["sessions.patch", "operator.write", patch],
+  ["sessions.compact", "operator.admin", compact],
   ["sessions.reset", "operator.admin", reset],
   ["sessions.delete", "operator.admin", remove],
 ]

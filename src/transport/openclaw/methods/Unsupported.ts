@@ -151,6 +151,7 @@ export const unsupported: { readonly [method: string]: Rules } = {
     execNode: never,
     cwd: never,
   },
+  "sessions.compact": { maxLines: never },
   "sessions.delete": { deleteTranscript: [true], emitLifecycleHooks: "any", archivedOnly: onlyFalse },
   "sessions.describe": { includeDerivedTitles: "any", includeLastMessage: "any" },
   "sessions.list": list,
