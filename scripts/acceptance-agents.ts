@@ -1,10 +1,11 @@
 /**
- * Tests a real command-line agent as runtime of this gateway: Qwen Code, installed from the npm registry, with a fake model
- * provider on this machine. `npm run acceptance:agents` writes the results to docs/compatibility.md and fails if a check
+ * Tests foreign programs that agents of this gateway use, installed from the npm registry, with a fake model provider on this
+ * machine: Qwen Code as a command-line agent, and server-everything as an MCP server. `npm run acceptance:agents` writes the results to docs/compatibility.md and fails if a check
  * fails. It needs the registry and takes about a minute.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { home, install, root } from "./acceptance/Installation.ts"
@@ -14,13 +15,15 @@ import { type GatewayProcess, start } from "../test/support/GatewayProcess.ts"
 import { gone } from "../test/support/ProcessGroups.ts"
 
 const QWEN = "0.24.4"
+const EVERYTHING = "2026.8.31"
 
 const REPLY = "All is well."
 
-const installed = (): string => {
-  const folder = join(root, `qwen-code-${QWEN}`)
-  install(folder, `@qwen-code/qwen-code@${QWEN}`)
-  return join(folder, "node_modules/.bin/qwen")
+/** Installs a package and returns the path of its program. */
+const installed = (name: string, version: string, program: string): string => {
+  const folder = join(root, `${name.split("/").at(-1)}-${version}`)
+  install(folder, `${name}@${version}`)
+  return join(folder, "node_modules/.bin", program)
 }
 
 /** Fails with both texts if the first does not contain the second. */
@@ -69,7 +72,20 @@ const processesOf = (text: string): ReadonlyArray<number> =>
     })
     .map(Number)
 
-const checksOf = Effect.fnUntraced(function* (command: string) {
+/** Makes a list of checks, and the function that adds to it. */
+const checkList = () => {
+  const checks: Array<Check> = []
+  const check = <A, R>(name: string, run: Effect.Effect<A, never, R>) =>
+    Effect.exit(Effect.timeout(run, "2 minutes")).pipe(
+      Effect.map((exit) => {
+        const problem = exit._tag === "Success" ? undefined : Cause.pretty(exit.cause)
+        checks.push({ name, problem })
+      }),
+    )
+  return { checks, check }
+}
+
+const qwenCode = Effect.fnUntraced(function* (command: string) {
   const folder = home()
   const work = join(folder, "work")
   mkdirSync(work)
@@ -101,14 +117,7 @@ const checksOf = Effect.fnUntraced(function* (command: string) {
   const send = ({ cli }: GatewayProcess, text: string) =>
     Effect.map(cli("send", text, "--session", "acceptance"), ({ stderr, stdout }) => stdout + stderr)
 
-  const checks: Array<Check> = []
-  const check = <A, R>(name: string, run: Effect.Effect<A, never, R>) =>
-    Effect.exit(Effect.timeout(run, "2 minutes")).pipe(
-      Effect.map((exit) => {
-        const problem = exit._tag === "Success" ? undefined : Cause.pretty(exit.cause)
-        checks.push({ name, problem })
-      }),
-    )
+  const { check, checks } = checkList()
 
   configure("deny")
   const first = yield* startGateway
@@ -168,4 +177,58 @@ const checksOf = Effect.fnUntraced(function* (command: string) {
   return checks
 })
 
-record("agents", [await report(`Qwen Code ${QWEN}`, Effect.runPromise(Effect.scoped(checksOf(installed()))))])
+/** The model calls the tool that the message names, with the JSON after it, and answers with the result. */
+const callsTools: FakeProvider.Scenario = async (answer, { body, count, results }) => {
+  if (results.length > 0) {
+    await answer.text(...results)
+    return answer.end()
+  }
+  const [, tool = "", input = ""] = /^(\S+) (.*)$/s.exec(String(body.messages.at(-1)?.["content"])) ?? []
+  await answer.tool(`call_${count}`, tool, input)
+  return answer.end("tools")
+}
+
+const serverEverything = Effect.fnUntraced(function* (command: string) {
+  const folder = home()
+  const provider = yield* FakeProvider.make
+  provider.script("fake", callsTools)
+  const config = join(folder, "causeway.yaml")
+  writeFileSync(
+    config,
+    JSON.stringify({
+      model: "local/fake",
+      providers: { local: { kind: "openai", baseUrl: provider.baseUrl.openai, models: ["fake"] } },
+      mcp: { everything: { command, args: ["stdio"] } },
+    }),
+  )
+  const { check, checks } = checkList()
+  const { cli, exit, signal } = yield* start({ stateDir: join(folder, "state"), args: ["--config", config] })
+  const output = (...args: ReadonlyArray<string>) => Effect.map(cli(...args), ({ stderr, stdout }) => stdout + stderr)
+  const listed: Effect.Effect<void> = Effect.flatMap(output("tools"), (list) =>
+    list.includes("everything_echo") ? Effect.void : Effect.andThen(Effect.sleep("100 millis"), listed),
+  )
+  const answers = (message: string, part: string) =>
+    Effect.flatMap(output("send", message), (text) => contains(text, part))
+  yield* check("adds its tools", listed)
+  yield* check("a run calls a tool", answers('everything_echo {"message":"hello"}', "Echo: hello"))
+  yield* check("a run calls a tool with numbers", answers('everything_get-sum {"a":2,"b":3}', "5"))
+  yield* check("a run reads the problem of a wrong call", answers('everything_echo {"message":1}', "nvalid"))
+  const processes = processesOf(command)
+  signal("SIGKILL")
+  yield* exit
+  yield* check(
+    "leaves no process behind when the gateway is killed",
+    processes.length === 0 ? Effect.die(new Error("no process found")) : Effect.forEach(processes, gone),
+  )
+  return checks
+})
+
+const run = (program: string, checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>) =>
+  report(program, Effect.runPromise(Effect.scoped(checks)))
+
+const qwen = installed("@qwen-code/qwen-code", QWEN, "qwen")
+const everything = installed("@modelcontextprotocol/server-everything", EVERYTHING, "mcp-server-everything")
+record("agents", [
+  await run(`Qwen Code ${QWEN}`, qwenCode(qwen)),
+  await run(`server-everything ${EVERYTHING}, MCP server`, serverEverything(everything)),
+])
