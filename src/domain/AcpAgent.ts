@@ -55,6 +55,11 @@ export const AcpAgentSettings = Schema.Struct({
     description:
       "The id of the agent's login method to use if the agent asks for one, e.g. openai-api-key. The error of a missing login lists the ids.",
   }),
+  mcp: option(
+    Schema.Array(nonEmptyText(NAME_CHARS)).check(Schema.isMaxLength(64)),
+    [],
+    "Names of MCP servers of the option `mcp` that the agent connects to by itself, e.g. [github].",
+  ),
   processes: option(
     Count,
     4,

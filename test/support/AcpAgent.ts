@@ -18,10 +18,17 @@ interface Session {
   readonly messages: Array<string>
   cancelled: () => void
   model: string
+  /** The MCP servers that the client gave. */
+  servers: ReadonlyArray<acp.McpServer>
 }
 
 const sessions = new Map<string, Session>()
-const newSession = (messages: Array<string> = []): Session => ({ messages, cancelled: () => {}, model: "small" })
+const newSession = (messages: Array<string> = []): Session => ({
+  messages,
+  cancelled: () => {},
+  model: "small",
+  servers: [],
+})
 
 if (has("stubborn")) {
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
@@ -44,6 +51,15 @@ const configOptions = (session: Session): Array<acp.SessionConfigOption> =>
         },
       ]
     : []
+
+/** The choice of models before ACP had settings. */
+const oldModels = {
+  currentModelId: "small",
+  availableModels: [
+    { modelId: "small", name: "Small" },
+    { modelId: "big", name: "Big" },
+  ],
+}
 
 const m = acp.methods
 
@@ -162,6 +178,10 @@ const commands: Record<string, (turn: Turn) => Answer> = {
     await say("partly")
     return { stopReason: rest as acp.StopReason }
   },
+  servers: async ({ say, session }) => {
+    await say(JSON.stringify(session.servers))
+    return done
+  },
   where: async ({ prompt, say, session, sessionId }) => {
     const blocks = prompt.map((block) => (block.type === "text" ? block.text : ""))
     await say(JSON.stringify({ sessionId, pid: process.pid, messages: session.messages, blocks, model: session.model }))
@@ -195,6 +215,7 @@ const agent = acp
       ],
       agentCapabilities: {
         loadSession: has("load"),
+        mcpCapabilities: { http: has("http") },
         ...(has("resume") && { sessionCapabilities: { resume: {} } }),
       },
     }
@@ -203,12 +224,13 @@ const agent = acp
     if (params.methodId !== "key") throw acp.RequestError.authRequired()
     isLoggedIn = true
   })
-  .onRequest(m.agent.session.new, () => {
+  .onRequest(m.agent.session.new, ({ params }) => {
     if (!isLoggedIn) throw acp.RequestError.authRequired()
     const sessionId = `session-${process.pid}-${sessions.size + 1}`
     const session = newSession()
     sessions.set(sessionId, session)
-    return { sessionId, configOptions: configOptions(session) }
+    session.servers = params.mcpServers
+    return { sessionId, configOptions: configOptions(session), ...(has("old-models") && { models: oldModels }) }
   })
   .onRequest(m.agent.session.resume, ({ params }) => ({ configOptions: configOptions(open(params.sessionId)) }))
   .onRequest(m.agent.session.load, async ({ client, params: { sessionId } }) => {
@@ -224,6 +246,15 @@ const agent = acp
     session.model = String(params.value)
     return { configOptions: configOptions(session) }
   })
+  .onRequest(
+    "session/set_model",
+    (params) => params as { readonly sessionId: string; readonly modelId: string },
+    ({ params }) => {
+      const session = sessions.get(params.sessionId)
+      if (session !== undefined) session.model = params.modelId
+      return {}
+    },
+  )
   .onNotification(m.agent.session.cancel, ({ params }) => sessions.get(params.sessionId)?.cancelled())
   .onRequest(m.agent.session.prompt, async ({ client, params: { prompt, sessionId } }) => {
     const session = sessions.get(sessionId)

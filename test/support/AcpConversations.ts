@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import { AcpAgentSettings } from "../../src/domain/AcpAgent.ts"
+import { McpServers } from "../../src/domain/McpServer.ts"
 import type { Agent, ToolPermissions } from "../../src/domain/Agent.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
@@ -34,6 +35,7 @@ export const layer = ({ config = {}, folder, mode = "", settings = {}, ...option
     Effect.gen(function* () {
       const runtime = yield* AcpRuntime.make({
         name: "test",
+        mcpServers: Schema.decodeUnknownSync(McpServers)(config.mcp ?? {}),
         folder: folder ?? (yield* temporaryFolder),
         settings: decode({
           command: process.execPath,

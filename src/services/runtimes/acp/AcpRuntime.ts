@@ -10,6 +10,7 @@ import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
 import type { Model } from "../../../domain/Model.ts"
 import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
 import { resolvePath } from "../../storage/StateFolder.ts"
+import { type McpServersByName, secretsOf } from "./AgentMcpServers.ts"
 import { AgentProblems } from "./AgentProblems.ts"
 import * as AgentSession from "./AgentSession.ts"
 import * as AgentSessions from "./AgentSessions.ts"
@@ -22,15 +23,23 @@ export interface AcpRuntimeOptions {
   readonly settings: AcpAgentSettings
   /** The folder of the files of command-line agents. */
   readonly folder: string
+  /** The option `mcp` of the gateway. */
+  readonly mcpServers: McpServersByName
+}
+
+export interface AcpRuntime extends AgentRuntime {
+  /** Ends the agent's process of a session as soon as it has no run, and forgets the agent's own session. */
+  forget(sessionKey: string): Effect.Effect<void>
 }
 
 /** Makes the runtime. It starts the agent with the first run. The end of the scope ends the agent's processes. */
 export const make = Effect.fnUntraced(function* ({
   folder,
+  mcpServers,
   name,
   settings,
-}: AcpRuntimeOptions): Effect.fn.Return<AgentRuntime, never, Scope.Scope> {
-  const problems = new AgentProblems(name, settings)
+}: AcpRuntimeOptions): Effect.fn.Return<AcpRuntime, never, Scope.Scope> {
+  const problems = new AgentProblems(name, settings, secretsOf(settings.mcp, mcpServers))
   const ownFolder = Path.join(folder, name)
   const cwd = settings.cwd === undefined ? ownFolder : resolvePath(settings.cwd)
   const store = yield* AgentSessionStore.make(`${ownFolder}.json`)
@@ -46,6 +55,7 @@ export const make = Effect.fnUntraced(function* ({
     settings: { ...settings, cwd },
     problems,
     store,
+    mcpServers,
     onOptions: (options) => {
       models = modelsOf(options).map(({ name, value }) => ({
         id: value,
@@ -61,6 +71,7 @@ export const make = Effect.fnUntraced(function* ({
     name: problems.runtime,
     // Known as soon as the agent has opened a session.
     models: Effect.sync(() => models),
+    forget: (sessionKey) => Effect.andThen(store.remove(sessionKey), sessions.end(sessionKey)),
     run: (turn) => Stream.unwrap(Effect.map(sessions.take(turn.sessionKey), (session) => session.run(turn))),
   }
 })

@@ -41,6 +41,7 @@ const Initialized = Schema.Struct({
   agentCapabilities: maybe(
     Schema.Struct({
       loadSession: maybe(Schema.Boolean),
+      mcpCapabilities: maybe(Schema.Struct({ http: maybe(Schema.Boolean) })),
       sessionCapabilities: maybe(Schema.Struct({ resume: maybe(Schema.Unknown) })),
     }),
   ),
@@ -59,6 +60,8 @@ const Initialized = Schema.Struct({
 export interface AgentConnection {
   /** How the agent opens one of its sessions again, if it can. */
   readonly reopens: "session/resume" | "session/load" | undefined
+  /** Whether the agent connects to remote MCP servers. Every agent connects to local ones. */
+  readonly takesHttpServers: boolean
   /** Sends a request and decodes the result. Fails if the agent refuses it, ends, needs a login or takes over a minute. */
   request<S extends Schema.Codec<unknown, unknown>>(
     method: string,
@@ -124,7 +127,7 @@ export const open = Effect.fn("AgentConnection.open")(function* (
       if (error instanceof acp.RequestError) return yield* problems.refused(method, error)
       const obituary = yield* Effect.timeoutOption(process.obituary, EXIT_TIMEOUT)
       return yield* obituary._tag === "Some"
-        ? problems.failed(`${problems.runtime} ended: ${obituary.value}`)
+        ? problems.failed(`${problems.runtime} ended: ${problems.clean(obituary.value)}`)
         : problems.failed(`The connection to ${problems.runtime} failed: ${problems.clean(String(error))}`)
     })
 
@@ -139,7 +142,7 @@ export const open = Effect.fn("AgentConnection.open")(function* (
 
   const silent = Effect.suspend(() => {
     const lines = process.lastLines.all()
-    const output = lines.length === 0 ? "It wrote nothing." : `Its last lines:\n${lines.join("\n")}`
+    const output = lines.length === 0 ? "It wrote nothing." : `Its last lines:\n${problems.clean(lines.join("\n"))}`
     return Effect.fail(
       problems.failed(`${problems.runtime} did not answer within ${START_TIMEOUT}. ${output}`, "timeout"),
     )
@@ -180,6 +183,7 @@ export const open = Effect.fn("AgentConnection.open")(function* (
 
   return {
     reopens: canResume ? "session/resume" : agentCapabilities?.loadSession === true ? "session/load" : undefined,
+    takesHttpServers: agentCapabilities?.mcpCapabilities?.http === true,
     request: (method, params, result) =>
       Effect.timeoutOrElse(request(method, params, result), { duration: START_TIMEOUT, orElse: () => silent }),
     prompt: (params) => request(acp.methods.agent.session.prompt, params, PromptResult),

@@ -31,9 +31,13 @@ export class AgentProblems {
   readonly #name: string
   readonly #settings: AcpAgentSettings
 
-  constructor(name: string, settings: AcpAgentSettings) {
+  readonly #secrets: ReadonlyArray<string>
+
+  /** `secrets`: the values that the agent knows, besides those of its own variables. */
+  constructor(name: string, settings: AcpAgentSettings, secrets: ReadonlyArray<Redacted.Redacted> = []) {
     this.#name = name
     this.#settings = settings
+    this.#secrets = [...Object.values(settings.env), ...secrets].map(Redacted.value)
   }
 
   get runtime(): string {
@@ -45,9 +49,9 @@ export class AgentProblems {
     return new RuntimeFailed({ runtime: this.runtime, detail, ...(kind !== undefined && { kind }) })
   }
 
-  /** Returns a text of the agent without the values of its variables, any of which may be a secret. */
+  /** Returns a text of the agent without the values of its variables and MCP servers, any of which may be a secret. */
   clean(text: string): string {
-    return redact(text, Object.values(this.#settings.env).map(Redacted.value))
+    return redact(text, this.#secrets)
   }
 
   /** Returns the message of an error of the agent, with the details that agents put into its data. */

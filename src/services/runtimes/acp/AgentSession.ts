@@ -16,13 +16,14 @@ import type { RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import { ToolApproval } from "../../tools/ToolApproval.ts"
 import * as AgentConnection from "./AgentConnection.ts"
+import { type McpServersByName, serversFor } from "./AgentMcpServers.ts"
 import { AgentOutput } from "./AgentOutput.ts"
 import { answerFor, permissionOf } from "./AgentPermissions.ts"
 import type { AgentProblems } from "./AgentProblems.ts"
 import { promptOf, unseenBy } from "./AgentPrompt.ts"
 import type { AgentSessionStore } from "./AgentSessionStore.ts"
-import { selectModel, selectThinking, type SettingChange } from "./AgentSettings.ts"
-import { AgentUpdate, ConfigOption } from "./AgentUpdates.ts"
+import { selectModel, selectThinking, SET_MODEL, type SettingChange, settingsOf } from "./AgentSettings.ts"
+import { AgentUpdate, ConfigOption, maybe, ModelState } from "./AgentUpdates.ts"
 
 export interface AgentSession {
   /** Returns the output of a run. An interrupt cancels the prompt. */
@@ -36,11 +37,13 @@ export interface AgentContext {
   readonly settings: AcpAgentSettings & { readonly cwd: string }
   readonly problems: AgentProblems
   readonly store: AgentSessionStore
+  /** The option `mcp` of the gateway. */
+  readonly mcpServers: McpServersByName
   /** Called with the settings that the agent offers. */
   readonly onOptions: (options: ReadonlyArray<ConfigOption>) => void
 }
 
-const Options = Schema.Struct({ configOptions: Schema.optional(Schema.NullOr(Schema.Array(ConfigOption))) })
+const Options = Schema.Struct({ configOptions: maybe(Schema.Array(ConfigOption)), models: maybe(ModelState) })
 
 const Opened = Schema.Struct({ sessionId: Schema.String, ...Options.fields })
 
@@ -71,13 +74,15 @@ export const open = Effect.fn("AgentSession.open")(function* (
   const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
   let current: Prompt | undefined
   let options: ReadonlyArray<ConfigOption> = []
+  let models: ModelState | undefined
   let openId: string | undefined
   let isObedient = true
 
-  const keepOptions = (changed: ReadonlyArray<ConfigOption> | null | undefined) => {
-    if (changed === undefined || changed === null) return
-    options = changed
-    context.onOptions(changed)
+  const keepOptions = (changed: typeof Options.Type | null | undefined) => {
+    if (changed == null) return
+    models = changed.models ?? models
+    options = settingsOf(changed.configOptions ?? options, models)
+    context.onOptions(options)
   }
 
   const decodeUpdate = Schema.decodeUnknownOption(AgentUpdate)
@@ -85,7 +90,7 @@ export const open = Effect.fn("AgentSession.open")(function* (
   const update = async (sessionId: string, foreign: unknown) => {
     const decoded = decodeUpdate(foreign)
     if (decoded._tag === "None") return
-    if (decoded.value.sessionUpdate === "config_option_update") return keepOptions(decoded.value.configOptions)
+    if (decoded.value.sessionUpdate === "config_option_update") return keepOptions(decoded.value)
     // An agent that reopens a session repeats its messages before the prompt.
     if (current === undefined || current.sessionId !== sessionId || current.cancelled.signal.aborted) return
     const events = current.output.next(decoded.value)
@@ -127,30 +132,27 @@ export const open = Effect.fn("AgentSession.open")(function* (
   }
 
   const connection = yield* AgentConnection.open(settings, problems, { update, permission })
+  const mcpServers = yield* serversFor(settings.mcp, context.mcpServers, connection.takesHttpServers, problems)
 
   /** Opens the agent's earlier session again. Returns whether the agent can and does. */
   const reopen = Effect.fnUntraced(function* (sessionId: string) {
     if (connection.reopens === undefined) return false
-    const params = { sessionId, cwd: settings.cwd, mcpServers: [] }
+    const params = { sessionId, cwd: settings.cwd, mcpServers }
     const reopened = yield* Effect.exit(connection.request(connection.reopens, params, Reopened))
     if (reopened._tag === "Failure") {
       yield* Effect.logInfo(`${problems.runtime} starts a new session, because it cannot reopen the earlier one`)
       return false
     }
     openId = sessionId
-    keepOptions(reopened.value?.configOptions)
+    keepOptions(reopened.value)
     return true
   })
 
   const openNew = Effect.fnUntraced(function* () {
-    const { configOptions, sessionId } = yield* connection.request(
-      "session/new",
-      { cwd: settings.cwd, mcpServers: [] },
-      Opened,
-    )
-    openId = sessionId
-    keepOptions(configOptions)
-    return sessionId
+    const opened = yield* connection.request("session/new", { cwd: settings.cwd, mcpServers }, Opened)
+    openId = opened.sessionId
+    keepOptions(opened)
+    return opened.sessionId
   })
 
   /** Opens the agent's session for a turn. Returns what the session does not know yet. */
@@ -165,13 +167,15 @@ export const open = Effect.fn("AgentSession.open")(function* (
     return { sessionId: yield* openNew(), instruction, unseen: history }
   })
 
-  const change = (sessionId: string, setting: SettingChange | undefined) =>
-    setting === undefined
-      ? Effect.void
-      : Effect.map(
-          connection.request("session/set_config_option", { sessionId, ...setting }, Options),
-          ({ configOptions }) => keepOptions(configOptions),
-        )
+  const change = Effect.fnUntraced(function* (sessionId: string, setting: SettingChange | undefined) {
+    if (setting === undefined) return
+    if (setting.configId === SET_MODEL) {
+      yield* connection.request(SET_MODEL, { sessionId, modelId: setting.value }, Schema.Unknown)
+      const others = options.filter(({ id }) => id !== SET_MODEL)
+      return keepOptions({ configOptions: others, models: models && { ...models, currentModelId: setting.value } })
+    }
+    return keepOptions(yield* connection.request("session/set_config_option", { sessionId, ...setting }, Options))
+  })
 
   const configure = Effect.fnUntraced(function* (sessionId: string, { model, thinking }: Turn) {
     if (model !== "") {

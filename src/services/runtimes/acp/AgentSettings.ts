@@ -2,7 +2,7 @@
  * AgentSettings: the settings that an agent offers for its sessions, and the choice of a model among them. The functions are
  * pure. AgentSession uses them.
  */
-import type { ConfigOption } from "./AgentUpdates.ts"
+import type { ConfigOption, ModelState } from "./AgentUpdates.ts"
 
 /** A value that the agent offers. */
 interface Choice {
@@ -19,6 +19,19 @@ const choicesOf = ({ options }: ConfigOption): ReadonlyArray<Choice> =>
   (options ?? [])
     .flatMap((option): ReadonlyArray<Option> => option.options ?? [option])
     .flatMap(({ name, value }) => (typeof value === "string" ? [{ value, name: name ?? value }] : []))
+
+/** The setting that stands for the older method `session/set_model`. */
+export const SET_MODEL = "session/set_model"
+
+/** Returns the settings with the older choice of models, if the agent has that one only. */
+export const settingsOf = (
+  options: ReadonlyArray<ConfigOption>,
+  models: ModelState | undefined,
+): ReadonlyArray<ConfigOption> => {
+  if (models === undefined || options.some(({ category }) => category === "model")) return options
+  const choices = models.availableModels.map(({ modelId, name }) => ({ value: modelId, name }))
+  return [...options, { id: SET_MODEL, category: "model", currentValue: models.currentModelId, options: choices }]
+}
 
 /** Returns the models that the agent offers. */
 export const modelsOf = (options: ReadonlyArray<ConfigOption>): ReadonlyArray<Choice> =>

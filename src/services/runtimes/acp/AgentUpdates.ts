@@ -65,6 +65,13 @@ export const ConfigOption = Schema.Struct({
 })
 export type ConfigOption = typeof ConfigOption.Type
 
+/** The choice of models of agents whose version of ACP has no setting for it. */
+export const ModelState = Schema.Struct({
+  availableModels: Schema.Array(Schema.Struct({ modelId: Schema.String, name: maybe(Schema.String) })),
+  currentModelId: maybe(Schema.String),
+})
+export type ModelState = typeof ModelState.Type
+
 export const AgentUpdate = Schema.Union([
   Schema.Struct({ sessionUpdate: Schema.Literals(["agent_message_chunk", "agent_thought_chunk"]), ...chunk }),
   Schema.Struct({ sessionUpdate: Schema.Literals(["tool_call", "tool_call_update"]), ...toolCall }),

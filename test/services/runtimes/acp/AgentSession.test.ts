@@ -159,6 +159,18 @@ describe("The models of an agent", () => {
     }).pipe(Effect.provide(layer({ mode: "models" }))),
   )
 
+  it.live("An agent of an older version of ACP gets the model by the older method.", () =>
+    Effect.gen(function* () {
+      expect((yield* where("s")).model).toBe("small")
+      yield* change({ model: "big" })
+      expect((yield* where("s")).model).toBe("big")
+      yield* change({ model: "huge" })
+      expect((yield* ask("where", "s")).error?.message).toContain(
+        'It offers no model "huge". Its models are: small, big.',
+      )
+    }).pipe(Effect.provide(layer({ mode: "old-models" }))),
+  )
+
   it.live("An unknown model fails the run and names the models of the agent.", () =>
     Effect.gen(function* () {
       yield* change({ model: "huge" })
