@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // They need a server: `npm run test:postgres`.
-    exclude: [...configDefaults.exclude, "test/services/storage/postgres/**"],
+    exclude: [...configDefaults.exclude, "test/**/postgres/**"],
     pool: "forks",
     maxWorkers: 2,
     // Long enough for tests that start processes on a busy machine.

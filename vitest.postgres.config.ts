@@ -5,7 +5,7 @@ import shared from "./vitest.config.ts"
 export default defineConfig({
   test: {
     ...shared.test,
-    include: ["test/services/storage/postgres/**/*.test.ts"],
+    include: ["test/**/postgres/**/*.test.ts"],
     exclude: [],
     globalSetup: ["test/support/PostgresSetup.ts"],
   },

@@ -104,7 +104,7 @@ const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pip
 
 /** The parts of a gateway that an embedding program can replace. */
 export const parts = {
-  /** The state that survives a restart: a folder, locked by one process, and a database. */
+  /** The state that survives a restart: a folder, locked by one process, and a database. See Database.layer. */
   storage: Database.layer.pipe(Layer.provideMerge(StateFolder.layer)),
   /**
    * The runtimes of agents, and the kinds of model providers that they use. Merge your own with them: each Layer adds

@@ -111,8 +111,12 @@ export const GatewaySettings = Schema.Struct({
   stateDir: option(
     Schema.NonEmptyString,
     "~/.causeway",
-    "The folder of the database, the token and the lock. One gateway per folder.",
+    "The folder of the SQLite database, the token and the lock. One gateway per folder.",
   ),
+  databaseUrl: Schema.optionalKey(secret("database URL")).annotateKey({
+    description:
+      "The PostgreSQL database of the gateway, e.g. postgres://causeway:password@db.example.org/causeway?sslmode=verify-full. The parameter `schema` names the schema, which is `causeway` without it. One gateway per schema. Left out: SQLite in the state folder, which is faster on one machine and needs no server.",
+  }),
   memoryDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
     description: "The folder of the Markdown files that agents share. Left out: memory/ in the state folder.",
   }),
@@ -140,12 +144,12 @@ export const GatewaySettings = Schema.Struct({
   durability: option(
     Schema.Literals(["power", "process"]),
     "power",
-    "`power`: acknowledged messages survive a power cut, because every commit reaches the disk. `process`: they survive a crash of the process only, which is faster on slow disks.",
+    "`power`: acknowledged messages survive a power cut, because every commit reaches the disk. `process`: they survive a crash of the process only, which is faster on slow disks. PostgreSQL always works as `power`.",
   ),
   lockWaitMs: option(
     Millis,
     5_000,
-    "How long a write waits while another program keeps the database locked. A longer time outlasts slow backups and shells, a shorter one reports the error earlier. Reads and probes continue meanwhile.",
+    "How long a write waits while another program keeps the database locked, or while PostgreSQL cannot be reached. A longer time outlasts slow backups, shells and restarts of the server, a shorter one reports the error earlier. Reads and probes continue meanwhile.",
   ),
   clock: option(
     Schema.Literals(["strict", "any"]),

@@ -9,6 +9,10 @@ import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import type { ProviderKinds } from "../../src/services/models/ProviderKinds.ts"
+import * as Database from "../../src/services/storage/Database.ts"
+import type { EventBus } from "../../src/services/storage/EventBus.ts"
+import { StateFolder } from "../../src/services/storage/StateFolder.ts"
+import type { Storage } from "../../src/services/storage/Storage.ts"
 import { ListeningAddress } from "../../src/transport/http/GatewayServer.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
 
@@ -33,28 +37,33 @@ export interface TestGatewayOptions extends GatewayOptions {
   readonly routes?: typeof Gateway.parts.routes
 }
 
+const layerOver =
+  <A, E>(storage: Layer.Layer<EventBus | StateFolder | Storage | A, E, GatewayConfig>) =>
+  ({ routes = Gateway.parts.routes, runtimes = Gateway.parts.runtimes, ...options }: TestGatewayOptions = {}) =>
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const stateDir = options.stateDir ?? (yield* temporaryFolder)
+        const settings = { port: 0, token: TOKEN, logLevel: "error" as const, drainMs: 0, ...options, stateDir }
+        const address = Layer.effect(
+          TestGateway,
+          Effect.map(ListeningAddress, ({ authority, port }) =>
+            TestGateway.of({ port, url: `http://${authority}`, wsUrl: `ws://${authority}`, token: TOKEN, stateDir }),
+          ),
+        )
+        return address.pipe(
+          Layer.provideMerge(Gateway.wholeWith({ ...Gateway.parts, storage, routes, runtimes })),
+          Layer.provideMerge(GatewayConfig.layer(settings)),
+        )
+      }),
+    )
+
 /** The gateway with all of its services, so that tests can use them. */
-export const layer = ({
-  routes = Gateway.parts.routes,
-  runtimes = Gateway.parts.runtimes,
-  ...options
-}: TestGatewayOptions = {}) =>
-  Layer.unwrap(
-    Effect.gen(function* () {
-      const stateDir = options.stateDir ?? (yield* temporaryFolder)
-      const settings = { port: 0, token: TOKEN, logLevel: "error" as const, drainMs: 0, ...options, stateDir }
-      const address = Layer.effect(
-        TestGateway,
-        Effect.map(ListeningAddress, ({ authority, port }) =>
-          TestGateway.of({ port, url: `http://${authority}`, wsUrl: `ws://${authority}`, token: TOKEN, stateDir }),
-        ),
-      )
-      return address.pipe(
-        Layer.provideMerge(Gateway.wholeWith({ ...Gateway.parts, routes, runtimes })),
-        Layer.provideMerge(GatewayConfig.layer(settings)),
-      )
-    }),
-  )
+export const layer = layerOver(Gateway.parts.storage)
+
+const sqliteFile = Layer.unwrap(Effect.map(StateFolder, ({ databaseFile }) => Database.layerFile(databaseFile)))
+
+/** As `layer`, for tests that reach into its SQLite database. */
+export const layerSqlite = layerOver(Layer.provideMerge(sqliteFile, StateFolder.layer))
 
 /** A typed client that is connected to `/rpc` of the gateway. */
 export const client: Layer.Layer<GatewayClient, never, TestGateway> = Layer.unwrap(

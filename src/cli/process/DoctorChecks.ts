@@ -1,9 +1,10 @@
 /**
  * DoctorChecks: the checks of `causeway doctor`. Each returns a fact, or a problem with its remedy. They read the state
- * folder and try the port, and change nothing.
+ * folder, look at the database and try the port, and change nothing.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import { createServer } from "node:net"
 import * as Path from "node:path"
@@ -32,13 +33,15 @@ export const runChecks = Effect.fn("DoctorChecks.runChecks")(function* (settings
   const paths = statePaths(settings.stateDir)
   const running = isHeld(paths.lockFile)
   const now = yield* Clock.currentTimeMillis
-  const found: ReadonlyArray<readonly [name: string, finding: Finding]> = [
+  const found: Findings = [
     ["node", node(process.versions.node)],
     ["configuration", configuration(settings)],
     ["state folder", folder(paths)],
     ["secrecy", secrecy(paths)],
     ["disk", disk(paths)],
-    ...database(paths, now),
+    ...(settings.databaseUrl === undefined
+      ? databaseFile(paths, now)
+      : yield* databaseServer(settings.databaseUrl, now)),
     ["port", yield* port(settings, running)],
   ]
   return found.map(([name, finding]): Check => Object.assign({ name }, finding))
@@ -118,14 +121,35 @@ const disk = ({ folder }: StatePaths): Finding => {
     : problem(`only ${freeMb} MB are free on the disk of the state folder`, "free some space, or move the state folder")
 }
 
-const database = ({ databaseFile }: StatePaths, now: number): ReadonlyArray<readonly [string, Finding]> => {
+type Findings = ReadonlyArray<readonly [name: string, finding: Finding]>
+
+const databaseServer = (url: Redacted.Redacted, now: number): Effect.Effect<Findings> =>
+  Effect.gen(function* () {
+    const { inspectDatabase } = yield* Effect.promise(
+      () => import("../../services/storage/postgres/PostgresInspection.ts"),
+    )
+    const { bytes, name, newestEventAt, schema, version } = yield* inspectDatabase(url)
+    const place = `schema ${schema} of ${name}`
+    const findings: Findings = [
+      ["database", fact(version === 0 ? `${place}; the first start makes it` : `${place}, ${megabytes(bytes)} MB`)],
+      ["clock", clock(newestEventAt, now)],
+    ]
+    return findings
+  }).pipe(
+    Effect.catchTag("StartupError", (error) =>
+      Effect.succeed<Findings>([["database", problem(error.problem, error.remedy)]]),
+    ),
+  )
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1_000_000)
+
+const databaseFile = ({ databaseFile }: StatePaths, now: number): Findings => {
   if (!Fs.existsSync(databaseFile)) return [["database", fact("none yet; the first start makes it")]]
   const { damage, newestEventAt, tooNew } = inspectFile(databaseFile)
   if (damage !== null) return [["database", damaged(databaseFile, damage)]]
   if (tooNew !== null) return [["database", problem(tooNew, Migrations.REMEDY_NEWER)]]
-  const megabytes = Math.ceil(Fs.statSync(databaseFile).size / 1_000_000)
   return [
-    ["database", fact(`intact, ${megabytes} MB`)],
+    ["database", fact(`intact, ${megabytes(Fs.statSync(databaseFile).size)} MB`)],
     ["clock", clock(newestEventAt, now)],
   ]
 }

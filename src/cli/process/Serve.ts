@@ -1,6 +1,6 @@
 /**
  * Serve: runs the gateway as a process and prints its address and commands to try. It stops at a signal, by the rules of
- * Signals.ts, or when it loses its state folder. `causeway start` uses it.
+ * Signals.ts, or when it loses its state folder or its database. `causeway start` uses it.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.
 import { VERSION } from "../../domain/Version.ts"
 import * as Gateway from "../../Gateway.ts"
 import * as ConfigReload from "../../services/system/ConfigReload.ts"
+import { Storage } from "../../services/storage/Storage.ts"
 import { StateFolder } from "../../services/storage/StateFolder.ts"
 import { ListeningAddress } from "../../transport/http/GatewayServer.ts"
 import { TlsCertificate } from "../../transport/http/TlsCertificate.ts"
@@ -95,7 +96,7 @@ export const serve = Effect.fn("causeway start")(function* (flags: Sources["flag
       void runFork(Effect.logWarning(`dropped ${lines} lines of the log: standard error did not accept them`))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Queue.take(hangUps), reload(flags))))
     yield* printBanner(flags)
-    return yield* (yield* StateFolder).lost.pipe(
+    return yield* Effect.raceFirst((yield* StateFolder).lost, (yield* Storage).lost).pipe(
       Effect.tapError(() => Effect.sync(() => Signals.exitAfterDrain(settings.drainMs, ExitCode.failed))),
     )
   }).pipe(

@@ -6,6 +6,7 @@ const HIDDEN = "<redacted>"
 
 /** The names match the ends of names, such as `access_token` and `clientSecret`. */
 const credentialPlaces: ReadonlyArray<readonly [RegExp, string]> = [
+  [/(:\/\/[^\s:@/]*):[^\s@/]+@/g, `$1:${HIDDEN}@`],
   [/\b(bearer|basic)\s+[\w.~+/-]{8,}=*/gi, `$1 ${HIDDEN}`],
   [/(token|secret|password|api[_-]?key)=[^\s&"'<>,;]+/gi, `$1=${HIDDEN}`],
   [/((?:token|secret|password|api[_-]?key)["']\s*:\s*)"[^"\n]*"/gi, `$1"${HIDDEN}"`],

@@ -2,8 +2,10 @@
  * Database: layers of the gateway's storage, with all migrations applied, and of the bus between the nodes that share it.
  * Gateway.ts chooses among them.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import { EventBus } from "./EventBus.ts"
@@ -20,14 +22,33 @@ const migrated = <E>(connection: Layer.Layer<Sqlite, E>) =>
     Layer.provideMerge(connection),
   )
 
-/** The database `causeway.db` in the state folder, with the options `durability` and `lockWaitMs`. */
-export const layer: Layer.Layer<EventBus | Storage | Sqlite, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
+/**
+ * PostgreSQL if the option `databaseUrl` is set. Otherwise the database `causeway.db` in the state folder, with the options
+ * `durability` and `lockWaitMs`.
+ */
+export const layer: Layer.Layer<EventBus | Storage, StartupError, StateFolder | GatewayConfig> = Layer.unwrap(
   Effect.gen(function* () {
-    const { durability, lockWaitMs } = yield* GatewayConfig
+    const { databaseUrl, durability, lockWaitMs } = yield* GatewayConfig
+    if (databaseUrl !== undefined) return layerPostgres(databaseUrl)
     const { databaseFile } = yield* StateFolder
     return migrated(Sqlite.layer({ filename: databaseFile, durability, lockWaitMs }))
   }),
 )
+
+/**
+ * A schema of a PostgreSQL database, as the option `databaseUrl` names it. One gateway uses it at a time. A write waits
+ * `lockWaitMs` milliseconds for a server that is gone. See GatewayConfig.
+ */
+export const layerPostgres = (url: Redacted.Redacted): Layer.Layer<EventBus | Storage, StartupError, GatewayConfig> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { events, lockWaitMs } = yield* GatewayConfig
+      // The driver takes time and memory, so gateways on SQLite do not load it.
+      const PostgresStorage = yield* Effect.promise(() => import("./postgres/PostgresStorage.ts"))
+      const retention = { rows: events.retainRows, ageMs: Duration.toMillis(Duration.days(events.retainDays)) }
+      return Layer.merge(PostgresStorage.layer({ url, retention, waitMs: lockWaitMs }), EventBus.layerLocal)
+    }),
+  )
 
 /**
  * A database at any path. With durability `power`, acknowledged writes survive a power cut. A write waits `lockWaitMs`

@@ -73,10 +73,11 @@ export class StateFolder extends Context.Service<
   static readonly layer: Layer.Layer<StateFolder, StartupError, GatewayConfig> = Layer.effect(
     StateFolder,
     Effect.gen(function* () {
-      const paths = statePaths((yield* GatewayConfig).stateDir)
+      const { databaseUrl, stateDir } = yield* GatewayConfig
+      const paths = statePaths(stateDir)
       yield* makeFolder(paths)
       const lost = yield* acquire(paths)
-      yield* prepare(paths)
+      yield* prepare(paths, databaseUrl !== undefined)
       return StateFolder.of({ ...paths, lost })
     }),
   )
@@ -116,11 +117,11 @@ const makeWithParents = (folder: string) => {
 
 /**
  * Makes each file private. An existing folder keeps its mode, because other programs may use it. The files that SQLite adds
- * to a database take over its mode.
+ * to a database take over its mode. `isElsewhere`: the folder needs no database.
  */
-const prepare = (paths: StatePaths) =>
+const prepare = (paths: StatePaths, isElsewhere: boolean) =>
   attempt(paths.folder, () => {
-    createIfMissing(paths.databaseFile)
+    if (!isElsewhere) createIfMissing(paths.databaseFile)
     for (const file of privateFiles(paths)) makePrivate(file, 0o600)
     makeFolderPrivate(paths.memoryDir)
   })

@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { KeptEvent } from "../../domain/Event.ts"
+import type { StartupError } from "../../domain/StartupError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { Stored } from "./Stored.ts"
 import type { Tx, Work } from "./Tx.ts"
@@ -88,6 +89,8 @@ export class Storage extends Context.Service<
     read<A, E>(look: Effect.Effect<A, E, Tx>): Effect.Effect<A, E | StorageUnavailable>
     /** Returns the problem if writes wait at the time `now`, or `null`. */
     readonly problem: (now: number) => string | null
+    /** Fails as soon as another gateway has taken the database. */
+    readonly lost: Effect.Effect<never, StartupError>
     /** Returns whether another program may have changed rows since the last call. */
     readonly changedByOthers: Stored<boolean>
   }

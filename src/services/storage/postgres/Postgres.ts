@@ -64,7 +64,8 @@ export const openPostgres = Effect.fn("Postgres.open")(function* (
   return yield* Effect.catchTag(start, "SqlError", (error: SqlError) => Effect.fail(toStartupError(error, target.name)))
 })
 
-const checkServer = Effect.fnUntraced(function* (connection: PostgresConnection, name: string) {
+/** Fails with `StartupError` if the server is too old, read-only, or behind a pooler. */
+export const checkServer = Effect.fnUntraced(function* (connection: PostgresConnection, name: string) {
   const [row] = yield* connection.query(`SELECT current_setting('server_version_num')::int AS number,
     current_setting('server_version') AS version, pg_backend_pid() AS pid,
     current_setting('transaction_read_only') = 'on' AS "isReadOnly"`)

@@ -43,6 +43,8 @@ export interface ListenerOptions {
   readonly health: PostgresHealth
   /** New events may have been committed. */
   readonly onWake: () => void
+  /** How often a gateway that was cut off tries to take the schema back. Left out: for a minute. */
+  readonly returnAttempts?: number
 }
 
 /**
@@ -53,6 +55,7 @@ export const listen = Effect.fnUntraced(function* ({
   health,
   onWake,
   postgres,
+  returnAttempts = RETURN_ATTEMPTS,
 }: ListenerOptions): Effect.fn.Return<Effect.Effect<never, StartupError>, StartupError, Scope.Scope> {
   const { channel, schemaId, target } = postgres
   const isHeld = yield* Deferred.make<void, StartupError>()
@@ -84,7 +87,7 @@ export const listen = Effect.fnUntraced(function* ({
     }).pipe(Effect.scoped)
 
   const down = (error: SqlError) => Effect.andThen(health.down(error), Effect.sleep(PAUSE))
-  const rest = Effect.forever(Effect.catchTag(session(RETURN_ATTEMPTS), "SqlError", down))
+  const rest = Effect.forever(Effect.catchTag(session(returnAttempts), "SqlError", down))
   const first = Effect.catchTag(session(START_ATTEMPTS), "SqlError", (error) =>
     Effect.andThen(Deferred.fail(isHeld, toStartupError(error, target.name)), down(error)),
   )

@@ -19,13 +19,22 @@ const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<str
 /** Locks of the gateway have this number first: "CWGW". */
 export const LOCK_CLASS = 0x43574757
 
-/** Returns the version of the schema, or 0 if there is none. */
-const versionOf = Effect.fnUntraced(function* ({ query }: PostgresConnection) {
+/** Returns the version of the schema in the search path, or 0 if there is none. */
+export const versionOf = Effect.fnUntraced(function* ({ query }: PostgresConnection) {
   const [found] = yield* query("SELECT to_regclass('causeway_migrations') IS NOT NULL AS found")
   if (found?.["found"] !== true) return 0
   const [row] = yield* query("SELECT coalesce(max(migration_id), 0) AS version FROM causeway_migrations")
   return Number(row?.["version"])
 })
+
+/** Fails if a newer program has migrated the schema: there are no downgrades. */
+export const refuseNewer = (version: number, schema: string): Effect.Effect<void, StartupError> =>
+  version > steps.length
+    ? new StartupError({
+        problem: `the schema ${schema} has version ${version}, this program knows ${steps.length}`,
+        remedy: "install the newer version again, or name another schema in databaseUrl",
+      })
+    : Effect.void
 
 /**
  * Creates the schema and runs the steps that it lacks. Gateways that start together wait for each other. Leaves the
@@ -42,12 +51,7 @@ export const migrate = Effect.fn("PostgresMigrations.migrate")(
     const [namespace] = yield* query("SELECT to_regnamespace($1) IS NOT NULL AS found", [schema])
     if (namespace?.["found"] !== true) yield* query(`CREATE SCHEMA "${schema}"`)
     const version = yield* versionOf(connection)
-    if (version > steps.length) {
-      return yield* new StartupError({
-        problem: `the schema ${schema} has version ${version}, this program knows ${steps.length}`,
-        remedy: "install the newer version again, or name another schema in databaseUrl",
-      })
-    }
+    yield* refuseNewer(version, schema)
     if (version === 0) {
       yield* query(`CREATE TABLE causeway_migrations
         (migration_id int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), name text NOT NULL)`)

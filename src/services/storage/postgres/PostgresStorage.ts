@@ -138,6 +138,8 @@ const make = Effect.fnUntraced(function* (
     isOverdue: (now) => log.isOverdue(now),
     read: (look) => readAgain(Effect.provideService(look, Tx, readStores)),
     problem: (now) => health.problem(now),
+    // The listener of `layer` holds the schema.
+    lost: Effect.never,
     changedByOthers: Effect.succeed(false),
   })
 })
@@ -148,7 +150,7 @@ export const layer = (options: PostgresStorageOptions): Layer.Layer<Storage, Sta
     Storage,
     Effect.gen(function* () {
       const { health, postgres, storage } = yield* open(options)
-      yield* listen({ postgres, health, onWake: () => {} })
-      return storage
+      const lost = yield* listen({ postgres, health, onWake: () => {} })
+      return { ...storage, lost }
     }),
   )

@@ -58,6 +58,8 @@ const make = Effect.gen(function* () {
     isOverdue: (now) => events.isOverdue(now),
     read: (look) => Effect.provideService(look, Tx, stores),
     problem: writeLock.problem,
+    // The lock of the state folder keeps other gateways away.
+    lost: Effect.never,
     changedByOthers: step(() => {
       const version = readVersion()
       const isChanged = version !== seenVersion

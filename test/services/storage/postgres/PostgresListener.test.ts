@@ -7,7 +7,8 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { listen } from "../../../../src/services/storage/postgres/PostgresListener.ts"
 import { layer, open } from "../../../../src/services/storage/postgres/PostgresStorage.ts"
-import { execute, schemaUrl, server } from "../../../support/Postgres.ts"
+import { openSession } from "../../../../src/services/storage/postgres/PostgresConnection.ts"
+import { execute, schemaUrl, server, targetOf } from "../../../support/Postgres.ts"
 
 const options = (url: string) => ({
   url: Redacted.make(url),
@@ -25,6 +26,25 @@ describe("PostgresListener", () => {
       expect(message).toMatch(/^another gateway uses the schema test_\w+ of the database postgres:.*\?schema=second$/)
       yield* Scope.close(first, Exit.void)
       yield* Layer.build(layer(options(url)))
+    }),
+  )
+
+  it.live("A gateway learns that another one has taken its schema while it was cut off.", () =>
+    Effect.gen(function* () {
+      const url = yield* schemaUrl
+      const { health, postgres } = yield* open(options(url))
+      const lost = yield* listen({ postgres, health, onWake: () => {}, returnAttempts: 1 })
+      const taken = yield* openSession(yield* targetOf(url), { name: "another gateway", settings: {} })
+      const [lock] = yield* execute(
+        url,
+        `SELECT classid::bigint AS class, objid::bigint AS id, pid FROM pg_locks WHERE locktype = 'advisory'
+         AND objid::bigint = ${postgres.schemaId}`,
+      )
+      yield* taken.query(
+        `SELECT pg_terminate_backend(${Number(lock?.["pid"])}),
+         pg_advisory_lock(${Number(lock?.["class"])}, ${Number(lock?.["id"])})`,
+      )
+      expect((yield* Effect.flip(lost)).message).toContain("another gateway uses the schema")
     }),
   )
 

@@ -121,7 +121,7 @@ describe("Connect", () => {
       const events = yield* Events
       const stored = yield* events.read(Effect.flatMap(Tx, ({ devices }) => devices.all))
       expect(stored).toMatchObject([{ displayName: text(ID_CHARS) }])
-    }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layerSqlite())),
   )
 })
 

@@ -386,19 +386,6 @@ describe("Failed handshakes", () => {
       }),
     )
 
-    it.effect("If storage refuses writes, the error says that a retry is worth it.", () =>
-      Effect.gen(function* () {
-        const { db } = yield* Sqlite
-        const device = new TestDevice()
-        db.exec("PRAGMA query_only = ON")
-        const { answer, client } = yield* enterAs(device)
-        db.exec("PRAGMA query_only = OFF")
-        expect(answer.error).toMatchObject({ code: "UNAVAILABLE", retryable: true })
-        expect(yield* client.socket.closed).toEqual({ code: 1013, reason: answer.error!.message })
-        expect((yield* enterAs(device)).answer.ok).toBe(true)
-      }),
-    )
-
     it.effect("A frame before hello-ok that is too big closes the connection with a reason.", () =>
       Effect.gen(function* () {
         const client = yield* open()
@@ -510,6 +497,19 @@ describe("Failed handshakes", () => {
       }),
     )
   })
+
+  it.live("If storage refuses writes, the error says that a retry is worth it.", () =>
+    Effect.gen(function* () {
+      const { db } = yield* Sqlite
+      const device = new TestDevice()
+      db.exec("PRAGMA query_only = ON")
+      const { answer, client } = yield* enterAs(device)
+      db.exec("PRAGMA query_only = OFF")
+      expect(answer.error).toMatchObject({ code: "UNAVAILABLE", retryable: true })
+      expect(yield* client.socket.closed).toEqual({ code: 1013, reason: answer.error!.message })
+      expect((yield* enterAs(device)).answer.ok).toBe(true)
+    }).pipe(Effect.scoped, Effect.provide(TestGateway.layerSqlite())),
+  )
 })
 
 describe("Requests and events after the handshake", () => {
