@@ -87,8 +87,9 @@ export const messageRows = (db: DatabaseSync) => {
     WHERE ${OF_SESSION} ORDER BY id DESC LIMIT ?`)
   const selectOfRun = db.prepare(`SELECT * FROM messages WHERE ${OF_SESSION} AND run_id = ? ORDER BY step`)
   const selectStep = db.prepare(`SELECT id FROM messages WHERE ${OF_SESSION} AND run_id = ? AND step = ?`)
+  // SQLite would read all sessions. CROSS JOIN keeps the order, and "+" drops the affinity that the index does not have.
   const selectInjected = db.prepare(`SELECT sessions.key AS session_key, messages.* FROM messages
-    JOIN sessions ON coalesce(sessions.transcript, sessions.key) = messages.transcript WHERE injection_key = ?`)
+    CROSS JOIN sessions ON coalesce(sessions.transcript, sessions.key) = +messages.transcript WHERE injection_key = ?`)
   const freeKey = db.prepare("UPDATE messages SET injection_key = NULL WHERE injection_key = ?")
   const selectNewestId = db.prepare(`SELECT max(id) AS id FROM messages WHERE ${OF_SESSION}`)
   const retract = db.prepare(`DELETE FROM messages WHERE ${OF_SESSION} AND run_id = ? AND step >= 1 RETURNING id`)

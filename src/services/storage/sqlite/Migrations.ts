@@ -20,6 +20,7 @@ import transcripts from "./migrations/0012_transcripts.ts"
 import eventNumbers from "./migrations/0013_event_numbers.ts"
 import approvals from "./migrations/0014_approvals.ts"
 import queueModes from "./migrations/0015_queue_modes.ts"
+import lookups from "./migrations/0016_lookups.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy } from "./SqliteError.ts"
 
@@ -42,6 +43,7 @@ const steps: ReadonlyArray<readonly [name: string, sql: string]> = [
   ["event_numbers", eventNumbers],
   ["approvals", approvals],
   ["queue_modes", queueModes],
+  ["lookups", lookups],
 ]
 
 /** The schema version of this program. */

@@ -56,7 +56,10 @@ export const turnRows = (db: DatabaseSync) => {
   const select = db.prepare(`SELECT ${COLUMNS}, text_digest FROM turns WHERE run_id = ?`)
   const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
   const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
-  const selectAllOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE ended_at IS NULL ORDER BY pos`)
+  // Without the hint SQLite reads all turns in the order of `pos`.
+  const selectAllOpen = db.prepare(
+    `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE ended_at IS NULL ORDER BY pos`,
+  )
   const countWaiting = db.prepare(
     "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
   )
