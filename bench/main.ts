@@ -12,6 +12,7 @@ import { picture } from "./Picture.ts"
 import { number, report } from "./Report.ts"
 import { writeScenarios } from "./Results.ts"
 import { fanOut } from "./scenarios/FanOut.ts"
+import { growth } from "./scenarios/Growth.ts"
 import { handshake } from "./scenarios/Handshake.ts"
 import { idleMemory } from "./scenarios/IdleMemory.ts"
 import { ping } from "./scenarios/Ping.ts"
@@ -28,6 +29,7 @@ const scenarios: Readonly<Record<string, (effort: Effort) => Promise<ReadonlyArr
   start: startUp,
   sessions,
   turns,
+  growth,
 }
 
 const { positionals, values } = parseArgs({

@@ -1,0 +1,100 @@
+/**
+ * Measures how costs grow with the stored rows: the processor time of a page of sessions, a page of a transcript, a search
+ * and a commit, and of a start. Writes the table GROWTH.md, because its figures compare with each other only.
+ */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Effort, Result } from "../Compare.ts"
+import { frame } from "../Line.ts"
+import { number } from "../Report.ts"
+import { SESSION_OF_MESSAGES, type StoredRows, storedRows } from "../StoredSessions.ts"
+import { type GatewayOptions, startGateway } from "../Targets.ts"
+
+/** A database that the gateway runs on. `store` fills it and returns the options of a gateway that uses it. */
+interface Database {
+  readonly name: string
+  readonly store: (rows: StoredRows) => Promise<GatewayOptions>
+}
+
+/** Add PostgreSQL here where its server can be started. */
+const databases: ReadonlyArray<Database> = [
+  { name: "SQLite", store: async (rows) => ({ stateDir: await storedRows(rows) }) },
+]
+
+const few: StoredRows = { sessions: 100, messages: 10, events: 1_000 }
+
+const sizes: ReadonlyArray<Partial<StoredRows>> = [
+  { sessions: 100 },
+  { sessions: 10_000 },
+  { sessions: 100_000 },
+  { messages: 1_000 },
+  { messages: 100_000 },
+  { events: 100_000 },
+  { events: 1_000_000 },
+]
+
+/** Retention must not drop the stored events. */
+const env = { GATEWAY_EVENTS_RETAIN_ROWS: "2000000" }
+
+const CALLS = 200
+
+const calls = (sessions: number): Readonly<Record<string, (n: number) => readonly [tag: string, payload: object]>> => ({
+  "list page": () => ["sessions.list", { limit: 50 }],
+  "history page": () => ["sessions.history", { key: SESSION_OF_MESSAGES, limit: 50 }],
+  search: () => ["sessions.list", { limit: 50, search: "peer-99" }],
+  commit: (n) => ["chat.inject", { sessionKey: `agent:main:direct:peer-${(n * 7_919) % sessions}`, text: "hi" }],
+})
+
+const measure = async (options: GatewayOptions, sessions: number, count: number): Promise<ReadonlyArray<number>> => {
+  const server = await startGateway({ ...options, env: { ...env, ...options.env } })
+  const start = (await server.usage()).cpuMicros
+  const line = await server.open()
+  const costs: Array<number> = []
+  let id = 0
+  for (const call of Object.values(calls(sessions))) {
+    const work = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) {
+        const [tag, payload] = call(n)
+        const request = { _tag: "Request", id: ++id, tag, payload, headers: [] }
+        await line.exchange(frame(JSON.stringify(request)), `"Exit"`, 1)
+      }
+    }
+    // Until V8 has compiled the path.
+    await work(0, count)
+    costs.push((await server.cpuOf(() => work(count, count * 2))) / count)
+  }
+  line.close()
+  await server.stop()
+  return [...costs, start / 1_000]
+}
+
+const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
+export const growth = async ({ scale }: Effort): Promise<ReadonlyArray<Result>> => {
+  const head = ["database", "stored", ...Object.keys(calls(1)).map((name) => `${name}, µs`), "start, ms"]
+  const lines = [row(head), row(head.map(() => "---"))]
+  for (const { name, store } of databases) {
+    for (const size of sizes) {
+      const { events, messages, sessions } = { ...few, ...size }
+      const rows = {
+        sessions: Math.ceil(sessions * scale),
+        messages: Math.ceil(messages * scale),
+        events: Math.ceil(events * scale),
+      }
+      const costs = await measure(await store(rows), rows.sessions, Math.ceil(CALLS * scale))
+      const stored = Object.entries(size).map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
+      lines.push(row([name, stored.join(), ...costs.map(number)]))
+      console.log(lines.at(-1))
+    }
+  }
+  const text = `# Growth
+
+Written by \`npm run bench -- growth\`. Processor time of the gateway for one call, and for a start until it is ready. Where a
+row does not say otherwise, ${few.sessions} sessions, ${few.messages} messages of the session whose history is read, and
+${few.events.toLocaleString("en")} events are stored.
+
+${lines.join("\n")}
+`
+  if (scale === 1) writeFileSync(join(import.meta.dirname, "../GROWTH.md"), text)
+  return []
+}
