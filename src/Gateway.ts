@@ -61,7 +61,8 @@ import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
 /** Accepts messages, runs them in the actors of their sessions, and keeps the lists of sessions and runs. */
-const conversations = Layer.mergeAll(Runs.layer, SessionCompaction.layer).pipe(
+const conversations = Runs.layer.pipe(
+  Layer.provideMerge(SessionCompaction.layer),
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),

@@ -86,7 +86,7 @@ const send = Rpc.make("chat.send", {
   .annotate(RequiredScope, "operator.write")
   .annotate(
     Summary,
-    "Sends a message to an agent. Returns when the message is on disk; the reply comes as events. The gateway itself answers `/stop`, `/status`, `/approve`, `/new` and `/reset` at once.",
+    "Sends a message to an agent. Returns when the message is on disk; the reply comes as events. The gateway itself answers chat commands such as `/stop` at once; `/help` lists them.",
   )
 
 /** An item of a streamed send: first the acceptance, then the events of its run up to `RunEnded`. */

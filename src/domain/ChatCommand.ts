@@ -4,7 +4,9 @@
  */
 import * as Schema from "effect/Schema"
 import type { Agent } from "./Agent.ts"
+import { NAME_CHARS } from "./Bounds.ts"
 import { type Approval, ApprovalDecision, everyDecision } from "./Approval.ts"
+import { QueueMode, ThinkingLevel } from "./Run.ts"
 import type { Session } from "./Session.ts"
 import { VERSION } from "./Version.ts"
 
@@ -17,6 +19,89 @@ export type ChatCommand =
   | { readonly name: "approve"; readonly verdict: Verdict | undefined }
   /** Empties the session. `text`: the first message of the new conversation, or empty. */
   | { readonly name: "new" | "reset"; readonly text: string }
+  /** Summarizes the messages so far. */
+  | { readonly name: "compact" }
+  /** Lists the commands. */
+  | { readonly name: "help" }
+  /** Sets a setting of the session. Undefined: shows it. Null: the agent's setting counts again. */
+  | { readonly name: "model"; readonly value: string | null | undefined }
+  | { readonly name: "think"; readonly value: ThinkingLevel | null | undefined }
+  | { readonly name: "queue"; readonly value: QueueMode | null | undefined }
+
+interface CommandFacts {
+  readonly name: ChatCommand["name"]
+  /** The form of the text after the name, or empty. */
+  readonly argument: string
+  readonly category: "status" | "session" | "options"
+  readonly description: string
+}
+
+/** Every command, in the order of `/help`. */
+export const COMMANDS: ReadonlyArray<CommandFacts> = [
+  { name: "status", argument: "", category: "status", description: "Show how the session stands." },
+  { name: "stop", argument: "", category: "session", description: "Stop the open runs." },
+  { name: "reset", argument: "[message]", category: "session", description: "Empty the session." },
+  {
+    name: "new",
+    argument: "[message]",
+    category: "session",
+    description: "Empty the session and begin a new conversation.",
+  },
+  {
+    name: "compact",
+    argument: "",
+    category: "session",
+    description: "Summarize the messages, so that the agent sees the summary instead.",
+  },
+  {
+    name: "model",
+    argument: "[provider/model|default]",
+    category: "options",
+    description: "Show or set the model of the session.",
+  },
+  {
+    name: "think",
+    argument: `[${[...ThinkingLevel.literals, "default"].join("|")}]`,
+    category: "options",
+    description: "Show or set how much the model thinks.",
+  },
+  {
+    name: "queue",
+    argument: `[${[...QueueMode.literals, "default"].join("|")}]`,
+    category: "options",
+    description: "Show or set what happens to messages during a run.",
+  },
+  {
+    name: "approve",
+    argument: `id ${everyDecision.join("|")}`,
+    category: "session",
+    description: "Decide whether a tool may run.",
+  },
+  { name: "help", argument: "", category: "status", description: "List the commands." },
+]
+
+/** Returns the answer to `/help`, one command per line. */
+export const helpText = (): string =>
+  COMMANDS.map(({ argument, description, name }) => `${`/${name} ${argument}`.trimEnd()}: ${description}`).join("\n")
+
+const DEFAULT = "default"
+
+/** Returns the command if `is` accepts the text, or if it is empty or `default`. Else the text is for the agent. */
+const setting = <Name extends "model" | "think" | "queue", A extends string>(
+  name: Name,
+  text: string,
+  is: (text: string) => text is A,
+): { readonly name: Name; readonly value: A | null | undefined } | undefined => {
+  const word = text.trimEnd()
+  if (word === "") return { name, value: undefined }
+  if (word.toLowerCase() === DEFAULT) return { name, value: null }
+  return is(word) ? { name, value: word } : undefined
+}
+
+const isModel = (text: string): text is string => text.length <= NAME_CHARS && !/\s/.test(text)
+
+const isLevel = Schema.is(ThinkingLevel)
+const isMode = Schema.is(QueueMode)
 
 export interface Verdict {
   readonly id: string
@@ -42,6 +127,16 @@ export const parse = (message: string): ChatCommand | undefined => {
       return text === "" ? { name: "stop" } : undefined
     case "/status":
       return text === "" ? { name: "status" } : undefined
+    case "/compact":
+      return text === "" ? { name: "compact" } : undefined
+    case "/help":
+      return text === "" ? { name: "help" } : undefined
+    case "/model":
+      return setting("model", text, isModel)
+    case "/think":
+      return setting("think", text.toLowerCase(), isLevel)
+    case "/queue":
+      return setting("queue", text.toLowerCase(), isMode)
     case "/approve":
       return { name: "approve", verdict: verdictOf(text) }
     case "/new":
@@ -64,6 +159,23 @@ export const APPROVE_USAGE = `Write /approve, the id of the approval and ${every
 /** Returns the answer to a decision. */
 export const decidedText = ({ decision, id, tool }: Approval): string => `Decided ${decision}: ${tool} (${id}).`
 
+/** Returns the answer to a command of a setting. */
+export const settingText = (
+  name: "model" | "think" | "queue",
+  session: string | null | undefined,
+  agent: string | undefined,
+): string => {
+  const title = { model: "Model", think: "Thinking", queue: "Queue mode" }[name]
+  if (session !== undefined && session !== null && session !== "") return `${title}: ${session}`
+  if (agent !== undefined && agent !== "") return `${title}: ${agent} (the agent's setting)`
+  return `${title}: ${name === "queue" ? "followup" : "default"}`
+}
+
+/** The answers to `/compact`. */
+export const COMPACTED = "The messages are summarized. The agent sees the summary instead of them."
+export const NOTHING_NEW = "No message has come since the last summary."
+export const COMPACTING = "The summary is being made. It appears in the conversation when it is ready."
+
 export const EMPTIED = "The session is empty: a new conversation begins."
 
 export interface StatusFacts {
@@ -85,6 +197,8 @@ export const statusText = ({ agent, running, runtime, session, sessionKey, waiti
     `Agent: ${agent.name} (${agent.id})`,
     `Runtime: ${runtime}`,
     ...(model === "" ? [] : [`Model: ${model}`]),
+    `Thinking: ${session?.thinking ?? agent.thinking ?? "default"}`,
+    `Queue mode: ${session?.queue ?? agent.queue ?? "followup"}`,
     `Messages: ${session?.messageCount ?? 0}`,
     `Tokens: ${session?.totalTokens ?? 0}, in context: ${session?.contextTokens ?? 0}`,
     `Runs: ${running} running, ${waiting} waiting`,

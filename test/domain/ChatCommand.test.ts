@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { parse, statusText, stoppedText } from "../../src/domain/ChatCommand.ts"
+import { COMMANDS, helpText, parse, settingText, statusText, stoppedText } from "../../src/domain/ChatCommand.ts"
 
 const Blanks = Schema.Literals(["", " ", "\n", "\t  \r\n"])
 
@@ -28,6 +28,17 @@ describe("parse", () => {
     }
   })
 
+  it("A setting is shown, set or removed. Other arguments are for the agent.", () => {
+    expect(parse("/queue")).toEqual({ name: "queue", value: undefined })
+    expect(parse("/queue Steer ")).toEqual({ name: "queue", value: "steer" })
+    expect(parse("/think HIGH")).toEqual({ name: "think", value: "high" })
+    expect(parse("/model a/B-1")).toEqual({ name: "model", value: "a/B-1" })
+    for (const name of ["model", "think", "queue"]) expect(parse(`/${name} default`)).toEqual({ name, value: null })
+    for (const text of ["/think about it", "/think hard", "/queue up", "/model of a plane", "/compact x", "/help me"]) {
+      expect(parse(text)).toBeUndefined()
+    }
+  })
+
   it("A message that only begins like a command, or contains one, goes to the agent.", () => {
     for (const text of [
       "",
@@ -51,6 +62,20 @@ describe("parse", () => {
 })
 
 describe("Answers", () => {
+  it("The answer to /help lists every command that exists.", () => {
+    for (const { name } of COMMANDS) {
+      expect(helpText()).toContain(`/${name}`)
+      expect(parse(`/${name}`)?.name).toBe(name)
+    }
+  })
+
+  it("The answer to a setting names its value, and the agent's if the session has none.", () => {
+    expect(settingText("queue", "steer", "collect")).toBe("Queue mode: steer")
+    expect(settingText("queue", null, "collect")).toBe("Queue mode: collect (the agent's setting)")
+    expect(settingText("queue", undefined, undefined)).toBe("Queue mode: followup")
+    expect(settingText("model", null, "")).toBe("Model: default")
+  })
+
   it("The answer to /stop says how many runs were stopped.", () => {
     expect([0, 1, 2].map(stoppedText)).toEqual(["Nothing runs in this session.", "Stopped.", "Stopped 2 runs."])
   })
@@ -71,6 +96,8 @@ describe("Answers", () => {
       "Session: s",
       "Agent: Main (main)",
       "Runtime: echo",
+      "Thinking: default",
+      "Queue mode: followup",
       "Messages: 0",
       "Tokens: 0, in context: 0",
       "Runs: 0 running, 0 waiting",

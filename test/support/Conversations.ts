@@ -38,7 +38,8 @@ export interface ConversationOptions {
 }
 
 export const layer = ({ approve, config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
-  Layer.mergeAll(Runs.layer, SessionCompaction.layer, TurnDispatcher.layer).pipe(
+  Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
+    Layer.provideMerge(SessionCompaction.layer),
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),

@@ -3,13 +3,19 @@
  * command is a run of its own: every wire shows its answer like a reply, and a repeated key acts once. Runs uses it.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type { Acceptance } from "../../domain/Chat.ts"
 import { closedReason } from "../../domain/Approval.ts"
 import {
   APPROVE_USAGE,
   type ChatCommand,
   decidedText,
+  COMPACTED,
+  COMPACTING,
   EMPTIED,
+  helpText,
+  NOTHING_NEW,
   statusText,
   stoppedText,
   type Verdict,
@@ -25,6 +31,8 @@ import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as RuntimeChoice from "./RuntimeChoice.ts"
+import { SessionCompaction } from "./SessionCompaction.ts"
+import * as SettingCommands from "./SettingCommands.ts"
 import * as TurnAcceptance from "./TurnAcceptance.ts"
 import type { Refusal, Sent } from "./TurnAcceptance.ts"
 
@@ -36,6 +44,8 @@ export const make = Effect.fnUntraced(function* (
   const acceptance = yield* TurnAcceptance.make
   const agents = yield* Agents
   const approvals = yield* Approvals
+  const compact = yield* makeCompact
+  const settings = yield* SettingCommands.make
   const events = yield* Events
   const open = yield* OpenRuns
 
@@ -110,10 +120,41 @@ export const make = Effect.fnUntraced(function* (
         return yield* status(sent)
       case "approve":
         return yield* approve(sent, command.verdict)
+      case "help":
+        return yield* answer(sent, helpText())
+      case "compact":
+        return yield* answer(sent, yield* compact(session.key))
+      case "model":
+      case "think":
+      case "queue":
+        return yield* settings(command, sent)
       case "new":
       case "reset":
         return yield* reset(sent, command.text)
     }
+  })
+})
+
+/** The time for which `/compact` waits for the summary. Clients give up on an acceptance that takes much longer. */
+const COMPACT_WAIT = "10 seconds"
+
+/** Makes the function that summarizes a session and returns the answer. A summary that takes long is made meanwhile. */
+const makeCompact = Effect.gen(function* () {
+  const { compact } = yield* SessionCompaction
+  const scope = yield* Effect.scope
+
+  return Effect.fnUntraced(function* (key: string) {
+    const made = compact(key).pipe(
+      Effect.map((summary) => (summary === null ? NOTHING_NEW : COMPACTED)),
+      Effect.catchTags({
+        CompactionFailed: ({ message }) => Effect.as(Effect.logWarning("A summary failed", message), message),
+        SessionNotFound: () => Effect.succeed(NOTHING_NEW),
+        StorageUnavailable: () => Effect.succeed("Storage does not answer. Try again later."),
+      }),
+    )
+    const fiber = yield* Effect.forkIn(made, scope, { startImmediately: true })
+    const inTime = yield* Effect.timeoutOption(Fiber.join(fiber), COMPACT_WAIT)
+    return Option.getOrElse(inTime, () => COMPACTING)
   })
 })
 

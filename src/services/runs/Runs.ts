@@ -41,6 +41,7 @@ import * as MessageInjection from "./MessageInjection.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
 import * as RunDeadlines from "./RunDeadlines.ts"
+import type { SessionCompaction } from "./SessionCompaction.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import * as StoredRuns from "./StoredRuns.ts"
 import * as TurnAcceptance from "./TurnAcceptance.ts"
@@ -106,6 +107,7 @@ export class Runs extends Context.Service<
     | GatewayConfig
     | OpenRuns
     | RunAdmission
+    | SessionCompaction
     | SessionIndex
     | Sessions
     | Sharding.Sharding

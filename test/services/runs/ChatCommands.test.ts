@@ -91,7 +91,9 @@ describe("/status", () => {
       const run = yield* next
       yield* send("waits")
       const { reply } = yield* ask("/status", "s")
-      expect(reply).toContain("Agent: Main (main)\nRuntime: staged\nMessages: 1")
+      expect(reply).toContain(
+        "Agent: Main (main)\nRuntime: staged\nThinking: default\nQueue mode: followup\nMessages: 1",
+      )
       expect(reply).toContain("Runs: 1 running, 1 waiting")
       yield* run.end
       expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["runs"])
@@ -108,6 +110,86 @@ describe("/status", () => {
       const reply = yield* streamed
       expect(reply).toContain("Session: s")
       expect(yield* streamed).toBe(reply)
+    }).pipe(Effect.provide(layer())),
+  )
+})
+
+describe("The commands of settings", () => {
+  it.live("/model, /think and /queue change the session at once, and later runs follow them.", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      expect(yield* ask("/model test/one", "s")).toMatchObject({ state: "done", reply: "Model: test/one" })
+      expect(yield* ask("/think high", "s")).toMatchObject({ reply: "Thinking: high" })
+      expect(yield* ask("/queue collect", "s")).toMatchObject({ reply: "Queue mode: collect" })
+      expect(sessions.find("s")).toMatchObject({
+        model: "test/one",
+        thinking: "high",
+        queue: "collect",
+        messageCount: 0,
+      })
+      expect(yield* ask("/queue", "s")).toMatchObject({ reply: "Queue mode: collect" })
+      yield* send("first")
+      const first = yield* next
+      expect(first.turn).toMatchObject({ model: "test/one", thinking: "high" })
+      yield* send("a")
+      yield* send("b")
+      yield* first.end
+      const collected = yield* next
+      expect(collected.turn.text).toBe("a\n\nb")
+      yield* collected.end
+      expect(yield* ask("/queue default", "s")).toMatchObject({ reply: "Queue mode: followup" })
+      expect(sessions.find("s")).not.toHaveProperty("queue")
+      expect(sessions.find("s")).toMatchObject({ model: "test/one", thinking: "high" })
+    }).pipe(Effect.provide(gateway))
+  })
+
+  it.live("A repeated /queue does not undo a later one.", () =>
+    Effect.gen(function* () {
+      yield* send("/queue steer", "key")
+      yield* send("/queue collect")
+      expect(yield* send("/queue steer", "key")).toMatchObject({ duplicate: true })
+      expect((yield* Sessions).find("s")).toMatchObject({ queue: "collect" })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("A command with another argument goes to the agent.", () =>
+    Effect.gen(function* () {
+      expect(yield* ask("/queue up", "s")).toMatchObject({ reply: "echo: /queue up" })
+    }).pipe(Effect.provide(layer())),
+  )
+})
+
+describe("/compact and /help", () => {
+  it.live("/compact says whether there is something to summarize, and why it failed.", () =>
+    Effect.gen(function* () {
+      expect(yield* ask("/compact", "s")).toMatchObject({ reply: "No message has come since the last summary." })
+      yield* ask("hi", "s")
+      expect(yield* ask("/compact", "s")).toMatchObject({
+        reply: 'The runtime "echo" of agent "main" makes no summaries.',
+      })
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("/compact adds the runtime's summary to the transcript.", () => {
+    const summarizing = {
+      ...staged().runtime,
+      run: () => Stream.empty,
+      summarize: ({ history }: { readonly history: ReadonlyArray<{ readonly id: number }> }) =>
+        Effect.succeed({ text: "summary", upTo: history.at(-1)!.id }),
+    }
+    return Effect.gen(function* () {
+      yield* ask("hi", "s")
+      expect(yield* ask("/compact", "s")).toMatchObject({ state: "done", reply: expect.stringMatching(/summarized/) })
+      expect((yield* texts).at(-1)).toMatch(/summary/)
+    }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [summarizing] })))
+  })
+
+  it.live("/help lists the commands.", () =>
+    Effect.gen(function* () {
+      expect((yield* ask("/help", "s")).reply).toContain(
+        "/queue [followup|collect|steer|interrupt|default]: Show or set",
+      )
     }).pipe(Effect.provide(layer())),
   )
 })

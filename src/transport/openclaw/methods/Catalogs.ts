@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
+import { COMMANDS } from "../../../domain/ChatCommand.ts"
 import { type Method, dialectMethod } from "../../dialect/DialectMethod.ts"
 import { fail } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
@@ -12,7 +13,8 @@ import { trimmed } from "../../dialect/Params.ts"
 import { id, name, NoParams } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
-const command = (name: string, category: string, description: string, acceptsArgs: boolean) => ({
+/** The commands of the gateway. Clients offer them as messages. */
+export const commands: ReadonlyArray<unknown> = COMMANDS.map(({ argument, category, description, name }) => ({
   name,
   nativeName: name,
   textAliases: [`/${name}`],
@@ -20,16 +22,8 @@ const command = (name: string, category: string, description: string, acceptsArg
   category,
   source: "native",
   scope: "both",
-  acceptsArgs,
-})
-
-/** The commands of domain/ChatCommand.ts. Clients offer them as messages. */
-export const commands: ReadonlyArray<unknown> = [
-  command("status", "status", "Show how the session stands.", false),
-  command("stop", "session", "Stop the current run.", false),
-  command("reset", "session", "Empty the session.", true),
-  command("new", "session", "Empty the session and begin a new conversation.", true),
-]
+  acceptsArgs: argument !== "",
+}))
 
 const OfAgent = Schema.Struct({ agentId: name })
 

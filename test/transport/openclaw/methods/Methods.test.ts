@@ -5,6 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
+import { COMMANDS } from "../../../../src/domain/ChatCommand.ts"
 import { Agents } from "../../../../src/services/agents/Agents.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
 import { methodNames, methods } from "../../../../src/transport/openclaw/methods/Methods.ts"
@@ -219,7 +220,7 @@ describe("Methods", () => {
     Effect.gen(function* () {
       expect(yield* answer("chat.metadata", { sessionKey: KEY })).toMatchObject({
         models: [{ id: "echo" }],
-        commands: [{ name: "status" }, { name: "stop" }, { name: "reset" }, { name: "new" }],
+        commands: COMMANDS.map(({ name }) => ({ name })),
       })
       expect(yield* answer("chat.inject", { sessionKey: "main", message: "note", label: "L" })).toMatchObject({
         ok: true,
