@@ -9,6 +9,9 @@ import { type PostgresServer, type PostgresServerOptions, startPostgres } from "
 
 let schemas = 0
 
+/** Whether this run of the tests has a PostgreSQL. */
+export const isPostgres: boolean = (inject("databaseUrl") as string | undefined) !== undefined
+
 /** Returns the URL with these parameters. */
 export const withParameters = (url: string, parameters: Readonly<Record<string, string>>): string => {
   const changed = new URL(url)

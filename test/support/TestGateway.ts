@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -14,6 +15,7 @@ import type { EventBus } from "../../src/services/storage/EventBus.ts"
 import { StateFolder } from "../../src/services/storage/StateFolder.ts"
 import type { Storage } from "../../src/services/storage/Storage.ts"
 import { ListeningAddress } from "../../src/transport/http/GatewayServer.ts"
+import { isPostgres, schemaUrl } from "./Postgres.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
 
 export const TOKEN = "token-of-the-tests"
@@ -57,8 +59,11 @@ const layerOver =
       }),
     )
 
-/** The gateway with all of its services, so that tests can use them. */
-export const layer = layerOver(Gateway.parts.storage)
+/** The database of `npm run test:postgres`: a schema for each gateway, which the end of the scope drops. */
+const postgres = Layer.unwrap(Effect.map(schemaUrl, (url) => Database.layerPostgres(Redacted.make(url))))
+
+/** The gateway with all of its services, so that tests can use them. The run of the tests chooses its database. */
+export const layer = layerOver(isPostgres ? Layer.provideMerge(postgres, StateFolder.layer) : Gateway.parts.storage)
 
 const sqliteFile = Layer.unwrap(Effect.map(StateFolder, ({ databaseFile }) => Database.layerFile(databaseFile)))
 
