@@ -9,6 +9,7 @@ import { given } from "../../dialect/Params.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import type { Interests } from "./Interests.ts"
+import { requestedRow, resolvedRow } from "../methods/Approvals.ts"
 import { pairingRow } from "../methods/Devices.ts"
 import { writeEvent } from "../wire/Frames.ts"
 import { health } from "../methods/Health.ts"
@@ -26,6 +27,8 @@ export const eventNames: ReadonlyArray<string> = [
   "chat",
   "device.pair.requested",
   "device.pair.resolved",
+  "exec.approval.requested",
+  "exec.approval.resolved",
   "health",
   "presence",
   "session.message",
@@ -149,6 +152,13 @@ const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Enco
       const { decision, deviceId, requestId } = event
       return publish(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
+    case "ApprovalRequested":
+      return publish(must(["exec.approval.requested", requestedRow(event.approval)]))
+    case "ApprovalResolved":
+      // Clients count down to the expiry themselves, and take an event without a decision for an answer.
+      return event.approval.decision === null
+        ? noFrames
+        : publish(must(["exec.approval.resolved", resolvedRow(event.approval, at)]))
     case "GatewayStopping": {
       const { drainMs, reason, restartExpectedMs } = event
       // Clients count from the event on. The open runs get `drainMs` before the restart.

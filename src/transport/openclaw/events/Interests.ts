@@ -86,7 +86,15 @@ export const apply = (interests: Interests, method: string, answer: unknown): In
 
 /** Returns the filter for the events behind the interests. The kernel removes topics for which the client lacks the scope. */
 export const filterOf = ({ sessions }: Interests): EventFilter => ({
-  topics: ["chat", "presence", "agents", "devices", "system", ...(sessions ? (["sessions"] as const) : [])],
+  topics: [
+    "chat",
+    "presence",
+    "agents",
+    "devices",
+    "approvals",
+    "system",
+    ...(sessions ? (["sessions"] as const) : []),
+  ],
 })
 
 /** Returns the view key. It leaves out keys that add nothing, so that more connections share an encoding. */

@@ -5,6 +5,7 @@
 import type { Method } from "../../dialect/DialectMethod.ts"
 import { agentRunMethods } from "./AgentRuns.ts"
 import { agentMethods } from "./Agents.ts"
+import { approvalMethods } from "./Approvals.ts"
 import { catalogMethods, unadvertisedMethods } from "./Catalogs.ts"
 import { chatHistoryMethods } from "./ChatHistory.ts"
 import { chatMethods } from "./ChatMethods.ts"
@@ -35,6 +36,7 @@ const rows: ReadonlyArray<Row> = [
   ...modelMethods,
   ...configMethods,
   ...logMethods,
+  ...approvalMethods,
   ...catalogMethods,
   ...toolMethods,
   ...deviceMethods,

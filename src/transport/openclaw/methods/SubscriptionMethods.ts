@@ -21,7 +21,7 @@ const subscribe = dialectMethod(ListParams, (params): Query<object> => {
 
 const Keyed = Schema.Struct({ key, agentId: name, includeApprovals: flag })
 
-/** The gateway has no approvals. */
+/** Clients get approvals by `exec.approval.list` and its events, so the replay of a session is empty. */
 const approvals = (sessionKey: string, updatedAtMs: number) => ({
   approvalReplay: { sessionKey, updatedAtMs, approvals: [], truncated: false },
 })

@@ -38,6 +38,22 @@ const missingScope = (flavor: Flavor, scope: unknown): ErrorShape => ({
 /** Returns the code of a tag: `SessionBusy` becomes `SESSION_BUSY`. */
 const codeOf = (tag: string): string => tag.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()
 
+/** The texts and reasons that clients match on. */
+const ofApproval = (method: string, tag: string, facts: Readonly<Record<string, unknown>>): ErrorShape => {
+  const reasoned = (message: string, reason: string) => invalid(message, { code: codeOf(tag), reason, ...facts })
+  if (facts["isAmbiguous"] === true) return invalid("ambiguous approval id prefix; use the full id", facts)
+  if (tag === "DecisionUnavailable") {
+    return reasoned("allow-always is unavailable for this command", "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE")
+  }
+  if (tag === "ApprovalClosed" && facts["decision"] !== null) {
+    return reasoned("approval already resolved", "APPROVAL_ALREADY_RESOLVED")
+  }
+  return reasoned(
+    method.startsWith("approval.") ? "approval not found" : "unknown or expired approval id",
+    "APPROVAL_NOT_FOUND",
+  )
+}
+
 const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): ErrorShape => {
   const details = { code: codeOf(_tag), ...facts }
   switch (_tag) {
@@ -51,6 +67,10 @@ const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): Err
         : invalid(describe(fault), details)
     case "ShuttingDown":
       return stopping(method)
+    case "ApprovalNotFound":
+    case "ApprovalClosed":
+    case "DecisionUnavailable":
+      return ofApproval(method, _tag, facts)
     default:
       return invalid(describe(fault), details)
   }
