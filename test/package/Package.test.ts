@@ -96,7 +96,7 @@ const writeReadmePrograms = (): ReadonlyArray<string> => {
 }
 
 describe("The installed package", () => {
-  const examples = ["embed.ts", "client.ts", "effect-client.ts", "tool.ts"]
+  const examples = ["embed.ts", "client.ts", "effect-client.ts", "tool.ts", "runtime.ts"]
 
   beforeAll(() => {
     for (const name of examples) Fs.copyFileSync(join(Package.root, "examples", name), join(consumer, name))
@@ -193,6 +193,8 @@ describe("The installed package", () => {
       await effectClient.stop()
       const tool = await startUntil(process.execPath, ["tool.ts"], /^Agents have the tools .*\bdice\b/)
       await tool.stop()
+      const runtime = await startUntil(process.execPath, ["runtime.ts"], /^The agent says: HELLO$/)
+      await runtime.stop()
       expect(await (await fetch(`${url}/app/visits`, bearer)).json()).toEqual({ conversations: 2 })
     } finally {
       await stop()
