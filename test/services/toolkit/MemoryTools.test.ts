@@ -1,6 +1,9 @@
 import { describe, expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Approvals } from "../../../src/services/approvals/Approvals.ts"
 import { Memory } from "../../../src/services/memory/Memory.ts"
+import { untilEvent } from "../../support/Published.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 import { callTool, sender, useTool } from "../../support/ToolCalls.ts"
 
@@ -61,9 +64,14 @@ layer(TestGateway.layer())("MemoryTools", (it) => {
 
     it.effect("An agent without a setting needs an approval.", () =>
       Effect.gen(function* () {
-        const { isError, text } = yield* callTool("memory_write", { id: "x", content: "x" })
-        expect(isError).toBe(true)
-        expect(text).toContain("needs an approval")
+        const approvals = yield* Approvals
+        const memory = yield* Memory
+        const call = yield* Effect.forkChild(callTool("memory_write", { id: "x", content: "x" }))
+        yield* untilEvent(() => approvals.waiting().length === 1)
+        expect(approvals.waiting()).toMatchObject([{ tool: "memory_write", input: '{"id":"x","content":"x"}' }])
+        yield* approvals.decide(approvals.waiting()[0]!.id, "deny", "ann")
+        expect((yield* Fiber.join(call)).isError).toBe(true)
+        expect(yield* Effect.flip(memory.read("x"))).toMatchObject({ _tag: "DocumentNotFound" })
       }),
     )
   })

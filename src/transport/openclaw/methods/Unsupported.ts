@@ -151,6 +151,9 @@ export const unsupported: { readonly [method: string]: Rules } = {
     execNode: never,
     cwd: never,
   },
+  // Grants have no end: an operator revokes them.
+  "approval.resolve": { grantExpiresInDays: never },
+  "exec.approval.resolve": { grantExpiresInDays: never },
   "sessions.compact": { maxLines: never },
   "sessions.delete": { deleteTranscript: [true], emitLifecycleHooks: "any", archivedOnly: onlyFalse },
   "sessions.describe": { includeDerivedTitles: "any", includeLastMessage: "any" },

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { Approvals } from "../../../../src/services/approvals/Approvals.ts"
 import { Runs } from "../../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
 import { principal } from "../../../support/Conversations.ts"
 import { ask, change, layer, SECRET, where } from "../../../support/AcpConversations.ts"
+import { untilEvent } from "../../../support/Published.ts"
 import { gone } from "../../../support/ProcessGroups.ts"
 
 /** Returns the messages of a session without those of the user. */
@@ -48,10 +51,13 @@ describe("A command-line agent", () => {
     }).pipe(Effect.provide(layer({ settings: { permissions: { "*": "deny" } } }))),
   )
 
-  it.live("Without a permission the gateway asks, and nobody can allow it yet.", () =>
+  it.live("Without a permission an operator decides.", () =>
     Effect.gen(function* () {
-      yield* ask("edit", "s")
-      expect((yield* answers("s"))[0]?.tool?.output).toMatch(/^The tool "edit" needs an approval/)
+      const approvals = yield* Approvals
+      const run = yield* Effect.forkChild(ask("edit", "s"))
+      yield* untilEvent(() => approvals.waiting().length === 1)
+      yield* approvals.decide(approvals.waiting()[0]!.id, "allow-once", "ann")
+      expect((yield* Fiber.join(run)).reply).toBe("I edit.\n\nDone: yes.")
     }).pipe(Effect.provide(layer())),
   )
 
