@@ -1,5 +1,9 @@
-/** Measures messages from the typed client: the time until one is on disk and acknowledged, and the turns per second. */
+/**
+ * Measures messages from the typed client: the time until one is on disk and acknowledged, and the turns per second. On
+ * machines that have the tests' PostgreSQL, the gateway does the same work on it, with its writes to the disk.
+ */
 import { connect } from "../../src/client/Gateway.ts"
+import { startPostgres } from "../../test/support/PostgresServer.ts"
 import { type Effort, percentile, type Result } from "../Compare.ts"
 import { startGateway } from "../Targets.ts"
 
@@ -12,8 +16,17 @@ export const raisedLimits = {
   GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE),
 }
 
-export const turns = async ({ scale }: Effort): Promise<ReadonlyArray<Result>> => {
-  const server = await startGateway({ env: raisedLimits })
+/** A PostgreSQL that survives a power cut, as an operator's does. */
+const DURABLE = { fsync: "on", full_page_writes: "on" }
+
+interface Measured {
+  /** Milliseconds. */
+  readonly acknowledged: ReadonlyArray<number>
+  readonly perSecond: number
+}
+
+const measure = async (env: Readonly<Record<string, string>>, { scale }: Effort): Promise<Measured> => {
+  const server = await startGateway({ env: { ...raisedLimits, ...env } })
   const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
   const send = (n: number) => gateway.call("chat.send", { text: "hi", sessionKey: `bench-${n % SESSIONS}` })
   const finish = (runId: string) => gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
@@ -34,17 +47,38 @@ export const turns = async ({ scale }: Effort): Promise<ReadonlyArray<Result>> =
   const perSecond = (count / (performance.now() - began)) * 1_000
   await gateway.close()
   await server.stop()
+  return { acknowledged, perSecond }
+}
+
+/** Returns `undefined` on platforms without the tests' PostgreSQL. */
+const measurePostgres = async (effort: Effort): Promise<Measured | undefined> => {
+  const postgres = await startPostgres({ settings: DURABLE }).catch(() => undefined)
+  if (postgres === undefined) return undefined
+  try {
+    return await measure({ GATEWAY_DATABASE_URL: postgres.url }, effort)
+  } finally {
+    await postgres.remove()
+  }
+}
+
+const results = ({ acknowledged, perSecond }: Measured, database: string): ReadonlyArray<Result> => {
   const at = (share: number) => percentile(acknowledged, share)
   return [
     {
-      work: "`chat.send` to its acknowledgement, on disk, p99",
+      work: `\`chat.send\` to its acknowledgement, on disk, p99${database}`,
       unit: "ms",
       figures: [{ target: "causeway", value: at(0.99), range: [at(0.5), at(1)] }],
     },
     {
-      work: `turns a second, ${AT_ONCE} at once over ${SESSIONS} sessions`,
+      work: `turns a second, ${AT_ONCE} at once over ${SESSIONS} sessions${database}`,
       unit: "/s",
       figures: [{ target: "causeway", value: perSecond }],
     },
   ]
+}
+
+export const turns = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const sqlite = await measure({}, effort)
+  const postgres = await measurePostgres(effort)
+  return [...results(sqlite, ""), ...(postgres === undefined ? [] : results(postgres, ", on PostgreSQL"))]
 }
