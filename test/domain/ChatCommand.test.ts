@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { COMMANDS, helpText, parse, settingText, statusText, stoppedText } from "../../src/domain/ChatCommand.ts"
+import { agent } from "../support/Agents.ts"
 
 const Blanks = Schema.Literals(["", " ", "\n", "\t  \r\n"])
 
@@ -81,17 +82,14 @@ describe("Answers", () => {
   })
 
   it("The answer to /status describes a session without messages.", () => {
-    const agent = {
-      id: "main",
-      name: "Main",
-      personality: "",
-      model: "",
-      runtime: "",
-      dmScope: "main",
-      createdAt: 0,
-      updatedAt: 0,
-    } as const
-    const facts = { sessionKey: "s", session: undefined, agent, runtime: "echo", running: 0, waiting: 0 }
+    const facts = {
+      sessionKey: "s",
+      session: undefined,
+      agent: agent({ dmScope: "main" }),
+      runtime: "echo",
+      running: 0,
+      waiting: 0,
+    }
     expect(statusText(facts).split("\n").slice(1)).toEqual([
       "Session: s",
       "Agent: Main (main)",

@@ -7,19 +7,11 @@ import { TestClock } from "effect/testing"
 import type { RuntimeEvent } from "../../../src/domain/Run.ts"
 import type { Turn } from "../../../src/services/agents/AgentRuntime.ts"
 import { echo, parse, words } from "../../../src/services/agents/EchoRuntime.ts"
+import { agent } from "../../support/Agents.ts"
 import { principal } from "../../support/Conversations.ts"
 
 const turn = (text: string): Turn => ({
-  agent: {
-    id: "main",
-    name: "Main",
-    personality: "",
-    model: "",
-    runtime: "",
-    dmScope: "per-peer",
-    createdAt: 0,
-    updatedAt: 0,
-  },
+  agent: agent(),
   sessionKey: "s",
   runId: "r",
   attempt: 1,

@@ -1,40 +1,15 @@
 /** Messages that come while their session runs another one. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
-import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import type { QueueMode } from "../../../src/domain/Run.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
-import { Sessions } from "../../../src/services/sessions/Sessions.ts"
-import { layer, principal } from "../../support/Conversations.ts"
-import { staged } from "../../support/StagedRuntime.ts"
-
-const file = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-queue-"))),
-    (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
-  ),
-  (folder) => Path.join(folder, "db"),
-)
+import { principal } from "../../support/Conversations.ts"
+import * as StoppableConversations from "../../support/StoppableConversations.ts"
+import { crash, database, databaseFile } from "../../support/StoppableConversations.ts"
 
 const start = Effect.fnUntraced(function* (filename?: string) {
-  const stage = staged()
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const options = {
-    config: { runtime: "staged" },
-    runtimes: [stage.runtime],
-    ...(filename !== undefined && { filename }),
-  }
-  const services = yield* Layer.buildWithScope(layer(options), scope)
-  const runs = yield* Effect.provide(Runs, services)
-  const sessions = yield* Effect.provide(Sessions, services)
+  const { services, ...started } = yield* StoppableConversations.start({ filename })
+  const { runs, sessions } = started
   const agents = yield* Effect.provide(Agents, services)
   const send = (text: string, queue?: QueueMode, sender = principal) =>
     Effect.map(
@@ -42,15 +17,8 @@ const start = Effect.fnUntraced(function* (filename?: string) {
       ({ runId }) => runId,
     )
   const texts = Effect.map(sessions.history("s", { limit: 50 }), ({ messages }) => messages.map(({ text }) => text))
-  return { ...stage, agents, runs, send, sessions, texts, stop: Scope.close(scope, Exit.void) }
+  return { ...started, agents, send, texts }
 })
-
-/** Turns the last stop into a crash. */
-const crash = (filename: string) => {
-  const db = new DatabaseSync(filename)
-  db.exec("UPDATE turns SET handed_over = 0")
-  db.close()
-}
 
 describe("The queue mode collect", () => {
   it.live("The waiting messages become one run, and each run ends with a pointer to it.", () =>
@@ -81,7 +49,7 @@ describe("The queue mode collect", () => {
 
   it.live("After a crash, the run receives the messages that it has taken before, once.", () =>
     Effect.gen(function* () {
-      const filename = yield* file
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       yield* before.send("first")
       const running = yield* before.next
@@ -156,7 +124,7 @@ describe("The queue mode steer", () => {
 
   it.live("After a crash, the run receives a message that has steered it with its first step.", () =>
     Effect.gen(function* () {
-      const filename = yield* file
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       yield* before.send("first")
       const running = yield* before.next
@@ -208,16 +176,14 @@ describe("The queue mode interrupt", () => {
 
   it.live("A crash before the abort does not run the older message again.", () =>
     Effect.gen(function* () {
-      const filename = yield* file
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       const first = yield* before.send("first")
       yield* before.next
       yield* before.send("urgent")
       yield* before.stop
       crash(filename)
-      const db = new DatabaseSync(filename)
-      db.exec("UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'")
-      db.close()
+      database(filename, (db) => db.exec("UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'"))
       const after = yield* start(filename)
       const run = yield* after.next
       expect(run.turn.text).toBe("urgent")

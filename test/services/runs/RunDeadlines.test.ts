@@ -1,32 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
 import { Events } from "../../../src/services/events/Events.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
-import { Sessions } from "../../../src/services/sessions/Sessions.ts"
-import { layer, principal } from "../../support/Conversations.ts"
+import { principal } from "../../support/Conversations.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
-import { staged } from "../../support/StagedRuntime.ts"
+import * as StoppableConversations from "../../support/StoppableConversations.ts"
+import { databaseFile } from "../../support/StoppableConversations.ts"
 
 const start = Effect.fnUntraced(function* (filename?: string) {
-  const stage = staged()
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const options = {
-    config: { runtime: "staged" },
-    runtimes: [stage.runtime],
-    ...(filename !== undefined && { filename }),
-  }
-  const services = yield* Layer.buildWithScope(layer(options), scope)
-  const runs = yield* Effect.provide(Runs, services)
-  const sessions = yield* Effect.provide(Sessions, services)
+  const { services, ...started } = yield* StoppableConversations.start({ filename })
+  const { runs, sessions } = started
   const events = yield* Effect.provide(Events, services)
   const send = (runId: string, timeoutMs?: number, text = runId) =>
     runs.accept(
@@ -36,7 +20,7 @@ const start = Effect.fnUntraced(function* (filename?: string) {
   const transcript = Effect.map(sessions.history("s", { limit: 10 }), ({ messages }) =>
     messages.map(({ aborted, failed, role, text }) => [role, text, aborted ?? failed?.reason ?? null]),
   )
-  return { ...stage, events, runs, send, transcript, stop: Scope.close(scope, Exit.void) }
+  return { ...started, events, send, transcript }
 })
 
 const timedOut = { state: "aborted", error: { reason: "timeout" } }
@@ -99,9 +83,7 @@ describe("RunDeadlines", () => {
 
   it.effect("A restart does not give a run more time.", () =>
     Effect.gen(function* () {
-      const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-deadlines-"))
-      yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(folder, { recursive: true })))
-      const filename = Path.join(folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       yield* before.send("long", 1_000)
       yield* before.next

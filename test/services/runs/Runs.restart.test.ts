@@ -2,57 +2,26 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
-import * as Exit from "effect/Exit"
 import { TestClock } from "effect/testing"
-import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import { Events } from "../../../src/services/events/Events.ts"
 import { OpenRuns } from "../../../src/services/runs/OpenRuns.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
-import { Sessions } from "../../../src/services/sessions/Sessions.ts"
-import { layer, principal } from "../../support/Conversations.ts"
+import { principal } from "../../support/Conversations.ts"
 import { untilEvent } from "../../support/Published.ts"
-import { staged } from "../../support/StagedRuntime.ts"
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-restart-"))),
-  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true })),
-)
+import * as StoppableConversations from "../../support/StoppableConversations.ts"
+import { crash, database, databaseFile } from "../../support/StoppableConversations.ts"
 
 const start = Effect.fnUntraced(function* (filename: string, attempts = 10, concurrent = 10) {
-  const stage = staged()
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const config = { runtime: "staged", runs: { attempts, concurrent } }
-  const services = yield* Layer.buildWithScope(layer({ filename, config, runtimes: [stage.runtime] }), scope)
-  const runs = yield* Effect.provide(Runs, services)
-  const sessions = yield* Effect.provide(Sessions, services)
+  const { services, ...started } = yield* StoppableConversations.start({ filename, runs: { attempts, concurrent } })
   const events = yield* Effect.provide(Events, services)
   const open = yield* Effect.provide(OpenRuns, services)
-  const send = (text: string, sessionKey = "s") => runs.accept({ text, sessionKey }, principal)
-  return { ...stage, events, open, runs, sessions, send, stop: Scope.close(scope, Exit.void) }
+  const send = (text: string, sessionKey = "s") => started.runs.accept({ text, sessionKey }, principal)
+  return { ...started, events, open, send }
 })
-
-/** Turns the last stop into a crash. */
-const crash = (filename: string) => database(filename, (db) => db.exec("UPDATE turns SET handed_over = 0"))
-
-const database = <A>(filename: string, use: (db: DatabaseSync) => A): A => {
-  const db = new DatabaseSync(filename)
-  try {
-    return use(db)
-  } finally {
-    db.close()
-  }
-}
 
 describe("Runs after a restart", () => {
   it.live("An interrupted turn starts again, a waiting one waits, and the transcript has every message once.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       const { runId } = yield* before.send("cut off")
       const cut = yield* before.next
@@ -83,7 +52,7 @@ describe("Runs after a restart", () => {
 
   it.live("An interrupted turn waits until it begins again, and its session says so.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       for (const key of ["one", "two"]) {
         yield* before.send("cut off", key)
@@ -108,7 +77,7 @@ describe("Runs after a restart", () => {
 
   it.live("Turns run in the order of their acceptance even if the clock was set back.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const texts = ["1", "2", "3", "4"]
       const before = yield* start(filename)
       for (const text of texts) yield* before.send(text)
@@ -128,7 +97,7 @@ describe("Runs after a restart", () => {
 
   it.live("A turn that planned stops interrupt starts again any number of times.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       for (let attempt = 1; attempt <= 15; attempt++) {
         const gateway = yield* start(filename, 2)
         if (attempt === 1) yield* gateway.send("patient")
@@ -144,7 +113,7 @@ describe("Runs after a restart", () => {
 
   it.live("A process that is killed during its drain counts no crash.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       yield* before.send("x")
       yield* before.next
@@ -165,7 +134,7 @@ describe("Runs after a restart", () => {
     "A turn that crashes interrupt starts at once, then after growing pauses, and fails after ten crashes.",
     () =>
       Effect.gen(function* () {
-        const filename = Path.join(yield* folder, "db")
+        const filename = yield* databaseFile
         const pauses = [0, 0, 0, 0, 1, 2, 4, 8, 16, 32]
         for (const [crashes, seconds] of pauses.entries()) {
           const gateway = yield* start(filename)
@@ -200,7 +169,7 @@ describe("Runs after a restart", () => {
 
   it.effect("An abort ends a turn in its pause, and the next turn starts.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       const { runId } = yield* before.send("poison")
       yield* before.next
@@ -216,7 +185,7 @@ describe("Runs after a restart", () => {
 
   it.live("A turn that was aborted before a crash does not start again.", () =>
     Effect.gen(function* () {
-      const filename = Path.join(yield* folder, "db")
+      const filename = yield* databaseFile
       const before = yield* start(filename)
       const { runId } = yield* before.send("x")
       yield* before.next

@@ -6,29 +6,17 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { Agent } from "../../../src/domain/Agent.ts"
 import type { Approval, ApprovalGrant } from "../../../src/domain/Approval.ts"
 import type { Device } from "../../../src/domain/Device.ts"
+import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
 import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
 import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
+import { agent } from "../../support/Agents.ts"
 
 const NEWEST = Number.MAX_SAFE_INTEGER
 
-const session = (key: string, createdAt = 1): NewSession => ({
-  key,
-  agentId: "main",
-  kind: "session",
-  displayName: key,
-  label: null,
-  channel: null,
-  peerId: null,
-  model: null,
-  thinking: null,
-  queue: null,
-  parentKey: null,
-  createdAt,
-})
+const session = (key: string, createdAt = 1): NewSession => newSession({ key, agentId: "main", createdAt })
 
 const turn = (runId: string, sessionKey: string, acceptedAt = 10): NewTurn => ({
   runId,
@@ -43,16 +31,7 @@ const turn = (runId: string, sessionKey: string, acceptedAt = 10): NewTurn => ({
   deadlineAt: 99,
 })
 
-const agent = (id: string, name = id): Agent => ({
-  id,
-  name,
-  personality: "",
-  model: "",
-  runtime: "",
-  dmScope: "per-peer",
-  createdAt: 1,
-  updatedAt: 1,
-})
+const agentOf = (id: string, name = id) => agent({ id, name, createdAt: 1, updatedAt: 1 })
 
 const device = (deviceId: string, displayName: string | null = null): Device => ({
   deviceId,
@@ -504,12 +483,12 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
 
     test("Agents keep their order and their options, with main first.", (tx) =>
       Effect.gen(function* () {
-        for (const id of ["zoe", "adam", "main"]) yield* tx(({ agents }) => agents.put(agent(id)))
-        yield* tx(({ agents }) => agents.put({ ...agent("zoe", "Zoë"), thinking: "low", updatedAt: 9 }))
+        for (const id of ["zoe", "adam", "main"]) yield* tx(({ agents }) => agents.put(agentOf(id)))
+        yield* tx(({ agents }) => agents.put({ ...agentOf("zoe", "Zoë"), thinking: "low", updatedAt: 9 }))
         expect(yield* tx(({ agents }) => agents.all)).toEqual([
-          agent("main"),
-          { ...agent("zoe", "Zoë"), thinking: "low", updatedAt: 9 },
-          agent("adam"),
+          agentOf("main"),
+          { ...agentOf("zoe", "Zoë"), thinking: "low", updatedAt: 9 },
+          agentOf("adam"),
         ])
         expect(yield* tx(({ agents }) => agents.countOthers)).toBe(2)
         expect(yield* tx(({ agents }) => agents.get("nobody"))).toBe(undefined)

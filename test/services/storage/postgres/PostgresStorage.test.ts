@@ -11,6 +11,7 @@ import type { KeptRow, PendingWork, Storage, WriteOptions } from "../../../../sr
 import { Tx, type Work } from "../../../../src/services/storage/Tx.ts"
 import { AnswerSwallowingProxy } from "../../../support/AnswerSwallowingProxy.ts"
 import { execute, schemaUrl, server, targetOf, withParameters } from "../../../support/Postgres.ts"
+import { agent } from "../../../support/Agents.ts"
 
 const open = (
   url: string,
@@ -27,20 +28,11 @@ const open = (
 
 const removed = (agentId: string): KeptEvent => ({ _tag: "AgentRemoved", agentId })
 
-const agent = (id: string) => ({
-  id,
-  name: id,
-  personality: "",
-  model: "",
-  runtime: "",
-  dmScope: "per-peer" as const,
-  createdAt: 1,
-  updatedAt: 1,
-})
+const agentOf = (id: string) => agent({ id, name: id, createdAt: 1, updatedAt: 1 })
 
 /** Adds an agent and an event. */
 const adds = (id: string): Work<string> =>
-  Effect.flatMap(Tx, (tx) => Effect.as(tx.agents.put(agent(id)), [id, [removed(id)]]))
+  Effect.flatMap(Tx, (tx) => Effect.as(tx.agents.put(agentOf(id)), [id, [removed(id)]]))
 
 /** A log as the gateway has one: it publishes what others have committed, and what it has committed. */
 const makeLog = (storage: Storage["Service"]) => {
@@ -152,7 +144,7 @@ describe("PostgresStorage", () => {
       const log = makeLog(storage)
       yield* execute(url, "ALTER TABLE agents ADD CHECK (name <> 'bad')")
       const swallows = Effect.flatMap(Tx, (tx) =>
-        Effect.as(Effect.exit(tx.agents.put(agent("bad"))), ["done", []] as const),
+        Effect.as(Effect.exit(tx.agents.put(agentOf("bad"))), ["done", []] as const),
       )
       const exits = yield* log.write(keyed("1", adds("a")), keyed("2", swallows), keyed("3", adds("b")))
       expect(exits.map(Exit.isSuccess)).toEqual([true, false, true])
@@ -233,7 +225,7 @@ describe("PostgresStorage", () => {
       let runs = 0
       const silent = Effect.flatMap(Tx, (tx) => {
         runs++
-        return Effect.as(tx.agents.put(agent("a")), ["a", []] as const)
+        return Effect.as(tx.agents.put(agentOf("a")), ["a", []] as const)
       })
       const [exit] = yield* log.write(silent)
       expect(exit).toMatchObject({ _tag: "Success", value: { answer: "a", rows: [] } })
