@@ -7,6 +7,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Run } from "../../domain/Run.ts"
 import { agentOfSessionKey } from "../../domain/Routing.ts"
 import { Runs } from "../../services/runs/Runs.ts"
+import { awaitRun } from "../dialect/Queries.ts"
 import { call, catchError, Contract, type Query } from "../dialect/Query.ts"
 import { ofFault, refused } from "./HookErrors.ts"
 import type { AgentTurn, Wake } from "./HookRequests.ts"
@@ -15,21 +16,10 @@ import { wrapped } from "./Untrusted.ts"
 /** Longest time until a message must be accepted. */
 const ACCEPTANCE = "15 seconds"
 
-/** One wait of `runs.wait`. */
-const WAIT_MS = 600_000
-
 const late = refused(503, "the gateway did not accept the message in time", { "retry-after": "5" })
 
 /** Returns the main session of an agent. */
 const mainSession = (agentId: string): string => `agent:${agentId}:main`
-
-const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
-
-/** Waits for the end of the run, however long it takes. */
-export const ended = (runId: string): Query<Run> =>
-  Effect.flatMap(call("runs.wait", { runId, timeoutMs: WAIT_MS }), (run) =>
-    isOpen(run) ? ended(runId) : Effect.succeed(run),
-  )
 
 /** A repeated message has the id of a run with another text, e.g. because its template has the time. */
 const send = (payload: Parameters<typeof call<"chat.send">>[1]): Query<unknown> =>
@@ -101,7 +91,7 @@ export const make = Effect.gen(function* () {
 
   /** Tells the main session of the agent how the run ended. A restart of the gateway loses such a note. */
   const deliver = ({ agentId, name, runId, wakeMode }: AgentTurn, contract: Contract["Service"]) =>
-    ended(runId).pipe(
+    awaitRun(runId).pipe(
       Effect.flatMap((run): Effect.Effect<unknown, unknown, Contract> => {
         const text = noteOf(name, run)
         const sessionKey = mainSession(agentId)

@@ -14,6 +14,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { HookSettings } from "../../domain/Hook.ts"
 import { shortened } from "../../domain/Text.ts"
 import { pathOf } from "../connection/RequestTarget.ts"
+import { awaitRun } from "../dialect/Queries.ts"
 import { Contract } from "../dialect/Query.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
@@ -133,7 +134,7 @@ const routes = Effect.gen(function* () {
       timeoutSeconds: body.timeoutSeconds ?? undefined,
     })
     if (body.waitForCompletion !== true) return respond(200, { ok: true, runId })
-    const run = yield* Effect.mapError(HookRuns.ended(runId), ofFault)
+    const run = yield* Effect.mapError(awaitRun(runId), ofFault)
     return respond(200, { ok: true, runId, completion: HookRuns.completionOf(run) })
   })
 
