@@ -5,34 +5,33 @@ import * as Schema from "effect/Schema"
 import { AgentId } from "../../domain/Agent.ts"
 import { MESSAGE_CHARS, NAME_CHARS, nonEmptyText, RUN_MS, SessionKey, text } from "../../domain/Bounds.ts"
 import { ThinkingLevel } from "../../domain/Run.ts"
-
-const given = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+import { maybe } from "../dialect/Params.ts"
 
 const Mode = Schema.Literals(["now", "next-heartbeat"])
 
 export const WakeBody = Schema.Struct({
   text: text(MESSAGE_CHARS),
-  mode: given(Mode),
-  agentId: given(AgentId),
-  sessionKey: given(SessionKey),
+  mode: maybe(Mode),
+  agentId: maybe(AgentId),
+  sessionKey: maybe(SessionKey),
 })
 
 export const AgentBody = Schema.Struct({
   message: text(MESSAGE_CHARS),
-  name: given(nonEmptyText(NAME_CHARS)),
-  agentId: given(AgentId),
-  sessionKey: given(SessionKey),
-  sessionMode: given(Schema.Literals(["isolated", "persistent"])),
-  idempotencyKey: given(Schema.String),
-  waitForCompletion: given(Schema.Boolean),
-  wakeMode: given(Mode),
-  deliver: given(Schema.Boolean),
-  channel: given(Schema.String),
-  to: given(Schema.String),
-  accountId: given(Schema.String),
-  model: given(nonEmptyText(NAME_CHARS)),
-  thinking: given(ThinkingLevel),
-  timeoutSeconds: given(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS / 1_000 }))),
+  name: maybe(nonEmptyText(NAME_CHARS)),
+  agentId: maybe(AgentId),
+  sessionKey: maybe(SessionKey),
+  sessionMode: maybe(Schema.Literals(["isolated", "persistent"])),
+  idempotencyKey: maybe(Schema.String),
+  waitForCompletion: maybe(Schema.Boolean),
+  wakeMode: maybe(Mode),
+  deliver: maybe(Schema.Boolean),
+  channel: maybe(Schema.String),
+  to: maybe(Schema.String),
+  accountId: maybe(Schema.String),
+  model: maybe(nonEmptyText(NAME_CHARS)),
+  thinking: maybe(ThinkingLevel),
+  timeoutSeconds: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS / 1_000 }))),
 })
 export type AgentBody = typeof AgentBody.Type
 

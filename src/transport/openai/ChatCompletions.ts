@@ -11,11 +11,12 @@ import { randomUUID } from "node:crypto"
 import type { Usage } from "../../domain/Message.ts"
 import type { RunOutcome } from "../../domain/Run.ts"
 import type { Fault } from "../dialect/Fault.ts"
+import { maybe } from "../dialect/Params.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
-import { checkSupport, Content, given, hasItems, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
+import { checkSupport, Content, hasItems, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
 import { turnText, type Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, respond } from "./Errors.ts"
@@ -28,15 +29,15 @@ const Role = Schema.Literals(["system", "developer", "user", "assistant", "tool"
 const Request = Schema.Struct({
   model: Model,
   messages: Schema.Array(Schema.Struct({ role: Role, content: Schema.optionalKey(Content) })),
-  stream: given(Schema.Boolean),
-  stream_options: given(Schema.Struct({ include_usage: given(Schema.Boolean) })),
+  stream: maybe(Schema.Boolean),
+  stream_options: maybe(Schema.Struct({ include_usage: maybe(Schema.Boolean) })),
   user: User,
-  n: given(Schema.Int),
+  n: maybe(Schema.Int),
   tools: Schema.optionalKey(Schema.Unknown),
   tool_choice: Schema.optionalKey(Schema.Unknown),
   functions: Schema.optionalKey(Schema.Unknown),
   response_format: Schema.optionalKey(Schema.Unknown),
-  logprobs: given(Schema.Boolean),
+  logprobs: maybe(Schema.Boolean),
   modalities: Schema.optionalKey(Schema.Unknown),
 })
 type Request = typeof Request.Type

@@ -7,18 +7,16 @@ import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { Id } from "../../domain/Bounds.ts"
+import { maybe } from "../dialect/Params.ts"
 import { invalid } from "./Errors.ts"
 
-/** A field that may be left out or null. */
-export const given = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
-
-const Part = Schema.Struct({ type: Schema.String, text: given(Schema.String) })
+const Part = Schema.Struct({ type: Schema.String, text: maybe(Schema.String) })
 
 export const Content = Schema.Union([Schema.String, Schema.Array(Part), Schema.Null])
 export type Content = typeof Content.Type
 
 export const Model = Schema.NonEmptyString
-export const User = given(Schema.Union([Id, Schema.Literal("")]))
+export const User = maybe(Schema.Union([Id, Schema.Literal("")]))
 
 const textTypes = new Set(["text", "input_text", "output_text", "refusal"])
 

@@ -9,12 +9,13 @@ import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { randomUUID } from "node:crypto"
 import type { Fault } from "../dialect/Fault.ts"
+import { maybe } from "../dialect/Params.ts"
 import { call, isError } from "../dialect/Query.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
-import { checkSupport, Content, given, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
+import { checkSupport, Content, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
 import { turnText, type Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, respond } from "./Errors.ts"
@@ -26,10 +27,10 @@ const Role = Schema.Literals(["system", "developer", "user", "assistant"])
 
 /** A message, or a reference to an earlier reply by the id of its message. */
 const Item = Schema.Struct({
-  type: given(Schema.String),
-  role: given(Role),
+  type: maybe(Schema.String),
+  role: maybe(Role),
   content: Schema.optionalKey(Content),
-  id: given(Schema.String),
+  id: maybe(Schema.String),
 })
 type Item = typeof Item.Type
 
@@ -37,15 +38,15 @@ type Item = typeof Item.Type
 const Request = Schema.Struct({
   model: Model,
   input: Schema.Union([Schema.String, Schema.Array(Item)]),
-  instructions: given(Schema.String),
-  previous_response_id: given(Schema.String),
-  store: given(Schema.Boolean),
-  stream: given(Schema.Boolean),
+  instructions: maybe(Schema.String),
+  previous_response_id: maybe(Schema.String),
+  store: maybe(Schema.Boolean),
+  stream: maybe(Schema.Boolean),
   user: User,
   tools: Schema.optionalKey(Schema.Unknown),
   tool_choice: Schema.optionalKey(Schema.Unknown),
-  text: given(Schema.Struct({ format: Schema.optionalKey(Schema.Unknown) })),
-  background: given(Schema.Boolean),
+  text: maybe(Schema.Struct({ format: Schema.optionalKey(Schema.Unknown) })),
+  background: maybe(Schema.Boolean),
   conversation: Schema.optionalKey(Schema.Unknown),
 })
 type Request = typeof Request.Type
