@@ -19,6 +19,7 @@ import { queryOf } from "../connection/RequestTarget.ts"
 import { TcpConnections } from "../connection/TcpConnections.ts"
 import { presentedToken } from "../http/BearerToken.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
+import { retryAfter } from "../http/Problem.ts"
 import { plain } from "./HookErrors.ts"
 
 /** OpenClaw's limit of wrong tokens from one address, and the time for which they count. */
@@ -81,9 +82,7 @@ export const make = Effect.fnUntraced(function* (
     }
     if (presented !== undefined) failures.fail("token", remoteAddress, now)
     if (lockedMs > 0) {
-      return yield* refuse(429, "429 too many wrong tokens", undefined, {
-        "retry-after": `${Math.ceil(lockedMs / 1_000)}`,
-      })
+      return yield* refuse(429, "429 too many wrong tokens", undefined, retryAfter(lockedMs))
     }
     return yield* refuse(401, presented === undefined ? "401 no token" : "401 a wrong token", undefined, {
       "www-authenticate": "Bearer",

@@ -30,7 +30,6 @@ const statuses: Readonly<Record<string, number>> = { AgentNotFound: 400, LimitRe
 
 export const ofFault = (fault: Fault) => {
   const { detail = "the hook failed", error, status } = ProblemDetails.problemOf(fault)
-  const retry = fault._tag === "Limited" ? { "retry-after": `${Math.ceil(fault.retryAfterMs / 1_000)}` } : {}
   const own = statuses[error?._tag ?? ""] ?? status
-  return refused(own === 404 ? 400 : own, detail, retry)
+  return refused(own === 404 ? 400 : own, detail, ProblemDetails.headersOf(fault))
 }

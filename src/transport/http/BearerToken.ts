@@ -5,6 +5,7 @@
 import * as Redacted from "effect/Redacted"
 import type { Unauthenticated } from "../../domain/Refusal.ts"
 import { queryOf } from "../connection/RequestTarget.ts"
+import { retryAfter } from "./Problem.ts"
 
 /**
  * Returns the token of `Authorization: Bearer`, or of `?token=` in `url`. Pass `url` only where browsers cannot set headers:
@@ -37,8 +38,7 @@ const CHALLENGE = { "www-authenticate": "Bearer" }
 export const tokenRefusal = ({ reason, retryAfterMs }: Unauthenticated): TokenRefusal => {
   if (retryAfterMs !== undefined) {
     const error = "too many wrong tokens from this address"
-    const headers = { "retry-after": `${Math.ceil(retryAfterMs / 1_000)}` }
-    return { status: 429, error, headers, logLine: `429 ${error}` }
+    return { status: 429, error, headers: retryAfter(retryAfterMs), logLine: `429 ${error}` }
   }
   return reason === "missing"
     ? {

@@ -21,6 +21,9 @@ export interface Problem {
 /** Writes an error response. */
 export type ErrorForm = (problem: Problem) => Response
 
+/** Returns the header that tells a client how long to wait. */
+export const retryAfter = (ms: number): Headers => ({ "retry-after": `${Math.ceil(ms / 1_000)}` })
+
 const problems = new WeakMap<Response, Problem>()
 
 /** Returns an error response with the body `{ error }`. */

@@ -9,7 +9,7 @@ import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
 import type { Refusal } from "../../domain/Refusal.ts"
 import type { Fault, Tagged } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
-import type { ErrorForm } from "./Problem.ts"
+import { type ErrorForm, retryAfter } from "./Problem.ts"
 
 export const PROBLEM_TYPE = "application/problem+json"
 
@@ -103,12 +103,11 @@ const respond = (problem: Details, headers: Readonly<Record<string, string>> = {
     headers: { "cache-control": "no-store", ...headers },
   })
 
+/** Returns the headers of the response to a call that failed. */
+export const headersOf = (fault: Fault) => (fault._tag === "Limited" ? retryAfter(fault.retryAfterMs) : {})
+
 /** Returns the response to a call that failed. */
-export const ofFault = (fault: Fault, detail?: string) =>
-  respond(
-    problemOf(fault, detail),
-    fault._tag === "Limited" ? { "retry-after": `${Math.ceil(fault.retryAfterMs / 1_000)}` } : {},
-  )
+export const ofFault = (fault: Fault, detail?: string) => respond(problemOf(fault, detail), headersOf(fault))
 
 /** The errors that the route family returns before or beside a call, as problem details. */
 export const form: ErrorForm = ({ error, headers, refusal, status }) =>

@@ -8,7 +8,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Usage } from "../connection/PrincipalUsage.ts"
-import { problem } from "./Problem.ts"
+import { problem, retryAfter } from "./Problem.ts"
 
 /** Longest time in which a client may read none of its response. */
 const STALL_MS = 60_000
@@ -19,7 +19,7 @@ const refused = (refusal: RateLimited): HttpServerResponse =>
     refusal.limit === "http-requests"
       ? "too many requests of this principal are in progress"
       : "too many unread bytes of this principal are in flight",
-    { "retry-after": `${Math.ceil(refusal.retryAfterMs / 1_000)}` },
+    retryAfter(refusal.retryAfterMs),
     refusal,
   )
 

@@ -50,8 +50,7 @@ const NO_RETRY = { "x-should-retry": "false" }
 
 export const ofFault = (fault: Fault): Failure => {
   const { detail = "", error, status } = ProblemDetails.problemOf(fault)
-  const headers = fault._tag === "Limited" ? { "retry-after": `${Math.ceil(fault.retryAfterMs / 1_000)}` } : {}
-  return failure(status, detail, { code: error?._tag ?? null, headers })
+  return failure(status, detail, { code: error?._tag ?? null, headers: ProblemDetails.headersOf(fault) })
 }
 
 /** Returns the failure of a run that has ended without a reply. */
