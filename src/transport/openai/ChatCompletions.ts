@@ -10,7 +10,6 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { randomUUID } from "node:crypto"
 import type { Usage } from "../../domain/Message.ts"
 import type { RunOutcome } from "../../domain/Run.ts"
-import type { Fault } from "../dialect/Fault.ts"
 import { maybe } from "../dialect/Params.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
@@ -19,7 +18,7 @@ import * as AgentRun from "./AgentRun.ts"
 import { checkSupport, Content, hasItems, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
 import { turnText, type Utterance } from "./Conversation.ts"
-import { invalid, ofFault, ofRun, respond } from "./Errors.ts"
+import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import * as ServerEvents from "./ServerEvents.ts"
 import { targetOf } from "./Target.ts"
 
@@ -128,8 +127,6 @@ const chunksOf = (head: Head, withUsage: boolean) => {
 }
 
 const readRequest = RequestBody.json(Request)
-
-const refuse = (fault: Fault) => respond(ofFault(fault))
 
 /** Returns the conversation of a request. */
 const conversationOf = ({ messages }: Request) =>

@@ -53,6 +53,9 @@ export const ofFault = (fault: Fault): Failure => {
   return failure(status, detail, { code: error?._tag ?? null, headers: ProblemDetails.headersOf(fault) })
 }
 
+/** Returns the response to a call that failed. */
+export const refuse = (fault: Fault) => respond(ofFault(fault))
+
 /** Returns the failure of a run that has ended without a reply. */
 export const ofRun = (error: RunError | undefined): Failure => {
   const status = error?.reason === "runtime" ? 502 : error?.reason === "timeout" ? 504 : 500

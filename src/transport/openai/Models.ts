@@ -7,7 +7,7 @@ import type { Agent } from "../../domain/Agent.ts"
 import { didYouMean } from "../../domain/Suggestions.ts"
 import { shortened } from "../../domain/Text.ts"
 import { call, type Result } from "../dialect/Query.ts"
-import { failure, ofFault, respond } from "./Errors.ts"
+import { failure, refuse, respond } from "./Errors.ts"
 
 /** Characters of an unknown name that an error repeats. */
 const SHOWN_CHARS = 100
@@ -41,7 +41,7 @@ const unknownModel = (model: string, agents: Agents) => {
 }
 
 /** Returns all agents, `main` first. */
-export const all = call("agents.list", {}).pipe(Effect.mapError((fault) => respond(ofFault(fault))))
+export const all = call("agents.list", {}).pipe(Effect.mapError(refuse))
 
 /** Returns the agent of a model, or fails with the response to an unknown one. */
 export const find = Effect.fnUntraced(function* (model: string) {

@@ -8,7 +8,6 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { randomUUID } from "node:crypto"
-import type { Fault } from "../dialect/Fault.ts"
 import { maybe } from "../dialect/Params.ts"
 import { call, isError } from "../dialect/Query.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
@@ -18,7 +17,7 @@ import * as AgentRun from "./AgentRun.ts"
 import { checkSupport, Content, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
 import { turnText, type Utterance } from "./Conversation.ts"
-import { invalid, ofFault, ofRun, respond } from "./Errors.ts"
+import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import { type Head, responseOf, ResponseEvents } from "./ResponseEvents.ts"
 import * as ServerEvents from "./ServerEvents.ts"
 import { type Target, targetOf } from "./Target.ts"
@@ -72,8 +71,6 @@ const unsupported: ReadonlyArray<Unsupported<Request>> = [
 
 const RESPONSE_ID = /^resp_([0-9a-f-]{36})$/
 const MESSAGE_ID = /^msg_([0-9a-f-]{36})$/
-
-const refuse = (fault: Fault) => respond(ofFault(fault))
 
 /** Returns the run of an id, or fails with the response to an unknown one. */
 const runOf = Effect.fnUntraced(function* (id: string, pattern: RegExp, param: string) {
