@@ -3,7 +3,7 @@
  */
 import * as Stream from "effect/Stream"
 import type { Fault } from "../dialect/Fault.ts"
-import { COMMENT, respond as respondWithText } from "../http/StreamedText.ts"
+import { respond as respondWithText } from "../http/StreamedText.ts"
 
 const DONE = "data: [DONE]\n\n"
 
@@ -21,5 +21,4 @@ export const respond = (events: Stream.Stream<string, Fault>, onFault: (fault: F
       Stream.catch((fault) => Stream.succeed(onFault(fault))),
       Stream.concat(Stream.succeed(DONE)),
     ),
-    COMMENT,
   )

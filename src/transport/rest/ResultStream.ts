@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Fault } from "../dialect/Fault.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
-import { COMMENT, respond } from "../http/StreamedText.ts"
+import { respond, type StreamType } from "../http/StreamedText.ts"
 
 /** The text of a stream in one media type. */
 interface Framing {
@@ -17,25 +17,20 @@ interface Framing {
   /** The last text of a stream that failed. `json`: the problem. */
   readonly failure: (json: string) => string
   readonly end: string
-  readonly keepAlive: string
 }
 
-const framings = {
+const framings: Readonly<Record<StreamType, Framing>> = {
   "application/x-ndjson": {
     value: (json) => `${json}\n`,
     failure: (json) => `{"problem":${json}}\n`,
     end: "",
-    keepAlive: "\n",
   },
   "text/event-stream": {
     value: (json) => `data: ${json}\n\n`,
     failure: (json) => `event: problem\ndata: ${json}\n\n`,
     end: "event: end\ndata: {}\n\n",
-    keepAlive: COMMENT,
   },
-} as const satisfies Readonly<Record<string, Framing>>
-
-export type StreamType = keyof typeof framings
+}
 
 /** The media types of streams, the default first. */
 export const streamTypes: ReadonlyArray<StreamType> = ["application/x-ndjson", "text/event-stream"]
@@ -45,18 +40,18 @@ export const make = Effect.fnUntraced(function* (
   type: StreamType,
   values: Stream.Stream<unknown, Fault>,
 ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, Fault, Scope.Scope> {
-  const framing: Framing = framings[type]
+  const framing = framings[type]
   const pull = yield* Stream.toPull(values)
   const pullTexts = Effect.map(pull, (values) => {
     const text = values.map((value) => framing.value(JSON.stringify(value))).join("")
     return [text] as const
   })
   const first = yield* Pull.catchDone(pullTexts, () => Effect.undefined)
-  if (first === undefined) return respond(type, Stream.make(framing.end), framing.keepAlive)
+  if (first === undefined) return respond(type, Stream.make(framing.end))
   const texts = Stream.fromIterable(first).pipe(
     Stream.concat(Stream.fromPull(Effect.succeed(pullTexts))),
     Stream.concat(Stream.make(framing.end)),
     Stream.catch((fault) => Stream.make(framing.failure(JSON.stringify(ProblemDetails.problemOf(fault))))),
   )
-  return respond(type, texts, framing.keepAlive)
+  return respond(type, texts)
 })

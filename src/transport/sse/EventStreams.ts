@@ -22,13 +22,15 @@ import * as Faults from "../dialect/Faults.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import { problem } from "../http/Problem.ts"
+import { streamHeaders, type StreamType } from "../http/StreamedText.ts"
 import { DialectServer } from "../kernel/DialectServer.ts"
 import { forbidden, missingForEvents } from "../kernel/MissingScopes.ts"
-import { closingText, sseEncoding, type StreamView } from "./SseEncoding.ts"
+import { closingText, sseEncoding } from "./SseEncoding.ts"
 import { StreamClient } from "./StreamClient.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
+/** A client waits this long before it connects again, unless the gateway expects a longer restart. */
 const RETRY_MS = 1_000
 
 /** Clients of a restarted gateway come back over this time, so that they do not come all at once. */
@@ -42,12 +44,7 @@ const noRoom = {
   stopping: problem(503, "the gateway is stopping", { "retry-after": "1" }),
 }
 
-const headers = {
-  "cache-control": "no-store",
-  // Proxies that follow this header pass each event on at once (nginx).
-  "x-accel-buffering": "no",
-  connection: "close",
-}
+const headers = { ...streamHeaders, connection: "close" }
 
 export class EventStreams extends Context.Service<
   EventStreams,
@@ -58,7 +55,7 @@ export class EventStreams extends Context.Service<
      */
     open(
       call: ApiCall,
-      view: StreamView,
+      view: StreamType,
       filter: EventFilter,
       from: Position | undefined,
     ): Effect.Effect<Response, Response, Scope.Scope>
@@ -86,7 +83,7 @@ export class EventStreams extends Context.Service<
 
       const open = Effect.fnUntraced(function* (
         call: ApiCall,
-        view: StreamView,
+        view: StreamType,
         filter: EventFilter,
         from: Position | undefined,
       ) {

@@ -11,10 +11,11 @@ import { preferred } from "../http/Accept.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import { problem } from "../http/Problem.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
+import type { StreamType } from "../http/StreamedText.ts"
 import { EventStreams } from "./EventStreams.ts"
-import { positionOf, type StreamView } from "./SseEncoding.ts"
+import { positionOf } from "./SseEncoding.ts"
 
-const views: ReadonlyArray<StreamView> = ["text/event-stream", "application/x-ndjson"]
+const views: ReadonlyArray<StreamType> = ["text/event-stream", "application/x-ndjson"]
 
 const notAcceptable = problem(406, `events come as ${views.join(" or ")}: send one of them in Accept`)
 

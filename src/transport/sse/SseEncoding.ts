@@ -7,15 +7,8 @@ import * as Effect from "effect/Effect"
 import type { EventItem, Position } from "../../domain/Event.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
 import type { EventEncoding } from "../dialect/Dialect.ts"
+import { ALIVE_MS, aliveTexts, type StreamType } from "../http/StreamedText.ts"
 import { CLOSED, nameOf } from "./EventNames.ts"
-
-export type StreamView = "text/event-stream" | "application/x-ndjson"
-
-/** Proxies often cut a response that is silent for a minute. */
-const ALIVE_MS = 15_000
-
-/** A client that has no other hint waits this long before it connects again. */
-const RETRY_MS = 1_000
 
 /** Returns the id of an event, from which a client resumes. */
 export const idOf = ({ epoch, seq }: Position): string => `${epoch}:${seq}`
@@ -29,12 +22,7 @@ export const positionOf = (id: string): Position | undefined => {
 const event = (item: EventItem, json: string, epoch: string): string =>
   `id: ${idOf({ epoch, seq: item.seq })}\nevent: ${nameOf(item)}\ndata: ${json}\n\n`
 
-const aliveTexts: Readonly<Record<StreamView, string>> = {
-  "text/event-stream": ": alive\n\n",
-  "application/x-ndjson": "\n",
-}
-
-export const sseEncoding: EventEncoding<StreamView> = {
+export const sseEncoding: EventEncoding<StreamType> = {
   name: "sse",
   viewKey: (view) => view,
   event: (view, item, json, epoch) =>
@@ -51,9 +39,9 @@ export const sseEncoding: EventEncoding<StreamView> = {
 
 /** Returns the last text of a stream: the reason of its end, and how long to wait before connecting again. */
 export const closingText = (
-  view: StreamView,
+  view: StreamType,
   { code, reason }: Pick<CloseCode, "code" | "reason">,
-  retryMs = RETRY_MS,
+  retryMs: number,
 ): string =>
   view === "text/event-stream"
     ? `retry: ${retryMs}\nevent: ${CLOSED}\ndata: ${JSON.stringify({ code, reason })}\n\n`
