@@ -18,7 +18,7 @@ import { isDeeperThan } from "../connection/JsonDepth.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
-import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
+import type { Method } from "../dialect/DialectMethod.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import { decodeSubscription, decodeUnsubscription, encodeError } from "../dialect/MethodCodecs.ts"
@@ -27,7 +27,7 @@ import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
 import type { AnswerCache } from "./AnswerCache.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import type { Calls } from "./ContractCalls.ts"
-import { forbidden, missingForEvents, missingOf } from "./MissingScopes.ts"
+import { forbidden, missingOf, subscriptionFault } from "./MissingScopes.ts"
 import { ReplyWriter } from "./ReplyWriter.ts"
 
 /** The part that all sessions of a dialect share. */
@@ -317,10 +317,8 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     const { subscriptionView } = this.#host
     if (subscriptions === undefined || subscriptionView === undefined)
       return this.#replies.failure(ref, name, { _tag: "UnknownMethod", method: name })
-    const missing = missingForEvents(this.#peer.principal)
-    if (missing !== undefined) return this.#replies.failure(ref, name, forbidden(SUBSCRIBE, missing))
-    const refusal = this.#peer.usage?.subscriptionRefusal()
-    if (refusal !== undefined) return this.#replies.failure(ref, name, Faults.refused(refusal))
+    const fault = subscriptionFault(this.#peer.principal, this.#peer.usage)
+    if (fault !== undefined) return this.#replies.failure(ref, name, fault)
     return Effect.matchEffect(decodeSubscription(params), {
       onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ from, ...filter }) => {

@@ -16,15 +16,12 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Connections } from "../../services/connections/Connections.ts"
 import { type CloseCode, CloseCodes, reasonOf } from "../connection/CloseCodes.ts"
 import { ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
-import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
-import type { Fault } from "../dialect/Fault.ts"
-import * as Faults from "../dialect/Faults.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import { problem } from "../http/Problem.ts"
 import { streamHeaders, type StreamType } from "../http/StreamedText.ts"
 import { DialectServer } from "../kernel/DialectServer.ts"
-import { forbidden, missingForEvents } from "../kernel/MissingScopes.ts"
+import { subscriptionFault } from "../kernel/MissingScopes.ts"
 import { closingText, sseEncoding } from "./SseEncoding.ts"
 import { StreamClient } from "./StreamClient.ts"
 
@@ -74,13 +71,6 @@ export class EventStreams extends Context.Service<
       const dialects = yield* DialectServer
       const fanout = yield* dialects.fanout(sseEncoding)
 
-      const refusalOf = ({ caller, usage }: ApiCall): Fault | undefined => {
-        const missing = missingForEvents(caller.principal)
-        if (missing !== undefined) return forbidden(SUBSCRIBE, missing)
-        const refusal = usage.subscriptionRefusal()
-        return refusal && Faults.refused(refusal)
-      }
-
       const open = Effect.fnUntraced(function* (
         call: ApiCall,
         view: StreamType,
@@ -89,8 +79,8 @@ export class EventStreams extends Context.Service<
       ) {
         const { caller, release, request, usage } = call
         const { principal, remoteAddress } = caller
-        const refusal = refusalOf(call)
-        if (refusal !== undefined) return yield* Effect.fail(ProblemDetails.ofFault(refusal))
+        const fault = subscriptionFault(principal, usage)
+        if (fault !== undefined) return yield* Effect.fail(ProblemDetails.ofFault(fault))
         const client = new StreamClient(NodeHttpServerRequest.toServerResponse(request))
         const closed = yield* Deferred.make<void>()
         const openedAt = yield* Clock.currentTimeMillis
