@@ -12,7 +12,7 @@ import { deleteConditions, guardOf, patchConditions } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
 import { id, invalid, key, message, name } from "../wire/Params.ts"
 import { modelFor, modelId, nameOf, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
-import { sessionFor } from "./SessionQueries.ts"
+import { patchOrCreate, sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
 import { STORE } from "./SessionLists.ts"
 import { thinkingLevel } from "./Thinking.ts"
@@ -71,7 +71,6 @@ const create = dialectMethod(
 
 const Patch = Schema.Struct({ key, agentId: name, ...settings, ...patchConditions })
 
-/** Without conditions, patching a session that does not exist creates it. */
 const patch = dialectMethod(
   Patch,
   ({ agentId, expectedLifecycleRevision, expectedSessionId, key: clientKey, ...params }) => {
@@ -79,11 +78,8 @@ const patch = dialectMethod(
     const key = canonicalKey(clientKey, agentId)
     return Effect.gen(function* () {
       const catalog = yield* agentCatalog
-      const changes = settingsOf(catalog, params)
       const { enforce, expected } = yield* guardOf(key, { expectedSessionId, expectedLifecycleRevision })
-      const patched = call("sessions.patch", { key, ...changes, ...given({ expected }) })
-      const create = () => call("sessions.create", { key, ...given({ agentId: trimmed(agentId) }), ...changes })
-      const session = yield* enforce(expected === undefined ? catchError(patched, "SessionNotFound", create) : patched)
+      const session = yield* enforce(patchOrCreate(key, agentId, settingsOf(catalog, params), expected))
       return changedSession(catalog, session)
     })
   },

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ThinkingLevel } from "../../../domain/Run.ts"
 import type { SessionExpectation } from "../../../domain/Session.ts"
-import { given, maybe, trimmed } from "../../dialect/Params.ts"
-import { call, catchError, type Query } from "../../dialect/Query.ts"
-import { sessionFor } from "./SessionQueries.ts"
+import { maybe } from "../../dialect/Params.ts"
+import type { Query } from "../../dialect/Query.ts"
+import { patchOrCreate, sessionFor } from "./SessionQueries.ts"
 
 /** A level, or an empty text in place of none. */
 export const thinkingLevel = maybe(Schema.Union([ThinkingLevel, Schema.Literal("")]))
@@ -26,7 +26,5 @@ export const setThinking = (
     if (level == null || level === "") return
     const session = yield* sessionFor(key)
     if (session?.thinking === level) return
-    const create = () => call("sessions.create", { key, ...given({ agentId: trimmed(agentId) }), thinking: level })
-    const patched = call("sessions.patch", { key, thinking: level, ...given({ expected }) })
-    yield* expected === undefined ? catchError(patched, "SessionNotFound", create) : patched
+    yield* patchOrCreate(key, agentId, { thinking: level }, expected)
   })
