@@ -2,48 +2,13 @@
  * Generates the references in docs/protocol from the contract: a table of methods for people, JSON Schema, AsyncAPI and
  * OpenAPI for programs. `npm run references` writes them. A test compares them with the committed files.
  */
-import * as Context from "effect/Context"
-import type * as Rpc from "effect/rpc/Rpc"
-import * as RpcSchema from "effect/rpc/RpcSchema"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { GatewayRpcs } from "../src/domain/GatewayRpcs.ts"
-import { RequiredScope } from "../src/domain/Principal.ts"
 import { Refusal } from "../src/domain/Refusal.ts"
-import { Summary } from "../src/domain/Summary.ts"
 import { brief, errorsOf, type Json, JsonSchemas } from "../src/transport/dialect/JsonSchemas.ts"
+import { type Operation, operationsOf } from "../src/transport/dialect/Operations.ts"
 import { openApi } from "../src/transport/rest/OpenApi.ts"
 import manifest from "../package.json" with { type: "json" }
-
-interface Method {
-  readonly name: string
-  readonly summary: string
-  readonly scope: string | undefined
-  readonly stream: boolean
-  readonly payload: Json
-  readonly result: Json
-  readonly errors: ReadonlyArray<string>
-}
-
-const methods = (schemas: JsonSchemas): ReadonlyArray<Method> =>
-  Array.from(GatewayRpcs.requests.values(), (request) => {
-    const rpc: Rpc.AnyWithProps = request
-    const stream = RpcSchema.isStreamSchema(rpc.successSchema)
-    return {
-      name: rpc._tag,
-      summary: Context.get(rpc.annotations, Summary),
-      scope: Context.get(rpc.annotations, RequiredScope),
-      stream,
-      payload: schemas.render(rpc.payloadSchema),
-      result: schemas.render(
-        RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema.success : rpc.successSchema,
-      ),
-      errors: [
-        ...errorsOf(schemas.render(rpc.errorSchema)),
-        ...(RpcSchema.isStreamSchema(rpc.successSchema) ? errorsOf(schemas.render(rpc.successSchema.error)) : []),
-      ],
-    }
-  }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
 const isTagged = (schema: Json): boolean => "_tag" in ((schema["properties"] ?? {}) as Json)
 
@@ -64,9 +29,9 @@ const typeRows = ([name, schema]: readonly [string, Json]): ReadonlyArray<string
 
 const methodsPage = (): string => {
   const schemas = new JsonSchemas("#/$defs/")
-  const all = methods(schemas)
+  const all = operationsOf(schemas)
   const refusals = errorsOf(schemas.render(Refusal))
-  const section = (method: Method) =>
+  const section = (method: Operation) =>
     [
       `## ${method.name}`,
       "",
@@ -74,7 +39,7 @@ const methodsPage = (): string => {
       "",
       `- scope: ${method.scope === undefined ? "none" : `\`${method.scope}\``}`,
       `- payload: \`${brief(method.payload)}\``,
-      `- ${method.stream ? "streams" : "result"}: \`${brief(method.result)}\``,
+      `- ${method.streams ? "streams" : "result"}: \`${brief(method.result)}\``,
       ...(method.errors.length > 0 ? [`- errors: ${method.errors.map((error) => `\`${error}\``).join(", ")}`] : []),
       "",
     ].join("\n")
@@ -106,17 +71,17 @@ const methodsPage = (): string => {
 
 const schemaDocument = (): Json => {
   const schemas = new JsonSchemas("#/$defs/")
-  const all = methods(schemas)
+  const all = operationsOf(schemas)
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "Causeway gateway contract",
     methods: Object.fromEntries(
-      all.map(({ errors, name, payload, result, scope, stream, summary }) => [
+      all.map(({ errors, name, payload, result, scope, streams, summary }) => [
         name,
         {
           summary,
           scope: scope ?? null,
-          stream,
+          stream: streams,
           payload,
           result,
           errors: errors.map((error) => ({ $ref: `#/$defs/${error}` })),
@@ -130,11 +95,11 @@ const schemaDocument = (): Json => {
 /** Returns the AsyncAPI 3.0 document: the frames of `/rpc` (effect/rpc's JSON serialization) with the contract's payloads. */
 const asyncApi = (): Json => {
   const schemas = new JsonSchemas("#/components/schemas/")
-  const all = methods(schemas)
+  const all = operationsOf(schemas)
   const key = (name: string) => name.replaceAll(".", "_")
   const id = { anyOf: [{ type: "string" }, { type: "integer" }] }
   const message = (name: string, title: string, payload: Json) => [name, { name, title, payload }] as const
-  const request = (method: Method) =>
+  const request = (method: Operation) =>
     message(`${key(method.name)}_request`, method.summary, {
       type: "object",
       required: ["_tag", "id", "tag", "payload", "headers"],
@@ -149,11 +114,11 @@ const asyncApi = (): Json => {
         },
       },
     })
-  const answer = (method: Method) =>
+  const answer = (method: Operation) =>
     message(
       `${key(method.name)}_answer`,
-      method.stream ? `Items of ${method.name}` : `The answer to ${method.name}`,
-      method.stream
+      method.streams ? `Items of ${method.name}` : `The answer to ${method.name}`,
+      method.streams
         ? {
             type: "object",
             required: ["_tag", "requestId", "values"],

@@ -2,14 +2,11 @@
  * OpenRpc: makes the OpenRPC document (https://spec.open-rpc.org, 1.3.2) from the schemas of the contract and of this
  * dialect's own methods. `rpc.discover` (Methods.ts) returns it.
  */
-import * as Context from "effect/Context"
-import * as RpcSchema from "effect/rpc/RpcSchema"
-import { RequiredScope } from "../../domain/Principal.ts"
-import { Summary } from "../../domain/Summary.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { type Method, SUBSCRIBE } from "../dialect/DialectMethod.ts"
-import { errorsOf, type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
+import { type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
 import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
+import { operationOf } from "../dialect/Operations.ts"
 import { codes } from "./Errors.ts"
 
 const DESCRIPTION = `Every method of the contract also has a name with the prefix "gateway.". This document omits that name if the name \
@@ -58,20 +55,10 @@ const methodOf = (name: string, { errors = [], item, params, result, scope, summ
 class Describer {
   readonly schemas = new JsonSchemas(ROOT)
 
-  contract({ rpc, streams }: MethodCodec): Described {
-    const { errorSchema, successSchema: success } = rpc
-    const value = this.schemas.render(RpcSchema.isStreamSchema(success) ? success.success : success)
-    return {
-      summary: Context.get(rpc.annotations, Summary),
-      scope: Context.get(rpc.annotations, RequiredScope),
-      params: this.schemas.render(rpc.payloadSchema),
-      result: streams ? NOTHING : value,
-      item: streams ? value : undefined,
-      errors: [
-        ...errorsOf(this.schemas.render(errorSchema)),
-        ...(RpcSchema.isStreamSchema(success) ? errorsOf(this.schemas.render(success.error)) : []),
-      ],
-    }
+  contract(codec: MethodCodec): Described {
+    const { errors, payload, result, scope, streams, summary } = operationOf(this.schemas, codec)
+    const value = streams ? { result: NOTHING, item: result } : { result }
+    return { summary, scope, params: payload, errors, ...value }
   }
 
   describe(method: Method): Described {

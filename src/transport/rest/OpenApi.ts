@@ -2,14 +2,10 @@
  * OpenApi: makes the OpenAPI document (https://spec.openapis.org/oas/v3.1.1) of Rest.ts from the schemas of the contract.
  * OpenApiRoutes.ts serves it, and scripts/references.ts writes it to docs/protocol/openapi.json.
  */
-import * as Context from "effect/Context"
-import * as RpcSchema from "effect/rpc/RpcSchema"
-import { RequiredScope } from "../../domain/Principal.ts"
 import { Refusal } from "../../domain/Refusal.ts"
-import { Summary } from "../../domain/Summary.ts"
 import { VERSION } from "../../domain/Version.ts"
-import { errorsOf, type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
-import type { MethodCodec } from "../dialect/MethodCodecs.ts"
+import { type Json, JsonSchemas } from "../dialect/JsonSchemas.ts"
+import { type Operation, operationsOf } from "../dialect/Operations.ts"
 import { PREFIX, restMethods } from "./Rest.ts"
 import { PROBLEM_TYPE, statusOfError } from "../http/ProblemDetails.ts"
 import { streamTypes } from "./ResultStream.ts"
@@ -23,31 +19,6 @@ A client that closes the request interrupts its call. The gateway may still comp
 const ROOT = "#/components/schemas/"
 
 const ref = (name: string): Json => ({ $ref: ROOT + name })
-
-/** One method of the contract, as the document and its page describe it. */
-export interface Operation {
-  readonly name: string
-  readonly summary: string
-  readonly scope: string | undefined
-  readonly streams: boolean
-  readonly payload: Json
-  /** The schema of the result, or of each value of a stream. */
-  readonly result: Json
-  readonly errors: ReadonlyArray<string>
-}
-
-const operationOf = (schemas: JsonSchemas, name: string, { rpc, streams }: MethodCodec): Operation => {
-  const { errorSchema, successSchema: success } = rpc
-  return {
-    name,
-    summary: Context.get(rpc.annotations, Summary),
-    scope: Context.get(rpc.annotations, RequiredScope),
-    streams,
-    payload: schemas.render(rpc.payloadSchema),
-    result: schemas.render(RpcSchema.isStreamSchema(success) ? success.success : success),
-    errors: errorsOf(schemas.render(RpcSchema.isStreamSchema(success) ? success.error : errorSchema)),
-  }
-}
 
 const problemSchema: Json = {
   type: "object",
@@ -117,9 +88,7 @@ const pathOf = (operation: Operation): Json => {
 /** The methods with their schemas, and the schemas that they refer to, by name. */
 export const operations = (): { readonly operations: ReadonlyArray<Operation>; readonly definitions: Json } => {
   const schemas = new JsonSchemas(ROOT)
-  const operations = [...restMethods]
-    .map(([name, codec]) => operationOf(schemas, name, codec))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const operations = operationsOf(schemas, restMethods)
   schemas.render(Refusal)
   return { operations, definitions: schemas.definitions() }
 }

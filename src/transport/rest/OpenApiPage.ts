@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto"
 import { VERSION } from "../../domain/Version.ts"
 import { brief, type Json } from "../dialect/JsonSchemas.ts"
-import { type Operation, operations } from "./OpenApi.ts"
+import type { Operation } from "../dialect/Operations.ts"
+import { operations } from "./OpenApi.ts"
 import { PREFIX } from "./Rest.ts"
 
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
