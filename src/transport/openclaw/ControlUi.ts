@@ -83,12 +83,8 @@ export const contentSecurityPolicy = (html: string): string =>
     "connect-src 'self' ws: wss: data:",
   ].join("; ")
 
-const protection = {
-  "cache-control": "no-cache",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "x-frame-options": "DENY",
-}
+/** HttpGuard.ts adds the headers that all responses have. */
+const protection = { "cache-control": "no-cache", "x-frame-options": "DENY" }
 
 const missing = (folder: string) =>
   new StartupError({
