@@ -1,6 +1,6 @@
 /**
  * SharedSecrets: compares presented texts with the gateway's token and password. It keeps hashes of them. Authenticator
- * uses it.
+ * uses it, and HookAccess.ts compares the token of hooks in the same way.
  */
 import * as Redacted from "effect/Redacted"
 import { hash, timingSafeEqual } from "node:crypto"
@@ -15,7 +15,7 @@ export interface Match {
   readonly guessable: boolean
 }
 
-interface HashedSecret extends Match {
+export interface HashedSecret extends Match {
   readonly digest: Buffer
 }
 
@@ -56,7 +56,7 @@ export class SharedSecrets {
   }
 }
 
-const hashed = (kind: Match["kind"], secret: Secret | undefined): HashedSecret | undefined =>
+export const hashed = (kind: Match["kind"], secret: Secret | undefined): HashedSecret | undefined =>
   secret && { kind, guessable: kind === "password" || isGuessable(secret), digest: digestOf(secret) }
 
 /**
@@ -64,6 +64,9 @@ const hashed = (kind: Match["kind"], secret: Secret | undefined): HashedSecret |
  * line end of a file, and configured secrets have none.
  */
 const digestOf = (secret: Secret): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
+
+/** Whether the text equals the secret. Compares in constant time. */
+export const equals = (presented: Secret, secret: HashedSecret): boolean => isSame(digestOf(presented), secret)
 
 const isSame = (presented: Buffer, secret: HashedSecret | undefined): boolean =>
   secret !== undefined && timingSafeEqual(presented, secret.digest)

@@ -1,17 +1,16 @@
 /**
- * HookAccess: lets requests to hooks pass that carry the token of the hooks. Requests to a signed mapping pass without one,
- * because Hooks.ts checks their signature when it has the body. Hooks.ts uses it.
+ * HookAccess: authenticates requests to hooks by the token of the hooks. A request to a signed mapping needs no token:
+ * Hooks.ts checks its signature when it has the body. Hooks.ts uses it.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { hash, timingSafeEqual } from "node:crypto"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { AuthFailures } from "../../services/auth/AuthFailures.ts"
-import { isGuessable } from "../../services/auth/SecretStrength.ts"
+import { equals, hashed } from "../../services/auth/SharedSecrets.ts"
 import { clientAddress, proxiesOf } from "../connection/ClientAddress.ts"
 import { FOREIGN } from "../connection/Origin.ts"
 import { RefusalLog } from "../connection/RefusalLog.ts"
@@ -37,8 +36,6 @@ const hookPrincipal = (name: string): Principal => ({
   scopes: ["operator.write"],
 })
 
-const digestOf = (secret: Redacted.Redacted<string>): Buffer => hash("sha256", Redacted.value(secret).trim(), "buffer")
-
 const CLOSE = { connection: "close" }
 
 /** `signedName` returns the name of the signed mapping to which a path leads, or `undefined`. */
@@ -51,11 +48,7 @@ export const make = Effect.fnUntraced(function* (
   const proxies = proxiesOf(config)
   const isAllowed = yield* HttpAuth.pages
   const failures = new AuthFailures(FAILURES, MEMORY_MS)
-  const { token } = config.hooks
-  const expected = token && digestOf(token)
-
-  const isRight = (presented: Redacted.Redacted<string> | undefined): boolean =>
-    presented !== undefined && expected !== undefined && timingSafeEqual(digestOf(presented), expected)
+  const expected = hashed("token", config.hooks.token)
 
   const access: HttpAuth.Access = Effect.fnUntraced(function* (request) {
     const { headers, originalUrl, remoteAddress: from } = request
@@ -75,8 +68,8 @@ export const make = Effect.fnUntraced(function* (
     const now = yield* Clock.currentTimeMillis
     const lockedMs = failures.lockedOutForMs("token", remoteAddress, now)
     // As for the gateway's token: during a lockout, only a token that nobody can guess opens.
-    const isTried = lockedMs === 0 || (token !== undefined && !isGuessable(token))
-    if (isTried && isRight(presented)) {
+    const isTried = expected !== undefined && (lockedMs === 0 || !expected.guessable)
+    if (isTried && presented !== undefined && equals(presented, expected)) {
       tcp.release(NodeHttpServerRequest.toIncomingMessage(request).socket)
       return { principal: hookPrincipal(TOKEN_PRINCIPAL), remoteAddress }
     }
