@@ -74,7 +74,7 @@ export class ConnectionSupervisor extends Context.Service<
     /** Refuses new connections and announces the stop to all clients. */
     stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
     /** Flushes every outbox, closes every connection, and cuts those that do not answer the close frame in time. */
-    closeAll(close: CloseCode, detail?: string): Effect.Effect<void>
+    closeAll(close: CloseCode): Effect.Effect<void>
   }
 >()("causeway/transport/connection/ConnectionSupervisor") {
   static readonly layer: Layer.Layer<
@@ -145,9 +145,9 @@ export class ConnectionSupervisor extends Context.Service<
         onEmpty = () => resume(Effect.void)
       })
 
-      const closeAll = Effect.fn("ConnectionSupervisor.closeAll")(function* (close: CloseCode, detail?: string) {
+      const closeAll = Effect.fn("ConnectionSupervisor.closeAll")(function* (close: CloseCode) {
         phase = "closing"
-        for (const actor of actors) actor.peer.close(close, detail)
+        for (const actor of actors) actor.peer.close(close)
         for (const closeOther of others) closeOther(close)
         yield* Effect.timeoutOrElse(allGone, {
           duration: CLOSE_DEADLINE_MS,
