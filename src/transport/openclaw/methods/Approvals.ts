@@ -58,23 +58,23 @@ export const resolvedRow = (approval: Approval, at: number) => ({
 
 const reasons = { pending: undefined, allowed: "user", denied: "user", expired: "timeout", cancelled: "run-aborted" }
 
+/** Returns the call as clients show it to the operator who decides. */
+const presentationOf = (approval: Approval) => ({
+  commandText: commandOf(approval),
+  host: HOST,
+  agentId: approval.agentId,
+  allowedDecisions: approval.decisions,
+})
+
 /** Returns an approval as `approval.*` shows it. */
 const snapshot = (approval: Approval) => {
-  const { agentId, createdAt, decision, decisions, expiresAt, id, resolvedAt, resolvedBy, sessionKey, status } =
-    approval
-  const presentation = {
-    kind: KIND,
-    commandText: commandOf(approval),
-    host: HOST,
-    agentId,
-    allowedDecisions: decisions,
-  }
+  const { agentId, createdAt, decision, expiresAt, id, resolvedAt, resolvedBy, sessionKey, status } = approval
   return {
     id,
     urlPath: `/approve/${encodeURIComponent(id)}`,
     createdAtMs: Math.floor(createdAt),
     expiresAtMs: Math.floor(expiresAt),
-    presentation,
+    presentation: { kind: KIND, ...presentationOf(approval) },
     status,
     ...given({ decision, reason: reasons[status] }),
     ...(resolvedAt !== null && { resolvedAtMs: Math.floor(resolvedAt), source: { agentId, sessionKey } }),
@@ -90,11 +90,8 @@ const get = dialectMethod(Schema.Struct({ id }), ({ id }) => {
   if (!hasText(id)) return invalid("id is required")
   return Effect.map(call("approvals.get", { id }), (approval) => ({
     id: approval.id,
-    commandText: commandOf(approval),
-    allowedDecisions: approval.decisions,
-    host: HOST,
+    ...presentationOf(approval),
     nodeId: null,
-    agentId: approval.agentId,
     expiresAtMs: Math.floor(approval.expiresAt),
   }))
 })
