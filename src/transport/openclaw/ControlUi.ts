@@ -7,7 +7,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -152,15 +151,15 @@ const configRoutes = HttpRouter.use((router) =>
     const isAllowed = yield* HttpAuth.pages
     const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
 
+    const unavailable = HttpServerResponse.empty({ status: 503 })
+
     const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
       const token = presentedToken(request.headers["authorization"])
       if (isAllowed(request) && token !== undefined) {
-        const isKnown = yield* Effect.result(devices.isOperatorToken(token))
-        if (Result.isFailure(isKnown)) return HttpServerResponse.empty({ status: 503 })
-        if (isKnown.success) return config
+        if (yield* Effect.mapError(devices.isOperatorToken(token), () => unavailable)) return config
       }
-      return yield* Effect.match(access(request), { onFailure: (refusal) => refusal, onSuccess: () => config })
-    })
+      return yield* Effect.as(access(request), config)
+    }, Effect.catch(Effect.succeed))
     yield* router.addAll(CONFIG_PATHS.map((path) => HttpRouter.route("GET", path, answer)))
   }),
 )
