@@ -1,6 +1,6 @@
 /**
- * Params: optional parameters. A client may leave a parameter out, or send null or an empty text in its place. The
- * methods of JSON-RPC and OpenClaw use it, the hooks, and the requests of OpenAI's API.
+ * Params: optional parameters. A client may leave a parameter out, or send null or an empty text in its place. JSON-RPC,
+ * OpenClaw, the hooks and the OpenAI-compatible routes use it.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,6 +1,6 @@
 /**
- * Queries: calls of the contract that are repeated until the answer is complete. The methods of JSON-RPC, Mission
- * Control and OpenClaw use it, and the hooks.
+ * Queries: calls of the contract that are repeated until the answer is complete. JSON-RPC, Mission Control, OpenClaw and
+ * the hooks use it.
  */
 import * as Effect from "effect/Effect"
 import type { Message } from "../../domain/Message.ts"

@@ -70,7 +70,7 @@ const namedSession = ({ allowRequestSessionKey }: HookSettings, sessionKey: stri
     ? Effect.fail(refused(400, "sessionKey is not allowed: set hooks.allowRequestSessionKey"))
     : Effect.succeed(sessionKey || undefined)
 
-/** Returns the session of a message, or `undefined` if there is none to continue. */
+/** Returns the session of a message, or `undefined` if a persistent message has neither a session nor a default. */
 const sessionFor = (
   { defaultSessionKey }: HookSettings,
   mode: "isolated" | "persistent" | null | undefined,

@@ -1,5 +1,6 @@
 /**
- * Accept: chooses the media type of a response by the header `Accept` (RFC 9110 12.5.1). Pure. Rest.ts uses it.
+ * Accept: chooses the media type of a response by the header `Accept` (RFC 9110 12.5.1). Pure. Rest.ts and Sse.ts
+ * use it.
  */
 
 interface Range {
@@ -28,7 +29,7 @@ const qualityOf = (type: string, ranges: ReadonlyArray<Range>): number => {
   return 0
 }
 
-/** Returns the offered type that the client prefers, the first of equals. Returns `undefined` if it takes none of them. */
+/** Returns the offered type that the client prefers, the first of equals, or `undefined` if the client takes no offer. */
 export const preferred = <Type extends string>(
   accept: string | undefined,
   offers: ReadonlyArray<Type>,

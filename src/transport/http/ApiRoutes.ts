@@ -2,8 +2,8 @@
  * ApiRoutes: a family of HTTP routes under one prefix, as a Layer that adds itself to the router. It carries the rules that
  * all families share: token and scope, page origin and CORS, the principal's limits, the bound of bodies, error bodies.
  *
- * FallbackRoute.ts answers 405 with `Allow` for methods that no route has. Mission Control, JSON-RPC and the health probes
- * are families; an embedding program adds its own.
+ * FallbackRoute.ts answers 405 with `Allow` for methods that no route has. The routes of the dialects are families, and an
+ * embedding program adds its own. `publicLayer` adds routes without these rules, such as the health probes.
  */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"

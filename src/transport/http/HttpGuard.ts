@@ -1,6 +1,7 @@
 /**
- * HttpGuard: wraps all HTTP routes. It adds the security headers, refuses pages of other sites before any route, and closes the connection after an
- * error response to a request whose body is still arriving, so that slow bodies hold no sockets. GatewayServer.ts uses it.
+ * HttpGuard: wraps all HTTP routes. It adds the security headers and refuses pages of other sites before any route. It
+ * closes the connection after an error response to a request whose body is still arriving, so that slow bodies hold no
+ * sockets. GatewayServer.ts uses it.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"

@@ -22,7 +22,7 @@ export class Pages extends Context.Service<
     add(page: Page): Effect.Effect<void, never, Scope.Scope>
     /** Names the purpose of a path on the page of the root, until the scope closes. */
     describe(path: string, purpose: string): Effect.Effect<void, never, Scope.Scope>
-    /** Returns the page for a request, or `undefined` if there is none. */
+    /** Returns the page for a request, or `undefined` if no page answers it. */
     find(request: HttpServerRequest): Effect.Effect<HttpServerResponse.HttpServerResponse | undefined>
   }
 >()("causeway/transport/http/Pages") {

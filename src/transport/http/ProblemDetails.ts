@@ -1,6 +1,6 @@
 /**
- * ProblemDetails: encodes faults as problem details (RFC 9457), with a status for each error of the contract. Rest.ts,
- * OpenApi.ts and the event streams use it.
+ * ProblemDetails: encodes faults as problem details (RFC 9457), with a status for each error of the contract. Rest.ts
+ * and the event streams answer with it. Hooks and the OpenAI-compatible routes take the status and the text.
  */
 import { STATUS_CODES } from "node:http"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"

@@ -1,7 +1,7 @@
 /**
  * JsonRpcHttp: JSON-RPC over HTTP at `POST /jsonrpc`, with the methods and responses of the WebSocket. Each request is
  * a conversation of its own. It sends no events and no items of streams. Errors of the protocol are responses with
- * status 200. Gateway.ts adds its layer to the routes.
+ * status 200. Mounts.ts mounts it.
  */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"

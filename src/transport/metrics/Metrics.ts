@@ -1,7 +1,7 @@
 /**
- * Metrics: `GET /metrics`, the figures of the gateway in the text format of Prometheus. A scrape reads them where they are:
- * connections, sockets, runs and the process keep them anyway, so that calls and events do not pay for them. Mounts.ts
- * mounts it. docs/operating.md lists the figures.
+ * Metrics: `GET /metrics`, the figures of the gateway in the text format of Prometheus. A scrape reads most of
+ * them where they are: connections, sockets, runs and the process keep them anyway, so that calls do not pay for them.
+ * This module itself counts only events and the ends of runs. Mounts.ts mounts it. docs/operating.md lists the figures.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"

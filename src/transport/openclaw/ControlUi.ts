@@ -140,8 +140,8 @@ const serve = Effect.fnUntraced(function* (folder: string) {
 })
 
 /**
- * Serves the page's configuration. The page sends the token of its device, or the shared token if it has none. The check
- * for a device token comes first, so that a device token does not count as a wrong shared token.
+ * Serves the page's configuration. A paired page sends the token of its device, any other page the shared token. The
+ * check for a device token comes first, so that a device token does not count as a wrong shared token.
  */
 const configRoutes = HttpRouter.use((router) =>
   Effect.gen(function* () {

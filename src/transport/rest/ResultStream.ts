@@ -35,7 +35,7 @@ const framings: Readonly<Record<StreamType, Framing>> = {
 /** The media types of streams, the default first. */
 export const streamTypes: ReadonlyArray<StreamType> = ["application/x-ndjson", "text/event-stream"]
 
-/** Waits for the first value, and fails with the fault if there is none. The stream runs in the scope of the request. */
+/** Waits for the first value. Fails if the call fails before it. The stream runs in the scope of the request. */
 export const make = Effect.fnUntraced(function* (
   type: StreamType,
   values: Stream.Stream<unknown, Fault>,

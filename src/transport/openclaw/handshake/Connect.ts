@@ -200,7 +200,7 @@ export const resumed = ({ resume }: Pick<Connect, "resume">) =>
 export const protocols = [3, 4] as const
 export type Protocol = (typeof protocols)[number]
 
-/** Returns the newest protocol that both sides speak, or `undefined` if there is none in common. */
+/** Returns the newest protocol that both sides speak, or `undefined` if they share no protocol. */
 export const negotiate = ({ maxProtocol, minProtocol }: Pick<Connect, "minProtocol" | "maxProtocol">) =>
   protocols.findLast((protocol) => minProtocol <= protocol && protocol <= maxProtocol)
 

@@ -1,6 +1,7 @@
 /**
  * AgentCatalog: the agents together with their models, because views of either name the other. Clients name a model
- * `provider/model`. A runtime without providers, such as `echo`, is the provider of its models. Methods and session events use it.
+ * `provider/model`. A runtime without providers, such as `echo`, is the provider of its models. Methods and session events
+ * use it.
  */
 import * as Effect from "effect/Effect"
 import { type Agent, MAIN_AGENT } from "../../../domain/Agent.ts"

@@ -1,6 +1,6 @@
 /**
- * Models: the methods that list models and the state of their providers. The gateway has the keys
- * of the providers, so every model is available.
+ * Models: the methods that list models and the state of their providers. The gateway has the keys of the providers, so
+ * every model is available.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
