@@ -7,12 +7,7 @@
  *
  * Failures reject with an Error that has a message, and a `_tag` if it is an error of the contract.
  */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Stream from "effect/Stream"
 import type * as Rpc from "effect/rpc/Rpc"
 import type { SendPayload, StreamItem } from "../domain/Chat.ts"
 import type { EventFilter, EventItem, Position } from "../domain/Event.ts"
@@ -20,7 +15,7 @@ import type { GatewayRpcs } from "../domain/GatewayRpcs.ts"
 import type { ConnectionOptions } from "./ClientConnection.ts"
 import type { ConnectionState } from "./ConnectionStates.ts"
 import { GatewayClient } from "./GatewayClient.ts"
-import { toError } from "./Rejection.ts"
+import * as PromiseClient from "./PromiseClient.ts"
 
 /** The methods that return one result, as docs/protocol/methods.md lists them. Streams have their own methods below. */
 export type Method = Exclude<GatewayRpcs["_tag"], "chat.stream" | "events.subscribe" | "authenticate">
@@ -74,64 +69,29 @@ export interface Gateway {
 
 /** Connects and stays connected until `close`. Returns at once; `onState` reports the state. */
 export const connect = (options: ConnectionOptions): Gateway => {
-  const runtime = ManagedRuntime.make(GatewayClient.layer(options))
-  const closed = new AbortController()
-  const isClosed = Effect.callback<never, Error>((resume) => {
-    const fail = () => resume(Effect.fail(new Error(CLOSED)))
-    if (closed.signal.aborted) return fail()
-    closed.signal.addEventListener("abort", fail)
-    return Effect.sync(() => closed.signal.removeEventListener("abort", fail))
-  })
-  const errorOf = <E>(cause: Cause.Cause<E>) => toError(cause, closed.signal.aborted ? CLOSED : undefined)
-  const iterate = <A, E>(stream: (client: GatewayClient["Service"]) => Stream.Stream<A, E>): AsyncIterable<A> =>
-    Stream.toAsyncIterable(
-      Stream.unwrap(
-        Effect.map(
-          Effect.promise(() => runtime.runPromise(GatewayClient)),
-          stream,
-        ),
-      ).pipe(
-        Stream.interruptWhen(isClosed),
-        Stream.catchCause((cause) => Stream.fail(errorOf(cause))),
-      ),
-    )
+  const { close, iterate, listen, run } = PromiseClient.make(GatewayClient, GatewayClient.layer(options))
   return {
-    call: async (method, ...[payload, { signal } = {}]) => {
-      const call = Effect.gen(function* () {
-        const client = yield* GatewayClient
-        yield* client.connected
-        // The compiler does not see that the method M takes the payload of M.
-        const calls = client.calls as unknown as Readonly<Record<string, Call<Answer<typeof method>> | undefined>>
-        const send = calls[method]
-        if (send === undefined) {
-          const message = `unknown method "${method}": docs/protocol/methods.md lists the methods`
-          return yield* Effect.fail(new TypeError(message))
-        }
-        return yield* send(payload ?? {})
-      })
-      const exit = await runtime.runPromiseExit(call, { signal })
-      if (Exit.isSuccess(exit)) return exit.value
-      signal?.throwIfAborted()
-      throw errorOf(exit.cause)
-    },
+    call: (method, ...[payload, { signal } = {}]) =>
+      run(
+        Effect.fnUntraced(function* (client) {
+          yield* client.connected
+          // The compiler does not see that the method M takes the payload of M.
+          const calls = client.calls as unknown as Readonly<Record<string, Call<Answer<typeof method>> | undefined>>
+          const send = calls[method]
+          if (send === undefined) {
+            const message = `unknown method "${method}": docs/protocol/methods.md lists the methods`
+            return yield* Effect.fail(new TypeError(message))
+          }
+          return yield* send(payload ?? {})
+        }),
+        signal,
+      ),
     reply: (send) => iterate((client) => client.reply(send)),
     chat: (send) => iterate((client) => client.chat(send)),
     events: (filter, from) => iterate((client) => client.events(filter, from)),
-    onState: (listener) => {
-      const fiber = runtime.runFork(
-        Effect.flatMap(GatewayClient, (client) =>
-          Stream.runForEach(client.state.changes, (state) => Effect.sync(() => listener(state))),
-        ),
-      )
-      return () => void Effect.runFork(Fiber.interrupt(fiber))
-    },
-    close: () => {
-      closed.abort()
-      return runtime.dispose()
-    },
+    onState: (listener) => listen((client) => client.state.changes, listener),
+    close,
   }
 }
 
 type Call<A> = (payload: unknown) => Effect.Effect<A, unknown>
-
-const CLOSED = "the client is closed"

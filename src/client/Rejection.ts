@@ -1,6 +1,6 @@
 /**
- * Rejection: turns the cause of a failure into the Error with which a promise rejects. Gateway.ts uses it. The errors of
- * the contract are values with facts and without a message, so this module adds one.
+ * Rejection: turns the cause of a failure into the Error with which a promise rejects. PromiseClient.ts uses it. The
+ * errors of the contract are values with facts and without a message, so this module adds one.
  */
 import * as Cause from "effect/Cause"
 import * as SchemaIssue from "effect/SchemaIssue"

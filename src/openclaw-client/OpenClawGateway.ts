@@ -8,13 +8,7 @@
  *     for await (const item of gateway.events()) console.log(item)
  *     await gateway.close()
  */
-import type * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Stream from "effect/Stream"
-import { toError } from "../client/Rejection.ts"
+import * as PromiseClient from "../client/PromiseClient.ts"
 import type { RequestOptions } from "./Connection.ts"
 import type { OpenClawEventName, OpenClawPayload } from "./Events.ts"
 import type { OpenClawArguments, OpenClawMethod, OpenClawResult } from "./Methods.ts"
@@ -54,49 +48,9 @@ export interface OpenClawGateway {
   close(): Promise<void>
 }
 
-const CLOSED = "the client is closed"
-
 /** Connects and stays connected until `close`. Returns at once; `onState` reports the state. */
 export const connect = (options: OpenClawOptions): OpenClawGateway => {
-  const runtime = ManagedRuntime.make(OpenClawClient.layer(options))
-  const closed = new AbortController()
-  const isClosed = Effect.callback<never, Error>((resume) => {
-    const fail = () => resume(Effect.fail(new Error(CLOSED)))
-    if (closed.signal.aborted) return fail()
-    closed.signal.addEventListener("abort", fail)
-    return Effect.sync(() => closed.signal.removeEventListener("abort", fail))
-  })
-  const errorOf = <E>(cause: Cause.Cause<E>) => toError(cause, closed.signal.aborted ? CLOSED : undefined)
-
-  const run = async <A, E>(
-    use: (client: OpenClawClient["Service"]) => Effect.Effect<A, E>,
-    signal: AbortSignal | undefined,
-  ): Promise<A> => {
-    if (closed.signal.aborted) throw new Error(CLOSED)
-    const exit = await runtime.runPromiseExit(Effect.flatMap(OpenClawClient, use), { signal })
-    if (Exit.isSuccess(exit)) return exit.value
-    signal?.throwIfAborted()
-    throw errorOf(exit.cause)
-  }
-
-  /** Calls the listener with each item. An error of the listener ends neither the loop nor the connection. */
-  const listen = <A>(
-    stream: (client: OpenClawClient["Service"]) => Stream.Stream<A>,
-    listener: (item: A) => void,
-  ): (() => void) => {
-    const fiber = runtime.runFork(
-      Effect.flatMap(OpenClawClient, (client) =>
-        Stream.runForEach(stream(client), (item) =>
-          Effect.catchDefect(
-            Effect.sync(() => listener(item)),
-            (error) => Effect.logError("a listener failed", error),
-          ),
-        ),
-      ),
-    )
-    return () => void Effect.runFork(Fiber.interrupt(fiber))
-  }
-
+  const { close, iterate, listen, run } = PromiseClient.make(OpenClawClient, OpenClawClient.layer(options))
   return {
     connected: ({ signal } = {}) => run((client) => client.connected, signal),
     call: <M extends OpenClawMethod>(method: M, ...args: OpenClawArguments<M, RequestSettings>) => {
@@ -107,23 +61,9 @@ export const connect = (options: OpenClawOptions): OpenClawGateway => {
     },
     request: (method, params, { signal, ...request } = {}) =>
       run((client) => client.request(method, params, request), signal),
-    events: () =>
-      Stream.toAsyncIterable(
-        Stream.unwrap(
-          Effect.map(
-            Effect.tryPromise({ try: () => runtime.runPromise(OpenClawClient), catch: (error) => error }),
-            ({ events }) => events,
-          ),
-        ).pipe(
-          Stream.interruptWhen(isClosed),
-          Stream.catchCause((cause) => Stream.fail(errorOf(cause))),
-        ),
-      ),
+    events: () => iterate((client) => client.events),
     on: (name, listener) => listen((client) => client.on(name), listener),
     onState: (listener) => listen((client) => client.state.changes, listener),
-    close: () => {
-      closed.abort()
-      return runtime.dispose()
-    },
+    close,
   }
 }

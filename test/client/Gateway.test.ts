@@ -203,6 +203,25 @@ describe("Gateway", () => {
     }),
   )
 
+  it.live("An error of the listener of `onState` ends nothing.", () =>
+    program(async (gateway, proxy) => {
+      const states: Array<ConnectionState["_tag"]> = []
+      const connected = Promise.withResolvers<void>()
+      const waiting = Promise.withResolvers<void>()
+      gateway.onState(({ _tag }) => {
+        states.push(_tag)
+        if (_tag === "Waiting") waiting.resolve()
+        if (_tag !== "Connected") return
+        connected.resolve()
+        throw new Error("a bug of the listener")
+      })
+      await connected.promise
+      proxy.cut()
+      await waiting.promise
+      expect(states).toEqual(expect.arrayContaining(["Connected", "Waiting"]))
+    }),
+  )
+
   it.live("A closed client does not connect again.", () =>
     program(async (gateway, proxy) => {
       const events = collect(gateway.events())
