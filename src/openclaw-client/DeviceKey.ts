@@ -2,21 +2,7 @@
  * DeviceKey: the Ed25519 key of a device, its id, and the proof of the key in `connect`. Connect.ts and DeviceFile.ts use it.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
-
-/** The fields of `connect` that the device signs, besides its id, the time and the nonce. */
-export interface SignedFields {
-  readonly clientId: string
-  readonly clientMode: string
-  readonly role: string
-  /** In the order of the request. */
-  readonly scopes: ReadonlyArray<string>
-  /** The secret of the request: its token or device token. Empty for a password. */
-  readonly token: string
-  readonly platform: string
-  readonly deviceFamily: string
-}
-
-const asciiLower = (text: string): string => text.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+import { type SignedFields, signedText } from "../domain/DeviceSignature.ts"
 
 export class DeviceKey {
   /** The hexadecimal SHA-256 of the raw public key. */
@@ -53,20 +39,7 @@ export class DeviceKey {
    * its own clock.
    */
   prove(fields: SignedFields, nonce: string, signedAt: number) {
-    const { clientId, clientMode, deviceFamily, platform, role, scopes, token } = fields
-    const text = [
-      "v3",
-      this.id,
-      clientId,
-      clientMode,
-      role,
-      scopes.join(","),
-      String(signedAt),
-      token,
-      nonce,
-      asciiLower(platform),
-      asciiLower(deviceFamily),
-    ].join("|")
+    const text = signedText("v3", { id: this.id, signedAt, nonce }, fields)
     const signature = sign(null, Buffer.from(text), this.#key).toString("base64url")
     return { id: this.id, publicKey: this.publicKey, signature, signedAt, nonce }
   }

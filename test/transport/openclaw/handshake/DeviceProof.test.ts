@@ -3,11 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { buildDeviceAuthPayload, buildDeviceAuthPayloadV3 } from "@openclaw/gateway-client"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import {
-  type DeviceClaim,
-  deviceProblem,
-  type SignedFields,
-} from "../../../../src/transport/openclaw/handshake/DeviceProof.ts"
+import type { SignedFields } from "../../../../src/domain/DeviceSignature.ts"
+import { type DeviceClaim, deviceProblem } from "../../../../src/transport/openclaw/handshake/DeviceProof.ts"
 import recorded from "../../../fixtures/openclaw/device-proofs.json" with { type: "json" }
 import { TestDevice } from "../../../support/OpenClawClient.ts"
 
