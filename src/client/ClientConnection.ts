@@ -10,7 +10,6 @@ import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as RpcClient from "effect/rpc/RpcClient"
 import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
 import type { FromServerEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessage"
@@ -223,12 +222,7 @@ export const make = Effect.fnUntraced(function* (
 
   const outcome = (now: ConnectionState) =>
     now._tag === "Refused" ? Effect.fail(protocolError(now.reason)) : Effect.void
-  const settled = Stream.runHead(Stream.filter(state.changes, isSettled))
-  const connected = Effect.suspend(() =>
-    isSettled(state.current)
-      ? outcome(state.current)
-      : Effect.flatMap(settled, (head) => outcome(head.valueOrUndefined ?? state.current)),
-  )
+  const connected = Effect.flatMap(state.first(isSettled), outcome)
 
   return { state, connected, protocol }
 })

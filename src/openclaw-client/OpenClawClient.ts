@@ -6,7 +6,6 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -136,13 +135,7 @@ export class OpenClawClient extends Context.Service<
           now._tag === "Refused"
             ? Effect.fail(new OpenClawRefused({ code: now.code, reason: now.reason }))
             : Effect.void
-        const connected = Effect.suspend(() =>
-          isSettled(states.current)
-            ? outcome(states.current)
-            : Effect.flatMap(Stream.runHead(Stream.filter(states.changes, isSettled)), (head) =>
-                outcome(Option.getOrElse(head, () => states.current)),
-              ),
-        )
+        const connected = Effect.flatMap(states.first(isSettled), outcome)
 
         const call = <M extends OpenClawMethod>(
           method: M,

@@ -1,20 +1,14 @@
 /**
  * OpenClawState: the state of the OpenClaw client's connection. Connection.ts sets it, OpenClawClient.ts publishes it.
  */
+import type { Waiting } from "../client/ConnectionStates.ts"
 import type { Hello } from "./Hello.ts"
 
 /** `attempt` counts the failures in a row. `reason` is for people. */
 export type OpenClawState =
   | { readonly _tag: "Connecting"; readonly attempt: number }
   | { readonly _tag: "Connected"; readonly hello: Hello }
-  /** Between two attempts. `code`: why the socket could not be opened, such as `ECONNREFUSED`. */
-  | {
-      readonly _tag: "Waiting"
-      readonly attempt: number
-      readonly retryInMs: number
-      readonly reason: string
-      readonly code?: string
-    }
+  | Waiting
   /** An operator of the gateway must approve the device. The client asks again after `retryInMs`. */
   | {
       readonly _tag: "Pairing"

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { ConnectionState } from "../../client/ConnectionStates.ts"
+import type { Waiting } from "../../client/ConnectionStates.ts"
 import { GatewayClient } from "../../client/GatewayClient.ts"
 import { gatewayUrl } from "../../client/GatewayUrl.ts"
 import { isLoopback } from "../../domain/Address.ts"
@@ -107,8 +107,7 @@ const layer = (flags: Sources["flags"]): Layer.Layer<GatewayClient, CommandFaile
     }),
   )
 
-const waitReason = ({ code, reason }: Extract<ConnectionState, { readonly _tag: "Waiting" }>): string =>
-  code === undefined ? reason : `${reason} (${code})`
+const waitReason = ({ code, reason }: Waiting): string => (code === undefined ? reason : `${reason} (${code})`)
 
 /** Reports drops and reconnections at a terminal, so that the user knows why a command waits. */
 const reportDrops = Effect.gen(function* () {
