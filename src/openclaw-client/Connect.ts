@@ -2,8 +2,10 @@
  * Connect: makes the parameters of `connect`, in the published schema of OpenClaw. Connection.ts makes them for each
  * connection.
  */
-import type { Challenge } from "./Hello.ts"
+import type { Position } from "../domain/Event.ts"
 import type { DeviceKey } from "./DeviceKey.ts"
+import type { Challenge } from "./Hello.ts"
+import type { Subscriptions } from "./Subscriptions.ts"
 
 /** The program that connects, as lists of clients show it. The reference gateway knows a few ids and modes only. */
 export interface ClientInfo {
@@ -21,12 +23,7 @@ export type Credential =
   | { readonly _tag: "DeviceToken"; readonly token: string }
 
 /** The place from which a client resumes, with its subscriptions. An addition of Causeway. */
-export interface ResumePoint {
-  readonly epoch: string
-  readonly seq: number
-  readonly sessions: boolean
-  readonly messages: ReadonlyArray<string>
-}
+export type ResumePoint = Position & Subscriptions
 
 export interface ConnectFacts {
   readonly client: ClientInfo

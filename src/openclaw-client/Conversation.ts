@@ -3,6 +3,7 @@
  * out. It does no IO. Connection.ts carries out its outputs.
  */
 import type * as Redacted from "effect/Redacted"
+import type { Position } from "../domain/Event.ts"
 import { RESUME } from "./Connect.ts"
 import { type Challenge, type Hello, readChallenge, readHello } from "./Hello.ts"
 import { type ErrorShape, type Incoming, readFrame, requestFrame } from "./Frames.ts"
@@ -47,12 +48,6 @@ export type Output =
 
 export type Outputs = ReadonlyArray<Output>
 
-/** A place in the gateway's log of events. */
-export interface LogPosition {
-  readonly epoch: string
-  readonly seq: number
-}
-
 export interface ConversationFacts {
   /** The id of the request `connect`. */
   readonly connectId: string
@@ -61,7 +56,7 @@ export interface ConversationFacts {
   /** The subscriptions of the previous connection. */
   readonly subscriptions: Subscriptions
   /** The last position of the previous connection. */
-  readonly position: LogPosition | undefined
+  readonly position: Position | undefined
 }
 
 interface Pending {
@@ -92,7 +87,7 @@ export class Conversation {
   #hello: Hello | undefined = undefined
   readonly #pending = new Map<string, Pending>()
   #subscriptions: Subscriptions
-  #position: LogPosition | undefined
+  #position: Position | undefined
   /** The number of the last event on this connection. */
   #seq: number | undefined = undefined
   /** Whether the gateway sends missed events again after a reconnection. */
@@ -111,7 +106,7 @@ export class Conversation {
   }
 
   /** The position of the last event with one. A client that resumes there misses nothing. */
-  get position(): LogPosition | undefined {
+  get position(): Position | undefined {
     return this.#position
   }
 

@@ -5,8 +5,8 @@
 import * as Schema from "effect/Schema"
 import type { OpenClawEvent } from "./Conversation.ts"
 import { Message, PresenceEntry, SessionRow } from "./Methods.ts"
+import { optional } from "./Openly.ts"
 
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 const Text = Schema.String
 
 const schemas = {

@@ -4,8 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { parseJson } from "../domain/Text.ts"
-
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
+import { optional } from "./Openly.ts"
 
 /** The error of a gateway's answer. `details.code` says more than `code`. */
 export const ErrorShape = Schema.Struct({

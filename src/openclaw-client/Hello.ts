@@ -6,8 +6,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Position } from "../domain/Event.ts"
-
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
+import { optional } from "./Openly.ts"
 
 const Texts = Schema.Array(Schema.String)
 

@@ -3,8 +3,8 @@
  * results that every gateway sends. Results are read openly: they may have more members. OpenClawClient.ts uses it.
  */
 import * as Schema from "effect/Schema"
+import { optional } from "./Openly.ts"
 
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 const Text = Schema.String
 const texts = Schema.Array(Text)
 
