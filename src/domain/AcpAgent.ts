@@ -5,17 +5,8 @@
 import * as Schema from "effect/Schema"
 import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
 import { ToolPermissions } from "./Agent.ts"
+import { programFields } from "./LocalProgram.ts"
 import { option } from "./Setting.ts"
-
-const VariableName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { expected: "the name of a variable, e.g. ANTHROPIC_API_KEY" }),
-)
-
-/** The value of an environment variable. Every value counts as a secret, because the names do not tell. */
-const VariableValue = Schema.RedactedFromValue(
-  Schema.String.check(Schema.isPattern(/^[^\0]*$/, { expected: "text without the character NUL" })),
-  { label: "variable" },
-)
 
 /** The kinds of calls for which agents ask, as ACP names them. */
 const CALL_KINDS = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"]
@@ -31,17 +22,7 @@ export const AcpAgentSettings = Schema.Struct({
   command: Schema.NonEmptyString.annotateKey({
     description: "The program: a path, or a name that is looked up in PATH.",
   }),
-  args: option(Schema.Array(Schema.String).check(Schema.isMaxLength(256)), [], "Its arguments, e.g. [--acp]."),
-  env: option(
-    Schema.Record(VariableName, VariableValue),
-    {},
-    "Environment variables of the agent. Their values count as secrets.",
-  ),
-  inherit: option(
-    Schema.Array(VariableName).check(Schema.isMaxLength(256)),
-    [],
-    "Names of variables that the agent gets from the gateway's environment, e.g. [OPENAI_API_KEY]. It always gets PATH, HOME, the language, proxies and certificates, and no others.",
-  ),
+  ...programFields("agent", { args: ", e.g. [--acp]", inherit: ", e.g. [OPENAI_API_KEY]" }),
   cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
     description:
       "The folder in which the agent works. Left out: the gateway makes an empty one, acp/<name>, in its state folder.",

@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { AgentId } from "./Agent.ts"
 import { NAME_CHARS, nonEmptyText, RUN_MS, SessionKey, text } from "./Bounds.ts"
 import { ThinkingLevel } from "./Run.ts"
-import { option, secret } from "./Setting.ts"
+import { HaveNames, option, secret } from "./Setting.ts"
 
 /** Characters of a template. */
 const TEMPLATE_CHARS = 16_384
@@ -85,11 +85,6 @@ export const HookMapping = Schema.Struct({
 })
 export type HookMapping = typeof HookMapping.Type
 
-const Names = Schema.makeFilter((mappings: Readonly<Record<string, unknown>>) => {
-  const wrong = Object.keys(mappings).find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
-  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)} must consist of letters, digits, - and _`
-})
-
 export const HookSettings = Schema.Struct({
   token: Schema.optionalKey(secret("hook token")).annotateKey({
     description:
@@ -116,7 +111,7 @@ export const HookSettings = Schema.Struct({
   ),
   allowedAgentIds: option(Schema.Array(AgentId), [], "The agents that hooks may use. Left out: all."),
   mappings: option(
-    Schema.Record(Schema.String, HookMapping).check(Names),
+    Schema.Record(Schema.String, HookMapping).check(HaveNames),
     {},
     "Hooks of your own by name, at hooks.path/<name>. docs/hooks.md has examples.",
   ),

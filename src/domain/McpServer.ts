@@ -4,17 +4,8 @@
  */
 import * as Schema from "effect/Schema"
 import { ToolPermission } from "./Agent.ts"
+import { programFields } from "./LocalProgram.ts"
 import { option, secret } from "./Setting.ts"
-
-const VariableName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { expected: "the name of a variable, e.g. GITHUB_TOKEN" }),
-)
-
-/** The value of an environment variable. Every value counts as a secret, because the names do not tell. */
-const VariableValue = Schema.RedactedFromValue(
-  Schema.String.check(Schema.isPattern(/^[^\0]*$/, { expected: "text without the character NUL" })),
-  { label: "variable" },
-)
 
 const IsHttpUrl = Schema.makeFilter((text: string) => {
   const url = URL.parse(text)
@@ -30,17 +21,7 @@ const Fields = Schema.Struct({
   command: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
     description: "The program of a local server: a path, or a name that is looked up in PATH.",
   }),
-  args: option(Schema.Array(Schema.String).check(Schema.isMaxLength(256)), [], "Its arguments."),
-  env: option(
-    Schema.Record(VariableName, VariableValue),
-    {},
-    "Environment variables of the program. Their values count as secrets.",
-  ),
-  inherit: option(
-    Schema.Array(VariableName).check(Schema.isMaxLength(256)),
-    [],
-    "Names of variables that the program gets from the gateway's environment. It always gets PATH, HOME, the language, proxies and certificates, and no others.",
-  ),
+  ...programFields("program"),
   cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
     description: "The folder in which the program works. Left out: the gateway's own.",
   }),

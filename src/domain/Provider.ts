@@ -4,7 +4,7 @@
 import * as Schema from "effect/Schema"
 import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
 import { ModelCost } from "./Model.ts"
-import { option, secret } from "./Setting.ts"
+import { HaveNames, option, secret } from "./Setting.ts"
 
 const Tokens = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000_000 }))
 
@@ -80,12 +80,6 @@ export const ProviderSettings = Schema.Struct({
 })
 export type ProviderSettings = typeof ProviderSettings.Type
 
-/** A provider's name is the part of a model's id before the first slash. */
-const HaveNames = Schema.makeFilter((providers: Readonly<Record<string, unknown>>) => {
-  const wrong = Object.keys(providers).find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
-  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)} must consist of letters, digits, - and _`
-})
-
-/** The providers by their names. */
+/** The providers by their names. The name is the part of a model's id before the first slash. */
 export const Providers = Schema.Record(Schema.String, ProviderSettings).check(HaveNames)
 export type Providers = typeof Providers.Type

@@ -1,6 +1,6 @@
 /**
  * Setting: the building blocks of the option schemas: an option with its default and description, and a secret.
- * GatewayConfig.ts and Provider.ts use them.
+ * The schemas of options in this folder use them.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -18,3 +18,9 @@ export const secret = (label: string) =>
     Schema.Trim.check(Schema.isPattern(/^\P{Cc}+$/u, { expected: "one line of text without control characters" })),
     { label },
   )
+
+/** Refuses a record with a name that would need quotes in ids such as `provider/model` and in URLs. */
+export const HaveNames = Schema.makeFilter((entries: Readonly<Record<string, unknown>>) => {
+  const wrong = Object.keys(entries).find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
+  return wrong === undefined ? undefined : `the name ${JSON.stringify(wrong)} must consist of letters, digits, - and _`
+})
