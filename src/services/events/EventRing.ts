@@ -3,6 +3,7 @@
  * EventReader read from it. Replay reads the table where the ring begins too late.
  */
 import type { Positioned } from "../../domain/Event.ts"
+import { partitionPoint } from "../../domain/PartitionPoint.ts"
 
 /** Estimates the memory of a value, in characters. A list counts by its length, because presence may have thousands. */
 const weigh = (value: unknown): number => {
@@ -54,7 +55,7 @@ export class EventRing {
     limit: number,
   ): { readonly events: Array<Positioned>; readonly more: boolean } {
     const events: Array<Positioned> = []
-    for (let index = this.#indexAfter(cursor); index < this.#events.length; index++) {
+    for (let index = partitionPoint(this.#events, ({ seq }) => seq <= cursor); index < this.#events.length; index++) {
       const event = this.#events[index]!
       if (event.seq > head) break
       if (!wanted(event)) continue
@@ -62,16 +63,5 @@ export class EventRing {
       if (events.length === limit) return { events, more: true }
     }
     return { events, more: false }
-  }
-
-  #indexAfter(position: number): number {
-    let low = 0
-    let high = this.#events.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#events[middle]!.seq <= position) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { partitionPoint } from "../../domain/PartitionPoint.ts"
 import { CursorInvalid, Session, SessionSort, type SessionPage, type SessionQuery } from "../../domain/Session.ts"
 
 /** The default size of a page. */
@@ -32,16 +33,8 @@ const compare = (a: Place, b: Place): number =>
   a.value < b.value ? -1 : a.value > b.value ? 1 : a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 
 /** Returns the number of sessions before a place in an ascending array. */
-const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place: Place): number => {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(placeOf(sorted[middle]!, sortBy), place) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place: Place): number =>
+  partitionPoint(sorted, (session) => compare(placeOf(session, sortBy), place) < 0)
 
 /** The searchable text by session. A changed session is a new value, so no entry becomes stale. */
 const searchTexts = new WeakMap<Session, string>()

@@ -2,6 +2,7 @@
  * Backlog: the newest encoded events of a group, for its subscribers that are catching up. All of them share it, and each
  * reads it from its own cursor. While all subscribers are live, or too far behind, it keeps nothing.
  */
+import { partitionPoint } from "../../domain/PartitionPoint.ts"
 import type { RecentItems } from "../../services/events/EventReader.ts"
 import { type EncodedEvent, FRAME_CHARS } from "./EncodedEvent.ts"
 
@@ -70,7 +71,7 @@ export class Backlog implements RecentItems<EncodedEvent> {
   /** Returns the events after the cursor that fit into one frame, and at least one event. */
   read(cursor: number): { readonly items: ReadonlyArray<EncodedEvent>; readonly cursor: number } {
     const events = this.#events
-    const start = this.#indexAfter(cursor)
+    const start = partitionPoint(events, ({ at }) => at <= cursor)
     let end = start
     for (let chars = 0; end < events.length; end++) {
       const { at, frame } = events[end]!
@@ -102,16 +103,5 @@ export class Backlog implements RecentItems<EncodedEvent> {
     this.#events = []
     this.#chars = 0
     this.#after = this.#head
-  }
-
-  #indexAfter(cursor: number): number {
-    let low = 0
-    let high = this.#events.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#events[middle]!.at <= cursor) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 }
