@@ -14,7 +14,7 @@ import { type Committed, type KeptRow, Storage, StorageBusy } from "../storage/S
 import type { Work } from "../storage/Tx.ts"
 import type { EventLog } from "./EventLog.ts"
 import { type PendingCommit, type PendingWrite, PendingWrites } from "./PendingWrites.ts"
-import { nextLive, numberAt, positionOf } from "./Positions.ts"
+import { nextLive, numberAt, toPositioned } from "./Positions.ts"
 
 /** Between two attempts to close while storage is busy. */
 const CLOSE_PAUSE = "25 millis"
@@ -151,8 +151,9 @@ class GroupCommit {
       const exit = exits.get(write)
       if (exit === undefined || Exit.isFailure(exit)) continue
       for (const row of exit.value.rows) {
-        head = positionOf(row.number)
-        batch.push({ _tag: "Event", seq: head, at: row.at, event: row.event })
+        const positioned = toPositioned(row)
+        head = positioned.seq
+        batch.push(positioned)
       }
     }
     this.#log.publish(batch)
@@ -162,12 +163,6 @@ class GroupCommit {
   readonly #publishForeign = (rows: ReadonlyArray<KeptRow>): void => {
     const published = numberAt(this.#log.head)
     const isNew = ({ number }: KeptRow) => number > published
-    const toPositioned = ({ at, event, number }: KeptRow): Positioned => ({
-      _tag: "Event",
-      seq: positionOf(number),
-      at,
-      event,
-    })
     this.#log.publish(rows.filter(isNew).map(toPositioned))
   }
 

@@ -15,7 +15,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { EventLog } from "./EventLog.ts"
-import { numberAt, positionOf } from "./Positions.ts"
+import { numberAt, toPositioned } from "./Positions.ts"
 
 const RETRY = Schedule.spaced("1 second")
 
@@ -99,9 +99,7 @@ export class Replay {
     Effect.orDie,
     Effect.map(({ dropped, more, rows }) => {
       if (this.#hasMissed(dropped)) return this.#startOver()
-      const events = rows.map(({ at, event, number }): Positioned => {
-        return { _tag: "Event", seq: positionOf(number), at, event }
-      })
+      const events = rows.map(toPositioned)
       this.#advance(events, more)
       return events.filter((positioned) => this.#wants(positioned))
     }),
