@@ -41,6 +41,10 @@ export interface TurnRow extends AttemptOf {
   readonly endedAt: number | undefined
 }
 
+/** Returns whether the turn is open and at this attempt. */
+export const isCurrent = (turn: TurnRow | undefined, attempt: number): turn is TurnRow =>
+  turn !== undefined && turn.endedAt === undefined && turn.attempt === attempt
+
 /** Returns the crashes of a turn that does not run, with one that `begin` has not counted yet. */
 export const interruptions = ({ crashes, handedOver, state }: TurnRow): number =>
   crashes + (state === "running" && !handedOver ? 1 : 0)

@@ -8,7 +8,7 @@ import type { KeptEvent } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { QueueMode } from "../../domain/Run.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import type { AttemptOf, TurnRow } from "../storage/TurnRow.ts"
+import { type AttemptOf, isCurrent, type TurnRow } from "../storage/TurnRow.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "./Transcript.ts"
 import type { StartedTurn } from "./Transcript.ts"
@@ -67,7 +67,7 @@ export const steer = Effect.fnUntraced(function* (
   at: number,
 ): Effect.fn.Return<Change<ReadonlyArray<string> | undefined>, StorageUnavailable, Tx> {
   const turn = yield* (yield* Tx).turns.get(runId)
-  if (turn === undefined || turn.endedAt !== undefined || turn.attempt !== attempt) return [undefined, []]
+  if (!isCurrent(turn, attempt)) return [undefined, []]
   return yield* takeWaiting(turn, "steer", at)
 })
 

@@ -12,7 +12,14 @@ import { isAsExpected, type Session, type SessionExpectation } from "../../domai
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { InjectedMessage, Summary } from "../storage/MessageStore.ts"
 import type { Emptied, NewSession, SessionSettings } from "../storage/SessionStore.ts"
-import type { AttemptOf, Ending, LastWords, NewTurn, TurnRow } from "../storage/TurnRow.ts"
+import {
+  type AttemptOf,
+  type Ending,
+  isCurrent,
+  type LastWords,
+  type NewTurn,
+  type TurnRow,
+} from "../storage/TurnRow.ts"
 import type { TurnWritten } from "../storage/TurnStore.ts"
 import { type Change, Tx, type Work } from "../storage/Tx.ts"
 
@@ -137,7 +144,7 @@ export const toolStarted = (
 ): Work<boolean> =>
   Effect.flatMap(Tx, ({ turns }) =>
     Effect.map(turns.get(runId), (turn): Change<boolean> => {
-      if (turn === undefined || turn.endedAt !== undefined || turn.attempt !== attempt) return [false, nothing]
+      if (!isCurrent(turn, attempt)) return [false, nothing]
       return [true, [{ _tag: "ToolStarted", ...runFields(turn), ...call }]]
     }),
   )

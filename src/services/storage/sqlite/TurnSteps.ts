@@ -2,7 +2,7 @@
 import { isInHistory } from "../../../domain/Message.ts"
 import type { Message } from "../../../domain/Message.ts"
 import { preview } from "../SessionStore.ts"
-import { type AttemptOf, interruptions, type LastWords, type TurnRow } from "../TurnRow.ts"
+import { interruptions, isCurrent, type LastWords, type TurnRow } from "../TurnRow.ts"
 import type { Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
 import type { MessageRows } from "./MessageRows.ts"
 import type { CounterChanges, SessionRows } from "./SessionRows.ts"
@@ -48,12 +48,6 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
     return { _tag: "Begun", turn, text, session, message, messageId, retracted }
   }
 
-  /** Returns the turn if it is open and of this attempt. */
-  const current = ({ attempt, runId }: AttemptOf): TurnRow | undefined => {
-    const turn = turns.get(runId)
-    return turn === undefined || turn.endedAt !== undefined || turn.attempt !== attempt ? undefined : turn
-  }
-
   /** Marks the user's message, or adds it with the mark. `history`: the change of that counter. */
   const mark = (turn: TurnRow, text: string, { failed, aborted }: NonNullable<LastWords["mark"]>, at: number) => {
     const { runId, sessionKey } = turn
@@ -88,11 +82,11 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
         return turns.get(turn.runId)!
       }),
     begin: (runId, maxCrashes, at) => step(() => begin(runId, maxCrashes, at)),
-    tool: (of, index, tool, at) =>
+    tool: ({ attempt, runId }, index, tool, at) =>
       step((): TurnWritten | undefined => {
-        const turn = current(of)
-        if (turn === undefined) return undefined
-        const { runId, sessionKey } = turn
+        const turn = turns.get(runId)
+        if (!isCurrent(turn, attempt)) return undefined
+        const { sessionKey } = turn
         const message = insert({ sessionKey, runId, step: index, role: "tool", text: tool.output, tool, at })
         const session =
           message === undefined ? sessions.get(sessionKey) : sessions.count(sessionKey, countersOf(message), at)
