@@ -9,7 +9,7 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import { Tx } from "../storage/Tx.ts"
-import { runFields } from "../transcript/Transcript.ts"
+import { runEnded, runFields } from "../transcript/Transcript.ts"
 
 /** Returns the gateway's reply, or the agent's reply from the transcript. */
 const replyOf = Effect.fnUntraced(function* ({ reply, runId, sessionKey, state }: TurnRow) {
@@ -56,21 +56,14 @@ export const make = Effect.map(Events, (events) => {
     const { seq } = events.head()
     const turn = yield* turns.get(runId)
     if (turn === undefined || turn.state === "queued" || turn.state === "running") return []
-    const { endedAt = turn.acceptedAt, error, reply, sessionKey, state: outcome, takenBy, usage } = turn
+    const { endedAt = turn.acceptedAt, sessionKey, state: outcome } = turn
     const added = (yield* messages.ofRun(sessionKey, runId)).map((message): Positioned => ({
       _tag: "Event",
       seq,
       at: message.at,
       event: { _tag: "MessageAdded", sessionKey, message },
     }))
-    const facts = {
-      ...(error !== undefined && { error }),
-      ...(usage !== undefined && { usage }),
-      ...(reply !== undefined && { reply }),
-      ...(takenBy !== undefined && { takenBy }),
-    }
-    const event = { _tag: "RunEnded" as const, ...runFields(turn), outcome, ...facts }
-    return [...added, { _tag: "Event", seq, at: endedAt, event }]
+    return [...added, { _tag: "Event", seq, at: endedAt, event: runEnded(turn, { ...turn, outcome }) }]
   })
 
   return {

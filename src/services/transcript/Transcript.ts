@@ -82,7 +82,8 @@ const messagesChanged = ({ message, retracted, turn: { sessionKey } }: TurnWritt
     ? messageAdded(message)
     : [{ _tag: "MessagesRemoved", sessionKey, ids: retracted, reason: "run-failed" }, ...messageAdded(message)]
 
-const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage }: Ending): KeptEvent => ({
+/** Returns the event of the turn's end. */
+export const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage }: Ending): KeptEvent => ({
   _tag: "RunEnded",
   ...runFields(turn),
   outcome,
@@ -208,8 +209,8 @@ export const fail = (runId: string, error: RunError, at: number): Work<boolean> 
   )
 
 /**
- * Aborts the named turn, those before the turn `before`, or all open turns, and returns their run ids. `outputOf` returns the output of a running turn.
- * `error` is the reason if no client requested the abort.
+ * Aborts the named turn, those before the turn `before`, or all open turns, and returns their run ids. `outputOf` returns
+ * the output of a running turn. `error` is the reason if no client requested the abort.
  */
 export const abort = Effect.fnUntraced(function* (
   sessionKey: string,
