@@ -5,7 +5,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -25,6 +24,7 @@ import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
 import { Events } from "../events/Events.ts"
+import { removeInSteps, removeRegularly, retainedSince } from "../events/Retention.ts"
 import { Tx } from "../storage/Tx.ts"
 import { ToolFailed } from "../tools/AgentTool.ts"
 import { type ApprovalRequest, ToolApproval } from "../tools/ToolApproval.ts"
@@ -63,14 +63,11 @@ export class Approvals extends Context.Service<
     Layer.effectContext(Effect.suspend(() => make))
 }
 
-/** The approvals that one step of the retention removes, in a few milliseconds. */
-const STEP = 500
-
 /** A full disk may get room again. */
 const untilStorageIsBack = Schedule.spaced("5 seconds")
 
 const make = Effect.gen(function* () {
-  const { events: retention, limits, tools } = yield* GatewayConfig
+  const { limits, tools } = yield* GatewayConfig
   const admission = yield* RunAdmission
   const events = yield* Events
   const waiting = new WaitingApprovals()
@@ -177,18 +174,10 @@ const make = Effect.gen(function* () {
     return yield* events.commit(Changes.revoke(id, by, yield* Clock.currentTimeMillis))
   })
 
-  const removeOld = Effect.gen(function* () {
-    const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.days(retention.retainDays))
-    const work = Effect.flatMap(Tx, ({ approvals }) =>
-      Effect.map(approvals.forget(before, STEP), (removed) => [removed, []] as const),
-    )
-    while ((yield* events.commit(work)) === STEP) yield* Effect.yieldNow
-  })
-  yield* removeOld.pipe(
-    Effect.catch((error) => Effect.logWarning("Cannot remove old approvals", error)),
-    Effect.repeat(Schedule.spaced("10 minutes")),
-    Effect.forkScoped,
+  const removeOld = Effect.flatMap(retainedSince, (before) =>
+    removeInSteps(({ approvals }, limit) => approvals.forget(before, limit)),
   )
+  yield* removeRegularly("approvals", removeOld, "10 minutes")
 
   const service = Approvals.of({
     waiting: () => waiting.list(),

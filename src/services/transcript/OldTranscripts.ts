@@ -6,14 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import { Events } from "../events/Events.ts"
-import { Tx } from "../storage/Tx.ts"
-
-/** The messages that one step deletes, in a few milliseconds. */
-const STEP = 500
-
-const deleteStep = Effect.flatMap(Tx, ({ messages }) =>
-  Effect.map(messages.removeSome(STEP), (removed) => [removed, []] as const),
-)
+import { removeInSteps } from "../events/Retention.ts"
 
 export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -24,9 +17,7 @@ export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(
       const isLeft = event._tag === "SessionClosed" || (event._tag === "MessagesRemoved" && event.reason === "reset")
       if (isLeft) Queue.offerUnsafe(signals, undefined)
     })
-    const deleteAll = Effect.gen(function* () {
-      while ((yield* events.commit(deleteStep)) === STEP) yield* Effect.yieldNow
-    }).pipe(
+    const deleteAll = removeInSteps(({ messages }, limit) => messages.removeSome(limit)).pipe(
       Effect.catch((error) => Effect.logWarning("Cannot delete old messages. The next reset tries again", error)),
       Effect.withSpan("OldTranscripts.deleteAll"),
     )

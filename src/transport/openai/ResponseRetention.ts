@@ -2,12 +2,10 @@
  * ResponseRetention: removes the sessions of `/v1` that nobody continues: those of responses that are older than
  * `events.retainDays`, after which `previous_response_id` does not know them, and those that a crash left. OpenAi.ts starts it.
  */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { removeRegularly, retainedSince } from "../../services/events/Retention.ts"
 import { Sessions } from "../../services/sessions/Sessions.ts"
 import { CHANNEL } from "./AgentRun.ts"
 import { isNewSessionKey } from "./Target.ts"
@@ -16,9 +14,8 @@ import { isNewSessionKey } from "./Target.ts"
 const STEP = 100
 
 export const removeOldResponses = Effect.gen(function* () {
-  const { retainDays } = (yield* GatewayConfig).events
   const sessions = yield* Sessions
-  const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(Duration.days(retainDays))
+  const before = yield* retainedSince
   let cursor: string | undefined
   do {
     const page = yield* sessions.list({
@@ -39,9 +36,5 @@ export const removeOldResponses = Effect.gen(function* () {
 }).pipe(Effect.withSpan("ResponseRetention.removeOldResponses"))
 
 export const layer: Layer.Layer<never, never, GatewayConfig | Sessions> = Layer.effectDiscard(
-  removeOldResponses.pipe(
-    Effect.catch((error) => Effect.logWarning("Cannot remove old responses", error)),
-    Effect.repeat(Schedule.spaced("1 hour")),
-    Effect.forkScoped,
-  ),
+  removeRegularly("responses", removeOldResponses, "1 hour"),
 )
