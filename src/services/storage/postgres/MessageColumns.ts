@@ -1,5 +1,6 @@
 /** The columns of messages. The stores of this folder use them. */
-import type { Message, ToolCall } from "../../../domain/Message.ts"
+import type { Message } from "../../../domain/Message.ts"
+import { charsOf } from "../Columns.ts"
 import type { MessagePage } from "../MessageStore.ts"
 import type { Row, Rows } from "./PostgresConnection.ts"
 import { columnsOf, parsed } from "./Statements.ts"
@@ -18,14 +19,6 @@ export const MESSAGE = columnsOf("m", [
   "summary_up_to",
   "at",
 ])
-
-/** The `tool` column. It has no output, because the message's text is the output. */
-export const toStoredTool = ({ callId, isError, input, name }: ToolCall): Omit<ToolCall, "output"> => ({
-  callId,
-  name,
-  input,
-  isError,
-})
 
 /** Reads the columns of `MESSAGE`. */
 export const toMessage = (sessionKey: string, row: Row): Message =>
@@ -66,8 +59,7 @@ export const takeFitting = (sessionKey: string, rows: Rows, limit: number, maxCh
     if (newest.length === limit || chars >= maxChars) break
     const message = toMessage(sessionKey, row)
     newest.push(message)
-    chars += message.text.length + (message.thinking?.length ?? 0)
-    if (message.tool !== undefined) chars += message.tool.input.length + message.tool.output.length
+    chars += charsOf(message)
   }
   return { messages: newest.toReversed(), more: newest.length < Number(rows[0]?.["candidates"] ?? 0) }
 }

@@ -1,12 +1,13 @@
 /** The store of messages on PostgreSQL. PostgresStores makes it. */
 import * as Effect from "effect/Effect"
-import { isInHistory, type Message } from "../../../domain/Message.ts"
+import type { Message } from "../../../domain/Message.ts"
+import { countersOf, json, toolColumn } from "../Columns.ts"
 import type { MessageStore } from "../MessageStore.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
-import { fitting, MESSAGE, takeFitting, toMessage, toStoredTool } from "./MessageColumns.ts"
+import { fitting, MESSAGE, takeFitting, toMessage } from "./MessageColumns.ts"
 import { texts } from "./PostgresConnection.ts"
 import { activity, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
-import { json, type Statements } from "./Statements.ts"
+import type { Statements } from "./Statements.ts"
 
 const OF_SESSION = "FROM sessions s JOIN messages m ON m.transcript = s.transcript WHERE s.key = $1"
 
@@ -46,14 +47,6 @@ const INJECT = `WITH ${OPEN_SESSION},
   m AS (INSERT INTO messages (transcript, step, injection_key, role, text, thinking, tool, usage, aborted, failed,
     summary_up_to, at) SELECT s.transcript, 0, ${[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(param).join(", ")} FROM s RETURNING id)
   SELECT ${SESSION}, s.opened, ${activity("s.key", "idle")}, m.id AS message_id FROM s, m`
-
-/** Returns the changes of the session's counters by an injected message. */
-const countersOf = (message: Omit<Message, "id">) => ({
-  messages: 1,
-  history: isInHistory(message) ? 1 : 0,
-  lastMessage: message.role === "tool" || message.summaryUpTo !== undefined ? undefined : preview(message.text),
-  usage: message.usage,
-})
 
 export const messageSteps = ({ read, write }: Statements): MessageStore => ({
   page: (sessionKey, before, limit, maxChars) =>
@@ -104,7 +97,7 @@ export const messageSteps = ({ read, write }: Statements): MessageStore => ({
         message.role,
         message.text,
         message.thinking ?? null,
-        message.tool === undefined ? null : JSON.stringify(toStoredTool(message.tool)),
+        toolColumn(message.tool),
         json(message.usage),
         message.aborted === true ? 1 : 0,
         json(message.failed),

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import { Binding } from "../../../domain/Binding.ts"
 import { Document } from "../../../domain/Memory.ts"
+import { agentOptions } from "../Columns.ts"
 import type { AgentStore, BindingKey, BindingStore, DocumentStore } from "../RegistryStores.ts"
 import { integers, type Row, texts } from "./PostgresConnection.ts"
 import type { Statements } from "./Statements.ts"
@@ -15,9 +16,6 @@ const decodeAgent = Schema.decodeUnknownSync(Agent)
 
 /** The column `options` holds the settings that an agent need not have, as JSON. */
 const toAgent = ({ options, ...row }: Row): Agent => decodeAgent({ ...row, ...JSON.parse(String(options)) })
-
-const optionsOf = ({ documents, fallbacks, queue, thinking, tools }: Agent): string =>
-  JSON.stringify({ documents, fallbacks, queue, thinking, tools })
 
 const BINDING = `agent_id AS "agentId", tier, match_key AS "matchKey", match_value AS "matchValue", priority`
 
@@ -55,7 +53,7 @@ export const agentSteps = ({ read, write }: Statements): AgentStore => ({
           agent.model,
           agent.runtime,
           agent.dmScope,
-          optionsOf(agent),
+          agentOptions(agent),
           agent.createdAt,
           agent.updatedAt,
         ],

@@ -1,6 +1,6 @@
 /** The columns of sessions, and the statement that opens or changes one. The stores of this folder use them. */
-import type { Usage } from "../../../domain/Message.ts"
 import type { Session } from "../../../domain/Session.ts"
+import type { Counters } from "../Columns.ts"
 import { type NewSession, preview } from "../SessionStore.ts"
 import type { Row } from "./PostgresConnection.ts"
 import { columnsOf } from "./Statements.ts"
@@ -64,17 +64,6 @@ export const toSession = (row: Row): Session =>
     updatedAt: row["s_updated_at"],
     ...(row["s_emptied_at"] !== null && { emptiedAt: row["s_emptied_at"] }),
   }) as Session
-
-/** The changes of a session by one of its messages. */
-export interface Counters {
-  readonly messages: number
-  readonly history: number
-  /** The preview of the newest message. Left out, it stays the same. */
-  readonly lastMessage?: string | undefined
-  readonly usage?: Usage | undefined
-}
-
-export const noCounters: Counters = { messages: 0, history: 0 }
 
 /** The number of parameters of `OPEN_SESSION`. Further ones come after them. */
 export const OPEN_PARAMS = 19

@@ -1,8 +1,9 @@
 /** The store of sessions on PostgreSQL. PostgresStores makes it. */
 import * as Effect from "effect/Effect"
+import { noCounters } from "../Columns.ts"
 import type { Emptied, SessionStore } from "../SessionStore.ts"
 import type { Rows } from "./PostgresConnection.ts"
-import { activity, noCounters, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import { activity, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
 

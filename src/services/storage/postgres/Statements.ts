@@ -38,6 +38,3 @@ export const parsed = (row: Row, column: string) => {
   const json = row[column]
   return typeof json === "string" ? JSON.parse(json) : undefined
 }
-
-/** Returns the text of a JSON column. */
-export const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))

@@ -1,13 +1,13 @@
 /** The store of turns on PostgreSQL. PostgresStores makes it. */
 import * as Effect from "effect/Effect"
 import type { Message } from "../../../domain/Message.ts"
+import { json, noCounters, toolColumn } from "../Columns.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
 import type { TurnStore, TurnWritten } from "../TurnStore.ts"
-import { toStoredTool } from "./MessageColumns.ts"
 import type { Row } from "./PostgresConnection.ts"
-import { activity, noCounters, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
-import { json, type Statements } from "./Statements.ts"
+import { activity, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import type { Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
 
 const newTurnParams = (turn: NewTurn): ReadonlyArray<unknown> => [
@@ -187,7 +187,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
       return { _tag: "Begun", ...toWritten(row, message), turn, text, messageId }
     }),
   tool: ({ attempt, runId }, step, tool, at) =>
-    Effect.map(write(TOOL, [runId, attempt, step, tool.output, JSON.stringify(toStoredTool(tool)), at]), ([row]) => {
+    Effect.map(write(TOOL, [runId, attempt, step, tool.output, toolColumn(tool), at]), ([row]) => {
       if (row === undefined) return undefined
       const sessionKey = String(row["t_session_key"])
       return toWritten(row, { sessionKey, runId, role: "tool", text: tool.output, tool, at })

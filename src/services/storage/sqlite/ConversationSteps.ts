@@ -1,12 +1,12 @@
 /** The stores of sessions and messages on SQLite. SqliteStores makes them of the statements of three tables. */
 import * as Effect from "effect/Effect"
+import { countersOf } from "../Columns.ts"
 import type { MessageStore } from "../MessageStore.ts"
 import type { NewSession, SessionStore } from "../SessionStore.ts"
 import type { MessageRows } from "./MessageRows.ts"
 import type { SessionRows } from "./SessionRows.ts"
 import { step } from "./Step.ts"
 import type { TurnRows } from "./TurnRows.ts"
-import { countersOf } from "./TurnSteps.ts"
 
 const open = (sessions: SessionRows, session: NewSession) => {
   const known = sessions.get(session.key)

@@ -2,6 +2,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { Message, MessageRole, ToolCall } from "../../../domain/Message.ts"
 import type { RunError } from "../../../domain/RunError.ts"
+import { charsOf, json, type StoredTool, toolColumn } from "../Columns.ts"
 import type { MessagePage } from "../MessageStore.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import { TRANSCRIPT } from "./SessionRows.ts"
@@ -29,12 +30,7 @@ type Row = {
 
 type AnyRow = Record<string, SQLOutputValue>
 
-/** The `tool` column. It has no output, because the message's text is the output. */
-type StoredTool = Omit<ToolCall, "output">
-
 const toolOf = (stored: StoredTool, output: string): ToolCall => ({ ...stored, output })
-
-const toStoredTool = ({ callId, isError, input, name }: ToolCall): StoredTool => ({ callId, name, input, isError })
 
 const toMessage = (sessionKey: string, row: Row): Message => ({
   id: row.id,
@@ -62,8 +58,7 @@ const takeFitting = (sessionKey: string, rows: Iterable<AnyRow>, limit: number, 
     if (newest.length === limit || chars >= maxChars) return { messages: newest.toReversed(), more: true }
     const message = toMessage(sessionKey, row as Row)
     newest.push(message)
-    chars += message.text.length + (message.thinking?.length ?? 0)
-    if (message.tool !== undefined) chars += message.tool.input.length + message.tool.output.length
+    chars += charsOf(message)
   }
   return { messages: newest.toReversed(), more: false }
 }
@@ -118,10 +113,10 @@ export const messageRows = (db: DatabaseSync) => {
         rest.role,
         rest.text,
         rest.thinking ?? null,
-        rest.tool === undefined ? null : JSON.stringify(toStoredTool(rest.tool)),
-        rest.usage === undefined ? null : JSON.stringify(rest.usage),
+        toolColumn(rest.tool),
+        json(rest.usage),
         rest.aborted === true ? 1 : 0,
-        rest.failed === undefined ? null : JSON.stringify(rest.failed),
+        json(rest.failed),
         rest.summaryUpTo ?? null,
         rest.at,
         rest.sessionKey,

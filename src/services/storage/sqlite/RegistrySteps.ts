@@ -4,6 +4,7 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { Agent, MAIN_AGENT } from "../../../domain/Agent.ts"
 import { Binding } from "../../../domain/Binding.ts"
 import { Document } from "../../../domain/Memory.ts"
+import { agentOptions } from "../Columns.ts"
 import type { AgentStore, BindingKey, BindingStore, DocumentStore } from "../RegistryStores.ts"
 import { step } from "./Step.ts"
 
@@ -19,9 +20,6 @@ const AGENT_COLUMNS = `id, name, personality, model, runtime, dm_scope AS dmScop
 /** The column `options` holds the settings that an agent need not have, as JSON. */
 const toAgent = ({ options, ...row }: Record<string, SQLOutputValue>): Agent =>
   decodeAgent({ ...row, ...JSON.parse(String(options)) })
-
-const optionsOf = ({ documents, fallbacks, queue, thinking, tools }: Agent): string =>
-  JSON.stringify({ documents, fallbacks, queue, thinking, tools })
 
 export const agentSteps = (db: DatabaseSync): AgentStore => {
   const all = db.prepare(`SELECT ${AGENT_COLUMNS} FROM agents ORDER BY id <> ?, rowid`)
@@ -48,7 +46,7 @@ export const agentSteps = (db: DatabaseSync): AgentStore => {
     put: (agent) =>
       step(() => {
         const { createdAt, dmScope, id, model, name, personality, runtime, updatedAt } = agent
-        put.run({ id, name, personality, model, runtime, dmScope, options: optionsOf(agent), createdAt, updatedAt })
+        put.run({ id, name, personality, model, runtime, dmScope, options: agentOptions(agent), createdAt, updatedAt })
       }),
     remove: (id) =>
       step(() => {

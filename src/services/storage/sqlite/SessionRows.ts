@@ -1,9 +1,9 @@
 /** The statements of the sessions table. The stores in this folder use them, inside a transaction or to read. */
 import { randomUUID } from "node:crypto"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
-import type { Usage } from "../../../domain/Message.ts"
 import type { QueueMode, ThinkingLevel } from "../../../domain/Run.ts"
 import type { Activity, Session } from "../../../domain/Session.ts"
+import type { Counters } from "../Columns.ts"
 import type { NewSession, SessionSettings } from "../SessionStore.ts"
 
 type Row = {
@@ -28,16 +28,6 @@ type Row = {
   readonly created_at: number
   readonly updated_at: number
   readonly emptied_at: number | null
-}
-
-/** Changes to a session's counters. Negative numbers subtract. */
-export interface CounterChanges {
-  readonly messages: number
-  /** The messages among them that are in the history. See `isInHistory`. */
-  readonly history: number
-  /** The preview of the newest message. Leave it out if the newest message stays the same. */
-  readonly lastMessage?: string | undefined
-  readonly usage?: Usage | undefined
 }
 
 const toSession = (row: Row): Session => ({
@@ -116,7 +106,7 @@ export const sessionRows = (db: DatabaseSync) => {
     update: (key: string, to: SessionSettings, at: number): Session | undefined =>
       found(update.get(to.kind, to.displayName, to.label, to.model, to.thinking, to.queue, at, key)),
     /** Adds to the counters and sets `updatedAt`. */
-    count: (key: string, changes: CounterChanges, at: number): Session | undefined => {
+    count: (key: string, changes: Counters, at: number): Session | undefined => {
       const { history, lastMessage = null, messages, usage } = changes
       const { contextTokens = null, inputTokens = 0, outputTokens = 0 } = usage ?? {}
       return found(count.get(messages, history, lastMessage, inputTokens, outputTokens, contextTokens, at, key))

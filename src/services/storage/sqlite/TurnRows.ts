@@ -1,6 +1,7 @@
 /** The statements of the turns table. The stores in this folder use them, inside a transaction or to read. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { QueueMode, RunState } from "../../../domain/Run.ts"
+import { json } from "../Columns.ts"
 import type { AttemptOf, Ending, NewTurn, TurnRow } from "../TurnRow.ts"
 
 type Row = {
@@ -45,8 +46,6 @@ const toTurn = (row: Row): TurnRow => ({
   deadlineAt: row.deadline_at ?? undefined,
   endedAt: row.ended_at ?? undefined,
 })
-
-const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
 /** All columns but the text, which may be long. */
 const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crashes, handed_over, error, usage, reply,

@@ -1,26 +1,16 @@
 /** The store of turns on SQLite. SqliteStores makes it of the statements of three tables. */
-import { isInHistory } from "../../../domain/Message.ts"
 import type { Message } from "../../../domain/Message.ts"
-import { preview } from "../SessionStore.ts"
+import { type Counters, countersOf, noCounters } from "../Columns.ts"
 import { interruptions, isCurrent, type LastWords, type TurnRow } from "../TurnRow.ts"
 import type { Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
 import type { MessageRows } from "./MessageRows.ts"
-import type { CounterChanges, SessionRows } from "./SessionRows.ts"
+import type { SessionRows } from "./SessionRows.ts"
 import { step } from "./Step.ts"
 import type { TurnRows } from "./TurnRows.ts"
 
-/** Returns the counters that an added message changes. */
-export const countersOf = (message: Message | undefined): CounterChanges =>
-  message === undefined
-    ? { messages: 0, history: 0 }
-    : {
-        messages: 1,
-        history: isInHistory(message) ? 1 : 0,
-        lastMessage: message.role === "tool" || message.summaryUpTo !== undefined ? undefined : preview(message.text),
-        usage: message.usage,
-      }
-
 const none: ReadonlyArray<number> = []
+
+const addedBy = (message: Message | undefined): Counters => (message === undefined ? noCounters : countersOf(message))
 
 export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: MessageRows): TurnStore => {
   const { idOf, insert } = messages
@@ -36,7 +26,7 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
     const { sessionKey } = turn
     const retracted = turn.attempt > 1 ? messages.retract(sessionKey, runId) : none
     const message = insert({ sessionKey, runId, step: 0, role: "user", text, at })
-    const counters = countersOf(message)
+    const counters = addedBy(message)
     const removed = retracted.length
     const { history, messages: added } = counters
     const session = sessions.count(
@@ -56,14 +46,14 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
     }
     const marks = { ...(failed !== undefined && { failed }), ...(aborted === true && { aborted }) }
     const message = insert({ sessionKey, runId, step: 0, role: "user", text, ...marks, at })
-    return { message, counters: countersOf(message) }
+    return { message, counters: addedBy(message) }
   }
 
   const reply = (turn: TurnRow, { step, ...rest }: NonNullable<LastWords["reply"]>, at: number) => {
     const { runId, sessionKey, usage } = turn
     const withUsage = usage !== undefined && { usage }
     const message = insert({ sessionKey, runId, step, role: "assistant", ...rest, ...withUsage, at })
-    return { message, counters: countersOf(message) }
+    return { message, counters: addedBy(message) }
   }
 
   return {
@@ -105,7 +95,7 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
             ? mark(turn, text, words.mark, at)
             : words.reply !== undefined
               ? reply(turn, words.reply, at)
-              : { counters: countersOf(undefined), message: undefined }
+              : { counters: noCounters, message: undefined }
         const removed = retracted.length
         const changes = {
           ...counters,
