@@ -2,7 +2,6 @@
  * Database: layers of the gateway's storage, with all migrations applied, and of the bus between the nodes that share it.
  * Gateway.ts chooses among them.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
@@ -12,7 +11,7 @@ import { EventBus } from "./EventBus.ts"
 import { migrate } from "./sqlite/Migrations.ts"
 import { Sqlite } from "./sqlite/Sqlite.ts"
 import { StateFolder } from "./StateFolder.ts"
-import type { Storage } from "./Storage.ts"
+import { retentionOf, type Storage } from "./Storage.ts"
 import * as SqliteStorage from "./sqlite/SqliteStorage.ts"
 
 /** SQLite serves one process, so its bus has no other node. */
@@ -45,8 +44,10 @@ export const layerPostgres = (url: Redacted.Redacted): Layer.Layer<EventBus | St
       const { events, lockWaitMs } = yield* GatewayConfig
       // The driver takes time and memory, so gateways on SQLite do not load it.
       const PostgresStorage = yield* Effect.promise(() => import("./postgres/PostgresStorage.ts"))
-      const retention = { rows: events.retainRows, ageMs: Duration.toMillis(Duration.days(events.retainDays)) }
-      return Layer.merge(PostgresStorage.layer({ url, retention, waitMs: lockWaitMs }), EventBus.layerLocal)
+      return Layer.merge(
+        PostgresStorage.layer({ url, retention: retentionOf(events), waitMs: lockWaitMs }),
+        EventBus.layerLocal,
+      )
     }),
   )
 

@@ -5,9 +5,11 @@
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { KeptEvent } from "../../domain/Event.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../domain/StartupError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { Stored } from "./Stored.ts"
@@ -54,6 +56,18 @@ export interface WriteOptions {
   /** Receives the rows after `published` that other nodes have committed, before the works run. */
   readonly onForeign: (rows: ReadonlyArray<KeptRow>) => void
 }
+
+/** The bounds of the log: rows that it keeps at most, and their age in milliseconds. */
+export interface Retention {
+  readonly rows: number
+  readonly ageMs: number
+}
+
+/** Returns the bounds that the options `events` set. */
+export const retentionOf = ({ retainDays, retainRows }: GatewaySettings["events"]): Retention => ({
+  rows: retainRows,
+  ageMs: Duration.toMillis(Duration.days(retainDays)),
+})
 
 export interface EventPage {
   readonly rows: ReadonlyArray<KeptRow>

@@ -3,15 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import type { EventPage } from "../Storage.ts"
+import type { EventPage, Retention } from "../Storage.ts"
 import { toKeptRow } from "./GroupWriter.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
-
-/** The bounds of the log: rows that it keeps at most, and their age in milliseconds. */
-export interface Retention {
-  readonly rows: number
-  readonly ageMs: number
-}
 
 /** Rows that one step drops. */
 const STEP = 512

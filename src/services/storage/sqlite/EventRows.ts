@@ -6,13 +6,7 @@ import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import type { DatabaseSync } from "node:sqlite"
 import { KeptEvent, sessionOf } from "../../../domain/Event.ts"
-import type { EventPage, KeptRow } from "../Storage.ts"
-
-/** The bounds of the log: rows that it keeps at most, and their age in milliseconds. */
-export interface Retention {
-  readonly rows: number
-  readonly ageMs: number
-}
+import type { EventPage, KeptRow, Retention } from "../Storage.ts"
 
 const encode = Schema.encodeSync(KeptEvent)
 const decode = Schema.decodeUnknownSync(KeptEvent)

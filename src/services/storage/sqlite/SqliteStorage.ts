@@ -4,14 +4,13 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../../domain/StartupError.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy, toStartupError } from "./SqliteError.ts"
-import { Storage, StorageBusy } from "../Storage.ts"
+import { retentionOf, Storage, StorageBusy } from "../Storage.ts"
 import { Tx } from "../Tx.ts"
 import { EventRows } from "./EventRows.ts"
 import { GroupTransaction } from "./GroupTransaction.ts"
@@ -19,12 +18,11 @@ import { sqliteStores } from "./SqliteStores.ts"
 import { step } from "./Step.ts"
 
 const make = Effect.gen(function* () {
-  const { retainDays, retainRows } = (yield* GatewayConfig).events
+  const retention = retentionOf((yield* GatewayConfig).events)
   const { db, writeLock } = yield* Sqlite
   const clock = yield* Clock.Clock
   const context = yield* Effect.context()
   const runFork = Effect.runForkWith(context)
-  const retention = { rows: retainRows, ageMs: Duration.toMillis(Duration.days(retainDays)) }
   const open = Effect.try({ try: () => new EventRows(db, retention), catch: (error) => error })
   const events = yield* Effect.mapError(writeLock.retry(open, isBusy), (error) =>
     toStartupError(error, db.location() ?? "in memory"),
