@@ -3,10 +3,12 @@
  * transaction and become live in one step. While storage is busy, all of them wait in their order. Events uses this
  * module.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type { LiveEvent, Positioned } from "../../domain/Event.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
@@ -110,10 +112,10 @@ class GroupCommit {
     )
     return Effect.flatMap(Effect.exit(written), (exit) => {
       if (Exit.isFailure(exit)) {
-        const busy = exit.cause.reasons.find((reason) => reason._tag === "Fail" && reason.error instanceof StorageBusy)
-        if (busy?._tag === "Fail" && busy.error instanceof StorageBusy) {
-          this.#putBack(group, busy.error)
-          return Effect.fail(busy.error)
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        if (error instanceof StorageBusy) {
+          this.#putBack(group, error)
+          return Effect.fail(error)
         }
         // Live events need no disk, so they are published.
         const failed = Exit.failCause(exit.cause)
