@@ -10,6 +10,7 @@ import { DialectServer } from "./kernel/DialectServer.ts"
 import { isJsonRpc } from "./json-rpc/Envelope.ts"
 import { jsonRpc } from "./json-rpc/JsonRpc.ts"
 import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
+import * as Mcp from "./mcp/Mcp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
 import * as Hooks from "./hooks/Hooks.ts"
@@ -50,5 +51,6 @@ export const layer = Layer.mergeAll(
   MissionRoutes.layer,
   OpenAi.layer,
   Hooks.layer,
+  Mcp.layer,
   ControlUi.layer,
 ).pipe(Layer.provide(EventStreams.layer), Layer.provide(DialectServer.layer))

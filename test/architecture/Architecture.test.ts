@@ -55,6 +55,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "rest",
     "openai",
     "hooks",
+    "mcp",
     "json-rpc",
     "mission-control",
     "openclaw",
