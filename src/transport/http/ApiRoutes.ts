@@ -73,6 +73,17 @@ export interface ApiFamily<E, R> {
   readonly routes: ReadonlyArray<ApiRoute> | Effect.Effect<ReadonlyArray<ApiRoute>, E, R>
 }
 
+/** The headers that a page may send. */
+const PAGE_HEADERS = [
+  "authorization",
+  "content-type",
+  "last-event-id",
+  "mcp-method",
+  "mcp-name",
+  "mcp-protocol-version",
+  "mcp-session-id",
+]
+
 /** How long a browser may remember the answer to a preflight. */
 const MAX_AGE_SECONDS = 600
 
@@ -103,7 +114,8 @@ const addForPages = Effect.fnUntraced(function* (
     // `isAllowed` has checked the page. Requests of other clients have no origin.
     allowedOrigins: (origin: string | undefined) => origin !== undefined,
     allowedMethods: [...handlers.keys()],
-    allowedHeaders: ["authorization", "content-type", "last-event-id"],
+    allowedHeaders: PAGE_HEADERS,
+    exposedHeaders: ["mcp-session-id", "mcp-protocol-version"],
     maxAge: MAX_AGE_SECONDS,
   })
   for (const [method, handle] of handlers) {

@@ -54,17 +54,21 @@ export const textOf = (body: ArrayBuffer): string | undefined => {
   }
 }
 
-const parseText = (text: string | undefined): Effect.Effect<unknown, HttpServerResponse> =>
-  text === undefined ? Effect.fail(invalidJson) : Effect.try({ try: () => parseJson(text), catch: () => invalidJson })
-
-/** Returns the JSON value of the bytes, or fails with 400, also if it nests deeper than the option `frameDepth` allows. */
-export const parse = (
+/** Fails with 400 if the bytes are JSON that nests deeper than the option `frameDepth` allows, or are not UTF-8. */
+export const checkDepth = (
   { frameDepth }: Bounded["limits"],
   body: ArrayBuffer,
-): Effect.Effect<unknown, HttpServerResponse> => {
+): Effect.Effect<string, HttpServerResponse> => {
   const text = textOf(body)
-  return text !== undefined && isDeeperThan(frameDepth, text) ? Effect.fail(tooDeep) : parseText(text)
+  if (text === undefined) return Effect.fail(invalidJson)
+  return isDeeperThan(frameDepth, text) ? Effect.fail(tooDeep) : Effect.succeed(text)
 }
+
+/** Returns the JSON value of the bytes, or fails with 400, also if it nests deeper than the option `frameDepth` allows. */
+export const parse = (limits: Bounded["limits"], body: ArrayBuffer): Effect.Effect<unknown, HttpServerResponse> =>
+  Effect.flatMap(checkDepth(limits, body), (text) =>
+    Effect.try({ try: () => parseJson(text), catch: () => invalidJson }),
+  )
 
 /**
  * Makes a reader of JSON bodies. It fails with 415 for another content type, and with 400 for a value that does not

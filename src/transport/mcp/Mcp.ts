@@ -1,12 +1,13 @@
 /**
  * Mcp: the route `/mcp`, by which other agents use the gateway as an MCP server (streamable HTTP). Mounts.ts mounts it.
- * docs/mcp-server.md describes it.
+ * docs/mcp.md describes it.
  */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Scope from "effect/Scope"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import { ContractCalls } from "../kernel/ContractCalls.ts"
+import { form } from "./McpErrors.ts"
 import type { Method } from "./McpEndpoint.ts"
 
 const routes = Effect.gen(function* () {
@@ -24,9 +25,9 @@ const routes = Effect.gen(function* () {
   const route = (method: Method): ApiRoutes.ApiRoute => ({
     method,
     path: "",
-    handle: Effect.fnUntraced(function* ({ caller, request }) {
-      const calls = contract.ofCaller({ id: "http", dialect: "mcp", principal: caller.principal })
-      return yield* (yield* endpoint)(method, request, calls)
+    handle: Effect.fnUntraced(function* (api) {
+      const calls = contract.ofCaller({ id: "http", dialect: "mcp", principal: api.caller.principal })
+      return yield* (yield* endpoint)(method, api, calls)
     }),
   })
   return [route("POST"), route("DELETE")]
@@ -36,5 +37,6 @@ export const layer = ApiRoutes.layer({
   prefix: "/mcp",
   purpose: "the gateway as an MCP server (HTTP)",
   scope: "operator.read",
+  errors: form,
   routes,
 })

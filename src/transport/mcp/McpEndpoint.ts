@@ -3,116 +3,119 @@
  * request, because effect's server takes 44 ms and 2 MB.
  */
 import * as McpProtocol from "effect/ai/McpProtocol"
-import * as McpSchema from "effect/ai/McpSchema"
 import * as McpServer from "effect/ai/McpServer"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpHeaders from "effect/http/Headers"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { randomUUID } from "node:crypto"
 import { VERSION } from "../../domain/Version.ts"
-import { call, Contract } from "../dialect/Query.ts"
+import { Contract } from "../dialect/Query.ts"
+import type { ApiCall } from "../http/ApiRoutes.ts"
+import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
-import { handlers, kit, textOf } from "./McpTools.ts"
+import { refusal } from "./McpErrors.ts"
+import { resources } from "./McpResources.ts"
+import { McpSessions } from "./McpSessions.ts"
+import { handlers, kit } from "./McpTools.ts"
 
-/** Carries the id of the caller from the request to the middleware. The gateway overwrites it in every request. */
-const CALLER = "x-causeway-caller"
+const SESSION_ID = "mcp-session-id"
 
-const key = McpSchema.param("key", Schema.String)
-const id = McpSchema.param("id", Schema.String)
+/** Bytes of a request that begins a session. The server keeps its content as long as the session. */
+const FIRST_BYTES = 16_384
 
-const failing = <A, E, R>(content: Effect.Effect<A, E, R>) => content
-
-const transcripts = McpServer.resource`causeway://sessions/${key}`({
-  name: "The transcript of a session",
-  description: "The newest 200 messages, as text. The key of the session is percent-encoded.",
-  mimeType: "text/plain",
-  content: (_uri: string, key: string) =>
-    failing(
-      Effect.map(Effect.mapError(call("sessions.history", { key, limit: 200 }), textOf), ({ messages }) =>
-        messages.map(({ role, text }) => `${role}: ${text}`).join("\n\n"),
-      ),
-    ),
-})
-
-const documents = McpServer.resource`causeway://memory/${id}`({
-  name: "A document that the agents share",
-  mimeType: "text/markdown",
-  content: (_uri: string, id: string) =>
-    Effect.map(Effect.mapError(call("memory.read", { id }), textOf), ({ content }) => content),
-})
-
-class UnknownCaller extends Schema.Error<UnknownCaller>("UnknownCaller")({
-  ...McpSchema.McpErrorBase.fields,
-  _tag: Schema.tag("UnknownCaller"),
-  code: Schema.tag(-32_001),
-}) {}
-
-type Handler = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<HttpServerResponse>
+const unknownSession = refusal(404, "unknown MCP session: send initialize to begin one")
+const firstTooBig = refusal(413, `a request that begins an MCP session may have ${FIRST_BYTES} bytes at most`)
 
 export type Method = "POST" | "DELETE"
 
-/** Answers a request of a client whose calls these are. */
+type Request = HttpServerRequest.HttpServerRequest
+/** A handler of the server. It takes its services from the fiber that runs it. */
+type Handler = (request: Request) => Effect.Effect<HttpServerResponse>
+
+/** Answers a request with the calls of its client. */
 export type Endpoint = (
   method: Method,
-  request: HttpServerRequest.HttpServerRequest,
+  api: ApiCall,
   calls: Calls,
-) => Effect.Effect<HttpServerResponse, never, Scope.Scope>
+) => Effect.Effect<HttpServerResponse, HttpServerResponse, Scope.Scope>
+
+/** The server. Its handlers run with the services of the HTTP request, where this module provides `Contract`. */
+const serverOn = (router: HttpRouter.HttpRouter) =>
+  McpServer.layerHttp({
+    name: "causeway",
+    version: VERSION,
+    instructions: "Talk to the agents of a Causeway gateway, read their sessions, and read and write their memory.",
+    path: "/mcp",
+    protocols: [McpProtocol.v2026_07_28, McpProtocol.v2025_11_25, McpProtocol.v2025_06_18],
+    allowSessionTermination: true,
+    allowSubscriptions: false,
+    registrations: Layer.provide(Layer.merge(McpServer.toolkit(kit), resources), handlers),
+  }).pipe(Layer.provide(Layer.succeed(HttpRouter.HttpRouter, router)), Layer.orDie) as Layer.Layer<unknown>
 
 /** Makes the endpoint. Its server runs until the scope closes. */
 export const make = Effect.gen(function* () {
-  const router = yield* HttpRouter.HttpRouter
   const routes = new Map<string, Handler>()
-  const callers = new Map<string, Contract["Service"]>()
+  const sessions = new McpSessions()
 
   /** Keeps the handlers instead of adding them, because ApiRoutes.ts adds the routes with its rules. */
   const keeping = HttpRouter.HttpRouter.of({
-    ...router,
+    ...(yield* HttpRouter.HttpRouter),
     add: (method, _path, handler) => Effect.sync(() => void routes.set(method, handler as Handler)),
   })
+  yield* Layer.build(serverOn(keeping))
+  const end = routes.get("DELETE")!
 
-  const identified = McpServer.middleware<{ provides: Contract }>()((effect, { headers }) => {
-    const contract = callers.get(headers[CALLER] ?? "")
-    return contract === undefined
-      ? Effect.fail(new UnknownCaller({ message: "the request has no caller" }))
-      : Effect.provideService(effect, Contract, contract)
+  /** Ends the sessions above the bounds in the server. */
+  const endExcess = (request: Request, now: number) =>
+    Effect.forEach(
+      sessions.removeExcess(now),
+      (id) => end(request.modify({ headers: HttpHeaders.fromInput({ [SESSION_ID]: id }) })),
+      { discard: true },
+    )
+
+  /** Reads the body, so that the server parses no JSON that nests too deep. Returns its size. */
+  const readBody = Effect.fnUntraced(function* ({ limits }: ApiCall, request: Request) {
+    yield* RequestBody.requireType(request)
+    const body = yield* RequestBody.bytes(request)
+    yield* RequestBody.checkDepth(limits, body)
+    return body.byteLength
   })
 
-  const registrations = Layer.mergeAll(McpServer.toolkit(kit), transcripts, documents).pipe(
-    Layer.provide(identified.layer),
-    Layer.provide(handlers),
-  )
+  /** Notes the session that a response begins. It runs for every response, also to a client that has left. */
+  const noteSession = (principal: string, size: number): HttpEffect.PreResponseHandler =>
+    Effect.fnUntraced(function* (request, response) {
+      const id = response.headers[SESSION_ID]
+      if (id === undefined) return response
+      const now = yield* Clock.currentTimeMillis
+      sessions.add(id, principal, size > FIRST_BYTES ? -Infinity : now)
+      yield* endExcess(request, now)
+      return size > FIRST_BYTES ? firstTooBig : response
+    })
 
-  yield* Layer.build(
-    McpServer.layerHttp({
-      name: "causeway",
-      version: VERSION,
-      instructions: "Talk to the agents of a Causeway gateway, read their sessions, and read and write their memory.",
-      path: "/mcp",
-      protocols: [McpProtocol.v2026_07_28, McpProtocol.v2025_11_25, McpProtocol.v2025_06_18],
-      allowSessionTermination: true,
-      allowSubscriptions: false,
-      registrations,
-    }).pipe(Layer.provide(Layer.succeed(HttpRouter.HttpRouter, keeping))),
-  )
-
-  const endpoint: Endpoint = Effect.fnUntraced(function* (method, request, calls) {
-    const caller = randomUUID()
-    yield* Effect.acquireRelease(
-      Effect.sync(() => callers.set(caller, Contract.calling(calls.call))),
-      () => Effect.sync(() => callers.delete(caller)),
-    )
+  const endpoint: Endpoint = Effect.fnUntraced(function* (method, api, calls) {
+    const principal = api.caller.principal.id
     // ApiRoutes.ts has checked the page.
-    const { origin: _, ...headers } = request.headers
-    const identified = request.modify({ headers: HttpHeaders.fromInput({ ...headers, [CALLER]: caller }) })
-    return yield* Effect.provideService(
-      routes.get(method)!(identified),
-      HttpServerRequest.HttpServerRequest,
-      identified,
+    const request = api.request.modify({ headers: HttpHeaders.remove(api.request.headers, "origin") })
+    const size = method === "POST" ? yield* readBody(api, request) : 0
+    const now = yield* Clock.currentTimeMillis
+    yield* endExcess(request, now)
+    const id = request.headers[SESSION_ID]
+    if (id !== undefined && !sessions.use(id, principal, now)) return unknownSession
+    const begins = method === "POST" && id === undefined
+    return yield* routes.get(method)!(request).pipe(
+      Effect.tap(({ status }) =>
+        Effect.sync(() => {
+          if (method === "DELETE" && id !== undefined && status === 204) sessions.remove(id)
+        }),
+      ),
+      Effect.onExit(() => (begins ? HttpEffect.appendPreResponseHandler(noteSession(principal, size)) : Effect.void)),
+      Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+      Effect.provideService(Contract, Contract.calling(calls.call)),
     )
   })
   return endpoint

@@ -7,26 +7,26 @@ import * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Run } from "../../domain/Run.ts"
-import type { Fault } from "../dialect/Fault.ts"
-import * as Faults from "../dialect/Faults.ts"
 import { call, Contract, type Query } from "../dialect/Query.ts"
+import { McpFailure, ofFault } from "./McpErrors.ts"
 
-/** Longest time that a client may wait for a reply, and the default, in seconds. */
+/** Longest time that a client may wait for a reply, in seconds. */
 const MAX_WAIT = 600
-const DEFAULT_WAIT = 120
+/** Clients of the official SDK give up after 60 seconds. */
+const DEFAULT_WAIT = 50
 
-/** Characters of a document that a client gets. */
-const SESSION_LIMIT = 50
+/** Sessions of a page. */
+const PAGE = 50
 
 const described = <S extends Schema.Constraint>(schema: S, description: string) =>
   Schema.optionalKey(schema).annotateKey({ description })
 
 const Text = (description: string) => Schema.String.annotateKey({ description })
 
-const readOnly = { failure: Schema.String, dependencies: [Contract] }
+const calling = { failure: McpFailure, dependencies: [Contract] }
 
 const agentsList = Tool.make("agents_list", {
-  ...readOnly,
+  ...calling,
   description: "Lists the agents of the gateway, with their ids.",
   success: Schema.Struct({
     agents: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, model: Schema.String })),
@@ -34,7 +34,7 @@ const agentsList = Tool.make("agents_list", {
 })
 
 const sessionsList = Tool.make("sessions_list", {
-  ...readOnly,
+  ...calling,
   description: "Lists sessions (conversations with agents), the newest first.",
   parameters: Schema.Struct({
     agentId: described(Schema.String, "Only sessions of this agent."),
@@ -58,7 +58,7 @@ const sessionsList = Tool.make("sessions_list", {
 })
 
 const sessionsHistory = Tool.make("sessions_history", {
-  ...readOnly,
+  ...calling,
   description: "Returns the newest messages of a session, oldest first.",
   parameters: Schema.Struct({
     sessionKey: Text("The key of the session."),
@@ -74,7 +74,7 @@ const sessionsHistory = Tool.make("sessions_history", {
 })
 
 const sessionsSend = Tool.make("sessions_send", {
-  ...readOnly,
+  ...calling,
   description: "Sends a message to an agent and waits for its reply.",
   parameters: Schema.Struct({
     text: Text("The message."),
@@ -82,7 +82,7 @@ const sessionsSend = Tool.make("sessions_send", {
     agentId: described(Schema.String, "The agent. Left out: the agent of the session, or `main`."),
     waitSeconds: described(
       Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: MAX_WAIT })),
-      "How long to wait, 120 by default. The run goes on afterwards: read the history later.",
+      "How long to wait, 50 by default. The run goes on afterwards: read the history later.",
     ),
   }),
   success: Schema.Struct({
@@ -95,7 +95,7 @@ const sessionsSend = Tool.make("sessions_send", {
 })
 
 const memoryList = Tool.make("memory_list", {
-  ...readOnly,
+  ...calling,
   description: "Lists the documents that the agents share, the newest first.",
   success: Schema.Struct({
     documents: Schema.Array(Schema.Struct({ id: Schema.String, size: Schema.Int, modifiedAt: Schema.String })),
@@ -103,14 +103,14 @@ const memoryList = Tool.make("memory_list", {
 })
 
 const memoryRead = Tool.make("memory_read", {
-  ...readOnly,
+  ...calling,
   description: "Returns a document that the agents share.",
   parameters: Schema.Struct({ id: Text("The id of the document, such as `notes` for notes.md.") }),
   success: Schema.Struct({ id: Schema.String, content: Schema.String }),
 })
 
 const memoryWrite = Tool.make("memory_write", {
-  ...readOnly,
+  ...calling,
   description: "Creates or replaces a document that the agents share.",
   parameters: Schema.Struct({
     id: Text("The id of the document, such as `notes` for notes.md."),
@@ -133,14 +133,7 @@ export const kit = Toolkit.make(
   memoryWrite,
 )
 
-/** Returns the text of a fault for the model. */
-export const textOf = (fault: Fault): string => {
-  if (fault._tag === "InvalidParams") return fault.issue
-  const missing = Faults.taggedOf(fault)["missingScope"]
-  return missing === undefined ? Faults.describe(fault) : `the token lacks the scope ${String(missing)}`
-}
-
-const answer = <A>(query: Query<A>): Effect.Effect<A, string, Contract> => Effect.mapError(query, textOf)
+const answer = <A>(query: Query<A>): Effect.Effect<A, McpFailure, Contract> => Effect.mapError(query, ofFault)
 
 const timeOf = (at: number): string => new Date(at).toISOString()
 
@@ -153,7 +146,7 @@ export const handlers = kit.toLayer({
     })),
   sessions_list: (query) =>
     Effect.map(
-      answer(call("sessions.list", { limit: SESSION_LIMIT, ...query, sortBy: "updatedAt", order: "desc" })),
+      answer(call("sessions.list", { limit: PAGE, ...query, sortBy: "updatedAt", order: "desc" })),
       ({ nextCursor, sessions }) => ({
         sessions: sessions.map(({ agentId, displayName, key, lastMessage, messageCount, updatedAt }) => ({
           key,
