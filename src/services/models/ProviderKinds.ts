@@ -44,4 +44,11 @@ export class ProviderKinds extends Context.Service<
     Layer.effectDiscard(
       Effect.flatMap(ProviderKinds, ({ add }) => Effect.forEach(kinds, (kind) => add(kind), { discard: true })),
     )
+
+  /** A Layer that adds a kind whose code `load` imports at the first use. */
+  static readonly addLazy = (
+    name: string,
+    load: () => Promise<Pick<ProviderKind, "make">>,
+  ): Layer.Layer<never, never, ProviderKinds> =>
+    ProviderKinds.add({ name, make: (provider) => Effect.flatMap(Effect.promise(load), ({ make }) => make(provider)) })
 }

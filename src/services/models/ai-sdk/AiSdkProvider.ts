@@ -23,7 +23,7 @@ import { AiSdkReader } from "./AiSdkReader.ts"
 const SPECIFICATION = "v4"
 
 /** Loads the package from the folder, or from beside the gateway, and prepares its models. */
-export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedProvider, folder: string) {
+export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedProvider, folder = process.cwd()) {
   const problems = new ProviderProblems(provider)
   const { package: name } = provider
   const misconfigured = (problem: string) => Effect.fail(problems.of("configuration", problem))
