@@ -1,7 +1,7 @@
 /**
  * ChatModel: makes a language model of a dialect. A dialect writes requests and reads events; ChatModel sends them,
- * repeats what failed before the model said anything, and finds the form of thinking that the model accepts. The kinds
- * `openai` and `anthropic` use it.
+ * repeats a call that failed before the model said anything, and finds the form of thinking that the model accepts. The
+ * kinds `openai` and `anthropic` use it. The kind `ai-sdk` uses `ofCalls` only.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
@@ -13,6 +13,7 @@ import { collect } from "./CollectedParts.ts"
 import { toAiError } from "./ModelProblems.ts"
 import type { ModelCall, ModelFacts } from "./ModelProvider.ts"
 import type { EventReader, ProviderHttp } from "./ProviderHttp.ts"
+import type { ProviderProblems } from "./ProviderProblems.ts"
 import { retrying } from "./Retries.ts"
 
 export type Part = Response.StreamPartEncoded
@@ -41,35 +42,38 @@ const refusesThinking = ({ kind, message }: ModelProblem): boolean =>
 /** The forms of thinking that models have left after refusals, by model and level. One for each provider. */
 export type ThinkingForms = Map<string, ReadonlyArray<Fields>>
 
+/** Makes a language model of its calls. Repeats a call that failed before the model said anything. */
+export const ofCalls = (
+  problems: ProviderProblems,
+  call: (options: LanguageModel.ProviderOptions) => Stream.Stream<Part, ModelProblem>,
+) => {
+  const streamText = (options: LanguageModel.ProviderOptions) =>
+    options.responseFormat.type === "json"
+      ? Stream.fail(toAiError(problems.unstructured()))
+      : Stream.mapError(retrying(call(options)), toAiError)
+  return LanguageModel.make({
+    streamText,
+    generateText: (options) => Effect.map(Stream.runCollect(streamText(options)), collect),
+  })
+}
+
 /** Makes the model. */
 export const make = (http: ProviderHttp, dialect: Dialect, { model, thinking }: ModelCall, forms: ThinkingForms) => {
   const key = `${model.id} ${thinking}`
   const formsLeft = () => forms.get(key) ?? (thinking === undefined ? [] : dialect.thinking(thinking, model))
 
-  const once = (options: LanguageModel.ProviderOptions, onPart: () => void): Stream.Stream<Part, ModelProblem> =>
+  const call = (options: LanguageModel.ProviderOptions): Stream.Stream<Part, ModelProblem> =>
     Stream.suspend(() => {
       const [form, ...others] = formsLeft()
       const body = { ...dialect.body(options, model), ...form }
       return http.stream(dialect.url, body, model.id, dialect.reader()).pipe(
-        Stream.tap(() => Effect.sync(onPart)),
         Stream.catch((problem) => {
           if (form === undefined || !refusesThinking(problem)) return Stream.fail(problem)
           forms.set(key, others)
-          return once(options, onPart)
+          return call(options)
         }),
       )
     })
 
-  const streamText = (options: LanguageModel.ProviderOptions) =>
-    options.responseFormat.type === "json"
-      ? Stream.fail(toAiError(http.problems.unstructured()))
-      : Stream.mapError(
-          retrying((onPart) => once(options, onPart)),
-          toAiError,
-        )
-
-  return LanguageModel.make({
-    streamText,
-    generateText: (options) => Effect.map(Stream.runCollect(streamText(options)), collect),
-  })
+  return ofCalls(http.problems, call)
 }

@@ -1,5 +1,5 @@
 /**
- * CollectedParts: turns the parts of a stream into those of a whole answer. The models use it for `generateText`.
+ * CollectedParts: turns the parts of a stream into those of a whole answer. ChatModel uses it for `generateText`.
  */
 import type * as Response from "effect/ai/Response"
 

@@ -1,6 +1,6 @@
 /**
  * Retries: repeats a call of a model that failed before the model said anything. Later, a repetition would say things
- * twice. The kinds of providers use it.
+ * twice. ChatModel uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -22,17 +22,19 @@ export const pauseAfter = (problem: ModelProblem, attempt: number): number | und
   return pause <= LONGEST_PAUSE_MS ? pause : undefined
 }
 
-/** Streams the first attempt that says something. Each attempt calls `onPart` for each of its parts. */
+/** Streams the first attempt that says something. `once` is one attempt. */
 export const retrying = <Part>(
-  once: (onPart: () => void) => Stream.Stream<Part, ModelProblem>,
+  once: Stream.Stream<Part, ModelProblem>,
   attempt = 0,
 ): Stream.Stream<Part, ModelProblem> =>
   Stream.suspend(() => {
     let hasSpoken = false
-    const onPart = () => {
-      hasSpoken = true
-    }
-    return Stream.catch(once(onPart), (problem) => {
+    const heard = Stream.tap(once, () =>
+      Effect.sync(() => {
+        hasSpoken = true
+      }),
+    )
+    return Stream.catch(heard, (problem) => {
       const pause = hasSpoken ? undefined : pauseAfter(problem, attempt)
       if (pause === undefined) return Stream.fail(problem)
       return Stream.unwrap(

@@ -2,19 +2,16 @@
  * AiSdkProvider: a provider through a package of the AI SDK. The package makes the requests, without its own retries; the
  * silence limit and the retries are ours. AiSdk.ts loads it.
  */
-import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../../domain/Model.ts"
-import type { Part } from "../ChatModel.ts"
-import { collect } from "../CollectedParts.ts"
-import { toAiError } from "../ModelProblems.ts"
+import * as ChatModel from "../ChatModel.ts"
 import type { ModelCall, ModelProvider, NamedProvider } from "../ModelProvider.ts"
 import { ProviderProblems } from "../ProviderProblems.ts"
-import { retrying } from "../Retries.ts"
 import { factoryOf, isSdkModel, load, modelOf, type SdkModel } from "./AiSdkPackage.ts"
 import { callOptions } from "./AiSdkPrompt.ts"
 import { AiSdkReader } from "./AiSdkReader.ts"
@@ -55,17 +52,7 @@ export const make = Effect.fn("AiSdkProvider.make")(function* (provider: NamedPr
         `cannot use this version of ${name} (interface ${model.specificationVersion}): install one for ${SPECIFICATION}`,
       )
     }
-    const streamText = (options: LanguageModel.ProviderOptions) =>
-      options.responseFormat.type === "json"
-        ? Stream.fail(toAiError(problems.unstructured()))
-        : Stream.mapError(
-            retrying((onPart) => once(model, options, call, { problems, provider, onPart })),
-            toAiError,
-          )
-    return yield* LanguageModel.make({
-      streamText,
-      generateText: (options) => Effect.map(Stream.runCollect(streamText(options)), collect),
-    })
+    return yield* ChatModel.ofCalls(problems, (options) => once(model, options, call, { problems, provider }))
   })
 
   return { models: Effect.succeed([]), languageModel } satisfies ModelProvider
@@ -82,7 +69,6 @@ const settingsOf = ({ apiKey, baseUrl, headers, options }: NamedProvider) => ({
 interface Context {
   readonly problems: ProviderProblems
   readonly provider: NamedProvider
-  readonly onPart: () => void
 }
 
 /** Calls the model once. The end of the scope aborts the request. */
@@ -90,8 +76,8 @@ const once = (
   model: SdkModel,
   options: LanguageModel.ProviderOptions,
   call: ModelCall,
-  { onPart, problems, provider }: Context,
-): Stream.Stream<Part, ModelProblem> =>
+  { problems, provider }: Context,
+): Stream.Stream<ChatModel.Part, ModelProblem> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const reader = new AiSdkReader(problems, call.model.id)
@@ -105,7 +91,7 @@ const once = (
         try: async () => await model.doStream(request),
         catch: (error) => reader.problem(error, now),
       })
-      const read = (run: () => ReadonlyArray<Part>) =>
+      const read = (run: () => ReadonlyArray<ChatModel.Part>) =>
         Effect.try({
           try: run,
           catch: (error) =>
@@ -118,7 +104,6 @@ const once = (
         Stream.mapEffect((part) => read(() => reader.push(part))),
         Stream.concat(Stream.fromEffect(Effect.suspend(() => read(() => reader.end())))),
         Stream.flattenIterable,
-        Stream.tap(() => Effect.sync(onPart)),
       )
     }),
   ).pipe(
