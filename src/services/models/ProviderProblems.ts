@@ -24,7 +24,7 @@ export interface Refused {
 const TEXT_CHARS = 300
 
 /** Returns the secrets of the provider: its key and the values of its headers. */
-export const secretsOf = ({ apiKey, headers }: NamedProvider): ReadonlyArray<string> =>
+const secretsOf = ({ apiKey, headers }: NamedProvider): ReadonlyArray<string> =>
   [...(apiKey === undefined ? [] : [apiKey]), ...Object.values(headers)].map((secret) => Redacted.value(secret))
 
 export class ProviderProblems {
@@ -93,6 +93,10 @@ export class ProviderProblems {
 
   refusal(): ModelProblem {
     return this.of("refusal", "ended the answer, because the model or a content filter refuses: rephrase the message")
+  }
+
+  cut(): ModelProblem {
+    return this.of("network", "cut the answer off before its end: send the message again")
   }
 
   network(detail: string): ModelProblem {

@@ -57,12 +57,8 @@ export class AiSdkReader {
   }
 
   end(): ReadonlyArray<Part> {
-    if (!this.#isFinished) throw this.#cut()
+    if (!this.#isFinished) throw this.#problems.cut()
     return []
-  }
-
-  #cut(): ModelProblem {
-    return this.#problems.of("network", "cut the answer off before its end: send the message again")
   }
 
   #call(part: unknown, metadata: object): Part {
@@ -79,7 +75,7 @@ export class AiSdkReader {
   #finish(part: unknown): Part {
     const unified = textAt(part, "finishReason", "unified") ?? ""
     if (unified === "content-filter") throw this.#problems.refusal()
-    if (unified === "error" || unified === "interrupted") throw this.#cut()
+    if (unified === "error" || unified === "interrupted") throw this.#problems.cut()
     this.#isFinished = true
     const usage = at(part, "usage")
     return {

@@ -76,9 +76,7 @@ export class AnthropicReader implements EventReader<Part> {
   }
 
   end(): ReadonlyArray<Part> {
-    if (!this.isComplete) {
-      throw this.#problems.of("network", "cut the answer off before its end: send the message again")
-    }
+    if (!this.isComplete) throw this.#problems.cut()
     if (this.#reason === "refusal") throw this.#problems.refusal()
     const parts = [...this.#blocks.keys()].flatMap((index) => this.#stop(index))
     return [...parts, { type: "finish", reason: reasons[this.#reason ?? ""] ?? "other", usage: this.#reported() }]

@@ -66,9 +66,7 @@ export class OpenAiReader implements EventReader<Part> {
   }
 
   end(): ReadonlyArray<Part> {
-    if (this.#reason === undefined) {
-      throw this.#problems.of("network", "cut the answer off before its end: send the message again")
-    }
+    if (this.#reason === undefined) throw this.#problems.cut()
     if (this.#reason === "content_filter") throw this.#problems.refusal()
     const parts: Array<Part> = [...this.#close()]
     for (const { arguments: text, extra, id, name } of this.#calls) {
