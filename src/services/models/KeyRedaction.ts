@@ -19,10 +19,10 @@ const MIN_KEY_CHARS = 8
 const SHOWN_CHARS = 4
 
 const looksLikeKey = (word: string, keys: ReadonlyArray<string>): boolean => {
-  const isMasked = word.includes("**") || word.includes("…") || word.slice(1, -1).includes("...")
   if (word.includes("**")) return true
   if (word.length >= MIN_KEY_CHARS && KEY_PREFIXES.some((prefix) => word.toLowerCase().startsWith(prefix))) return true
-  const shown = isMasked ? SHOWN_CHARS : MIN_KEY_CHARS
+  const isShortened = word.includes("…") || word.slice(1, -1).includes("...")
+  const shown = isShortened ? SHOWN_CHARS : MIN_KEY_CHARS
   return keys.some(
     (key) => key.length > shown && (word.startsWith(key.slice(0, shown)) || word.endsWith(key.slice(-shown))),
   )

@@ -74,10 +74,8 @@ export class ModelCatalog {
     if (facts.contextWindow !== null) return Effect.succeed(facts)
     return this.listed.pipe(
       Effect.orElseSucceed((): ReadonlyArray<ModelFacts> => []),
-      Effect.map((listed) => {
-        const inList = listed.find((model) => model.id === id)
-        return merged(merged(known(id), inList), configured)
-      }),
+      // The list has the known facts already.
+      Effect.map((listed) => merged(listed.find((model) => model.id === id) ?? known(id), configured)),
     )
   }
 }
