@@ -1,6 +1,7 @@
 /**
  * Text: cuts text between characters and replaces halves of characters. JavaScript counts a character beyond U+FFFF as
- * two units. Half a character is not Unicode, and strict JSON parsers drop the whole frame. Every layer cuts text here.
+ * two units. Half a character is not Unicode, and strict JSON parsers drop the whole frame. Every layer cuts text here. It
+ * also makes JSON values from text, and text from them.
  */
 
 const isFirstHalf = (code: number): boolean => code >= 0xd8_00 && code <= 0xdb_ff
@@ -40,6 +41,10 @@ export const parseJson = (text: string): unknown => {
   const json: unknown = JSON.parse(text)
   return SURROGATE_ESCAPE.test(text) ? wellFormed(json) : json
 }
+
+/** Returns a text as it is, and another value as JSON. Returns an empty text for `undefined`. */
+export const textOrJson = (value: unknown): string =>
+  typeof value === "string" ? value : (JSON.stringify(value) ?? "")
 
 /**
  * Joins the pieces of a text that may be cut anywhere. If the halves of a character come in two pieces, the second piece

@@ -8,7 +8,7 @@ import type * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
 import type { Agent, ToolPermission } from "../../domain/Agent.ts"
 import type { Principal } from "../../domain/Principal.ts"
-import { shortened } from "../../domain/Text.ts"
+import { shortened, textOrJson } from "../../domain/Text.ts"
 
 /** The run that calls tools. A `Turn` has all of it. */
 export interface ToolRun {
@@ -84,7 +84,7 @@ export const make = <S, P = Record<never, never>, R = never>(tool: {
     run: Effect.fnUntraced(function* (input) {
       const decoded = yield* Effect.mapError(decode(input), ({ message }) => invalidInput(tool.name, message))
       const result = yield* handle(decoded)
-      return toText(yield* Effect.orDie(encode(result)))
+      return textOrJson(yield* Effect.orDie(encode(result)))
       // Every R is CurrentToolCall or one of the others.
     }) as AgentTool<Exclude<R, CurrentToolCall>>["run"],
   }
@@ -99,5 +99,3 @@ const toJsonSchema = (schema: Schema.Constraint): JsonSchema.JsonSchema => {
   const { definitions, schema: json } = Schema.toJsonSchemaDocument(schema)
   return Object.keys(definitions).length === 0 ? json : { ...json, $defs: definitions }
 }
-
-const toText = (result: unknown): string => (typeof result === "string" ? result : (JSON.stringify(result) ?? ""))

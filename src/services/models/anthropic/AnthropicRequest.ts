@@ -5,6 +5,7 @@ import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import type { ThinkingLevel } from "../../../domain/Run.ts"
+import { textOrJson } from "../../../domain/Text.ts"
 import type { Fields } from "../ChatModel.ts"
 import { at, textAt } from "../JsonValue.ts"
 import type { ModelFacts } from "../ModelProvider.ts"
@@ -107,7 +108,7 @@ const resultBlock = ({ id, isFailure, modelOutput, result }: Prompt.ToolResultPa
   ...(isFailure && { is_error: true }),
   content:
     modelOutput?.flatMap((part) => (part.type === "text" ? textBlocks(part.text) : [fileBlock(part)])) ??
-    (typeof result === "string" ? result : (JSON.stringify(result) ?? "")),
+    textOrJson(result),
 })
 
 /** Thoughts go back with their signature. The API refuses thoughts without one, so those of other providers stay away. */

@@ -5,6 +5,7 @@ import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import type { ThinkingLevel } from "../../../domain/Run.ts"
+import { textOrJson } from "../../../domain/Text.ts"
 import type { Fields } from "../ChatModel.ts"
 import { at } from "../JsonValue.ts"
 import type { ModelFacts } from "../ModelProvider.ts"
@@ -65,10 +66,8 @@ const fileOf = (file: Prompt.FilePart): Fields => {
   return { type: "file", file: { filename: file.fileName ?? "file.pdf", file_data: data } }
 }
 
-const resultOf = ({ modelOutput, result }: Prompt.ToolResultPart): string => {
-  if (modelOutput !== undefined) return Prompt.toolModelOutputToText(modelOutput)
-  return typeof result === "string" ? result : (JSON.stringify(result) ?? "")
-}
+const resultOf = ({ modelOutput, result }: Prompt.ToolResultPart): string =>
+  modelOutput === undefined ? textOrJson(result) : Prompt.toolModelOutputToText(modelOutput)
 
 /** The fields in which servers send thoughts. DeepSeek wants them back during a tool loop, in the same field. */
 export const THOUGHT_FIELDS = ["reasoning_content", "reasoning"] as const
@@ -93,7 +92,7 @@ const callOf = ({ id, name, options, params }: Prompt.ToolCallPart): Fields => {
   return {
     id,
     type: "function",
-    function: { name, arguments: typeof params === "string" ? params : JSON.stringify(params ?? {}) },
+    function: { name, arguments: textOrJson(params ?? {}) },
     ...(extra !== undefined && { extra_content: extra }),
   }
 }

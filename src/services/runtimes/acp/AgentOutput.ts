@@ -7,7 +7,7 @@
  */
 import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
-import { cut } from "../../../domain/Text.ts"
+import { cut, textOrJson } from "../../../domain/Text.ts"
 import type { AgentToolCall, AgentUpdate, ContentBlock, PlanEntry, ToolContent } from "./AgentUpdates.ts"
 import { type AgentUsage, tokensOf, usageOf } from "./AgentUsage.ts"
 import { fileDiff } from "./FileDiff.ts"
@@ -131,7 +131,7 @@ export class AgentOutput {
     const text = (call.content ?? []).map(textOfContent).filter(Boolean).join("\n")
     if (call.status === "completed" || call.status === "failed") {
       this.#open.delete(callId)
-      const output = [open.refusal, text === "" ? jsonOf(call.rawOutput) : text].filter(Boolean).join("\n")
+      const output = [open.refusal, text === "" ? textOrJson(call.rawOutput) : text].filter(Boolean).join("\n")
       events.push({ _tag: "ToolEnded", callId, output, isError: call.status === "failed" })
     } else if (open.isStarted && text !== open.text) {
       open.text = text
@@ -175,12 +175,10 @@ const nameOf = ({ kind, name, title }: AgentToolCall): string => {
 }
 
 const inputOf = (call: AgentToolCall): string => {
-  if (hasInput(call)) return jsonOf(call.rawInput)
+  if (hasInput(call)) return textOrJson(call.rawInput)
   const paths = (call.locations ?? []).map(({ path }) => path)
   return JSON.stringify({ title: call.title ?? "", ...(paths.length > 0 && { paths }) })
 }
-
-const jsonOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
 const textOfContent = ({ content, newText, oldText, path, type }: ToolContent): string => {
   if (type === "diff" && typeof path === "string") return fileDiff({ path, oldText, newText: newText ?? "" })

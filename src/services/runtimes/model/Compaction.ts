@@ -3,8 +3,9 @@
  * uses it before a run, and ModelRuntime.ts when a client asks for it.
  */
 import * as Prompt from "effect/ai/Prompt"
+import { textOrJson } from "../../../domain/Text.ts"
 import { type History, type HistoryUnit, userMessage } from "./History.ts"
-import { textOf, tokensOfMessages, tokensOfText } from "./TokenEstimate.ts"
+import { tokensOfMessages, tokensOfText } from "./TokenEstimate.ts"
 import { shortenedResult } from "./Trimming.ts"
 
 /** The share of the context that stays word by word after an automatic compaction. */
@@ -61,9 +62,9 @@ const lineOf = (message: Prompt.Message): string => {
       case "text":
         return [`${message.role === "user" ? "User" : "Assistant"}: ${part.text}`]
       case "tool-call":
-        return [`Assistant calls ${part.name}: ${shortenedResult(textOf(part.params), RESULT_CHARS)}`]
+        return [`Assistant calls ${part.name}: ${shortenedResult(textOrJson(part.params), RESULT_CHARS)}`]
       case "tool-result":
-        return [`Result of ${part.name}: ${shortenedResult(textOf(part.result), RESULT_CHARS)}`]
+        return [`Result of ${part.name}: ${shortenedResult(textOrJson(part.result), RESULT_CHARS)}`]
       default:
         return []
     }

@@ -11,6 +11,7 @@ import type { GatewaySettings } from "../../../domain/GatewayConfig.ts"
 import type { DocumentContent } from "../../../domain/Memory.ts"
 import type { ModelProblem } from "../../../domain/Model.ts"
 import { type RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
+import { textOrJson } from "../../../domain/Text.ts"
 import type { Conversation, ConversationSummary, Turn } from "../../agents/AgentRuntime.ts"
 import type { Memory } from "../../memory/Memory.ts"
 import { problemOf } from "../../models/ModelProblems.ts"
@@ -23,7 +24,7 @@ import { ModelChain } from "./ModelChain.ts"
 import * as ModelStep from "./ModelStep.ts"
 import { compacted, summaryOf } from "./Summaries.ts"
 import { systemMessageOf } from "./SystemPrompt.ts"
-import { textOf, tokensOfMessage, tokensOfMessages, tokensOfText } from "./TokenEstimate.ts"
+import { tokensOfMessage, tokensOfMessages, tokensOfText } from "./TokenEstimate.ts"
 import * as ToolRound from "./ToolRound.ts"
 import { trimmed } from "./Trimming.ts"
 
@@ -146,7 +147,7 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
 
 const tokensOfTools = ({ tools }: ModelToolkit): number =>
   Object.values(tools).reduce(
-    (sum, tool) => sum + tokensOfText(`${tool.name}${tool.description ?? ""}${textOf(Tool.getJsonSchema(tool))}`),
+    (sum, tool) => sum + tokensOfText(`${tool.name}${tool.description ?? ""}${textOrJson(Tool.getJsonSchema(tool))}`),
     0,
   )
 

@@ -6,6 +6,7 @@
  * per token, code and most other scripts about three. `corrected` adapts it to the last count of the provider.
  */
 import type * as Prompt from "effect/ai/Prompt"
+import { textOrJson } from "../../../domain/Text.ts"
 
 const BYTES_PER_TOKEN = 3.5
 
@@ -21,9 +22,6 @@ const MAX_FACTOR = 4
 
 export const tokensOfText = (text: string): number => Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
 
-/** Returns the JSON of a value from a model or a tool, or a text as it is. */
-export const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
-
 const tokensOfPart = (part: Exclude<Prompt.Message["content"], string>[number]): number => {
   switch (part.type) {
     case "text":
@@ -32,9 +30,9 @@ const tokensOfPart = (part: Exclude<Prompt.Message["content"], string>[number]):
     case "file":
       return FILE_TOKENS
     case "tool-call":
-      return tokensOfText(part.name) + tokensOfText(textOf(part.params))
+      return tokensOfText(part.name) + tokensOfText(textOrJson(part.params))
     case "tool-result":
-      return tokensOfText(textOf(part.result))
+      return tokensOfText(textOrJson(part.result))
     case "tool-approval-request":
     case "tool-approval-response":
       return 0

@@ -5,12 +5,11 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
-import { cut } from "../../../domain/Text.ts"
+import { cut, textOrJson } from "../../../domain/Text.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { Tools } from "../../tools/Tools.ts"
 import type { Emit } from "./Handoff.ts"
 import type { Step, StepCall } from "./ModelStep.ts"
-import { textOf } from "./TokenEstimate.ts"
 
 /** The calls that run at once. */
 const PARALLEL_CALLS = 8
@@ -33,7 +32,7 @@ export const run = Effect.fnUntraced(function* (
 ) {
   const call = Effect.fnUntraced(function* ({ id, input, name }: StepCall, index: number) {
     const refused = refusal(step, index)
-    yield* emit([{ _tag: "ToolStarted", callId: id, name: cut(name, NAME_CHARS), input: textOf(input) }])
+    yield* emit([{ _tag: "ToolStarted", callId: id, name: cut(name, NAME_CHARS), input: textOrJson(input) }])
     const { isError, text } =
       refused === undefined ? yield* tools.call(turn, name, input, id) : { isError: true, text: refused }
     yield* emit([{ _tag: "ToolEnded", callId: id, output: text, isError }])

@@ -12,8 +12,8 @@
  * The newest user's message and the newest unit always stay, even if they alone are too long.
  */
 import * as Prompt from "effect/ai/Prompt"
-import { cut } from "../../../domain/Text.ts"
-import { textOf, tokensOfMessages } from "./TokenEstimate.ts"
+import { cut, textOrJson } from "../../../domain/Text.ts"
+import { tokensOfMessages } from "./TokenEstimate.ts"
 
 /** A message, or an assistant's message with tool calls and the message with their results. */
 export type Unit = ReadonlyArray<Prompt.Message>
@@ -53,8 +53,8 @@ const shortenedUnit = (unit: Unit): Unit =>
       ? message
       : Prompt.toolMessage({
           content: message.content.map((part) =>
-            part.type === "tool-result" && textOf(part.result).length > SHORT_RESULT_CHARS
-              ? Prompt.toolResultPart({ ...part, result: shortenedResult(textOf(part.result)) })
+            part.type === "tool-result" && textOrJson(part.result).length > SHORT_RESULT_CHARS
+              ? Prompt.toolResultPart({ ...part, result: shortenedResult(textOrJson(part.result)) })
               : part,
           ),
         }),
