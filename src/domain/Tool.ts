@@ -17,6 +17,10 @@ export const ToolName = Schema.String.check(
   Schema.isPattern(/^[a-zA-Z0-9_-]{1,64}$/, { expected: "1 to 64 letters, digits, _ and -" }),
 )
 
+/** Returns a name of a tool that is like the text, with `_` for the characters that model providers refuse. */
+export const toolNameOf = (text: string): string =>
+  text.slice(0, TOOL_NAME_CHARS).replace(/[^a-zA-Z0-9_-]/g, "_") || "_"
+
 /** A tool as lists show it to an agent. */
 export const ToolInfo = Schema.Struct({
   name: Schema.String,

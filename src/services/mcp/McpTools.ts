@@ -7,12 +7,11 @@ import type { McpClient } from "effect/ai/McpClient"
 import type { CallToolResult, Tool as McpTool } from "effect/ai/McpSchema"
 import type { McpServerSettings } from "../../domain/McpServer.ts"
 import { shortened } from "../../domain/Text.ts"
+import { toolNameOf } from "../../domain/Tool.ts"
 import { type AgentTool, ToolFailed } from "../tools/AgentTool.ts"
 
 /** Tools of one server. Each costs tokens at every step of a run. */
 export const MAX_TOOLS = 256
-
-const NAME_CHARS = 64
 
 const DESCRIPTION_CHARS = 4_096
 
@@ -20,8 +19,7 @@ const DESCRIPTION_CHARS = 4_096
 const SCHEMA_CHARS = 65_536
 
 /** Returns the name in the registry: `<server>_<tool>`, with `_` for characters that model providers refuse. */
-export const nameOf = (server: string, tool: string): string =>
-  `${server}_${tool}`.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, NAME_CHARS)
+export const nameOf = (server: string, tool: string): string => toolNameOf(`${server}_${tool}`)
 
 /** Returns the source of the server's tools. */
 export const sourceOf = (server: string): string => `mcp/${server}`

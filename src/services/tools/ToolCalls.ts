@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { cut } from "../../domain/Text.ts"
-import { permissionFor } from "../../domain/Tool.ts"
+import { permissionFor, TOOL_NAME_CHARS } from "../../domain/Tool.ts"
 import { type AgentTool, CurrentToolCall, ToolFailed, type ToolRun } from "./AgentTool.ts"
 import { ToolApproval } from "./ToolApproval.ts"
 
@@ -89,7 +89,7 @@ export const make = Effect.gen(function* () {
 
 const unknownTool = (name: string, names: ReadonlyArray<string>) =>
   new ToolFailed({
-    message: `There is no tool "${cut(name, 64)}" for this agent. The tools are: ${names.join(", ") || "none"}.`,
+    message: `There is no tool "${cut(name, TOOL_NAME_CHARS)}" for this agent. The tools are: ${names.join(", ") || "none"}.`,
   })
 
 const interrupted = (name: string) => `The tool "${name}" stopped before it had a result.`

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import type { Usage } from "../../../domain/Message.ts"
 import { ModelProblem } from "../../../domain/Model.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
-import { TOOL_NAME_CHARS } from "../../../domain/Tool.ts"
+import { toolNameOf } from "../../../domain/Tool.ts"
 import type { ResolvedModel } from "../../models/ModelProviders.ts"
 import { usageOf } from "../../models/ModelUsage.ts"
 import type { ModelToolkit } from "../../tools/Tools.ts"
@@ -90,15 +90,13 @@ export class CallIds {
   }
 }
 
-/** Providers refuse the next request if a name that the model has invented has other characters. */
-const validName = (name: string): string => name.slice(0, TOOL_NAME_CHARS).replace(/[^a-zA-Z0-9_-]/g, "_") || "_"
-
 /** Makes the step of a collected answer. */
 const stepOf = (parts: ReadonlyArray<Part>, ids: CallIds): Step => {
   const calls: Array<StepCall> = []
   const renamed = parts.map((part) => {
     if (part.type !== "tool-call" || part.providerExecuted) return part
-    const named = { id: ids.next(part.id), name: validName(part.name) }
+    // Providers refuse the next request if a name that the model has invented has other characters.
+    const named = { id: ids.next(part.id), name: toolNameOf(part.name) }
     calls.push({ ...named, input: part.params })
     return { ...part, ...named }
   })
