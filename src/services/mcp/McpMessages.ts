@@ -4,9 +4,7 @@
  * McpConnection uses it.
  */
 import * as Predicate from "effect/Predicate"
-import { parseJson } from "../../domain/Text.ts"
-
-type Message = Readonly<Record<string, unknown>>
+import { type JsonRpcMessage, jsonRpcIn } from "../processes/Lines.ts"
 
 /** The notification of a server whose tools have changed. */
 export const TOOLS_CHANGED = "notifications/tools/list_changed"
@@ -15,21 +13,13 @@ const FIELDS = ["jsonrpc", "id", "method", "params", "result"]
 
 const ERROR_FIELDS = ["code", "message", "data"]
 
-const pick = (object: Message, fields: ReadonlyArray<string>): Message =>
+const pick = (object: JsonRpcMessage, fields: ReadonlyArray<string>): JsonRpcMessage =>
   Object.fromEntries(fields.filter((field) => Object.hasOwn(object, field)).map((field) => [field, object[field]]))
 
 /** Returns the message in the line, or `undefined` if the line has none, or an error that answers no request. */
-export const messageIn = (line: string): Message | undefined => {
-  if (!line.trimStart().startsWith("{")) return undefined
-  let json: unknown
-  try {
-    json = parseJson(line)
-  } catch {
-    return undefined
-  }
-  if (!Predicate.isReadonlyObject(json)) return undefined
-  const message: Message = { ...json }
-  if (message["jsonrpc"] !== "2.0") return undefined
+export const messageIn = (line: string): JsonRpcMessage | undefined => {
+  const message = jsonRpcIn(line)
+  if (message === undefined) return undefined
   const { error, id } = message
   if (error === undefined) {
     const isCall = typeof message["method"] === "string"

@@ -1,8 +1,10 @@
 /**
- * Lines: reads the lines of a stream one by one, with back pressure and a bound. Runtimes read programs with it that write
- * one JSON message in each line.
+ * Lines: reads the lines of a stream one by one, with back pressure and a bound, and the JSON-RPC message in a line. The
+ * folders `mcp` and `runtimes/acp` read programs with it that write one message in each line.
  */
+import * as Predicate from "effect/Predicate"
 import type { Readable } from "node:stream"
+import { parseJson } from "../../domain/Text.ts"
 
 const LINE_FEED = 0x0a
 
@@ -29,3 +31,17 @@ export async function* linesOf(stream: Readable, maxBytes: number): AsyncGenerat
 }
 
 const tooLong = (maxBytes: number) => new Error(`A line of its output is longer than ${maxBytes} bytes.`)
+
+/** A JSON-RPC message whose fields are unchecked. */
+export type JsonRpcMessage = Readonly<Record<string, unknown>>
+
+/** Returns the JSON-RPC 2.0 message in the line, or `undefined` if the line is something else, such as a stray print. */
+export const jsonRpcIn = (line: string): JsonRpcMessage | undefined => {
+  if (!line.trimStart().startsWith("{")) return undefined
+  try {
+    const message = parseJson(line)
+    return Predicate.isReadonlyObject(message) && message["jsonrpc"] === "2.0" ? { ...message } : undefined
+  } catch {
+    return undefined
+  }
+}

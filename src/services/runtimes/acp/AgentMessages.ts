@@ -4,10 +4,8 @@
  * only after each was taken, so that a fast agent waits for the gateway. AgentConnection uses it.
  */
 import type { AnyMessage, Stream } from "@agentclientprotocol/sdk"
-import * as Predicate from "effect/Predicate"
 import { once } from "node:events"
-import { parseJson } from "../../../domain/Text.ts"
-import { linesOf } from "../../processes/Lines.ts"
+import { type JsonRpcMessage, jsonRpcIn, linesOf } from "../../processes/Lines.ts"
 import type { SupervisedProcess } from "../../processes/SupervisedProcess.ts"
 
 /** The longest message of an agent. A whole file may be in it. */
@@ -28,7 +26,7 @@ export const messagesOf = (
         for (;;) {
           const line = await lines.next()
           if (line.done === true) return controller.close()
-          const message = parsed(line.value)
+          const message = jsonRpcIn(line.value)
           if (message === undefined) lastLines.addLine(line.value)
           else if (message["method"] === "session/update") await onUpdate(message["params"])
           else if (isCall(message) || isAnswer(message, asked)) return controller.enqueue(message as AnyMessage)
@@ -49,20 +47,8 @@ export const messagesOf = (
   return { readable, writable }
 }
 
-type Message = Readonly<Record<string, unknown>>
-
-const parsed = (line: string): Message | undefined => {
-  if (!line.trimStart().startsWith("{")) return undefined
-  try {
-    const message = parseJson(line)
-    return Predicate.isReadonlyObject(message) && message["jsonrpc"] === "2.0" ? (message as Message) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isCall = ({ id, method }: Message): boolean =>
+const isCall = ({ id, method }: JsonRpcMessage): boolean =>
   typeof method === "string" && (id === undefined || typeof id === "string" || typeof id === "number")
 
-const isAnswer = (message: Message, asked: Set<unknown>): boolean =>
+const isAnswer = (message: JsonRpcMessage, asked: Set<unknown>): boolean =>
   !("method" in message) && asked.delete(message["id"])
