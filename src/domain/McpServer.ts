@@ -2,6 +2,7 @@
  * McpServer: the options of an MCP server, `mcp.<name>` in the configuration. GatewayConfig.ts has them, and the service
  * folder `mcp` connects to each.
  */
+import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ToolPermission } from "./Agent.ts"
 import { programFields } from "./LocalProgram.ts"
@@ -51,6 +52,12 @@ export const McpServerSettings = Fields.check(
   ),
 )
 export type McpServerSettings = typeof McpServerSettings.Type
+
+/** Returns the secrets of the server: the values of its variables and its headers. */
+export const secretsOf = ({ env, headers }: McpServerSettings): ReadonlyArray<Redacted.Redacted> => [
+  ...Object.values(env),
+  ...Object.values(headers),
+]
 
 /** The name of a server. The names of its tools begin with it. */
 const McpServerName = Schema.String.check(

@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Client from "effect/ai/McpClient"
-import type { McpServerSettings } from "../../domain/McpServer.ts"
+import { type McpServerSettings, secretsOf } from "../../domain/McpServer.ts"
 import { shortened } from "../../domain/Text.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { redact } from "../logs/Redaction.ts"
@@ -57,12 +57,9 @@ const load = Effect.promise(async () => {
   return { Client, protocol: Protocol.v2025_11_25 }
 })
 
-const secretsOf = ({ env, headers }: McpServerSettings): ReadonlyArray<string> =>
-  [...Object.values(env), ...Object.values(headers)].map(Redacted.value)
-
 /** Makes the function that turns an error of the client into a sentence. */
 const explainer = (settings: McpServerSettings) => {
-  const secrets = secretsOf(settings)
+  const secrets = secretsOf(settings).map(Redacted.value)
   return (error: unknown): string => shortened(redact(messageOf(error), secrets), PROBLEM_CHARS)
 }
 

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
-import type { McpServerSettings } from "../../domain/McpServer.ts"
+import { type McpServerSettings, secretsOf } from "../../domain/McpServer.ts"
 import { Logs } from "../logs/Logs.ts"
 import { type SetSourceState, Tools } from "../tools/Tools.ts"
 import * as McpConnection from "./McpConnection.ts"
@@ -30,7 +30,7 @@ export const layer: Layer.Layer<never, never, GatewayConfig | Logs | Tools> = La
     const { mcp } = yield* GatewayConfig
     const logs = yield* Logs
     for (const [name, settings] of Object.entries(mcp)) {
-      for (const secret of [...Object.values(settings.env), ...Object.values(settings.headers)]) logs.hide(secret)
+      for (const secret of secretsOf(settings)) logs.hide(secret)
       yield* keep(name, settings).pipe(Effect.annotateLogs("source", sourceOf(name)), Effect.forkScoped)
     }
   }),

@@ -10,7 +10,7 @@ import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
 import type { Model } from "../../../domain/Model.ts"
 import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
 import { resolvePath } from "../../storage/StateFolder.ts"
-import { type McpServersByName, secretsOf } from "./AgentMcpServers.ts"
+import { type McpServersByName, secretsOfAll } from "./AgentMcpServers.ts"
 import { AgentProblems } from "./AgentProblems.ts"
 import * as AgentSession from "./AgentSession.ts"
 import * as AgentSessions from "./AgentSessions.ts"
@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* ({
   name,
   settings,
 }: AcpRuntimeOptions): Effect.fn.Return<AcpRuntime, never, Scope.Scope> {
-  const problems = new AgentProblems(name, settings, secretsOf(settings.mcp, mcpServers))
+  const problems = new AgentProblems(name, settings, secretsOfAll(settings.mcp, mcpServers))
   const ownFolder = Path.join(folder, name)
   const cwd = settings.cwd === undefined ? ownFolder : resolvePath(settings.cwd)
   const store = yield* AgentSessionStore.make(`${ownFolder}.json`)

@@ -1,10 +1,10 @@
 /**
  * AgentMcpServers: the MCP servers of the configuration in the form in which an agent gets them with its session. The agent
- * connects to them by itself. AgentSession uses it.
+ * connects to them by itself. AcpRuntime and AgentSession use it.
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { McpServerSettings } from "../../../domain/McpServer.ts"
+import { type McpServerSettings, secretsOf } from "../../../domain/McpServer.ts"
 import { environmentFor } from "../../processes/ProcessEnvironment.ts"
 import type { AgentProblems } from "./AgentProblems.ts"
 
@@ -17,11 +17,11 @@ const pairs = (values: Readonly<Record<string, string>>): ReadonlyArray<Pair> =>
 
 const find = (servers: McpServersByName, name: string) => (Object.hasOwn(servers, name) ? servers[name] : undefined)
 
-/** Returns the values that an agent with these servers knows. */
-export const secretsOf = (names: ReadonlyArray<string>, servers: McpServersByName) =>
+/** Returns the secrets of the servers with these names. An agent with these servers knows them. */
+export const secretsOfAll = (names: ReadonlyArray<string>, servers: McpServersByName) =>
   names.flatMap((name) => {
     const server = find(servers, name)
-    return server === undefined ? [] : [...Object.values(server.env), ...Object.values(server.headers)]
+    return server === undefined ? [] : secretsOf(server)
   })
 
 /** Returns the servers with these names. Fails if the configuration has no such server, or the agent takes no remote ones. */
