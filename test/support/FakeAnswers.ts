@@ -29,11 +29,13 @@ const USAGE: FakeUsage = { input: 15, cached: 4, output: 7 }
 /** One answer. Every method resolves when the system has taken the bytes. */
 export abstract class FakeAnswer {
   readonly #response: ServerResponse
+  protected readonly model: string
   /** Bytes of each write. A small number splits characters. */
   chunkBytes = Number.POSITIVE_INFINITY
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, model: string) {
     this.#response = response
+    this.model = model
   }
 
   /** Begins the stream. The other methods do it by themselves. */
@@ -96,18 +98,12 @@ export abstract class FakeAnswer {
 }
 
 export class OpenAiAnswer extends FakeAnswer {
-  readonly #model: string
   #calls = 0
-
-  constructor(response: ServerResponse, model: string) {
-    super(response)
-    this.#model = model
-  }
 
   readonly event = (data: unknown) => this.raw(`data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`)
 
   readonly #chunk = (rest: Json) =>
-    this.event({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: this.#model, ...rest })
+    this.event({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: this.model, ...rest })
 
   readonly #delta = (delta: Json, finish: string | null = null) =>
     this.#chunk({ choices: [{ index: 0, delta, finish_reason: finish }] })
@@ -160,20 +156,14 @@ export class OpenAiAnswer extends FakeAnswer {
 }
 
 export class AnthropicAnswer extends FakeAnswer {
-  readonly #model: string
   #blocks = 0
-
-  constructor(response: ServerResponse, model: string) {
-    super(response)
-    this.#model = model
-  }
 
   readonly event = (type: string, rest: Json) =>
     this.raw(`event: ${type}\ndata: ${JSON.stringify({ type, ...rest })}\n\n`)
 
   protected async start() {
     const usage = { input_tokens: 11, output_tokens: 1, cache_read_input_tokens: 4, cache_creation_input_tokens: 0 }
-    const message = { id: "msg_1", type: "message", role: "assistant", model: this.#model, content: [], usage }
+    const message = { id: "msg_1", type: "message", role: "assistant", model: this.model, content: [], usage }
     await this.event("message_start", { message })
     await this.event("ping", {})
   }

@@ -18,6 +18,7 @@ import { ModelProviders } from "../../src/services/models/ModelProviders.ts"
 import { usageOf } from "../../src/services/models/ModelUsage.ts"
 import * as OpenAi from "../../src/services/models/openai/OpenAi.ts"
 import { ProviderKinds } from "../../src/services/models/ProviderKinds.ts"
+import * as FakeProvider from "./FakeProvider.ts"
 
 /** The key of the fake's providers. */
 export const KEY = "sk-test-0123456789abcdef"
@@ -30,6 +31,18 @@ export const layer = (providers: NonNullable<GatewayOptions["providers"]>) =>
     Layer.provide(GatewayConfig.layer({ providers })),
     Layer.provideMerge(Logger.layer([])),
   )
+
+/** Runs an Effect with ModelProviders and a fake that the configuration of the providers knows. */
+export const withProviders = <A, E>(
+  providers: (fake: FakeProvider.FakeProvider) => NonNullable<GatewayOptions["providers"]>,
+  use: (service: ModelProviders["Service"], fake: FakeProvider.FakeProvider) => Effect.Effect<A, E>,
+) =>
+  Effect.gen(function* () {
+    const fake = yield* FakeProvider.make
+    return yield* Effect.flatMap(ModelProviders, (service) => use(service, fake)).pipe(
+      Effect.provide(layer(providers(fake))),
+    )
+  })
 
 export const weather = Toolkit.make(
   Tool.make("weather", {

@@ -9,6 +9,7 @@ import * as Fs from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { MAIN, machine, temporaryFolder } from "./GatewayProcess.ts"
+import { isAlive } from "./ProcessGroups.ts"
 
 export const freePort = Effect.callback<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
@@ -30,15 +31,6 @@ export const attempt = async (url: string, init?: RequestInit): Promise<number |
 /** Repeats the request until its status is the expected one. */
 export const until = async (url: string, expected: number | undefined): Promise<void> => {
   while ((await attempt(url)) !== expected) await new Promise((resume) => setTimeout(resume, 20))
-}
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Returns whether the process has ended and its parent has not waited for it yet. Only Linux shows this. */

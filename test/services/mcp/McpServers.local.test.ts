@@ -7,16 +7,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { hasFailed, hasTool, isReady, layer, program, sourceOf, until } from "../../support/McpServers.ts"
+import { gone, isAlive } from "../../support/ProcessGroups.ts"
 import { callTool } from "../../support/ToolCalls.ts"
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 describe("A local MCP server", () => {
   it.live("Its tools are in the registry under its name, with the permission of the configuration.", () =>
@@ -119,7 +111,7 @@ describe("A local MCP server", () => {
       const pids = readFileSync(file, "utf8").split(" ").map(Number)
       expect(pids.map(isAlive)).toEqual([true, true])
       yield* Scope.close(scope, Exit.void)
-      while (pids.some(isAlive)) yield* Effect.sleep("10 millis")
+      yield* Effect.forEach(pids, gone)
     }),
   )
 })

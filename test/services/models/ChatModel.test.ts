@@ -3,9 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { ProblemKind } from "../../../src/domain/RunError.ts"
-import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
 import * as FakeModels from "../../support/FakeModels.ts"
-import * as FakeProvider from "../../support/FakeProvider.ts"
+import type * as FakeProvider from "../../support/FakeProvider.ts"
 
 const DIALECTS = ["openai", "anthropic"] as const
 
@@ -16,19 +15,18 @@ const withModel = <A, E>(
   use: (said: Effect.Effect<FakeModels.Said>, fake: FakeProvider.FakeProvider) => Effect.Effect<A, E>,
   silenceMs?: number,
 ) =>
-  Effect.gen(function* () {
-    const fake = yield* FakeProvider.make
-    const provider = {
-      kind: dialect,
-      baseUrl: fake.baseUrl[dialect],
-      apiKey: FakeModels.KEY,
-      ...(silenceMs !== undefined && { silenceMs }),
-    }
-    return yield* Effect.gen(function* () {
-      const { languageModel } = yield* (yield* ModelProviders).resolve(`fake/${model}`)
-      return yield* use(FakeModels.say(languageModel), fake)
-    }).pipe(Effect.provide(FakeModels.layer({ fake: provider })))
-  })
+  FakeModels.withProviders(
+    ({ baseUrl }) => ({
+      fake: {
+        kind: dialect,
+        baseUrl: baseUrl[dialect],
+        apiKey: FakeModels.KEY,
+        ...(silenceMs !== undefined && { silenceMs }),
+      },
+    }),
+    (service, fake) =>
+      Effect.flatMap(service.resolve(`fake/${model}`), ({ languageModel }) => use(FakeModels.say(languageModel), fake)),
+  )
 
 type Expected = Partial<FakeModels.Said> & { readonly requests?: number; readonly kind?: ProblemKind }
 

@@ -8,18 +8,6 @@ import { ProviderKinds } from "../../../src/services/models/ProviderKinds.ts"
 import * as FakeModels from "../../support/FakeModels.ts"
 import * as FakeProvider from "../../support/FakeProvider.ts"
 
-/** Runs an Effect with the providers of a configuration that knows the fake. */
-const withProviders = <A, E>(
-  providers: (fake: FakeProvider.FakeProvider) => Parameters<typeof FakeModels.layer>[0],
-  use: (service: ModelProviders["Service"], fake: FakeProvider.FakeProvider) => Effect.Effect<A, E>,
-) =>
-  Effect.gen(function* () {
-    const fake = yield* FakeProvider.make
-    return yield* Effect.flatMap(ModelProviders, (service) => use(service, fake)).pipe(
-      Effect.provide(FakeModels.layer(providers(fake))),
-    )
-  })
-
 const fakeOnly = (fake: FakeProvider.FakeProvider) => ({
   fake: { baseUrl: fake.baseUrl.openai, apiKey: FakeModels.KEY },
 })
@@ -37,13 +25,13 @@ describe("ModelProviders", () => {
       'no provider "other": add it to the option providers. The configuration has these providers: fake.',
     ],
   ] as const)("The model %s has a problem that names the next step.", ([id, kind, message]) =>
-    withProviders(fakeOnly, (service) =>
+    FakeModels.withProviders(fakeOnly, (service) =>
       Effect.map(Effect.flip(service.resolve(id)), (problem) => expect(problem).toMatchObject({ kind, message })),
     ),
   )
 
   it.live("A provider of an unknown kind has a problem that lists the kinds.", () =>
-    withProviders(
+    FakeModels.withProviders(
       () => ({ x: { kind: "nonsense" } }),
       Effect.fnUntraced(function* (service) {
         const { message } = yield* Effect.flip(service.resolve("x/model"))
@@ -53,7 +41,7 @@ describe("ModelProviders", () => {
   )
 
   it.live("A provider whose key was not found has a problem that names the reference.", () =>
-    withProviders(
+    FakeModels.withProviders(
       () => ({ x: { apiKeyVariable: "MISSING_KEY" } }),
       Effect.fnUntraced(function* (service) {
         const problem = yield* Effect.flip(service.resolve("x/model"))
@@ -64,7 +52,7 @@ describe("ModelProviders", () => {
   )
 
   it.live("The list has the models of all providers, and those of the configuration in place of the provider's.", () =>
-    withProviders(
+    FakeModels.withProviders(
       (fake) => ({
         all: { baseUrl: fake.baseUrl.openai },
         some: {
@@ -101,7 +89,7 @@ describe("ModelProviders", () => {
   )
 
   it.live("A model that only the provider's list describes gets its facts.", () =>
-    withProviders(
+    FakeModels.withProviders(
       fakeOnly,
       Effect.fnUntraced(function* (service, fake) {
         fake.models = { data: [{ id: "local", max_model_len: 32_768 }] }
@@ -116,7 +104,7 @@ describe("ModelProviders", () => {
   )
 
   it.live("A test returns the answer of a model, or of the provider's first model.", () =>
-    withProviders(
+    FakeModels.withProviders(
       fakeOnly,
       Effect.fnUntraced(function* (service, fake) {
         expect(yield* service.test("fake/thinking")).toMatchObject({ model: "fake/thinking", text: "Hello wörld" })
@@ -130,7 +118,7 @@ describe("ModelProviders", () => {
   it.live("A redirect to another host fails, and the other host never sees the key.", () =>
     Effect.gen(function* () {
       const other = yield* FakeProvider.make
-      yield* withProviders(
+      yield* FakeModels.withProviders(
         fakeOnly,
         Effect.fnUntraced(function* (service, fake) {
           fake.script("moved", (answer) =>

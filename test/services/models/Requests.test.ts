@@ -4,9 +4,9 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ThinkingLevel } from "../../../src/domain/Run.ts"
-import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
+import type { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
 import * as FakeModels from "../../support/FakeModels.ts"
-import * as FakeProvider from "../../support/FakeProvider.ts"
+import type * as FakeProvider from "../../support/FakeProvider.ts"
 
 const withModel = <A, E>(
   dialect: FakeProvider.Dialect,
@@ -15,19 +15,17 @@ const withModel = <A, E>(
     fake: FakeProvider.FakeProvider,
   ) => Effect.Effect<A, E>,
 ) =>
-  Effect.gen(function* () {
-    const fake = yield* FakeProvider.make
-    const provider = {
-      kind: dialect,
-      baseUrl: fake.baseUrl[dialect],
-      apiKey: FakeModels.KEY,
-      headers: { "X-Title": "causeway" },
-    }
-    return yield* Effect.gen(function* () {
-      const { resolve } = yield* ModelProviders
-      return yield* use((model, thinking) => resolve(`fake/${model}`, { thinking }), fake)
-    }).pipe(Effect.provide(FakeModels.layer({ fake: provider })))
-  })
+  FakeModels.withProviders(
+    ({ baseUrl }) => ({
+      fake: {
+        kind: dialect,
+        baseUrl: baseUrl[dialect],
+        apiKey: FakeModels.KEY,
+        headers: { "X-Title": "causeway" },
+      },
+    }),
+    ({ resolve }, fake) => use((model, thinking) => resolve(`fake/${model}`, { thinking }), fake),
+  )
 
 /** Runs the tools of a model until it needs none. */
 const converse = Effect.fnUntraced(function* (
