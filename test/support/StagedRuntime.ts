@@ -10,6 +10,8 @@ import type { AgentRuntime, Turn } from "../../src/services/agents/AgentRuntime.
 
 export interface StagedRun {
   readonly turn: Turn
+  /** Reads the texts of the history. */
+  readonly past: Effect.Effect<ReadonlyArray<string>>
   readonly say: (text: string) => Effect.Effect<void>
   readonly emit: (event: RuntimeEvent) => Effect.Effect<void>
   readonly end: Effect.Effect<void>
@@ -32,6 +34,7 @@ export const staged = () => {
         const emit = (event: RuntimeEvent) => command(Effect.succeed([event]))
         const staged: StagedRun = {
           turn,
+          past: Effect.map(turn.history, (messages) => messages.map(({ text }) => text)),
           emit,
           say: (text) => emit({ _tag: "Text", text }),
           end: command(Effect.succeed([])),

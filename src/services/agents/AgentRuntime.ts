@@ -31,10 +31,11 @@ export interface Turn {
   readonly channel: string | null
   readonly peerId: string | null
   /**
-   * The transcript before this message, oldest first: the newest 200 messages, or fewer if they are very long. If an older
-   * part is summarized, the summary comes first, and the messages that it replaces are left out.
+   * Reads the transcript before this message, oldest first: the newest 200 messages, or fewer if they are very long. If an
+   * older part is summarized, the summary comes first, and the messages that it replaces are left out. Each use reads it
+   * from storage, so a runtime that needs no history costs nothing.
    */
-  readonly history: ReadonlyArray<Message>
+  readonly history: Effect.Effect<ReadonlyArray<Message>>
   readonly text: string
   /**
    * Takes the messages that arrived since the run began and want to steer it (see QueueMode), oldest first. Call it before
@@ -43,8 +44,10 @@ export interface Turn {
   readonly steering: Effect.Effect<ReadonlyArray<string>>
 }
 
-/** A conversation to summarize. `history` is as in a turn. */
-export type Conversation = Pick<Turn, "agent" | "sessionKey" | "model" | "history">
+/** A conversation to summarize. `history` has the messages that a run would receive now. */
+export interface Conversation extends Pick<Turn, "agent" | "sessionKey" | "model"> {
+  readonly history: ReadonlyArray<Message>
+}
 
 export interface ConversationSummary {
   readonly text: string

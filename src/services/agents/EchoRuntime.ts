@@ -52,11 +52,11 @@ const toolCall = (text: string): ReadonlyArray<RuntimeEvent> => [
   { _tag: "ToolEnded", callId: "call-1", output: text, isError: false },
 ]
 
-const run = ({ history, text: message }: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed> => {
+const run = ({ text: message }: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed> => {
   const { fail, slowMs, text, think, tool } = parse(message)
   const reply = piecesOf(`echo: ${text}`)
   const outputTokens = words(`echo: ${text}`).length
-  const inputTokens = history.reduce((sum, { text }) => sum + words(text).length, words(message).length)
+  const inputTokens = words(message).length
 
   const before: ReadonlyArray<RuntimeEvent> = [
     ...(think ? piecesOf(`thinking about: ${text}`).map((text): RuntimeEvent => ({ _tag: "Thinking", text })) : []),

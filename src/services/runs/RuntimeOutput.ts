@@ -26,7 +26,7 @@ export const make = Effect.gen(function* () {
   const limits = (yield* GatewayConfig).runs
   const { replyChars } = limits
   const clock = yield* Clock.Clock
-  const commit = yield* StorageRetry.makeCommit
+  const { commit } = yield* StorageRetry.make
   const events = yield* Events
 
   /** Stops a run whose turn has ended, e.g. because its session was removed. */

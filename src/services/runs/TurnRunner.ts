@@ -53,7 +53,7 @@ export class TurnRunner extends Context.Service<
 
 const make = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
-  const commit = yield* StorageRetry.makeCommit
+  const { commit } = yield* StorageRetry.make
   const runAgent = yield* makeRunAgent
 
   /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
@@ -99,7 +99,7 @@ const makeRunAgent = Effect.gen(function* () {
   const handlerOf = yield* RuntimeOutput.make
   const { choose } = yield* RuntimeChoice.make
   const { deadlineMs } = (yield* GatewayConfig).runs
-  const commit = yield* StorageRetry.makeCommit
+  const { commit, read } = yield* StorageRetry.make
   const open = yield* OpenRuns
   const { outsideMs } = yield* RunAdmission
 
@@ -129,26 +129,23 @@ const makeRunAgent = Effect.gen(function* () {
 
   const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
     Effect.suspend(() => {
-      const { attempt, principal, runId, sessionKey } = started.turn
-      const { history, session, text } = started
-      const settings = {
-        model,
-        thinking: session?.thinking ?? agent.thinking,
-        channel: session?.channel ?? null,
-        peerId: session?.peerId ?? null,
-      }
-      const input = {
+      const { before, session, text, turn: row } = started
+      const { attempt, principal, runId, sessionKey } = row
+      const output = runtime.run({
         agent,
         sessionKey,
         runId,
         attempt,
         principal,
-        ...settings,
-        history,
+        model,
+        thinking: session?.thinking ?? agent.thinking,
+        channel: session?.channel ?? null,
+        peerId: session?.peerId ?? null,
+        history: read(Transcript.historyBefore(sessionKey, before)),
         text,
-        steering: steering(turn, started.turn),
-      }
-      return Stream.runForEach(runtime.run(input), handlerOf(turn, started.turn, runtime.name))
+        steering: steering(turn, row),
+      })
+      return Stream.runForEach(output, handlerOf(turn, row, runtime.name))
     })
 
   return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn) {

@@ -38,7 +38,8 @@ export interface StartedTurn {
   readonly text: string
   /** Undefined if another program has removed it. */
   readonly session: Session | undefined
-  readonly history: ReadonlyArray<Message>
+  /** The history of the run ends before the message with this id. */
+  readonly before: number
 }
 
 /** The output of a run that the gateway has not written yet. */
@@ -118,7 +119,7 @@ export const start = Effect.fnUntraced(function* (
   attempts: number,
   at: number,
 ): Effect.fn.Return<Change<StartedTurn | undefined>, StorageUnavailable, Tx> {
-  const { messages, turns } = yield* Tx
+  const { turns } = yield* Tx
   const begun = yield* turns.begin(runId, attempts, at)
   switch (begun._tag) {
     case "Over":
@@ -130,10 +131,9 @@ export const start = Effect.fnUntraced(function* (
       return [undefined, events]
     }
     case "Begun": {
-      const { messageId = END, session, text, turn } = begun
-      const history = yield* messages.history(turn.sessionKey, messageId, HISTORY_MESSAGES, HISTORY_CHARS)
+      const { messageId: before = END, session, text, turn } = begun
       const started: KeptEvent = { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt }
-      return [{ turn, text, session, history }, [...messagesChanged(begun), started, ...sessionChanged(session)]]
+      return [{ turn, text, session, before }, [...messagesChanged(begun), started, ...sessionChanged(session)]]
     }
   }
 })
@@ -265,6 +265,10 @@ export const inject = (session: NewSession, message: InjectedMessage): Work<Mess
     Effect.map(messages.inject(session, message), (row) => [row.message, inSession(row, messageAdded(row.message))]),
   )
 
+/** Returns the history that ends before the message with this id. */
+export const historyBefore = (key: string, before: number): Part<ReadonlyArray<Message>> =>
+  Effect.flatMap(Tx, ({ messages }) => messages.history(key, before, HISTORY_MESSAGES, HISTORY_CHARS))
+
 /** Returns the history that a run would receive now. Messages of open runs are not part of it. */
 export const history = Effect.fnUntraced(function* (
   key: string,
@@ -272,7 +276,7 @@ export const history = Effect.fnUntraced(function* (
   const { messages, turns } = yield* Tx
   const open = (yield* turns.open(key))[0]
   const own = open === undefined ? undefined : (yield* messages.ofRun(key, open.runId))[0]
-  return yield* messages.history(key, own?.id ?? END, HISTORY_MESSAGES, HISTORY_CHARS)
+  return yield* historyBefore(key, own?.id ?? END)
 })
 
 /**

@@ -21,7 +21,7 @@ const turn = (text: string): Turn => ({
   steering: Effect.succeed([]),
   channel: null,
   peerId: null,
-  history: [],
+  history: Effect.die("The echo reads no history."),
   text,
 })
 

@@ -96,7 +96,7 @@ describe("/status", () => {
       )
       expect(reply).toContain("Runs: 1 running, 1 waiting")
       yield* run.end
-      expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["runs"])
+      expect(yield* (yield* next).past).toEqual(["runs"])
       expect(yield* texts).toEqual(["user: runs", "user: waits"])
     }).pipe(Effect.provide(gateway))
   })
@@ -207,7 +207,9 @@ describe("/new and /reset", () => {
         expect(yield* texts).toEqual([])
         expect(sessions.find("s")).toMatchObject({ messageCount: 0, historyCount: 0, activity: "idle" })
         yield* send("fresh")
-        expect((yield* next).turn).toMatchObject({ text: "fresh", history: [] })
+        const fresh = yield* next
+        expect(fresh.turn.text).toBe("fresh")
+        expect(yield* fresh.past).toEqual([])
       }).pipe(Effect.provide(gateway))
     })
   }

@@ -41,7 +41,7 @@ describe("The queue mode collect", () => {
       expect(yield* texts).toEqual(["first", "a", "b", "c", "reply"])
       const later = yield* send("later", "followup")
       const last = yield* next
-      expect(last.turn.history.map(({ text }) => text)).toEqual(["first", "a", "b", "c", "reply"])
+      expect(yield* last.past).toEqual(["first", "a", "b", "c", "reply"])
       yield* last.end
       yield* runs.wait(later, 5_000)
     }),

@@ -7,9 +7,11 @@ import { TestClock } from "effect/testing"
 import type { KeptEvent } from "../../../src/domain/Event.ts"
 import type { RunOutcome } from "../../../src/domain/Run.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
+import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
+import * as Transcript from "../../../src/services/transcript/Transcript.ts"
 import { ask, type ConversationOptions, layer, principal } from "../../support/Conversations.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
@@ -32,6 +34,23 @@ const onStage = (options: ConversationOptions = {}) => {
   const config = { runtime: "staged", ...options.config }
   return { ...stage, gateway: layer({ ...options, config, runtimes: [stage.runtime] }) }
 }
+
+describe("The history of a run", () => {
+  it.live("A runtime that reads it late sees a newer summary, but no message that came after its own.", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      const events = yield* Events
+      const runs = yield* Runs
+      for (const text of ["one", "two"]) yield* runs.inject({ text, sessionKey: "s", role: "user" })
+      yield* send("three")
+      const run = yield* next
+      yield* runs.inject({ text: "four", sessionKey: "s", role: "user" })
+      expect(yield* run.past).toEqual(["one", "two"])
+      yield* events.commit(Transcript.summarize("s", { text: "one happened", upTo: 1 }, 0))
+      expect(yield* run.past).toEqual(["one happened", "two"])
+    }).pipe(Effect.provide(gateway))
+  })
+})
 
 describe("A run", () => {
   it.live("A run replies, and its session has the message, the reply and the usage.", () =>
@@ -93,13 +112,14 @@ describe("A run", () => {
       yield* agents.update("main", { model: "agent's" })
       yield* send("one")
       const first = yield* next
-      expect(first.turn).toMatchObject({ text: "one", history: [], model: "agent's", principal, attempt: 1 })
+      expect(first.turn).toMatchObject({ text: "one", model: "agent's", principal, attempt: 1 })
+      expect(yield* first.past).toEqual([])
       yield* first.say("two")
       yield* first.end
       yield* Effect.flatMap(Sessions, (sessions) => sessions.patch("s", { model: "session's" }))
       yield* send("three")
       const second = yield* next
-      expect(second.turn.history.map(({ text }) => text)).toEqual(["one", "two"])
+      expect(yield* second.past).toEqual(["one", "two"])
       expect(second.turn.model).toBe("session's")
     }).pipe(Effect.provide(gateway))
   })
@@ -217,7 +237,7 @@ describe("Runs.abort", () => {
       const { messages } = yield* Effect.flatMap(Sessions, (sessions) => sessions.history("s", { limit: 10 }))
       const said = messages.map(({ aborted, text }) => `${text}${aborted === true ? " aborted" : ""}`)
       expect(said).toEqual(["1", "2 aborted", "3 aborted", "4"])
-      expect(started[1]?.turn.history.map(({ text }) => text)).toEqual(["1"])
+      expect(yield* started[1]!.past).toEqual(["1"])
     }).pipe(Effect.provide(gateway))
   })
 
@@ -346,10 +366,10 @@ describe("A failed run", () => {
       yield* send("doomed")
       const again = yield* next
       expect(again.turn).toMatchObject({ text: "doomed" })
-      expect(again.turn.history.map(({ text }) => text)).toEqual(["before", "fine"])
+      expect(yield* again.past).toEqual(["before", "fine"])
       yield* again.end
       yield* send("after")
-      expect((yield* next).turn.history.map(({ text }) => text)).toEqual(["before", "fine", "doomed"])
+      expect(yield* (yield* next).past).toEqual(["before", "fine", "doomed"])
     }).pipe(Effect.provide(gateway))
   })
 

@@ -64,7 +64,7 @@ describe("Sessions with long transcripts", () => {
       yield* transcriptOf(50, "x".repeat(262_144))
       yield* runs.accept({ text: "x", sessionKey: "s" }, principal)
       const { turn } = yield* stage.next
-      expect(turn.history.map(({ id }) => id)).toEqual(Array.from({ length: 16 }, (_, n) => n + 35))
+      expect((yield* turn.history).map(({ id }) => id)).toEqual(Array.from({ length: 16 }, (_, n) => n + 35))
     }).pipe(Effect.provide(layer({ config: { runtime: "staged" }, runtimes: [stage.runtime] })))
   })
 

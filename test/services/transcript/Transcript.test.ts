@@ -36,6 +36,10 @@ const first = { runId: "r", attempt: 1 }
 
 const tool = { callId: "1", name: "t", input: "", output: "o", isError: false }
 
+/** Returns the texts of the history that the run receives. */
+const historyOf = (started: Transcript.StartedTurn | undefined) =>
+  Effect.map(Transcript.historyBefore("s", started!.before), (messages) => messages.map(({ text }) => text))
+
 const tags = (events: ReadonlyArray<{ readonly _tag: string }>) => events.map(({ _tag }) => _tag)
 
 describe("Transcript", () => {
@@ -62,7 +66,8 @@ describe("Transcript", () => {
       yield* Transcript.toolEnded({ runId: "r", attempt: 1 }, 1, tool, 3)
       expect((yield* sessions.get("s"))?.messageCount).toBe(2)
       const [started, events] = yield* Transcript.start("r", 10, 4)
-      expect(started).toMatchObject({ text: "text of r", history: [], turn: { attempt: 2, crashes: 1 } })
+      expect(started).toMatchObject({ text: "text of r", turn: { attempt: 2, crashes: 1 } })
+      expect(yield* historyOf(started)).toEqual([])
       expect(tags(events)).toEqual(["MessagesRemoved", "RunStarted", "SessionChanged"])
       expect((yield* messages.ofRun("s", "r")).map(({ role }) => role)).toEqual(["user"])
       expect(yield* sessions.get("s")).toMatchObject({ messageCount: 1, historyCount: 1 })
@@ -188,7 +193,7 @@ describe("A summary", () => {
     yield* Transcript.accept(session, turn(runId))
     const [started] = yield* Transcript.start(runId, 10, 2)
     yield* Transcript.end(started!.turn, { outcome: "done" }, { text: `reply to ${runId}`, thinking: "", step: 1 }, 3)
-    return started!.history.map(({ text }) => text)
+    return yield* historyOf(started)
   })
 
   it.effect("It comes first in the history, without the messages that it replaces.", () =>
@@ -214,7 +219,7 @@ describe("A summary", () => {
       const upTo = (yield* messages.ofRun("s", "a"))[1]!.id
       yield* Transcript.summarize("s", { text: "a happened", upTo }, 4)
       const [again] = yield* Transcript.start("b", 10, 5)
-      expect(again!.history.map(({ text }) => text)).toEqual(["a happened"])
+      expect(yield* historyOf(again)).toEqual(["a happened"])
     }).pipe(Effect.provide(layer)),
   )
 

@@ -156,9 +156,11 @@ export const open = Effect.fn("AgentSession.open")(function* (
   })
 
   /** Opens the agent's session for a turn. Returns what the session does not know yet. */
-  const ready = Effect.fnUntraced(function* ({ agent, history, sessionKey }: Turn) {
+  const ready = Effect.fnUntraced(function* (turn: Turn) {
+    const { agent, sessionKey } = turn
     const instruction = agent.personality === "" ? "" : systemPrompt(agent)
     const record = yield* store.get(sessionKey)
+    const history = yield* turn.history
     const unseen = record === undefined ? undefined : unseenBy(record.lastRunId, history)
     if (record !== undefined && unseen !== undefined && (record.id === openId || (yield* reopen(record.id)))) {
       const isNew = record.instruction !== digestOf(instruction)

@@ -81,7 +81,7 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
     const speech = new ModelStep.Speech()
     const ids = new ModelStep.CallIds()
     const ofRun: Array<Prompt.Message> = [userMessage(turn.text)]
-    const known = historyOf(turn.history, new Set(Object.keys(toolkit.tools)))
+    const known = historyOf(yield* turn.history, new Set(Object.keys(toolkit.tools)))
     const budgetFor = (model: ResolvedModel) =>
       context.of(model) - toolTokens - tokensOfMessage(systemFor(model, known.summary)) - tokensOfMessages(ofRun)
     const options = { budgetFor, context, share: config.runs.compactAt }
