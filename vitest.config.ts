@@ -7,6 +7,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "test/**/postgres/**"],
     pool: "forks",
     maxWorkers: 2,
+    // The files of a worker share their modules: half of the processor time is the import of the same modules otherwise.
+    isolate: false,
     // Long enough for tests that start processes on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

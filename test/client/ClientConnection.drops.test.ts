@@ -5,11 +5,15 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
 import { localPrincipal } from "../../src/domain/Principal.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import * as CuttingProxy from "../support/CuttingProxy.ts"
+import { staged } from "../support/StagedRuntime.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
 /** A client that connects to a port of this machine. */
@@ -91,31 +95,46 @@ describe("ClientConnection, drops", () => {
     30_000,
   )
 
-  it.live(
-    "A reply that is streamed over drops is complete, and the message is sent once.",
-    () =>
-      Effect.gen(function* () {
-        const { port } = yield* TestGateway.TestGateway
-        const runs = yield* Runs
-        const proxy = yield* CuttingProxy.make(port)
-        const client = yield* clientThrough(proxy.port)
-        const words = Array.from({ length: 60 }, (_, i) => `word${i}`).join(" ")
-        let pieces = 0
-        const text = yield* client.reply({ text: `/slow 600 ${words}`, sessionKey: "agent:main:chat" }).pipe(
-          Stream.tap(() => Effect.sync(() => ++pieces % 9 === 0 && proxy.cut())),
-          Stream.runFold(
-            () => "",
-            (textSoFar, piece) => textSoFar + piece,
-          ),
-        )
-        expect(text).toBe(`echo: ${words}`)
-        expect(proxy.connections()).toBeGreaterThan(2)
-        const { messages } = yield* client.calls["sessions.history"]({ key: "agent:main:chat" })
-        expect(messages.map(({ role }) => role)).toEqual(["user", "assistant"])
-        expect(runs.counts().running).toBe(0)
-      }).pipe(Effect.scoped, Effect.provide(TestGateway.layer())),
-    30_000,
-  )
+  it.live("A reply that is streamed over drops is complete, and the message is sent once.", () => {
+    const { next, runtime } = staged()
+    return Effect.gen(function* () {
+      const { port } = yield* TestGateway.TestGateway
+      const runs = yield* Runs
+      const proxy = yield* CuttingProxy.make(port)
+      const client = yield* clientThrough(proxy.port)
+      const pieces = yield* Queue.unbounded<string>()
+      const reply = yield* client.reply({ text: "hello", sessionKey: "agent:main:chat" }).pipe(
+        Stream.runForEach((piece) => Queue.offer(pieces, piece)),
+        Effect.forkScoped,
+      )
+      const run = yield* next
+      let said = ""
+      let heard = ""
+      for (let i = 1; i <= 60; i++) {
+        said += `word${i} `
+        yield* run.say(`word${i} `)
+        if (i % 20 > 0) continue
+        while (heard.length < said.length) heard += yield* Queue.take(pieces)
+        proxy.cut()
+      }
+      yield* run.end
+      yield* Fiber.join(reply)
+      heard += (yield* Queue.clear(pieces)).join("")
+      expect(heard).toBe(said)
+      expect(proxy.connections()).toBe(4)
+      const { messages } = yield* client.calls["sessions.history"]({ key: "agent:main:chat" })
+      expect(messages.map(({ role }) => role)).toEqual(["user", "assistant"])
+      expect(runs.counts().running).toBe(0)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        TestGateway.layer({
+          runtime: "staged",
+          runtimes: Layer.merge(Gateway.parts.runtimes, AgentRuntimes.add(runtime)),
+        }),
+      ),
+    )
+  })
 
   it.live("A call in flight at a drop fails and is not sent again.", () =>
     Effect.gen(function* () {
