@@ -57,14 +57,14 @@ export interface ApiRoute {
   readonly handle: (call: ApiCall) => Effect.Effect<Response, Response, Scope.Scope>
 }
 
-export interface ApiFamily<E, R> {
+export interface ApiFamily<E, R, RA> {
   readonly prefix: `/${string}`
   /** A name for people, e.g. `Mission Control (HTTP)`. The page of the root lists it. */
   readonly purpose?: string
   /** Scope that callers need. Without one, any valid token will do. */
   readonly scope?: OperatorScope
   /** Authenticates each request. Default: by the gateway's token. */
-  readonly access?: typeof HttpAuth.make
+  readonly access?: Effect.Effect<HttpAuth.Access, never, RA>
   /** The form of all error responses below the prefix. Default: the body `{ error }`. */
   readonly errors?: ErrorForm
   /** Most bytes of a body. Default: the option `frameBytes`. */
@@ -127,7 +127,7 @@ const addForPages = Effect.fnUntraced(function* (
 })
 
 /** Adds the family to the router. Every request needs a valid token and, from a page, an allowed origin. */
-export const layer = <E = never, R = never>(family: ApiFamily<E, R>) =>
+export const layer = <E = never, R = never, RA = never>(family: ApiFamily<E, R, RA>) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const { limits } = yield* GatewayConfig

@@ -7,27 +7,23 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as HttpRouter from "effect/http/HttpRouter"
+import * as Option from "effect/Option"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpStaticServer from "effect/http/HttpStaticServer"
 import { MAIN_AGENT } from "../../domain/Agent.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { Principal } from "../../domain/Principal.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 import { VERSION } from "../../domain/Version.ts"
 import { Devices } from "../../services/auth/Devices.ts"
+import { clientAddress, proxiesOf } from "../connection/ClientAddress.ts"
+import * as ApiRoutes from "../http/ApiRoutes.ts"
 import { Pages } from "../http/Pages.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
 import { pathOf } from "../connection/RequestTarget.ts"
 import { presentedToken } from "../http/BearerToken.ts"
 import * as ControlUiFiles from "./ControlUiFiles.ts"
-
-/** The paths at which the generations of the page read their configuration. */
-const CONFIG_PATHS = [
-  "/control-ui-config.json",
-  "/__openclaw/control-ui-config.json",
-  "/__openclaw__/control-ui-config.json",
-] as const
 
 /** Paths that programs use. A program gets 404 for an unknown path, never the page. */
 const PROGRAM_PATHS = /^\/(?:api|hooks|mcp|v1|__openclaw|__openclaw__)(?:\/|$)/
@@ -139,29 +135,47 @@ const serve = Effect.fnUntraced(function* (folder: string) {
   })
 })
 
+/** The principal of pages that send the token of a paired device. They read their configuration and no more. */
+const PAIRED: Principal = { id: "control-ui", kind: "device", role: "operator", scopes: [] }
+
+const unavailable = HttpServerResponse.empty({ status: 503 })
+
 /**
- * Serves the page's configuration. A paired page sends the token of its device, any other page the shared token. The
- * check for a device token comes first, so that a device token does not count as a wrong shared token.
+ * Authenticates a paired page by the token of its device, and any other page by the gateway's token. The check for a
+ * device token comes first, so that a device token does not count as a wrong token of the gateway.
  */
-const configRoutes = HttpRouter.use((router) =>
-  Effect.gen(function* () {
-    const { basePath } = yield* GatewayConfig
-    const devices = yield* Devices
-    const access = yield* HttpAuth.make
-    const isAllowed = yield* HttpAuth.pages
-    const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
+const access = Effect.gen(function* () {
+  const devices = yield* Devices
+  const byToken = yield* HttpAuth.make
+  const isAllowed = yield* HttpAuth.pages
+  const proxies = proxiesOf(yield* GatewayConfig)
+  const authenticate: HttpAuth.Access = Effect.fnUntraced(function* (request) {
+    const { headers, remoteAddress } = request
+    const token = presentedToken(headers["authorization"])
+    if (token === undefined || !isAllowed(request)) return yield* byToken(request)
+    const isPaired = yield* Effect.mapError(devices.isOperatorToken(token), () => unavailable)
+    if (!isPaired) return yield* byToken(request)
+    return { principal: PAIRED, remoteAddress: clientAddress(proxies, Option.getOrUndefined(remoteAddress), headers) }
+  })
+  return authenticate
+})
 
-    const unavailable = HttpServerResponse.empty({ status: 503 })
+const configRoute = (prefix: `/${string}`) =>
+  ApiRoutes.layer({
+    prefix,
+    access,
+    routes: Effect.gen(function* () {
+      const { basePath } = yield* GatewayConfig
+      const config = HttpServerResponse.jsonUnsafe(pageConfig(basePath), { headers: protection })
+      return [{ method: "GET", path: "", handle: () => Effect.succeed(config) }]
+    }),
+  })
 
-    const answer = Effect.fnUntraced(function* (request: HttpServerRequest) {
-      const token = presentedToken(request.headers["authorization"])
-      if (isAllowed(request) && token !== undefined) {
-        if (yield* Effect.mapError(devices.isOperatorToken(token), () => unavailable)) return config
-      }
-      return yield* Effect.as(access(request), config)
-    }, Effect.catch(Effect.succeed))
-    yield* router.addAll(CONFIG_PATHS.map((path) => HttpRouter.route("GET", path, answer)))
-  }),
+/** Serves the page's configuration at the paths at which the generations of the page read it. */
+const configRoutes = Layer.mergeAll(
+  configRoute("/control-ui-config.json"),
+  configRoute("/__openclaw/control-ui-config.json"),
+  configRoute("/__openclaw__/control-ui-config.json"),
 )
 
 /** Serves the Control UI, or nothing if no folder is configured. */
