@@ -25,8 +25,6 @@ const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stop
 
 type Exits = ReadonlyMap<PendingCommit, Exit.Exit<Committed, unknown>>
 
-const none: Exits = new Map()
-
 interface Dependencies {
   readonly log: EventLog
   readonly storage: Storage["Service"]
@@ -104,28 +102,24 @@ class GroupCommit {
     const group = this.#pending.takeGroup()
     const commits = group.filter((write) => write._tag === "Commit" && !write.isCancelled) as Array<PendingCommit>
     const at = this.#clock.currentTimeMillisUnsafe()
-    if (commits.length === 0) return Effect.sync(() => this.#publish(group, none, at))
-    const options = { at, published: numberAt(this.#log.head), onForeign: this.#publishForeign }
-    const written = this.#storage.write(
-      commits.map(({ pending }) => pending),
-      options,
-    )
-    return Effect.flatMap(Effect.exit(written), (exit) => {
-      if (Exit.isFailure(exit)) {
-        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-        if (error instanceof StorageBusy) {
-          this.#putBack(group, error)
-          return Effect.fail(error)
-        }
+    const publish = (exitOf: (index: number) => Exit.Exit<Committed, unknown>) =>
+      Effect.sync(() => this.#publish(group, new Map(commits.map((commit, index) => [commit, exitOf(index)])), at))
+    return Effect.matchCauseEffect(this.#write(commits, at), {
+      onSuccess: (exits) => publish((index) => exits[index]!),
+      onFailure: (cause) => {
+        const error = Option.getOrUndefined(Cause.findErrorOption(cause))
         // Live events need no disk, so they are published.
-        const failed = Exit.failCause(exit.cause)
-        this.#publish(group, new Map(commits.map((commit) => [commit, failed])), at)
-        return Effect.void
-      }
-      this.#publish(group, new Map(commits.map((commit, index) => [commit, exit.value[index]!])), at)
-      return Effect.void
+        return error instanceof StorageBusy ? this.#putBack(group, error) : publish(() => Exit.failCause(cause))
+      },
     })
   })
+
+  #write(commits: ReadonlyArray<PendingCommit>, at: number): ReturnType<Storage["Service"]["write"]> {
+    if (commits.length === 0) return Effect.succeed([])
+    const works = commits.map(({ pending }) => pending)
+    const published = numberAt(this.#log.head)
+    return this.#storage.write(works, { at, published, onForeign: this.#publishForeign })
+  }
 
   readonly #flushInTurn: Effect.Effect<void> = Effect.suspend(() =>
     this.#gate.withPermit(this.#flush).pipe(
@@ -168,10 +162,13 @@ class GroupCommit {
     this.#log.publish(rows.filter(isNew).map(toPositioned))
   }
 
-  /** Puts the group back until the next attempt. Fails commits that have waited for the limit. */
-  #putBack(group: ReadonlyArray<PendingWrite>, { failure, limitMs }: StorageBusy): void {
-    const expired = this.#pending.putBack(group, this.#clock.currentTimeMillisUnsafe(), limitMs)
-    for (const commit of expired) commit.settle(Exit.fail(failure))
+  /** Puts the group back until the next attempt and fails as storage did. Fails commits that have waited for the limit. */
+  #putBack(group: ReadonlyArray<PendingWrite>, busy: StorageBusy): Effect.Effect<never, StorageBusy> {
+    return Effect.suspend(() => {
+      const expired = this.#pending.putBack(group, this.#clock.currentTimeMillisUnsafe(), busy.limitMs)
+      for (const commit of expired) commit.settle(Exit.fail(busy.failure))
+      return Effect.fail(busy)
+    })
   }
 
   readonly #tryClose: Effect.Effect<void, StorageBusy> = Effect.suspend(() =>
