@@ -151,6 +151,9 @@ const wait = Rpc.make("runs.wait", {
   error: Schema.Union([RunNotFound, StorageUnavailable]),
 })
   .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Waits until the run ends or the time is up, and returns the state of the run.")
+  .annotate(
+    Summary,
+    "Waits until the run, or the one that takes over its message, ends or the time is up, and returns it.",
+  )
 
 export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, openRuns, wait).middleware(Authorized)

@@ -7,8 +7,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type GatewayEvent, type KeptEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
-import type { OpenRun } from "../../domain/Run.ts"
+import { type KeptEvent, type Positioned, runOf, type RunText } from "../../domain/Event.ts"
+import type { OpenRun, Run } from "../../domain/Run.ts"
 import { Events } from "../events/Events.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { interruptions, type TurnRow } from "../storage/TurnRow.ts"
@@ -37,8 +37,11 @@ export class OpenRuns extends Context.Service<
     readonly list: (sessionKey?: string) => ReadonlyArray<OpenRun>
     /** Returns the number of runs that have not started. */
     readonly waiting: () => number
-    /** Returns when the run has ended, or at once if it is not open. */
-    ended(runId: string): Effect.Effect<void>
+    /**
+     * Returns the run when it has ended, as its events describe it. Returns `undefined` at once if the run is not open, and
+     * later if `drop` forgets it.
+     */
+    ended(runId: string): Effect.Effect<Run | undefined>
     /**
      * Subscribes to all later events of a run until the scope closes. The run need not be accepted yet. The first item of
      * an open run is its partial output.
@@ -53,7 +56,7 @@ export class OpenRuns extends Context.Service<
       yield* events.commit(recover)
       const table = new OpenRunTable(events.partialOutput)
       for (const turn of yield* events.read(Effect.flatMap(Tx, ({ turns }) => turns.open())))
-        table.add(turn, interruptions(turn))
+        table.add({ ...turn, crashes: interruptions(turn) })
       yield* events.onEvent((event) => table.apply(event))
       return OpenRuns.of({
         has: (runId) => table.has(runId),
@@ -84,12 +87,35 @@ const recover: Work<void> = Effect.gen(function* () {
   return [undefined, changes]
 })
 
-type RunFields = Pick<TurnRow, "runId" | "sessionKey" | "agentId">
+type RunEnded = Extract<KeptEvent, { readonly _tag: "RunEnded" }>
 
-interface Entry extends RunFields, FirstRun {
+interface Accepted extends Pick<TurnRow, "runId" | "sessionKey" | "agentId" | "acceptedAt" | "attempt">, FirstRun {}
+
+interface Entry extends Accepted {
   started: boolean
-  readonly ended: Deferred.Deferred<void>
+  attempt: number
+  reply: string | undefined
+  readonly ended: Deferred.Deferred<Run | undefined>
 }
+
+/** Returns the run at the time of its end. */
+const endedRun = (
+  { acceptedAt, attempt, reply: said }: Entry,
+  { agentId, error, outcome, reply = said, runId, sessionKey, takenBy, usage }: RunEnded,
+  endedAt: number,
+): Run => ({
+  runId,
+  sessionKey,
+  agentId,
+  state: outcome,
+  attempt,
+  ...(error !== undefined && { error }),
+  ...(reply !== undefined && outcome === "done" && { reply }),
+  ...(usage !== undefined && { usage }),
+  ...(takenBy !== undefined && { takenBy }),
+  acceptedAt,
+  endedAt,
+})
 
 class OpenRunTable {
   readonly #open = new Map<string, Entry>()
@@ -131,14 +157,15 @@ class OpenRunTable {
     return this.#waiting
   }
 
-  ended(runId: string): Effect.Effect<void> {
+  ended(runId: string): Effect.Effect<Run | undefined> {
     const run = this.#open.get(runId)
     // The end wakes the fiber before the other events of its commit are published.
-    return run === undefined ? Effect.void : Effect.andThen(Deferred.await(run.ended), Effect.yieldNow)
+    return run === undefined ? Effect.undefined : Effect.tap(Deferred.await(run.ended), Effect.yieldNow)
   }
 
-  add({ agentId, runId, sessionKey }: RunFields, crashes = 0): void {
-    const run = { runId, sessionKey, agentId, crashes, started: false, ended: Deferred.makeUnsafe<void>() }
+  add({ acceptedAt, agentId, attempt, crashes, runId, sessionKey }: Accepted): void {
+    const known = { runId, sessionKey, agentId, acceptedAt, attempt, crashes }
+    const run: Entry = { ...known, started: false, reply: undefined, ended: Deferred.makeUnsafe() }
     this.#open.set(runId, run)
     const ofSession = this.#ofSession.get(sessionKey)
     if (ofSession === undefined) this.#ofSession.set(sessionKey, new Set([run]))
@@ -146,7 +173,8 @@ class OpenRunTable {
     this.#waiting++
   }
 
-  remove(runId: string): void {
+  /** `ended`: the run for those that wait for its end. */
+  remove(runId: string, ended?: Run): void {
     const run = this.#open.get(runId)
     if (run === undefined) return
     if (!run.started) this.#waiting--
@@ -154,13 +182,13 @@ class OpenRunTable {
     const ofSession = this.#ofSession.get(run.sessionKey)
     ofSession?.delete(run)
     if (ofSession?.size === 0) this.#ofSession.delete(run.sessionKey)
-    Deferred.doneUnsafe(run.ended, Effect.void)
+    Deferred.doneUnsafe(run.ended, Effect.succeed(ended))
   }
 
   apply(item: Positioned): void {
     const runId = runOf(item.event)
     if (runId === undefined) return
-    this.#update(runId, item.event)
+    this.#update(runId, item)
     const subscriptions = this.#subscriptions.get(runId)
     if (subscriptions === undefined) return
     for (const subscription of subscriptions) subscription.push(item, () => this.#textOf(runId, item.seq))
@@ -180,16 +208,23 @@ class OpenRunTable {
     if (subscriptions?.size === 0) this.#subscriptions.delete(runId)
   }
 
-  #update(runId: string, event: GatewayEvent): void {
-    if (event._tag === "RunAccepted") return this.add(event)
+  #update(runId: string, { at, event }: Positioned): void {
+    if (event._tag === "RunAccepted") return this.add({ ...event, acceptedAt: at, attempt: 0, crashes: 0 })
     const run = this.#open.get(runId)
     if (run === undefined) return
-    // An interrupted run starts again, so it may have left the waiting ones before.
-    if (event._tag === "RunStarted" && !run.started) {
-      run.started = true
-      this.#waiting--
+    switch (event._tag) {
+      case "RunStarted":
+        run.attempt = event.attempt
+        // An interrupted run starts again, so it may have left the waiting ones before.
+        if (!run.started) this.#waiting--
+        run.started = true
+        return
+      case "MessageAdded":
+        if (event.message.role === "assistant") run.reply = event.message.text
+        return
+      case "RunEnded":
+        return this.remove(runId, endedRun(run, event, at))
     }
-    if (event._tag === "RunEnded") this.remove(runId)
   }
 
   /** Returns the partial output of an open run, or `undefined` if the run is not open. */

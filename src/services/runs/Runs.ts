@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Sharding from "effect/cluster/Sharding"
@@ -78,7 +79,10 @@ export class Runs extends Context.Service<
     get(runId: string): Effect.Effect<Run, RunNotFound | StorageUnavailable>
     /** Returns the sender of the message with which the run began. Fails as `get` does. */
     sender(runId: string): Effect.Effect<Principal, RunNotFound | StorageUnavailable>
-    /** Waits until the run ends, for at most `timeoutMs` milliseconds, and returns its state at that time. */
+    /**
+     * Waits until the run ends, for at most `timeoutMs` milliseconds, and returns its state at that time. If another run
+     * takes over its message, it waits for that one and returns it. Fails as `get` does.
+     */
     wait(runId: string, timeoutMs: number): Effect.Effect<Run, RunNotFound | StorageUnavailable>
     /**
      * Adds a message to a transcript without a run, and creates the session if necessary. A repeated `idempotencyKey`
@@ -191,6 +195,12 @@ const make = Effect.gen(function* () {
       }),
     )
 
+  /** Returns the run at its end, or as it is if it is not open or if the time is up. */
+  const endOf = Effect.fnUntraced(function* (runId: string, timeoutMs: number) {
+    const ended = timeoutMs > 0 ? yield* Effect.timeoutOption(open.ended(runId), timeoutMs) : Option.none()
+    return Option.getOrUndefined(ended) ?? (yield* stored.get(runId))
+  })
+
   return Runs.of({
     accept,
     stream,
@@ -199,9 +209,12 @@ const make = Effect.gen(function* () {
     get: stored.get,
     sender: stored.sender,
     wait: Effect.fn("Runs.wait")(function* (runId: string, timeoutMs: number) {
-      yield* stored.get(runId)
-      yield* Effect.timeoutOption(open.ended(runId), timeoutMs)
-      return yield* stored.get(runId)
+      const deadline = (yield* Clock.currentTimeMillis) + timeoutMs
+      let run = yield* endOf(runId, timeoutMs)
+      while (run.takenBy !== undefined) {
+        run = yield* endOf(run.takenBy, deadline - (yield* Clock.currentTimeMillis))
+      }
+      return run
     }),
     inject,
     counts: () => ({ running: admission.running(), waiting: open.waiting(), limit: limit.concurrent }),

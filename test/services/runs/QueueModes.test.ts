@@ -1,6 +1,7 @@
 /** Messages that come while their session runs another one. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { QueueMode } from "../../../src/domain/Run.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { principal } from "../../support/Conversations.ts"
@@ -33,11 +34,12 @@ describe("The queue mode collect", () => {
       yield* running.end
       const collected = yield* next
       expect(collected.turn).toMatchObject({ runId: taker, text: "a\n\nb\n\nc" })
-      expect(yield* runs.wait(b, 5_000)).toMatchObject({ state: "done", takenBy: taker })
-      expect(yield* runs.wait(c, 5_000)).toMatchObject({ state: "done", takenBy: taker })
+      for (const taken of [b, c]) expect(yield* runs.get(taken)).toMatchObject({ state: "done", takenBy: taker })
       yield* collected.say("reply")
       yield* collected.end
-      expect(yield* runs.wait(taker, 5_000)).toMatchObject({ state: "done", reply: "reply" })
+      const answer = { runId: taker, state: "done", reply: "reply" }
+      expect(yield* runs.wait(taker, 5_000)).toMatchObject(answer)
+      expect(yield* runs.wait(b, 5_000)).toMatchObject(answer)
       expect(yield* texts).toEqual(["first", "a", "b", "c", "reply"])
       const later = yield* send("later", "followup")
       const last = yield* next
@@ -98,12 +100,14 @@ describe("The queue mode steer", () => {
       const { end, say, turn } = yield* next
       expect(yield* turn.steering).toEqual([])
       const taken = yield* send("rather this")
+      const waiting = yield* Effect.forkChild(runs.wait(taken, 5_000), { startImmediately: true })
       expect(yield* turn.steering).toEqual(["rather this"])
       expect(yield* turn.steering).toEqual([])
-      expect(yield* runs.wait(taken, 5_000)).toMatchObject({ state: "done", takenBy: taker })
+      expect(yield* runs.get(taken)).toMatchObject({ state: "done", takenBy: taker })
+      expect(yield* runs.wait(taken, 0)).toMatchObject({ runId: taker, state: "running" })
       yield* say("reply")
       yield* end
-      yield* runs.wait(taker, 5_000)
+      expect(yield* Fiber.join(waiting)).toMatchObject({ runId: taker, state: "done", reply: "reply" })
       expect(yield* texts).toEqual(["first", "rather this", "reply"])
     }),
   )

@@ -35,6 +35,23 @@ const onStage = (options: ConversationOptions = {}) => {
   return { ...stage, gateway: layer({ ...options, config, runtimes: [stage.runtime] }) }
 }
 
+describe("A wait for a run", () => {
+  it.live("At the end of the run, it returns the same as storage has.", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      for (const text of ["hello", "/think /tool hello", "/fail hello", "/slow 60000 hello"]) {
+        const { runId } = yield* send(text)
+        const waiting = yield* Effect.forkChild(runs.wait(runId, 10_000), { startImmediately: true })
+        if (text.startsWith("/slow")) yield* runs.abort("s")
+        const waited = yield* Fiber.join(waiting)
+        const { acceptedAt: _, endedAt, ...stored } = yield* runs.get(runId)
+        expect(waited).toEqual({ ...stored, acceptedAt: expect.any(Number), endedAt: expect.any(Number) })
+        expect(endedAt).toBeLessThanOrEqual(waited.endedAt!)
+      }
+    }).pipe(Effect.provide(layer())),
+  )
+})
+
 describe("The history of a run", () => {
   it.live("A runtime that reads it late sees a newer summary, but no message that came after its own.", () => {
     const { gateway, next } = onStage()

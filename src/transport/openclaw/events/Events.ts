@@ -93,7 +93,8 @@ const encodeRun = (interests: Interests, { append, must }: Frames, event: RunEve
         ? publish(must(RunEvents.toolStep(event, meta, interests.tools)))
         : noFrames
     case "RunEnded":
-      return event.outcome === "done"
+      // The run that took the message over has the reply.
+      return event.outcome === "done" && event.takenBy === undefined
         ? Effect.map(replyOf(event.runId), (reply) => RunEvents.ended(event, meta, reply).map(must))
         : publish(...RunEvents.ended(event, meta, undefined).map(must))
   }
