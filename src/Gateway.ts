@@ -10,6 +10,7 @@ import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
 import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
+import { Attachments } from "./services/attachments/Attachments.ts"
 import { Approvals } from "./services/approvals/Approvals.ts"
 import { Authenticator } from "./services/auth/Authenticator.ts"
 import { Devices } from "./services/auth/Devices.ts"
@@ -87,7 +88,7 @@ const registry = Layer.mergeAll(
   // Before the runs, so that it logs those that a restart continues.
   OperationalLog.layer,
   authentication,
-).pipe(Layer.provideMerge(Events.layer))
+).pipe(Layer.provideMerge(Layer.provideMerge(Attachments.layer, Events.layer)))
 
 /** Holds the tools, and asks operators about calls that need it. */
 const toolRegistry = Tools.layer.pipe(Layer.provideMerge(Approvals.layer), Layer.provideMerge(RunAdmission.layer))
@@ -133,6 +134,7 @@ export type Services =
   | AgentRuntimes
   | Agents
   | Approvals
+  | Attachments
   | Authenticator
   | Bindings
   | Connections

@@ -6,7 +6,8 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
-import { Id, RUN_MS, SessionKey } from "./Bounds.ts"
+import { AttachmentRefused, AttachmentUpload } from "./Attachment.ts"
+import { Id, MESSAGE_CHARS, RUN_MS, SessionKey, text } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { Message, MessageText } from "./Message.ts"
@@ -47,6 +48,7 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
 
 export const SendError = Schema.Union([
   AgentNotFound,
+  AttachmentRefused,
   /** The commands `/new` and `/reset` need `operator.admin`, as `sessions.reset` does. */
   Forbidden,
   IdempotencyConflict,
@@ -58,8 +60,19 @@ export const SendError = Schema.Union([
 ])
 export type SendError = typeof SendError.Type
 
+/** A message needs something to say, or something to show. */
+const HasContent = Schema.makeFilter(
+  ({ attachments, text }: { readonly text: string; readonly attachments?: ReadonlyArray<unknown> }) =>
+    text !== "" || (attachments !== undefined && attachments.length > 0)
+      ? undefined
+      : { path: ["text"], issue: "must not be empty without attachments" },
+)
+
 export const SendPayload = Schema.Struct({
-  text: MessageText,
+  /** May be empty if there are attachments. */
+  text: text(MESSAGE_CHARS),
+  /** Files for the agent. See the options `attachments`. The message is refused as a whole if one of them is. */
+  attachments: Schema.optionalKey(Schema.Array(AttachmentUpload)),
   /** The session to send to. Left out: derived from `agentId` and the route. See Routing.ts. */
   sessionKey: Schema.optionalKey(SessionKey),
   /** The agent that answers. Left out: the session's agent, or the one that the bindings choose. */
@@ -75,7 +88,7 @@ export const SendPayload = Schema.Struct({
   timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
   /** The send fails with SessionConflict if the session differs. Not checked for a repeated send. */
   expected: Schema.optionalKey(SessionExpectation),
-})
+}).check(HasContent)
 export type SendPayload = typeof SendPayload.Type
 
 const send = Rpc.make("chat.send", {

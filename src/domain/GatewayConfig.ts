@@ -282,6 +282,19 @@ export const GatewaySettings = Schema.Struct({
     "The lowest level that the gateway logs.",
   ),
   logFormat: option(Schema.Literals(["pretty", "json"]), "pretty", "The format of the log on standard error."),
+  attachments: option(
+    Schema.Struct({
+      maxBytes: option(
+        Count,
+        20_971_520,
+        "Largest file of a message. Larger ones are refused. A file in a WebSocket frame also has to fit into limits.frameBytes in base64, which adds a third.",
+      ),
+      maxImageBytes: option(Count, 6_291_456, "Largest picture of a message. Providers of models refuse larger ones."),
+      perMessage: option(Count, 32, "Files of one message. A message with more is refused."),
+    }),
+    {},
+    "Limits of the files that belong to messages.",
+  ),
   limits: option(Limits, {}, "Limits of connections and frames."),
 })
 export type GatewaySettings = typeof GatewaySettings.Type

@@ -4,6 +4,7 @@
  * which agents do see, with such a mark.
  */
 import * as Schema from "effect/Schema"
+import { Attachment } from "./Attachment.ts"
 import { EpochMillis, MESSAGE_CHARS, NAME_CHARS, nonEmptyText, text } from "./Bounds.ts"
 import { RunError } from "./RunError.ts"
 
@@ -43,6 +44,8 @@ export const Message = Schema.Struct({
   runId: Schema.NullOr(Schema.String),
   role: MessageRole,
   text: Schema.String,
+  /** The files of the message, as references. */
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
   thinking: Schema.optionalKey(Schema.String),
   tool: Schema.optionalKey(ToolCall),
   usage: Schema.optionalKey(Usage),

@@ -22,6 +22,10 @@ export const ModelCost = Schema.Struct({
 }).annotate({ identifier: "ModelCost" })
 export type ModelCost = typeof ModelCost.Type
 
+/** The content that a model reads. Every model reads texts. */
+export const ModelInput = Schema.Literals(["image", "pdf"])
+export type ModelInput = typeof ModelInput.Type
+
 /** A model that agents can use. */
 export const Model = Schema.Struct({
   id: Schema.String,
@@ -32,6 +36,8 @@ export const Model = Schema.Struct({
   contextWindow: Schema.NullOr(Schema.Int),
   /** Tokens of one answer, if known. */
   maxOutputTokens: Schema.optionalKey(Schema.Int),
+  /** The content that it reads besides texts. Left out if nobody knows: the gateway then describes files in the text. */
+  input: Schema.optionalKey(Schema.Array(ModelInput)),
   /** Left out if neither the provider nor the configuration names prices. */
   cost: Schema.optionalKey(ModelCost),
 }).annotate({ identifier: "Model" })

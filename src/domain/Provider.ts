@@ -3,7 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
-import { ModelCost } from "./Model.ts"
+import { ModelCost, ModelInput } from "./Model.ts"
 import { HaveNames, option, secret } from "./Setting.ts"
 
 const Tokens = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000_000 }))
@@ -23,6 +23,8 @@ export const ConfiguredModel = Schema.Struct({
   name: Schema.optionalKey(nonEmptyText(NAME_CHARS)),
   contextWindow: Schema.optionalKey(Tokens),
   maxOutputTokens: Schema.optionalKey(Tokens),
+  /** The content that it reads besides texts, e.g. `[image, pdf]`. Empty: texts only. */
+  input: Schema.optionalKey(Schema.Array(ModelInput)),
   cost: Schema.optionalKey(ModelCost),
 })
 export type ConfiguredModel = typeof ConfiguredModel.Type
@@ -58,7 +60,7 @@ export const ProviderSettings = Schema.Struct({
   models: option(
     Schema.Array(Schema.Union([nonEmptyText(NAME_CHARS), ConfiguredModel])).check(Schema.isMaxLength(256)),
     [],
-    "The models to offer, as names or as {id, name, contextWindow, maxOutputTokens, cost}. Left out: all models that the provider lists.",
+    "The models to offer, as names or as {id, name, contextWindow, maxOutputTokens, input, cost}. Left out: all models that the provider lists.",
   ),
   silenceMs: option(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400_000 })),

@@ -24,6 +24,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
   services: [
     "storage",
     "events",
+    "attachments",
     "logs",
     "processes",
     "admission",

@@ -182,6 +182,10 @@ const commands: Record<string, (turn: Turn) => Answer> = {
     await say(JSON.stringify(session.servers))
     return done
   },
+  files: async ({ prompt, say }) => {
+    await say(JSON.stringify(prompt.filter(({ type }) => type !== "text")))
+    return done
+  },
   where: async ({ prompt, say, session, sessionId }) => {
     const blocks = prompt.map((block) => (block.type === "text" ? block.text : ""))
     await say(JSON.stringify({ sessionId, pid: process.pid, messages: session.messages, blocks, model: session.model }))
@@ -216,6 +220,7 @@ const agent = acp
       agentCapabilities: {
         loadSession: has("load"),
         mcpCapabilities: { http: has("http") },
+        promptCapabilities: { image: has("images") },
         ...(has("resume") && { sessionCapabilities: { resume: {} } }),
       },
     }

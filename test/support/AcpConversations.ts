@@ -8,9 +8,11 @@ import { join } from "node:path"
 import { AcpAgentSettings } from "../../src/domain/AcpAgent.ts"
 import { McpServers } from "../../src/domain/McpServer.ts"
 import type { Agent, ToolPermissions } from "../../src/domain/Agent.ts"
+import { attachmentFiles } from "../../src/services/attachments/AttachmentFiles.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import * as AcpRuntime from "../../src/services/runtimes/acp/AcpRuntime.ts"
+import { statePaths } from "../../src/services/storage/StateFolder.ts"
 import { ask, type ConversationOptions, layer as conversations, principal } from "./Conversations.ts"
 import { temporaryFolder } from "./GatewayProcess.ts"
 
@@ -33,8 +35,11 @@ const decode = Schema.decodeUnknownSync(AcpAgentSettings)
 export const layer = ({ config = {}, folder, mode = "", settings = {}, ...options }: AcpOptions = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const stateDir = yield* temporaryFolder
+      const { pathOf, read } = attachmentFiles(statePaths(stateDir).attachmentsDir)
       const runtime = yield* AcpRuntime.make({
         name: "test",
+        attachments: { pathOf, read },
         mcpServers: Schema.decodeUnknownSync(McpServers)(config.mcp ?? {}),
         folder: folder ?? (yield* temporaryFolder),
         settings: decode({
@@ -44,7 +49,7 @@ export const layer = ({ config = {}, folder, mode = "", settings = {}, ...option
           ...settings,
         }),
       })
-      return conversations({ ...options, config: { runtime: "acp/test", ...config }, runtimes: [runtime] })
+      return conversations({ ...options, stateDir, config: { runtime: "acp/test", ...config }, runtimes: [runtime] })
     }),
   )
 

@@ -10,9 +10,11 @@ import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { Agents } from "../../src/services/agents/Agents.ts"
 import { Approvals } from "../../src/services/approvals/Approvals.ts"
+import { Attachments } from "../../src/services/attachments/Attachments.ts"
 import { Bindings } from "../../src/services/agents/Bindings.ts"
 import * as Cluster from "../../src/services/runs/Cluster.ts"
 import * as Database from "../../src/services/storage/Database.ts"
+import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
 import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Events } from "../../src/services/events/Events.ts"
@@ -30,6 +32,8 @@ import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 export interface ConversationOptions {
   readonly config?: GatewayOptions
   readonly filename?: string
+  /** The state folder. Left out: a temporary one. */
+  readonly stateDir?: string
   readonly runtimes?: ReadonlyArray<AgentRuntime>
   /** Decides the calls of tools in place of an operator. */
   readonly approve?: (typeof ToolApproval)["Service"]["approve"]
@@ -37,7 +41,12 @@ export interface ConversationOptions {
   readonly onLog?: (message: string) => void
 }
 
-export const layer = ({ approve, config = {}, filename, onLog, runtimes = [] }: ConversationOptions = {}) =>
+const stateFolder = (stateDir: string | undefined) =>
+  stateDir === undefined
+    ? StateFolder.layerTemporary
+    : Layer.succeed(StateFolder, StateFolder.of({ ...statePaths(stateDir), lost: Effect.never }))
+
+export const layer = ({ approve, config = {}, filename, onLog, runtimes = [], stateDir }: ConversationOptions = {}) =>
   Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionCompaction.layer),
     Layer.provideMerge(SessionActor.layer),
@@ -46,7 +55,8 @@ export const layer = ({ approve, config = {}, filename, onLog, runtimes = [] }: 
     Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
     Layer.provideMerge(Layer.provideMerge(Approvals.layer, RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
-    Layer.provideMerge(Layer.provideMerge(OldTranscripts.layer, Events.layer)),
+    Layer.provideMerge(OldTranscripts.layer),
+    Layer.provideMerge(Layer.provideMerge(Attachments.layer, Layer.merge(Events.layer, stateFolder(stateDir)))),
     Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
     Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
     Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),

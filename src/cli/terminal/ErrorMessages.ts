@@ -29,6 +29,7 @@ const messages: Messages = {
     isAmbiguous
       ? `several approvals begin with "${id}": give more characters of the id`
       : unknown("approval", id, "approvals list"),
+  AttachmentRefused: ({ message }) => message,
   BindingUnreachable: ({ matchKey, tier }) => `a binding of tier ${tier} never matches ${matchKey}: omit the tier`,
   CompactionFailed: ({ message }) => message,
   ConnectionNotFound: ({ connectionId }) => unknown("connection", connectionId, "connections list"),

@@ -6,6 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
+import type { Attachment } from "../../domain/Attachment.ts"
 import type { Message, Usage } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Model } from "../../domain/Model.ts"
@@ -36,12 +37,15 @@ export interface Turn {
    * from storage, so a runtime that needs no history costs nothing.
    */
   readonly history: Effect.Effect<ReadonlyArray<Message>>
+  /** Empty if the message consists of files. */
   readonly text: string
+  /** The files of the message. Attachments reads them. */
+  readonly attachments: ReadonlyArray<Attachment>
   /**
    * Takes the messages that arrived since the run began and want to steer it (see QueueMode), oldest first. Call it before
    * a further step, and give the messages to the model: their own runs have ended. A runtime without steps leaves it.
    */
-  readonly steering: Effect.Effect<ReadonlyArray<string>>
+  readonly steering: Effect.Effect<ReadonlyArray<Pick<Turn, "text" | "attachments">>>
 }
 
 /** A conversation to summarize. `history` has the messages that a run would receive now. */

@@ -1,7 +1,8 @@
 /**
- * KnownModels: context windows and answer lengths of models whose providers do not list them. ModelCatalog and the kind
+ * KnownModels: context windows, answer lengths and the input of models whose providers do not list them. ModelCatalog and the kind
  * `anthropic` use it. Prices change too often for a table: they come from the provider's list or from the configuration.
  */
+import type { ModelInput } from "../../domain/Model.ts"
 
 export interface KnownFacts {
   readonly contextWindow: number
@@ -31,4 +32,36 @@ export const knownFacts = (id: string): KnownFacts | undefined => {
   const name = id.slice(id.lastIndexOf("/") + 1).toLowerCase()
   const row = table.find(([prefix]) => name.startsWith(prefix))
   return row === undefined ? undefined : { contextWindow: row[1], maxOutputTokens: row[2] }
+}
+
+/** Makers put these words into the names of models that read images. */
+const VISION = /vision|llava|pixtral|moondream|minicpm-v|(^|[^a-z])vl([^a-z]|$)|\dvl/
+
+/** The beginnings of names, and the content that these models read besides texts. The first match counts. */
+const inputs: ReadonlyArray<readonly [prefix: string, input: ReadonlyArray<ModelInput>]> = [
+  ["gpt-4o-audio", []],
+  ["gpt-4o", ["image", "pdf"]],
+  ["gpt-4.1", ["image", "pdf"]],
+  ["gpt-5", ["image", "pdf"]],
+  ["gpt-oss", []],
+  ["o1-mini", []],
+  ["o3-mini", []],
+  ["o1", ["image", "pdf"]],
+  ["o3", ["image", "pdf"]],
+  ["o4", ["image", "pdf"]],
+  ["claude-", ["image", "pdf"]],
+  ["gemini-", ["image"]],
+  ["gemma3", ["image"]],
+  ["gemma-3", ["image"]],
+  ["llama-4", ["image"]],
+  ["llama4", ["image"]],
+  ["mistral-small3", ["image"]],
+  ["grok-4", ["image"]],
+]
+
+/** Returns the content that a model with the name reads besides texts, or `undefined` if the name does not say it. */
+export const knownInput = (id: string): ReadonlyArray<ModelInput> | undefined => {
+  const name = id.slice(id.lastIndexOf("/") + 1).toLowerCase()
+  const row = inputs.find(([prefix]) => name.startsWith(prefix))
+  return row === undefined ? (VISION.test(name) ? ["image"] : undefined) : row[1]
 }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { ModelProblem } from "../../domain/Model.ts"
 import type { ConfiguredModel } from "../../domain/Provider.ts"
-import { knownFacts } from "./KnownModels.ts"
+import { knownFacts, knownInput } from "./KnownModels.ts"
 import type { ModelFacts, NamedProvider } from "./ModelProvider.ts"
 
 /** A provider's list changes rarely. */
@@ -80,7 +80,10 @@ export class ModelCatalog {
   }
 }
 
-const known = (id: string): ModelFacts => ({ id, name: id, contextWindow: null, ...knownFacts(id) })
+const known = (id: string): ModelFacts => {
+  const input = knownInput(id)
+  return { id, name: id, contextWindow: null, ...knownFacts(id), ...(input !== undefined && { input }) }
+}
 
 /** Returns the facts with an addition, which wins. A context window of null says nothing. */
 const merged = (facts: ModelFacts, addition: Partial<ModelFacts> | undefined): ModelFacts => ({

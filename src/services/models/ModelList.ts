@@ -2,7 +2,7 @@
  * ModelList: reads the lists of models that providers return for `/models`, with the facts that each server adds. The
  * kinds of providers and Discovery use it.
  */
-import type { ModelCost } from "../../domain/Model.ts"
+import type { ModelCost, ModelInput } from "../../domain/Model.ts"
 import { at, listAt, textAt } from "./JsonValue.ts"
 import type { ModelFacts } from "./ModelProvider.ts"
 import { tokens } from "./ModelUsage.ts"
@@ -40,13 +40,25 @@ const firstCount = (row: unknown, fields: ReadonlyArray<ReadonlyArray<string>>):
 const factsOf = (id: string, row: unknown): ModelFacts => {
   const maxOutputTokens = firstCount(row, OUTPUT_FIELDS)
   const cost = costOf(row)
+  const input = inputOf(row)
   return {
     id,
     name: (textAt(row, "display_name") ?? textAt(row, "name") ?? id).slice(0, ID_CHARS),
     contextWindow: firstCount(row, CONTEXT_FIELDS) ?? null,
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(input !== undefined && { input }),
     ...(cost !== undefined && { cost }),
   }
+}
+
+/** OpenRouter lists the kinds of input, and Mistral has a flag. */
+const inputOf = (row: unknown): ReadonlyArray<ModelInput> | undefined => {
+  const kinds = at(row, "architecture", "input_modalities")
+  if (Array.isArray(kinds)) {
+    return [...(kinds.includes("image") ? ["image" as const] : []), ...(kinds.includes("file") ? ["pdf" as const] : [])]
+  }
+  const sees = at(row, "capabilities", "vision")
+  return typeof sees === "boolean" ? (sees ? ["image"] : []) : undefined
 }
 
 /** OpenRouter's prices are texts in dollars for one token. */

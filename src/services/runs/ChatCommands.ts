@@ -99,8 +99,10 @@ export const make = Effect.fnUntraced(function* (
       const expected = sent.expected && identityOf(sent.expected)
       if (!(yield* Transcript.isExpected(key, expected))) return yield* new SessionConflict({ sessionKey: key })
       const [, emptied] = yield* Transcript.reset(key, at)
-      const next =
-        text === "" ? acceptance.answer(sent, EMPTIED) : acceptance.accept({ ...sent, expected: undefined }, text)
+      const isEmpty = text === "" && sent.attachments.length === 0
+      const next = isEmpty
+        ? acceptance.answer(sent, EMPTIED)
+        : acceptance.accept({ ...sent, expected: undefined }, text)
       const [answer, accepted] = yield* next
       return [answer, [...emptied, ...accepted]]
     })

@@ -29,6 +29,7 @@ import { ShuttingDown } from "../../domain/Refusal.ts"
 import type { QueueMode, Run } from "../../domain/Run.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import { Attachments } from "../attachments/Attachments.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
 import type { Approvals } from "../approvals/Approvals.ts"
@@ -55,6 +56,7 @@ export class Runs extends Context.Service<
      *
      * - A repeated `idempotencyKey` returns the first acceptance with `duplicate: true`. It fails with
      *   `IdempotencyConflict` if the session or the text differs.
+     * - Fails with `AttachmentRefused` if a file breaks a limit.
      * - Fails with `AgentNotFound` if no agent has the given id, and with `Forbidden` if a command needs another scope.
      * - Fails with `SessionConflict` if the session is not as `expected`.
      * - Fails with `SessionBusy` above `runs.waitingPerSession` waiting turns, and with `LimitReached` above the limits of
@@ -107,6 +109,7 @@ export class Runs extends Context.Service<
     | AgentRuntimes
     | Agents
     | Approvals
+    | Attachments
     | Events
     | GatewayConfig
     | OpenRuns
@@ -127,6 +130,7 @@ const make = Effect.gen(function* () {
   const acceptance = yield* TurnAcceptance.make
   const admission = yield* RunAdmission
   const agents = yield* Agents
+  const files = yield* Attachments
   const events = yield* Events
   const open = yield* OpenRuns
   const sessions = yield* Sessions
@@ -172,9 +176,14 @@ const make = Effect.gen(function* () {
     const session = newSession({ key: sessionKey, agentId, channel, peerId, createdAt })
     const deadlineAt = timeoutMs === undefined ? undefined : createdAt + timeoutMs
     const queue = send.queue ?? (yield* queueModeOf(sessionKey, agentId))
-    const sent = { runId, session, principal, text, queue, deadlineAt, expected }
-    const command = send.commands === false ? undefined : ChatCommand.parse(text)
-    const accepted = command === undefined ? acceptTurn(sent) : runCommand(command, sent)
+    const uploads = send.attachments ?? []
+    const parsed = send.commands === false ? undefined : ChatCommand.parse(text)
+    // Only an agent can take files, so a message with files is a command only if it goes on to the agent.
+    const command = uploads.length === 0 || parsed?.name === "new" || parsed?.name === "reset" ? parsed : undefined
+    const accepted = files.keep(uploads, (attachments) => {
+      const sent = { runId, session, principal, text, attachments, queue, deadlineAt, expected }
+      return command === undefined ? acceptTurn(sent) : runCommand(command, sent)
+    })
     if (deadlineAt === undefined) return yield* accepted
     const watched = Effect.tap(accepted, ({ duplicate }) =>
       duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),

@@ -14,16 +14,15 @@ import { Events } from "../events/Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as SessionLimit from "../sessions/SessionLimit.ts"
 import type { NewSession } from "../storage/SessionStore.ts"
-import type { NewTurn, TurnRow } from "../storage/TurnRow.ts"
+import type { NewTurn, TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 
 /** A send whose session and agent are known. `session` holds the fields for a new session. */
-export interface Sent {
+export interface Sent extends TurnInput {
   readonly runId: string
   readonly session: NewSession
   readonly principal: Principal
-  readonly text: string
   /** Left out: `followup`. */
   readonly queue?: QueueMode | undefined
   readonly deadlineAt?: number | undefined
@@ -42,8 +41,10 @@ export const make = Effect.gen(function* () {
   const events = yield* Events
 
   /** Answers a send whose key was sent before. Rows of old versions have no digest. */
-  const repeat = ({ runId, session: { key: sessionKey }, text }: Sent, known: Known) => {
-    if (known.sessionKey !== sessionKey || (known.digest !== null && known.digest !== Transcript.digestOf(text))) {
+  const repeat = (sent: Sent, known: Known) => {
+    const { runId } = sent
+    const { key: sessionKey } = sent.session
+    if (known.sessionKey !== sessionKey || (known.digest !== null && known.digest !== Transcript.digestOf(sent))) {
       return Effect.fail(new IdempotencyConflict({ idempotencyKey: runId, sessionKey: known.sessionKey }))
     }
     const position = { epoch: events.head().epoch, seq: known.acceptedAfter }
@@ -51,10 +52,12 @@ export const make = Effect.gen(function* () {
   }
 
   /** The turn's text is the whole message, or the `part` after a command. */
-  const turnOf = ({ deadlineAt, principal, queue = "followup", runId, session, text }: Sent, part: string): NewTurn => {
+  const turnOf = (sent: Sent, text: string): NewTurn => {
+    const { attachments, deadlineAt, principal, queue = "followup", runId, session } = sent
     const { agentId, createdAt: acceptedAt, key: sessionKey } = session
     const times = { acceptedAt, acceptedAfter: events.head().seq, deadlineAt }
-    return { runId, sessionKey, agentId, principal, queue, ...times, text: part, digest: Transcript.digestOf(text) }
+    const digest = Transcript.digestOf(sent)
+    return { runId, sessionKey, agentId, principal, queue, ...times, text, attachments, digest }
   }
 
   const accepted = ({ agentId, runId, sessionKey }: NewTurn): Acceptance => ({

@@ -18,7 +18,7 @@ import { RunAdmission } from "../admission/RunAdmission.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
-import type { TurnRow } from "../storage/TurnRow.ts"
+import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
@@ -115,21 +115,21 @@ const makeRunAgent = Effect.gen(function* () {
   })
 
   /** Takes the waiting messages that steer the run. Stops a run whose turn has ended. */
-  const steering = (turn: RunningTurn, row: TurnRow): Effect.Effect<ReadonlyArray<string>> =>
+  const steering = (turn: RunningTurn, row: TurnRow): Effect.Effect<ReadonlyArray<TurnInput>> =>
     Effect.suspend(() => {
       if (!open.hasWaiting(turn.sessionKey)) return Effect.succeed([])
       return Effect.map(
         commit(turn.sessionKey, (at) => TakenTurns.steer(row, at)),
-        (texts) => {
-          if (texts === undefined) turn.stop()
-          return texts ?? []
+        (inputs) => {
+          if (inputs === undefined) turn.stop()
+          return inputs ?? []
         },
       )
     })
 
   const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
     Effect.suspend(() => {
-      const { before, session, text, turn: row } = started
+      const { before, input, session, turn: row } = started
       const { attempt, principal, runId, sessionKey } = row
       const output = runtime.run({
         agent,
@@ -142,7 +142,7 @@ const makeRunAgent = Effect.gen(function* () {
         channel: session?.channel ?? null,
         peerId: session?.peerId ?? null,
         history: read(Transcript.historyBefore(sessionKey, before)),
-        text,
+        ...input,
         steering: steering(turn, row),
       })
       return Stream.runForEach(output, handlerOf(turn, row, runtime.name))

@@ -1,6 +1,6 @@
 /**
  * AtomicFile: writes a file so that readers and a crash find either the old content or the whole new content. TokenFile,
- * GatewayKey and MemoryFolder use it.
+ * GatewayKey, MemoryFolder and AttachmentFiles use it.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
@@ -20,7 +20,7 @@ export interface AtomicFileOptions {
  */
 export const writeFile = Effect.fnUntraced(function* (
   file: string,
-  content: string,
+  content: string | Uint8Array,
   { create = false, mode = 0o600 }: AtomicFileOptions = {},
 ): Effect.fn.Return<void, NodeJS.ErrnoException> {
   const draft = Path.join(Path.dirname(file), `.${randomUUID()}.tmp`)

@@ -5,6 +5,7 @@
 import type { Agent } from "../../domain/Agent.ts"
 import { isInHistory, type Message, type ToolCall, type Usage } from "../../domain/Message.ts"
 import { preview } from "./SessionStore.ts"
+import type { TurnInput } from "./TurnRow.ts"
 
 /** Returns the text of a JSON column. */
 export const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
@@ -18,6 +19,22 @@ export const toolColumn = (tool: ToolCall | undefined): string | null => {
   const { callId, isError, input, name } = tool
   return JSON.stringify({ callId, name, input, isError } satisfies StoredTool)
 }
+
+/** Returns the text of the column `attachments` of a turn: null without attachments. */
+export const attachmentsColumn = (attachments: TurnInput["attachments"]): string | null =>
+  attachments.length === 0 ? null : JSON.stringify(attachments)
+
+/** Reads the columns `text` and `attachments` of a turn or of its message. Without a row, the input is empty. */
+export const toTurnInput = (row: Readonly<Record<string, unknown>> | undefined): TurnInput => {
+  const { attachments, text = "" } = row ?? {}
+  return { text: String(text), attachments: typeof attachments === "string" ? JSON.parse(attachments) : [] }
+}
+
+/** Returns the fields of the user's message. */
+export const inputFields = ({ attachments, text }: TurnInput) => ({
+  text,
+  ...(attachments.length > 0 && { attachments }),
+})
 
 /** Returns the characters by which a message counts against the bound of a page. */
 export const charsOf = ({ text, thinking, tool }: Message): number =>

@@ -9,7 +9,7 @@ import type { NewSession } from "./SessionStore.ts"
 import type { Stored } from "./Stored.ts"
 
 /** A message without a run. */
-export interface InjectedMessage extends Omit<Message, "id" | "runId"> {
+export interface InjectedMessage extends Omit<Message, "id" | "runId" | "attachments"> {
   /** The idempotency key. */
   readonly injectionKey?: string | undefined
 }

@@ -25,6 +25,8 @@ export interface StatePaths {
   readonly lockFile: string
   /** The default of `memoryDir`. */
   readonly memoryDir: string
+  /** The folder of the files that belong to messages. */
+  readonly attachmentsDir: string
 }
 
 /** Returns the absolute path. `~` is the home folder of the user who runs the program. */
@@ -41,6 +43,7 @@ export const statePaths = (stateDir: string): StatePaths => {
     identityFile: Path.join(folder, "identity.pem"),
     lockFile: Path.join(folder, "lock"),
     memoryDir: Path.join(folder, "memory"),
+    attachmentsDir: Path.join(folder, "attachments"),
   }
 }
 

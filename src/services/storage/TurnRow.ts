@@ -2,6 +2,7 @@
  * The rows of turns, and the fields that a work passes to change them. A turn is one accepted message. The stores of
  * Tx, Transcript and the services in runs use them.
  */
+import type { Attachment } from "../../domain/Attachment.ts"
 import type { Message, Usage } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { QueueMode, RunOutcome, RunState } from "../../domain/Run.ts"
@@ -49,12 +50,19 @@ export const isCurrent = (turn: TurnRow | undefined, attempt: number): turn is T
 export const interruptions = ({ crashes, handedOver, state }: TurnRow): number =>
   crashes + (state === "running" && !handedOver ? 1 : 0)
 
+/** The input of a run: the text of a message, and its files. */
+export interface TurnInput {
+  readonly text: string
+  readonly attachments: ReadonlyArray<Attachment>
+}
+
 export interface NewTurn extends Pick<
   TurnRow,
   "runId" | "sessionKey" | "agentId" | "principal" | "queue" | "acceptedAt" | "acceptedAfter" | "deadlineAt"
 > {
   /** The input of the run. */
   readonly text: string
+  readonly attachments: ReadonlyArray<Attachment>
   /** The SHA-256 of the whole message, of which `text` may be a part. */
   readonly digest: string
 }

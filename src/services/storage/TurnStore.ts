@@ -6,7 +6,7 @@ import type { Message, ToolCall } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import type { NewSession } from "./SessionStore.ts"
 import type { Stored } from "./Stored.ts"
-import type { AttemptOf, Ending, LastWords, NewTurn, TurnRow } from "./TurnRow.ts"
+import type { AttemptOf, Ending, LastWords, NewTurn, TurnInput, TurnRow } from "./TurnRow.ts"
 
 /** The rows after the write, so that nobody has to read them again. */
 export interface TurnWritten {
@@ -22,7 +22,7 @@ export interface TurnWritten {
 export type Begin =
   | (TurnWritten & {
       readonly _tag: "Begun"
-      readonly text: string
+      readonly input: TurnInput
       /** The id of the user's message of this run. Undefined if the session was removed. */
       readonly messageId: number | undefined
     })
@@ -57,7 +57,7 @@ export interface TurnStore {
   /** Ends the turn, once. Counts its usage. Returns `undefined` if it has ended or another attempt has begun. */
   end(of: AttemptOf, ending: Ending, words: LastWords, at: number): Stored<TurnWritten | undefined>
   /** Returns the messages of other runs that this run has taken over, in their order. */
-  taken(runId: string): Stored<ReadonlyArray<string>>
+  taken(runId: string): Stored<ReadonlyArray<TurnInput>>
   /** Marks the running turns of this gateway before a planned stop, so that the next `begin` counts no crash for them. */
   readonly handOver: Stored<void>
   /** Removes at most `limit` turns that ended before `before` and returns their number. It frees their keys. */

@@ -10,6 +10,7 @@ import type * as Effect from "effect/Effect"
 import type { KeptEvent } from "../../domain/Event.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { ApprovalStore } from "./ApprovalStore.ts"
+import type { AttachmentStore } from "./AttachmentStore.ts"
 import type { MessageStore } from "./MessageStore.ts"
 import type { AgentStore, BindingStore, DeviceStore, DocumentStore } from "./RegistryStores.ts"
 import type { SessionStore } from "./SessionStore.ts"
@@ -25,6 +26,7 @@ export interface Stores {
   readonly devices: DeviceStore
   readonly documents: DocumentStore
   readonly approvals: ApprovalStore
+  readonly attachments: AttachmentStore
   /** Writes to the disk without a change, to find out whether storage works. */
   readonly probe: Stored<void>
 }

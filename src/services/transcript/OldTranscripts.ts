@@ -1,14 +1,16 @@
 /**
  * Deletes the messages of transcripts that a reset or the removal of a session has left behind, in small steps between
- * other commits. Gateway.ts starts it.
+ * other commits, and then the files that only they had. Gateway.ts starts it.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import type { Attachments } from "../attachments/Attachments.ts"
+import * as AttachmentSweep from "../attachments/AttachmentSweep.ts"
 import { Events } from "../events/Events.ts"
 import { removeInSteps } from "../events/Retention.ts"
 
-export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Attachments | Events> = Layer.effectDiscard(
   Effect.gen(function* () {
     const events = yield* Events
     // One waiting signal is enough for any number of transcripts.
@@ -17,7 +19,8 @@ export const layer: Layer.Layer<never, never, Events> = Layer.effectDiscard(
       const isLeft = event._tag === "SessionClosed" || (event._tag === "MessagesRemoved" && event.reason === "reset")
       if (isLeft) Queue.offerUnsafe(signals, undefined)
     })
-    const deleteAll = removeInSteps(({ messages }, limit) => messages.removeSome(limit)).pipe(
+    const deleteMessages = removeInSteps(({ messages }, limit) => messages.removeSome(limit))
+    const deleteAll = Effect.andThen(deleteMessages, AttachmentSweep.removeUnused).pipe(
       Effect.catch((error) => Effect.logWarning("Cannot delete old messages. The next reset tries again", error)),
       Effect.withSpan("OldTranscripts.deleteAll"),
     )

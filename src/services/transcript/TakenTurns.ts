@@ -5,10 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { KeptEvent } from "../../domain/Event.ts"
+import type { Message } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { QueueMode } from "../../domain/Run.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { type AttemptOf, isCurrent, type TurnRow } from "../storage/TurnRow.ts"
+import { type AttemptOf, isCurrent, type TurnInput, type TurnRow } from "../storage/TurnRow.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "./Transcript.ts"
 import type { StartedTurn } from "./Transcript.ts"
@@ -43,32 +44,39 @@ const waitingFor = ({ runId, sessionKey }: TurnRow) =>
     Effect.map(turns.open(sessionKey), (open) => open.filter((turn) => turn.runId !== runId)),
   )
 
-/** Takes the waiting turns with the mode and returns their texts. */
+const inputOf = ({ attachments = [], text }: Message): TurnInput => ({ text, attachments })
+
+/** Takes the waiting turns with the mode and returns their messages. */
 const takeWaiting = Effect.fnUntraced(function* (
   by: TurnRow,
   mode: QueueMode,
   at: number,
-): Effect.fn.Return<Change<ReadonlyArray<string>>, StorageUnavailable, Tx> {
-  const texts: Array<string> = []
+): Effect.fn.Return<Change<ReadonlyArray<TurnInput>>, StorageUnavailable, Tx> {
+  const inputs: Array<TurnInput> = []
   const events: Array<KeptEvent> = []
   for (const turn of takenOf(by, yield* waitingFor(by), mode)) {
     const ending = { outcome: "done" as const, takenBy: by.runId }
     const ended = yield* Transcript.endTurn(turn, ending, Transcript.noOutput, at)
     if (ended === undefined) continue
     events.push(...ended.events, ...Transcript.sessionChanged(ended.session))
-    if (ended.message !== undefined) texts.push(ended.message.text)
+    if (ended.message !== undefined) inputs.push(inputOf(ended.message))
   }
-  return [texts, events]
+  return [inputs, events]
 })
 
 /** Takes the waiting messages that want to steer the run. Returns `undefined` if the attempt is over. */
 export const steer = Effect.fnUntraced(function* (
   { attempt, runId }: AttemptOf,
   at: number,
-): Effect.fn.Return<Change<ReadonlyArray<string> | undefined>, StorageUnavailable, Tx> {
+): Effect.fn.Return<Change<ReadonlyArray<TurnInput> | undefined>, StorageUnavailable, Tx> {
   const turn = yield* (yield* Tx).turns.get(runId)
   if (!isCurrent(turn, attempt)) return [undefined, []]
   return yield* takeWaiting(turn, "steer", at)
+})
+
+const joined = (inputs: ReadonlyArray<TurnInput>): TurnInput => ({
+  text: inputs.map(({ text }) => text).join("\n\n"),
+  attachments: inputs.flatMap(({ attachments }) => attachments),
 })
 
 /**
@@ -91,6 +99,6 @@ export const start = Effect.fnUntraced(function* (
     return [undefined, [...events, ...ended]]
   }
   const before = isRepeated ? yield* (yield* Tx).turns.taken(runId) : []
-  const [texts, taken] = turn.queue === "collect" ? yield* takeWaiting(turn, "collect", at) : [[], []]
-  return [{ ...started, text: [started.text, ...before, ...texts].join("\n\n") }, [...events, ...taken]]
+  const [inputs, taken] = turn.queue === "collect" ? yield* takeWaiting(turn, "collect", at) : [[], []]
+  return [{ ...started, input: joined([started.input, ...before, ...inputs]) }, [...events, ...taken]]
 })

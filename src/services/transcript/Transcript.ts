@@ -18,6 +18,7 @@ import {
   isCurrent,
   type LastWords,
   type NewTurn,
+  type TurnInput,
   type TurnRow,
 } from "../storage/TurnRow.ts"
 import type { TurnWritten } from "../storage/TurnStore.ts"
@@ -35,7 +36,7 @@ const END = Number.MAX_SAFE_INTEGER
 /** A turn at the start of an attempt, with the input of its run. */
 export interface StartedTurn {
   readonly turn: TurnRow
-  readonly text: string
+  readonly input: TurnInput
   /** Undefined if another program has removed it. */
   readonly session: Session | undefined
   /** The history of the run ends before the message with this id. */
@@ -60,7 +61,10 @@ export const runFields = ({ agentId, runId, sessionKey }: Pick<TurnRow, "runId" 
 })
 
 /** Returns the digest of a message, which recognizes a repeated send. */
-export const digestOf = (message: string): string => hash("sha256", message, "base64url")
+export const digestOf = ({ attachments, text }: TurnInput): string => {
+  const files = attachments.map(({ id, name }) => [id, name])
+  return hash("sha256", files.length === 0 ? text : JSON.stringify([text, files]), "base64url")
+}
 
 type Part<A> = Effect.Effect<A, StorageUnavailable, Tx>
 type Kept = ReadonlyArray<KeptEvent>
@@ -94,11 +98,15 @@ export const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage 
   ...(takenBy !== undefined && { takenBy }),
 })
 
-/** Stores a turn, and creates its session if necessary. */
+/** Stores a turn with the use of its files, and creates its session if necessary. */
 export const accept = (session: NewSession, turn: NewTurn): Part<Kept> =>
-  Effect.flatMap(Tx, ({ turns }) =>
-    Effect.map(turns.accept(session, turn), (row) => inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }])),
-  )
+  Effect.flatMap(Tx, ({ attachments, turns }) => {
+    const accepted = Effect.map(turns.accept(session, turn), (row) =>
+      inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }]),
+    )
+    if (turn.attachments.length === 0) return accepted
+    return Effect.tap(accepted, attachments.keep(turn.sessionKey, turn.attachments, turn.acceptedAt))
+  })
 
 /** Stores a turn to which the gateway itself replies. It does not change the session, which need not exist. */
 export const answer = (turn: NewTurn, reply: string): Part<Kept> =>
@@ -131,9 +139,9 @@ export const start = Effect.fnUntraced(function* (
       return [undefined, events]
     }
     case "Begun": {
-      const { messageId: before = END, session, text, turn } = begun
+      const { input, messageId: before = END, session, turn } = begun
       const started: KeptEvent = { _tag: "RunStarted", ...runFields(turn), attempt: turn.attempt }
-      return [{ turn, text, session, before }, [...messagesChanged(begun), started, ...sessionChanged(session)]]
+      return [{ turn, input, session, before }, [...messagesChanged(begun), started, ...sessionChanged(session)]]
     }
   }
 })

@@ -22,6 +22,7 @@ const statuses: Readonly<Record<ErrorTag, number>> = {
   AgentProtected: 409,
   ApprovalClosed: 409,
   ApprovalNotFound: 404,
+  AttachmentRefused: 413,
   BindingUnreachable: 409,
   CompactionFailed: 502,
   ConnectionNotFound: 404,

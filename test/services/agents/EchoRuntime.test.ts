@@ -23,6 +23,7 @@ const turn = (text: string): Turn => ({
   peerId: null,
   history: Effect.die("The echo reads no history."),
   text,
+  attachments: [],
 })
 
 const textOf = (events: ReadonlyArray<RuntimeEvent>, tag: "Text" | "Thinking" = "Text") =>

@@ -76,10 +76,11 @@ describe("ModelProviders", () => {
             "nonsense",
           ],
         }
+        const input = ["image", "pdf"]
         expect(yield* service.list).toEqual([
           { id: "all/vendor/a", name: "A", contextWindow: 1_000, cost: { input: 2, output: 10 } },
-          { id: "all/gpt-4o-mini", name: "gpt-4o-mini", contextWindow: 128_000, maxOutputTokens: 16_384 },
-          { id: "some/claude-opus-4", name: "claude-opus-4", contextWindow: 200_000, maxOutputTokens: 32_000 },
+          { id: "all/gpt-4o-mini", name: "gpt-4o-mini", contextWindow: 128_000, maxOutputTokens: 16_384, input },
+          { id: "some/claude-opus-4", name: "claude-opus-4", contextWindow: 200_000, maxOutputTokens: 32_000, input },
           { id: "some/b", name: "b", contextWindow: 7 },
         ])
         fake.models = { data: [] }

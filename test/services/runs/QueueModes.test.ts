@@ -101,7 +101,7 @@ describe("The queue mode steer", () => {
       expect(yield* turn.steering).toEqual([])
       const taken = yield* send("rather this")
       const waiting = yield* Effect.forkChild(runs.wait(taken, 5_000), { startImmediately: true })
-      expect(yield* turn.steering).toEqual(["rather this"])
+      expect(yield* turn.steering).toEqual([{ text: "rather this", attachments: [] }])
       expect(yield* turn.steering).toEqual([])
       expect(yield* runs.get(taken)).toMatchObject({ state: "done", takenBy: taker })
       expect(yield* runs.wait(taken, 0)).toMatchObject({ runId: taker, state: "running" })

@@ -31,6 +31,7 @@ const turn = (runId: string, sessionKey: string) => ({
   queue: "followup" as const,
   acceptedAfter: 0,
   deadlineAt: undefined,
+  attachments: [],
   digest: "",
 })
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Approval, ApprovalGrant } from "../../../src/domain/Approval.ts"
+import type { Attachment } from "../../../src/domain/Attachment.ts"
 import type { Device } from "../../../src/domain/Device.ts"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
@@ -24,6 +25,7 @@ const turn = (runId: string, sessionKey: string, acceptedAt = 10): NewTurn => ({
   agentId: "main",
   principal: { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] } as NewTurn["principal"],
   text: `text of ${runId}`,
+  attachments: [],
   digest: `digest of ${runId}`,
   acceptedAt,
   queue: "followup",
@@ -86,6 +88,8 @@ const grant = (id: string, revokedAt: number | null = null): ApprovalGrant => ({
   uses: 0,
 })
 
+const file = (id: string): Attachment => ({ id, name: `${id}.png`, type: "image/png", size: 3, width: 1, height: 1 })
+
 const noWords: LastWords = { retract: false }
 const says = (text: string, step = 1): LastWords => ({ retract: false, reply: { text, step } })
 const usage = { inputTokens: 3, outputTokens: 4, contextTokens: 50 }
@@ -138,7 +142,7 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         const begun = yield* tx(({ turns }) => turns.begin("r", 3, 11))
         expect(begun).toMatchObject({
           _tag: "Begun",
-          text: "text of r",
+          input: { text: "text of r", attachments: [] },
           turn: { state: "running", attempt: 1, crashes: 0 },
           message: { sessionKey: "s", runId: "r", role: "user", text: "text of r", at: 11 },
           session: { activity: "running", messageCount: 1, historyCount: 1, lastMessage: "text of r", updatedAt: 11 },
@@ -286,7 +290,7 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
           session: { activity: "running", messageCount: 2, historyCount: 2, lastMessage: "text of r2" },
         })
         expect(yield* take).toBe(undefined)
-        expect(yield* tx(({ turns }) => turns.taken("r1"))).toEqual(["text of r2"])
+        expect(yield* tx(({ turns }) => turns.taken("r1"))).toEqual([{ text: "text of r2", attachments: [] }])
         expect(yield* tx(({ turns }) => turns.taken("r2"))).toEqual([])
         expect(yield* tx(({ turns }) => turns.get("r2"))).toMatchObject({ queue: "steer", takenBy: "r1" })
       }))
@@ -606,6 +610,67 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect(yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 0 }, { outcome: "done" }, noWords, 1))).toBe(
           undefined,
         )
+      }))
+
+    test("A message carries its files from the acceptance to the history.", (tx) =>
+      Effect.gen(function* () {
+        const files = [file("a"), file("b")]
+        yield* tx(({ turns }) => turns.accept(session("s"), { ...turn("r", "s"), attachments: files }))
+        yield* tx(({ attachments }) => attachments.keep("s", files, 10))
+        const begun = yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        expect(begun).toMatchObject({
+          input: { text: "text of r", attachments: files },
+          message: { attachments: files },
+        })
+        yield* tx(({ turns }) => turns.end({ runId: "r", attempt: 1 }, { outcome: "done" }, says("hello"), 12))
+        const { messages } = yield* tx(({ messages }) => messages.page("s", NEWEST, 10, 1_000))
+        expect(messages.map(({ attachments }) => attachments)).toEqual([files, undefined])
+        const listed = yield* tx(({ attachments }) => attachments.ofSession("s", { before: NEWEST, limit: 10 }))
+        expect(listed).toMatchObject([
+          { messageId: messages[0]?.id, runId: "r", role: "user", at: 11, attachment: file("a") },
+          { attachment: file("b") },
+        ])
+        const ofOther = { runId: "other", before: NEWEST, limit: 10 }
+        expect(yield* tx(({ attachments }) => attachments.ofSession("s", ofOther))).toEqual([])
+      }))
+
+    test("A turn that another run takes, or that is aborted before it begins, keeps its files.", (tx) =>
+      Effect.gen(function* () {
+        for (const runId of ["r1", "r2", "r3"]) {
+          yield* tx(({ turns }) => turns.accept(session("s"), { ...turn(runId, "s"), attachments: [file(runId)] }))
+        }
+        const taken = { outcome: "done" as const, takenBy: "r1" }
+        const ended = yield* tx(({ turns }) =>
+          turns.end({ runId: "r2", attempt: 0 }, taken, { retract: false, mark: {} }, 11),
+        )
+        expect(ended?.message).toMatchObject({ attachments: [file("r2")] })
+        expect(yield* tx(({ turns }) => turns.taken("r1"))).toEqual([{ text: "text of r2", attachments: [file("r2")] }])
+        const words = { retract: false, mark: { aborted: true } }
+        const aborted = yield* tx(({ turns }) =>
+          turns.end({ runId: "r3", attempt: 0 }, { outcome: "aborted" }, words, 12),
+        )
+        expect(aborted?.message).toMatchObject({ aborted: true, attachments: [file("r3")] })
+      }))
+
+    test("A file is unused when the last transcript with it is gone.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ sessions }) => sessions.open(session("s")))
+        yield* tx(({ sessions }) => sessions.open(session("t")))
+        yield* tx(({ attachments }) => attachments.keep("s", [file("own"), file("shared"), file("own")], 1))
+        yield* tx(({ attachments }) => attachments.keep("t", [file("shared")], 1))
+        const unused = tx(({ attachments }) => attachments.unused(10))
+        expect(yield* tx(({ attachments }) => attachments.known(["own", "no", "shared"]))).toHaveLength(2)
+        yield* tx(({ sessions }) => sessions.reset("s", 5))
+        yield* tx(({ messages }) => messages.removeSome(10))
+        expect(yield* unused).toEqual(["own"])
+        yield* tx(({ attachments }) => attachments.forget(["own", "shared"]))
+        expect(yield* tx(({ attachments }) => attachments.known(["own", "shared"]))).toEqual(["shared"])
+        yield* tx(({ sessions }) => sessions.remove("t", 6))
+        yield* tx(({ messages }) => messages.removeSome(10))
+        expect(yield* unused).toEqual(["shared"])
+        // A new message with the file makes it used again.
+        yield* tx(({ attachments }) => attachments.keep("s", [file("shared")], 7))
+        expect(yield* unused).toEqual([])
       }))
   })
 }

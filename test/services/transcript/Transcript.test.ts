@@ -28,6 +28,7 @@ const turn = (runId: string): NewTurn => ({
   queue: "followup",
   acceptedAfter: 0,
   deadlineAt: undefined,
+  attachments: [],
   digest: "",
 })
 
@@ -66,8 +67,7 @@ describe("Transcript", () => {
       yield* Transcript.toolEnded({ runId: "r", attempt: 1 }, 1, tool, 3)
       expect((yield* sessions.get("s"))?.messageCount).toBe(2)
       const [started, events] = yield* Transcript.start("r", 10, 4)
-      expect(started).toMatchObject({ text: "text of r", turn: { attempt: 2, crashes: 1 } })
-      expect(yield* historyOf(started)).toEqual([])
+      expect(started).toMatchObject({ input: { text: "text of r" }, turn: { attempt: 2, crashes: 1 } })
       expect(tags(events)).toEqual(["MessagesRemoved", "RunStarted", "SessionChanged"])
       expect((yield* messages.ofRun("s", "r")).map(({ role }) => role)).toEqual(["user"])
       expect(yield* sessions.get("s")).toMatchObject({ messageCount: 1, historyCount: 1 })

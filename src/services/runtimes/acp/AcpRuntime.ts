@@ -9,6 +9,7 @@ import * as Path from "node:path"
 import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
 import type { Model } from "../../../domain/Model.ts"
 import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
+import type { Attachments } from "../../attachments/Attachments.ts"
 import { resolvePath } from "../../storage/StateFolder.ts"
 import { type McpServersByName, secretsOfAll } from "./AgentMcpServers.ts"
 import { AgentProblems } from "./AgentProblems.ts"
@@ -23,6 +24,7 @@ export interface AcpRuntimeOptions {
   readonly settings: AcpAgentSettings
   /** The folder of the files of command-line agents. */
   readonly folder: string
+  readonly attachments: Pick<Attachments["Service"], "pathOf" | "read">
   /** The option `mcp` of the gateway. */
   readonly mcpServers: McpServersByName
 }
@@ -34,6 +36,7 @@ export interface AcpRuntime extends AgentRuntime {
 
 /** Makes the runtime. It starts the agent with the first run. The end of the scope ends the agent's processes. */
 export const make = Effect.fnUntraced(function* ({
+  attachments,
   folder,
   mcpServers,
   name,
@@ -55,6 +58,7 @@ export const make = Effect.fnUntraced(function* ({
     settings: { ...settings, cwd },
     problems,
     store,
+    attachments,
     mcpServers,
     onOptions: (options) => {
       models = modelsOf(options).map(({ name, value }) => ({

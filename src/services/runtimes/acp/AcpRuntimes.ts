@@ -10,23 +10,25 @@ import * as Path from "node:path"
 import type { GatewayEvent } from "../../../domain/Event.ts"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
 import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
+import { Attachments } from "../../attachments/Attachments.ts"
 import { Events } from "../../events/Events.ts"
 import { StateFolder } from "../../storage/StateFolder.ts"
 import type { AcpRuntime } from "./AcpRuntime.ts"
 
 /** Adds the agents to the registry. Loads their code only if there are some, and starts none. */
-export const layer: Layer.Layer<never, never, AgentRuntimes | Events | GatewayConfig | StateFolder> =
+export const layer: Layer.Layer<never, never, AgentRuntimes | Attachments | Events | GatewayConfig | StateFolder> =
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { acp, mcp: mcpServers } = yield* GatewayConfig
       const agents = Object.entries(acp)
       if (agents.length === 0) return
       const { add } = yield* AgentRuntimes
+      const attachments = yield* Attachments
       const folder = Path.join((yield* StateFolder).folder, "acp")
       const { make } = yield* Effect.promise(() => import("./AcpRuntime.ts"))
       const runtimes: Array<AcpRuntime> = []
       for (const [name, settings] of agents) {
-        const runtime = yield* make({ name, settings, folder, mcpServers })
+        const runtime = yield* make({ name, settings, folder, attachments, mcpServers })
         runtimes.push(runtime)
         yield* add(runtime)
       }

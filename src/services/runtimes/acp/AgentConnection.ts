@@ -42,6 +42,7 @@ const Initialized = Schema.Struct({
     Schema.Struct({
       loadSession: maybe(Schema.Boolean),
       mcpCapabilities: maybe(Schema.Struct({ http: maybe(Schema.Boolean) })),
+      promptCapabilities: maybe(Schema.Struct({ image: maybe(Schema.Boolean) })),
       sessionCapabilities: maybe(Schema.Struct({ resume: maybe(Schema.Unknown) })),
     }),
   ),
@@ -62,6 +63,8 @@ export interface AgentConnection {
   readonly reopens: "session/resume" | "session/load" | undefined
   /** Whether the agent connects to remote MCP servers. Every agent connects to local ones. */
   readonly takesHttpServers: boolean
+  /** Whether prompts may contain images. */
+  readonly takesImages: boolean
   /** Sends a request and decodes the result. Fails if the agent refuses it, ends, needs a login or takes over a minute. */
   request<S extends Schema.Codec<unknown, unknown>>(
     method: string,
@@ -184,6 +187,7 @@ export const open = Effect.fn("AgentConnection.open")(function* (
   return {
     reopens: canResume ? "session/resume" : agentCapabilities?.loadSession === true ? "session/load" : undefined,
     takesHttpServers: agentCapabilities?.mcpCapabilities?.http === true,
+    takesImages: agentCapabilities?.promptCapabilities?.image === true,
     request: (method, params, result) =>
       Effect.timeoutOrElse(request(method, params, result), { duration: START_TIMEOUT, orElse: () => silent }),
     prompt: (params) => request(acp.methods.agent.session.prompt, params, PromptResult),

@@ -2,6 +2,7 @@
  * AgentPrompt: the text that an agent gets with a message. The agent keeps its own session, so it gets only the part of the
  * history that it has not seen, and the instruction only if it is new. The functions are pure. AgentSession uses them.
  */
+import { describe } from "../../../domain/Attachment.ts"
 import type { Message } from "../../../domain/Message.ts"
 import { shortened } from "../../../domain/Text.ts"
 
@@ -11,7 +12,7 @@ const HISTORY_CHARS = 100_000
 /** The characters of one message in the history. */
 const HISTORY_MESSAGE_CHARS = 20_000
 
-type Entry = Pick<Message, "role" | "runId" | "text" | "tool">
+type Entry = Pick<Message, "role" | "runId" | "text" | "tool" | "attachments">
 
 /**
  * Returns the messages that an agent's session has not seen: those after the run that it answered last. Returns `undefined`
@@ -40,7 +41,8 @@ export const promptOf = (parts: {
     ...(instruction === "" ? [] : [`<instructions>\n${instruction}\n</instructions>`]),
     ...(history === "" ? [] : [`<conversation-so-far>\n${history}\n</conversation-so-far>`]),
   ]
-  return before.length === 0 ? [text] : [before.join("\n\n"), text]
+  const own = text === "" ? [] : [text]
+  return before.length === 0 ? own : [before.join("\n\n"), ...own]
 }
 
 const historyOf = (messages: ReadonlyArray<Entry>): string => {
@@ -58,7 +60,8 @@ const historyOf = (messages: ReadonlyArray<Entry>): string => {
   return lines.toReversed().join("\n\n")
 }
 
-const lineOf = ({ role, text, tool }: Entry): string => {
+const lineOf = ({ attachments = [], role, text, tool }: Entry): string => {
   if (tool !== undefined) return `tool ${tool.name}: ${shortened(tool.output, HISTORY_MESSAGE_CHARS)}`
-  return text === "" ? "" : `${role}: ${shortened(text, HISTORY_MESSAGE_CHARS)}`
+  const said = [...attachments.map(describe), ...(text === "" ? [] : [shortened(text, HISTORY_MESSAGE_CHARS)])]
+  return said.length === 0 ? "" : `${role}: ${said.join("\n")}`
 }

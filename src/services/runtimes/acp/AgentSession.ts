@@ -14,11 +14,13 @@ import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
 import { systemPrompt } from "../../../domain/Agent.ts"
 import type { RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
+import type { Attachments } from "../../attachments/Attachments.ts"
 import { ToolApproval } from "../../tools/ToolApproval.ts"
 import * as AgentConnection from "./AgentConnection.ts"
 import { type McpServersByName, serversFor } from "./AgentMcpServers.ts"
 import { AgentOutput } from "./AgentOutput.ts"
 import { answerFor, permissionOf } from "./AgentPermissions.ts"
+import { blocksOf } from "./AgentFiles.ts"
 import type { AgentProblems } from "./AgentProblems.ts"
 import { promptOf, unseenBy } from "./AgentPrompt.ts"
 import type { AgentSessionStore } from "./AgentSessionStore.ts"
@@ -37,6 +39,7 @@ export interface AgentContext {
   readonly settings: AcpAgentSettings & { readonly cwd: string }
   readonly problems: AgentProblems
   readonly store: AgentSessionStore
+  readonly attachments: Pick<Attachments["Service"], "pathOf" | "read">
   /** The option `mcp` of the gateway. */
   readonly mcpServers: McpServersByName
   /** Called with the settings that the agent offers. */
@@ -219,8 +222,9 @@ export const open = Effect.fn("AgentSession.open")(function* (
     const emit = (events: ReadonlyArray<RuntimeEvent>) => runPromise(Queue.offerAll(queue, events)).catch(() => {})
     const prompt: Prompt = { sessionId, turn, output, emit, cancelled: new AbortController() }
     current = prompt
-    const blocks = promptOf({ instruction, unseen, text: turn.text })
-    const params = { sessionId, prompt: blocks.map((text) => ({ type: "text", text })) }
+    const texts = promptOf({ instruction, unseen, text: turn.text }).map((text) => ({ type: "text", text }))
+    const files = yield* blocksOf(context.attachments, turn.attachments, connection.takesImages)
+    const params = { sessionId, prompt: [...files, ...texts] }
     // The answer to the prompt also ends a cancellation, so the interrupt of the run does not end its fiber.
     const answering = yield* Effect.forkDetach(connection.prompt(params))
     const { stopReason, usage } = yield* Fiber.join(answering).pipe(

@@ -65,6 +65,8 @@ const lineOf = (message: Prompt.Message): string => {
         return [`Assistant calls ${part.name}: ${shortenedResult(textOrJson(part.params), RESULT_CHARS)}`]
       case "tool-result":
         return [`Result of ${part.name}: ${shortenedResult(textOrJson(part.result), RESULT_CHARS)}`]
+      case "file":
+        return [`${message.role === "user" ? "User" : "Assistant"}: [file ${part.fileName ?? ""}, ${part.mediaType}]`]
       default:
         return []
     }

@@ -7,7 +7,9 @@
  * - Notes by the gateway and operators become messages of the user, because few providers take system messages later on.
  */
 import * as Prompt from "effect/ai/Prompt"
+import type { Attachment } from "../../../domain/Attachment.ts"
 import type { Message, ToolCall } from "../../../domain/Message.ts"
+import { placeholder } from "./FilePlaceholder.ts"
 import { shortenedResult, type Unit } from "./Trimming.ts"
 
 /** A unit of the prompt, with the id of the newest message of the transcript in it. */
@@ -22,8 +24,14 @@ export interface History {
   readonly units: ReadonlyArray<HistoryUnit>
 }
 
-export const userMessage = (text: string): Prompt.UserMessage =>
-  Prompt.userMessage({ content: [Prompt.textPart({ text })] })
+/** Returns a message of the user with placeholders for its files. */
+export const userMessage = (text: string, attachments: ReadonlyArray<Attachment> = []): Prompt.UserMessage =>
+  Prompt.userMessage({
+    content: [
+      ...attachments.map(placeholder),
+      ...(text === "" && attachments.length > 0 ? [] : [Prompt.textPart({ text })]),
+    ],
+  })
 
 const assistantMessage = (text: string): Prompt.AssistantMessage =>
   Prompt.assistantMessage({ content: [Prompt.textPart({ text })] })
@@ -95,7 +103,7 @@ export const historyOf = (transcript: ReadonlyArray<Message>, tools: ReadonlySet
 
   for (let i = 0; i < transcript.length; i++) {
     const message = transcript[i]!
-    const { id, role, text } = message
+    const { attachments = [], id, role, text } = message
     const add = (unit: Unit, upTo = id) => units.push({ upTo, unit })
     if (isSummary(message)) continue
     if (canCall(message)) {
@@ -103,9 +111,9 @@ export const historyOf = (transcript: ReadonlyArray<Message>, tools: ReadonlySet
       i += step.length - 1
       add(stepOf(step), step.at(-1)!.id)
     } else if (isToolMessage(message)) add([userMessage(noteOf(message))])
-    else if (text === "") continue
+    else if (text === "" && attachments.length === 0) continue
     else if (role === "assistant") add([assistantMessage(text)])
-    else add([userMessage(role === "system" ? `[Note: ${text}]` : text)])
+    else add([userMessage(role === "system" ? `[Note: ${text}]` : text, attachments)])
   }
   return { summary: transcript.find(isSummary)?.text, units }
 }
@@ -124,7 +132,9 @@ export const alternating = (messages: ReadonlyArray<Prompt.Message>): ReadonlyAr
   for (const message of messages) {
     const last = merged.at(-1)
     const joins = last?.role === message.role && message.role !== "tool" && isText(last) && isText(message)
-    if (!joins) merged.push(message)
+    if (last?.role === "user" && message.role === "user" && !joins) {
+      merged[merged.length - 1] = Prompt.userMessage({ content: [...last.content, ...message.content] })
+    } else if (!joins) merged.push(message)
     else {
       const text = `${textIn(last)}\n\n${textIn(message)}`
       merged[merged.length - 1] = message.role === "user" ? userMessage(text) : assistantMessage(text)

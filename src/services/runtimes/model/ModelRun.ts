@@ -13,6 +13,7 @@ import type { ModelProblem } from "../../../domain/Model.ts"
 import { type RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import { textOrJson } from "../../../domain/Text.ts"
 import type { Conversation, ConversationSummary, Turn } from "../../agents/AgentRuntime.ts"
+import type { Attachments } from "../../attachments/Attachments.ts"
 import type { Memory } from "../../memory/Memory.ts"
 import { problemOf } from "../../models/ModelProblems.ts"
 import type { ModelProviders, ResolvedModel } from "../../models/ModelProviders.ts"
@@ -21,6 +22,7 @@ import { ContextBudget } from "./ContextBudget.ts"
 import * as Handoff from "./Handoff.ts"
 import { alternating, historyOf, userMessage } from "./History.ts"
 import { ModelChain } from "./ModelChain.ts"
+import * as MessageFiles from "./MessageFiles.ts"
 import * as ModelStep from "./ModelStep.ts"
 import { compacted, summaryOf } from "./Summaries.ts"
 import { systemMessageOf } from "./SystemPrompt.ts"
@@ -29,6 +31,7 @@ import * as ToolRound from "./ToolRound.ts"
 import { trimmed } from "./Trimming.ts"
 
 export interface ModelServices {
+  readonly attachments: Attachments["Service"]
   readonly config: GatewaySettings
   readonly memory: Memory["Service"]
   readonly providers: ModelProviders["Service"]
@@ -44,7 +47,7 @@ const MIN_PROMPT = 500
 const DOCUMENT_CHARS_PER_TOKEN = 3 / 4
 const SUMMARY_CHARS_PER_TOKEN = 3 / 8
 
-export const make = ({ config, memory, providers, tools }: ModelServices) => {
+export const make = ({ attachments, config, memory, providers, tools }: ModelServices) => {
   const context = new ContextBudget()
 
   const chainOf = ({ agent, model, thinking }: Pick<Turn, "agent" | "model"> & Partial<Pick<Turn, "thinking">>) => {
@@ -80,7 +83,8 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
     const systemFor = yield* systemOf(turn)
     const speech = new ModelStep.Speech()
     const ids = new ModelStep.CallIds()
-    const ofRun: Array<Prompt.Message> = [userMessage(turn.text)]
+    const ofRun: Array<Prompt.Message> = [userMessage(turn.text, turn.attachments)]
+    const withFiles = MessageFiles.make(attachments.read)
     const known = historyOf(yield* turn.history, new Set(Object.keys(toolkit.tools)))
     const budgetFor = (model: ResolvedModel) =>
       context.of(model) - toolTokens - tokensOfMessage(systemFor(model, known.summary)) - tokensOfMessages(ofRun)
@@ -104,7 +108,8 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
         const messages = [system, ...alternating(trimmed([...past, ...ofRun], budget))]
         const estimated = toolTokens + tokensOfMessages(messages)
         const isTooLong = ({ kind }: ModelProblem) => kind === "context-length" && !speech.saidInStep
-        return ModelStep.run(model.languageModel, { messages, toolkit, speech, ids }, emit).pipe(
+        return withFiles(messages, model.input).pipe(
+          Effect.flatMap((messages) => ModelStep.run(model.languageModel, { messages, toolkit, speech, ids }, emit)),
           Effect.mapError(problemOf),
           Effect.tap((step) => learn(model, step, estimated)),
           Effect.flatMap((step) => ModelStep.checked(model, step)),
@@ -123,7 +128,8 @@ export const make = ({ config, memory, providers, tools }: ModelServices) => {
       if (step.calls.length === 0) return
       ofRun.push(...step.answer, yield* ToolRound.run(tools, turn, step, emit))
       // The last step of the budget has no step after it.
-      if (n < config.runs.steps) ofRun.push(...(yield* turn.steering).map(userMessage))
+      if (n < config.runs.steps)
+        ofRun.push(...(yield* turn.steering).map(({ attachments, text }) => userMessage(text, attachments)))
     }
     return yield* tooManySteps(config.runs.steps)
   })

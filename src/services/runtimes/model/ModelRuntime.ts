@@ -8,36 +8,39 @@ import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
 import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
+import { Attachments } from "../../attachments/Attachments.ts"
 import { Memory } from "../../memory/Memory.ts"
 import { ModelProviders } from "../../models/ModelProviders.ts"
 import { Tools } from "../../tools/Tools.ts"
 
 const NAME = "model"
 
-export const make: Effect.Effect<AgentRuntime, never, GatewayConfig | Memory | ModelProviders | Tools> = Effect.gen(
-  function* () {
-    const services = {
-      config: yield* GatewayConfig,
-      memory: yield* Memory,
-      providers: yield* ModelProviders,
-      tools: yield* Tools,
-    }
-    const { providers } = services
-    const loaded = yield* Effect.cached(
-      Effect.map(
-        Effect.promise(() => import("./ModelRun.ts")),
-        (ModelRun) => ModelRun.make(services),
-      ),
-    )
-    return {
-      name: NAME,
-      models: Effect.map(providers.list, (models) => models.map((model) => ({ ...model, runtime: NAME }))),
-      run: (turn) => Stream.unwrap(Effect.map(loaded, ({ run }) => run(turn))),
-      offers: (model) => providers.names.some((name) => model.startsWith(`${name}/`)),
-      summarize: (conversation) => Effect.flatMap(loaded, ({ summarize }) => summarize(conversation)),
-    }
-  },
-)
+type Services = Attachments | GatewayConfig | Memory | ModelProviders | Tools
 
-export const layer: Layer.Layer<never, never, AgentRuntimes | GatewayConfig | Memory | ModelProviders | Tools> =
-  Layer.unwrap(Effect.map(make, (runtime) => AgentRuntimes.add(runtime)))
+export const make: Effect.Effect<AgentRuntime, never, Services> = Effect.gen(function* () {
+  const services = {
+    attachments: yield* Attachments,
+    config: yield* GatewayConfig,
+    memory: yield* Memory,
+    providers: yield* ModelProviders,
+    tools: yield* Tools,
+  }
+  const { providers } = services
+  const loaded = yield* Effect.cached(
+    Effect.map(
+      Effect.promise(() => import("./ModelRun.ts")),
+      (ModelRun) => ModelRun.make(services),
+    ),
+  )
+  return {
+    name: NAME,
+    models: Effect.map(providers.list, (models) => models.map((model) => ({ ...model, runtime: NAME }))),
+    run: (turn) => Stream.unwrap(Effect.map(loaded, ({ run }) => run(turn))),
+    offers: (model) => providers.names.some((name) => model.startsWith(`${name}/`)),
+    summarize: (conversation) => Effect.flatMap(loaded, ({ summarize }) => summarize(conversation)),
+  }
+})
+
+export const layer: Layer.Layer<never, never, AgentRuntimes | Services> = Layer.unwrap(
+  Effect.map(make, (runtime) => AgentRuntimes.add(runtime)),
+)

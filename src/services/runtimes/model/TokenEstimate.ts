@@ -7,6 +7,7 @@
  */
 import type * as Prompt from "effect/ai/Prompt"
 import { textOrJson } from "../../../domain/Text.ts"
+import { textCharsOf } from "./FilePlaceholder.ts"
 
 const BYTES_PER_TOKEN = 3.5
 
@@ -27,8 +28,10 @@ const tokensOfPart = (part: Exclude<Prompt.Message["content"], string>[number]):
     case "text":
     case "reasoning":
       return tokensOfText(part.text)
-    case "file":
-      return FILE_TOKENS
+    case "file": {
+      const chars = textCharsOf(part)
+      return chars === undefined ? FILE_TOKENS : Math.ceil(chars / BYTES_PER_TOKEN)
+    }
     case "tool-call":
       return tokensOfText(part.name) + tokensOfText(textOrJson(part.params))
     case "tool-result":

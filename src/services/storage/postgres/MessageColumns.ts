@@ -17,6 +17,7 @@ export const MESSAGE = columnsOf("m", [
   "aborted",
   "failed",
   "summary_up_to",
+  "attachments",
   "at",
 ])
 
@@ -34,6 +35,7 @@ export const toMessage = (sessionKey: string, row: Row): Message =>
     ...(row["m_aborted"] !== 0 && { aborted: true }),
     ...(row["m_failed"] !== null && { failed: parsed(row, "m_failed") }),
     ...(row["m_summary_up_to"] !== null && { summaryUpTo: row["m_summary_up_to"] }),
+    ...(row["m_attachments"] !== null && { attachments: parsed(row, "m_attachments") }),
     at: row["m_at"],
   }) as Message
 

@@ -139,7 +139,11 @@ export const messageSteps = ({ read, write }: Statements): MessageStore => ({
           gone AS (DELETE FROM messages m USING oldest WHERE m.transcript = oldest.transcript AND m.id = oldest.id
             RETURNING m.transcript),
           n AS (SELECT count(*) AS removed, max(transcript) AS last FROM gone),
-          ended AS (DELETE FROM old_transcripts o USING n WHERE n.removed < $1 OR o.transcript < n.last)
+          ended AS (DELETE FROM old_transcripts o USING n WHERE n.removed < $1 OR o.transcript < n.last
+            RETURNING o.transcript),
+          uses AS (DELETE FROM attachment_uses u USING ended WHERE u.transcript = ended.transcript RETURNING u.id),
+          unused AS (UPDATE attachments a SET used = false WHERE a.id IN (SELECT id FROM uses) AND NOT EXISTS
+            (SELECT FROM attachment_uses u WHERE u.id = a.id AND u.transcript NOT IN (SELECT transcript FROM ended)))
           SELECT removed FROM n`,
         [limit],
       ),

@@ -8,12 +8,14 @@ import { StartupError } from "../../../domain/StartupError.ts"
 import base from "./migrations/0001_base.ts"
 import approvals from "./migrations/0002_approvals.ts"
 import queueModes from "./migrations/0003_queue_modes.ts"
+import attachments from "./migrations/0004_attachments.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
 
 const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]> = [
   ["base", base],
   ["approvals", approvals],
   ["queue_modes", queueModes],
+  ["attachments", attachments],
 ]
 
 /** Locks of the gateway have this number first: "CWGW". */

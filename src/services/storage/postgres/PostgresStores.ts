@@ -1,6 +1,7 @@
 /** PostgresStores: the stores of Tx over one connection. PostgresStorage makes them for commits and for reads. */
 import type { Stores } from "../Tx.ts"
 import { approvalSteps } from "./ApprovalSteps.ts"
+import { attachmentSteps } from "./AttachmentSteps.ts"
 import { deviceSteps } from "./DeviceSteps.ts"
 import { messageSteps } from "./MessageSteps.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
@@ -20,6 +21,7 @@ export const postgresStores = (connection: PostgresConnection): Stores => {
     devices: deviceSteps(statements),
     documents: documentSteps(statements),
     approvals: approvalSteps(statements),
+    attachments: attachmentSteps(statements),
     // A group that has written leaves a mark on the disk.
     probe: statements.mark,
   }

@@ -11,7 +11,7 @@ const first = (rows: Rows) => (rows[0] === undefined ? undefined : toSession(row
 
 /** Aborts the open turns of the session `$1` at the time `$2`, and lists its transcript for removal. */
 const END_TRANSCRIPT = `old AS (SELECT * FROM sessions WHERE key = $1),
-  t AS (UPDATE turns SET state = 'aborted', ended_at = $2, text = '' FROM old
+  t AS (UPDATE turns SET state = 'aborted', ended_at = $2, text = '', attachments = NULL FROM old
     WHERE turns.session_key = old.key AND turns.ended_at IS NULL RETURNING turns.*),
   listed AS (INSERT INTO old_transcripts SELECT transcript FROM old WHERE message_count > 0)`
 

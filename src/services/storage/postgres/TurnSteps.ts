@@ -1,7 +1,7 @@
 /** The store of turns on PostgreSQL. PostgresStores makes it. */
 import * as Effect from "effect/Effect"
 import type { Message } from "../../../domain/Message.ts"
-import { json, noCounters, toolColumn } from "../Columns.ts"
+import { attachmentsColumn, inputFields, json, noCounters, toolColumn, toTurnInput } from "../Columns.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
 import type { TurnStore, TurnWritten } from "../TurnStore.ts"
@@ -20,10 +20,12 @@ const newTurnParams = (turn: NewTurn): ReadonlyArray<unknown> => [
   turn.acceptedAfter,
   turn.deadlineAt ?? null,
   turn.queue,
+  attachmentsColumn(turn.attachments),
 ]
 
 /** Names the parameters that `newTurnParams` returns, if they come after `before` others. */
-const newTurn = (before: number): string => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((index) => `$${before + index}`).join(", ")
+const newTurn = (before: number): string =>
+  [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((index) => `$${before + index}`).join(", ")
 
 /** The messages of the tools of the run `$1` in the session `s0`. */
 const RETRACT = "DELETE FROM messages m USING s0 WHERE m.transcript = s0.transcript AND m.run_id = $1 AND m.step >= 1"
@@ -50,8 +52,8 @@ const BEGIN = `WITH
     FROM t WHERE turns.pos = t.pos AND t.interruptions < $2 RETURNING turns.*),
   s0 AS (SELECT s.* FROM sessions s JOIN begun ON s.key = begun.session_key),
   gone AS (${RETRACT} RETURNING m.id),
-  m AS (INSERT INTO messages (transcript, run_id, step, role, text, aborted, at)
-    SELECT s0.transcript, $1, 0, 'user', begun.text, 0, $3 FROM s0, begun
+  m AS (INSERT INTO messages (transcript, run_id, step, role, text, attachments, aborted, at)
+    SELECT s0.transcript, $1, 0, 'user', begun.text, begun.attachments, 0, $3 FROM s0, begun
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   n AS (SELECT (SELECT count(*) FROM m) AS added, (SELECT count(*) FROM gone) AS removed),
   s AS (UPDATE sessions s SET
@@ -60,7 +62,7 @@ const BEGIN = `WITH
     last_message = CASE WHEN n.added > 0 THEN left(begun.text, ${PREVIEW_CHARS + 1}) ELSE s.last_message END,
     updated_at = $3
     FROM begun, n WHERE s.key = begun.session_key RETURNING s.*)
-  SELECT ${TURN}, t.interruptions, t.text, EXISTS (SELECT FROM begun) AS begun, ${RETRACTED},
+  SELECT ${TURN}, t.interruptions, t.text, t.attachments, EXISTS (SELECT FROM begun) AS begun, ${RETRACTED},
     (SELECT id FROM m) AS message_id,
     coalesce((SELECT id FROM m), (SELECT x.id FROM messages x JOIN s0 ON x.transcript = s0.transcript
       WHERE x.run_id = $1 AND x.step = 0)) AS user_id,
@@ -82,9 +84,10 @@ const TOOL = `WITH
 
 // `text` is that of the turn before its end: the statement sees the row as it was.
 const END = `WITH
-  t AS (UPDATE turns SET state = $3, error = $4, usage = $5, reply = $6, taken_by = $20, ended_at = $7, text = ''
+  t AS (UPDATE turns SET state = $3, error = $4, usage = $5, reply = $6, taken_by = $20, ended_at = $7, text = '',
+    attachments = NULL
     WHERE run_id = $1 AND attempt = $2 AND ended_at IS NULL RETURNING *),
-  before AS (SELECT text FROM turns WHERE run_id = $1),
+  before AS (SELECT text, attachments FROM turns WHERE run_id = $1),
   ${SESSION_OF_TURN},
   gone AS (${RETRACT} AND $8::boolean RETURNING m.id),
   reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, failed, at)
@@ -92,8 +95,8 @@ const END = `WITH
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   failed AS (UPDATE messages m SET failed = $13::text FROM s0 WHERE $13::text IS NOT NULL AND m.transcript = s0.transcript
     AND m.run_id = $1 AND m.step = 0 AND m.failed IS NULL RETURNING m.aborted),
-  marked AS (INSERT INTO messages (transcript, run_id, step, role, text, failed, aborted, at)
-    SELECT s0.transcript, $1, 0, 'user', before.text, $13, $14, $7 FROM s0, before
+  marked AS (INSERT INTO messages (transcript, run_id, step, role, text, attachments, failed, aborted, at)
+    SELECT s0.transcript, $1, 0, 'user', before.text, before.attachments, $13, $14, $7 FROM s0, before
     WHERE $21::boolean AND NOT EXISTS (SELECT FROM failed)
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   n AS (SELECT (SELECT count(*) FROM reply) AS replies, (SELECT count(*) FROM marked) AS marks,
@@ -109,7 +112,7 @@ const END = `WITH
     context_tokens = coalesce($19, s.context_tokens),
     updated_at = $7
     FROM s0, before, n WHERE s.key = s0.key RETURNING s.*)
-  SELECT ${TURN}, before.text, ${RETRACTED}, ${SESSION}, ${activity("t.session_key", "idle", "o.run_id <> $1")},
+  SELECT ${TURN}, before.text, before.attachments, ${RETRACTED}, ${SESSION}, ${activity("t.session_key", "idle", "o.run_id <> $1")},
     (SELECT id FROM reply) AS reply_id, (SELECT id FROM marked) AS marked_id,
     coalesce((SELECT id FROM reply), (SELECT id FROM marked)) AS message_id
   FROM t JOIN before ON true LEFT JOIN s ON true`
@@ -159,7 +162,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
     Effect.map(
       write(
         `WITH ${OPEN_SESSION}, t AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text,
-          text_digest, accepted_at, accepted_after, deadline_at, queue) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
+          text_digest, accepted_at, accepted_after, deadline_at, queue, attachments) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
           SELECT ${SESSION}, s.opened, ${activity("s.key", "queued")} FROM s`,
         [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn)],
       ),
@@ -169,9 +172,9 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
     Effect.map(
       write(
         `WITH t AS (INSERT INTO turns (session_key, reply, ended_at, state, attempt, run_id, agent_id, principal, text,
-          text_digest, accepted_at, accepted_after, deadline_at, queue)
+          text_digest, accepted_at, accepted_after, deadline_at, queue, attachments)
           VALUES ($1, $2, $3, 'done', 1, ${newTurn(3)}) RETURNING *) SELECT ${TURN} FROM t`,
-        [turn.sessionKey, reply, turn.acceptedAt, ...newTurnParams({ ...turn, text: "" })],
+        [turn.sessionKey, reply, turn.acceptedAt, ...newTurnParams({ ...turn, text: "", attachments: [] })],
       ),
       ([row]) => toTurn(row!),
     ),
@@ -181,10 +184,10 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
       const before: TurnRow = { ...toTurn(row), crashes: Number(row["interruptions"]) }
       if (row["begun"] !== true) return { _tag: "TooManyCrashes", turn: before }
       const turn: TurnRow = { ...before, state: "running", attempt: before.attempt + 1, handedOver: false }
-      const text = String(row["text"])
-      const message = { sessionKey: turn.sessionKey, runId, role: "user" as const, text, at }
+      const input = toTurnInput(row)
+      const message = { sessionKey: turn.sessionKey, runId, role: "user" as const, ...inputFields(input), at }
       const messageId = row["user_id"] === null ? undefined : Number(row["user_id"])
-      return { _tag: "Begun", ...toWritten(row, message), turn, text, messageId }
+      return { _tag: "Begun", ...toWritten(row, message), turn, input, messageId }
     }),
   tool: ({ attempt, runId }, step, tool, at) =>
     Effect.map(write(TOOL, [runId, attempt, step, tool.output, toolColumn(tool), at]), ([row]) => {
@@ -215,7 +218,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
         const { step: _, ...said } = words.reply ?? { step: 0, text: "" }
         const message: Omit<Message, "id"> =
           row["reply_id"] === null
-            ? { sessionKey, runId, role: "user", text: String(row["text"]), ...words.mark, at }
+            ? { sessionKey, runId, role: "user", ...inputFields(toTurnInput(row)), ...words.mark, at }
             : { sessionKey, runId, role: "assistant", ...said, ...(usage !== undefined && { usage }), at }
         return toWritten(row, message)
       },
@@ -223,12 +226,12 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
   taken: (runId) =>
     Effect.map(
       read(
-        `SELECT m.text FROM turns t JOIN sessions s ON s.key = t.session_key
+        `SELECT m.text, m.attachments FROM turns t JOIN sessions s ON s.key = t.session_key
           JOIN messages m ON m.transcript = s.transcript AND m.run_id = t.run_id AND m.step = 0
           WHERE t.taken_by = $1 ORDER BY t.pos`,
         [runId],
       ),
-      (rows) => rows.map((row) => String(row["text"])),
+      (rows) => rows.map(toTurnInput),
     ),
   handOver: Effect.asVoid(write("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'", [])),
   forget: (before, limit) =>

@@ -25,6 +25,7 @@ type Row = {
   readonly aborted: number
   readonly failed: string | null
   readonly summary_up_to: number | null
+  readonly attachments: string | null
   readonly at: number
 }
 
@@ -44,6 +45,7 @@ const toMessage = (sessionKey: string, row: Row): Message => ({
   ...(row.aborted !== 0 && { aborted: true }),
   ...(row.failed !== null && { failed: JSON.parse(row.failed) }),
   ...(row.summary_up_to !== null && { summaryUpTo: row.summary_up_to }),
+  ...(row.attachments !== null && { attachments: JSON.parse(row.attachments) }),
   at: row.at,
 })
 
@@ -67,8 +69,9 @@ const OF_SESSION = `transcript = (SELECT ${TRANSCRIPT} FROM sessions WHERE key =
 
 export const messageRows = (db: DatabaseSync) => {
   const insert = db.prepare(`INSERT INTO messages
-    (transcript, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, summary_up_to, at)
-    SELECT ${TRANSCRIPT}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions WHERE key = ?
+    (transcript, run_id, step, injection_key, role, text, thinking, tool, usage, aborted, failed, summary_up_to,
+     attachments, at)
+    SELECT ${TRANSCRIPT}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions WHERE key = ?
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id`)
   const selectPage = db.prepare(`SELECT * FROM messages WHERE ${OF_SESSION} AND id < ? ORDER BY id DESC LIMIT ?`)
   // The same condition as `isInHistory`. A summary replaces older summaries too.
@@ -93,6 +96,10 @@ export const messageRows = (db: DatabaseSync) => {
   )
   const oldTranscript = db.prepare("SELECT transcript FROM old_transcripts LIMIT 1")
   const forgetTranscript = db.prepare("DELETE FROM old_transcripts WHERE transcript = ?")
+  const markUnused = db.prepare(`UPDATE attachments SET used = 0
+    WHERE id IN (SELECT id FROM attachment_uses WHERE transcript = ?1) AND NOT EXISTS
+      (SELECT 1 FROM attachment_uses u WHERE u.id = attachments.id AND u.transcript <> ?1)`)
+  const endUses = db.prepare("DELETE FROM attachment_uses WHERE transcript = ?")
   const removeOldest = db.prepare(
     "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE transcript = ? ORDER BY id LIMIT ?)",
   )
@@ -118,6 +125,7 @@ export const messageRows = (db: DatabaseSync) => {
         rest.aborted === true ? 1 : 0,
         json(rest.failed),
         rest.summaryUpTo ?? null,
+        rest.attachments === undefined ? null : JSON.stringify(rest.attachments),
         rest.at,
         rest.sessionKey,
       )
@@ -174,7 +182,11 @@ export const messageRows = (db: DatabaseSync) => {
       const transcript = oldTranscript.get()?.["transcript"]
       if (transcript === undefined) return undefined
       const removed = Number(removeOldest.run(transcript, limit).changes)
-      if (removed < limit) forgetTranscript.run(transcript)
+      if (removed < limit) {
+        markUnused.run(transcript)
+        endUses.run(transcript)
+        forgetTranscript.run(transcript)
+      }
       return removed
     },
   }

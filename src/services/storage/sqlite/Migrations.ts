@@ -21,6 +21,7 @@ import eventNumbers from "./migrations/0013_event_numbers.ts"
 import approvals from "./migrations/0014_approvals.ts"
 import queueModes from "./migrations/0015_queue_modes.ts"
 import lookups from "./migrations/0016_lookups.ts"
+import attachments from "./migrations/0017_attachments.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy } from "./SqliteError.ts"
 
@@ -44,6 +45,7 @@ const steps: ReadonlyArray<readonly [name: string, sql: string]> = [
   ["approvals", approvals],
   ["queue_modes", queueModes],
   ["lookups", lookups],
+  ["attachments", attachments],
 ]
 
 /** The schema version of this program. */

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite"
 import type { Stores } from "../Tx.ts"
 import { approvalSteps } from "./ApprovalSteps.ts"
+import { attachmentSteps } from "./AttachmentSteps.ts"
 import { messageSteps, sessionSteps } from "./ConversationSteps.ts"
 import { deviceSteps } from "./DeviceSteps.ts"
 import { messageRows } from "./MessageRows.ts"
@@ -26,6 +27,7 @@ export const sqliteStores = (db: DatabaseSync): Stores => {
     devices: deviceSteps(db),
     documents: documentSteps(db),
     approvals: approvalSteps(db),
+    attachments: attachmentSteps(db),
     probe: step(() => {
       probe.run()
     }),

@@ -1,8 +1,8 @@
 /** The statements of the turns table. The stores in this folder use them, inside a transaction or to read. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { QueueMode, RunState } from "../../../domain/Run.ts"
-import { json } from "../Columns.ts"
-import type { AttemptOf, Ending, NewTurn, TurnRow } from "../TurnRow.ts"
+import { attachmentsColumn, json, toTurnInput } from "../Columns.ts"
+import type { AttemptOf, Ending, NewTurn, TurnInput, TurnRow } from "../TurnRow.ts"
 
 type Row = {
   readonly run_id: string
@@ -53,7 +53,7 @@ const COLUMNS = `run_id, session_key, agent_id, principal, state, attempt, crash
 
 export const turnRows = (db: DatabaseSync) => {
   const select = db.prepare(`SELECT ${COLUMNS}, text_digest FROM turns WHERE run_id = ?`)
-  const selectText = db.prepare("SELECT text FROM turns WHERE run_id = ?")
+  const selectInput = db.prepare("SELECT text, attachments FROM turns WHERE run_id = ?")
   const selectOpen = db.prepare(`SELECT ${COLUMNS} FROM turns WHERE session_key = ? AND ended_at IS NULL ORDER BY pos`)
   // Without the hint SQLite reads all turns in the order of `pos`.
   const selectAllOpen = db.prepare(
@@ -64,21 +64,21 @@ export const turnRows = (db: DatabaseSync) => {
   )
   const insert = db.prepare(`INSERT INTO turns
     (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
-     deadline_at, queue, reply, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+     deadline_at, queue, reply, ended_at, attachments)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const begin = db.prepare(`UPDATE turns SET state = 'running', attempt = attempt + 1,
     crashes = crashes + (state = 'running' AND handed_over = 0), handed_over = 0
     WHERE run_id = ? AND ended_at IS NULL AND crashes + (state = 'running' AND handed_over = 0) < ?
-    RETURNING ${COLUMNS}, text`)
+    RETURNING ${COLUMNS}, text, attachments`)
   // The text of an ended turn is in the transcript, or was a command.
   const end =
-    db.prepare(`UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, taken_by = ?, ended_at = ?, text = ''
-    WHERE run_id = ? AND attempt = ? AND ended_at IS NULL RETURNING ${COLUMNS}`)
-  const selectTaken = db.prepare(`SELECT m.text FROM turns t JOIN sessions s ON s.key = t.session_key
+    db.prepare(`UPDATE turns SET state = ?, error = ?, usage = ?, reply = ?, taken_by = ?, ended_at = ?, text = '',
+    attachments = NULL    WHERE run_id = ? AND attempt = ? AND ended_at IS NULL RETURNING ${COLUMNS}`)
+  const selectTaken = db.prepare(`SELECT m.text, m.attachments FROM turns t JOIN sessions s ON s.key = t.session_key
     JOIN messages m ON m.transcript = coalesce(s.transcript, s.key) AND m.run_id = t.run_id AND m.step = 0
     WHERE t.taken_by = ? ORDER BY t.pos`)
   const abortAll = db.prepare(
-    "UPDATE turns SET state = 'aborted', ended_at = ?, text = '' WHERE session_key = ? AND ended_at IS NULL",
+    "UPDATE turns SET state = 'aborted', ended_at = ?, text = '', attachments = NULL WHERE session_key = ? AND ended_at IS NULL",
   )
   const handOver = db.prepare("UPDATE turns SET handed_over = 1 WHERE ended_at IS NULL AND state = 'running'")
   const recover = db.prepare(`UPDATE turns SET state = 'queued', crashes = crashes + (handed_over = 0), handed_over = 0
@@ -96,8 +96,9 @@ export const turnRows = (db: DatabaseSync) => {
     const { acceptedAfter, acceptedAt, agentId, deadlineAt = null, digest, principal, queue, runId, sessionKey } = turn
     const by = JSON.stringify(principal)
     const text = endedAt === null ? turn.text : ""
+    const files = endedAt === null ? attachmentsColumn(turn.attachments) : null
     const times = [acceptedAt, acceptedAfter, deadlineAt] as const
-    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, queue, reply, endedAt)
+    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, queue, reply, endedAt, files)
   }
 
   const get = (runId: string): (TurnRow & { readonly digest: string | null }) | undefined => {
@@ -109,8 +110,8 @@ export const turnRows = (db: DatabaseSync) => {
 
   return {
     get,
-    /** Returns the text of the turn, or an empty text after its end. */
-    textOf: (runId: string): string => String(selectText.get(runId)?.["text"] ?? ""),
+    /** Returns the input of the turn, or an empty one after its end. */
+    inputOf: (runId: string): TurnInput => toTurnInput(selectInput.get(runId)),
     open: (sessionKey: string | undefined): ReadonlyArray<TurnRow> =>
       turns(sessionKey === undefined ? selectAllOpen.all() : selectOpen.all(sessionKey)),
     /** Returns the number of turns of the session that have not started. */
@@ -118,9 +119,9 @@ export const turnRows = (db: DatabaseSync) => {
     insert: (turn: NewTurn): void => add(turn, ["queued", 0, null, null]),
     insertAnswered: (turn: NewTurn, reply: string): void => add(turn, ["done", 1, reply, turn.acceptedAt]),
     /** Returns `undefined` if the turn is not open, or if crashes have interrupted it too often. */
-    begin: (runId: string, maxCrashes: number): { readonly turn: TurnRow; readonly text: string } | undefined => {
+    begin: (runId: string, maxCrashes: number): { readonly turn: TurnRow; readonly input: TurnInput } | undefined => {
       const row = begin.get(runId, maxCrashes)
-      return row === undefined ? undefined : { turn: toTurn(row as Row), text: String(row["text"]) }
+      return row === undefined ? undefined : { turn: toTurn(row as Row), input: toTurnInput(row) }
     },
     /** Returns `undefined` if the turn has ended or another attempt has begun. */
     end: ({ attempt, runId }: AttemptOf, ending: Ending, at: number): TurnRow | undefined => {
@@ -128,8 +129,8 @@ export const turnRows = (db: DatabaseSync) => {
       const row = end.get(outcome, json(error), json(usage), reply, takenBy, at, runId, attempt)
       return row === undefined ? undefined : toTurn(row as Row)
     },
-    /** Returns the texts of the user's messages of the turns that the run has taken over. */
-    taken: (runId: string): ReadonlyArray<string> => selectTaken.all(runId).map(({ text }) => String(text)),
+    /** Returns the user's messages of the turns that the run has taken over. */
+    taken: (runId: string): ReadonlyArray<TurnInput> => selectTaken.all(runId).map(toTurnInput),
     /** Aborts the open turns of the session and returns them in the order of acceptance. */
     abortAll: (sessionKey: string, at: number): ReadonlyArray<TurnRow> => {
       const open = turns(selectOpen.all(sessionKey))

@@ -1,7 +1,7 @@
 /** The store of turns on SQLite. SqliteStores makes it of the statements of three tables. */
 import type { Message } from "../../../domain/Message.ts"
-import { type Counters, countersOf, noCounters } from "../Columns.ts"
-import { interruptions, isCurrent, type LastWords, type TurnRow } from "../TurnRow.ts"
+import { type Counters, countersOf, inputFields, noCounters } from "../Columns.ts"
+import { interruptions, isCurrent, type LastWords, type TurnInput, type TurnRow } from "../TurnRow.ts"
 import type { Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
 import type { MessageRows } from "./MessageRows.ts"
 import type { SessionRows } from "./SessionRows.ts"
@@ -9,6 +9,8 @@ import { step } from "./Step.ts"
 import type { TurnRows } from "./TurnRows.ts"
 
 const none: ReadonlyArray<number> = []
+
+const nothing: TurnInput = { text: "", attachments: [] }
 
 const addedBy = (message: Message | undefined): Counters => (message === undefined ? noCounters : countersOf(message))
 
@@ -22,10 +24,10 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
       if (turn === undefined || turn.endedAt !== undefined) return { _tag: "Over" }
       return { _tag: "TooManyCrashes", turn: { ...turn, crashes: interruptions(turn) } }
     }
-    const { text, turn } = begun
+    const { input, turn } = begun
     const { sessionKey } = turn
     const retracted = turn.attempt > 1 ? messages.retract(sessionKey, runId) : none
-    const message = insert({ sessionKey, runId, step: 0, role: "user", text, at })
+    const message = insert({ sessionKey, runId, step: 0, role: "user", ...inputFields(input), at })
     const counters = addedBy(message)
     const removed = retracted.length
     const { history, messages: added } = counters
@@ -35,17 +37,17 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
       at,
     )
     const messageId = message?.id ?? idOf(sessionKey, runId, 0)
-    return { _tag: "Begun", turn, text, session, message, messageId, retracted }
+    return { _tag: "Begun", turn, input, session, message, messageId, retracted }
   }
 
   /** Marks the user's message, or adds it with the mark. `history`: the change of that counter. */
-  const mark = (turn: TurnRow, text: string, { failed, aborted }: NonNullable<LastWords["mark"]>, at: number) => {
+  const mark = (turn: TurnRow, input: TurnInput, { failed, aborted }: NonNullable<LastWords["mark"]>, at: number) => {
     const { runId, sessionKey } = turn
     if (failed !== undefined && messages.markFailed(sessionKey, runId, failed)) {
       return { message: undefined, counters: { messages: 0, history: -1 } }
     }
     const marks = { ...(failed !== undefined && { failed }), ...(aborted === true && { aborted }) }
-    const message = insert({ sessionKey, runId, step: 0, role: "user", text, ...marks, at })
+    const message = insert({ sessionKey, runId, step: 0, role: "user", ...inputFields(input), ...marks, at })
     return { message, counters: addedBy(message) }
   }
 
@@ -84,15 +86,15 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
       }),
     end: (of, ending, words, at) =>
       step((): TurnWritten | undefined => {
-        // The end drops the text, so this reads it before.
-        const text = words.mark === undefined ? "" : turns.textOf(of.runId)
+        // The end drops the input, so this reads it before.
+        const input = words.mark === undefined ? nothing : turns.inputOf(of.runId)
         const turn = turns.end(of, ending, at)
         if (turn === undefined) return undefined
         const { sessionKey } = turn
         const retracted = words.retract ? messages.retract(sessionKey, of.runId) : none
         const { counters, message } =
           words.mark !== undefined
-            ? mark(turn, text, words.mark, at)
+            ? mark(turn, input, words.mark, at)
             : words.reply !== undefined
               ? reply(turn, words.reply, at)
               : { counters: noCounters, message: undefined }

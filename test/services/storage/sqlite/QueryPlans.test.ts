@@ -26,6 +26,8 @@ const recorded = (db: DatabaseSync, statements: Set<string>): DatabaseSync =>
 const allowed: ReadonlyArray<RegExp> = [
   /^SCAN (agents|bindings|devices|documents|event_log|old_transcripts)\b/,
   /^SCAN sessions: SELECT \* FROM sessions$/,
+  /^SCAN json_each\b/,
+  /^SCAN attachments USING COVERING INDEX attachments_unused\b/,
   /^SCAN (events|approval_grants): .* ORDER BY (seq|place)( DESC)? LIMIT [?1]$/,
 ]
 

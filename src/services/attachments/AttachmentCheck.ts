@@ -1,0 +1,102 @@
+/**
+ * Checks the files of a message against the limits, and finds their names and types. It is pure. Attachments uses it.
+ */
+import * as Result from "effect/Result"
+import * as Path from "node:path"
+import { AttachmentRefused, isImage } from "../../domain/Attachment.ts"
+import { NAME_CHARS } from "../../domain/Bounds.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { line } from "../../domain/Printable.ts"
+import { cut } from "../../domain/Text.ts"
+import { extensionOf, typeOf } from "./ContentType.ts"
+import { imageSizeOf } from "./ImageSize.ts"
+
+/** A file to keep: from a client in base64, or from a tool in bytes. */
+export interface Upload {
+  readonly name?: string | undefined
+  readonly type?: string | undefined
+  readonly data: string | Uint8Array
+}
+
+/** A file that may be kept. */
+export interface Checked {
+  readonly bytes: Uint8Array
+  readonly name: string
+  readonly type: string
+  readonly width?: number
+  readonly height?: number
+}
+
+export type AttachmentLimits = GatewaySettings["attachments"]
+
+/** The pixels of an image. Models scale larger ones down, and decoding them costs a page gigabytes. */
+export const MAX_PIXELS = 100_000_000
+
+const DATA_URL = /^data:[^,]{0,512},/
+
+/** The characters of base64 around which some programs break the line. */
+const LINE_ENDS = /[\r\n]/g
+
+/** Returns the characters of the content without the padding, and the bytes that they mean. */
+const measured = (data: string) => {
+  const start = DATA_URL.exec(data)?.[0].length ?? 0
+  const body = data.includes("\n", start) ? data.slice(start).replace(LINE_ENDS, "") : data.slice(start)
+  const padding = body.endsWith("==") ? 2 : body.endsWith("=") ? 1 : 0
+  const chars = body.length - padding
+  return { body, size: Math.floor((chars * 3) / 4), isWhole: chars % 4 !== 1 }
+}
+
+/** Returns the name without its folders and without characters that act, or a name of the type. */
+export const nameOf = (given: string | undefined, type: string): string => {
+  const base = Path.posix.basename((given ?? "").replaceAll("\\", "/"))
+  const name = cut(line(base), NAME_CHARS)
+  return name === "" || /^\.+$/.test(name) ? `file${extensionOf(type)}` : name
+}
+
+/** The name of a file in a refusal. */
+const labelOf = ({ name }: Upload, index: number): string =>
+  name === undefined || name.trim() === "" ? String(index + 1) : JSON.stringify(cut(line(name), NAME_CHARS))
+
+/** Checks the number of the files and the sizes that their texts show, before anything is decoded. */
+export const checkSizes = (uploads: ReadonlyArray<Upload>, limits: AttachmentLimits): AttachmentRefused | undefined => {
+  if (uploads.length > limits.perMessage) {
+    return AttachmentRefused.of("count", "", uploads.length, limits.perMessage)
+  }
+  for (const [index, upload] of uploads.entries()) {
+    const { isWhole, size } =
+      typeof upload.data === "string" ? measured(upload.data) : { size: upload.data.byteLength, isWhole: true }
+    if (size === 0 && isWhole) return AttachmentRefused.of("empty", labelOf(upload, index))
+    if (size > limits.maxBytes) return AttachmentRefused.of("size", labelOf(upload, index), size, limits.maxBytes)
+  }
+  return undefined
+}
+
+/** Node skips characters that are not base64. Then the content is shorter than its text says. */
+const decoded = (data: string): Uint8Array | undefined => {
+  const { body, isWhole, size } = measured(data)
+  if (!isWhole) return undefined
+  const bytes = Buffer.from(body, "base64")
+  return bytes.byteLength === size ? bytes : undefined
+}
+
+/** Decodes and checks one file. */
+export const check = (
+  upload: Upload,
+  index: number,
+  limits: AttachmentLimits,
+): Result.Result<Checked, AttachmentRefused> => {
+  const refused = (...[problem, size, limit]: [AttachmentRefused["problem"], number?, number?]) =>
+    Result.fail(AttachmentRefused.of(problem, labelOf(upload, index), size, limit))
+  const bytes = typeof upload.data === "string" ? decoded(upload.data) : upload.data
+  if (bytes === undefined) return refused("base64")
+  if (bytes.byteLength === 0) return refused("empty")
+  const type = typeOf(bytes, upload.type)
+  if (isImage({ type }) && bytes.byteLength > limits.maxImageBytes) {
+    return refused("image-size", bytes.byteLength, limits.maxImageBytes)
+  }
+  const size = imageSizeOf(type, bytes)
+  if (size !== undefined && size.width * size.height > MAX_PIXELS) {
+    return refused("pixels", size.width * size.height, MAX_PIXELS)
+  }
+  return Result.succeed({ bytes, name: nameOf(upload.name, type), type, ...size })
+}
