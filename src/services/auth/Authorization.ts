@@ -1,7 +1,7 @@
 /**
  * Authorization: the middleware in front of every method. It looks up the caller, checks the method's scope and
- * provides `CurrentConnection`. Connections are found by the client id that the wires give to the call. At the level `debug`
- * it logs each call.
+ * provides `CurrentConnection`. Connections are found by the client id that the wires give to the call. It times each call,
+ * and logs it at the level `debug`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -11,11 +11,13 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type { Histograms } from "../../domain/Histogram.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { isLogged } from "../../domain/Log.ts"
 import { CurrentConnection, grants, RequiredScope } from "../../domain/Principal.ts"
 import { Authorized, Forbidden, Unauthenticated } from "../../domain/Refusal.ts"
 import { Connections } from "../connections/Connections.ts"
+import { CallTimes } from "./CallTimes.ts"
 
 /** The caller of a call without a connection, as an annotation of its client. */
 export class LocalCaller extends Context.Service<LocalCaller, CurrentConnection["Service"]>()(
@@ -29,6 +31,26 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Predicate.hasProperty(error, "_tag")) return String(error._tag)
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "bug"
 }
+
+/**
+ * Provides the caller to the call, and records its duration when it ends. One finalizer does both, because every call pays
+ * for it: `updateContext` would add another.
+ */
+const provided = <A, E, R>(
+  call: Effect.Effect<A, E, R>,
+  caller: CurrentConnection["Service"],
+  times: Histograms<string>,
+): Effect.Effect<A, E, Exclude<R, CurrentConnection>> =>
+  Effect.withFiber((fiber) => {
+    const outer = fiber.context
+    const startedAt = performance.now()
+    fiber.setContext(Context.add(outer, CurrentConnection, caller))
+    return Effect.onExitPrimitive(call as Effect.Effect<A, E, Exclude<R, CurrentConnection>>, (exit) => {
+      fiber.setContext(outer)
+      times.of(outcomeOf(exit)).record(performance.now() - startedAt)
+      return undefined
+    })
+  })
 
 /** Logs the call with its duration when it ends. The log has no parameters and no results. */
 const logged = <A, E, R>(
@@ -51,24 +73,26 @@ const logged = <A, E, R>(
     ),
   )
 
-export const layer: Layer.Layer<Authorized, never, Connections | GatewayConfig> = Layer.effect(
+const authorized: Layer.Layer<Authorized, never, CallTimes | Connections | GatewayConfig> = Layer.effect(
   Authorized,
   Effect.gen(function* () {
     const connections = yield* Connections
+    const callTimes = yield* CallTimes
     // Without such entries, calls pay nothing for them.
     const isLogging = isLogged("debug", (yield* GatewayConfig).logLevel)
     return Authorized.of((effect, { client, rpc }) => {
       const caller = Context.getOrUndefined(client.annotations, LocalCaller) ?? connections.identityOf(client.id)
       if (caller === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
+      const times = callTimes.of(rpc._tag)
       const missingScope = Context.get(rpc.annotations, RequiredScope)
       if (missingScope !== undefined && !grants(caller.principal.scopes, missingScope)) {
+        times.of("Forbidden").record(0)
         return Effect.fail(new Forbidden({ method: rpc._tag, missingScope }))
       }
-      // As `provideService`, without building a function for each call.
-      const call = isLogging ? logged(effect, rpc._tag, caller) : effect
-      return Effect.updateContext(call, (context: Context.Context<never>) =>
-        Context.add(context, CurrentConnection, caller),
-      )
+      return provided(isLogging ? logged(effect, rpc._tag, caller) : effect, caller, times)
     })
   }),
 )
+
+/** Provides the middleware, and the durations of the calls. */
+export const layer = Layer.provideMerge(authorized, CallTimes.layer)

@@ -29,6 +29,8 @@ export class EventLog {
   readonly ring: EventRing
   readonly partialOutputs = new PartialOutputs()
   readonly chunk: number
+  /** Stored events that subscribers have received later, because they missed them. */
+  replayed = 0
   readonly #publish: (events: ReadonlyArray<Positioned>) => void
   readonly #observers = new Set<(event: Positioned) => void>()
   readonly #parked = new Map<ParkedReader, () => void>()

@@ -69,6 +69,7 @@ export class EventReader<A> {
     if (replay === undefined) return Effect.succeed<Page<A>>({ _tag: "Missed", items: [] })
     return Effect.map(replay.next, (items): Page<A> => {
       if (replay.isDone) this.#replay = undefined
+      for (const { _tag } of items) if (_tag === "Event") this.#log.replayed++
       return { _tag: "Missed", items }
     })
   })

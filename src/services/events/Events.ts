@@ -22,12 +22,13 @@ import type {
   RunText,
 } from "../../domain/Event.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
+import type { Histogram } from "../../domain/Histogram.ts"
 import { EventBus, isShared } from "../storage/EventBus.ts"
 import { Storage } from "../storage/Storage.ts"
 import type { Tx, Work } from "../storage/Tx.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { EventReader, type RecentItems, subscribe } from "./EventReader.ts"
-import { makeGroupCommit } from "./GroupCommit.ts"
+import { makeGroupCommit, type WriteOutcome } from "./GroupCommit.ts"
 import { resetReason } from "./Replay.ts"
 
 /** 8,192 events cover some seconds of a busy gateway. The 16 million characters bound the memory of long messages. */
@@ -35,6 +36,13 @@ const TUNING: EventTuning = { ringEvents: 8_192, ringWeight: 16_777_216, chunk: 
 
 /** How often the gateway drops rows that are older than `retainDays`, if nothing else is written. */
 const SWEEP_INTERVAL = "10 minutes"
+
+export interface EventFigures {
+  /** Stored events that subscribers have received later, because they missed them. */
+  readonly replayed: number
+  /** How long the transactions take, by outcome. */
+  readonly writes: ReadonlyMap<WriteOutcome, Histogram>
+}
 
 export class Events extends Context.Service<
   Events,
@@ -95,6 +103,8 @@ export class Events extends Context.Service<
      * misses only live events. Without `from`, the stream begins at the head.
      */
     subscribe(filter: EventFilter, from?: Position): Stream.Stream<EventItem>
+    /** Returns the figures since the start. */
+    readonly figures: Effect.Effect<EventFigures>
   }
 >()("causeway/services/events/Events") {
   /** As `layer`, with other bounds of memory. For tests. */
@@ -147,6 +157,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
     liveFeed: PubSub.subscribe(feed),
     reader: (filter, from, recent) => new EventReader(log, filter, from, recent),
     subscribe: (filter, from) => subscribe(log, filter, from),
+    figures: Effect.sync(() => ({ replayed: log.replayed, writes: groupCommit.writeTimes.all })),
   })
 })
 

@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type { LiveEvent, Positioned } from "../../domain/Event.ts"
+import { Histograms } from "../../domain/Histogram.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 import { type Committed, type KeptRow, Storage, StorageBusy } from "../storage/Storage.ts"
 import type { Work } from "../storage/Tx.ts"
@@ -24,6 +25,15 @@ const CLOSE_PAUSE = "25 millis"
 const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stopped" }))
 
 type Exits = ReadonlyMap<PendingCommit, Exit.Exit<Committed, unknown>>
+
+/** `busy`: nothing was written, and the group is tried again. */
+export type WriteOutcome = "ok" | "busy" | "failed"
+
+/** Returns the outcome of a transaction. Works may fail in one that succeeds. */
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): WriteOutcome => {
+  if (Exit.isSuccess(exit)) return "ok"
+  return Option.getOrUndefined(Cause.findErrorOption(exit.cause)) instanceof StorageBusy ? "busy" : "failed"
+}
 
 interface Dependencies {
   readonly log: EventLog
@@ -42,6 +52,8 @@ class GroupCommit {
   readonly #storage: Storage["Service"]
   readonly #clock: Clock.Clock
   readonly #runFork: Dependencies["runFork"]
+  /** How long the transactions take, each with the commits of one event-loop turn. */
+  readonly writeTimes = new Histograms<WriteOutcome>()
   readonly #pending = new PendingWrites()
   /** Keeps the order: one group is written and published at a time. */
   readonly #gate = Semaphore.makeUnsafe(1)
@@ -118,7 +130,14 @@ class GroupCommit {
     if (commits.length === 0) return Effect.succeed([])
     const works = commits.map(({ pending }) => pending)
     const published = numberAt(this.#log.head)
-    return this.#storage.write(works, { at, published, onForeign: this.#publishForeign })
+    const startedAt = performance.now()
+    return Effect.onExitPrimitive(
+      this.#storage.write(works, { at, published, onForeign: this.#publishForeign }),
+      (exit) => {
+        this.writeTimes.of(outcomeOf(exit)).record(performance.now() - startedAt)
+        return undefined
+      },
+    )
   }
 
   readonly #flushInTurn: Effect.Effect<void> = Effect.suspend(() =>

@@ -22,6 +22,7 @@ import { monotonicMs } from "./LoopBatch.ts"
 import type { ConnectionOrigin } from "./Peer.ts"
 import type { Usage } from "./PrincipalUsage.ts"
 import { SocketWriter } from "./SocketWriter.ts"
+import type { Traffic } from "./Traffic.ts"
 import { pongFrame } from "./WebSocketFrames.ts"
 import type { FrameHandler, Wire } from "./Wire.ts"
 
@@ -230,16 +231,23 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
 
   ending(): LogFacts {
     const reason = this.#closing ?? "the client closed it"
-    return { reason, frames: this.#frames, receivedBytes: this.received, sentBytes: this.sent }
+    const { receivedBytes, receivedFrames, sentBytes } = this.traffic()
+    return { reason, frames: receivedFrames, receivedBytes, sentBytes }
   }
 
-  /** Bytes of the socket so far. */
-  get received(): number {
-    return this.#stream.bytesRead
+  traffic(): Traffic {
+    const { bytesRead, bytesWritten } = this.#stream
+    return {
+      receivedFrames: this.#frames,
+      receivedBytes: bytesRead,
+      sentFrames: this.#writer.outbox.takenFrames,
+      sentBytes: bytesWritten,
+    }
   }
 
-  get sent(): number {
-    return this.#stream.bytesWritten
+  /** Frames that wait for the client. */
+  get waitingFrames(): number {
+    return this.#writer.outbox.frames
   }
 
   outboxBytes(): number {

@@ -25,6 +25,7 @@ import type { ConnectionOrigin } from "./Peer.ts"
 import { PrincipalUsage } from "./PrincipalUsage.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { TcpConnections } from "./TcpConnections.ts"
+import { addTo, type Traffic } from "./Traffic.ts"
 import type { Wire } from "./Wire.ts"
 
 /** Time for clients to answer the close frame before their sockets are cut. */
@@ -32,11 +33,13 @@ const CLOSE_DEADLINE_MS = 2_000
 
 export type Admission = AdmissionControl.Admission | "stopping"
 
-export interface Traffic {
-  /** Bytes. */
-  readonly received: number
-  readonly sent: number
-  /** By the reason of CloseCodes.ts. */
+/** The figures of all WebSockets since the start. */
+export interface SocketFigures {
+  readonly traffic: ReadonlyMap<string, Traffic>
+  /** Frames that wait for all clients, and for the slowest. */
+  readonly waitingFrames: number
+  readonly mostWaitingFrames: number
+  /** How many the gateway has closed, by the reason of CloseCodes.ts. */
   readonly closes: ReadonlyMap<string, number>
 }
 
@@ -69,8 +72,7 @@ export class ConnectionSupervisor extends Context.Service<
      */
     join(close: (close: CloseCode) => void): Effect.Effect<void, "full" | "stopping", Scope.Scope>
     readonly size: () => number
-    /** Returns the bytes of all WebSockets since the start, and how many the gateway has closed by each reason. */
-    readonly traffic: () => Traffic
+    readonly figures: () => SocketFigures
     /** Refuses new connections and announces the stop to all clients. */
     stopAccepting(notice: Omit<GatewayStopping, "_tag">): Effect.Effect<void>
     /** Flushes every outbox, closes every connection, and cuts those that do not answer the close frame in time. */
@@ -94,8 +96,8 @@ export class ConnectionSupervisor extends Context.Service<
       const clock = yield* Clock.Clock
       const fork = Effect.runForkWith(yield* Effect.context())
       const actors = new Set<ConnectionActor>()
-      /** Bytes of the sockets that are gone. */
-      const gone = { received: 0, sent: 0 }
+      /** The traffic of the sockets that are gone, by dialect. */
+      const gone = new Map<string, Traffic>()
       const closes = new Map<string, number>()
       /** Closes each client that has no actor. */
       const others = new Set<(close: CloseCode) => void>()
@@ -133,8 +135,7 @@ export class ConnectionSupervisor extends Context.Service<
         },
         onClosed: ({ reason }) => void closes.set(reason, (closes.get(reason) ?? 0) + 1),
         onGone: (actor) => {
-          gone.received += actor.received
-          gone.sent += actor.sent
+          addTo(gone, actor.dialect, actor.traffic())
           actors.delete(actor)
           if (actors.size === 0) onEmpty?.()
         },
@@ -193,13 +194,16 @@ export class ConnectionSupervisor extends Context.Service<
             () => Effect.sync(() => others.delete(close)),
           ),
         size: () => actors.size + others.size,
-        traffic: () => {
-          let { received, sent } = gone
+        figures: () => {
+          const traffic = new Map(gone)
+          let waitingFrames = 0
+          let mostWaitingFrames = 0
           for (const actor of actors) {
-            received += actor.received
-            sent += actor.sent
+            addTo(traffic, actor.dialect, actor.traffic())
+            waitingFrames += actor.waitingFrames
+            mostWaitingFrames = Math.max(mostWaitingFrames, actor.waitingFrames)
           }
-          return { received, sent, closes }
+          return { traffic, waitingFrames, mostWaitingFrames, closes }
         },
         stopAccepting: Effect.fn("ConnectionSupervisor.stopAccepting")(function* (notice) {
           phase = "stopping"

@@ -61,6 +61,8 @@ export class Outbox {
   replyBytes = 0
   /** The greatest event position that `take` has returned. */
   takenSeq: number | undefined = undefined
+  /** Frames that `take` has returned. */
+  takenFrames = 0
   #first: Pending | undefined = undefined
   #last: Pending | undefined = undefined
   /** The last urgent frame. Urgent frames are at the beginning of the list. */
@@ -153,6 +155,7 @@ export class Outbox {
     while (pending !== undefined && (bytes === 0 || bytes + pending.bytes <= maxBytes)) {
       bytes += pending.bytes
       taken.push(pending)
+      this.takenFrames += pending.frames
       if (pending.seq !== undefined && pending.seq > (this.takenSeq ?? -1)) this.takenSeq = pending.seq
       if (pending.key !== undefined) this.#forget(pending.key, pending)
       if (pending === this.#lastUrgent) this.#lastUrgent = undefined

@@ -1,7 +1,7 @@
 /**
  * Metrics: `GET /metrics`, the figures of the gateway in the text format of Prometheus. A scrape reads most of
- * them where they are: connections, sockets, runs and the process keep them anyway, so that calls do not pay for them.
- * This module itself counts only events and the ends of runs. Mounts.ts mounts it. docs/operating.md lists the figures.
+ * them where they are: connections, sockets, calls, the event log, runs and the process. This module itself counts only
+ * events and the ends of runs. Mounts.ts mounts it. docs/operating.md lists the figures.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -9,54 +9,18 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { topicOf } from "../../domain/Event.ts"
+import { CallTimes } from "../../services/auth/CallTimes.ts"
 import { Connections } from "../../services/connections/Connections.ts"
-import { Events } from "../../services/events/Events.ts"
+import { type EventFigures, Events } from "../../services/events/Events.ts"
 import { Runs } from "../../services/runs/Runs.ts"
 import { ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
+import type { Traffic } from "../connection/Traffic.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
+import { counter, type Figure, gauge, histogram, labelled, registryOf, type Sample } from "./Figures.ts"
 
-interface Sample {
-  readonly value: number
-  readonly labels?: Readonly<Record<string, string>>
-}
-
-interface Figure {
-  /** A counter only grows. Its name ends with `_total`. */
-  readonly type: "counter" | "gauge"
-  readonly name: string
-  readonly help: string
-  readonly samples: ReadonlyArray<Sample>
-}
-
-const gauge = (name: string, help: string, ...samples: ReadonlyArray<Sample>): Figure => ({
-  type: "gauge",
-  name: `causeway_${name}`,
-  help,
-  samples,
-})
-
-const counter = (name: string, help: string, ...samples: ReadonlyArray<Sample>): Figure => ({
-  ...gauge(`${name}_total`, help, ...samples),
-  type: "counter",
-})
-
-/** Returns a sample for each entry, with its name as the label. */
-const labelled = (label: string, counts: ReadonlyMap<string, number>): ReadonlyArray<Sample> =>
-  Array.from(counts, ([name, value]) => ({ value, labels: { [label]: name } }))
-
-/** Writes the figures in a registry of their own: two gateways of one process must not add up. */
+/** Returns the text of the figures. */
 const format = (figures: ReadonlyArray<Figure>): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    for (const { help, name, samples, type } of figures) {
-      for (const { labels = {}, value } of samples) {
-        const options = { description: help, attributes: labels }
-        yield* type === "counter"
-          ? Metric.update(Metric.counter(name, options), value)
-          : Metric.update(Metric.gauge(name, options), value)
-      }
-    }
-    return yield* PrometheusMetrics.format()
-  }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
+  Effect.provideService(PrometheusMetrics.format(), Metric.MetricRegistry, registryOf(figures))
 
 const increment = (counts: Map<string, number>, name: string, by = 1): void => {
   counts.set(name, (counts.get(name) ?? 0) + by)
@@ -76,17 +40,43 @@ const connectionFigures = (connections: Connections["Service"], supervisor: Conn
     outboxBytes += bytes
     largestOutbox = Math.max(largestOutbox, bytes)
   }
-  const { closes, received, sent } = supervisor.traffic()
+  const { closes, mostWaitingFrames, traffic, waitingFrames } = supervisor.figures()
+  const byDialect = (figure: keyof Traffic) =>
+    labelled("dialect", new Map(Array.from(traffic, ([dialect, counts]) => [dialect, counts[figure]])))
   return [
     gauge("connections", "Connections by dialect and state.", ...states.values()),
     gauge("calls_in_flight", "Unanswered calls of all connections.", { value: calls }),
     gauge("outbox_bytes", "Bytes that wait for all clients.", { value: outboxBytes }),
     gauge("outbox_largest_bytes", "Bytes that wait for the slowest client.", { value: largestOutbox }),
-    counter("websocket_received_bytes", "Bytes received from WebSockets.", { value: received }),
-    counter("websocket_sent_bytes", "Bytes sent to WebSockets.", { value: sent }),
+    gauge("outbox_frames", "Frames that wait for all clients.", { value: waitingFrames }),
+    gauge("outbox_most_frames", "Frames that wait for the slowest client.", { value: mostWaitingFrames }),
+    counter("websocket_received_frames", "Frames received from WebSockets.", ...byDialect("receivedFrames")),
+    counter("websocket_received_bytes", "Bytes received from WebSockets.", ...byDialect("receivedBytes")),
+    counter("websocket_sent_frames", "Frames sent to WebSockets.", ...byDialect("sentFrames")),
+    counter("websocket_sent_bytes", "Bytes sent to WebSockets.", ...byDialect("sentBytes")),
     counter("websocket_closes", "WebSockets that the gateway has closed, by reason.", ...labelled("reason", closes)),
   ]
 }
+
+/** The calls of all wires and HTTP routes. */
+const callFigures = (calls: CallTimes["Service"]): ReadonlyArray<Figure> => [
+  histogram(
+    "call_duration",
+    "Durations of calls by method and outcome.",
+    ...Array.from(calls.all(), ([method, { all }]) =>
+      Array.from(all, ([outcome, times]) => ({ times, labels: { method, outcome } })),
+    ).flat(),
+  ),
+]
+
+const logFigures = ({ replayed, writes }: EventFigures): ReadonlyArray<Figure> => [
+  counter("events_replayed", "Stored events that subscribers received later.", { value: replayed }),
+  histogram(
+    "storage_write_duration",
+    "Durations of transactions by outcome.",
+    ...Array.from(writes, ([outcome, times]) => ({ times, labels: { outcome } })),
+  ),
+]
 
 /** Delays of the event loop since the scrape before, in seconds. Measured from the first scrape on. */
 const loopFigures = (delays: ReturnType<typeof monitorEventLoopDelay>): ReadonlyArray<Figure> => {
@@ -110,6 +100,7 @@ const processFigures = (): ReadonlyArray<Figure> => {
 }
 
 const routes = Effect.gen(function* () {
+  const calls = yield* CallTimes
   const connections = yield* Connections
   const events = yield* Events
   const runs = yield* Runs
@@ -139,24 +130,24 @@ const routes = Effect.gen(function* () {
       gauge("runs_limit", "Runs that may run at the same time.", { value: limit }),
       counter("runs_ended", "Ended runs by outcome.", ...labelled("outcome", ended)),
       counter("tokens", "Tokens that providers have reported, by kind.", ...labelled("kind", tokens)),
-      counter("events_published", "Published events by topic.", ...labelled("topic", published)),
       gauge("event_position", "Position of the newest event.", { value: events.head().seq }),
+      counter("events_published", "Published events by topic.", ...labelled("topic", published)),
     ]
   }
 
-  const handle = () =>
-    Effect.suspend(() => {
-      // Measuring costs a timer, so only a scraped gateway pays for it.
-      delays.enable()
-      return format([
-        ...connectionFigures(connections, supervisor),
-        ...runFigures(),
-        ...loopFigures(delays),
-        ...processFigures(),
-      ])
-    }).pipe(
-      Effect.map((text) => HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })),
-    )
+  const handle = Effect.fnUntraced(function* () {
+    // Measuring costs a timer, so only a scraped gateway pays for it.
+    delays.enable()
+    const text = yield* format([
+      ...connectionFigures(connections, supervisor),
+      ...callFigures(calls),
+      ...runFigures(),
+      ...logFigures(yield* events.figures),
+      ...loopFigures(delays),
+      ...processFigures(),
+    ])
+    return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+  })
 
   return [{ method: "GET", path: "", handle }] satisfies ReadonlyArray<ApiRoutes.ApiRoute>
 })
