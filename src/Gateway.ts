@@ -20,6 +20,7 @@ import { Pairings } from "./services/auth/Pairings.ts"
 import * as TokenRotation from "./services/auth/TokenRotation.ts"
 import { Connections } from "./services/connections/Connections.ts"
 import { Events } from "./services/events/Events.ts"
+import { Fleet } from "./services/fleet/Fleet.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import * as McpServers from "./services/mcp/McpServers.ts"
@@ -51,6 +52,7 @@ import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
 import * as Toolkit from "./services/toolkit/Toolkit.ts"
 import { Tools } from "./services/tools/Tools.ts"
+import { Upstreams } from "./services/upstreams/Upstreams.ts"
 import * as OldTranscripts from "./services/transcript/OldTranscripts.ts"
 import * as Drain from "./transport/Drain.ts"
 import * as Mounts from "./transport/Mounts.ts"
@@ -85,6 +87,7 @@ const registry = Layer.mergeAll(
   Memory.layer,
   Connections.layer,
   GatewayKey.layer,
+  Upstreams.layer,
   // Before the runs, so that it logs those that a restart continues.
   OperationalLog.layer,
   authentication,
@@ -102,7 +105,9 @@ const monitors = Layer.mergeAll(
   Logs.layerEvents,
 )
 
-const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer).pipe(Layer.provideMerge(conversations))
+const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer, Fleet.layer).pipe(
+  Layer.provideMerge(conversations),
+)
 
 /** The parts of a gateway that an embedding program can replace. */
 export const parts = {
@@ -139,6 +144,7 @@ export type Services =
   | Bindings
   | Connections
   | Events
+  | Fleet
   | GatewayToken
   | ListeningAddress
   | Logs

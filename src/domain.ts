@@ -2,12 +2,14 @@
  * The public door to the contract: its schemas, errors and methods. `import { GatewayRpcs } from "@causeway/gateway/domain"`.
  */
 export * from "./domain/Agent.ts"
+export * from "./domain/AgentCard.ts"
 export * from "./domain/Approval.ts"
 export * from "./domain/Binding.ts"
 export * from "./domain/Chat.ts"
 export * from "./domain/Connection.ts"
 export * from "./domain/Device.ts"
 export * from "./domain/Event.ts"
+export * from "./domain/Fleet.ts"
 export * from "./domain/GatewayConfig.ts"
 export * from "./domain/GatewayRpcs.ts"
 export * from "./domain/LimitReached.ts"

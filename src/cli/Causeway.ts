@@ -23,6 +23,7 @@ import { connections } from "./commands/Connections.ts"
 import { devices } from "./commands/Devices.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { ExitCode } from "./terminal/ExitCode.ts"
+import { fleet } from "./commands/Fleet.ts"
 import { failureOf } from "./terminal/Failure.ts"
 import { memory } from "./commands/Memory.ts"
 import { models } from "./commands/Models.ts"
@@ -47,7 +48,7 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
     start,
     { group: "Talk", commands: [chat, send, sessions] },
     { group: "Configure", commands: [setup, agents, models, bindings, memory, tools] },
-    { group: "Operate", commands: [status, tail, approvals, connections, devices, token, doctor, call] },
+    { group: "Operate", commands: [status, fleet, tail, approvals, connections, devices, token, doctor, call] },
   ]),
 )
 

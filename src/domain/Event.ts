@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
+import { AgentCard, Upstream } from "./AgentCard.ts"
 import { Approval, ApprovalGrant } from "./Approval.ts"
 import { Binding } from "./Binding.ts"
 import { EpochMillis, ID_CHARS, SessionKey, setOf, text } from "./Bounds.ts"
@@ -86,6 +87,12 @@ export const LiveEvent = Schema.TaggedUnion({
   /** A device waits for approval. A device that asks for something else gets a new request. */
   PairingRequested: { request: PairingRequest },
   PairingResolved: { requestId: Schema.String, deviceId: Schema.String, decision: PairingDecision },
+  /** The card replaces the one with its id. */
+  CardChanged: { card: AgentCard },
+  CardRemoved: { id: Schema.String },
+  /** All cards, after an upstream gateway has sent its lists. They replace the subscriber's copy. */
+  FleetUpdated: { cards: Schema.Array(AgentCard) },
+  UpstreamChanged: { upstream: Upstream },
   /** The gateway is stopping. Clients should reconnect to the same address after the drain. */
   GatewayStopping: {
     reason: Schema.String,
@@ -110,6 +117,7 @@ export const Topic = Schema.Literals([
   "logs",
   "devices",
   "approvals",
+  "fleet",
   "system",
 ])
 export type Topic = typeof Topic.Type
@@ -142,6 +150,10 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   ApprovalRequested: "approvals",
   ApprovalResolved: "approvals",
   ApprovalGrantChanged: "approvals",
+  CardChanged: "fleet",
+  CardRemoved: "fleet",
+  FleetUpdated: "fleet",
+  UpstreamChanged: "fleet",
   GatewayStopping: "system",
 }
 
@@ -155,6 +167,7 @@ const scopes: Record<Topic, Scope | undefined> = {
   logs: "operator.read",
   devices: "operator.pairing",
   approvals: "operator.approvals",
+  fleet: "operator.read",
   system: undefined,
 }
 
@@ -173,19 +186,22 @@ export const runOf = (event: GatewayEvent): string | undefined =>
 
 /** The events that a subscriber wants. */
 export const EventFilter = Schema.Struct({
-  /** Left out: every topic except `logs`. Topics for which the caller lacks the scope are dropped. */
+  /** Left out: every topic except `logs` and `fleet`. Topics for which the caller lacks the scope are dropped. */
   topics: Schema.optionalKey(setOf(Topic)),
   /** Only events about this session. */
   sessionKey: Schema.optionalKey(SessionKey),
 })
 export type EventFilter = typeof EventFilter.Type
 
+/** The topics that a subscriber must name: most clients have no use for them. */
+const named: ReadonlySet<Topic> = new Set(["logs", "fleet"])
+
 /** The topics of a subscriber that names none. */
-const defaultTopics: ReadonlyArray<Topic> = Topic.literals.filter((topic) => topic !== "logs")
+export const defaultTopics: ReadonlyArray<Topic> = Topic.literals.filter((topic) => !named.has(topic))
 
 export const wants = (filter: EventFilter, event: GatewayEvent): boolean => {
   const topic = topicOf(event)
-  if (filter.topics === undefined ? topic === "logs" : !filter.topics.includes(topic)) return false
+  if (filter.topics === undefined ? named.has(topic) : !filter.topics.includes(topic)) return false
   return filter.sessionKey === undefined || filter.sessionKey === sessionOf(event)
 }
 

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { AcpAgents } from "./AcpAgent.ts"
 import { parseRange } from "./Address.ts"
 import { NAME_CHARS } from "./Bounds.ts"
+import { FleetSettings } from "./FleetSettings.ts"
 import { hostProblem } from "./HostPattern.ts"
 import { HookSettings } from "./Hook.ts"
 import { Limits } from "./Limits.ts"
@@ -250,6 +251,7 @@ export const GatewaySettings = Schema.Struct({
     {},
     "The MCP servers whose tools agents may call, by name. Their tools are called `<name>_<tool>`. docs/tools.md explains each field.",
   ),
+  fleet: option(FleetSettings, {}, "The agents of other gateways, beside those of this one."),
   events: option(
     Schema.Struct({
       retainRows: option(

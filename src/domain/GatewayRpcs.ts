@@ -10,6 +10,7 @@ import { ChatRpcs } from "./Chat.ts"
 import { ConnectionRpcs } from "./Connection.ts"
 import { DeviceRpcs } from "./Device.ts"
 import { EventRpcs } from "./Event.ts"
+import { FleetRpcs } from "./Fleet.ts"
 import { LogRpcs } from "./Log.ts"
 import { MemoryRpcs } from "./Memory.ts"
 import { ModelRpcs } from "./Model.ts"
@@ -35,5 +36,6 @@ export const GatewayRpcs = RpcGroup.make().merge(
   SystemRpcs,
   ToolRpcs,
   ApprovalRpcs,
+  FleetRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

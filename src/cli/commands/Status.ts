@@ -7,7 +7,7 @@ import { GatewayClient } from "../../client/GatewayClient.ts"
 import type { Health, Status } from "../../domain/System.ts"
 import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import * as Flags from "../client/Flags.ts"
-import { show } from "../terminal/Output.ts"
+import { duration, show } from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
 
 export const status = Command.make(
@@ -52,16 +52,3 @@ const page = (health: Health, { version, uptimeMs, position, runs, rssBytes, ...
     `position     ${position.seq}`,
     `memory       ${Math.round(rssBytes / 1_000_000)} MB`,
   ].join("\n")
-
-/** Returns a duration such as `1d 2h 3m 4s`. */
-export const duration = (ms: number): string => {
-  const seconds = Math.floor(ms / 1_000)
-  const parts: ReadonlyArray<readonly [number, string]> = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3_600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ]
-  const first = parts.findIndex(([amount]) => amount > 0)
-  return (first === -1 ? parts.slice(-1) : parts.slice(first)).map(([amount, unit]) => `${amount}${unit}`).join(" ")
-}

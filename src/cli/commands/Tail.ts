@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../client/GatewayClient.ts"
 import { PAGE_ROWS } from "../../domain/Bounds.ts"
-import { type EventItem, type Position, Topic } from "../../domain/Event.ts"
+import { defaultTopics, type EventItem, type Position, Topic } from "../../domain/Event.ts"
 import type { LogEntry } from "../../domain/Log.ts"
 import { eventLine } from "../terminal/EventLine.ts"
 import * as Flags from "../client/Flags.ts"
@@ -59,7 +59,7 @@ export const tail = Command.make(
     // An idle gateway has no events. The note shows that the command works.
     if (isTerminal("stderr")) yield* Output.note(Output.faint("[following; Ctrl-C ends]"))
     const chosen = Option.getOrUndefined(topics)
-    const wanted = logs ? [...(chosen ?? Topic.literals), "logs" as const] : chosen
+    const wanted = logs ? [...(chosen ?? defaultTopics), "logs" as const] : chosen
     const filter = { ...(wanted !== undefined && { topics: wanted }), ...Flags.given({ sessionKey: session }) }
     const withLogs = wanted?.includes("logs") === true
 

@@ -14,7 +14,10 @@ export interface ConfigOption {
   /** E.g. `state-dir`. Only top-level options have one. Secrets have none, because every user sees command lines. */
   readonly flag: string | undefined
   readonly secret: boolean
-  /** The options of each entry, if the option is a record such as `providers`. Their paths begin in the entry. */
+  /**
+   * The options of each entry, if the option is a record such as `providers`, or a list of records such as
+   * `fleet.upstreams`. Their paths begin in the entry.
+   */
   readonly fields: ReadonlyArray<ConfigOption> | undefined
   readonly description: string
   /** `undefined` if there is no default. */
@@ -34,7 +37,7 @@ const readers: Partial<Record<SchemaAST.AST["_tag"], ConfigOption["fromText"]>> 
   Arrays: (text) => text.split(",").map((part) => part.trim()),
 }
 
-/** Variables hold records as JSON. */
+/** Variables hold records, and lists of them, as JSON. */
 const fromJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -43,11 +46,16 @@ const fromJson = (text: string): unknown => {
   }
 }
 
+/** Returns the types of the entries of a record or a list. */
+const entriesOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  if (SchemaAST.isObjects(ast)) return ast.indexSignatures.map(({ type }) => type)
+  return SchemaAST.isArrays(ast) ? ast.rest : []
+}
+
 const optionsIn = (ast: SchemaAST.AST, path: ReadonlyArray<string>): ReadonlyArray<ConfigOption> => {
-  const fields = SchemaAST.isObjects(ast)
-    ? ast.indexSignatures.flatMap(({ type }) => (SchemaAST.isObjects(type) ? optionsIn(type, []) : []))
-    : undefined
-  const isRecord = SchemaAST.isObjects(ast) && ast.indexSignatures.length > 0
+  const entries = entriesOf(ast).filter(SchemaAST.isObjects)
+  const isRecord = SchemaAST.isObjects(ast) ? ast.indexSignatures.length > 0 : entries.length > 0
+  const fields = isRecord ? entries.flatMap((entry) => optionsIn(entry, [])) : undefined
   if (SchemaAST.isObjects(ast) && !isRecord) {
     return ast.propertySignatures.flatMap(({ name, type }) => optionsIn(type, [...path, String(name)]))
   }

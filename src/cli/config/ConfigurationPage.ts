@@ -26,6 +26,10 @@ const row = (option: ConfigOption): string =>
 
 /** Examples of the records, by option. */
 export const examples: Readonly<Record<string, string>> = {
+  "fleet.upstreams": `fleet:
+  upstreams:
+    - { name: home, url: "ws://10.0.0.2:18789/", tokenVariable: HOME_TOKEN }
+    - { name: office, url: "wss://gateway.example.org/", tokenFile: ~/.secrets/office }`,
   acp: `acp:
   qwen:
     command: qwen
@@ -66,15 +70,16 @@ export const examples: Readonly<Record<string, string>> = {
 
 /** Returns a section with the fields of each record. */
 const recordSections = (): ReadonlyArray<string> =>
-  configOptions.flatMap(({ description, fields, path }) => {
+  configOptions.flatMap(({ default: value, description, fields, path }) => {
     if (fields === undefined) return []
     const name = path.join(".")
+    const entry = Array.isArray(value) ? `${name}[]` : `${name}.<name>`
     const rows = fields.map((field) =>
       [code(field.path.join(".")), defaultOf(field), field.description].map(cell).join(" | "),
     )
     return [
       `
-## \`${name}.<name>\`
+## \`${entry}\`
 
 ${description}
 
@@ -109,7 +114,9 @@ gateway:
     concurrent: 8
 \`\`\`
 
-Variables and flags of lists are separated by commas. Variables of records, such as \`GATEWAY_PROVIDERS\`, hold JSON. \`~\` is the home folder. \`start\` has no flags for secrets, because every
+Variables and flags of lists are separated by commas. Variables of records, such as \`GATEWAY_PROVIDERS\`, and of lists of
+records hold JSON. \`GATEWAY_WS_URL\` and \`OPENCLAW_GATEWAY_TOKEN\` together name one more gateway of \`fleet.upstreams\`;
+the token then does not open this gateway. \`~\` is the home folder. \`start\` has no flags for secrets, because every
 user of a machine sees its command lines.
 
 A secret may be in a file: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, and \`GATEWAY_PASSWORD_FILE\` that of

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import type { Environment } from "./Environment.ts"
@@ -15,31 +16,27 @@ export type Tree = { readonly [key: string]: unknown }
 /** The texts of files by their names in the configuration. */
 export type KeyFiles = ReadonlyMap<string, string>
 
-/** The records with secrets. The secrets are directly in the entries. */
+/** The records, and lists of records, with secrets. The secrets are directly in the entries. */
 const records = configOptions.flatMap(({ fields = [], path }) =>
   fields.some(({ secret }) => secret)
     ? [{ path, secrets: fields.filter(({ secret }) => secret).map(({ path }) => path.join(".")) }]
     : [],
 )
 
-/** Returns the tree with a change of the value at the path, if there is one. */
-const mapAt = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, change: (value: Tree) => Tree): Tree => {
+/** Returns the tree with a change of each entry of the record or list at the path, if there is one. */
+const mapAt = (tree: Tree, [key = "", ...rest]: ReadonlyArray<string>, change: (entry: unknown) => unknown): Tree => {
   const value = tree[key]
+  if (Array.isArray(value) && rest.length === 0) return { ...tree, [key]: value.map(change) }
   if (!Predicate.isReadonlyObject(value)) return tree
-  return { ...tree, [key]: rest.length === 0 ? change(value) : mapAt(value, rest, change) }
+  return { ...tree, [key]: rest.length === 0 ? Record.map(value, change) : mapAt(value, rest, change) }
 }
 
 /** Returns the tree with a change of each entry of a record that has secrets. */
 const mapEntries = (tree: Tree, change: (entry: Tree, secret: string) => Tree): Tree =>
   records.reduce(
     (changed, { path, secrets }) =>
-      mapAt(changed, path, (entries) =>
-        Object.fromEntries(
-          Object.entries(entries).map(([name, entry]) => [
-            name,
-            Predicate.isReadonlyObject(entry) ? secrets.reduce<Tree>(change, entry) : entry,
-          ]),
-        ),
+      mapAt(changed, path, (entry) =>
+        Predicate.isReadonlyObject(entry) ? secrets.reduce<Tree>(change, entry) : entry,
       ),
     tree,
   )

@@ -17,6 +17,7 @@ import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
 import { suggestions } from "../../domain/Suggestions.ts"
 import { type KeyFiles, readKeyFiles, type Tree, withKeys } from "./KeyReferences.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
+import { ownVariables, upstreamIn } from "./UpstreamVariables.ts"
 
 export interface Sources {
   /** By flag name, without dashes. */
@@ -44,7 +45,8 @@ interface Given {
 }
 
 /** Returns the options as the sources give them. */
-const givenBy = ({ flags, environment, file, secrets }: Sources): Result.Result<Given, CommandFailed> => {
+const givenBy = ({ flags, file, secrets, ...sources }: Sources): Result.Result<Given, CommandFailed> => {
+  const environment = ownVariables(sources.environment)
   let tree: Tree = {}
   if (file !== undefined) {
     const fileOptions = optionsInFile(file.content)
@@ -66,6 +68,13 @@ const givenBy = ({ flags, environment, file, secrets }: Sources): Result.Result<
     // Records hold secrets.
     if (!option.secret && option.fields === undefined)
       values.set(option.path.join("."), ` is ${JSON.stringify(given.text)}`)
+  }
+  const upstream = upstreamIn(sources.environment)
+  if (upstream !== undefined) {
+    const fleet = Predicate.isReadonlyObject(tree["fleet"]) ? tree["fleet"] : {}
+    const upstreams: ReadonlyArray<unknown> = Array.isArray(fleet["upstreams"]) ? fleet["upstreams"] : []
+    tree = put(tree, ["fleet", "upstreams"], [...upstreams, upstream.entry])
+    origins.set(`fleet.upstreams.${upstreams.length}`, upstream.origin)
   }
   return Result.succeed({ tree, origins, values })
 }
@@ -142,7 +151,7 @@ export const loadConfig = Effect.fn("loadConfig")(function* (
   changed?: ConfigFile,
 ) {
   const file = changed ?? (yield* read(placeOf(flags, environment)))
-  const secrets = yield* readSecrets(environment)
+  const secrets = yield* readSecrets(ownVariables(environment))
   const sources = { flags, environment, file, secrets }
   const given = yield* Effect.fromResult(givenBy(sources))
   const keyFiles = yield* readKeyFiles(given.tree)

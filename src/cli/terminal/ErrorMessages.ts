@@ -31,6 +31,7 @@ const messages: Messages = {
       : unknown("approval", id, "approvals list"),
   AttachmentRefused: ({ message }) => message,
   BindingUnreachable: ({ matchKey, tier }) => `a binding of tier ${tier} never matches ${matchKey}: omit the tier`,
+  CardNotFound: ({ id }) => unknown("card", id, "fleet"),
   CompactionFailed: ({ message }) => message,
   ConnectionNotFound: ({ connectionId }) => unknown("connection", connectionId, "connections list"),
   CursorInvalid: ({ cursor }) => `invalid cursor "${cursor}": start at the first page`,

@@ -47,6 +47,10 @@ const detail: Detail = {
   ApprovalGrantChanged: ({ grant: { id, input, revokedAt, tool } }) =>
     `${id} ${revokedAt === null ? "granted" : "revoked"}: ${tool} ${input}`,
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
+  CardChanged: ({ card: { currentTask, id, status } }) => `${id} ${status}: ${currentTask ?? ""}`,
+  CardRemoved: ({ id }) => id,
+  FleetUpdated: ({ cards }) => `${cards.length} cards`,
+  UpstreamChanged: ({ upstream: { name, reason, state } }) => `${name} ${state}${reason === null ? "" : `: ${reason}`}`,
   GatewayStopping: ({ reason }) => reason,
 }
 

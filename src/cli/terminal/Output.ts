@@ -63,6 +63,19 @@ export const moment = (at: number): string =>
 /** The largest number of milliseconds before or after 1970 that `Date` can hold. */
 const MAX_DATE_MS = 8.64e15
 
+/** Returns a duration such as `1d 2h 3m 4s`. */
+export const duration = (ms: number): string => {
+  const seconds = Math.floor(ms / 1_000)
+  const parts: ReadonlyArray<readonly [number, string]> = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ]
+  const first = parts.findIndex(([amount]) => amount > 0)
+  return (first === -1 ? parts.slice(-1) : parts.slice(first)).map(([amount, unit]) => `${amount}${unit}`).join(" ")
+}
+
 /** Columns of a cell. Names and keys are truncated in the middle, because most of them differ at both ends. */
 const CELL_COLUMNS = 80
 

@@ -11,6 +11,7 @@ import { ChatHandlers } from "./ChatHandlers.ts"
 import { ConnectionHandlers } from "./ConnectionHandlers.ts"
 import { DeviceHandlers } from "./DeviceHandlers.ts"
 import { EventHandlers } from "./EventHandlers.ts"
+import { FleetHandlers } from "./FleetHandlers.ts"
 import { LogHandlers } from "./LogHandlers.ts"
 import { MemoryHandlers } from "./MemoryHandlers.ts"
 import { ModelHandlers } from "./ModelHandlers.ts"
@@ -27,6 +28,7 @@ export const layer = Layer.mergeAll(
   ConnectionHandlers,
   DeviceHandlers,
   EventHandlers,
+  FleetHandlers,
   LogHandlers,
   MemoryHandlers,
   ModelHandlers,

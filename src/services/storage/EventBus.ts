@@ -12,11 +12,22 @@ import type { PairingRequest } from "../../domain/Device.ts"
 import type { LiveEvent } from "../../domain/Event.ts"
 import type { CredentialKind } from "../../domain/Refusal.ts"
 
-/** Each node makes its own list of presence, log and notice of its stop, so these events stay on it. */
-export type SharedEvent = Exclude<LiveEvent, { readonly _tag: "GatewayStopping" | "LogAdded" | "PresenceChanged" }>
+/** Each node has its own list of presence, log, fleet and notice of its stop, so these events stay on it. */
+const ownTags = [
+  "GatewayStopping",
+  "LogAdded",
+  "PresenceChanged",
+  "CardChanged",
+  "CardRemoved",
+  "FleetUpdated",
+  "UpstreamChanged",
+] as const
 
-export const isShared = (event: LiveEvent): event is SharedEvent =>
-  event._tag !== "PresenceChanged" && event._tag !== "LogAdded" && event._tag !== "GatewayStopping"
+export type SharedEvent = Exclude<LiveEvent, { readonly _tag: (typeof ownTags)[number] }>
+
+const own: ReadonlySet<string> = new Set(ownTags)
+
+export const isShared = (event: LiveEvent): event is SharedEvent => !own.has(event._tag)
 
 /** The messages by tag. */
 export interface BusMessages {

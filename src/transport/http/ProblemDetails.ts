@@ -24,6 +24,7 @@ const statuses: Readonly<Record<ErrorTag, number>> = {
   ApprovalNotFound: 404,
   AttachmentRefused: 413,
   BindingUnreachable: 409,
+  CardNotFound: 404,
   CompactionFailed: 502,
   ConnectionNotFound: 404,
   CursorInvalid: 400,

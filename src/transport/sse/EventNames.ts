@@ -39,6 +39,10 @@ const names: Readonly<Record<GatewayEvent["_tag"], string>> = {
   ApprovalRequested: "approval.requested",
   ApprovalResolved: "approval.resolved",
   ApprovalGrantChanged: "approval.grant.changed",
+  CardChanged: "agent.status",
+  CardRemoved: "card.removed",
+  FleetUpdated: "fleet.update",
+  UpstreamChanged: "upstream.changed",
   GatewayStopping: "gateway.stopping",
 }
 

@@ -1,6 +1,6 @@
 import { expect, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { duration } from "../../../src/cli/commands/Status.ts"
+import { duration } from "../../../src/cli/terminal/Output.ts"
 import { cli, json } from "../../support/CommandLine.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 

@@ -1,0 +1,63 @@
+/**
+ * FleetSettings: the options of the fleet, `fleet` in the configuration. GatewayConfig.ts has them, and the service folder
+ * `fleet` connects to each upstream gateway.
+ */
+import * as Schema from "effect/Schema"
+import { Scope } from "./Principal.ts"
+import { option, secret } from "./Setting.ts"
+
+const IsGateway = Schema.makeFilter((text: string) => {
+  const url = URL.parse(text)
+  if (url === null || !/^(wss?|https?):$/.test(url.protocol)) return "must be an address such as ws://10.0.0.2:18789/"
+  return url.username + url.password === ""
+    ? undefined
+    : "must have no user and no password; the token belongs into token"
+})
+
+const described = <S extends Schema.Top>(schema: S, description: string) =>
+  Schema.optionalKey(schema).annotateKey({ description })
+
+export const UpstreamSettings = Schema.Struct({
+  name: Schema.String.check(
+    Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
+  ).annotateKey({ description: "The name of the gateway here. Its agents are called `<name>:<agent>`." }),
+  url: Schema.String.check(IsGateway).annotateKey({
+    description: "The address of its WebSocket, e.g. ws://10.0.0.2:18789/ or wss://gateway.example.org/.",
+  }),
+  token: Schema.optionalKey(secret("token of an upstream gateway")).annotateKey({
+    description: "Its token. Left out: this gateway pairs as a device, and an operator there approves it once.",
+  }),
+  tokenFile: described(
+    Schema.NonEmptyString,
+    "A file with the token on one line. The command line reads it at the start.",
+  ),
+  tokenVariable: described(
+    Schema.NonEmptyString,
+    "The environment variable with the token. The command line reads it at the start.",
+  ),
+  fingerprint: described(
+    Schema.NonEmptyString,
+    "The SHA-256 fingerprint of its certificate, if no authority has signed it. Requires wss.",
+  ),
+  scopes: option(
+    Schema.Array(Scope),
+    ["operator.read", "operator.write"],
+    "The rights to request there. Without operator.write, its agents can be seen but neither used nor commanded.",
+  ),
+})
+export type UpstreamSettings = typeof UpstreamSettings.Type
+
+const HaveOwnNames = Schema.makeFilter((upstreams: ReadonlyArray<UpstreamSettings>) => {
+  const names = upstreams.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  return twice === undefined ? undefined : `has two gateways with the name "${twice}"`
+})
+
+export const FleetSettings = Schema.Struct({
+  upstreams: option(
+    Schema.Array(UpstreamSettings).check(Schema.isMaxLength(64), HaveOwnNames),
+    [],
+    "The OpenClaw gateways whose agents the fleet shows and uses. docs/fleet.md describes it.",
+  ),
+})
+export type FleetSettings = typeof FleetSettings.Type

@@ -1,0 +1,154 @@
+/**
+ * CardMerge: makes the cards of one gateway's agents from its lists and changes: cards in, change in, cards out. It does no
+ * IO. Fleet.ts has one for this gateway and one for each upstream gateway.
+ */
+import * as Schema from "effect/Schema"
+import { AgentCard, cardId } from "../../domain/AgentCard.ts"
+import { NAME_CHARS } from "../../domain/Bounds.ts"
+import type { Session } from "../../domain/Session.ts"
+import { cut } from "../../domain/Text.ts"
+import { SessionFacts } from "./SessionFacts.ts"
+
+export interface AgentFact {
+  readonly id: string
+  readonly name: string
+  /** Whether it answers messages without a binding. */
+  readonly isDefault: boolean
+}
+
+/** The facts of a session that cards show. A `Session` of this gateway is one as it is. */
+export type SessionFact = Pick<
+  Session,
+  "key" | "agentId" | "activity" | "updatedAt" | "channel" | "label" | "displayName" | "lastMessage"
+> & {
+  /** Why its newest run has failed. */
+  readonly problem?: string
+}
+
+export type Change =
+  /** The whole lists, which replace everything. */
+  | { readonly _tag: "Listed"; readonly agents: ReadonlyArray<AgentFact>; readonly sessions: Iterable<SessionFact> }
+  | { readonly _tag: "Agent"; readonly agent: AgentFact }
+  | { readonly _tag: "AgentRemoved"; readonly agentId: string }
+  | { readonly _tag: "Session"; readonly session: SessionFact }
+  | { readonly _tag: "SessionRemoved"; readonly key: string }
+  | { readonly _tag: "RunStarted"; readonly sessionKey: string; readonly at: number }
+  | { readonly _tag: "RunThinks"; readonly sessionKey: string; readonly thinks: boolean }
+  | { readonly _tag: "RunEnded"; readonly sessionKey: string; readonly problem: string | undefined }
+
+/** The cards that a change makes, and the ids of those that it removes. */
+export interface Merged {
+  readonly changed: ReadonlyArray<AgentCard>
+  readonly removed: ReadonlyArray<string>
+}
+
+/** The newest run of a session: it is in progress, or it has failed. */
+interface RunFact {
+  readonly startedAt?: number
+  readonly thinks?: boolean
+  readonly problem?: string
+}
+
+const isSame = Schema.toEquivalence(AgentCard)
+
+const titleOf = ({ displayName, key, label, lastMessage }: SessionFact): string | undefined =>
+  label || (displayName === key ? "" : displayName) || lastMessage || undefined
+
+export class CardMerge {
+  readonly cards = new Map<string, AgentCard>()
+  readonly #upstream: string | null
+  readonly #agents = new Map<string, AgentFact>()
+  readonly #sessions = new SessionFacts<SessionFact>()
+  readonly #runs = new Map<string, RunFact>()
+
+  /** `upstream`: the name of the gateway, or null for this one. */
+  constructor(upstream: string | null) {
+    this.#upstream = upstream
+  }
+
+  /** Returns whether the run in progress of the session thinks, as far as the changes say. */
+  thinks(sessionKey: string): boolean {
+    return this.#runs.get(sessionKey)?.thinks === true
+  }
+
+  apply(change: Change): Merged {
+    switch (change._tag) {
+      case "Listed":
+        return this.#list(change.agents, change.sessions)
+      case "Agent":
+        this.#agents.set(change.agent.id, change.agent)
+        return this.#merge([change.agent.id])
+      case "AgentRemoved":
+        this.#agents.delete(change.agentId)
+        return this.#merge([change.agentId])
+      case "Session":
+        return this.#merge(this.#sessions.put(change.session))
+      case "SessionRemoved":
+        this.#runs.delete(change.key)
+        return this.#merge(this.#sessions.remove(change.key))
+      case "RunStarted":
+        this.#runs.set(change.sessionKey, { startedAt: change.at })
+        return this.#merge(this.#sessions.agentsOf(change.sessionKey))
+      case "RunThinks":
+        this.#runs.set(change.sessionKey, { ...this.#runs.get(change.sessionKey), thinks: change.thinks })
+        return this.#merge(this.#sessions.agentsOf(change.sessionKey))
+      case "RunEnded":
+        if (change.problem === undefined) this.#runs.delete(change.sessionKey)
+        else this.#runs.set(change.sessionKey, { problem: change.problem })
+        return this.#merge(this.#sessions.agentsOf(change.sessionKey))
+    }
+  }
+
+  #list(agents: ReadonlyArray<AgentFact>, sessions: Iterable<SessionFact>): Merged {
+    const before = [...this.#agents.keys()]
+    this.#agents.clear()
+    this.#sessions.clear()
+    // The lists do not say how the runs go on. The next changes do.
+    this.#runs.clear()
+    for (const agent of agents) this.#agents.set(agent.id, agent)
+    for (const session of sessions) this.#sessions.put(session)
+    return this.#merge(new Set([...before, ...this.#agents.keys()]))
+  }
+
+  /** Makes the cards of the agents, and leaves out those that are as before. */
+  #merge(agentIds: Iterable<string>): Merged {
+    const changed: Array<AgentCard> = []
+    const removed: Array<string> = []
+    for (const agentId of agentIds) {
+      const agent = this.#agents.get(agentId)
+      const id = cardId(this.#upstream, agentId)
+      const before = this.cards.get(id)
+      if (agent === undefined) {
+        if (this.cards.delete(id)) removed.push(id)
+        continue
+      }
+      const card = this.#cardOf(agent)
+      if (before !== undefined && isSame(before, card)) continue
+      this.cards.set(id, card)
+      changed.push(card)
+    }
+    return { changed, removed }
+  }
+
+  #cardOf({ id: agentId, isDefault, name }: AgentFact): AgentCard {
+    const session = this.#sessions.foremost(agentId)
+    const run = session && this.#runs.get(session.key)
+    const isActive = session !== undefined && session.activity !== "idle"
+    const problem = isActive ? undefined : (run?.problem ?? session?.problem)
+    const task = isActive ? titleOf(session) : undefined
+    return {
+      id: cardId(this.#upstream, agentId),
+      agentId,
+      upstream: this.#upstream,
+      displayName: cut(name, NAME_CHARS),
+      role: isDefault ? "default" : "agent",
+      status: isActive ? (run?.thinks === true ? "thinking" : "active") : problem === undefined ? "idle" : "error",
+      ...(task !== undefined && { currentTask: cut(task, NAME_CHARS) }),
+      ...(isActive && run?.startedAt !== undefined && { taskStartedAt: run.startedAt }),
+      sessionKey: session?.key ?? null,
+      channel: session?.channel ?? null,
+      lastActivity: session?.updatedAt ?? null,
+      ...(problem !== undefined && { errorMessage: problem }),
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Fleet: the cards of all agents, of this gateway and of its upstream gateways. A change goes into the cards in the same
+ * step in which its event becomes live, so that cards and events agree. The handlers of `fleet.*` use it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Upstream } from "../../domain/AgentCard.ts"
+import type { LiveEvent, Position } from "../../domain/Event.ts"
+import { CardNotFound, type ListedCard } from "../../domain/Fleet.ts"
+import { Agents } from "../agents/Agents.ts"
+import { Events } from "../events/Events.ts"
+import { SessionIndex } from "../sessions/SessionIndex.ts"
+import { Upstreams } from "../upstreams/Upstreams.ts"
+import { CardMerge, type Change } from "./CardMerge.ts"
+import { FleetStore } from "./FleetStore.ts"
+import { factOf, localChange } from "./LocalChanges.ts"
+import type { Sink } from "./UpstreamSync.ts"
+
+export class Fleet extends Context.Service<
+  Fleet,
+  {
+    /** Returns all cards, those of this gateway first. They contain the events up to `position`. */
+    readonly list: Effect.Effect<{
+      readonly cards: ReadonlyArray<ListedCard>
+      readonly upstreams: ReadonlyArray<Upstream>
+      readonly position: Position
+    }>
+    get(id: string): Effect.Effect<ListedCard, CardNotFound>
+    readonly upstreams: Effect.Effect<ReadonlyArray<Upstream>>
+  }
+>()("causeway/services/fleet/Fleet") {
+  /** Follows the upstream gateways until the scope closes. */
+  static readonly layer: Layer.Layer<Fleet, never, Agents | Events | SessionIndex | Upstreams> = Layer.effect(
+    Fleet,
+    Effect.gen(function* () {
+      const events = yield* Events
+      const { all } = yield* Upstreams
+      const startedAt = yield* Clock.currentTimeMillis
+      const store = new FleetStore(all.map(({ settings: { name, url } }) => newUpstream(name, url, startedAt)))
+      const local = yield* localCards
+      for (const card of local.cards.values()) store.cards.set(card.id, card)
+      const merges = [local]
+
+      const publish = (event: LiveEvent) => events.publishLive(event)
+      const apply = (merge: CardMerge, change: Change) => {
+        const { changed, removed } = merge.apply(change)
+        if (change._tag === "Listed") {
+          return publish({ _tag: "FleetUpdated", cards: merges.flatMap(({ cards }) => [...cards.values()]) })
+        }
+        for (const card of changed) publish({ _tag: "CardChanged", card })
+        for (const id of removed) publish({ _tag: "CardRemoved", id })
+      }
+
+      yield* events.onEvent((positioned) => {
+        store.apply(positioned.event)
+        const change = localChange(local, positioned)
+        if (change !== undefined) apply(local, change)
+      })
+
+      if (all.length > 0) {
+        const { follow } = yield* Effect.promise(() => import("./UpstreamSync.ts"))
+        const clock = yield* Clock.Clock
+        for (const { client, settings } of all) {
+          const merge = new CardMerge(settings.name)
+          merges.push(merge)
+          let upstream = store.upstreams.get(settings.name)!
+          const report: Sink["report"] = (facts) => {
+            const next = changedBy(upstream, facts, clock.currentTimeMillisUnsafe())
+            if (next === upstream) return
+            upstream = next
+            publish({ _tag: "UpstreamChanged", upstream })
+          }
+          const sink = { merge, apply: (change: Change) => apply(merge, change), report }
+          yield* follow(client, sink).pipe(
+            Effect.annotateLogs("source", `fleet/${settings.name}`),
+            Effect.forkScoped({ startImmediately: true }),
+          )
+        }
+      }
+
+      const now = Clock.currentTimeMillis
+      return Fleet.of({
+        list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
+        upstreams: Effect.sync(() => [...store.upstreams.values()]),
+        get: Effect.fn("Fleet.get")(function* (id: string) {
+          return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
+        }),
+      })
+    }),
+  )
+}
+
+/** Makes the cards of this gateway's agents. */
+const localCards = Effect.gen(function* () {
+  const agents = (yield* Agents).all().map(factOf)
+  const merge = new CardMerge(null)
+  merge.apply({ _tag: "Listed", agents, sessions: (yield* SessionIndex).values() })
+  return merge
+})
+
+const addressOf = (text: string): string => {
+  const url = URL.parse(text)
+  return url === null ? "" : `${url.protocol}//${url.host}${url.pathname}`
+}
+
+const newUpstream = (name: string, url: string, since: number): Upstream => ({
+  name,
+  url: addressOf(url),
+  state: "connecting",
+  reason: null,
+  since,
+  lastReadyAt: null,
+  version: null,
+  clients: null,
+})
+
+/** Returns the upstream gateway with the facts, or itself if they are not new. */
+const changedBy = (before: Upstream, facts: Parameters<Sink["report"]>[0], now: number): Upstream => {
+  const after = { ...before, ...facts }
+  if (after.state !== before.state) {
+    after.since = now
+    if (before.state === "ready") after.lastReadyAt = now
+    if (after.state === "ready") after.lastReadyAt = null
+  }
+  const isSame = (Object.keys(after) as ReadonlyArray<keyof Upstream>).every((key) => after[key] === before[key])
+  return isSame ? before : after
+}

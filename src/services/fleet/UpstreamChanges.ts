@@ -1,0 +1,117 @@
+/**
+ * UpstreamChanges: translates lists and events of an OpenClaw gateway into changes of cards. Nothing in them is trusted:
+ * texts are cut, and unusable entries are left out. UpstreamSync.ts uses it.
+ */
+import { ID_CHARS, NAME_CHARS, SESSION_KEY_CHARS } from "../../domain/Bounds.ts"
+import { agentOfSessionKey } from "../../domain/Routing.ts"
+import { cut } from "../../domain/Text.ts"
+import { isEvent } from "../../openclaw-client/Events.ts"
+import type { OpenClawEvent } from "../../openclaw-client/Conversation.ts"
+import type { AgentRow, SessionRow } from "../../openclaw-client/Methods.ts"
+import type { AgentFact, CardMerge, Change, SessionFact } from "./CardMerge.ts"
+
+/** Ids of agents have 64 characters at most in OpenClaw and here. */
+const AGENT_ID_CHARS = 64
+
+const isAgentId = (id: string): boolean => id !== "" && id.length <= AGENT_ID_CHARS
+
+const short = (text: string | null | undefined, chars = NAME_CHARS): string | null =>
+  text == null || text === "" ? null : cut(text, chars).toWellFormed()
+
+export const agentFact = ({ id, identity, name }: AgentRow, defaultId: string): AgentFact | undefined =>
+  isAgentId(id) ? { id, name: short(name) ?? short(identity?.name) ?? id, isDefault: id === defaultId } : undefined
+
+const activityOf = ({ hasActiveRun, status }: Pick<SessionRow, "hasActiveRun" | "status">): SessionFact["activity"] =>
+  (hasActiveRun ?? status === "running") ? (status === "queued" ? "queued" : "running") : "idle"
+
+const failures: ReadonlySet<unknown> = new Set(["failed", "error"])
+
+export const sessionFact = (row: SessionRow, defaultId: string): SessionFact | undefined => {
+  const { key } = row
+  const agentId = row.agentId ?? agentOfSessionKey(key) ?? defaultId
+  if (key === "" || key.length > SESSION_KEY_CHARS || !isAgentId(agentId)) return undefined
+  return {
+    key,
+    agentId,
+    activity: activityOf(row),
+    updatedAt: row.updatedAt ?? 0,
+    channel: short(row.channel, ID_CHARS),
+    label: short(row.label),
+    displayName: short(row.displayName) ?? short(row.derivedTitle) ?? key,
+    lastMessage: short(row.lastMessagePreview),
+    ...(failures.has(row.status) && { problem: "the newest run failed" }),
+  }
+}
+
+const optional = <A>(value: A | undefined): ReadonlyArray<A> => (value === undefined ? [] : [value])
+
+/** Returns the list with which the cards begin. */
+export const listed = (
+  agents: ReadonlyArray<AgentRow>,
+  sessions: Iterable<SessionRow>,
+  defaultId: string,
+): Extract<Change, { readonly _tag: "Listed" }> => ({
+  _tag: "Listed",
+  agents: agents.flatMap((row) => optional(agentFact(row, defaultId))),
+  sessions: [...sessions].flatMap((row) => optional(sessionFact(row, defaultId))),
+})
+
+interface AgentStream {
+  readonly stream: string
+  readonly sessionKey?: string | null | undefined
+  readonly ts?: number | null | undefined
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
+
+const failed = (message: unknown): string => short(textOf(message)) ?? "the run failed"
+
+const runChange = (merge: CardMerge, { data, sessionKey, stream, ts }: AgentStream): Change | undefined => {
+  if (sessionKey == null) return undefined
+  const thinks = (now: boolean): Change | undefined =>
+    merge.thinks(sessionKey) === now ? undefined : { _tag: "RunThinks", sessionKey, thinks: now }
+  switch (stream) {
+    case "lifecycle":
+      switch (data["phase"]) {
+        case "start": {
+          const at = data["startedAt"]
+          return { _tag: "RunStarted", sessionKey, at: typeof at === "number" ? at : (ts ?? 0) }
+        }
+        case "end":
+          return { _tag: "RunEnded", sessionKey, problem: undefined }
+        case "error":
+          return { _tag: "RunEnded", sessionKey, problem: failed(data["error"]) }
+      }
+      return undefined
+    case "thinking":
+      return thinks(true)
+    case "assistant":
+    case "tool":
+      return thinks(false)
+    default:
+      return undefined
+  }
+}
+
+/** Returns `undefined` if the event changes no card. `merge` has the changes so far. */
+export const upstreamChange = (merge: CardMerge, defaultId: string, event: OpenClawEvent): Change | undefined => {
+  if (isEvent(event, "agent")) return runChange(merge, event.payload)
+  if (isEvent(event, "sessions.changed")) {
+    const { reason, session, sessionKey } = event.payload
+    if (reason === "delete" && sessionKey != null) return { _tag: "SessionRemoved", key: sessionKey }
+    const fact = session == null ? undefined : sessionFact(session, defaultId)
+    return fact && { _tag: "Session", session: fact }
+  }
+  if (isEvent(event, "agent.config")) {
+    const { agentId, name, removed } = event.payload
+    if (removed === true) return { _tag: "AgentRemoved", agentId }
+    const agent = agentFact({ id: agentId, name }, defaultId)
+    return agent && { _tag: "Agent", agent }
+  }
+  if (isEvent(event, "chat") && event.payload.state === "error") {
+    const { errorMessage, sessionKey } = event.payload
+    return { _tag: "RunEnded", sessionKey, problem: failed(errorMessage) }
+  }
+  return undefined
+}

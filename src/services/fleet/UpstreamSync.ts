@@ -1,0 +1,120 @@
+/**
+ * UpstreamSync: keeps the cards of one upstream gateway in step with it: the whole lists first, then every change in order.
+ * Fleet.ts runs it for each gateway, and loads it only if there is one.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Upstream } from "../../domain/AgentCard.ts"
+import { shortened } from "../../domain/Text.ts"
+import { isEvent } from "../../openclaw-client/Events.ts"
+import type { OpenClawError } from "../../openclaw-client/OpenClawError.ts"
+import type { OpenClawState } from "../../openclaw-client/OpenClawState.ts"
+import type { OpenClawItem } from "../../openclaw-client/Subscribers.ts"
+import type { UpstreamClient } from "../upstreams/Upstreams.ts"
+import type { CardMerge, Change } from "./CardMerge.ts"
+import { listed, upstreamChange } from "./UpstreamChanges.ts"
+import { allSessions } from "./UpstreamSessions.ts"
+
+/** The part of the fleet that the synchronization uses. Both functions return at once. */
+export interface Sink {
+  readonly merge: CardMerge
+  readonly apply: (change: Change) => void
+  readonly report: (facts: Partial<Pick<Upstream, "clients" | "reason" | "state" | "version">>) => void
+}
+
+/** The agents of one gateway. */
+const MAX_AGENTS = 1_000
+
+/** The pause after the first failed attempt to get the lists. Each further failure doubles it. */
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 30_000
+
+const REASON_CHARS = 300
+
+const reasonOf = (message: string): string => shortened(message, REASON_CHARS).toWellFormed()
+
+/** Returns whether the request failed with its connection. The next connection brings another `Joined`. */
+const isOffline = (error: OpenClawError): boolean =>
+  error._tag === "RequestUnanswered" && (error.reason === "connection-lost" || error.reason === "not-connected")
+
+const stateFacts = (state: Exclude<OpenClawState, { readonly _tag: "Connected" }>): Parameters<Sink["report"]>[0] => {
+  switch (state._tag) {
+    case "Connecting":
+      // A further attempt keeps the reason of the last one.
+      return state.attempt === 0 ? { state: "connecting", reason: null } : {}
+    case "Waiting":
+      return { state: "away", reason: reasonOf(state.reason) }
+    case "Pairing":
+      return {
+        state: "pairing",
+        reason: reasonOf(`${state.reason}: approve the device there (openclaw devices approve)`),
+      }
+    case "Refused":
+      return { state: "refused", reason: reasonOf(state.reason) }
+  }
+}
+
+/** Follows the gateway until it is interrupted. */
+export const follow = Effect.fnUntraced(function* (client: UpstreamClient, sink: Sink) {
+  const { merge } = sink
+  let defaultId = ""
+  /** Whether the cards continue from whole lists, so that a resumed connection needs no new ones. */
+  let isInStep = false
+
+  const reportReady = Effect.sync(() => {
+    isInStep = true
+    if (client.state.current._tag === "Connected") sink.report({ state: "ready", reason: null })
+  })
+
+  const fetchLists = Effect.gen(function* () {
+    sink.report({ state: "syncing", reason: null })
+    // The events of sessions come from now on. They wait in the stream until the lists are merged.
+    yield* client.call("sessions.subscribe")
+    const agents = yield* client.call("agents.list")
+    const sessions = yield* allSessions(client)
+    defaultId = agents.defaultId ?? ""
+    sink.apply(listed(agents.agents.slice(0, MAX_AGENTS), sessions, defaultId))
+    yield* reportReady
+  })
+
+  const sync = (pauseMs: number): Effect.Effect<void> =>
+    Effect.catch(fetchLists, (error) => {
+      if (isOffline(error)) return Effect.void
+      return Effect.logWarning(`The gateway sends no lists. The next attempt is in ${pauseMs} ms.`, error.message).pipe(
+        Effect.andThen(Effect.sync(() => sink.report({ state: "syncing", reason: reasonOf(error.message) }))),
+        Effect.andThen(Effect.sleep(pauseMs)),
+        Effect.andThen(Effect.suspend(() => sync(Math.min(2 * pauseMs, LONGEST_PAUSE_MS)))),
+      )
+    })
+
+  const handle = (item: OpenClawItem): Effect.Effect<void> => {
+    if (item._tag === "Joined") {
+      sink.report({ version: reasonOf(item.hello.server.version) })
+      if (item.reset === null && isInStep) return reportReady
+      isInStep = false
+      return sync(FIRST_PAUSE_MS)
+    }
+    if (isEvent(item, "presence")) sink.report({ clients: item.payload.presence.length })
+    const change = upstreamChange(merge, defaultId, item)
+    if (change !== undefined) sink.apply(change)
+    return Effect.void
+  }
+
+  const contained = (item: OpenClawItem) =>
+    Effect.catchDefect(
+      Effect.suspend(() => handle(item)),
+      (bug) => Effect.logError("an event of an upstream gateway was not handled", bug),
+    )
+
+  const followStates = Stream.runForEach(client.state.changes, (state) =>
+    Effect.sync(() => {
+      // A state that has passed says nothing about the cards. `Joined` reports a new connection.
+      if (state._tag !== "Connected" && client.state.current === state) sink.report(stateFacts(state))
+    }),
+  )
+
+  yield* Effect.all([Stream.runForEach(client.events, contained), followStates], {
+    concurrency: "unbounded",
+    discard: true,
+  })
+})
