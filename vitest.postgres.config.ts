@@ -1,12 +1,27 @@
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
 import shared from "./vitest.config.ts"
 
-/** The tests of PostgreSQL, and those of the whole gateway on it, with one server for the run. */
+const folder = (name: string, files: ReadonlyArray<string>) => files.map((file) => `test/services/${name}/${file}.test.ts`)
+
+/**
+ * The tests of PostgreSQL and, on it, of the parts that stand on the storage: services whose rows count, the whole gateway
+ * with its clients, and kills. One server serves the run, and each gateway has a schema of its own.
+ */
 export default defineConfig({
   test: {
     ...shared.test,
-    include: ["test/**/postgres/**/*.test.ts", "test/gateway/**/*.test.ts", "test/client/**/*.test.ts"],
-    exclude: [],
+    include: [
+      "test/**/postgres/**/*.test.ts",
+      ...folder("agents", ["Agents", "Bindings"]),
+      ...folder("approvals", ["Approvals"]),
+      ...folder("auth", ["Devices"]),
+      ...folder("runs", ["QueueModes", "RunDeadlines", "Runs", "Runs.*", "SessionCompaction", "TurnRetention"]),
+      ...folder("sessions", ["Sessions", "Sessions.large"]),
+      "test/{gateway,client,conformance}/**/*.test.ts",
+      "test/process/Crash.test.ts",
+    ],
+    // Two more dialects over the same kernel and storage. SQLite's run has them.
+    exclude: [...configDefaults.exclude, "test/conformance/{Lines,SniffedJsonRpc}.test.ts"],
     globalSetup: ["test/support/PostgresSetup.ts"],
   },
 })

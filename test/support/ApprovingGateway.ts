@@ -2,7 +2,7 @@
  * A gateway for tests that kill it between the request of an approval and the end of the call. It sends one message whose
  * run appends a line to a file after an approval, and it decides each approval itself. It kills itself at the given moment:
  * `request`, `decision`, `use` or `effect`. With `never` it exits when the run has ended, and prints the reply. Run it as
- * `node ApprovingGateway.ts <database> <file> <moment> <decision>`.
+ * `node ApprovingGateway.ts <place> <file> <moment> <decision>`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,7 +14,7 @@ import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 import { guarded } from "./GuardedRuntime.ts"
 
-const [, , filename = "", file = "", moment = "never", decision = "deny"] = process.argv
+const [, , place = "", file = "", moment = "never", decision = "deny"] = process.argv
 
 const dieAt = (reached: string): void => {
   if (moment === reached) process.kill(process.pid, "SIGKILL")
@@ -52,8 +52,6 @@ void Effect.gen(function* () {
   const { reply } = yield* runs.wait("r", 60_000)
   Fs.writeSync(1, `reply ${reply}\n`)
 }).pipe(
-  Effect.provide(
-    Layer.provideMerge(operator, layer({ filename, config: { runtime: "guarded" }, runtimes: [runtime] })),
-  ),
+  Effect.provide(Layer.provideMerge(operator, layer({ place, config: { runtime: "guarded" }, runtimes: [runtime] }))),
   Effect.runPromise,
 )

@@ -1,4 +1,4 @@
-/** Authentication in memory for tests of services/auth: its Layers, a device, and helpers that wait for delayed failures. */
+/** Authentication for tests of services/auth: its Layers, a device, and helpers that wait for delayed failures. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -8,13 +8,14 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import { Authenticator, type Credentials, type NetworkOrigin } from "../../src/services/auth/Authenticator.ts"
-import * as Database from "../../src/services/storage/Database.ts"
 import { Devices } from "../../src/services/auth/Devices.ts"
 import { GatewayToken } from "../../src/services/auth/GatewayToken.ts"
 import { Logs } from "../../src/services/logs/Logs.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { Pairings } from "../../src/services/auth/Pairings.ts"
 import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
+import * as TestDatabase from "./TestDatabase.ts"
+import { tick } from "./Ticks.ts"
 
 export const secret = (text: string) => Redacted.make(text)
 
@@ -47,7 +48,7 @@ export const layer = (options: GatewayOptions = {}) =>
 export const layerOf = (options: GatewayOptions) =>
   authLayer.pipe(
     Layer.provideMerge(Events.layer),
-    Layer.provideMerge(Database.layerMemory),
+    Layer.provideMerge(TestDatabase.layer),
     Layer.provide(GatewayConfig.layer(options)),
     Layer.provide(Logger.layer([])),
     Layer.orDie,
@@ -77,6 +78,11 @@ export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(Effect.flip(effect))
     yield* TestClock.adjust("2 seconds")
+    // PostgreSQL answers after the adjustment, and the delay starts then.
+    while (fiber.pollUnsafe() === undefined) {
+      yield* tick
+      yield* TestClock.adjust("2 seconds")
+    }
     return yield* Fiber.join(fiber)
   })
 

@@ -1,5 +1,5 @@
 /**
- * The services of conversations, on a database in memory or in a file. The runtimes are the echo and those of the test.
+ * The services of conversations, on a database of their own or at a place. The runtimes are the echo and those of the test.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,7 +13,6 @@ import { Approvals } from "../../src/services/approvals/Approvals.ts"
 import { Attachments } from "../../src/services/attachments/Attachments.ts"
 import { Bindings } from "../../src/services/agents/Bindings.ts"
 import * as Cluster from "../../src/services/runs/Cluster.ts"
-import * as Database from "../../src/services/storage/Database.ts"
 import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
 import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
@@ -28,10 +27,12 @@ import { Sessions } from "../../src/services/sessions/Sessions.ts"
 import * as OldTranscripts from "../../src/services/transcript/OldTranscripts.ts"
 import { ToolApproval } from "../../src/services/tools/ToolApproval.ts"
 import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
+import * as TestDatabase from "./TestDatabase.ts"
 
 export interface ConversationOptions {
   readonly config?: GatewayOptions
-  readonly filename?: string
+  /** Where the database is, for tests that start again. See TestDatabase. */
+  readonly place?: string
   /** The state folder. Left out: a temporary one. */
   readonly stateDir?: string
   readonly runtimes?: ReadonlyArray<AgentRuntime>
@@ -46,7 +47,10 @@ const stateFolder = (stateDir: string | undefined) =>
     ? StateFolder.layerTemporary
     : Layer.succeed(StateFolder, StateFolder.of({ ...statePaths(stateDir), lost: Effect.never }))
 
-export const layer = ({ approve, config = {}, filename, onLog, runtimes = [], stateDir }: ConversationOptions = {}) =>
+const layerOver = <A>(
+  database: Layer.Layer<Layer.Success<typeof TestDatabase.layer> | A, never, GatewayConfig>,
+  { approve, config = {}, onLog, runtimes = [], stateDir }: Omit<ConversationOptions, "place">,
+) =>
   Layer.mergeAll(Runs.layer, TurnDispatcher.layer).pipe(
     Layer.provideMerge(SessionCompaction.layer),
     Layer.provideMerge(SessionActor.layer),
@@ -57,12 +61,19 @@ export const layer = ({ approve, config = {}, filename, onLog, runtimes = [], st
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
     Layer.provideMerge(OldTranscripts.layer),
     Layer.provideMerge(Layer.provideMerge(Attachments.layer, Layer.merge(Events.layer, stateFolder(stateDir)))),
-    Layer.provideMerge(filename === undefined ? Database.layerMemory : Database.layerFile(filename)),
+    Layer.provideMerge(database),
     Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
     Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),
     Layer.provide(Logger.layer(onLog === undefined ? [] : [Logger.make(({ message }) => onLog(String(message)))])),
     Layer.orDie,
   )
+
+export const layer = ({ place, ...options }: ConversationOptions = {}) =>
+  layerOver(place === undefined ? TestDatabase.layer : TestDatabase.layerAt(place), options)
+
+/** As `layer`, for tests that reach into its SQLite database. */
+export const layerSqlite = (options: Omit<ConversationOptions, "place"> = {}) =>
+  layerOver(TestDatabase.layerSqlite, options)
 
 export const principal: Principal = { id: "test", kind: "local", role: "operator", scopes: ["operator.admin"] }
 

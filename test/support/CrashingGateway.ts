@@ -1,6 +1,6 @@
 /**
  * A gateway for tests that kill it. It sends to a few sessions as fast as they accept, and prints a line for each
- * acknowledged message at once. Run as `node CrashingGateway.ts <database>`.
+ * acknowledged message at once. Run as `node CrashingGateway.ts <place>`.
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
@@ -8,7 +8,7 @@ import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 
 const SESSIONS = 6
-const [, , filename = "", round = "0"] = process.argv
+const [, , place = "", round = "0"] = process.argv
 
 const sendFor = (sessionKey: string) =>
   Effect.gen(function* () {
@@ -26,6 +26,6 @@ const sendFor = (sessionKey: string) =>
 const sessions = Array.from({ length: SESSIONS }, (_, n) => `session-${n}`)
 
 void Effect.forEach(sessions, sendFor, { concurrency: "unbounded" }).pipe(
-  Effect.provide(layer({ filename, config: { runs: { waitingPerSession: 4 } } })),
+  Effect.provide(layer({ place, config: { runs: { waitingPerSession: 4 } } })),
   Effect.runPromise,
 )

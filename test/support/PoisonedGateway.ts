@@ -1,6 +1,6 @@
 /**
  * A gateway that one of its messages kills. It sends the poison and a few harmless messages, with keys that make them
- * count once over all starts, and exits when every run has ended. Run it as `node PoisonedGateway.ts <database>`.
+ * count once over all starts, and exits when every run has ended. Run it as `node PoisonedGateway.ts <place>`.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,7 +8,7 @@ import type { AgentRuntime } from "../../src/services/agents/AgentRuntime.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer, principal } from "./Conversations.ts"
 
-const [, , filename = ""] = process.argv
+const [, , place = ""] = process.argv
 
 const poisonous: AgentRuntime = {
   name: "poisonous",
@@ -29,6 +29,6 @@ void Effect.gen(function* () {
   yield* runs.accept({ text: "behind", sessionKey: "poisoned", idempotencyKey: "behind" }, principal)
   for (const runId of [...messages, "behind"]) yield* runs.wait(runId, 600_000)
 }).pipe(
-  Effect.provide(layer({ filename, config: { runtime: "poisonous", runs: { attempts: 5 } }, runtimes: [poisonous] })),
+  Effect.provide(layer({ place, config: { runtime: "poisonous", runs: { attempts: 5 } }, runtimes: [poisonous] })),
   Effect.runPromise,
 )

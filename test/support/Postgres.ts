@@ -2,15 +2,17 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { inject } from "vitest"
 import { openSession } from "../../src/services/storage/postgres/PostgresConnection.ts"
 import { type PostgresTarget, readUrl } from "../../src/services/storage/postgres/PostgresUrl.ts"
 import { type PostgresServer, type PostgresServerOptions, startPostgres } from "./PostgresServer.ts"
 
 let schemas = 0
 
+/** The connection string of the test run's PostgreSQL, in which tests create their own schemas. See PostgresSetup. */
+const runUrl = process.env["CAUSEWAY_TEST_POSTGRES"]
+
 /** Whether this run of the tests has a PostgreSQL. */
-export const isPostgres: boolean = (inject("databaseUrl") as string | undefined) !== undefined
+export const isPostgres: boolean = runUrl !== undefined
 
 /** Returns the URL with these parameters. */
 export const withParameters = (url: string, parameters: Readonly<Record<string, string>>): string => {
@@ -34,7 +36,7 @@ export const execute = (url: string, ...statements: ReadonlyArray<string>) =>
 
 /** The URL of a new schema in the server of the test run, which the end of the scope drops. */
 export const schemaUrl: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => withParameters(inject("databaseUrl"), { schema: `test_${process.pid}_${++schemas}` })),
+  Effect.sync(() => withParameters(runUrl ?? "", { schema: `test_${process.pid}_${++schemas}` })),
   (url) => execute(url, `DROP SCHEMA IF EXISTS "${new URL(url).searchParams.get("schema")}" CASCADE`),
 )
 

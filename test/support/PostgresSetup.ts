@@ -1,21 +1,16 @@
-/** Starts one PostgreSQL for a run of `npm run test:postgres`, or takes that of TEST_DATABASE_URL. */
-import type { TestProject } from "vitest/node"
+/**
+ * Starts one PostgreSQL for a run of `npm run test:postgres`, or takes that of TEST_DATABASE_URL. The variable
+ * CAUSEWAY_TEST_POSTGRES leads the tests and their child processes to it.
+ */
 import { startPostgres } from "./PostgresServer.ts"
 
-declare module "vitest" {
-  interface ProvidedContext {
-    /** The connection string of a PostgreSQL in which tests create their own schemas. Absent in the SQLite run. */
-    readonly databaseUrl: string
-  }
-}
-
-export default async (project: TestProject): Promise<(() => Promise<void>) | undefined> => {
+export default async (): Promise<(() => Promise<void>) | undefined> => {
   const given = process.env["TEST_DATABASE_URL"]
   if (given !== undefined && given !== "") {
-    project.provide("databaseUrl", given)
+    process.env["CAUSEWAY_TEST_POSTGRES"] = given
     return undefined
   }
   const server = await startPostgres()
-  project.provide("databaseUrl", server.url)
+  process.env["CAUSEWAY_TEST_POSTGRES"] = server.url
   return server.remove
 }

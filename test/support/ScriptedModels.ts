@@ -78,7 +78,7 @@ export interface ScriptOptions {
   readonly documents?: Readonly<Record<string, string>>
   readonly contextWindow?: number
   readonly onLog?: (message: string) => void
-  readonly filename?: string
+  readonly place?: string
 }
 
 /** Makes the layer, and the list of the requests so far. */

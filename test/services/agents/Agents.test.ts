@@ -4,12 +4,14 @@ import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Bindings } from "../../../src/services/agents/Bindings.ts"
-import * as Database from "../../../src/services/storage/Database.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { publishedBy } from "../../support/Published.ts"
+import * as TestDatabase from "../../support/TestDatabase.ts"
 
-const storage = Events.layer.pipe(Layer.provideMerge(Database.layerMemory), Layer.provideMerge(GatewayConfig.layer({})))
+const on = <A>(database: Layer.Layer<Layer.Success<typeof TestDatabase.layer> | A, never, GatewayConfig>) =>
+  Events.layer.pipe(Layer.provideMerge(database), Layer.provideMerge(GatewayConfig.layer({})))
+const storage = on(TestDatabase.layer)
 const registry = Layer.mergeAll(Agents.layer, Bindings.layer)
 const layer = registry.pipe(Layer.provideMerge(storage))
 
@@ -155,6 +157,6 @@ describe("Agents", () => {
       db.exec("PRAGMA query_only = OFF")
       expect(events).toEqual([])
       expect(yield* ids).toEqual(["main"])
-    }).pipe(Effect.provide(layer)),
+    }).pipe(Effect.provide(registry.pipe(Layer.provideMerge(on(TestDatabase.layerSqlite))))),
   )
 })

@@ -5,7 +5,6 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import { join } from "node:path"
 import type { Approval } from "../../../src/domain/Approval.ts"
 import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import { RunAdmission } from "../../../src/services/admission/RunAdmission.ts"
@@ -13,19 +12,19 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Approvals } from "../../../src/services/approvals/Approvals.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { layer, principal } from "../../support/Conversations.ts"
-import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { guarded } from "../../support/GuardedRuntime.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
+import { newPlace } from "../../support/TestDatabase.ts"
 
 interface Options {
   readonly config?: GatewayOptions
-  readonly filename?: string
+  readonly place?: string
   readonly onRun?: Effect.Effect<void>
 }
 
 /** A gateway whose agents ask, with the inputs that ran. */
-const start = Effect.fnUntraced(function* ({ config, filename, onRun = Effect.void }: Options = {}) {
+const start = Effect.fnUntraced(function* ({ config, place, onRun = Effect.void }: Options = {}) {
   const ran: Array<string> = []
   const stage = staged()
   const runtime = guarded((input) =>
@@ -40,7 +39,7 @@ const start = Effect.fnUntraced(function* ({ config, filename, onRun = Effect.vo
     layer({
       config: { runtime: "guarded", ...config },
       runtimes: [runtime, stage.runtime],
-      ...(filename !== undefined && { filename }),
+      ...(place !== undefined && { place }),
     }),
     scope,
   )
@@ -281,16 +280,14 @@ describe("Approvals", () => {
 })
 
 describe("Approvals after a restart", () => {
-  const restarts = Effect.map(temporaryFolder, (folder) => join(folder, "db"))
-
   it.effect("An approval that waits keeps its id, and the run that asks again takes its decision.", () =>
     Effect.gen(function* () {
-      const filename = yield* restarts
-      const before = yield* start({ filename })
+      const place = yield* newPlace
+      const before = yield* start({ place })
       yield* before.send("/call x", "r")
       const { id } = one(yield* before.waiting(1))
       yield* before.stop
-      const after = yield* start({ filename })
+      const after = yield* start({ place })
       expect(one(after.approvals.waiting()).id).toBe(id)
       yield* after.approvals.decide(id, "allow-once", "ann")
       expect(yield* after.reply("r")).toBe("ran x")
@@ -301,8 +298,8 @@ describe("Approvals after a restart", () => {
 
   it.effect("A decision that was not used before the stop counts for the same call, once.", () =>
     Effect.gen(function* () {
-      const filename = yield* restarts
-      const before = yield* start({ filename, config: { runs: { concurrent: 1 } } })
+      const place = yield* newPlace
+      const before = yield* start({ place, config: { runs: { concurrent: 1 } } })
       yield* before.send("/call x", "r")
       const { id } = one(yield* before.waiting(1))
       // Another run has the only place, so the allowed call cannot run yet.
@@ -310,7 +307,7 @@ describe("Approvals after a restart", () => {
       yield* before.waiting(2)
       yield* before.approvals.decide(id, "allow-once", "ann")
       yield* before.stop
-      const after = yield* start({ filename })
+      const after = yield* start({ place })
       expect(yield* after.reply("r")).toBe("ran x")
       expect([...before.ran, ...after.ran]).toEqual(["x"])
     }).pipe(Effect.scoped),
@@ -318,16 +315,16 @@ describe("Approvals after a restart", () => {
 
   it.effect("A decision that was used before the stop does not let the call run again.", () =>
     Effect.gen(function* () {
-      const filename = yield* restarts
+      const place = yield* newPlace
       const reached = yield* Deferred.make<void>()
       const hold = Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
-      const before = yield* start({ filename, onRun: hold })
+      const before = yield* start({ place, onRun: hold })
       yield* before.send("/call x", "r")
       const { id } = one(yield* before.waiting(1))
       yield* before.approvals.decide(id, "allow-once", "ann")
       yield* Deferred.await(reached)
       yield* before.stop
-      const after = yield* start({ filename })
+      const after = yield* start({ place })
       const next = one(yield* after.waiting(1))
       expect(next.id).not.toBe(id)
       expect(after.ran).toEqual([])

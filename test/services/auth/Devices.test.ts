@@ -6,8 +6,6 @@ import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import type { Scope } from "../../../src/domain/Principal.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { Events } from "../../../src/services/events/Events.ts"
-import * as Database from "../../../src/services/storage/Database.ts"
-import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import {
   authLayer,
   failureOf,
@@ -18,9 +16,10 @@ import {
   secret,
   signIn,
 } from "../../support/Authentication.ts"
+import * as TestDatabase from "../../support/TestDatabase.ts"
 
 const storage = Events.layer.pipe(
-  Layer.provideMerge(Database.layerMemory),
+  Layer.provideMerge(TestDatabase.layer),
   Layer.provideMerge(GatewayConfig.layer({ token: "the-token" })),
   Layer.orDie,
 )
@@ -60,10 +59,9 @@ describe("Devices", () => {
   it.effect("A device is known after a restart, and the database does not contain its token.", () =>
     Effect.gen(function* () {
       const token = yield* Effect.provide(pairedDeviceToken, Layer.fresh(authLayer))
-      const { db } = yield* Sqlite
-      const stored = ["devices", "device_grants", "events"].flatMap((table) =>
-        db.prepare(`SELECT * FROM ${table}`).all(),
-      )
+      const { query } = yield* TestDatabase.TestDatabase
+      const tables = ["devices", "device_grants", "events"]
+      const stored = (yield* Effect.forEach(tables, (table) => query(`SELECT * FROM ${table}`))).flat()
       expect(stored.length).toBe(3)
       expect(JSON.stringify(stored)).not.toContain(Redacted.value(token))
       const back = signIn({ deviceToken: token, device: phone, scopes: ["operator.read"] }, remote)

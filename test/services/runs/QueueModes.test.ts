@@ -6,10 +6,11 @@ import type { QueueMode } from "../../../src/domain/Run.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { principal } from "../../support/Conversations.ts"
 import * as StoppableConversations from "../../support/StoppableConversations.ts"
-import { crash, database, databaseFile } from "../../support/StoppableConversations.ts"
+import { crash } from "../../support/StoppableConversations.ts"
+import { newPlace, queryAt } from "../../support/TestDatabase.ts"
 
-const start = Effect.fnUntraced(function* (filename?: string) {
-  const { services, ...started } = yield* StoppableConversations.start({ filename })
+const start = Effect.fnUntraced(function* (place?: string) {
+  const { services, ...started } = yield* StoppableConversations.start({ place })
   const { runs, sessions } = started
   const agents = yield* Effect.provide(Agents, services)
   const send = (text: string, queue?: QueueMode, sender = principal) =>
@@ -51,8 +52,8 @@ describe("The queue mode collect", () => {
 
   it.live("After a crash, the run receives the messages that it has taken before, once.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       yield* before.send("first")
       const running = yield* before.next
       const taker = yield* before.send("a", "collect")
@@ -60,9 +61,9 @@ describe("The queue mode collect", () => {
       yield* running.end
       yield* before.next
       yield* before.stop
-      crash(filename)
+      yield* crash(place)
 
-      const after = yield* start(filename)
+      const after = yield* start(place)
       const again = yield* after.next
       expect(again.turn).toMatchObject({ runId: taker, attempt: 2, text: "a\n\nb" })
       yield* again.end
@@ -128,15 +129,15 @@ describe("The queue mode steer", () => {
 
   it.live("After a crash, the run receives a message that has steered it with its first step.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       yield* before.send("first")
       const running = yield* before.next
       yield* before.send("rather this", "steer")
       yield* running.turn.steering
       yield* before.stop
-      crash(filename)
-      const after = yield* start(filename)
+      yield* crash(place)
+      const after = yield* start(place)
       const again = yield* after.next
       expect(again.turn).toMatchObject({ attempt: 2, text: "first\n\nrather this" })
       yield* again.end
@@ -180,15 +181,15 @@ describe("The queue mode interrupt", () => {
 
   it.live("A crash before the abort does not run the older message again.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       const first = yield* before.send("first")
       yield* before.next
       yield* before.send("urgent")
       yield* before.stop
-      crash(filename)
-      database(filename, (db) => db.exec("UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'"))
-      const after = yield* start(filename)
+      yield* crash(place)
+      yield* queryAt(place, "UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'")
+      const after = yield* start(place)
       const run = yield* after.next
       expect(run.turn.text).toBe("urgent")
       expect(yield* after.runs.get(first)).toMatchObject({ state: "aborted" })

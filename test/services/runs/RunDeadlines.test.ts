@@ -6,10 +6,10 @@ import { Events } from "../../../src/services/events/Events.ts"
 import { principal } from "../../support/Conversations.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
 import * as StoppableConversations from "../../support/StoppableConversations.ts"
-import { databaseFile } from "../../support/StoppableConversations.ts"
+import { newPlace } from "../../support/TestDatabase.ts"
 
-const start = Effect.fnUntraced(function* (filename?: string) {
-  const { services, ...started } = yield* StoppableConversations.start({ filename })
+const start = Effect.fnUntraced(function* (place?: string) {
+  const { services, ...started } = yield* StoppableConversations.start({ place })
   const { runs, sessions } = started
   const events = yield* Effect.provide(Events, services)
   const send = (runId: string, timeoutMs?: number, text = runId) =>
@@ -83,13 +83,13 @@ describe("RunDeadlines", () => {
 
   it.effect("A restart does not give a run more time.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       yield* before.send("long", 1_000)
       yield* before.next
       yield* before.stop
       yield* TestClock.adjust(600)
-      const after = yield* start(filename)
+      const after = yield* start(place)
       yield* after.next
       yield* TestClock.adjust(399)
       expect((yield* after.runs.get("long")).state).toBe("running")

@@ -8,10 +8,11 @@ import { OpenRuns } from "../../../src/services/runs/OpenRuns.ts"
 import { principal } from "../../support/Conversations.ts"
 import { untilEvent } from "../../support/Published.ts"
 import * as StoppableConversations from "../../support/StoppableConversations.ts"
-import { crash, database, databaseFile } from "../../support/StoppableConversations.ts"
+import { crash } from "../../support/StoppableConversations.ts"
+import { newPlace, queryAt } from "../../support/TestDatabase.ts"
 
-const start = Effect.fnUntraced(function* (filename: string, attempts = 10, concurrent = 10) {
-  const { services, ...started } = yield* StoppableConversations.start({ filename, runs: { attempts, concurrent } })
+const start = Effect.fnUntraced(function* (place: string, attempts = 10, concurrent = 10) {
+  const { services, ...started } = yield* StoppableConversations.start({ place, runs: { attempts, concurrent } })
   const events = yield* Effect.provide(Events, services)
   const open = yield* Effect.provide(OpenRuns, services)
   const send = (text: string, sessionKey = "s") => started.runs.accept({ text, sessionKey }, principal)
@@ -21,8 +22,8 @@ const start = Effect.fnUntraced(function* (filename: string, attempts = 10, conc
 describe("Runs after a restart", () => {
   it.live("An interrupted turn starts again, a waiting one waits, and the transcript has every message once.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       const { runId } = yield* before.send("cut off")
       const cut = yield* before.next
       yield* cut.emit({ _tag: "ToolStarted", callId: "1", name: "t", input: "" })
@@ -33,7 +34,7 @@ describe("Runs after a restart", () => {
       yield* before.send("waits")
       yield* before.stop
 
-      const after = yield* start(filename)
+      const after = yield* start(place)
       expect(after.sessions.find("s")).toMatchObject({ key: "s" })
       const again = yield* after.next
       expect(again.turn).toMatchObject({ text: "cut off", runId, attempt: 2, principal })
@@ -53,17 +54,17 @@ describe("Runs after a restart", () => {
 
   it.live("An interrupted turn waits until it begins again, and its session says so.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       for (const key of ["one", "two"]) {
         yield* before.send("cut off", key)
         yield* before.next
       }
       expect(before.sessions.find("two")).toMatchObject({ activity: "running" })
       yield* before.stop
-      crash(filename)
+      yield* crash(place)
 
-      const after = yield* start(filename, 10, 1)
+      const after = yield* start(place, 10, 1)
       const first = yield* after.next
       expect(first.turn).toMatchObject({ sessionKey: "one" })
       const states = () => [after.sessions.find("two")?.activity, after.open.list("two")[0]?.state]
@@ -78,16 +79,14 @@ describe("Runs after a restart", () => {
 
   it.live("Turns run in the order of their acceptance even if the clock was set back.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
+      const place = yield* newPlace
       const texts = ["1", "2", "3", "4"]
-      const before = yield* start(filename)
+      const before = yield* start(place)
       for (const text of texts) yield* before.send(text)
       yield* before.next
       yield* before.stop
-      database(filename, (db) => {
-        db.exec("UPDATE turns SET accepted_at = accepted_at - 1000 * pos")
-      })
-      const after = yield* start(filename)
+      yield* queryAt(place, "UPDATE turns SET accepted_at = accepted_at - 1000 * pos")
+      const after = yield* start(place)
       for (const text of texts) {
         const run = yield* after.next
         expect(run.turn.text).toBe(text)
@@ -98,14 +97,14 @@ describe("Runs after a restart", () => {
 
   it.live("A turn that planned stops interrupt starts again any number of times.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
+      const place = yield* newPlace
       for (let attempt = 1; attempt <= 15; attempt++) {
-        const gateway = yield* start(filename, 2)
+        const gateway = yield* start(place, 2)
         if (attempt === 1) yield* gateway.send("patient")
         expect((yield* gateway.next).turn.attempt).toBe(attempt)
         yield* gateway.stop
       }
-      const last = yield* start(filename, 2)
+      const last = yield* start(place, 2)
       const run = yield* last.next
       yield* run.end
       expect(yield* last.runs.wait(run.turn.runId, 5_000)).toMatchObject({ state: "done", attempt: 16 })
@@ -114,20 +113,18 @@ describe("Runs after a restart", () => {
 
   it.live("A process that is killed during its drain counts no crash.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       yield* before.send("x")
       yield* before.next
       const drained = yield* Effect.forkChild(before.runs.drain, { startImmediately: true })
       // Commits are ordered, so this one waits for the mark of the drain.
       yield* before.events.commit(Effect.succeed([undefined, []]))
-      const marked = database(filename, (db) => db.prepare("SELECT handed_over FROM turns").get())
-      expect(marked).toMatchObject({ handed_over: 1 })
+      expect(yield* queryAt(place, "SELECT handed_over FROM turns")).toMatchObject([{ handed_over: 1 }])
       yield* Fiber.interrupt(drained)
       yield* before.stop
-      yield* start(filename)
-      const turn = database(filename, (db) => db.prepare("SELECT crashes, handed_over FROM turns").get())
-      expect(turn).toMatchObject({ crashes: 0 })
+      yield* start(place)
+      expect(yield* queryAt(place, "SELECT crashes FROM turns")).toMatchObject([{ crashes: 0 }])
     }),
   )
 
@@ -135,10 +132,10 @@ describe("Runs after a restart", () => {
     "A turn that crashes interrupt starts at once, then after growing pauses, and fails after ten crashes.",
     () =>
       Effect.gen(function* () {
-        const filename = yield* databaseFile
+        const place = yield* newPlace
         const pauses = [0, 0, 0, 0, 1, 2, 4, 8, 16, 32]
         for (const [crashes, seconds] of pauses.entries()) {
-          const gateway = yield* start(filename)
+          const gateway = yield* start(place)
           if (crashes === 0) yield* gateway.send("poison")
           if (seconds > 0) {
             expect(yield* gateway.send("other", `s${crashes}`)).toMatchObject({ duplicate: false })
@@ -153,9 +150,9 @@ describe("Runs after a restart", () => {
           const { turn } = yield* gateway.next
           expect(turn).toMatchObject({ text: "poison", attempt: crashes + 1 })
           yield* gateway.stop
-          crash(filename)
+          yield* crash(place)
         }
-        const last = yield* start(filename)
+        const last = yield* start(place)
         const { runId } = yield* last.send("after")
         const run = yield* last.next
         expect(run.turn.text).toBe("after")
@@ -171,13 +168,13 @@ describe("Runs after a restart", () => {
 
   it.effect("An abort ends a turn in its pause, and the next turn starts.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       const { runId } = yield* before.send("poison")
       yield* before.next
       yield* before.stop
-      database(filename, (db) => db.exec("UPDATE turns SET crashes = 8"))
-      const after = yield* start(filename)
+      yield* queryAt(place, "UPDATE turns SET crashes = 8")
+      const after = yield* start(place)
       yield* after.send("next")
       expect(after.runs.counts()).toMatchObject({ running: 0, waiting: 2 })
       expect(yield* after.runs.abort("s", runId)).toEqual([runId])
@@ -187,14 +184,14 @@ describe("Runs after a restart", () => {
 
   it.live("A turn that was aborted before a crash does not start again.", () =>
     Effect.gen(function* () {
-      const filename = yield* databaseFile
-      const before = yield* start(filename)
+      const place = yield* newPlace
+      const before = yield* start(place)
       const { runId } = yield* before.send("x")
       yield* before.next
       yield* before.stop
       // The abort was committed, and the gateway crashed before the actor stopped the run.
-      database(filename, (db) => db.exec("UPDATE turns SET state = 'aborted', ended_at = 1"))
-      const after = yield* start(filename)
+      yield* queryAt(place, "UPDATE turns SET state = 'aborted', ended_at = 1")
+      const after = yield* start(place)
       expect((yield* after.runs.get(runId)).state).toBe("aborted")
       yield* after.send("y")
       expect((yield* after.next).turn.text).toBe("y")

@@ -12,9 +12,10 @@ import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import * as Transcript from "../../../src/services/transcript/Transcript.ts"
-import { ask, type ConversationOptions, layer, principal } from "../../support/Conversations.ts"
+import { ask, type ConversationOptions, layer, layerSqlite, principal } from "../../support/Conversations.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
+import { TestDatabase } from "../../support/TestDatabase.ts"
 
 const send = (text: string, sessionKey = "s", idempotencyKey?: string) =>
   Effect.flatMap(Runs, (runs) =>
@@ -29,10 +30,14 @@ const transcript = (sessionKey = "s") =>
 
 const ended = (runId: string) => Effect.flatMap(Runs, (runs) => runs.wait(runId, 10_000))
 
-const onStage = (options: ConversationOptions = {}) => {
+const stageOf = ({ config, ...options }: ConversationOptions) => {
   const stage = staged()
-  const config = { runtime: "staged", ...options.config }
-  return { ...stage, gateway: layer({ ...options, config, runtimes: [stage.runtime] }) }
+  return { ...stage, options: { ...options, config: { runtime: "staged", ...config }, runtimes: [stage.runtime] } }
+}
+
+const onStage = (given: ConversationOptions = {}) => {
+  const { options, ...stage } = stageOf(given)
+  return { ...stage, gateway: layer(options) }
 }
 
 describe("A wait for a run", () => {
@@ -175,8 +180,8 @@ describe("Turns of a session", () => {
       const runs = yield* Runs
       expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
       expect(runs.counts()).toEqual({ running: 1, waiting: 2, limit: 4 })
-      const { db } = yield* Sqlite
-      expect(db.prepare("SELECT count(*) AS n FROM turns").get()).toMatchObject({ n: 3 })
+      const { query } = yield* TestDatabase
+      expect(yield* query("SELECT count(*) AS n FROM turns")).toMatchObject([{ n: 3 }])
     }).pipe(Effect.provide(gateway))
   })
 })
@@ -477,7 +482,7 @@ describe("A full disk", () => {
       expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
       expect(yield* send("x", "s", "key")).toMatchObject({ duplicate: false })
       expect((yield* ended("key")).state).toBe("done")
-    }).pipe(Effect.provide(layer())),
+    }).pipe(Effect.provide(layerSqlite())),
   )
 
   it.live("The end of a run waits for room on the disk and loses nothing.", () => {
@@ -485,7 +490,7 @@ describe("A full disk", () => {
     const onLog = (message: string) => {
       if (message.includes("waits for storage")) Deferred.doneUnsafe(waits, Effect.void)
     }
-    const { gateway, next } = onStage({ onLog })
+    const { next, options } = stageOf({ onLog })
     return Effect.gen(function* () {
       const { runId } = yield* send("x")
       const run = yield* next
@@ -498,7 +503,7 @@ describe("A full disk", () => {
       expect((yield* runs.get(runId)).state).toBe("running")
       yield* emptied
       expect(yield* ended(runId)).toMatchObject({ state: "done", reply, attempt: 1 })
-    }).pipe(Effect.provide(gateway))
+    }).pipe(Effect.provide(layerSqlite(options)))
   })
 })
 

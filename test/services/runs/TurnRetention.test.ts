@@ -2,10 +2,10 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { Runs } from "../../../src/services/runs/Runs.ts"
-import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import * as TurnRetention from "../../../src/services/runs/TurnRetention.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
 import { staged } from "../../support/StagedRuntime.ts"
+import { TestDatabase } from "../../support/TestDatabase.ts"
 
 const DAY = 86_400_000
 
@@ -27,9 +27,8 @@ describe("TurnRetention", () => {
       )
       yield* later(3 * DAY)(TurnRetention.removeOldTurns)
       expect(yield* Effect.flip(runs.get("key"))).toMatchObject({ _tag: "RunNotFound" })
-      expect(yield* Effect.map(Sqlite, ({ db }) => db.prepare("SELECT count(*) AS n FROM messages").get()?.["n"])).toBe(
-        2,
-      )
+      const { query } = yield* TestDatabase
+      expect(yield* query("SELECT count(*) AS n FROM messages")).toMatchObject([{ n: 2 }])
     }).pipe(Effect.provide(layer({ config })))
   })
 

@@ -19,7 +19,7 @@ type Services = Events | SessionIndex | Sessions | Scope.Scope
 const monitored = (test: (other: DatabaseSync) => Effect.Effect<void, unknown, Services>) =>
   Effect.gen(function* () {
     const filename = join(yield* temporaryFolder, "causeway.db")
-    const services = Conversations.layer({ filename, config: { monitorIntervalMs: 5_000 } })
+    const services = Conversations.layer({ place: filename, config: { monitorIntervalMs: 5_000 } })
     yield* Effect.gen(function* () {
       const other = yield* Effect.acquireRelease(
         Effect.sync(() => new DatabaseSync(filename)),

@@ -5,24 +5,24 @@ import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { Tx } from "../../../src/services/storage/Tx.ts"
-import { ask, layer, principal } from "../../support/Conversations.ts"
+import { ask, layer, layerSqlite, principal } from "../../support/Conversations.ts"
 import { loopTurnsDuring } from "../../support/EventLoop.ts"
 import { staged } from "../../support/StagedRuntime.ts"
+import { TestDatabase } from "../../support/TestDatabase.ts"
 
 /** Creates a session `s` with this many messages of the text. */
 const transcriptOf = (count: number, text: string) =>
   Effect.gen(function* () {
-    const { db } = yield* Sqlite
+    const { query } = yield* TestDatabase
     const sessions = yield* Sessions
     yield* sessions.create({ key: "s" })
-    const insert = db.prepare(
-      `INSERT INTO messages (transcript, run_id, step, role, text, aborted, at)
-       SELECT transcript, ?, 0, 'user', ?, 0, 0 FROM sessions WHERE key = 's'`,
+    yield* query(
+      `WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ${count})
+       INSERT INTO messages (transcript, run_id, step, role, text, aborted, at)
+       SELECT transcript, 'run-' || n, 0, 'user', '${text}', 0, 0
+       FROM numbers, sessions WHERE key = 's' ORDER BY n`,
+      `UPDATE sessions SET message_count = ${count}`,
     )
-    db.exec("BEGIN")
-    for (let n = 0; n < count; n++) insert.run(`run-${n}`, text)
-    db.prepare("UPDATE sessions SET message_count = ?").run(count)
-    db.exec("COMMIT")
   })
 
 describe("Sessions with long transcripts", () => {
@@ -75,15 +75,17 @@ describe("Sessions with long transcripts", () => {
         Effect.gen(function* () {
           const events = yield* Events
           const sessions = yield* Sessions
-          const { db } = yield* Sqlite
+          const { query } = yield* TestDatabase
           yield* transcriptOf(5_000, "x")
-          const left = () => Number(db.prepare("SELECT count(*) AS n FROM messages").get()?.["n"])
+          const left = Effect.map(query("SELECT count(*) AS n FROM messages"), ([row]) => Number(row?.["n"]))
           expect(yield* sessions[method]("s")).toBe(5_000)
           const page = Effect.flatMap(Tx, ({ messages }) => messages.page("s", 10_000, 10, 1_000))
           expect((yield* events.read(page)).messages).toEqual([])
-          expect(left()).toBeGreaterThan(0)
+          expect(yield* left).toBeGreaterThan(0)
           const { turns } = yield* loopTurnsDuring(
-            Effect.repeat(events.commit(Effect.succeed([undefined, []])), { until: () => left() === 0 }),
+            Effect.repeat(Effect.andThen(events.commit(Effect.succeed([undefined, []])), left), {
+              until: (n) => n === 0,
+            }),
           )
           expect(turns).toBeGreaterThan(5)
         }).pipe(Effect.provide(layer())),
@@ -99,6 +101,6 @@ describe("Sessions with long transcripts", () => {
       expect(yield* Effect.flip(sessions.reset("s"))).toMatchObject({ _tag: "StorageUnavailable" })
       db.exec("PRAGMA query_only = 0")
       expect(yield* sessions.reset("s")).toBe(2)
-    }).pipe(Effect.provide(layer())),
+    }).pipe(Effect.provide(layerSqlite())),
   )
 })

@@ -9,7 +9,7 @@ import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
 import { System } from "../../../src/services/system/System.ts"
 import * as Conversations from "../../support/Conversations.ts"
 
-const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layer()))
+const layer = System.layer.pipe(Layer.provideMerge(Connections.layer), Layer.provideMerge(Conversations.layerSqlite()))
 
 const health = Effect.flatMap(System, (system) => system.health)
 

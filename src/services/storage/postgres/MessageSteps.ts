@@ -88,8 +88,8 @@ export const messageSteps = ({ read, write }: Statements): MessageStore => ({
       ),
       ([row]) => (row === undefined ? undefined : toMessage(String(row["key"]), row)),
     ),
-  inject: (session, { injectionKey, ...rest }) => {
-    const message = { ...rest, runId: null }
+  inject: (session, { injectionKey, sessionKey, ...rest }) => {
+    const message = { sessionKey, runId: null, ...rest }
     return Effect.map(
       write(INJECT, [
         ...openParams(session, message.at, countersOf(message)),
