@@ -1,73 +1,43 @@
-/** The real binary while its PostgreSQL stops, crashes and comes back, under load. */
+/** The real binary under load while its PostgreSQL stops, crashes and comes back, and while it is killed itself. */
 import { describe, expect, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { join } from "node:path"
 import { GatewayClient } from "../../../src/client/GatewayClient.ts"
-import { start } from "../../support/GatewayProcess.ts"
-import { execute, server } from "../../support/Postgres.ts"
+import * as GatewayLoad from "../../support/GatewayLoad.ts"
+import { start, temporaryFolder } from "../../support/GatewayProcess.ts"
+import { server, withParameters } from "../../support/Postgres.ts"
+import { freePort } from "../../support/ShellGateway.ts"
 
-/** How often the server stops and how often it crashes. The environment raises it for a long run by hand. */
-const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? 2)
+/** Faults of each kind. The environment raises them for a long run by hand, which prints what it did. */
+const ROUNDS = Number(process.env["ROUNDS"] ?? 2)
 
-const LANES = 8
+const report = (faults: string, done: object) =>
+  Effect.sync(() => {
+    if (process.env["ROUNDS"] !== undefined) console.log(`${faults}: ${JSON.stringify(done)}`)
+  })
 
-/** Acknowledged sends between two stops. */
-const SENDS = 40
+/** The database of a gateway that needs no parameter `schema`, because `causeway` is its schema. */
+const inSchema = (url: string) => withParameters(url, { schema: "causeway" })
 
-interface Acknowledged {
-  readonly lane: number
-  readonly runId: string
-}
-
-describe("A gateway whose PostgreSQL goes away", () => {
+describe("A gateway under load", () => {
   it.live(
-    "Sends fail or wait, clients stay connected, probes say why, and nothing acknowledged is lost or doubled.",
+    "While PostgreSQL restarts and crashes, clients stay connected, probes say why, and no message is lost or doubled.",
     () =>
       Effect.gen(function* () {
         const database = yield* server()
-        const gateway = yield* start({
-          env: { GATEWAY_DATABASE_URL: database.url, GATEWAY_LOCK_WAIT_MS: "300", GATEWAY_LIMITS_CALLS: "1000000" },
-        })
+        const gateway = yield* start({ env: { ...GatewayLoad.environment, GATEWAY_DATABASE_URL: database.url } })
         const ready = Effect.promise(async (): Promise<any> => (await fetch(`${gateway.url}/readyz`)).json())
-        const acknowledged: Array<Acknowledged> = []
-        const refused: Array<string> = []
         yield* Effect.gen(function* () {
-          const { calls, connected, state } = yield* GatewayClient
-          yield* connected
+          const { state } = yield* GatewayClient
           const states: Array<string> = []
           yield* Effect.forkChild(
             Stream.runForEach(state.changes, ({ _tag }) => Effect.sync(() => states.push(_tag))),
             { startImmediately: true },
           )
-          const send = (lane: number, number: number) =>
-            calls["chat.send"]({
-              text: `${number}`,
-              sessionKey: `lane-${lane}`,
-              idempotencyKey: `${lane}/${number}`,
-            }).pipe(
-              Effect.tapErrorTag("StorageUnavailable", ({ detail }) => Effect.sync(() => refused.push(detail))),
-              Effect.retry({ while: ({ _tag }) => _tag === "StorageUnavailable" || _tag === "SessionBusy" }),
-            )
-          const over = yield* Deferred.make<void>()
-          const lanes = yield* Effect.forEach(
-            Array.from({ length: LANES }, (_, lane) => lane),
-            Effect.fnUntraced(function* (lane) {
-              for (let number = 0; !(yield* Deferred.isDone(over)); number++) {
-                const { runId } = yield* send(lane, number)
-                acknowledged.push({ lane, runId })
-              }
-            }),
-            { concurrency: "unbounded" },
-          ).pipe(Effect.forkChild)
-          const isEnough = Effect.suspend(() => {
-            const count = acknowledged.length + SENDS
-            const progress = Effect.repeat(Effect.sleep("10 millis"), { until: () => acknowledged.length >= count })
-            return Effect.raceFirst(progress, Fiber.join(lanes))
-          })
+          const { finish, progress, refused } = yield* GatewayLoad.startLoad
           for (let round = 0; round < 2 * ROUNDS; round++) {
-            yield* isEnough
+            yield* progress
             const before = refused.length
             yield* Effect.promise(() => database.stop(round % 2 === 0 ? "fast" : "immediate"))
             const problem = yield* Effect.repeat(ready, { until: ({ ready }) => ready === false })
@@ -76,31 +46,42 @@ describe("A gateway whose PostgreSQL goes away", () => {
             yield* Effect.promise(database.start)
             yield* Effect.repeat(ready, { until: ({ ready }) => ready === true })
           }
-          yield* isEnough
-          yield* Deferred.succeed(over, undefined)
-          yield* Fiber.join(lanes)
-          yield* Effect.forEach(acknowledged, ({ runId }) => calls["runs.wait"]({ runId }), { concurrency: 32 })
+          yield* progress
+          const done = yield* finish(inSchema(database.url))
           expect(states.filter((name) => name !== "Connecting")).toEqual(["Connected"])
+          yield* report(`${ROUNDS} restarts and ${ROUNDS} crashes of PostgreSQL`, done)
         }).pipe(
           Effect.provide(
             GatewayClient.layer({ url: `${gateway.url.replace("http", "ws")}/rpc`, token: gateway.token }),
           ),
         )
-        const rows = yield* execute(
-          database.url,
-          'SELECT run_id, session_key, state FROM "causeway".turns ORDER BY pos',
-        )
-        expect(rows.filter(({ state }) => state !== "done")).toEqual([])
-        for (let lane = 0; lane < LANES; lane++) {
-          const accepted = rows.filter(({ session_key }) => String(session_key).endsWith(`lane-${lane}`))
-          const ids = acknowledged.filter((sent) => sent.lane === lane).map(({ runId }) => runId)
-          expect(accepted.map(({ run_id }) => run_id)).toEqual(ids)
-        }
-        const numbers = yield* execute(database.url, 'SELECT seq FROM "causeway".events ORDER BY seq')
-        expect(numbers.map(({ seq }) => seq)).toEqual(numbers.map((_, index) => index + 1))
         expect(gateway.stderr()).toContain("cannot be reached")
         expect(gateway.stderr()).toContain("writes go on")
       }).pipe(Effect.scoped),
-    { timeout: 180_000 },
+    ROUNDS * 60_000,
+  )
+
+  it.live(
+    "While the gateway is killed and starts again, no message is lost or doubled, and the order stays.",
+    () =>
+      Effect.gen(function* () {
+        const database = yield* server()
+        const env = { ...GatewayLoad.environment, GATEWAY_DATABASE_URL: database.url }
+        const place = { env, stateDir: join(yield* temporaryFolder, "state"), port: yield* freePort }
+        let gateway = yield* start(place)
+        yield* Effect.gen(function* () {
+          const { finish, progress } = yield* GatewayLoad.startLoad
+          for (let round = 0; round < ROUNDS; round++) {
+            yield* progress
+            gateway.signal("SIGKILL")
+            expect((yield* gateway.exit).signal).toBe("SIGKILL")
+            gateway = yield* start(place)
+          }
+          yield* progress
+          const done = yield* finish(inSchema(database.url))
+          yield* report(`${ROUNDS} kills of the gateway`, done)
+        }).pipe(Effect.provide(GatewayClient.layer({ url: `ws://127.0.0.1:${place.port}/rpc`, token: gateway.token })))
+      }).pipe(Effect.scoped),
+    ROUNDS * 60_000,
   )
 })

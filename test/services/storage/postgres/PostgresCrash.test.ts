@@ -19,7 +19,7 @@ const PROGRAM = join(import.meta.dirname, "../../../support/PostgresLoad.ts")
 const ACKNOWLEDGED = 64
 
 /** How often each test kills. The environment raises it for a long run by hand. */
-const ROUNDS = Number(process.env["CRASH_ROUNDS"] ?? 4)
+const ROUNDS = Number(process.env["ROUNDS"] ?? 4)
 
 /** Starts a writer. `acknowledges` waits for further acknowledgements. */
 const startWriter = (url: string, name: string, acknowledged: Array<string>) => {
