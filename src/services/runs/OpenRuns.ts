@@ -2,6 +2,7 @@
  * The open runs and their subscribers, in memory. One observer of the events feeds it, so it agrees with the published
  * events. Runs, RunDeadlines, TurnAcceptance, ChatCommands and the handlers use it.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import { Events } from "../events/Events.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { interruptions, type TurnRow } from "../storage/TurnRow.ts"
 import { Tx, type Work } from "../storage/Tx.ts"
+import * as Transcript from "../transcript/Transcript.ts"
 import { RunSubscription } from "./RunSubscription.ts"
 
 /** The oldest open run of a session, which runs now or is the next one to run. */
@@ -55,8 +57,7 @@ export class OpenRuns extends Context.Service<
       const events = yield* Events
       yield* events.commit(recover)
       const table = new OpenRunTable(events.partialOutput)
-      for (const turn of yield* events.read(Effect.flatMap(Tx, ({ turns }) => turns.open())))
-        table.add({ ...turn, crashes: interruptions(turn) })
+      for (const turn of yield* withoutInterrupted(events)) table.add({ ...turn, crashes: interruptions(turn) })
       yield* events.onEvent((event) => table.apply(event))
       return OpenRuns.of({
         has: (runId) => table.has(runId),
@@ -85,6 +86,26 @@ const recover: Work<void> = Effect.gen(function* () {
     if (session !== undefined) changes.push({ _tag: "SessionChanged", session })
   }
   return [undefined, changes]
+})
+
+/**
+ * Returns the open turns. An earlier process may have ended between the acceptance of a message with the queue mode
+ * `interrupt` and the abort of the turns before it, so this aborts them.
+ */
+const withoutInterrupted = Effect.fnUntraced(function* (events: Events["Service"]) {
+  const read = events.read(Effect.flatMap(Tx, ({ turns }) => turns.open()))
+  const turns = yield* read
+  const interrupts = turns.filter(({ queue }) => queue === "interrupt")
+  if (interrupts.length === 0) return turns
+  const at = yield* Clock.currentTimeMillis
+  // The newest one of a session aborts the others, too.
+  for (const [key, before] of new Map(interrupts.map(({ runId, sessionKey }) => [sessionKey, runId]))) {
+    yield* events.commit(
+      Transcript.abort(key, { before }, () => undefined, at),
+      { key },
+    )
+  }
+  return yield* read
 })
 
 type RunEnded = Extract<KeptEvent, { readonly _tag: "RunEnded" }>

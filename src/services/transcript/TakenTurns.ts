@@ -79,10 +79,7 @@ const joined = (inputs: ReadonlyArray<TurnInput>): TurnInput => ({
   attachments: inputs.flatMap(({ attachments }) => attachments),
 })
 
-/**
- * Starts an attempt as `Transcript.start` does. A turn with the mode `collect` takes the waiting ones with that mode. A
- * repeated attempt aborts the turn if one that waits wants to interrupt it.
- */
+/** Starts an attempt as `Transcript.start` does. A turn with the mode `collect` takes the waiting ones with that mode. */
 export const start = Effect.fnUntraced(function* (
   runId: string,
   attempts: number,
@@ -94,10 +91,6 @@ export const start = Effect.fnUntraced(function* (
   const { turn } = started
   const isRepeated = turn.attempt > 1
   if (!isRepeated && turn.queue !== "collect") return change
-  if (isRepeated && (yield* waitingFor(turn)).some(({ queue }) => queue === "interrupt")) {
-    const [, ended] = yield* Transcript.end(turn, { outcome: "aborted" }, Transcript.noOutput, at)
-    return [undefined, [...events, ...ended]]
-  }
   const before = isRepeated ? yield* (yield* Tx).turns.taken(runId) : []
   const [inputs, taken] = turn.queue === "collect" ? yield* takeWaiting(turn, "collect", at) : [[], []]
   return [{ ...started, input: joined([started.input, ...before, ...inputs]) }, [...events, ...taken]]

@@ -179,20 +179,24 @@ describe("The queue mode interrupt", () => {
     }),
   )
 
-  it.live("A crash before the abort does not run the older message again.", () =>
+  it.live("After a crash between the acceptance and the abort, the start aborts the runs before it.", () =>
     Effect.gen(function* () {
       const place = yield* newPlace
       const before = yield* start(place)
       const first = yield* before.send("first")
       yield* before.next
-      yield* before.send("urgent")
+      const waiting = yield* before.send("waits")
+      const urgent = yield* before.send("urgent")
+      yield* before.send("last")
       yield* before.stop
       yield* crash(place)
-      yield* queryAt(place, "UPDATE turns SET queue = 'interrupt' WHERE state = 'queued'")
+      yield* queryAt(place, `UPDATE turns SET queue = 'interrupt' WHERE run_id = '${urgent}'`)
       const after = yield* start(place)
       const run = yield* after.next
-      expect(run.turn.text).toBe("urgent")
-      expect(yield* after.runs.get(first)).toMatchObject({ state: "aborted" })
+      expect(run.turn).toMatchObject({ text: "urgent", attempt: 1 })
+      for (const runId of [first, waiting]) expect(yield* after.runs.get(runId)).toMatchObject({ state: "aborted" })
+      expect(yield* after.texts).toEqual(["first", "waits", "urgent"])
+      expect(after.sessions.find("s")).toMatchObject({ activity: "running" })
       yield* run.end
     }),
   )
