@@ -67,22 +67,23 @@ export interface ApiFamily<E, R, RA> {
   readonly access?: Effect.Effect<HttpAuth.Access, never, RA>
   /** The form of all error responses below the prefix. Default: the body `{ error }`. */
   readonly errors?: ErrorForm
+  readonly pageHeaders?: PageHeaders
   /** Most bytes of a body. Default: the option `frameBytes`. */
   readonly bodyBytes?: number
   /** The routes, or an effect that makes them with the services that they use. */
   readonly routes: ReadonlyArray<ApiRoute> | Effect.Effect<ReadonlyArray<ApiRoute>, E, R>
 }
 
-/** The headers that a page may send. */
-const PAGE_HEADERS = [
-  "authorization",
-  "content-type",
-  "last-event-id",
-  "mcp-method",
-  "mcp-name",
-  "mcp-protocol-version",
-  "mcp-session-id",
-]
+/** Headers of a family, beside those that all families have, for pages of allowed origins. */
+export interface PageHeaders {
+  /** Headers that a page may send. */
+  readonly sent: ReadonlyArray<string>
+  /** Headers of responses that a page may read. */
+  readonly read: ReadonlyArray<string>
+}
+
+/** The headers that a page may send to every family. */
+const SENT_HEADERS = ["authorization", "content-type", "last-event-id"]
 
 /** How long a browser may remember the answer to a preflight. */
 const MAX_AGE_SECONDS = 600
@@ -108,14 +109,15 @@ const addForPages = Effect.fnUntraced(function* (
   router: HttpRouter.HttpRouter,
   path: HttpRouter.PathInput,
   handlers: ReadonlyMap<Method, (request: HttpServerRequest) => Effect.Effect<Response, never, HttpRouter.Provided>>,
+  { read, sent }: PageHeaders = { sent: [], read: [] },
 ) {
   const isAllowed = yield* HttpAuth.pages
   const cors = HttpMiddleware.cors({
     // `isAllowed` has checked the page. Requests of other clients have no origin.
     allowedOrigins: (origin: string | undefined) => origin !== undefined,
     allowedMethods: [...handlers.keys()],
-    allowedHeaders: PAGE_HEADERS,
-    exposedHeaders: ["mcp-session-id", "mcp-protocol-version"],
+    allowedHeaders: [...SENT_HEADERS, ...sent],
+    exposedHeaders: [...read],
     maxAge: MAX_AGE_SECONDS,
   })
   for (const [method, handle] of handlers) {
@@ -170,7 +172,7 @@ export const layer = <E = never, R = never, RA = never>(family: ApiFamily<E, R, 
       const byPath = Map.groupBy(routes, ({ path }) => path)
       for (const [path, group] of byPath) {
         const handlers = new Map(group.map((route) => [route.method, handlerOf(route)]))
-        yield* addForPages(router, `${family.prefix}${path}`, handlers)
+        yield* addForPages(router, `${family.prefix}${path}`, handlers, family.pageHeaders)
       }
     }),
   )

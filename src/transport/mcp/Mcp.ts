@@ -38,5 +38,9 @@ export const layer = ApiRoutes.layer({
   purpose: "the gateway as an MCP server (HTTP)",
   scope: "operator.read",
   errors: form,
+  pageHeaders: {
+    sent: ["mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"],
+    read: ["mcp-protocol-version", "mcp-session-id"],
+  },
   routes,
 })
