@@ -19,6 +19,9 @@ export interface Figure {
   readonly range?: readonly [number, number]
 }
 
+/** The target of a first figure that is the same work of the gateway, without the work of others. */
+export const ALONE = "alone"
+
 /** One line of the results. */
 export interface Result {
   readonly work: string

@@ -1,6 +1,6 @@
 /** Draws the results as results.svg. The colours follow the reader's light or dark theme. */
 import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
-import { isComparison, withUnit } from "./Report.ts"
+import { isComparison, isSingle, withUnit } from "./Report.ts"
 
 const WIDTH = 860
 const LEFT = 330
@@ -117,10 +117,7 @@ export const picture = (results: ReadonlyArray<Result>): string => {
   sheet.y += GAP
   sheet.text(LEFT, "the gateway by itself, against its goal")
   sheet.y += BAR + GAP
-  alone(
-    sheet,
-    results.filter((result) => !isComparison(result)),
-  )
+  alone(sheet, results.filter(isSingle))
   sheet.y += GAP
   return String(sheet)
 }

@@ -2,7 +2,7 @@
 import { cpus } from "node:os"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
+import { ALONE, goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
@@ -10,7 +10,14 @@ export const number = (value: number): string => (value >= 100 ? value.toFixed(0
 
 export const withUnit = (value: number, unit: string): string => `${number(value)} ${unit}`
 
-export const isComparison = ({ figures }: Result): boolean => figures.length > 1
+/** The gateway without anything to compare it with. */
+export const isSingle = ({ figures }: Result): boolean => figures.length === 1
+
+/** The gateway beside the work of others. The first figure is the same work alone. */
+const isTroubled = ({ figures }: Result): boolean => figures[0]?.target === ALONE
+
+/** The gateway and other servers. */
+export const isComparison = (result: Result): boolean => !isSingle(result) && !isTroubled(result)
 
 const isRatio = ({ goal }: Result): boolean => goal !== undefined && "ratio" in goal
 
@@ -38,6 +45,16 @@ const compared = (results: ReadonlyArray<Result>): string =>
     results.map((result) => {
       const ratios = others.map((target) => ratioOf(result, target)?.toFixed(2) ?? "")
       return [result.work, withUnit(result.figures[0]!.value, result.unit), ...ratios, verdict(result)]
+    }),
+  )
+
+const troubled = (results: ReadonlyArray<Result>): string =>
+  table(
+    ["work", "alone", "beside them", "ratio", "goal"],
+    results.map((result) => {
+      const [alone, beside] = result.figures
+      const values = [alone!, beside!].map(({ value }) => withUnit(value, result.unit))
+      return [result.work, ...values, number(measuredOf(result)), verdict(result)]
     }),
   )
 
@@ -72,9 +89,13 @@ connection takes. The others: how many times that.
 
 ${compared(results.filter(isComparison))}
 
+## Beside the work of others
+
+${troubled(results.filter(isTroubled))}
+
 ## By itself
 
-${alone(results.filter((result) => !isComparison(result)))}
+${alone(results.filter(isSingle))}
 
 The range is the smallest and the largest of the rounds; of latencies, p50 and the largest.
 `

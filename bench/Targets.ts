@@ -97,6 +97,17 @@ export const startGateway = ({ env = {}, stateDir = temporaryFolder() }: Gateway
   })
 }
 
+/** The gateway with the runtime of servers/Runtimes.ts. */
+export const startRuntimes = (concurrent: number): Promise<Server> => {
+  const token = randomUUID()
+  return Server.start("causeway", {
+    file: serverFile("Runtimes"),
+    env: { STATE_DIR: temporaryFolder(), TOKEN: token, CONCURRENT: String(concurrent) },
+    token,
+    words: rpc({ Authorization: `Bearer ${token}` }),
+  })
+}
+
 const targets: Record<TargetName, () => Promise<Server>> = {
   "plain ws": () => Server.start("plain ws", { file: serverFile("PlainWs"), words: plain }),
   "socket.io": () => Server.start("socket.io", { file: serverFile("SocketIo"), words: socketIo }),

@@ -15,6 +15,7 @@ import { fanOut } from "./scenarios/FanOut.ts"
 import { growth } from "./scenarios/Growth.ts"
 import { handshake } from "./scenarios/Handshake.ts"
 import { idleMemory } from "./scenarios/IdleMemory.ts"
+import { isolation } from "./scenarios/Isolation.ts"
 import { ping } from "./scenarios/Ping.ts"
 import { sessions } from "./scenarios/Sessions.ts"
 import { startUp } from "./scenarios/Start.ts"
@@ -29,6 +30,7 @@ const scenarios: Readonly<Record<string, (effort: Effort) => Promise<ReadonlyArr
   start: startUp,
   sessions,
   turns,
+  isolation,
   growth,
 }
 

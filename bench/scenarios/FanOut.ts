@@ -2,95 +2,14 @@
  * Measures the cost of one delivery when the server sends an event to 1,000 subscribers, one at a time and in bursts. A
  * stock RpcClient acknowledges each chunk. If that is part of the work, all clients acknowledge.
  */
+import { Audience, type Manners } from "../Audience.ts"
 import { compare, type Effort, type Result } from "../Compare.ts"
-import { Count, frame, type Line } from "../Line.ts"
-import type { Server, Words } from "../Server.ts"
-import { EVENT, start, type TargetName } from "../Targets.ts"
+import type { Server } from "../Server.ts"
+import { start, type TargetName } from "../Targets.ts"
 
-interface Kind {
+interface Kind extends Manners {
   readonly events: number
   readonly burst: number
-  readonly acknowledges: boolean
-  /** The request ids of the clients: one per client, or the same for all. */
-  readonly ids: (index: number) => number
-}
-
-/** An event that has not arrived after this time is lost. */
-const PATIENCE_MS = 30_000
-
-/** A gateway closes clients that are silent for a minute. */
-const SIGN_MS = 20_000
-
-/** A subscriber. It counts the events and acknowledges their chunks. */
-class Follower {
-  readonly #events = new Count(EVENT)
-  readonly #chunks: Count
-  readonly #acknowledgement: Buffer | undefined
-
-  constructor({ acknowledge, chunk }: Words, id: number, acknowledges: boolean) {
-    this.#chunks = new Count(chunk)
-    this.#acknowledgement = acknowledges ? frame(acknowledge(id)) : undefined
-  }
-
-  /** Returns the number of events that have arrived. */
-  hear(line: Line, data: Buffer): number {
-    const { seen: events } = this.#events
-    this.#events.take(data)
-    if (this.#acknowledgement !== undefined) {
-      const { seen: chunks } = this.#chunks
-      this.#chunks.take(data)
-      for (let i = chunks; i < this.#chunks.seen; i++) line.write(this.#acknowledgement)
-    }
-    return this.#events.seen - events
-  }
-}
-
-/** All subscribers, with the number of events that they have received. */
-class Audience {
-  readonly #name: string
-  #lines: ReadonlyArray<Line> = []
-  #come = 0
-  #awaited = 0
-  #arrived: () => void = () => {}
-  readonly #signs = setInterval(() => this.#lines.forEach((line) => line.sign()), SIGN_MS)
-
-  constructor(name: string) {
-    this.#name = name
-  }
-
-  static async gather(server: Server, size: number, { acknowledges, ids }: Kind): Promise<Audience> {
-    const audience = new Audience(server.name)
-    audience.#lines = await server.many(size, async (index) => {
-      const follower = new Follower(server.words, ids(index), acknowledges)
-      const line = await server.follow(ids(index), (line, data) => follower.hear(line, data))
-      line.listen((data) => audience.#hear(follower.hear(line, data)))
-      return line
-    })
-    return audience
-  }
-
-  #hear(events: number): void {
-    this.#come += events
-    if (this.#come >= this.#awaited) this.#arrived()
-  }
-
-  /** Resolves when each subscriber has received this many more events. */
-  arrival(events: number): Promise<void> {
-    this.#awaited += events * this.#lines.length
-    return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`${this.#name}: ${this.#come} of ${this.#awaited} events have come`))
-      const timer = setTimeout(late, PATIENCE_MS)
-      this.#arrived = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
-  close(): void {
-    clearInterval(this.#signs)
-    for (const line of this.#lines) line.close()
-  }
 }
 
 const alike = () => 1
