@@ -1,9 +1,15 @@
 /**
- * Attachments: files that belong to messages. A message carries references; the service Attachments keeps the bytes, once
- * for each content. Message, Chat and the wires use the schemas.
+ * Attachments: files that belong to messages, and the methods that list and read them. A message carries references; the
+ * service Attachments keeps the bytes, once for each content. Message, Chat and the wires use the schemas.
  */
 import * as Schema from "effect/Schema"
-import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { EpochMillis, Id, NAME_CHARS, PageSize, SessionKey, text } from "./Bounds.ts"
+import { RequiredScope } from "./Principal.ts"
+import { Authorized } from "./Refusal.ts"
+import { StorageUnavailable } from "./Storage.ts"
+import { Summary } from "./Summary.ts"
 
 /** The reference of a message to a file. */
 export const Attachment = Schema.Struct({
@@ -113,3 +119,52 @@ export const sizeText = (bytes: number): string => {
 /** Returns a description of a file for readers who cannot see it. */
 export const describe = ({ name, size, type }: Attachment): string =>
   `[Attached file: ${JSON.stringify(name)}, ${type}, ${sizeText(size)}]`
+
+/** The bytes that one answer may hold. A larger file comes by its link, because answers share a bounded buffer. */
+export const READ_BYTES = 1_500_000
+
+/** The gateway has no file with the id. */
+export class AttachmentNotFound extends Schema.TaggedError<AttachmentNotFound>()("AttachmentNotFound", {
+  id: Schema.String,
+}) {}
+
+/** The file is larger than one answer may be. */
+export class AttachmentTooLarge extends Schema.TaggedError<AttachmentTooLarge>()("AttachmentTooLarge", {
+  id: Schema.String,
+  /** Bytes. */
+  size: Schema.Int,
+  limit: Schema.Int,
+}) {}
+
+const list = Rpc.make("attachments.list", {
+  payload: {
+    sessionKey: SessionKey,
+    /** Only the files of this run. */
+    runId: Schema.optionalKey(Id),
+    /** `next` of the previous page. Left out: the newest. */
+    before: Schema.optionalKey(Schema.Int),
+    /** Messages with files in one page. Left out: 50. */
+    limit: Schema.optionalKey(PageSize),
+  },
+  /** Newest message first. `next` is null on the last page. */
+  success: Schema.Struct({ attachments: Schema.Array(AttachedFile), next: Schema.NullOr(Schema.Int) }),
+  error: StorageUnavailable,
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Lists the files of a session's messages.")
+
+const read = Rpc.make("attachments.read", {
+  payload: { id: Id },
+  success: Schema.Struct({
+    id: Schema.String,
+    /** Bytes. */
+    size: Schema.Int,
+    /** The content in base64. */
+    data: Schema.String,
+  }),
+  error: Schema.Union([AttachmentNotFound, AttachmentTooLarge, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, `Returns the content of a file of at most ${READ_BYTES.toLocaleString("en")} bytes.`)
+
+export const AttachmentRpcs = RpcGroup.make(list, read).middleware(Authorized)

@@ -5,6 +5,7 @@
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentRpcs } from "./Agent.ts"
 import { ApprovalRpcs } from "./Approval.ts"
+import { AttachmentRpcs } from "./Attachment.ts"
 import { BindingRpcs } from "./Binding.ts"
 import { ChatRpcs } from "./Chat.ts"
 import { ConnectionRpcs } from "./Connection.ts"
@@ -37,5 +38,6 @@ export const GatewayRpcs = RpcGroup.make().merge(
   ToolRpcs,
   ApprovalRpcs,
   FleetRpcs,
+  AttachmentRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

@@ -27,14 +27,14 @@ import { WireRegistry } from "./connection/WireRegistry.ts"
 
 const wires = Layer.effectDiscard(
   Effect.gen(function* () {
-    const { limits, openclaw, path } = yield* GatewayConfig
+    const { attachments, limits, openclaw, path } = yield* GatewayConfig
     const dialects = yield* DialectServer
     const { mount, mountFallback } = yield* WireRegistry
     const rpc = yield* dialects.wire(jsonRpc)
     const channels = yield* dialects.wire(missionControl)
     yield* mount("/jsonrpc", rpc, "JSON-RPC 2.0 (WebSocket, and POST)")
     yield* mount("/ws/mission-control", channels, "Mission Control (WebSocket)")
-    const fallback = yield* dialects.wire(openClaw({ ...openclaw, limits }))
+    const fallback = yield* dialects.wire(openClaw({ ...openclaw, limits, attachments }))
     yield* mountFallback(fallback, "OpenClaw's protocol (WebSocket)")
     const shared = sniffing({ first: rpc, isFirst: isJsonRpc, otherwise: channels })
     yield* mount(path, shared, "JSON-RPC 2.0 or Mission Control (WebSocket)")

@@ -29,6 +29,9 @@ const messages: Messages = {
     isAmbiguous
       ? `several approvals begin with "${id}": give more characters of the id`
       : unknown("approval", id, "approvals list"),
+  AttachmentNotFound: ({ id }) => `no attachment "${id}": its session was deleted, or it never existed`,
+  AttachmentTooLarge: ({ id, limit, size }) =>
+    `attachment "${id}" has ${size} bytes, more than the ${limit} of one answer: fetch it by its link`,
   AttachmentRefused: ({ message }) => message,
   BindingUnreachable: ({ matchKey, tier }) => `a binding of tier ${tier} never matches ${matchKey}: omit the tier`,
   CardNotFound: ({ id }) => unknown("card", id, "fleet"),

@@ -58,6 +58,12 @@ export const attachmentFiles = (root: string) => {
         yield* AtomicFile.writeFile(pathOf(id), bytes)
         yield* flushFolder(folderOf(id))
       }).pipe(Effect.mapError(unavailable)),
+    /** Returns the bytes of the file, or `undefined` if there is no such file. */
+    sizeOf: (id: string): Effect.Effect<number | undefined, StorageUnavailable> =>
+      Effect.catch(
+        attempt<number | undefined>(async () => (await Fs.promises.stat(pathOf(id))).size),
+        (error) => (isMissing(error) ? Effect.undefined : Effect.fail(unavailable(error))),
+      ),
     /** Returns `undefined` if there is no such file. */
     read: (id: string): Effect.Effect<Uint8Array | undefined, StorageUnavailable> =>
       Effect.catch(

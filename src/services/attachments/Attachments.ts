@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hash } from "node:crypto"
-import type { Attachment, AttachmentRefused } from "../../domain/Attachment.ts"
+import type { AttachedFile, Attachment, AttachmentRefused } from "../../domain/Attachment.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Events } from "../events/Events.ts"
@@ -31,6 +31,16 @@ export class Attachments extends Context.Service<
       uploads: ReadonlyArray<Upload>,
       use: (attachments: ReadonlyArray<Attachment>) => Effect.Effect<A, E>,
     ): Effect.Effect<A, E | AttachmentRefused | StorageUnavailable>
+    /** Returns a page of the files of a session's messages, newest message first. `next`: `before` of the next page. */
+    list(
+      sessionKey: string,
+      page: { readonly runId?: string | undefined; readonly before?: number | undefined; readonly limit: number },
+    ): Effect.Effect<
+      { readonly attachments: ReadonlyArray<AttachedFile>; readonly next: number | null },
+      StorageUnavailable
+    >
+    /** Returns the bytes of the content, or `undefined` if the gateway does not have it. */
+    sizeOf(id: string): Effect.Effect<number | undefined, StorageUnavailable>
     /** Returns the content, or `undefined` if the gateway does not have it. */
     read(id: string): Effect.Effect<Uint8Array | undefined, StorageUnavailable>
     /** Returns the absolute path of the file of an attachment, which may be gone. Never change the file. */
@@ -83,6 +93,9 @@ class HeldFiles {
     for (const seen of this.#watchers) seen.add(id)
   }
 }
+
+/** After every message. */
+const END = Number.MAX_SAFE_INTEGER
 
 const toAttachment = ({ bytes, ...facts }: Checked): Attachment => ({
   id: hash("sha256", bytes, "hex"),
@@ -150,7 +163,24 @@ const make = Effect.gen(function* () {
     )
   })
 
+  const list = Effect.fn("Attachments.list")(function* (
+    sessionKey: string,
+    {
+      before = END,
+      limit,
+      runId,
+    }: { readonly runId?: string | undefined; readonly before?: number | undefined; readonly limit: number },
+  ) {
+    const page = { runId, before, limit: limit + 1 }
+    const found = yield* events.read(Effect.flatMap(Tx, (tx) => tx.attachments.ofSession(sessionKey, page)))
+    const messages = [...new Set(found.map(({ messageId }) => messageId))]
+    const last = messages.length > limit ? messages[limit - 1]! : null
+    return { attachments: last === null ? found : found.filter(({ messageId }) => messageId >= last), next: last }
+  })
+
   return Attachments.of({
+    list,
+    sizeOf: (id) => (isId(id) ? files.sizeOf(id) : Effect.undefined),
     keep: (uploads, use) => (uploads.length === 0 ? use([]) : keep(uploads, use)),
     read: (id) => (isId(id) ? files.read(id) : Effect.undefined),
     pathOf: files.pathOf,

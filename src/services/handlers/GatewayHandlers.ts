@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Authorization from "../auth/Authorization.ts"
 import { AgentHandlers } from "./AgentHandlers.ts"
 import { ApprovalHandlers } from "./ApprovalHandlers.ts"
+import { AttachmentHandlers } from "./AttachmentHandlers.ts"
 import { BindingHandlers } from "./BindingHandlers.ts"
 import { ChatHandlers } from "./ChatHandlers.ts"
 import { ConnectionHandlers } from "./ConnectionHandlers.ts"
@@ -23,6 +24,7 @@ import { ToolHandlers } from "./ToolHandlers.ts"
 export const layer = Layer.mergeAll(
   AgentHandlers,
   ApprovalHandlers,
+  AttachmentHandlers,
   BindingHandlers,
   ChatHandlers,
   ConnectionHandlers,

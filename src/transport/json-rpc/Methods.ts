@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
+import { AttachmentUpload } from "../../domain/Attachment.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
 import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
@@ -26,13 +27,15 @@ const send = dialectMethod(
     agent_id: maybe(text(NAME_CHARS)),
     account_id: maybe(RoutePart),
     guild_id: maybe(RoutePart),
+    attachments: maybe(Schema.Array(AttachmentUpload)),
   }),
-  ({ account_id, agent_id, channel, guild_id, peer_id, ...message }) =>
+  ({ account_id, agent_id, attachments, channel, guild_id, peer_id, text }) =>
     Effect.gen(function* () {
-      const text = filled(message.text)
-      if (text === undefined) return yield* textRequired
+      const hasFiles = attachments != null && attachments.length > 0
+      if (filled(text) === undefined && !hasFiles) return yield* textRequired
       const { agentId, runId, sessionKey } = yield* call("chat.send", {
-        text,
+        text: text ?? "",
+        ...(hasFiles && { attachments }),
         ...given({
           agentId: filled(agent_id),
           // Only a missing channel or peer has a default. An empty peer means no peer: the main session.

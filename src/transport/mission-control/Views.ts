@@ -4,6 +4,7 @@
  */
 import type { LogEntry } from "../../domain/Log.ts"
 import type { DocumentContent } from "../../domain/Memory.ts"
+import { describe } from "../../domain/Attachment.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
@@ -22,10 +23,11 @@ export const sessionRow = (session: Session) => ({
 })
 export type SessionRow = ReturnType<typeof sessionRow>
 
-export const messageRow = ({ aborted, at, failed, id, role, text, thinking, tool }: Message) => ({
+export const messageRow = ({ aborted, at, attachments = [], failed, id, role, text, thinking, tool }: Message) => ({
   id,
   role,
-  content: text,
+  // The dashboard shows texts only.
+  content: [...attachments.map(describe), text].filter((line) => line !== "").join("\n"),
   timestamp: at,
   ...(thinking !== undefined && { thinking }),
   ...(tool !== undefined && { tool }),

@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import type { Position, ResetReason } from "../../domain/Event.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import { grants, type Principal } from "../../domain/Principal.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
@@ -45,6 +46,8 @@ export interface OpenClawOptions {
   /** The option `openclaw.strict`. */
   readonly strict: boolean
   readonly limits: Limits
+  /** The option `attachments`. */
+  readonly attachments: GatewaySettings["attachments"]
 }
 
 interface View {
@@ -162,8 +165,8 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
     const from = resumed(connect)
     const resumeError = from === undefined ? null : this.#facts.resumeError(from)
     const position = head()
-    const { limits } = this.#options
-    const facts = { connect, protocol, connectionId, principal, issued, limits, position, resumeError }
+    const { attachments, limits } = this.#options
+    const facts = { connect, protocol, connectionId, principal, issued, limits, attachments, position, resumeError }
     const answer = hello(facts, snapshot)
     const interests = firstInterests(request, principal)
     this.#hasPositions = connect.resume != null

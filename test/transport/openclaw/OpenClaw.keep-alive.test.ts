@@ -1,7 +1,9 @@
 /** OpenClaw: ticks, health events and the limits of events for slow clients. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Layer from "effect/Layer"
+import { GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
 import { defaultLimits } from "../../../src/domain/Limits.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
 import * as Gateway from "../../../src/Gateway.ts"
@@ -15,7 +17,8 @@ import * as TestGateway from "../../support/TestGateway.ts"
 const real = { excludeTestServices: true } as const
 const KEY = "agent:main:main"
 
-const dialect = openClaw({ strict: false, limits: defaultLimits })
+const { attachments } = Schema.decodeUnknownSync(GatewaySettings)({})
+const dialect = openClaw({ strict: false, limits: defaultLimits, attachments })
 
 /** The dialect at another path, with a short interval. */
 const fastTicks = DialectServer.mount("/fast-ticks", {

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Position, ResetReason } from "../../../domain/Event.ts"
+import type { GatewaySettings } from "../../../domain/GatewayConfig.ts"
 import type { Limits } from "../../../domain/Limits.ts"
 import type { Principal } from "../../../domain/Principal.ts"
 import { VERSION } from "../../../domain/Version.ts"
@@ -74,15 +75,22 @@ export interface HelloFacts {
   readonly principal: Principal
   readonly issued: IssuedToken | undefined
   readonly limits: Limits
+  readonly attachments: GatewaySettings["attachments"]
   /** The client gets the events after this position. */
   readonly position: Position
   /** Why the client cannot resume, or null if it can or does not want to. */
   readonly resumeError: ResetReason | null
 }
 
+/** The bytes of a frame beside the file in it. */
+const FRAME_REST_BYTES = 65_536
+
+/** Returns the bytes of a file that fits into a frame. Base64 needs four characters for three bytes. */
+const fileBytesOf = (frameBytes: number): number => Math.max(1, Math.floor(((frameBytes - FRAME_REST_BYTES) * 3) / 4))
+
 /** Makes hello-ok. `snapshot` is the result of `snapshot` as JSON. */
 export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
-  const { connect, connectionId, issued, limits, position, principal, protocol, resumeError } = facts
+  const { attachments, connect, connectionId, issued, limits, position, principal, protocol, resumeError } = facts
   return {
     type: "hello-ok",
     protocol,
@@ -95,6 +103,10 @@ export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
       maxPayload: limits.frameBytes,
       maxBufferedBytes: limits.outboxBytes,
       tickIntervalMs: TICK_MS,
+      attachments: {
+        maxBytes: Math.min(attachments.maxBytes, fileBytesOf(limits.frameBytes)),
+        maxImageBytes: Math.min(attachments.maxImageBytes, fileBytesOf(limits.frameBytes)),
+      },
     },
     position,
     ...(resumed(connect) !== undefined && {

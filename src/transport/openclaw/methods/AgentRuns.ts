@@ -11,6 +11,7 @@ import { awaitRun, isOpen } from "../../dialect/Queries.ts"
 import { call, emit, fail, type Query } from "../../dialect/Query.ts"
 import { type Address, addressOf, targetFields } from "./AgentTargets.ts"
 import { usageOf } from "./ChatMessages.ts"
+import { contentOf } from "./Artifacts.ts"
 import type { Row } from "./MethodTable.ts"
 import { attachments, id, invalid, message, name, number, runMs } from "../wire/Params.ts"
 import { modelFor, nameOf, agentCatalog } from "./AgentCatalog.ts"
@@ -80,10 +81,9 @@ const agent = dialectMethod(
     thinking: thinkingLevel,
   }),
   ({ agentId, attachments, idempotencyKey, message, thinking, timeout, ...target }) => {
-    if (!hasText(message)) return invalid("message is required")
-    if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
     const timeoutMs = runMs(timeout == null ? undefined : timeout * 1_000)
     return Effect.gen(function* () {
+      const content = yield* contentOf(message, attachments)
       const { guard, to } = yield* addressOf(agentId, target)
       if (hasText(thinking)) {
         const { sessionKey } = yield* call("sessions.resolve", {
@@ -95,7 +95,7 @@ const agent = dialectMethod(
       const acceptedAt = yield* now()
       const { runId, ...accepted } = yield* guard.enforce(
         call("chat.send", {
-          text: message,
+          ...content,
           ...to,
           ...given({
             agentId: trimmed(agentId),

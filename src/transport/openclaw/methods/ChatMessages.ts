@@ -2,11 +2,33 @@
  * ChatMessages: views of a transcript's messages. A view has a list of content blocks. A tool call becomes two views:
  * the assistant's call and the tool's result. Histories and events use it.
  */
+import { type Attachment, isImage } from "../../../domain/Attachment.ts"
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
 import { isObject, type JsonObject } from "../../dialect/Json.ts"
 
 const textBlock = (text: string) => ({ type: "text", text })
+
+/** Returns the kind by which clients choose a player for a file. */
+export const kindOf = ({ type }: Pick<Attachment, "type">): "audio" | "video" | "document" =>
+  type.startsWith("audio/") ? "audio" : type.startsWith("video/") ? "video" : "document"
+
+/** Returns the block of a file. Clients fetch its content by `artifacts.download`. */
+const fileBlock = (attachment: Attachment) => {
+  const { height, id, name, size, type, width } = attachment
+  const facts = { artifactId: id, mimeType: type, sizeBytes: size }
+  if (isImage(attachment)) {
+    return { type: "image", ...facts, fileName: name, alt: name, ...(width !== undefined && { width, height }) }
+  }
+  return {
+    type: "attachment",
+    attachment: { url: `media://inbound/${id}`, kind: kindOf(attachment), label: name, ...facts },
+  }
+}
+
+/** A text alone stays a text, as the reference gateway writes it. */
+const contentOf = ({ attachments = [], text }: Message): unknown =>
+  attachments.length === 0 ? text : [...(text === "" ? [] : [textBlock(text)]), ...attachments.map(fileBlock)]
 
 /** The metadata of a message. By `id` and `seq`, clients recognize a message that they have already. */
 const metadata = ({ id, runId }: Message, part = "") => ({
@@ -49,6 +71,7 @@ const assistant = (message: Message): JsonObject => ({
       ? []
       : [{ type: "thinking", thinking: message.thinking }]),
     textBlock(message.text),
+    ...(message.attachments ?? []).map(fileBlock),
   ],
   stopReason: message.aborted === true ? "aborted" : "stop",
   ...(message.usage !== undefined && { usage: usageOf(message.usage) }),
@@ -68,7 +91,7 @@ const missingReply = (message: Message, stopReason: "aborted" | "error", errorMe
 
 const user = (message: Message): JsonObject => ({
   role: "user",
-  content: message.text,
+  content: contentOf(message),
   timestamp: message.at,
   // The sender shows its message before the acceptance. It recognizes the stored message by this key.
   ...(message.runId !== null && { idempotencyKey: `${message.runId}:user` }),
@@ -92,7 +115,7 @@ const toolCall = (message: Message): ReadonlyArray<JsonObject> => {
       role: "toolResult",
       toolCallId: callId,
       toolName: name,
-      content: [textBlock(output)],
+      content: [textBlock(output), ...(message.attachments ?? []).map(fileBlock)],
       isError,
       timestamp,
       __openclaw: metadata(message),

@@ -9,6 +9,7 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { isOpen } from "../../dialect/Queries.ts"
 import { call, type Query } from "../../dialect/Query.ts"
+import { contentOf } from "./Artifacts.ts"
 import { commands } from "./Catalogs.ts"
 import { guardOf } from "./Guards.ts"
 import { modelChoices } from "./Models.ts"
@@ -41,11 +42,10 @@ interface Sending {
 
 const sendTo = (sending: Sending): Query<object> => {
   const { agentId, attachments, idempotencyKey, message, suppressCommandInterpretation, thinking, timeoutMs } = sending
-  if (!hasText(message)) return invalid("message is required")
-  if (attachments != null && attachments.length > 0) return invalid("attachments are not supported")
   const sessionKey = canonicalKey(sending.key, agentId)
   const { expectedLeafEntryId, sessionId } = sending
   return Effect.gen(function* () {
+    const content = yield* contentOf(message, attachments)
     const { enforce, expected } = yield* guardOf(sessionKey, {
       expectedSessionId: sessionId,
       ...(expectedLeafEntryId !== undefined && { expectedLeafEntryId }),
@@ -53,7 +53,7 @@ const sendTo = (sending: Sending): Query<object> => {
     yield* enforce(setThinking(sessionKey, agentId, thinking, expected))
     const { duplicate, runId } = yield* enforce(
       call("chat.send", {
-        text: message,
+        ...content,
         sessionKey,
         ...given({
           agentId: trimmed(agentId),

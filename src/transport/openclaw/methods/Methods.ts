@@ -6,6 +6,7 @@ import type { Method } from "../../dialect/DialectMethod.ts"
 import { agentRunMethods } from "./AgentRuns.ts"
 import { agentMethods } from "./Agents.ts"
 import { approvalMethods } from "./Approvals.ts"
+import { artifactMethods } from "./Artifacts.ts"
 import { catalogMethods, unadvertisedMethods } from "./Catalogs.ts"
 import { chatHistoryMethods } from "./ChatHistory.ts"
 import { chatMethods } from "./ChatMethods.ts"
@@ -30,6 +31,7 @@ const rows: ReadonlyArray<Row> = [
   ...agentRunMethods,
   ...chatHistoryMethods,
   ...chatMethods,
+  ...artifactMethods,
   ...sessionListMethods,
   ...sessionChangeMethods,
   ...subscriptionMethods,

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Model } from "../../../domain/Model.ts"
+import type { Model, ModelInput } from "../../../domain/Model.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
@@ -13,6 +13,8 @@ import { nameOf, thinkingChoices } from "./AgentCatalog.ts"
 import { now } from "./SessionQueries.ts"
 
 const { thinkingDefault, thinkingLevels } = thinkingChoices()
+
+const inputName = (input: ModelInput): string => (input === "pdf" ? "document" : input)
 
 export const modelChoice = (found: Model) => {
   const { model, provider } = nameOf(found)
@@ -24,6 +26,7 @@ export const modelChoice = (found: Model) => {
     reasoning: false,
     thinkingLevels,
     thinkingDefault,
+    ...(found.input !== undefined && { input: ["text", ...found.input.map(inputName)] }),
     ...(found.contextWindow !== null && { contextWindow: found.contextWindow }),
   }
 }

@@ -8,9 +8,10 @@ import type { Session } from "../../../domain/Session.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { given, hasText, trimmed } from "../../dialect/Params.ts"
 import { call, catchError } from "../../dialect/Query.ts"
+import { uploadsOf } from "./Artifacts.ts"
 import { deleteConditions, guardOf, patchConditions } from "./Guards.ts"
 import type { Row } from "./MethodTable.ts"
-import { id, invalid, key, message, name } from "../wire/Params.ts"
+import { attachments, id, invalid, key, message, name } from "../wire/Params.ts"
 import { modelFor, modelId, nameOf, type AgentCatalog, agentCatalog } from "./AgentCatalog.ts"
 import { patchOrCreate, sessionFor } from "./SessionQueries.ts"
 import { canonicalKey, sessionIdOf } from "./SessionKeys.ts"
@@ -45,8 +46,8 @@ const settingsOf = (catalog: AgentCatalog, { displayName, label, model, thinking
 })
 
 const create = dialectMethod(
-  Schema.Struct({ key, agentId: name, ...settings, message, task: message, idempotencyKey: id }),
-  ({ agentId, idempotencyKey, message, task, ...params }) =>
+  Schema.Struct({ key, agentId: name, ...settings, message, task: message, attachments, idempotencyKey: id }),
+  ({ agentId, attachments, idempotencyKey, message, task, ...params }) =>
     Effect.gen(function* () {
       const catalog = yield* agentCatalog
       const key = hasText(params.key) ? canonicalKey(params.key, agentId) : undefined
@@ -58,11 +59,13 @@ const create = dialectMethod(
         ? created
         : catchError(created, "SessionExists", () => call("sessions.get", { key }))
       const answer = changedSession(catalog, session)
-      const text = trimmed(message) ?? trimmed(task)
-      if (text === undefined) return { ...answer, runStarted: false }
+      const uploads = yield* uploadsOf(attachments)
+      const text = trimmed(message) ?? trimmed(task) ?? ""
+      if (text === "" && uploads.length === 0) return { ...answer, runStarted: false }
       const { runId } = yield* call("chat.send", {
         sessionKey: session.key,
         text,
+        ...(uploads.length > 0 && { attachments: uploads }),
         ...given({ idempotencyKey: trimmed(idempotencyKey) }),
       })
       return { ...answer, runStarted: true, runId }

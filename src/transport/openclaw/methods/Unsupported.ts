@@ -142,7 +142,6 @@ export const unsupported: { readonly [method: string]: Rules } = {
     spawnDepth: [0],
     fork: onlyFalse,
     forkFrom: never,
-    attachments: never,
     projectId: never,
     projectGitUrl: never,
     worktree: onlyFalse,

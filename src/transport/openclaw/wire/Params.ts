@@ -27,8 +27,8 @@ export const number = maybe(Schema.Finite)
 export const flag = maybe(Schema.Boolean)
 /** A parameter that the method takes and ignores. */
 export const ignored = Schema.optionalKey(Schema.Unknown)
-/** Attachments are not supported. Methods accept an empty list. */
-export const attachments = maybe(list(Schema.Unknown))
+/** Artifacts.ts reads them, and the service Attachments bounds them. */
+export const attachments = maybe(Schema.Array(Schema.Unknown))
 export const names = maybe(list(text(NAME_CHARS)))
 export const keys = maybe(list(printableText(SESSION_KEY_CHARS)))
 

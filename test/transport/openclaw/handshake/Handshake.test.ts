@@ -4,7 +4,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { HelloOkSchema, validateConnectParams } from "@openclaw/gateway-protocol"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { Value } from "typebox/value"
+import { GatewaySettings } from "../../../../src/domain/GatewayConfig.ts"
 import { defaultLimits } from "../../../../src/domain/Limits.ts"
 import { VERSION } from "../../../../src/domain/Version.ts"
 import { Sqlite } from "../../../../src/services/storage/sqlite/Sqlite.ts"
@@ -108,7 +110,12 @@ describe("hello-ok", () => {
         expect(hello.snapshot.authMode).toBe("token")
         expect(hello.features.methods).toContain("chat.send")
         expect(hello.features.methods).not.toContain("connect")
-        expect(hello.policy).toEqual({ maxPayload: 4_194_304, maxBufferedBytes: 4_194_304, tickIntervalMs: 30_000 })
+        expect(hello.policy).toEqual({
+          maxPayload: 4_194_304,
+          maxBufferedBytes: 4_194_304,
+          tickIntervalMs: 30_000,
+          attachments: { maxBytes: 3_096_576, maxImageBytes: 3_096_576 },
+        })
       }),
     )
 
@@ -374,7 +381,8 @@ describe("Failed handshakes", () => {
           stopping: () => false,
           origin,
         }
-        const conversation = openClaw({ strict: false, limits }).converse(facts)
+        const { attachments } = Schema.decodeUnknownSync(GatewaySettings)({})
+        const conversation = openClaw({ strict: false, limits, attachments }).converse(facts)
         const request = (method: string, params: object = {}) =>
           JSON.stringify({ type: "req", id: method, method, params })
         conversation.read(request("connect", yield* connectParams()), undefined)

@@ -442,7 +442,10 @@ describe("Methods", () => {
       for (const [method, params] of [
         ["chat.send", { message: "hi" }],
         ["chat.send", { sessionKey: "main", message: " " }],
-        ["chat.send", { sessionKey: "main", message: "hi", attachments: [{ type: "image" }] }],
+        ["chat.send", { sessionKey: "main", message: "", attachments: [] }],
+        ["artifacts.list", {}],
+        ["artifacts.download", { sessionKey: "main", artifactId: "unknown" }],
+        ["chat.message.get", { sessionKey: "main" }],
         ["agent", {}],
         ["agent.wait", {}],
         ["sessions.patch", {}],
