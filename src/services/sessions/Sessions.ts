@@ -149,7 +149,7 @@ const make = Effect.gen(function* () {
   return Sessions.of({
     count: () => index.size,
     find,
-    list: (query) => Effect.suspend(() => Effect.fromResult(index.page(query))),
+    list: (query) => index.page(query),
     get,
     resolve,
     create,

@@ -1,12 +1,15 @@
 /**
  * Sessions in memory, in sorted arrays, so that the cost of a page does not depend on the number of sessions. A change
- * moves one session by binary search, and a page starts at its cursor. The first query for an order builds its array.
- * SessionIndex uses it.
+ * moves one session by binary search, and a page starts at its cursor. The first query for an order builds its array. A
+ * search reads all sessions. Both let other work run in between. SessionIndex uses it.
  */
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import { partitionPoint } from "../../domain/PartitionPoint.ts"
 import { CursorInvalid, Session, SessionSort, type SessionPage, type SessionQuery } from "../../domain/Session.ts"
+import * as Slices from "./Slices.ts"
 
 /** The default size of a page. */
 const PAGE = 50
@@ -67,13 +70,31 @@ export const conditionOf = (query: SessionQuery): ((session: Session) => boolean
 /** Returns the order for a query without one: keys ascending, everything else newest or largest first. */
 const defaultOrder = (sortBy: SessionSort) => (sortBy === "key" ? "asc" : "desc")
 
+/** Removes the session from its place, and adds it in its new one. `undefined`: the session does not exist then. */
+const move = (
+  sorted: Array<Session>,
+  sortBy: SessionSort,
+  before: Session | undefined,
+  now: Session | undefined,
+): void => {
+  if (before !== undefined && now !== undefined && before[sortBy] === now[sortBy]) {
+    sorted[countBefore(sorted, sortBy, placeOf(now, sortBy))] = now
+    return
+  }
+  if (before !== undefined) sorted.splice(countBefore(sorted, sortBy, placeOf(before, sortBy)), 1)
+  if (now !== undefined) sorted.splice(countBefore(sorted, sortBy, placeOf(now, sortBy)), 0, now)
+}
+
 export class SortedSessions {
   readonly #byKey = new Map<string, Session>()
   readonly #orders = new Map<SessionSort, Array<Session>>()
+  /** Lets one order at a time be built. */
+  readonly #building = Semaphore.makeUnsafe(1)
+  /** The sessions that have changed since the build of an order began, as they were then. */
+  #changed: Map<string, Session | undefined> | undefined
 
-  constructor(sessions: Iterable<Session>) {
+  constructor(sessions: Iterable<Session> = []) {
     for (const session of sessions) this.#byKey.set(session.key, session)
-    this.#order("updatedAt")
   }
 
   get size(): number {
@@ -92,36 +113,68 @@ export class SortedSessions {
   put(session: Session): void {
     const before = this.#byKey.get(session.key)
     this.#byKey.set(session.key, session)
-    for (const [sortBy, sorted] of this.#orders) {
-      const place = placeOf(session, sortBy)
-      if (before !== undefined && before[sortBy] === session[sortBy]) {
-        sorted[countBefore(sorted, sortBy, place)] = session
-      } else {
-        if (before !== undefined) sorted.splice(countBefore(sorted, sortBy, placeOf(before, sortBy)), 1)
-        sorted.splice(countBefore(sorted, sortBy, place), 0, session)
-      }
-    }
+    this.#moved(session.key, before, session)
   }
 
   remove(key: string): void {
     const before = this.#byKey.get(key)
     if (before === undefined) return
     this.#byKey.delete(key)
-    for (const [sortBy, sorted] of this.#orders) sorted.splice(countBefore(sorted, sortBy, placeOf(before, sortBy)), 1)
+    this.#moved(key, before, undefined)
   }
 
   /** Fails with `CursorInvalid` if the cursor belongs to another order. */
-  page(query: SessionQuery): Result.Result<SessionPage, CursorInvalid> {
+  page(query: SessionQuery): Effect.Effect<SessionPage, CursorInvalid> {
     const sortBy = query.sortBy ?? "updatedAt"
-    const order = query.order ?? defaultOrder(sortBy)
-    const limit = query.limit ?? PAGE
     const condition = conditionOf(query)
-    // `total` counts all matches, so the filter tests every session. Filtering keeps the order.
-    const found = condition === undefined ? this.#order(sortBy) : this.#order(sortBy).filter(condition)
-    const start = placeAfter(found, query.cursor, sortBy, order)
-    if (Result.isFailure(start)) return Result.fail(start.failure)
+    return Effect.flatMap(this.#order(sortBy), (sorted) => {
+      if (condition === undefined) return Effect.fromResult(pageOf(sorted, sortBy, query))
+      // `total` counts all matches, so the filter tests every session. Filtering keeps the order.
+      const found = Slices.filter(sorted.slice(), condition)
+      return Effect.flatMap(found, (found) => Effect.fromResult(pageOf(found, sortBy, query)))
+    })
+  }
 
-    const from = start.success
+  #moved(key: string, before: Session | undefined, now: Session | undefined): void {
+    if (this.#changed?.has(key) === false) this.#changed.set(key, before)
+    for (const [sortBy, sorted] of this.#orders) move(sorted, sortBy, before, now)
+  }
+
+  #order(sortBy: SessionSort): Effect.Effect<Array<Session>> {
+    return Effect.suspend(() => {
+      const sorted = this.#orders.get(sortBy)
+      return sorted === undefined ? this.#building.withPermit(this.#build(sortBy)) : Effect.succeed(sorted)
+    })
+  }
+
+  #build(sortBy: SessionSort): Effect.Effect<Array<Session>> {
+    return Effect.gen({ self: this }, function* () {
+      const known = this.#orders.get(sortBy)
+      if (known !== undefined) return known
+      const changed = (this.#changed = new Map<string, Session | undefined>())
+      const sorted = yield* Slices.sort([...this.#byKey.values()], (a, b) =>
+        compare(placeOf(a, sortBy), placeOf(b, sortBy)),
+      )
+      for (const [key, before] of changed) move(sorted, sortBy, before, this.#byKey.get(key))
+      this.#orders.set(sortBy, sorted)
+      return sorted
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.#changed = undefined
+        }),
+      ),
+    )
+  }
+}
+
+/** Returns the page of the sorted sessions. */
+const pageOf = (
+  found: ReadonlyArray<Session>,
+  sortBy: SessionSort,
+  { cursor, limit = PAGE, order = defaultOrder(sortBy) }: SessionQuery,
+): Result.Result<SessionPage, CursorInvalid> =>
+  Result.map(placeAfter(found, cursor, sortBy, order), (from) => {
     const sessions =
       order === "asc"
         ? found.slice(from, from + limit)
@@ -129,18 +182,8 @@ export class SortedSessions {
     const more = order === "asc" ? from + limit < found.length : from >= limit
     const last = more ? sessions.at(-1) : undefined
     const nextCursor = last === undefined ? null : JSON.stringify([sortBy, order, last[sortBy], last.key])
-    return Result.succeed({ sessions, total: found.length, nextCursor })
-  }
-
-  #order(sortBy: SessionSort): Array<Session> {
-    let sorted = this.#orders.get(sortBy)
-    if (sorted === undefined) {
-      sorted = [...this.#byKey.values()].toSorted((a, b) => compare(placeOf(a, sortBy), placeOf(b, sortBy)))
-      this.#orders.set(sortBy, sorted)
-    }
-    return sorted
-  }
-}
+    return { sessions, total: found.length, nextCursor }
+  })
 
 /** Returns the index at which a page begins. The session of the cursor may have been removed. */
 const placeAfter = (

@@ -1,6 +1,7 @@
 /** Compares SortedSessions with a model that filters and sorts all sessions for each query. */
 import { describe, expect, it } from "@effect/vitest"
-import * as Result from "effect/Result"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type { Session, SessionPage, SessionQuery, SessionSort } from "../../../src/domain/Session.ts"
 import { SortedSessions } from "../../../src/services/sessions/SortedSessions.ts"
@@ -65,7 +66,7 @@ const expectedOf = (sessions: ReadonlyArray<Session>, query: SessionQuery): Read
     .map(({ key }) => key)
 }
 
-const pageOf = (list: SortedSessions, query: SessionQuery): SessionPage => Result.getOrThrow(list.page(query))
+const pageOf = (list: SortedSessions, query: SessionQuery): SessionPage => Effect.runSync(list.page(query))
 
 const walk = (list: SortedSessions, query: SessionQuery): ReadonlyArray<SessionPage> => {
   const pages = [pageOf(list, query)]
@@ -140,7 +141,7 @@ describe("SortedSessions", () => {
       { cursor: '["updatedAt","desc","x","a"]' },
     ]
     for (const query of refused) {
-      expect(Result.getFailure(list.page(query))).toMatchObject({ value: { _tag: "CursorInvalid" } })
+      expect(Effect.runSync(Effect.flip(list.page(query)))).toMatchObject({ _tag: "CursorInvalid" })
     }
   })
 
@@ -157,6 +158,7 @@ describe("SortedSessions", () => {
       return one
     })
     const list = new SortedSessions(counted)
+    pageOf(list, {})
     reads = 0
     const first = pageOf(list, {})
     const second = pageOf(list, { cursor: first.nextCursor! })
@@ -167,6 +169,41 @@ describe("SortedSessions", () => {
     expect(pageOf(list, { limit: 1 }).sessions[0]!.key).toBe("s5000")
     expect(reads).toBeLessThan(100)
   })
+
+  it.effect("Sessions that change while an order is built are in their places.", () =>
+    Effect.gen(function* () {
+      const list = new SortedSessions(
+        Array.from({ length: 10_000 }, (_, n) => session(`s${n}`, { updatedAt: (n * 7_919) % 10_000 })),
+      )
+      const building = yield* Effect.forkChild(list.page({ limit: 10_000 }))
+      let steps = 0
+      for (; building.pollUnsafe() === undefined; steps++) {
+        list.put(session(`s${steps}`, { updatedAt: 20_000 - steps }))
+        list.put(session(`s${steps}`, { updatedAt: 5_000 + steps }))
+        list.put(session(`new${steps}`, { updatedAt: 3_000 + steps }))
+        list.remove(`s${9_000 + steps}`)
+        list.remove(`new${steps - 2}`)
+        yield* Effect.yieldNow
+      }
+      expect(steps).toBeGreaterThan(10)
+      expect(keys([yield* Fiber.join(building)])).toEqual(expectedOf([...list.values()], {}))
+      const { sessions } = yield* list.page({ limit: 20_000 })
+      expect(sessions.map(({ key }) => key)).toEqual(expectedOf([...list.values()], {}))
+    }),
+  )
+
+  it.effect("A search lets other work run, and does not see its changes.", () =>
+    Effect.gen(function* () {
+      const list = new SortedSessions(Array.from({ length: 10_000 }, (_, n) => session(`s${n}`, { label: "x" })))
+      yield* list.page({})
+      const searching = yield* Effect.forkChild(list.page({ search: "x" }))
+      yield* Effect.yieldNow
+      expect(searching.pollUnsafe()).toBeUndefined()
+      for (let n = 0; n < 10_000; n++) list.remove(`s${n}`)
+      expect((yield* Fiber.join(searching)).total).toBe(10_000)
+      expect((yield* list.page({ search: "x" })).total).toBe(0)
+    }),
+  )
 
   it("A filter tests each of 10,000 sessions once.", () => {
     let tested = 0

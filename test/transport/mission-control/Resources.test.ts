@@ -30,7 +30,7 @@ describe("Resources.sessions", () => {
       let page = 0
       const { sessions } = answer(Resources.sessions(), {
         "sessions.list": (query) => {
-          const found = Result.getOrThrow(list.page(query))
+          const found = Effect.runSync(list.page(query))
           for (const i of changes[page++] ?? []) list.put(session(`s${i}`, { updatedAt: now++ }))
           return found
         },
