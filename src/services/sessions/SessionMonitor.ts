@@ -7,19 +7,17 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { difference, type Difference, isEmpty } from "../../domain/Difference.ts"
+import { type Difference, isEmpty } from "../../domain/Difference.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Session } from "../../domain/Session.ts"
 import { Events } from "../events/Events.ts"
 import { SessionIndex } from "./SessionIndex.ts"
+import * as StoredSessions from "./StoredSessions.ts"
 import { Storage } from "../storage/Storage.ts"
 import { Tx } from "../storage/Tx.ts"
 
 const same = Schema.toEquivalence(Session)
-
-const byKey = (sessions: Iterable<Session>): ReadonlyMap<string, Session> =>
-  new Map(Array.from(sessions, (session) => [session.key, session]))
 
 /** Returns the events that bring subscribers from the published sessions to the stored ones. */
 export const corrections = ({ added, changed, removed }: Difference<Session>): ReadonlyArray<KeptEvent> => [
@@ -38,12 +36,21 @@ export const layer = Layer.effectDiscard(
     /** A change that could not be published. */
     let isPending = false
 
-    /** Compares the index with the table. */
+    /** Compares the index with the table, page by page. Rows that change meanwhile may be among the differences. */
     const compare = Effect.gen(function* () {
       if (!(yield* storage.changedByOthers) && !isPending) return noChanges
       isPending = false
-      const stored = yield* events.read(Effect.flatMap(Tx, ({ sessions }) => sessions.all))
-      return difference(byKey(index.values()), byKey(stored), same)
+      const stored = new Set<string>()
+      const added: Array<Session> = []
+      const changed: Array<Session> = []
+      yield* StoredSessions.forEach((session) => {
+        stored.add(session.key)
+        const published = index.get(session.key)
+        if (published === undefined) added.push(session)
+        else if (!same(published, session)) changed.push(session)
+      })
+      const removed = Array.from(index.values(), ({ key }) => key).filter((key) => !stored.has(key))
+      return { added, changed, removed }
     }).pipe(
       // The disk may fail, or a row may be invalid. The next change by another program triggers another comparison.
       Effect.catchCause((cause) => Effect.as(Effect.logWarning("Cannot read the stored sessions", cause), noChanges)),

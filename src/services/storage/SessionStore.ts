@@ -35,8 +35,15 @@ export interface Emptied {
   readonly ended: ReadonlyArray<TurnRow>
 }
 
+/** Where a page of all sessions ends. Each database has its own form. */
+export type SessionCursor = string | number
+
 export interface SessionStore {
-  readonly all: Stored<ReadonlyArray<Session>>
+  /** Returns a page of all sessions, in any order. `next`: the cursor of the next page, or `undefined` at the end. */
+  page(
+    after: SessionCursor | undefined,
+    limit: number,
+  ): Stored<{ readonly sessions: ReadonlyArray<Session>; readonly next: SessionCursor | undefined }>
   get(key: string): Stored<Session | undefined>
   /** Returns the session, and the id of its newest message or null. */
   look(key: string): Stored<{ readonly session: Session | undefined; readonly newestMessageId: number | null }>

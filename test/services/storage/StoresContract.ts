@@ -9,8 +9,9 @@ import type * as Scope from "effect/Scope"
 import type { Approval, ApprovalGrant } from "../../../src/domain/Approval.ts"
 import type { Attachment } from "../../../src/domain/Attachment.ts"
 import type { Device } from "../../../src/domain/Device.ts"
+import type { Session } from "../../../src/domain/Session.ts"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
-import type { NewSession } from "../../../src/services/storage/SessionStore.ts"
+import type { NewSession, SessionCursor } from "../../../src/services/storage/SessionStore.ts"
 import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
 import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
 import { agent } from "../../support/Agents.ts"
@@ -333,7 +334,24 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect(ended?.session?.activity).toBe("queued")
         expect((yield* tx(({ turns }) => turns.open("s"))).map(({ runId }) => runId)).toEqual(["r2", "r3"])
         expect((yield* tx(({ turns }) => turns.open())).map(({ runId }) => runId)).toEqual(["r2", "r3"])
-        expect(yield* tx(({ sessions }) => sessions.all)).toMatchObject([{ key: "s", activity: "queued" }])
+        const { sessions } = yield* tx(({ sessions }) => sessions.page(undefined, 10))
+        expect(sessions).toMatchObject([{ key: "s", activity: "queued" }])
+      }))
+
+    test("Pages have each session once, with all of its fields.", (tx) =>
+      Effect.gen(function* () {
+        const keys = ["b", "a", "agent:main:x", "Z", "é"]
+        for (const key of keys) yield* tx(({ sessions }) => sessions.open(session(key)))
+        const found: Array<Session> = []
+        let after: SessionCursor | undefined
+        do {
+          const from: SessionCursor | undefined = after
+          const page = yield* tx(({ sessions }) => sessions.page(from, 2))
+          found.push(...page.sessions)
+          after = page.next
+        } while (after !== undefined)
+        expect(found.map(({ key }) => key).toSorted()).toEqual(keys.toSorted())
+        for (const one of found) expect(yield* tx(({ sessions }) => sessions.get(one.key))).toEqual(one)
       }))
 
     test("Ended turns are forgotten, oldest first, up to a limit.", (tx) =>

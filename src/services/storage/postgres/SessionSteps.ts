@@ -22,12 +22,17 @@ const toEmptied = (rows: Rows): Emptied | undefined =>
     : { messages: Number(rows[0]["messages"]), ended: rows.filter((row) => row["t_run_id"] !== null).map(toTurn) }
 
 export const sessionSteps = ({ read, write }: Statements): SessionStore => ({
-  all: Effect.map(
-    read(`SELECT ${SESSION}, coalesce(o.activity, 'idle') AS activity FROM sessions s LEFT JOIN
-      (SELECT session_key, max(state) AS activity FROM turns WHERE ended_at IS NULL GROUP BY session_key) o
-      ON o.session_key = s.key ORDER BY s.created_at, s.key`),
-    (rows) => rows.map(toSession),
-  ),
+  page: (after, limit) =>
+    Effect.map(
+      read(`SELECT ${SESSION}, ${activity("s.key", "idle")} FROM sessions s WHERE s.key > $1 ORDER BY s.key LIMIT $2`, [
+        after ?? "",
+        limit,
+      ]),
+      (rows) => {
+        const sessions = rows.map(toSession)
+        return { sessions, next: sessions.length < limit ? undefined : sessions.at(-1)?.key }
+      },
+    ),
   get: (key) =>
     Effect.map(read(`SELECT ${SESSION}, ${activity("s.key", "idle")} FROM sessions s WHERE s.key = $1`, [key]), first),
   look: (key) =>

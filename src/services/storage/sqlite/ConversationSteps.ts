@@ -14,7 +14,7 @@ const open = (sessions: SessionRows, session: NewSession) => {
 }
 
 export const sessionSteps = (turns: TurnRows, sessions: SessionRows, messages: MessageRows): SessionStore => ({
-  all: step(sessions.all),
+  page: (after, limit) => step(() => sessions.page(Number(after ?? 0), limit)),
   get: (key) => step(() => sessions.get(key)),
   look: (key) => step(() => ({ session: sessions.get(key), newestMessageId: messages.newestId(key) })),
   open: (session) => step(() => open(sessions, session)),

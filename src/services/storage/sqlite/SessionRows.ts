@@ -1,98 +1,112 @@
 /** The statements of the sessions table. The stores in this folder use them, inside a transaction or to read. */
 import { randomUUID } from "node:crypto"
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import type { QueueMode, ThinkingLevel } from "../../../domain/Run.ts"
 import type { Activity, Session } from "../../../domain/Session.ts"
 import type { Counters } from "../Columns.ts"
 import type { NewSession, SessionSettings } from "../SessionStore.ts"
 
-type Row = {
-  readonly key: string
-  readonly agent_id: string
-  readonly kind: string
-  readonly display_name: string
-  readonly label: string | null
-  readonly channel: string | null
-  readonly peer_id: string | null
-  readonly model: string | null
-  readonly thinking: ThinkingLevel | null
-  readonly queue: QueueMode | null
-  readonly parent_key: string | null
-  readonly activity: Activity
-  readonly message_count: number
-  readonly history_count: number
-  readonly last_message: string | null
-  readonly input_tokens: number
-  readonly output_tokens: number
-  readonly context_tokens: number
-  readonly created_at: number
-  readonly updated_at: number
-  readonly emptied_at: number | null
+/**
+ * The columns of a session, as an array: SQLite makes arrays several times as fast as objects. An open turn is "queued" or
+ * "running", and `max` prefers "running" because it sorts after "queued".
+ */
+const COLUMNS = `key, agent_id, kind, display_name, label, channel, peer_id, model, coalesce(
+  (SELECT max(t.state) FROM turns t WHERE t.session_key = sessions.key AND t.ended_at IS NULL), 'idle'),
+  message_count, history_count, last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at,
+  thinking, queue, parent_key, emptied_at`
+
+type Row = readonly [
+  key: string,
+  agentId: string,
+  kind: string,
+  displayName: string,
+  label: string | null,
+  channel: string | null,
+  peerId: string | null,
+  model: string | null,
+  activity: Activity,
+  messageCount: number,
+  historyCount: number,
+  lastMessage: string | null,
+  inputTokens: number,
+  outputTokens: number,
+  contextTokens: number,
+  createdAt: number,
+  updatedAt: number,
+  thinking: ThinkingLevel | null,
+  queue: QueueMode | null,
+  parentKey: string | null,
+  emptiedAt: number | null,
+  rowid?: number,
+]
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Starts each session from the same object, so that thousands of them share one shape in memory. */
+const toSession = (row: Row): Session => {
+  const session: Mutable<Session> = {
+    key: row[0],
+    agentId: row[1],
+    kind: row[2],
+    displayName: row[3],
+    label: row[4],
+    channel: row[5],
+    peerId: row[6],
+    model: row[7],
+    activity: row[8],
+    messageCount: row[9],
+    historyCount: row[10],
+    lastMessage: row[11],
+    inputTokens: row[12],
+    outputTokens: row[13],
+    totalTokens: row[12] + row[13],
+    contextTokens: row[14],
+    createdAt: row[15],
+    updatedAt: row[16],
+  }
+  if (row[17] !== null) session.thinking = row[17]
+  if (row[18] !== null) session.queue = row[18]
+  if (row[19] !== null) session.parentKey = row[19]
+  if (row[20] !== null) session.emptiedAt = row[20]
+  return session
 }
 
-const toSession = (row: Row): Session => ({
-  key: row.key,
-  agentId: row.agent_id,
-  kind: row.kind,
-  displayName: row.display_name,
-  label: row.label,
-  channel: row.channel,
-  peerId: row.peer_id,
-  model: row.model,
-  ...(row.thinking !== null && { thinking: row.thinking }),
-  ...(row.queue !== null && { queue: row.queue }),
-  ...(row.parent_key !== null && { parentKey: row.parent_key }),
-  activity: row.activity,
-  messageCount: row.message_count,
-  historyCount: row.history_count,
-  lastMessage: row.last_message,
-  inputTokens: row.input_tokens,
-  outputTokens: row.output_tokens,
-  totalTokens: row.input_tokens + row.output_tokens,
-  contextTokens: row.context_tokens,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-  ...(row.emptied_at !== null && { emptiedAt: row.emptied_at }),
-})
-
-const found = (row: Record<string, SQLOutputValue> | undefined): Session | undefined =>
-  row === undefined ? undefined : toSession(row as Row)
-
-// An open turn is "queued" or "running". `max` prefers "running" because it sorts after "queued".
-const COLUMNS = `*, coalesce(
-  (SELECT max(t.state) FROM turns t WHERE t.session_key = sessions.key AND t.ended_at IS NULL), 'idle') AS activity`
+const found = (row: unknown): Session | undefined => (row === undefined ? undefined : toSession(row as Row))
 
 /** The id of a session's transcript. See the migration 0011_transcripts. */
 export const TRANSCRIPT = "coalesce(transcript, key)"
 
 export const sessionRows = (db: DatabaseSync) => {
-  const selectAll = db.prepare("SELECT * FROM sessions")
-  const selectActive = db.prepare(
-    "SELECT session_key, max(state) AS activity FROM turns WHERE ended_at IS NULL GROUP BY session_key",
-  )
-  const select = db.prepare(`SELECT ${COLUMNS} FROM sessions WHERE key = ?`)
-  const insert = db.prepare(`INSERT INTO sessions
+  /** Prepares a statement that returns `COLUMNS`. */
+  const rows = (sql: string) => {
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
+    return statement
+  }
+  const selectPage = rows(`SELECT ${COLUMNS}, rowid FROM sessions WHERE rowid > ? ORDER BY rowid LIMIT ?`)
+  const select = rows(`SELECT ${COLUMNS} FROM sessions WHERE key = ?`)
+  const insert = rows(`INSERT INTO sessions
     (key, transcript, agent_id, kind, display_name, label, channel, peer_id, model, thinking, queue, parent_key,
      message_count, history_count, last_message, input_tokens, output_tokens, context_tokens, created_at, updated_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, 0, ?, ?) RETURNING ${COLUMNS}`)
-  const touch = db.prepare(`UPDATE sessions SET updated_at = ? WHERE key = ? RETURNING ${COLUMNS}`)
-  const update =
-    db.prepare(`UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, thinking = ?, queue = ?,
+  const touch = rows(`UPDATE sessions SET updated_at = ? WHERE key = ? RETURNING ${COLUMNS}`)
+  const update = rows(`UPDATE sessions SET kind = ?, display_name = ?, label = ?, model = ?, thinking = ?, queue = ?,
     updated_at = ? WHERE key = ? RETURNING ${COLUMNS}`)
-  const count = db.prepare(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
+  const count = rows(`UPDATE sessions SET message_count = message_count + ?, history_count = history_count + ?,
     last_message = coalesce(?, last_message), input_tokens = input_tokens + ?, output_tokens = output_tokens + ?,
     context_tokens = coalesce(?, context_tokens), updated_at = ? WHERE key = ? RETURNING ${COLUMNS}`)
   const retire = db.prepare(`INSERT OR IGNORE INTO old_transcripts SELECT ${TRANSCRIPT} FROM sessions WHERE key = ?`)
-  const empty =
-    db.prepare(`UPDATE sessions SET transcript = ?, message_count = 0, history_count = 0, last_message = NULL,
+  const empty = rows(`UPDATE sessions SET transcript = ?, message_count = 0, history_count = 0, last_message = NULL,
     input_tokens = 0, output_tokens = 0, context_tokens = 0, updated_at = ?,
     emptied_at = max(?, coalesce(emptied_at, created_at) + 1) WHERE key = ? RETURNING ${COLUMNS}`)
   const remove = db.prepare("DELETE FROM sessions WHERE key = ?")
 
   return {
-    all: (): ReadonlyArray<Session> => {
-      const activities = new Map(selectActive.all().map(({ activity, session_key }) => [session_key, activity]))
-      return selectAll.all().map((row) => toSession({ ...row, activity: activities.get(row["key"]!) ?? "idle" } as Row))
+    /** Returns the sessions whose rowid is above `after`, and the last rowid if there may be more. */
+    page: (after: number, limit: number) => {
+      const rows: ReadonlyArray<unknown> = selectPage.all(after, limit)
+      const last = rows.at(-1) as Row | undefined
+      return { sessions: rows.map((row) => toSession(row as Row)), next: rows.length < limit ? undefined : last?.[21] }
     },
     get: (key: string): Session | undefined => found(select.get(key)),
     insert: (session: NewSession): Session => {

@@ -38,7 +38,8 @@ const make = Effect.gen(function* () {
   // SQLite changes this number with every commit of another connection, but not with ours.
   const dataVersion = db.prepare("PRAGMA data_version")
   const readVersion = () => dataVersion.get()?.["data_version"]
-  let seenVersion: unknown
+  // The caches load their rows later, so they do not have to load them again.
+  let seenVersion = readVersion()
 
   return Storage.of({
     epoch: events.epoch,
