@@ -60,6 +60,7 @@ import * as GatewayServer from "./transport/http/GatewayServer.ts"
 import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
 import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
 import type { TlsCertificate } from "./transport/http/TlsCertificate.ts"
+import { RunTraces } from "./services/traces/RunTraces.ts"
 import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
 
@@ -68,7 +69,7 @@ const conversations = Runs.layer.pipe(
   Layer.provideMerge(SessionCompaction.layer),
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
-  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),
+  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer)),
 )
 
 /** Resolves models. The kinds of providers add themselves as parts of the gateway. */

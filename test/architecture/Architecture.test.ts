@@ -24,6 +24,7 @@ const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
 const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
   services: [
     "storage",
+    "traces",
     "events",
     "attachments",
     "logs",

@@ -71,6 +71,7 @@ interface Turn {
   readonly text: string
   readonly rest: string
   readonly prompt: ReadonlyArray<acp.ContentBlock>
+  readonly meta: unknown
   readonly update: (update: Update) => Promise<void>
   readonly say: (text: string) => Promise<void>
   readonly client: acp.AgentContext
@@ -186,6 +187,10 @@ const commands: Record<string, (turn: Turn) => Answer> = {
     await say(JSON.stringify(prompt.filter(({ type }) => type !== "text")))
     return done
   },
+  meta: async ({ meta, say }) => {
+    await say(JSON.stringify(meta ?? null))
+    return done
+  },
   where: async ({ prompt, say, session, sessionId }) => {
     const blocks = prompt.map((block) => (block.type === "text" ? block.text : ""))
     await say(JSON.stringify({ sessionId, pid: process.pid, messages: session.messages, blocks, model: session.model }))
@@ -261,7 +266,7 @@ const agent = acp
     },
   )
   .onNotification(m.agent.session.cancel, ({ params }) => sessions.get(params.sessionId)?.cancelled())
-  .onRequest(m.agent.session.prompt, async ({ client, params: { prompt, sessionId } }) => {
+  .onRequest(m.agent.session.prompt, async ({ client, params: { _meta: meta, prompt, sessionId } }) => {
     const session = sessions.get(sessionId)
     if (session === undefined) throw acp.RequestError.sessionNotFound(sessionId)
     const last = prompt.at(-1)
@@ -273,6 +278,7 @@ const agent = acp
       session,
       sessionId,
       prompt,
+      meta,
       text: message,
       rest,
       update,

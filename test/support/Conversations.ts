@@ -26,6 +26,7 @@ import { SessionIndex } from "../../src/services/sessions/SessionIndex.ts"
 import { Sessions } from "../../src/services/sessions/Sessions.ts"
 import * as OldTranscripts from "../../src/services/transcript/OldTranscripts.ts"
 import { ToolApproval } from "../../src/services/tools/ToolApproval.ts"
+import { RunTraces } from "../../src/services/traces/RunTraces.ts"
 import { TurnRunner } from "../../src/services/runs/TurnRunner.ts"
 import * as TestDatabase from "./TestDatabase.ts"
 
@@ -55,7 +56,7 @@ const layerOver = <A>(
     Layer.provideMerge(SessionCompaction.layer),
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
-    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, SessionIndex.layer, Cluster.layer)),
+    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer)),
     Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
     Layer.provideMerge(Layer.provideMerge(Approvals.layer, RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),

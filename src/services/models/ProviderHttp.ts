@@ -20,6 +20,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../domain/Model.ts"
+import * as Trace from "../traces/Trace.ts"
 import { parsed, textAt } from "./JsonValue.ts"
 import type { NamedProvider } from "./ModelProvider.ts"
 import { ProviderProblems, type Refused, retryAfterOf, statusOf } from "./ProviderProblems.ts"
@@ -116,7 +117,11 @@ export class ProviderHttp {
     request: HttpClientRequest.HttpClientRequest,
     model: string,
   ): Effect.Effect<HttpClientResponse.HttpClientResponse, ModelProblem> =>
-    this.#client.execute(request).pipe(
+    Effect.flatMap(Trace.outgoingText, (traceparent) =>
+      this.#client.execute(
+        traceparent === undefined ? request : HttpClientRequest.setHeader(request, "traceparent", traceparent),
+      ),
+    ).pipe(
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.mapError((error) => this.problems.network(reasonOf(error))),
       Effect.flatMap((response) => (response.status < 300 ? Effect.succeed(response) : this.#refuse(response, model))),

@@ -38,6 +38,7 @@ import { newSession } from "../sessions/NewSession.ts"
 import type { SessionIndex } from "../sessions/SessionIndex.ts"
 import { type SessionAddress, Sessions } from "../sessions/Sessions.ts"
 import { Tx } from "../storage/Tx.ts"
+import { RunTraces } from "../traces/RunTraces.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import * as MessageInjection from "./MessageInjection.ts"
 import { OpenRuns } from "./OpenRuns.ts"
@@ -114,6 +115,7 @@ export class Runs extends Context.Service<
     | GatewayConfig
     | OpenRuns
     | RunAdmission
+    | RunTraces
     | SessionCompaction
     | SessionIndex
     | Sessions
@@ -134,6 +136,7 @@ const make = Effect.gen(function* () {
   const events = yield* Events
   const open = yield* OpenRuns
   const sessions = yield* Sessions
+  const traces = yield* RunTraces
   const stored = yield* StoredRuns.make
   const { abort, endTurns, stopAfter } = yield* makeStops
   const watchDeadline = yield* RunDeadlines.make(({ runId, sessionKey }, error) =>
@@ -180,10 +183,13 @@ const make = Effect.gen(function* () {
     const parsed = send.commands === false ? undefined : ChatCommand.parse(text)
     // Only an agent can take files, so a message with files is a command only if it goes on to the agent.
     const command = uploads.length === 0 || parsed?.name === "new" || parsed?.name === "reset" ? parsed : undefined
-    const accepted = files.keep(uploads, (attachments) => {
-      const sent = { runId, session, principal, text, attachments, queue, deadlineAt, expected }
-      return command === undefined ? acceptTurn(sent) : runCommand(command, sent)
-    })
+    const accepted = traces.accepting(
+      runId,
+      files.keep(uploads, (attachments) => {
+        const sent = { runId, session, principal, text, attachments, queue, deadlineAt, expected }
+        return command === undefined ? acceptTurn(sent) : runCommand(command, sent)
+      }),
+    )
     if (deadlineAt === undefined) return yield* accepted
     const watched = Effect.tap(accepted, ({ duplicate }) =>
       duplicate ? Effect.void : watchDeadline({ runId, sessionKey, deadlineAt }),

@@ -20,6 +20,7 @@ import type { Agents } from "../agents/Agents.ts"
 import type { Events } from "../events/Events.ts"
 import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
+import { RunTraces } from "../traces/RunTraces.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
@@ -44,7 +45,7 @@ export class TurnRunner extends Context.Service<
   static readonly layer: Layer.Layer<
     TurnRunner,
     never,
-    Agents | AgentRuntimes | Events | GatewayConfig | OpenRuns | RunAdmission
+    Agents | AgentRuntimes | Events | GatewayConfig | OpenRuns | RunAdmission | RunTraces
   > = Layer.effect(
     TurnRunner,
     Effect.suspend(() => make),
@@ -53,6 +54,7 @@ export class TurnRunner extends Context.Service<
 
 const make = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
+  const traces = yield* RunTraces
   const { commit } = yield* StorageRetry.make
   const runAgent = yield* makeRunAgent
 
@@ -91,7 +93,7 @@ const make = Effect.gen(function* () {
     (effect, turn) => Effect.annotateLogs(effect, { runId: turn.runId }),
   )
 
-  return TurnRunner.of({ run })
+  return TurnRunner.of({ run: (turn) => traces.within(turn.runId, run(turn)) })
 })
 
 /** Makes the function that calls the agent's runtime until its stream ends, the turn is stopped, or time is up. */

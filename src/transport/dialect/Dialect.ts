@@ -27,7 +27,14 @@ export interface Ref {
 
 /** A request of a frame to the kernel. `V` is the dialect's view, see `EventEncoding`. */
 export type Inbound<R extends Ref = Ref, V = unknown> =
-  | { readonly _tag: "Call"; readonly ref: R; readonly method: string; readonly params: unknown }
+  | {
+      readonly _tag: "Call"
+      readonly ref: R
+      readonly method: string
+      readonly params: unknown
+      /** The W3C trace context of the client, as it has sent it. */
+      readonly traceparent?: unknown
+    }
   /** Cancels the call in flight with this id. The call fails with `Interrupted`. */
   | { readonly _tag: "Cancel"; readonly id: string | number }
   | {

@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import { grants, type Scope as OperatorScope } from "../../domain/Principal.ts"
+import * as Trace from "../../services/traces/Trace.ts"
 import { PrincipalUsage, type Usage } from "../connection/PrincipalUsage.ts"
 import { queryOf } from "../connection/RequestTarget.ts"
 import * as HttpAuth from "./HttpAuth.ts"
@@ -83,7 +84,7 @@ export interface PageHeaders {
 }
 
 /** The headers that a page may send to every family. */
-const SENT_HEADERS = ["authorization", "content-type", "last-event-id"]
+const SENT_HEADERS = ["authorization", "content-type", "last-event-id", "traceparent"]
 
 /** How long a browser may remember the answer to a preflight. */
 const MAX_AGE_SECONDS = 600
@@ -151,7 +152,10 @@ export const layer = <E = never, R = never, RA = never>(family: ApiFamily<E, R, 
           const usage = usages.of(caller.principal)
           const query = queryOf(request.originalUrl)
           return yield* RequestShare.within(usage, request, size, (release) =>
-            handle({ request, caller, params, query, limits, usage, release }),
+            Trace.within(
+              handle({ request, caller, params, query, limits, usage, release }),
+              request.headers["traceparent"],
+            ),
           )
         })
         return (request: HttpServerRequest) =>

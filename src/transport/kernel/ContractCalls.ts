@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as Headers from "effect/http/Headers"
 import * as Rpc from "effect/rpc/Rpc"
 import { RequestId } from "effect/rpc/RpcMessage"
@@ -76,7 +77,10 @@ export class ContractCalls extends Context.Service<
           }
           return effect.pipe(
             // Merging the handler's context with the caller's would cost more than most calls.
-            Effect.updateContext<never, never>(() => handler.context),
+            Effect.updateContext<never, never>((outer) => {
+              const span = outer.mapUnsafe.get(Tracer.ParentSpanKey) as Tracer.AnySpan | undefined
+              return span === undefined ? handler.context : Context.add(handler.context, Tracer.ParentSpan, span)
+            }),
             Effect.tapCauseIf(Cause.hasDies, (cause) => Effect.logError(`${codec.rpc._tag} failed`, cause)),
             Effect.catchCause(Faults.ofCause),
           )

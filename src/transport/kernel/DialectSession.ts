@@ -12,6 +12,7 @@ import { permitted } from "../../domain/Event.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
+import * as Trace from "../../services/traces/Trace.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import { isDeeperThan } from "../connection/JsonDepth.ts"
@@ -142,7 +143,8 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   #handle(inbound: Inbound<R, V>, size: number): Effect.Effect<void> {
     switch (inbound._tag) {
       case "Call": {
-        const call = () => this.#call(inbound.ref, inbound.method, inbound.params, size)
+        const call = () =>
+          Trace.within(this.#call(inbound.ref, inbound.method, inbound.params, size), inbound.traceparent)
         const drain = size > 0 ? this.#peer.awaitDrain() : undefined
         return drain === undefined ? call() : this.#after(drain, size, call)
       }

@@ -213,9 +213,9 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
       case "Invalid":
         return this.#invalid(frame.id ?? NO_ID, `invalid request frame: ${frame.issue}`)
       case "Request": {
-        const { id, method, params } = frame
+        const { id, method, params, traceparent } = frame
         if (method === CONNECT) return this.#invalid(id, "connect is only valid as the first request")
-        return [{ _tag: "Call", ref: { id }, method, params }]
+        return [{ _tag: "Call", ref: { id }, method, params, traceparent }]
       }
     }
   }

@@ -65,14 +65,16 @@ const readMessage = (json: unknown): Inbound => {
   const { _tag, requestId } = json
   switch (_tag) {
     case "Request": {
-      const { headers = noHeaders, id, payload, tag } = json
+      const { headers = noHeaders, id, payload, sampled = true, spanId, tag, traceId } = json
       if (!isId(id))
         return problem(`a request's id must be a number that JSON keeps, or a text of ${ID_CHARS} characters at most`)
       if (typeof tag !== "string" || tag.length > METHOD_CHARS) {
         return problem(`a request's tag must be the name of a method, ${METHOD_CHARS} characters at most`, id)
       }
       if (!isHeaders(headers)) return problem("a request's headers must be pairs of texts", id)
-      return { _tag, id, tag, payload, headers }
+      const request = { _tag, id, tag, payload, headers } as const
+      const isTraced = typeof traceId === "string" && typeof spanId === "string" && typeof sampled === "boolean"
+      return isTraced ? { ...request, traceId, spanId, sampled } : request
     }
     case "Ack":
     case "Interrupt":

@@ -16,6 +16,7 @@ import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { EventFilter, Position } from "../../domain/Event.ts"
 import type { Limits } from "../../domain/Limits.ts"
 import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
+import * as Trace from "../../services/traces/Trace.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import type { Fanout } from "../fanout/Fanout.ts"
 import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
@@ -183,7 +184,9 @@ export class RpcSession implements FrameHandler {
         ;(this.#sizes ??= new Map()).set(id, size)
       }
     }
-    return this.#host.run(this.#peer.clientId, request)
+    const { sampled, spanId, traceId } = request
+    const run = this.#host.run(this.#peer.clientId, request)
+    return spanId === undefined ? run : Trace.within(run, `00-${traceId}-${spanId}-${sampled === false ? "00" : "01"}`)
   }
 
   /** Answers a request of a client that has not authenticated. RpcServer receives no such request. */

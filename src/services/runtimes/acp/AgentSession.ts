@@ -20,6 +20,7 @@ import * as AgentConnection from "./AgentConnection.ts"
 import { type McpServersByName, serversFor } from "./AgentMcpServers.ts"
 import { AgentOutput } from "./AgentOutput.ts"
 import { answerFor, permissionOf } from "./AgentPermissions.ts"
+import * as Trace from "../../traces/Trace.ts"
 import { blocksOf } from "./AgentFiles.ts"
 import type { AgentProblems } from "./AgentProblems.ts"
 import { promptOf, unseenBy } from "./AgentPrompt.ts"
@@ -224,7 +225,13 @@ export const open = Effect.fn("AgentSession.open")(function* (
     current = prompt
     const texts = promptOf({ instruction, unseen, text: turn.text }).map((text) => ({ type: "text", text }))
     const files = yield* blocksOf(context.attachments, turn.attachments, connection.takesImages)
-    const params = { sessionId, prompt: [...files, ...texts] }
+    const traceparent = yield* Trace.outgoingText
+    const params = {
+      sessionId,
+      prompt: [...files, ...texts],
+      // The protocol reserves this name: https://agentclientprotocol.com/protocol/extensibility
+      ...(traceparent !== undefined && { _meta: { traceparent } }),
+    }
     // The answer to the prompt also ends a cancellation, so the interrupt of the run does not end its fiber.
     const answering = yield* Effect.forkDetach(connection.prompt(params))
     const { stopReason, usage } = yield* Fiber.join(answering).pipe(

@@ -19,6 +19,8 @@ export interface RequestFrame {
   readonly id: string
   readonly method: string
   readonly params: unknown
+  /** The W3C trace context of the client. */
+  readonly traceparent: unknown
 }
 
 /** JSON that is not a request. */
@@ -67,7 +69,7 @@ export const readFrame = (text: string, strict: boolean): ClientFrame => {
     return { _tag: "Malformed" }
   }
   if (!isObject(json)) return { _tag: "Invalid", id: undefined, issue: "must be object" }
-  const { id, method, params } = json
+  const { id, method, params, traceparent } = json
   const issues = issuesOf(json, strict)
   if (issues.length > 0 || typeof id !== "string" || typeof method !== "string") {
     return {
@@ -76,7 +78,7 @@ export const readFrame = (text: string, strict: boolean): ClientFrame => {
       issue: issues.join("; "),
     }
   }
-  return { _tag: "Request", id, method, params }
+  return { _tag: "Request", id, method, params, traceparent }
 }
 
 /** The id of a response to a frame without a valid id. */

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
 import { Runs } from "../../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
+import * as Trace from "../../../../src/services/traces/Trace.ts"
 import type { ApprovalRequest } from "../../../../src/services/tools/ToolApproval.ts"
 import { ask, askUntilHeard, change, layer, where } from "../../../support/AcpConversations.ts"
 import { temporaryFolder } from "../../../support/GatewayProcess.ts"
@@ -16,6 +17,17 @@ const abort = Effect.fnUntraced(function* (sessionKey: string, runId: string) {
   const runs = yield* Runs
   yield* runs.abort(sessionKey)
   return yield* runs.wait(runId, 10_000)
+})
+
+describe("A trace", () => {
+  it.live("The agent gets the trace of the client with the prompt, and nothing without one.", () =>
+    Effect.gen(function* () {
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      const traced = yield* Trace.within(ask("meta", "s"), traceparent)
+      expect(traced.reply).toBe(JSON.stringify({ traceparent }))
+      expect((yield* ask("meta", "s")).reply).toBe("null")
+    }).pipe(Effect.provide(layer())),
+  )
 })
 
 describe("An abort", () => {
