@@ -35,6 +35,7 @@ import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { Runs } from "./services/runs/Runs.ts"
 import * as AcpRuntimes from "./services/runtimes/acp/AcpRuntimes.ts"
+import * as UpstreamRuntimes from "./services/runtimes/upstream/UpstreamRuntimes.ts"
 import { SessionCompaction } from "./services/runs/SessionCompaction.ts"
 import * as SessionActor from "./services/runs/SessionActor.ts"
 import * as TurnDispatcher from "./services/runs/TurnDispatcher.ts"
@@ -122,6 +123,7 @@ export const parts = {
     EchoRuntime.layer,
     ModelRuntime.layer,
     AcpRuntimes.layer,
+    UpstreamRuntimes.layer,
     OpenAi.layer,
     Anthropic.layer,
     AiSdk.layer,
