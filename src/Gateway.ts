@@ -33,6 +33,7 @@ import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as ModelRuntime from "./services/runtimes/model/ModelRuntime.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
+import { Questions } from "./services/questions/Questions.ts"
 import { Runs } from "./services/runs/Runs.ts"
 import * as AcpRuntimes from "./services/runtimes/acp/AcpRuntimes.ts"
 import * as UpstreamRuntimes from "./services/runtimes/upstream/UpstreamRuntimes.ts"
@@ -95,8 +96,11 @@ const registry = Layer.mergeAll(
   authentication,
 ).pipe(Layer.provideMerge(Layer.provideMerge(Attachments.layer, Events.layer)))
 
-/** Holds the tools, and asks operators about calls that need it. */
-const toolRegistry = Tools.layer.pipe(Layer.provideMerge(Approvals.layer), Layer.provideMerge(RunAdmission.layer))
+/** Holds the tools, and asks operators about calls and for answers. */
+const toolRegistry = Tools.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(Approvals.layer, Questions.layer)),
+  Layer.provideMerge(RunAdmission.layer),
+)
 
 /** Background work: compares stored and published sessions, removes old rows, and reacts to a changed token. */
 const monitors = Layer.mergeAll(
@@ -154,6 +158,7 @@ export type Services =
   | Memory
   | ModelProviders
   | ProviderKinds
+  | Questions
   | Runs
   | Sessions
   | StateFolder

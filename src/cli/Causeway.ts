@@ -28,6 +28,7 @@ import { failureOf } from "./terminal/Failure.ts"
 import { memory } from "./commands/Memory.ts"
 import { models } from "./commands/Models.ts"
 import { note } from "./terminal/Output.ts"
+import { questions } from "./commands/Questions.ts"
 import { send } from "./commands/Send.ts"
 import { sessions } from "./commands/Sessions.ts"
 import { setup } from "./commands/Setup.ts"
@@ -48,7 +49,10 @@ Exit codes: 0 success, 1 failure, 2 invalid command line or configuration, 69 no
     start,
     { group: "Talk", commands: [chat, send, sessions] },
     { group: "Configure", commands: [setup, agents, models, bindings, memory, tools] },
-    { group: "Operate", commands: [status, fleet, tail, approvals, connections, devices, token, doctor, call] },
+    {
+      group: "Operate",
+      commands: [status, fleet, tail, approvals, questions, connections, devices, token, doctor, call],
+    },
   ]),
 )
 

@@ -30,6 +30,19 @@ export const everyDecision: ReadonlyArray<ApprovalDecision> = ApprovalDecision.l
 export const ApprovalStatus = Schema.Literals(["pending", "allowed", "denied", "expired", "cancelled"])
 export type ApprovalStatus = typeof ApprovalStatus.Type
 
+/** The days of a grant that ends, ten years at most. */
+export const GrantDays = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 3_650 }))
+
+/** A request of a plugin in its own words, in place of a command. */
+export const PluginRequest = Schema.Struct({
+  title: nonEmptyText(80),
+  description: nonEmptyText(512),
+  detail: Schema.optionalKey(nonEmptyText(16_384)),
+  severity: Schema.Literals(["info", "warning", "critical"]),
+  pluginId: Schema.optionalKey(Id),
+}).annotate({ identifier: "PluginRequest" })
+export type PluginRequest = typeof PluginRequest.Type
+
 /** The call is fixed for the life of the approval: the decision on an id never covers another call. */
 export const Approval = Schema.Struct({
   id: Schema.String,
@@ -53,6 +66,10 @@ export const Approval = Schema.Struct({
   /** The principal that decided, or null. */
   resolvedBy: Schema.NullOr(Schema.String),
   resolvedAt: Schema.NullOr(EpochMillis),
+  /** The client that asks. Left out: the run asks, and the gateway runs the call itself. */
+  askedBy: Schema.optionalKey(Schema.String),
+  /** The text by which a plugin asks. Left out: a command or a call of a tool. */
+  plugin: Schema.optionalKey(PluginRequest),
 }).annotate({ identifier: "Approval" })
 export type Approval = typeof Approval.Type
 
@@ -71,6 +88,8 @@ export const ApprovalGrant = Schema.Struct({
   lastUsedAt: Schema.NullOr(EpochMillis),
   /** The calls that it has allowed since it was made. */
   uses: Schema.Int,
+  /** The gateway asks again from then on. Left out: never. */
+  expiresAt: Schema.optionalKey(EpochMillis),
 }).annotate({ identifier: "ApprovalGrant" })
 export type ApprovalGrant = typeof ApprovalGrant.Type
 
@@ -143,7 +162,12 @@ const history = Rpc.make("approvals.history", {
   .annotate(Summary, `Lists approvals that no longer wait, ${PAGE_ROWS} at most. They are kept for events.retainDays.`)
 
 const decide = Rpc.make("approvals.decide", {
-  payload: { id: ApprovalId, decision: ApprovalDecision },
+  payload: {
+    id: ApprovalId,
+    decision: ApprovalDecision,
+    /** Days after which the grant of `allow-always` ends. Left out: it holds until somebody revokes it. */
+    grantDays: Schema.optionalKey(GrantDays),
+  },
   /** `applied`: false if the same decision was made before. */
   success: Schema.Struct({ applied: Schema.Boolean, approval: Approval }),
   error: Schema.Union([ApprovalNotFound, ApprovalClosed, DecisionUnavailable, StorageUnavailable]),

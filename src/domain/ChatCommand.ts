@@ -17,6 +17,8 @@ export type ChatCommand =
   | { readonly name: "status" }
   /** Decides whether a call of a tool may run. `verdict` is undefined if the text names none. */
   | { readonly name: "approve"; readonly verdict: Verdict | undefined }
+  /** Answers a question. `text`: the answers as a person types them, or empty. */
+  | { readonly name: "answer"; readonly id: string; readonly text: string }
   /** Empties the session. `text`: the first message of the new conversation, or empty. */
   | { readonly name: "new" | "reset"; readonly text: string }
   /** Summarizes the messages so far. */
@@ -76,6 +78,12 @@ export const COMMANDS: ReadonlyArray<CommandFacts> = [
     argument: `id ${everyDecision.join("|")}`,
     category: "session",
     description: "Decide whether a tool may run.",
+  },
+  {
+    name: "answer",
+    argument: "id answer",
+    category: "session",
+    description: "Answer a question of an agent.",
   },
   { name: "help", argument: "", category: "status", description: "List the commands." },
 ]
@@ -139,6 +147,10 @@ export const parse = (message: string): ChatCommand | undefined => {
       return setting("queue", text.toLowerCase(), isMode)
     case "/approve":
       return { name: "approve", verdict: verdictOf(text) }
+    case "/answer": {
+      const [id = ""] = text.split(/\s/, 1)
+      return { name: "answer", id, text: text.slice(id.length).trim() }
+    }
     case "/new":
       return { name: "new", text }
     case "/reset":
@@ -158,6 +170,10 @@ export const APPROVE_USAGE = `Write /approve, the id of the approval and ${every
 
 /** Returns the answer to a decision. */
 export const decidedText = ({ decision, id, tool }: Approval): string => `Decided ${decision}: ${tool} (${id}).`
+
+/** The answer to `/answer` without an id. */
+export const ANSWER_USAGE =
+  "Write /answer, the id of the question and your answer. If it has several parts, write key=answer for each."
 
 /** Returns the answer to a command of a setting. */
 export const settingText = (

@@ -16,6 +16,7 @@ import { LogEntry } from "./Log.ts"
 import { Document } from "./Memory.ts"
 import { Message, Usage } from "./Message.ts"
 import { PresenceEntry } from "./Connection.ts"
+import { Question } from "./Question.ts"
 import { grants, RequiredScope, type Scope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { RunOutcome } from "./Run.ts"
@@ -74,6 +75,10 @@ export const KeptEvent = Schema.TaggedUnion({
   ApprovalResolved: { approval: Approval },
   /** A decision made the grant, or an operator revoked it. */
   ApprovalGrantChanged: { grant: ApprovalGrant },
+  /** An agent or a client asks the operators. */
+  QuestionRequested: { question: Question },
+  /** The question no longer waits: its status says why. Secret answers are left out. */
+  QuestionResolved: { question: Question },
 })
 export type KeptEvent = typeof KeptEvent.Type
 
@@ -118,6 +123,7 @@ export const Topic = Schema.Literals([
   "devices",
   "approvals",
   "fleet",
+  "questions",
   "system",
 ])
 export type Topic = typeof Topic.Type
@@ -154,6 +160,8 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   CardRemoved: "fleet",
   FleetUpdated: "fleet",
   UpstreamChanged: "fleet",
+  QuestionRequested: "questions",
+  QuestionResolved: "questions",
   GatewayStopping: "system",
 }
 
@@ -168,6 +176,7 @@ const scopes: Record<Topic, Scope | undefined> = {
   devices: "operator.pairing",
   approvals: "operator.approvals",
   fleet: "operator.read",
+  questions: "operator.questions",
   system: undefined,
 }
 
@@ -177,7 +186,8 @@ export const topicOf = (event: GatewayEvent): Topic => topics[event._tag]
 export const sessionOf = (event: GatewayEvent): string | undefined => {
   if ("sessionKey" in event) return event.sessionKey
   if ("session" in event) return event.session.key
-  return "approval" in event ? event.approval.sessionKey : undefined
+  if ("approval" in event) return event.approval.sessionKey
+  return "question" in event ? event.question.sessionKey : undefined
 }
 
 /** Returns the id of the run that the event belongs to, or `undefined`. */

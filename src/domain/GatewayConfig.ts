@@ -226,6 +226,11 @@ export const GatewaySettings = Schema.Struct({
         1_800_000,
         "How long a call of a tool with the permission ask waits for the decision of an operator. Then it fails. A longer time suits operators who are away.",
       ),
+      questionMs: option(
+        Count,
+        900_000,
+        "How long a question of an agent waits for an answer. Then the agent goes on without one. A longer time suits operators who are away.",
+      ),
       spawnDepth: option(
         Count,
         2,

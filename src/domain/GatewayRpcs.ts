@@ -15,6 +15,7 @@ import { FleetRpcs } from "./Fleet.ts"
 import { LogRpcs } from "./Log.ts"
 import { MemoryRpcs } from "./Memory.ts"
 import { ModelRpcs } from "./Model.ts"
+import { QuestionRpcs } from "./Question.ts"
 import { SessionRpcs } from "./Session.ts"
 import { SystemRpcs } from "./System.ts"
 import { ToolRpcs } from "./Tool.ts"
@@ -39,5 +40,6 @@ export const GatewayRpcs = RpcGroup.make().merge(
   ApprovalRpcs,
   FleetRpcs,
   AttachmentRpcs,
+  QuestionRpcs,
 )
 export type GatewayRpcs = RpcGroup.Rpcs<typeof GatewayRpcs>

@@ -12,11 +12,13 @@ const bounded = {
   agents: ["agents", "delete some"],
   bindings: ["bindings", "remove some"],
   documents: ["documents in the memory folder", "remove some"],
+  approvals: ["calls that wait for a decision", "decide some"],
+  questions: ["questions that wait", "answer some"],
 } as const satisfies { readonly [Name in keyof Limits]?: readonly [things: string, remedy: string] }
 
 /** The gateway holds as many as this limit allows. Nothing was changed. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
-  limit: Schema.Literals(["sessions", "queuedRuns", "agents", "bindings", "documents"]),
+  limit: Schema.Literals(["sessions", "queuedRuns", "agents", "bindings", "documents", "approvals", "questions"]),
   max: Schema.Int,
   /** The problem and the next step. */
   message: Schema.String,

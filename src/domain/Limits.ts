@@ -77,6 +77,7 @@ export const Limits = Schema.Struct({
   bindings: limit(10_000, "Bindings in total. Creating more fails with LimitReached."),
   documents: limit(10_000, "Documents in the memory folder. Creating more fails with LimitReached."),
   approvals: limit(1_000, "Calls of tools that wait for a decision. Further calls that need one fail."),
+  questions: limit(1_000, "Questions that wait for an answer. Further ones fail."),
 })
 export type Limits = typeof Limits.Type
 

@@ -29,6 +29,12 @@ describe("parse", () => {
     }
   })
 
+  it("The command /answer has the id of a question and the rest as the answer.", () => {
+    expect(parse("/answer 3f2a  dark  blue ")).toEqual({ name: "answer", id: "3f2a", text: "dark  blue" })
+    expect(parse("/answer 3f2a")).toEqual({ name: "answer", id: "3f2a", text: "" })
+    expect(parse("/answer")).toEqual({ name: "answer", id: "", text: "" })
+  })
+
   it("A setting is shown, set or removed. Other arguments are for the agent.", () => {
     expect(parse("/queue")).toEqual({ name: "queue", value: undefined })
     expect(parse("/queue Steer ")).toEqual({ name: "queue", value: "steer" })

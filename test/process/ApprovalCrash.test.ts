@@ -1,34 +1,13 @@
 /** The promise of an approval, with a gateway that is killed between the request and the end of the call. */
 import { describe, expect, it } from "@effect/vitest"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
-
-const program = Path.resolve(import.meta.dirname, "../support/ApprovingGateway.ts")
+import { playStarts } from "../support/KilledStarts.ts"
 
 type Start = readonly [moment: "request" | "decision" | "use" | "effect" | "never", decision: "allow-once" | "deny"]
 
 /** Starts the gateway so often, on one database. Returns the decisions, the calls that ran, and the reply. */
 const play = async (starts: ReadonlyArray<Start>) => {
-  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-approval-"))
-  try {
-    const file = Path.join(folder, "effects")
-    let output = ""
-    for (const [moment, decision] of starts) {
-      const args = [program, Path.join(folder, "db"), file, moment, decision]
-      const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
-      const [code, signal] = await once(child, "close")
-      expect([code, signal]).toEqual(moment === "never" ? [0, null] : [null, "SIGKILL"])
-    }
-    const ran = Fs.existsSync(file) ? Fs.readFileSync(file, "utf8").trim().split("\n") : []
-    const lines = output.trim().split("\n")
-    return { ran, decided: lines.filter((line) => line.startsWith("decided")), reply: lines.at(-1) }
-  } finally {
-    Fs.rmSync(folder, { recursive: true, force: true })
-  }
+  const { effects, lines } = await playStarts("ApprovingGateway.ts", starts)
+  return { ran: effects, decided: lines.filter((line) => line.startsWith("decided")), reply: lines.at(-1) }
 }
 
 describe("A gateway that is killed while a call needs an approval", () => {

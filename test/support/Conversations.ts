@@ -18,6 +18,7 @@ import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { OpenRuns } from "../../src/services/runs/OpenRuns.ts"
+import { Questions } from "../../src/services/questions/Questions.ts"
 import { RunAdmission } from "../../src/services/admission/RunAdmission.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { SessionCompaction } from "../../src/services/runs/SessionCompaction.ts"
@@ -58,7 +59,7 @@ const layerOver = <A>(
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer)),
     Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
-    Layer.provideMerge(Layer.provideMerge(Approvals.layer, RunAdmission.layer)),
+    Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(Approvals.layer, Questions.layer), RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),
     Layer.provideMerge(OldTranscripts.layer),
     Layer.provideMerge(Layer.provideMerge(Attachments.layer, Layer.merge(Events.layer, stateFolder(stateDir)))),

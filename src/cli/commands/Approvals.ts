@@ -5,13 +5,13 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import * as Option from "effect/Option"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import type { Approval, ApprovalDecision, ApprovalGrant } from "../../domain/Approval.ts"
+import { type Approval, type ApprovalDecision, type ApprovalGrant, GrantDays } from "../../domain/Approval.ts"
 import { line } from "../../domain/Printable.ts"
 import * as Flags from "../client/Flags.ts"
 import * as Target from "../client/Target.ts"
-import { eventLine } from "../terminal/EventLine.ts"
+import { watchRequests } from "../client/WatchRequests.ts"
 import * as Output from "../terminal/Output.ts"
 
 const id = Argument.String("id").pipe(
@@ -48,9 +48,9 @@ const list = Command.make(
   Target.connected,
 )
 
-const decide = Effect.fnUntraced(function* (id: string, decision: ApprovalDecision, json: boolean) {
+const decide = Effect.fnUntraced(function* (id: string, decision: ApprovalDecision, json: boolean, grantDays?: number) {
   const { calls } = yield* GatewayClient
-  const answer = yield* calls["approvals.decide"]({ id, decision })
+  const answer = yield* calls["approvals.decide"]({ id, decision, ...(grantDays !== undefined && { grantDays }) })
   const { approval, applied } = answer
   const what = decision === "deny" ? "Denied" : "Allowed"
   yield* Output.show(json, answer, () =>
@@ -70,16 +70,22 @@ const allow = Command.make(
       Flag.withDescription("Also allow later calls of the agent with the same tool and the same input."),
       Flag.withDefault(false),
     ),
+    days: Flag.Int("days").pipe(
+      Flag.withDescription("Days after which --always ends. Left out: it holds until you revoke it."),
+      Flag.withSchema(GrantDays),
+      Flag.optional,
+    ),
     json: Flags.json,
     ...Target.flags,
   },
-  ({ always, id, json }) => decide(id, always ? "allow-always" : "allow-once", json),
+  ({ always, days, id, json }) => decide(id, always ? "allow-always" : "allow-once", json, Option.getOrUndefined(days)),
 ).pipe(
   Command.withDescription("Let a call run."),
   Command.withExamples([
     { command: "causeway approvals list", description: "See the waiting calls" },
     { command: "causeway approvals allow 3f2a", description: "Let the call run, once" },
     { command: "causeway approvals allow 3f2a --always", description: "Do not ask for the same call again" },
+    { command: "causeway approvals allow 3f2a --always --days 30", description: "Ask again after 30 days" },
   ]),
   Target.connected,
 )
@@ -96,27 +102,15 @@ const watch = Command.make(
   "watch",
   { json: Flags.json, ...Target.flags },
   Effect.fnUntraced(function* ({ json }) {
-    const { calls, events } = yield* GatewayClient
-    const known = new Set<string>()
-    /** Prints the approvals that the events before have not shown. */
-    const missed = Effect.gen(function* () {
-      const { approvals } = yield* calls["approvals.list"]({})
-      for (const approval of approvals) yield* show(approval)
-    }).pipe(Effect.catchTag("RpcClientError", () => Effect.void))
-    const show = (approval: Approval) => {
-      if (known.has(approval.id)) return Effect.void
-      known.add(approval.id)
-      return json ? Output.json([{ _tag: "ApprovalRequested", approval }]) : Output.print(page(approval))
-    }
-    yield* events({ topics: ["approvals"] }).pipe(
-      Stream.runForEach((item) => {
-        if (item._tag === "Joined") return missed
-        if (item._tag !== "Event") return Effect.void
-        if (item.event._tag === "ApprovalRequested") return show(item.event.approval)
-        const shown = eventLine(item.at, item.event)
-        return json ? Output.json([item.event]) : Output.print(shown ?? "")
-      }),
-    )
+    const { calls } = yield* GatewayClient
+    yield* watchRequests({
+      topic: "approvals",
+      waiting: Effect.map(calls["approvals.list"]({}), ({ approvals }) => approvals),
+      opened: (event) => (event._tag === "ApprovalRequested" ? event.approval : undefined),
+      event: (approval) => ({ _tag: "ApprovalRequested", approval }),
+      page,
+      json,
+    })
   }),
 ).pipe(
   Command.withDescription("Print the waiting calls, then new ones and the decisions on them, until Ctrl-C."),
@@ -135,7 +129,10 @@ const grants = Command.make(
     yield* Output.show(json, answer, () =>
       answer.grants.length === 0
         ? "No grants."
-        : Output.table(["GRANT", "AGENT", "TOOL", "USES", "SINCE", "REVOKED", "INPUT"], answer.grants.map(row)),
+        : Output.table(
+            ["GRANT", "AGENT", "TOOL", "USES", "SINCE", "UNTIL", "REVOKED", "INPUT"],
+            answer.grants.map(row),
+          ),
     )
   }),
 ).pipe(
@@ -144,12 +141,13 @@ const grants = Command.make(
   Target.connected,
 )
 
-const row = ({ agentId, createdAt, id, input, revokedAt, tool, uses }: ApprovalGrant) => [
+const row = ({ agentId, createdAt, expiresAt, id, input, revokedAt, tool, uses }: ApprovalGrant) => [
   id,
   agentId,
   tool,
   uses,
   Output.moment(createdAt),
+  expiresAt === undefined ? "" : Output.moment(expiresAt),
   revokedAt === null ? "" : Output.moment(revokedAt),
   Output.oneLine(input, 80),
 ]

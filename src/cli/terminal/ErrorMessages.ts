@@ -6,6 +6,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Rpc from "effect/rpc/Rpc"
 import { closedReason } from "../../domain/Approval.ts"
 import type { GatewayRpcs } from "../../domain/GatewayRpcs.ts"
+import { questionClosedReason } from "../../domain/Question.ts"
 import type { Refusal } from "../../domain/Refusal.ts"
 
 export type ContractError = Rpc.Error<GatewayRpcs> | Refusal
@@ -24,6 +25,7 @@ const messages: Messages = {
   AgentNotFound: ({ agentId }) => unknown("agent", agentId, "agents list"),
   AgentProtected: ({ agentId }) =>
     `agent "${agentId}" cannot be deleted, because it answers the messages that no binding matches`,
+  AnswersInvalid: ({ message }) => message,
   ApprovalClosed: (error) => `approval "${error.id}" does not wait any more: ${closedReason(error)}`,
   ApprovalNotFound: ({ id, isAmbiguous }) =>
     isAmbiguous
@@ -58,6 +60,12 @@ const messages: Messages = {
       : `pairing request "${requestId}" was replaced by "${supersededBy}", which asks for other access (see \`causeway devices list\`)`,
   PairingScopesDiffer: ({ expectedScopes, requestId, requestedScopes }) =>
     `pairing request "${requestId}" asks for ${scopesLine(requestedScopes)}, not for ${scopesLine(expectedScopes)}: nothing was granted`,
+  QuestionClosed: (error) => `question "${error.id}" does not wait any more: ${questionClosedReason(error)}`,
+  QuestionExists: ({ id }) => `question "${id}" already exists: choose another id`,
+  QuestionNotFound: ({ id, isAmbiguous }) =>
+    isAmbiguous
+      ? `several questions begin with "${id}": give more characters of the id`
+      : unknown("question", id, "questions list"),
   RateLimited: ({ retryAfterMs }) => `too many requests: try again in ${retryAfterMs} ms`,
   RunNotFound: ({ runId }) => `no run "${runId}": it never started, or the gateway no longer keeps it`,
   ScopesNotGranted: ({ deviceId, scopes }) =>

@@ -46,6 +46,9 @@ const detail: Detail = {
     `${id} ${status}${resolvedBy === null ? "" : ` by ${resolvedBy}`}`,
   ApprovalGrantChanged: ({ grant: { id, input, revokedAt, tool } }) =>
     `${id} ${revokedAt === null ? "granted" : "revoked"}: ${tool} ${input}`,
+  QuestionRequested: ({ question: { id, parts } }) => `${id} ${parts.map(({ text }) => text).join(" ")}`,
+  QuestionResolved: ({ question: { id, resolvedBy, status } }) =>
+    `${id} ${status}${resolvedBy === null ? "" : ` by ${resolvedBy}`}`,
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
   CardChanged: ({ card: { currentTask, id, status } }) => `${id} ${status}: ${currentTask ?? ""}`,
   CardRemoved: ({ id }) => id,

@@ -39,6 +39,9 @@ export const approvalOf = (request: ApprovalRequest, id: string, createdAt: numb
   return { id, ...call, runId, callId, digest: callDigest(call), decisions, createdAt, expiresAt, ...open }
 }
 
+/** The mark before every use: an approval is used once. */
+const NEVER = 0
+
 /** The start of a request: a grant covers the call, or an approval for it exists now. */
 export type Asked =
   | { readonly _tag: "Granted" }
@@ -55,10 +58,12 @@ export const ask = Effect.fnUntraced(function* (
   isFull: boolean,
 ): Effect.fn.Return<Change<Asked>, StorageUnavailable, Tx> {
   const { approvals } = yield* Tx
-  const known = yield* approvals.ofCall(approval.runId, approval.digest)
+  const known = yield* approvals.ofRun(approval.runId, approval.digest, NEVER)
   if (known !== undefined) return [{ _tag: "Asked", approval: known }, []]
   const digest = grantDigest(approval)
-  const grant = approval.decisions.includes("allow-always") ? yield* approvals.grantFor(digest) : undefined
+  const grant = approval.decisions.includes("allow-always")
+    ? yield* approvals.grantFor(digest, approval.createdAt)
+    : undefined
   if (grant !== undefined) {
     yield* approvals.putGrant({ ...grant, lastUsedAt: approval.createdAt, uses: grant.uses + 1 }, digest)
     return [{ _tag: "Granted" }, []]
@@ -70,21 +75,9 @@ export const ask = Effect.fnUntraced(function* (
 
 /** Uses an allowed approval up. Returns false if another call with the same input has used it. */
 export const use = ({ digest, id }: Approval, at: number) =>
-  Effect.flatMap(Tx, ({ approvals }) => Effect.map(approvals.use(id, digest, at), (isUsed) => [isUsed, []] as const))
-
-/** Ends an approval without a decision. Does nothing if it no longer waits. */
-export const end = Effect.fnUntraced(function* (
-  id: string,
-  status: "expired" | "cancelled",
-  at: number,
-): Effect.fn.Return<Change<void>, StorageUnavailable, Tx> {
-  const { approvals } = yield* Tx
-  const found = yield* approvals.get(id)
-  if (found === undefined || found.status !== "pending") return [undefined, []]
-  const approval: Approval = { ...found, status, resolvedAt: at }
-  yield* approvals.resolve(approval)
-  return [undefined, [{ _tag: "ApprovalResolved", approval }]]
-})
+  Effect.flatMap(Tx, ({ approvals }) =>
+    Effect.map(approvals.use(id, digest, at, NEVER), (isUsed) => [isUsed, []] as const),
+  )
 
 export interface Decided {
   /** False if the same decision was made before, or if the decision came too late. */
@@ -98,7 +91,11 @@ export interface Verdict {
   readonly by: string
   /** The id of the grant that `allow-always` makes. */
   readonly grantId: string
+  /** The days until the grant ends. Undefined: it does not end. */
+  readonly grantDays: number | undefined
 }
+
+const DAY_MS = 86_400_000
 
 const statusOf: Readonly<Record<ApprovalDecision, ApprovalStatus>> = {
   "allow-once": "allowed",
@@ -108,7 +105,7 @@ const statusOf: Readonly<Record<ApprovalDecision, ApprovalStatus>> = {
 
 /** Decides an approval. The first decision counts. An approval whose time is over expires instead. */
 export const decide = Effect.fnUntraced(function* (
-  { by, decision, grantId, id }: Verdict,
+  { by, decision, grantDays, grantId, id }: Verdict,
   at: number,
 ): Effect.fn.Return<Change<Decided>, ApprovalNotFound | DecisionUnavailable | StorageUnavailable, Tx> {
   const { approvals } = yield* Tx
@@ -130,7 +127,8 @@ export const decide = Effect.fnUntraced(function* (
   const { agentId, input, tool } = approval
   const revocation = { revokedAt: null, revokedBy: null }
   const made = { id: grantId, approvalId: id, agentId, tool, input, createdAt: at, createdBy: by }
-  const grant: ApprovalGrant = { ...made, ...revocation, lastUsedAt: null, uses: 0 }
+  const end = grantDays === undefined ? {} : { expiresAt: at + grantDays * DAY_MS }
+  const grant: ApprovalGrant = { ...made, ...revocation, ...end, lastUsedAt: null, uses: 0 }
   yield* approvals.putGrant(grant, grantDigest(approval))
   const resolved = { _tag: "ApprovalResolved", approval } as const
   return [answer, [resolved, { _tag: "ApprovalGrantChanged", grant }]]

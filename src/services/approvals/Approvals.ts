@@ -7,7 +7,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import { randomUUID } from "node:crypto"
 import {
   type Approval,
@@ -22,14 +21,13 @@ import {
 } from "../../domain/Approval.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
-import { RunAdmission } from "../admission/RunAdmission.ts"
+import type { RunAdmission } from "../admission/RunAdmission.ts"
 import { Events } from "../events/Events.ts"
-import { removeInSteps, removeRegularly, retainedSince } from "../events/Retention.ts"
+import * as Requests from "../requests/Requests.ts"
 import { Tx } from "../storage/Tx.ts"
 import { ToolFailed } from "../tools/AgentTool.ts"
 import { type ApprovalRequest, ToolApproval } from "../tools/ToolApproval.ts"
 import * as Changes from "./ApprovalChanges.ts"
-import { WaitingApprovals } from "./WaitingApprovals.ts"
 
 export class Approvals extends Context.Service<
   Approvals,
@@ -46,11 +44,13 @@ export class Approvals extends Context.Service<
     /**
      * Decides an approval. `by`: the id of the principal. The first decision counts: the same one again changes nothing
      * and returns `applied: false`, another one fails with `ApprovalClosed`. So does a decision that comes too late.
+     * `grantDays`: the days until the grant of `allow-always` ends. Left out: it does not end.
      */
     decide(
       id: string,
       decision: ApprovalDecision,
       by: string,
+      grantDays?: number,
     ): Effect.Effect<Changes.Decided, ApprovalNotFound | ApprovalClosed | DecisionUnavailable | StorageUnavailable>
     /** The newest grants, also the revoked ones. */
     readonly grants: Effect.Effect<ReadonlyArray<ApprovalGrant>, StorageUnavailable>
@@ -63,63 +63,20 @@ export class Approvals extends Context.Service<
     Layer.effectContext(Effect.suspend(() => make))
 }
 
-/** A full disk may get room again. */
-const untilStorageIsBack = Schedule.spaced("5 seconds")
-
 const make = Effect.gen(function* () {
   const { limits, tools } = yield* GatewayConfig
-  const admission = yield* RunAdmission
   const events = yield* Events
-  const waiting = new WaitingApprovals()
-
-  const stored = (id: string) => events.read(Effect.flatMap(Tx, ({ approvals }) => approvals.get(id)))
-
-  const end = Effect.fnUntraced(function* (id: string, status: "expired" | "cancelled") {
-    yield* events.commit(Changes.end(id, status, yield* Clock.currentTimeMillis))
-  }, Effect.retry(untilStorageIsBack))
-
-  const expireInTime = Effect.fnUntraced(
-    function* ({ expiresAt, id }: Approval) {
-      const resolved = waiting.resolved(id)
-      if (resolved === undefined) return
-      const leftMs = Math.max(0, expiresAt - (yield* Clock.currentTimeMillis))
-      if ((yield* Effect.timeoutOption(resolved, leftMs))._tag === "None") yield* end(id, "expired")
+  const requests = yield* Requests.make<Approval>({
+    name: "approvals",
+    store: ({ approvals }) => approvals,
+    opened: (event) => (event._tag === "ApprovalRequested" ? event.approval : undefined),
+    closed: (event) => (event._tag === "ApprovalResolved" ? event.approval : undefined),
+    end: (found, status, resolvedAt) => {
+      const approval: Approval = { ...found, status, resolvedAt }
+      return [approval, { _tag: "ApprovalResolved", approval }]
     },
-    (effect) => Effect.ignore(effect),
-  )
-
-  const scope = yield* Effect.scope
-  const runFork = Effect.runForkWith(yield* Effect.context())
-  const background = (effect: Effect.Effect<unknown>) => runFork(Effect.forkIn(effect, scope))
-  const cancel = (ids: ReadonlyArray<string>) =>
-    Effect.ignore(Effect.forEach(ids, (id) => end(id, "cancelled"), { discard: true }))
-
-  yield* events.onEvent(({ event }) => {
-    waiting.apply(event)
-    if (event._tag === "ApprovalRequested") background(expireInTime(event.approval))
-    if (event._tag !== "RunEnded" || waiting.size === 0) return
-    const ids = waiting.list(event.runId).map(({ id }) => id)
-    if (ids.length > 0) background(cancel(ids))
   })
-
-  // A run may have ended just before the gateway did.
-  const [pending, open] = yield* events.read(
-    Effect.flatMap(Tx, ({ approvals, turns }) => Effect.all([approvals.pending, turns.open()])),
-  )
-  const openRuns = new Set(open.map(({ runId }) => runId))
-  for (const approval of pending) {
-    waiting.add(approval)
-    background(openRuns.has(approval.runId) ? expireInTime(approval) : cancel([approval.id]))
-  }
-
-  /** Waits for the end of an approval, outside of the running runs. */
-  const resolved = (approval: Approval) =>
-    Effect.suspend(() => {
-      if (approval.status !== "pending") return Effect.succeed(approval)
-      const resolved = waiting.resolved(approval.id)
-      if (resolved !== undefined) return admission.outside(approval.runId)(resolved)
-      return Effect.map(stored(approval.id), (known) => known ?? approval)
-    })
+  const { waiting } = requests
 
   /** Shows in the conversation that the call waits. */
   const showIn = ({ decisions, id }: Approval, { agent, callId, runId, sessionKey }: ApprovalRequest) => {
@@ -137,7 +94,7 @@ const make = Effect.gen(function* () {
         if (asked._tag === "Granted") return
         if (asked._tag === "Full") return yield* refused(request.tool, tooMany(limits.approvals))
         if (asked.approval.status === "pending") showIn(asked.approval, request)
-        const approval = yield* resolved(asked.approval)
+        const approval = yield* requests.endedOutside(asked.approval)
         if (approval.status !== "allowed") return yield* refused(request.tool, reasonOf(approval))
         // The last step before the call: a crash after it never runs the call again.
         if (yield* events.commit(Changes.use(approval, yield* Clock.currentTimeMillis))) return
@@ -148,36 +105,35 @@ const make = Effect.gen(function* () {
 
   /** Returns the whole id of an approval that waits, or the text itself. */
   const idOf = (text: string): Effect.Effect<string, ApprovalNotFound> => {
-    const [id = text, ...others] = waiting.matching(text)
-    return others.length === 0 ? Effect.succeed(id) : Effect.fail(new ApprovalNotFound({ id: text, isAmbiguous: true }))
+    const id = requests.idOf(text)
+    return id === undefined ? Effect.fail(new ApprovalNotFound({ id: text, isAmbiguous: true })) : Effect.succeed(id)
   }
 
   const get = Effect.fn("Approvals.get")(function* (text: string) {
     const id = yield* idOf(text)
-    return (yield* stored(id)) ?? (yield* new ApprovalNotFound({ id, isAmbiguous: false }))
+    return (yield* requests.get(id)) ?? (yield* new ApprovalNotFound({ id, isAmbiguous: false }))
   })
 
-  const decide = Effect.fn("Approvals.decide")(function* (text: string, decision: ApprovalDecision, by: string) {
-    const verdict = { id: yield* idOf(text), decision, by, grantId: randomUUID() }
+  const decide = Effect.fn("Approvals.decide")(function* (
+    text: string,
+    decision: ApprovalDecision,
+    by: string,
+    grantDays?: number,
+  ) {
+    const verdict = { id: yield* idOf(text), decision, by, grantDays, grantId: randomUUID() }
     const decided = yield* events.commit(Changes.decide(verdict, yield* Clock.currentTimeMillis))
     const error = Changes.closed(decided, decision)
     return error === undefined ? decided : yield* error
   })
 
   const history = Effect.fn("Approvals.history")(function* (before = Number.MAX_SAFE_INTEGER, limit: number) {
-    const rows = yield* events.read(Effect.flatMap(Tx, ({ approvals }) => approvals.ended(before, limit)))
-    const next = rows.length < limit ? null : (rows.at(-1)?.place ?? null)
-    return { approvals: rows.map(({ approval }) => approval), next }
+    const page = yield* requests.history(before, limit)
+    return { approvals: page.requests, next: page.next }
   })
 
   const revoke = Effect.fn("Approvals.revoke")(function* (id: string, by: string) {
     return yield* events.commit(Changes.revoke(id, by, yield* Clock.currentTimeMillis))
   })
-
-  const removeOld = Effect.flatMap(retainedSince, (before) =>
-    removeInSteps(({ approvals }, limit) => approvals.forget(before, limit)),
-  )
-  yield* removeRegularly("approvals", removeOld, "10 minutes")
 
   const service = Approvals.of({
     waiting: () => waiting.list(),

@@ -1,6 +1,6 @@
 /**
  * Retention: removes old rows, in small steps between other commits and again after each interval. TurnRetention,
- * OldTranscripts, Approvals and ResponseRetention use it.
+ * OldTranscripts, Requests and ResponseRetention use it.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -16,7 +16,8 @@ export const ApprovalHandlers = ApprovalRpcs.toLayer(
       "approvals.list": () => Effect.sync(() => ({ approvals: approvals.waiting() })),
       "approvals.get": ({ id }) => approvals.get(id),
       "approvals.history": ({ before, limit = HISTORY_ROWS }) => approvals.history(before, limit),
-      "approvals.decide": ({ decision, id }) => Effect.flatMap(caller, (by) => approvals.decide(id, decision, by)),
+      "approvals.decide": ({ decision, grantDays, id }) =>
+        Effect.flatMap(caller, (by) => approvals.decide(id, decision, by, grantDays)),
       "approvals.grants": () => Effect.map(approvals.grants, (grants) => ({ grants })),
       "approvals.revoke": ({ id }) => Effect.flatMap(caller, (by) => approvals.revoke(id, by)),
     })

@@ -16,6 +16,7 @@ import { FleetHandlers } from "./FleetHandlers.ts"
 import { LogHandlers } from "./LogHandlers.ts"
 import { MemoryHandlers } from "./MemoryHandlers.ts"
 import { ModelHandlers } from "./ModelHandlers.ts"
+import { QuestionHandlers } from "./QuestionHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { SystemHandlers } from "./SystemHandlers.ts"
 import { ToolHandlers } from "./ToolHandlers.ts"
@@ -34,6 +35,7 @@ export const layer = Layer.mergeAll(
   LogHandlers,
   MemoryHandlers,
   ModelHandlers,
+  QuestionHandlers,
   SessionHandlers,
   SystemHandlers,
   ToolHandlers,

@@ -6,11 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Acceptance } from "../../domain/Chat.ts"
-import { closedReason } from "../../domain/Approval.ts"
 import {
-  APPROVE_USAGE,
   type ChatCommand,
-  decidedText,
   COMPACTED,
   COMPACTING,
   EMPTIED,
@@ -18,18 +15,17 @@ import {
   NOTHING_NEW,
   statusText,
   stoppedText,
-  type Verdict,
 } from "../../domain/ChatCommand.ts"
 import { grants } from "../../domain/Principal.ts"
 import { Forbidden } from "../../domain/Refusal.ts"
 import { identityOf, SessionConflict } from "../../domain/Session.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Agents } from "../agents/Agents.ts"
-import { Approvals } from "../approvals/Approvals.ts"
 import { Events } from "../events/Events.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
+import * as OperatorCommands from "./OperatorCommands.ts"
 import * as RuntimeChoice from "./RuntimeChoice.ts"
 import { SessionCompaction } from "./SessionCompaction.ts"
 import * as SettingCommands from "./SettingCommands.ts"
@@ -43,7 +39,7 @@ export const make = Effect.fnUntraced(function* (
   const { nameFor } = yield* RuntimeChoice.make
   const acceptance = yield* TurnAcceptance.make
   const agents = yield* Agents
-  const approvals = yield* Approvals
+  const operatorReply = yield* OperatorCommands.make
   const compact = yield* makeCompact
   const settings = yield* SettingCommands.make
   const events = yield* Events
@@ -64,25 +60,6 @@ export const make = Effect.fnUntraced(function* (
     const running = runs.filter(({ state }) => state === "running").length
     const facts = { sessionKey, session, agent, running, waiting: runs.length - running }
     return yield* answer(sent, statusText({ ...facts, runtime: nameFor(agent, session) }))
-  })
-
-  const approve = Effect.fnUntraced(function* (sent: Sent, verdict: Verdict | undefined) {
-    const { id: by, scopes } = sent.principal
-    if (!grants(scopes, "operator.approvals")) {
-      return yield* new Forbidden({ method: "approvals.decide", missingScope: "operator.approvals" })
-    }
-    if (verdict === undefined) return yield* answer(sent, APPROVE_USAGE)
-    const { decision, id } = verdict
-    const reply = yield* approvals.decide(id, decision, by).pipe(
-      Effect.map(({ approval }) => decidedText(approval)),
-      Effect.catchTags({
-        ApprovalClosed: (error) => Effect.succeed(`Nothing was decided: ${closedReason(error)}.`),
-        ApprovalNotFound: ({ isAmbiguous }) => Effect.succeed(notFound(id, isAmbiguous)),
-        DecisionUnavailable: ({ decisions }) =>
-          Effect.succeed(`${decision} is not possible here. Use ${decisions.join(" or ")}.`),
-      }),
-    )
-    return yield* answer(sent, reply)
   })
 
   /** One transaction checks the key and empties the session, so a repeated key cannot empty later messages. */
@@ -121,7 +98,8 @@ export const make = Effect.fnUntraced(function* (
       case "status":
         return yield* status(sent)
       case "approve":
-        return yield* approve(sent, command.verdict)
+      case "answer":
+        return yield* answer(sent, yield* operatorReply(command, sent.principal))
       case "help":
         return yield* answer(sent, helpText())
       case "compact":
@@ -159,6 +137,3 @@ const makeCompact = Effect.gen(function* () {
     return Option.getOrElse(inTime, () => COMPACTING)
   })
 })
-
-const notFound = (id: string, isAmbiguous: boolean): string =>
-  isAmbiguous ? `Several approvals begin with "${id}". Give more of the id.` : `No approval "${id}" waits.`

@@ -33,6 +33,7 @@ import { Attachments } from "../attachments/Attachments.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Agents } from "../agents/Agents.ts"
 import type { Approvals } from "../approvals/Approvals.ts"
+import type { Questions } from "../questions/Questions.ts"
 import { Events } from "../events/Events.ts"
 import { newSession } from "../sessions/NewSession.ts"
 import type { SessionIndex } from "../sessions/SessionIndex.ts"
@@ -111,6 +112,7 @@ export class Runs extends Context.Service<
     | Agents
     | Approvals
     | Attachments
+    | Questions
     | Events
     | GatewayConfig
     | OpenRuns

@@ -12,6 +12,8 @@ import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { ApprovalStore } from "./ApprovalStore.ts"
 import type { AttachmentStore } from "./AttachmentStore.ts"
 import type { MessageStore } from "./MessageStore.ts"
+import type { Question } from "../../domain/Question.ts"
+import type { RequestStore } from "./RequestStore.ts"
 import type { AgentStore, BindingStore, DeviceStore, DocumentStore } from "./RegistryStores.ts"
 import type { SessionStore } from "./SessionStore.ts"
 import type { Stored } from "./Stored.ts"
@@ -27,6 +29,7 @@ export interface Stores {
   readonly documents: DocumentStore
   readonly approvals: ApprovalStore
   readonly attachments: AttachmentStore
+  readonly questions: RequestStore<Question>
   /** Writes to the disk without a change, to find out whether storage works. */
   readonly probe: Stored<void>
 }

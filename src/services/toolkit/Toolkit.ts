@@ -3,6 +3,7 @@
  * them.
  */
 import * as Layer from "effect/Layer"
+import * as AskTool from "./AskTool.ts"
 import * as HttpFetch from "./HttpFetch.ts"
 import * as MemoryTools from "./MemoryTools.ts"
 import { MessageBudget } from "./MessageBudget.ts"
@@ -20,4 +21,5 @@ export const layer = Layer.mergeAll(
   MemoryTools.layer,
   HttpFetch.layer,
   TimeTool.layer,
+  AskTool.layer,
 ).pipe(Layer.provide(MessageBudget.layer))

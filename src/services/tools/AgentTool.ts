@@ -29,6 +29,12 @@ export class CurrentToolCall extends Context.Service<CurrentToolCall, ToolRun & 
 /** The call failed for a reason that the model reads. The message says what the model can do instead. */
 export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", { message: Schema.String }) {}
 
+/** An output that the model reads, and the form of it for events and the history. */
+export interface PrivateOutput {
+  readonly text: string
+  readonly shown: string
+}
+
 /** A tool in the form that the registry runs. `R`: the services that its handler needs. */
 export interface AgentTool<out R = never> {
   /** Letters, digits, `_` and `-`, at most 64. Unique in a gateway. */
@@ -39,12 +45,12 @@ export interface AgentTool<out R = never> {
   readonly source: string
   /** The permission for agents that do not set one. */
   readonly permission: ToolPermission
-  /** Milliseconds that a call may take. Left out: `tools.timeoutMs`. */
+  /** Milliseconds that a call may take. Left out: `tools.timeoutMs`. `Infinity`: any time. */
   readonly timeoutMs?: number | undefined
   /** The JSON Schema of the input, an object. */
   readonly parameters: () => JsonSchema.JsonSchema
   /** Runs a call with input from outside, and returns the text that the model reads. */
-  readonly run: (input: unknown) => Effect.Effect<string, ToolFailed, CurrentToolCall | R>
+  readonly run: (input: unknown) => Effect.Effect<string | PrivateOutput, ToolFailed, CurrentToolCall | R>
 }
 
 /** The part of a schema error that the model reads. */
@@ -71,8 +77,10 @@ export const make = <S, P = Record<never, never>, R = never>(tool: {
   readonly source?: string
   readonly timeoutMs?: number
   readonly handle: (parameters: P) => Effect.Effect<S, ToolFailed, R>
+  /** Returns the result as events and the history show it, without secrets. Left out: they show the whole result. */
+  readonly shown?: (result: S, parameters: P) => S
 }): AgentTool<Exclude<R, CurrentToolCall>> => {
-  const { handle, parameters, success, ...rest } = tool
+  const { handle, parameters, shown, success, ...rest } = tool
   // Without parameters, P has no fields. Models then send `{}` or nothing.
   const decode = parameters === undefined ? () => Effect.succeed({} as P) : Schema.decodeUnknownEffect(parameters)
   const encode = Schema.encodeEffect(success)
@@ -84,7 +92,10 @@ export const make = <S, P = Record<never, never>, R = never>(tool: {
     run: Effect.fnUntraced(function* (input) {
       const decoded = yield* Effect.mapError(decode(input), ({ message }) => invalidInput(tool.name, message))
       const result = yield* handle(decoded)
-      return textOrJson(yield* Effect.orDie(encode(result)))
+      const text = textOrJson(yield* Effect.orDie(encode(result)))
+      return shown === undefined
+        ? text
+        : { text, shown: textOrJson(yield* Effect.orDie(encode(shown(result, decoded)))) }
       // Every R is CurrentToolCall or one of the others.
     }) as AgentTool<Exclude<R, CurrentToolCall>>["run"],
   }

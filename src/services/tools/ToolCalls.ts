@@ -15,6 +15,8 @@ import { ToolApproval } from "./ToolApproval.ts"
 /** The end of a call: the text for the model. */
 export interface ToolResult {
   readonly text: string
+  /** The text for events and the history. Left out: the same. */
+  readonly shown?: string
   readonly isError: boolean
 }
 
@@ -47,7 +49,12 @@ export const make = Effect.gen(function* () {
         ),
       ),
       (fiber) =>
-        Effect.timeoutOrElse(Fiber.join(fiber), { duration, orElse: () => Effect.fail(new ToolFailed({ message })) }),
+        duration === Infinity
+          ? Fiber.join(fiber)
+          : Effect.timeoutOrElse(Fiber.join(fiber), {
+              duration,
+              orElse: () => Effect.fail(new ToolFailed({ message })),
+            }),
       (fiber) => Effect.sync(() => fiber.interruptUnsafe()),
     )
   }
@@ -73,7 +80,10 @@ export const make = Effect.gen(function* () {
   return Effect.fn("Tools.call")((request: ToolCallRequest): Effect.Effect<ToolResult> =>
     Effect.exit(checked(request)).pipe(
       Effect.flatMap((exit) => {
-        if (Exit.isSuccess(exit)) return Effect.succeed({ text: exit.value, isError: false })
+        if (Exit.isSuccess(exit)) {
+          const output = typeof exit.value === "string" ? { text: exit.value } : exit.value
+          return Effect.succeed({ ...output, isError: false })
+        }
         if (Cause.hasInterruptsOnly(exit.cause))
           return Effect.succeed({ text: interrupted(request.name), isError: true })
         const failure = Cause.findErrorOption(exit.cause)
@@ -81,7 +91,11 @@ export const make = Effect.gen(function* () {
           ? Effect.succeed({ text: failure.value.message, isError: true })
           : Effect.as(Effect.logError("A tool died", exit.cause), { text: died(request.name), isError: true })
       }),
-      Effect.map(({ isError, text }) => ({ isError, text: bounded(text, limits.outputChars) })),
+      Effect.map(({ isError, shown, text }: ToolResult) => ({
+        isError,
+        text: bounded(text, limits.outputChars),
+        ...(shown !== undefined && { shown: bounded(shown, limits.outputChars) }),
+      })),
       Effect.annotateLogs({ tool: request.name, runId: request.run.runId }),
     ),
   )

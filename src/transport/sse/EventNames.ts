@@ -43,6 +43,8 @@ const names: Readonly<Record<GatewayEvent["_tag"], string>> = {
   CardRemoved: "card.removed",
   FleetUpdated: "fleet.update",
   UpstreamChanged: "upstream.changed",
+  QuestionRequested: "question.requested",
+  QuestionResolved: "question.resolved",
   GatewayStopping: "gateway.stopping",
 }
 

@@ -262,6 +262,24 @@ describe("Approvals", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("A grant with an end holds until then.", () =>
+    Effect.gen(function* () {
+      const { approvals, ran, reply, send, waiting } = yield* start()
+      yield* send("/call x", "1")
+      yield* approvals.decide(one(yield* waiting(1)).id, "allow-always", "ann", 2)
+      yield* reply("1")
+      expect((yield* approvals.grants)[0]).toMatchObject({ expiresAt: 2 * 86_400_000 })
+      yield* TestClock.adjust("47 hours")
+      yield* send("/call x", "2")
+      expect(yield* reply("2")).toBe("ran x")
+      yield* TestClock.adjust("1 hour")
+      yield* send("/call x", "3")
+      yield* approvals.decide(one(yield* waiting(1)).id, "deny", "ann")
+      expect(yield* reply("3")).toContain("denied")
+      expect(ran).toEqual(["x", "x"])
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("The history has the newest ended approvals first, page by page.", () =>
     Effect.gen(function* () {
       const { approvals, reply, send, waiting } = yield* start()

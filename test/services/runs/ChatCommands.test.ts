@@ -5,9 +5,11 @@ import * as Stream from "effect/Stream"
 import { replyPieces } from "../../../src/client/Reply.ts"
 import type { Principal } from "../../../src/domain/Principal.ts"
 import { Approvals } from "../../../src/services/approvals/Approvals.ts"
+import { Questions } from "../../../src/services/questions/Questions.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
+import { part } from "../../support/AskingRuntime.ts"
 import { guarded } from "../../support/GuardedRuntime.ts"
 import { untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
@@ -271,5 +273,39 @@ describe("/approve", () => {
         'Nothing was decided: "test" decided allow-once before.',
       )
     }).pipe(Effect.provide(layer({ config: { runtime: "guarded" }, runtimes: [guarded(() => Effect.void)] }))),
+  )
+})
+
+describe("/answer", () => {
+  const reader: Principal = { ...principal, id: "reader", scopes: ["operator.write"] }
+
+  it.live("/answer answers a question once, and tells what it asks and why an answer does not count.", () =>
+    Effect.gen(function* () {
+      const questions = yield* Questions
+      const parts = [part("color", { options: [{ label: "red" }, { label: "blue" }] })]
+      const { id } = yield* questions.request({ parts }, "asker")
+      const text = `/answer ${id} blue`
+      expect(yield* Effect.flip(send(text, undefined, reader))).toMatchObject({ missingScope: "operator.questions" })
+      expect((yield* ask("/answer", "s")).reply).toContain("the id of the question")
+      expect((yield* ask("/answer none x", "s")).reply).toBe('No question "none" waits.')
+      expect((yield* ask(`/answer ${id}`, "s")).reply).toContain("Which color?\n  1. red\n  2. blue\n")
+      expect((yield* ask(`/answer ${id} green`, "s")).reply).toBe('The part "color" takes "red", "blue" only.')
+      expect((yield* ask(`/answer ${id.slice(0, 8)} 2`, "s", "key")).reply).toBe("Answered: Which color?")
+      expect((yield* questions.get(id)).answers).toEqual({ color: ["blue"] })
+      expect((yield* ask(`/answer ${id.slice(0, 8)} 2`, "s", "key")).reply).toBe("Answered: Which color?")
+      expect((yield* ask(`/answer ${id} red`, "s")).reply).toBe(
+        'Nothing was answered: it was answered by "test" before.',
+      )
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.live("/answer takes no secrets, because chats show them.", () =>
+    Effect.gen(function* () {
+      const questions = yield* Questions
+      const { id } = yield* questions.request({ parts: [part("key", { isSecret: true })] }, "asker")
+      const { reply } = yield* ask(`/answer ${id} hunter2`, "s")
+      expect(reply).toContain(`causeway questions answer ${id}`)
+      expect(questions.waiting()).toHaveLength(1)
+    }).pipe(Effect.provide(layer())),
   )
 })

@@ -10,11 +10,13 @@ import type { Approval, ApprovalGrant } from "../../../src/domain/Approval.ts"
 import type { Attachment } from "../../../src/domain/Attachment.ts"
 import type { Device } from "../../../src/domain/Device.ts"
 import type { Session } from "../../../src/domain/Session.ts"
+import type { Question } from "../../../src/domain/Question.ts"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import type { NewSession, SessionCursor } from "../../../src/services/storage/SessionStore.ts"
 import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
 import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
 import { agent } from "../../support/Agents.ts"
+import { part } from "../../support/AskingRuntime.ts"
 
 const NEWEST = Number.MAX_SAFE_INTEGER
 
@@ -63,6 +65,23 @@ const approval = (id: string, runId = "r", digest = "d"): Approval => ({
   expiresAt: 100,
   status: "pending",
   decision: null,
+  resolvedBy: null,
+  resolvedAt: null,
+})
+
+const question = (id: string): Question => ({
+  id,
+  agentId: "main",
+  sessionKey: "s",
+  runId: "r",
+  callId: "c",
+  askedBy: null,
+  parts: [part("color")],
+  digest: "d",
+  createdAt: 1,
+  expiresAt: 2,
+  status: "pending",
+  answers: null,
   resolvedBy: null,
   resolvedAt: null,
 })
@@ -564,19 +583,19 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
 
     test("An approval ends once, and an allowed one is used once, for its own call.", (tx) =>
       Effect.gen(function* () {
-        const use = (digest: string) => tx(({ approvals }) => approvals.use("a", digest, 60))
+        const use = (digest: string) => tx(({ approvals }) => approvals.use("a", digest, 60, 0))
         yield* tx(({ approvals }) => Effect.andThen(approvals.add(approval("a")), approvals.add(approval("b", "q"))))
         expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("a"), approval("b", "q")])
-        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toEqual(approval("a"))
+        expect(yield* tx(({ approvals }) => approvals.ofRun("r", "d", 0))).toEqual(approval("a"))
         expect(yield* use("d")).toBe(false)
         expect(yield* tx(({ approvals }) => approvals.resolve(allowed("a", 50)))).toBe(true)
         expect(yield* tx(({ approvals }) => approvals.resolve({ ...allowed("a", 51), status: "denied" }))).toBe(false)
         expect(yield* tx(({ approvals }) => approvals.get("a"))).toEqual(allowed("a", 50))
-        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toEqual(allowed("a", 50))
+        expect(yield* tx(({ approvals }) => approvals.ofRun("r", "d", 0))).toEqual(allowed("a", 50))
         expect(yield* use("other")).toBe(false)
         expect(yield* use("d")).toBe(true)
         expect(yield* use("d")).toBe(false)
-        expect(yield* tx(({ approvals }) => approvals.ofCall("r", "d"))).toBe(undefined)
+        expect(yield* tx(({ approvals }) => approvals.ofRun("r", "d", 0))).toBe(undefined)
         expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("b", "q")])
       }))
 
@@ -589,15 +608,41 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         }
         yield* tx(({ approvals }) => approvals.add(approval("d")))
         const [c, b] = yield* tx(({ approvals }) => approvals.ended(NEWEST, 2))
-        expect([c?.approval.id, b?.approval.id]).toEqual(["c", "b"])
+        expect([c?.request.id, b?.request.id]).toEqual(["c", "b"])
         const rest = yield* tx(({ approvals }) => approvals.ended(b!.place, 2))
-        expect(rest.map(({ approval }) => approval.id)).toEqual(["a"])
+        expect(rest.map(({ request }) => request.id)).toEqual(["a"])
         expect(yield* tx(({ approvals }) => approvals.forget(2, 1))).toBe(1)
         expect(yield* tx(({ approvals }) => approvals.forget(2, 9))).toBe(1)
-        expect((yield* tx(({ approvals }) => approvals.ended(NEWEST, 9))).map(({ approval }) => approval.id)).toEqual([
+        expect((yield* tx(({ approvals }) => approvals.ended(NEWEST, 9))).map(({ request }) => request.id)).toEqual([
           "c",
         ])
         expect(yield* tx(({ approvals }) => approvals.pending)).toEqual([approval("d")])
+      }))
+
+    test("The answers of a question are used once by each attempt, the oldest first.", (tx) =>
+      Effect.gen(function* () {
+        const answered = (id: string): Question => ({ ...question(id), status: "answered", answers: {}, resolvedAt: 5 })
+        for (const id of ["a", "b"]) {
+          expect(yield* tx(({ questions }) => questions.add(question(id)))).toBe(true)
+          expect(yield* tx(({ questions }) => questions.add(question(id)))).toBe(false)
+          expect(yield* tx(({ questions }) => questions.resolve(answered(id)))).toBe(true)
+        }
+        for (const attempt of [1, 2]) {
+          for (const id of ["a", "b"]) {
+            expect(yield* tx(({ questions }) => questions.ofRun("r", "d", attempt))).toEqual(answered(id))
+            expect(yield* tx(({ questions }) => questions.use(id, "d", attempt, attempt))).toBe(true)
+            expect(yield* tx(({ questions }) => questions.use(id, "d", attempt, attempt))).toBe(false)
+          }
+          expect(yield* tx(({ questions }) => questions.ofRun("r", "d", attempt))).toBe(undefined)
+        }
+      }))
+
+    test("A grant with an end is found until then.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ approvals }) => approvals.putGrant(grant("a"), "x"))
+        yield* tx(({ approvals }) => approvals.putGrant({ ...grant("b"), expiresAt: 10 }, "x"))
+        expect((yield* tx(({ approvals }) => approvals.grantFor("x", 9)))?.id).toBe("b")
+        expect((yield* tx(({ approvals }) => approvals.grantFor("x", 10)))?.id).toBe("a")
       }))
 
     test("A grant is found by its digest until it is revoked.", (tx) =>
@@ -605,9 +650,9 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         yield* tx(({ approvals }) => approvals.putGrant(grant("a"), "x"))
         yield* tx(({ approvals }) => approvals.putGrant({ ...grant("b"), uses: 1 }, "y"))
         yield* tx(({ approvals }) => approvals.putGrant({ ...grant("b"), uses: 2 }, "y"))
-        expect(yield* tx(({ approvals }) => approvals.grantFor("y"))).toEqual({ ...grant("b"), uses: 2 })
+        expect(yield* tx(({ approvals }) => approvals.grantFor("y", 1))).toEqual({ ...grant("b"), uses: 2 })
         yield* tx(({ approvals }) => approvals.putGrant(grant("a", 9), "x"))
-        expect(yield* tx(({ approvals }) => approvals.grantFor("x"))).toBe(undefined)
+        expect(yield* tx(({ approvals }) => approvals.grantFor("x", 1))).toBe(undefined)
         expect(yield* tx(({ approvals }) => approvals.grant("a"))).toEqual(grant("a", 9))
         expect(yield* tx(({ approvals }) => approvals.grant("c"))).toBe(undefined)
         expect((yield* tx(({ approvals }) => approvals.grants(1))).map(({ id }) => id)).toEqual(["b"])

@@ -7,6 +7,7 @@ import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
 import { cut, textOrJson } from "../../../domain/Text.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
+import type { ToolResult } from "../../tools/ToolCalls.ts"
 import type { Tools } from "../../tools/Tools.ts"
 import type { Emit } from "./Handoff.ts"
 import type { Step, StepCall } from "./ModelStep.ts"
@@ -33,9 +34,10 @@ export const run = Effect.fnUntraced(function* (
   const call = Effect.fnUntraced(function* ({ id, input, name }: StepCall, index: number) {
     const refused = refusal(step, index)
     yield* emit([{ _tag: "ToolStarted", callId: id, name: cut(name, NAME_CHARS), input: textOrJson(input) }])
-    const { isError, text } =
+    const result: ToolResult =
       refused === undefined ? yield* tools.call(turn, name, input, id) : { isError: true, text: refused }
-    yield* emit([{ _tag: "ToolEnded", callId: id, output: text, isError }])
+    const { isError, shown, text } = result
+    yield* emit([{ _tag: "ToolEnded", callId: id, output: shown ?? text, isError }])
     return Prompt.toolResultPart({ id, name, isFailure: isError, result: text, providerExecuted: false })
   })
   const results = yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })

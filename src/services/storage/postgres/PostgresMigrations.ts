@@ -9,6 +9,7 @@ import base from "./migrations/0001_base.ts"
 import approvals from "./migrations/0002_approvals.ts"
 import queueModes from "./migrations/0003_queue_modes.ts"
 import attachments from "./migrations/0004_attachments.ts"
+import questions from "./migrations/0005_questions.ts"
 import type { PostgresConnection } from "./PostgresConnection.ts"
 
 const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]> = [
@@ -16,6 +17,7 @@ const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<str
   ["approvals", approvals],
   ["queue_modes", queueModes],
   ["attachments", attachments],
+  ["questions", questions],
 ]
 
 /** Locks of the gateway have this number first: "CWGW". */

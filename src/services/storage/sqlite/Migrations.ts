@@ -22,6 +22,7 @@ import approvals from "./migrations/0014_approvals.ts"
 import queueModes from "./migrations/0015_queue_modes.ts"
 import lookups from "./migrations/0016_lookups.ts"
 import attachments from "./migrations/0017_attachments.ts"
+import questions from "./migrations/0018_questions.ts"
 import { Sqlite } from "./Sqlite.ts"
 import { isBusy } from "./SqliteError.ts"
 
@@ -46,6 +47,7 @@ const steps: ReadonlyArray<readonly [name: string, sql: string]> = [
   ["queue_modes", queueModes],
   ["lookups", lookups],
   ["attachments", attachments],
+  ["questions", questions],
 ]
 
 /** The schema version of this program. */
