@@ -5,7 +5,20 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { EpochMillis, Id, nonEmptyText, PAGE_ROWS, PageSize } from "./Bounds.ts"
+import {
+  EpochMillis,
+  Id,
+  list as listOf,
+  NAME_CHARS,
+  nonEmptyText,
+  PAGE_ROWS,
+  PageSize,
+  printableText,
+  RUN_MS,
+  SESSION_KEY_CHARS,
+  text,
+} from "./Bounds.ts"
+import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
@@ -116,6 +129,9 @@ export class DecisionUnavailable extends Schema.TaggedError<DecisionUnavailable>
 
 export class GrantNotFound extends Schema.TaggedError<GrantNotFound>()("GrantNotFound", { id: Schema.String }) {}
 
+/** An approval with the id exists. */
+export class ApprovalExists extends Schema.TaggedError<ApprovalExists>()("ApprovalExists", { id: Schema.String }) {}
+
 /** Returns the reason why a decision came too late. */
 export const closedReason = ({ decision, resolvedBy, status }: ApprovalClosed): string => {
   switch (status) {
@@ -161,6 +177,43 @@ const history = Rpc.make("approvals.history", {
   .annotate(RequiredScope, "operator.approvals")
   .annotate(Summary, `Lists approvals that no longer wait, ${PAGE_ROWS} at most. They are kept for events.retainDays.`)
 
+const request = Rpc.make("approvals.request", {
+  payload: {
+    /** Left out: the gateway makes one. */
+    id: Schema.optionalKey(Id),
+    /** Left out: `main`. */
+    agentId: Schema.optionalKey(Id),
+    sessionKey: Schema.optionalKey(printableText(SESSION_KEY_CHARS)),
+    runId: Schema.optionalKey(Id),
+    callId: Schema.optionalKey(Id),
+    tool: nonEmptyText(NAME_CHARS),
+    /** The whole input as JSON: operators decide on all of it. */
+    input: text(APPROVAL_CHARS),
+    /** Left out: all. `deny` is always possible. */
+    decisions: Schema.optionalKey(listOf(ApprovalDecision, 3)),
+    plugin: Schema.optionalKey(PluginRequest),
+    /** Milliseconds until it expires. Left out: `tools.approvalMs`. */
+    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
+  },
+  /** It is decided already if a grant covers the call. */
+  success: Approval,
+  error: Schema.Union([ApprovalExists, LimitReached, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.approvals")
+  .annotate(Summary, "Asks the operators whether the client may act. `approvals.wait` returns the decision.")
+
+const wait = Rpc.make("approvals.wait", {
+  payload: {
+    id: ApprovalId,
+    /** Milliseconds: 30,000 by default, 600,000 at most. */
+    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
+  },
+  success: Approval,
+  error: Schema.Union([ApprovalNotFound, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.approvals")
+  .annotate(Summary, "Waits until the approval ends or the time is up, and returns it.")
+
 const decide = Rpc.make("approvals.decide", {
   payload: {
     id: ApprovalId,
@@ -192,4 +245,6 @@ const revoke = Rpc.make("approvals.revoke", {
   .annotate(RequiredScope, "operator.approvals")
   .annotate(Summary, "Revokes a grant. Later calls wait for a decision again.")
 
-export const ApprovalRpcs = RpcGroup.make(list, get, history, decide, grants, revoke).middleware(Authorized)
+export const ApprovalRpcs = RpcGroup.make(list, get, history, request, wait, decide, grants, revoke).middleware(
+  Authorized,
+)

@@ -5,7 +5,18 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { EpochMillis, Id, list as listOf, NAME_CHARS, nonEmptyText, RUN_MS, SECRET_CHARS, text } from "./Bounds.ts"
+import {
+  EpochMillis,
+  Id,
+  list as listOf,
+  NAME_CHARS,
+  nonEmptyText,
+  printableText,
+  RUN_MS,
+  SECRET_CHARS,
+  SESSION_KEY_CHARS,
+  text,
+} from "./Bounds.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
@@ -144,7 +155,7 @@ const ask = Rpc.make("questions.ask", {
     id: Schema.optionalKey(Id),
     parts: QuestionParts,
     agentId: Schema.optionalKey(Id),
-    sessionKey: Schema.optionalKey(text(2_048)),
+    sessionKey: Schema.optionalKey(printableText(SESSION_KEY_CHARS)),
     runId: Schema.optionalKey(Id),
     /** Milliseconds until it expires. Left out: `tools.questionMs`. */
     timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
@@ -174,7 +185,7 @@ const wait = Rpc.make("questions.wait", {
 const answer = Rpc.make("questions.answer", {
   payload: {
     id: QuestionId,
-    answers: Schema.Record(text(64), listOf(nonEmptyText(ANSWER_CHARS), QUESTION_OPTIONS + 1)),
+    answers: Schema.Record(text(64), listOf(text(ANSWER_CHARS), QUESTION_OPTIONS + 1)),
   },
   success: Question,
   error: Schema.Union([QuestionNotFound, QuestionClosed, AnswersInvalid, StorageUnavailable]),

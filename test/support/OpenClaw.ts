@@ -7,8 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Value } from "typebox/value"
 import { everyScope, type Principal } from "../../src/domain/Principal.ts"
+import { Events } from "../../src/services/events/Events.ts"
 import { Contract } from "../../src/transport/dialect/Query.ts"
 import { ContractCalls } from "../../src/transport/kernel/ContractCalls.ts"
+import { encode } from "../../src/transport/openclaw/events/Events.ts"
+import { interestsOf } from "../../src/transport/openclaw/events/Interests.ts"
 import { methods } from "../../src/transport/openclaw/methods/Methods.ts"
 import * as TestGateway from "./TestGateway.ts"
 
@@ -70,6 +73,10 @@ export const expectValidEvent = (frame: EventFrame): void => {
         stateVersion: { presence: 0, health: 0 },
         uptimeMs: 0,
       })
+    case "question.requested":
+      return expectValid("QuestionRecord", payload)
+    case "question.resolved":
+      return expectValid("QuestionResolvedEvent", payload)
     case "tick":
       return expectValid("TickEvent", payload)
     case "shutdown":
@@ -80,3 +87,30 @@ export const expectValidEvent = (frame: EventFrame): void => {
       return expectValid("DevicePairResolvedEvent", payload)
   }
 }
+
+/** Returns a function that returns the events since now, as the Control UI reads them. Each is valid in its schema. */
+export const publishedEvents = Effect.gen(function* () {
+  const calls = yield* ContractCalls
+  const events = yield* Events
+  const { call } = calls.ofCaller({ id: "test", dialect: "test", principal })
+  const interests = interestsOf({
+    protocol: 4,
+    clientId: "openclaw-control-ui",
+    caps: [],
+    readsParams: false,
+    mayRead: true,
+  })
+  const frames: Array<EventFrame> = []
+  yield* events.onEvent((positioned) => {
+    const { _tag } = positioned.event
+    if (!_tag.startsWith("Approval") && !_tag.startsWith("Question")) return
+    const encoded = Effect.provideService(encode(interests, positioned), Contract, Contract.calling(call))
+    for (const frame of Effect.runSync(encoded)) {
+      if (frame.policy !== "snapshot") frames.push(JSON.parse(frame.text.replace(/"seq": +,/, '"seq":1,')))
+    }
+  })
+  return () => {
+    frames.forEach(expectValidEvent)
+    return frames
+  }
+})

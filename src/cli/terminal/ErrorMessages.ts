@@ -27,6 +27,7 @@ const messages: Messages = {
     `agent "${agentId}" cannot be deleted, because it answers the messages that no binding matches`,
   AnswersInvalid: ({ message }) => message,
   ApprovalClosed: (error) => `approval "${error.id}" does not wait any more: ${closedReason(error)}`,
+  ApprovalExists: ({ id }) => `approval "${id}" already exists: choose another id`,
   ApprovalNotFound: ({ id, isAmbiguous }) =>
     isAmbiguous
       ? `several approvals begin with "${id}": give more characters of the id`

@@ -4,9 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
+import { MAIN_AGENT } from "../../domain/Agent.ts"
 import {
   type Approval,
   ApprovalClosed,
+  ApprovalExists,
   type ApprovalDecision,
   type ApprovalGrant,
   ApprovalNotFound,
@@ -14,6 +16,7 @@ import {
   DecisionUnavailable,
   everyDecision,
   GrantNotFound,
+  type PluginRequest,
 } from "../../domain/Approval.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
@@ -41,6 +44,35 @@ export const approvalOf = (request: ApprovalRequest, id: string, createdAt: numb
 
 /** The mark before every use: an approval is used once. */
 const NEVER = 0
+
+/** The question of a client whether it may act. */
+export interface ClientRequest {
+  readonly id?: string | undefined
+  readonly agentId?: string | undefined
+  readonly sessionKey?: string | undefined
+  readonly runId?: string | undefined
+  readonly callId?: string | undefined
+  readonly tool: string
+  readonly input: string
+  readonly decisions?: ReadonlyArray<ApprovalDecision> | undefined
+  readonly plugin?: PluginRequest | undefined
+  /** Milliseconds. Left out: `tools.approvalMs`. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Returns the approval that a client asks for. */
+export const approvalOfClient = (
+  request: ClientRequest,
+  facts: Pick<Approval, "id" | "createdAt" | "expiresAt"> & { readonly askedBy: string },
+): Approval => {
+  const { agentId = MAIN_AGENT, callId = "", input, plugin, runId = "", sessionKey = "", tool } = request
+  const call = { agentId, sessionKey, tool, input }
+  // An operator can always deny.
+  const decisions = everyDecision.filter((one) => one === "deny" || (request.decisions?.includes(one) ?? true))
+  const open = { status: "pending", decision: null, resolvedBy: null, resolvedAt: null } as const
+  const asked = { ...facts, ...call, runId, callId, digest: callDigest(call), decisions, ...open }
+  return plugin === undefined ? asked : { ...asked, plugin }
+}
 
 /** The start of a request: a grant covers the call, or an approval for it exists now. */
 export type Asked =
@@ -71,6 +103,23 @@ export const ask = Effect.fnUntraced(function* (
   if (isFull) return [{ _tag: "Full" }, []]
   yield* approvals.add(approval)
   return [{ _tag: "Asked", approval }, [{ _tag: "ApprovalRequested", approval }]]
+})
+
+/** Adds the approval of a client. It ends at once if a grant covers the call. */
+export const request = Effect.fnUntraced(function* (
+  approval: Approval,
+): Effect.fn.Return<Change<Approval>, ApprovalExists | StorageUnavailable, Tx> {
+  const { approvals } = yield* Tx
+  const { createdAt: at, decisions, id } = approval
+  if (!(yield* approvals.add(approval))) return yield* new ApprovalExists({ id })
+  const digest = grantDigest(approval)
+  const grant = decisions.includes("allow-always") ? yield* approvals.grantFor(digest, at) : undefined
+  if (grant === undefined) return [approval, [{ _tag: "ApprovalRequested", approval }]]
+  yield* approvals.putGrant({ ...grant, lastUsedAt: at, uses: grant.uses + 1 }, digest)
+  const decided = { status: "allowed", decision: "allow-always", resolvedBy: grant.createdBy, resolvedAt: at } as const
+  const allowed: Approval = { ...approval, ...decided }
+  yield* approvals.resolve(allowed)
+  return [allowed, [{ _tag: "ApprovalResolved", approval: allowed }]]
 })
 
 /** Uses an allowed approval up. Returns false if another call with the same input has used it. */

@@ -13,6 +13,7 @@ import {
   APPROVAL_CHARS,
   type ApprovalClosed,
   type ApprovalDecision,
+  type ApprovalExists,
   type ApprovalGrant,
   ApprovalNotFound,
   type DecisionUnavailable,
@@ -20,6 +21,7 @@ import {
   type GrantNotFound,
 } from "../../domain/Approval.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { LimitReached } from "../../domain/LimitReached.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { RunAdmission } from "../admission/RunAdmission.ts"
 import { Events } from "../events/Events.ts"
@@ -52,6 +54,13 @@ export class Approvals extends Context.Service<
       by: string,
       grantDays?: number,
     ): Effect.Effect<Changes.Decided, ApprovalNotFound | ApprovalClosed | DecisionUnavailable | StorageUnavailable>
+    /** Asks in the name of a client. `by`: the id of its principal. The client carries the decision out itself. */
+    request(
+      request: Changes.ClientRequest,
+      by: string,
+    ): Effect.Effect<Approval, ApprovalExists | LimitReached | StorageUnavailable>
+    /** Waits until the approval ends or the time is up, and returns it. */
+    wait(id: string, timeoutMs: number): Effect.Effect<Approval, ApprovalNotFound | StorageUnavailable>
     /** The newest grants, also the revoked ones. */
     readonly grants: Effect.Effect<ReadonlyArray<ApprovalGrant>, StorageUnavailable>
     /** Revokes a grant. `by`: the id of the principal. */
@@ -114,6 +123,18 @@ const make = Effect.gen(function* () {
     return (yield* requests.get(id)) ?? (yield* new ApprovalNotFound({ id, isAmbiguous: false }))
   })
 
+  const request = Effect.fn("Approvals.request")(function* (asked: Changes.ClientRequest, askedBy: string) {
+    if (waiting.size >= limits.approvals) return yield* LimitReached.of("approvals", limits.approvals)
+    const createdAt = yield* Clock.currentTimeMillis
+    const expiresAt = createdAt + (asked.timeoutMs ?? tools.approvalMs)
+    const approval = Changes.approvalOfClient(asked, { id: asked.id ?? randomUUID(), createdAt, expiresAt, askedBy })
+    return yield* events.commit(Changes.request(approval))
+  })
+
+  const wait = Effect.fn("Approvals.wait")(function* (id: string, timeoutMs: number) {
+    return yield* requests.endedWithin(yield* get(id), timeoutMs)
+  })
+
   const decide = Effect.fn("Approvals.decide")(function* (
     text: string,
     decision: ApprovalDecision,
@@ -139,6 +160,8 @@ const make = Effect.gen(function* () {
     waiting: () => waiting.list(),
     get,
     history,
+    request,
+    wait,
     decide,
     grants: events.read(Effect.flatMap(Tx, ({ approvals }) => approvals.grants(GRANT_ROWS))),
     revoke,

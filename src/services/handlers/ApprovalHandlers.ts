@@ -8,6 +8,8 @@ import { Approvals } from "../approvals/Approvals.ts"
 
 const HISTORY_ROWS = 50
 
+const WAIT_MS = 30_000
+
 export const ApprovalHandlers = ApprovalRpcs.toLayer(
   Effect.gen(function* () {
     const approvals = yield* Approvals
@@ -16,6 +18,8 @@ export const ApprovalHandlers = ApprovalRpcs.toLayer(
       "approvals.list": () => Effect.sync(() => ({ approvals: approvals.waiting() })),
       "approvals.get": ({ id }) => approvals.get(id),
       "approvals.history": ({ before, limit = HISTORY_ROWS }) => approvals.history(before, limit),
+      "approvals.request": (request) => Effect.flatMap(caller, (by) => approvals.request(request, by)),
+      "approvals.wait": ({ id, timeoutMs = WAIT_MS }) => approvals.wait(id, timeoutMs),
       "approvals.decide": ({ decision, grantDays, id }) =>
         Effect.flatMap(caller, (by) => approvals.decide(id, decision, by, grantDays)),
       "approvals.grants": () => Effect.map(approvals.grants, (grants) => ({ grants })),

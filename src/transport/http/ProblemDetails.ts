@@ -22,6 +22,7 @@ const statuses: Readonly<Record<ErrorTag, number>> = {
   AgentProtected: 409,
   AnswersInvalid: 400,
   ApprovalClosed: 409,
+  ApprovalExists: 409,
   ApprovalNotFound: 404,
   AttachmentNotFound: 404,
   AttachmentRefused: 413,

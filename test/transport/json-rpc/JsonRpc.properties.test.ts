@@ -147,7 +147,9 @@ describe("JsonRpc methods of the contract", () => {
             seed: 2,
             size: 6,
           })
-          yield* Effect.forEach(payloads, (payload) => Effect.flatMap(encode(payload), call), { discard: true })
+          // A generated id may be that of a question or an approval that waits.
+          const inTime = (payload: object) => (name.endsWith(".wait") ? { ...payload, timeoutMs: 0 } : payload)
+          yield* Effect.forEach(payloads, (payload) => Effect.flatMap(encode(inTime(payload)), call), { discard: true })
           expect((yield* client.call("ping")).result).toHaveProperty("at")
         }),
       )

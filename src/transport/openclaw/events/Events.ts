@@ -9,8 +9,9 @@ import { given } from "../../dialect/Params.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import type { Interests } from "./Interests.ts"
-import { requestedRow, resolvedRow } from "../methods/Approvals.ts"
+import { kindOf, requestedRow, resolvedRow } from "../methods/ApprovalViews.ts"
 import { pairingRow } from "../methods/Devices.ts"
+import { questionRow, resolvedQuestionRow } from "../methods/Questions.ts"
 import { writeEvent } from "../wire/Frames.ts"
 import { health } from "../methods/Health.ts"
 import { mergeable, mergeKey } from "./DeltaMerge.ts"
@@ -30,7 +31,11 @@ export const eventNames: ReadonlyArray<string> = [
   "exec.approval.requested",
   "exec.approval.resolved",
   "health",
+  "plugin.approval.requested",
+  "plugin.approval.resolved",
   "presence",
+  "question.requested",
+  "question.resolved",
   "session.message",
   "session.tool",
   "sessions.changed",
@@ -154,12 +159,16 @@ const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Enco
       return publish(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
     case "ApprovalRequested":
-      return publish(must(["exec.approval.requested", requestedRow(event.approval)]))
+      return publish(must([`${kindOf(event.approval)}.approval.requested`, requestedRow(event.approval)]))
     case "ApprovalResolved":
       // Clients count down to the expiry themselves, and take an event without a decision for an answer.
       return event.approval.decision === null
         ? noFrames
-        : publish(must(["exec.approval.resolved", resolvedRow(event.approval, at)]))
+        : publish(must([`${kindOf(event.approval)}.approval.resolved`, resolvedRow(event.approval, at)]))
+    case "QuestionRequested":
+      return publish(must(["question.requested", questionRow(event.question)]))
+    case "QuestionResolved":
+      return publish(must(["question.resolved", resolvedQuestionRow(event.question)]))
     case "GatewayStopping": {
       const { drainMs, reason, restartExpectedMs } = event
       // Clients count from the event on. The open runs get `drainMs` before the restart.

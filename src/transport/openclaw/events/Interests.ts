@@ -92,6 +92,7 @@ export const filterOf = ({ sessions }: Interests): EventFilter => ({
     "agents",
     "devices",
     "approvals",
+    "questions",
     "system",
     ...(sessions ? (["sessions"] as const) : []),
   ],

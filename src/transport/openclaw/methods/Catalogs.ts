@@ -99,8 +99,6 @@ export const catalogMethods: ReadonlyArray<Row> = [
   ["cron.list", "operator.read", constant(cronList)],
   ["cron.status", "operator.read", constant(cronStatus)],
   ["last-heartbeat", "operator.read", constant(null)],
-  ["plugin.approval.list", "operator.approvals", constant([])],
-  ["question.list", "operator.questions", constant({ questions: [] })],
   [
     "skills.status",
     "operator.read",

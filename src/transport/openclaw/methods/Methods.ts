@@ -12,12 +12,15 @@ import { chatHistoryMethods } from "./ChatHistory.ts"
 import { chatMethods } from "./ChatMethods.ts"
 import { configMethods } from "./Config.ts"
 import { deviceMethods } from "./Devices.ts"
+import { execApprovalMethods } from "./ExecApprovals.ts"
 import { healthMethods } from "./Health.ts"
 import { logMethods } from "./Logs.ts"
 import { type Row, tableOf } from "./MethodTable.ts"
 import { modelMethods } from "./Models.ts"
 import { nodeMethods } from "./Nodes.ts"
+import { pluginApprovalMethods } from "./PluginApprovals.ts"
 import { presenceMethods } from "./Presence.ts"
+import { questionMethods } from "./Questions.ts"
 import { sessionChangeMethods } from "./SessionChanges.ts"
 import { sessionListMethods } from "./SessionLists.ts"
 import { subscriptionMethods } from "./SubscriptionMethods.ts"
@@ -38,7 +41,10 @@ const rows: ReadonlyArray<Row> = [
   ...modelMethods,
   ...configMethods,
   ...logMethods,
+  ...execApprovalMethods,
+  ...pluginApprovalMethods,
   ...approvalMethods,
+  ...questionMethods,
   ...catalogMethods,
   ...toolMethods,
   ...deviceMethods,

@@ -150,9 +150,31 @@ export const unsupported: { readonly [method: string]: Rules } = {
     execNode: never,
     cwd: never,
   },
-  // Grants have no end: an operator revokes them.
-  "approval.resolve": { grantExpiresInDays: never },
-  "exec.approval.resolve": { grantExpiresInDays: never },
+  "exec.approval.request": {
+    scope: never,
+    // Approvals reach every client that may decide them, and no channel.
+    turnSourceChannel: "any",
+    turnSourceTo: "any",
+    turnSourceAccountId: "any",
+    turnSourceThreadId: "any",
+    approvalReviewerDeviceIds: "any",
+    requireDeliveryRoute: "any",
+    suppressDelivery: "any",
+    // Marks parts of the text for display.
+    commandSpans: "any",
+    deliverToApprovalClientsOnly: "any",
+  },
+  "plugin.approval.request": {
+    scope: never,
+    mcpTool: "any",
+    turnSourceChannel: "any",
+    turnSourceTo: "any",
+    turnSourceAccountId: "any",
+    turnSourceThreadId: "any",
+    approvalReviewerDeviceIds: "any",
+  },
+  // The gateway has no secret store, so nothing limits where a secret goes.
+  "question.resolve": { secretStoreAllowedHosts: never },
   "sessions.compact": { maxLines: never },
   "sessions.delete": { deleteTranscript: [true], emitLifecycleHooks: "any", archivedOnly: onlyFalse },
   "sessions.describe": { includeDerivedTitles: "any", includeLastMessage: "any" },

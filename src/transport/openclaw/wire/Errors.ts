@@ -54,19 +54,43 @@ const ofApproval = (method: string, tag: string, facts: Readonly<Record<string, 
   )
 }
 
+const ofQuestion = (tag: string, facts: Readonly<Record<string, unknown>>, described: string): ErrorShape => {
+  const reasoned = (message: string, reason: string) => invalid(message, { code: codeOf(tag), reason, ...facts })
+  if (facts["isAmbiguous"] === true) return invalid("ambiguous question id prefix; use the full id", facts)
+  switch (tag) {
+    case "QuestionExists":
+      return reasoned("question id is already in use", "QUESTION_ID_IN_USE")
+    case "QuestionClosed":
+      return reasoned("question already resolved", "QUESTION_ALREADY_TERMINAL")
+    case "AnswersInvalid":
+      return reasoned(described, "QUESTION_INVALID_ANSWER")
+    default:
+      return reasoned("unknown or expired question id", "QUESTION_NOT_FOUND")
+  }
+}
+
 const ofDomain = (method: string, fault: Fault, { _tag, ...facts }: Tagged): ErrorShape => {
   const details = { code: codeOf(_tag), ...facts }
   switch (_tag) {
     case "StorageUnavailable":
+      if (method.endsWith(".approval.request")) return unavailable("approval request unavailable")
+      return { ...unavailable(describe(fault)), details }
     case "SessionBusy":
       return { ...unavailable(describe(fault)), details }
     case "LimitReached":
-      // Runs end without help. Everything else with a limit has to be removed by an operator.
-      return facts["limit"] === "queuedRuns"
+      // These end without help. Everything else with a limit has to be removed by an operator.
+      return ["queuedRuns", "approvals", "questions"].includes(String(facts["limit"]))
         ? { ...unavailable(describe(fault)), details }
         : invalid(describe(fault), details)
     case "ShuttingDown":
       return stopping(method)
+    case "QuestionNotFound":
+    case "QuestionExists":
+    case "QuestionClosed":
+    case "AnswersInvalid":
+      return ofQuestion(_tag, facts, describe(fault))
+    case "ApprovalExists":
+      return invalid("approval id already pending", details)
     case "ApprovalNotFound":
     case "ApprovalClosed":
     case "DecisionUnavailable":

@@ -5,8 +5,8 @@ import { Approvals } from "../../../../src/services/approvals/Approvals.ts"
 import { Tools } from "../../../../src/services/tools/Tools.ts"
 import { ofFault } from "../../../../src/transport/openclaw/wire/Errors.ts"
 import type { Fault } from "../../../../src/transport/dialect/Fault.ts"
-import { requestedRow, resolvedRow } from "../../../../src/transport/openclaw/methods/Approvals.ts"
-import { answer, answers, expectValid, layer } from "../../../support/OpenClaw.ts"
+import { requestedRow, resolvedRow } from "../../../../src/transport/openclaw/methods/ApprovalViews.ts"
+import { answer, answers, expectValid, layer, publishedEvents } from "../../../support/OpenClaw.ts"
 import { untilEvent } from "../../../support/Published.ts"
 import { toolRun } from "../../../support/ToolRuns.ts"
 
@@ -49,6 +49,130 @@ describe("Approvals", () => {
       })
       const decided = yield* Effect.flatMap(Approvals, (approvals) => approvals.get(id))
       expect(resolvedRow(decided, 5.5)).toMatchObject({ id, decision: "allow-once", resolvedBy: "test", ts: 5 })
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("A client requests a command, gets two answers, and each client that waits gets the decision.", () =>
+    Effect.gen(function* () {
+      const events = yield* publishedEvents
+      const params = {
+        command: "rm -rf build",
+        cwd: "/srv",
+        env: { TOKEN: "hunter2" },
+        warningText: "It deletes.",
+        security: null,
+        agentId: "main",
+        sessionKey: "agent:main:main",
+        turnSourceChannel: "webchat",
+        twoPhase: true,
+        timeoutMs: 60_000,
+      }
+      const run = yield* Effect.forkScoped(answers("exec.approval.request", params))
+      const approvals = yield* Approvals
+      yield* untilEvent(() => approvals.waiting().length > 0)
+      const { id } = approvals.waiting()[0]!
+      const [row] = (yield* answer("exec.approval.list")) as unknown as ReadonlyArray<object>
+      expect(row).toMatchObject({
+        approvalKind: "exec",
+        request: { command: "rm -rf build", cwd: "/srv", envKeys: ["TOKEN"], allowedDecisions: ["allow-once", "deny"] },
+      })
+      expect(yield* answer("plugin.approval.list")).toEqual([])
+      expect(yield* errorOf("plugin.approval.resolve", { id, decision: "deny" })).toMatchObject({
+        details: { reason: "APPROVAL_NOT_FOUND" },
+      })
+      expectValid("ApprovalGetResult", yield* answer("approval.get", { id }))
+      const waits = yield* Effect.forkScoped(answer("exec.approval.waitDecision", { id }))
+      expect(yield* answer("exec.approval.resolve", { id, decision: "allow-once" })).toEqual({ ok: true })
+      const decided = { id, decision: "allow-once", createdAtMs: expect.any(Number), expiresAtMs: expect.any(Number) }
+      expect(yield* Fiber.join(run)).toMatchObject([
+        { status: "accepted", id, deliveryRoute: "approval-client" },
+        decided,
+      ])
+      expect(yield* Fiber.join(waits)).toMatchObject({ ...decided, terminalReason: "user" })
+      expect(yield* answer("exec.approval.waitDecision", { id })).toMatchObject(decided)
+      expect(events().map(({ event }) => event)).toEqual(["exec.approval.requested", "exec.approval.resolved"])
+      expect(JSON.stringify([events(), row])).not.toContain("hunter2")
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("An approval that nobody decides in time answers null, and invalid requests say what is missing.", () =>
+    Effect.gen(function* () {
+      expect(yield* answer("exec.approval.request", { id: "mine", command: "ls", timeoutMs: 1 })).toMatchObject({
+        id: "mine",
+        decision: null,
+      })
+      expect(yield* answer("exec.approval.waitDecision", { id: "mine" })).toMatchObject({ terminalReason: "timeout" })
+      for (const [params, message] of [
+        [{}, "command is required"],
+        [{ command: "ls", host: "node" }, "nodeId is required for host=node"],
+        [{ command: "ls", host: "node", nodeId: "n" }, "systemRunPlan is required for host=node"],
+        [{ command: "ls", id: "plugin:1" }, "approval ids that begin with plugin: are reserved"],
+        [{ command: "ls", id: "mine" }, "approval id already pending"],
+      ] as const) {
+        expect((yield* errorOf("exec.approval.request", params)).message).toContain(message)
+      }
+      expect((yield* errorOf("exec.approval.waitDecision", { id: "none" })).message).toBe(
+        "approval expired or not found",
+      )
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("A plugin asks in its own words, and its approval has the published form.", () =>
+    Effect.gen(function* () {
+      const events = yield* publishedEvents
+      const params = {
+        pluginId: "payments",
+        title: "Pay",
+        description: "Pay 10 EUR to Ann.",
+        severity: "critical",
+        toolName: "pay",
+        allowedDecisions: ["allow-once", "deny"],
+      }
+      const run = yield* Effect.forkScoped(answer("plugin.approval.request", params))
+      const approvals = yield* Approvals
+      yield* untilEvent(() => approvals.waiting().length > 0)
+      const { id } = approvals.waiting()[0]!
+      expect(id).toMatch(/^plugin:/)
+      expect(yield* answer("exec.approval.list")).toEqual([])
+      expect(yield* answer("plugin.approval.list")).toMatchObject([
+        { id, request: { title: "Pay", severity: "critical" } },
+      ])
+      const pending = yield* answer("approval.get", { id })
+      expectValid("ApprovalGetResult", pending)
+      expect(pending["approval"]).toMatchObject({
+        presentation: { kind: "plugin", title: "Pay", pluginId: "payments" },
+      })
+      yield* answer("plugin.approval.resolve", { id, decision: "allow-once" })
+      expect(yield* Fiber.join(run)).toMatchObject({ id, decision: "allow-once" })
+      const page = yield* answer("approval.history", { kind: "plugin" })
+      expectValid("ApprovalHistoryResult", page)
+      expect(page["items"]).toMatchObject([{ id }])
+      expect(yield* answer("approval.history", { kind: "exec" })).toEqual({ items: [] })
+      expect(events().map(({ event }) => event)).toEqual(["plugin.approval.requested", "plugin.approval.resolved"])
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("A grant has the end that the decision names, covers later requests, and can be revoked.", () =>
+    Effect.gen(function* () {
+      const run = yield* Effect.forkScoped(answer("exec.approval.request", { command: "ls" }))
+      const approvals = yield* Approvals
+      yield* untilEvent(() => approvals.waiting().length > 0)
+      const { id } = approvals.waiting()[0]!
+      yield* answer("exec.approval.resolve", { id, decision: "allow-always", grantExpiresInDays: 30 })
+      yield* Fiber.join(run)
+      expect(yield* answer("exec.approval.request", { command: "ls" })).toMatchObject({ decision: "allow-always" })
+      const listed = yield* answer("exec.approval.grants.list", { limit: 5 })
+      expectValid("ExecApprovalGrantsListResult", listed)
+      const [grant] = listed["grants"] as ReadonlyArray<{ grantId: string; createdAtMs: number; expiresAtMs: number }>
+      expect(grant!.expiresAtMs - grant!.createdAtMs).toBe(30 * 86_400_000)
+      expect(grant).toMatchObject({ useCount: 1, mintedByApprovalId: id })
+      const { grantId } = grant!
+      for (const outcome of ["revoked", "already-revoked"]) {
+        const answered = yield* answer("exec.approval.grants.revoke", { grantId })
+        expectValid("ExecApprovalGrantsRevokeResult", answered)
+        expect(answered).toEqual({ outcome })
+      }
+      expect(yield* answer("exec.approval.grants.revoke", { grantId: "none" })).toEqual({ outcome: "not-found" })
     }).pipe(Effect.scoped, Effect.provide(layer())),
   )
 
