@@ -119,6 +119,17 @@ const commands: Record<string, (turn: Turn) => Answer> = {
     await say(`Done: ${outcome.optionId}.`)
     return done
   },
+  form: async ({ client, rest, say, sessionId }) => {
+    const properties = JSON.parse(rest)
+    const request = {
+      mode: "form",
+      sessionId,
+      message: "Tell me.",
+      requestedSchema: { type: "object", properties },
+    } as const
+    await say(JSON.stringify(await client.request(m.client.elicitation.create, request)))
+    return done
+  },
   plan: async ({ say, update }) => {
     const plan = (status: "pending" | "completed") =>
       update({ sessionUpdate: "plan", entries: [{ content: "Look", priority: "low", status }] })

@@ -14,6 +14,7 @@ import { VERSION } from "../../../domain/Version.ts"
 import * as SupervisedProcess from "../../processes/SupervisedProcess.ts"
 import { messagesOf } from "./AgentMessages.ts"
 import { type AgentProblems, isLoginRequired, type LoginMethod } from "./AgentProblems.ts"
+import { ElicitationRequest, type ElicitationResponse } from "./AgentElicitation.ts"
 import { AgentToolCall, maybe, UpdateParams } from "./AgentUpdates.ts"
 import { AgentUsage } from "./AgentUsage.ts"
 
@@ -31,6 +32,8 @@ export interface AgentHandlers {
   update(sessionId: string, update: unknown): Promise<void>
   /** Returns the id of the chosen option, or `undefined` if the prompt was cancelled. */
   permission(request: PermissionRequest, signal: AbortSignal): Promise<string | undefined>
+  /** Returns the content of a form that the agent asks people to fill in. */
+  elicit(request: ElicitationRequest, signal: AbortSignal): Promise<ElicitationResponse>
 }
 
 const PromptResult = Schema.Struct({ stopReason: Schema.String, usage: maybe(AgentUsage) })
@@ -105,6 +108,11 @@ export const open = Effect.fn("AgentConnection.open")(function* (
         return { outcome: optionId === undefined ? { outcome: "cancelled" } : { outcome: "selected", optionId } }
       },
     )
+    .onRequest(
+      acp.methods.client.elicitation.create,
+      Schema.decodeUnknownSync(ElicitationRequest),
+      async ({ params, signal }) => handlers.elicit(params, signal),
+    )
   const decodeUpdate = Schema.decodeUnknownOption(UpdateParams)
   const messages = messagesOf(process, async (params) => {
     const update = decodeUpdate(params)
@@ -154,7 +162,11 @@ export const open = Effect.fn("AgentConnection.open")(function* (
   const initialized = yield* send(acp.methods.agent.initialize, {
     protocolVersion: acp.PROTOCOL_VERSION,
     clientInfo: { name: "causeway", title: "Causeway", version: VERSION },
-    clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+    clientCapabilities: {
+      fs: { readTextFile: false, writeTextFile: false },
+      terminal: false,
+      elicitation: { form: {} },
+    },
   }).pipe(
     Effect.catchTag("Refusal", explain("initialize")),
     Effect.flatMap(decoded("initialize", Initialized)),

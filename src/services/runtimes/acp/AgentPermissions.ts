@@ -15,6 +15,12 @@ export const permissionOf = (
 ): ToolPermission =>
   permissionFor({ name: kind, permission: permissionFor({ name: kind, permission: "ask" }, runtime) }, agent)
 
+/** Whether the agent may ask people, by the permission for `ask`. Without one it may. */
+export const mayAsk = (runtime: ToolPermissions, agent: ToolPermissions | undefined): boolean => {
+  const asking = { name: "ask", permission: permissionFor({ name: "ask", permission: "allow" }, runtime) }
+  return permissionFor(asking, agent) !== "deny"
+}
+
 interface PermissionOption {
   readonly optionId: string
   readonly kind: string
