@@ -2,7 +2,7 @@
  * A gateway for tests that kill it while a run asks. It sends one message whose run asks for a color and appends the
  * answer to a file, and it answers each question itself. It kills itself at the given moment: `request`, `answer` or
  * `effect`. With `never` it exits when the run has ended, and prints the reply. Run it as
- * `node AskingGateway.ts <database> <file> <moment> <color>`.
+ * `node AskingGateway.ts <place> <file> <moment> <color>`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,7 +14,7 @@ import { Runs } from "../../src/services/runs/Runs.ts"
 import { asking, askingRuntime, part } from "./AskingRuntime.ts"
 import { layer, principal } from "./Conversations.ts"
 
-const [, , filename = "", file = "", moment = "never", color = "red"] = process.argv
+const [, , place = "", file = "", moment = "never", color = "red"] = process.argv
 
 const dieAt = (reached: string): void => {
   if (moment === reached) process.kill(process.pid, "SIGKILL")
@@ -51,6 +51,6 @@ void Effect.gen(function* () {
   const { reply } = yield* runs.wait("r", 60_000)
   Fs.writeSync(1, `reply ${reply}\n`)
 }).pipe(
-  Effect.provide(Layer.provideMerge(operator, layer({ filename, config: { runtime: "asking" }, runtimes: [runtime] }))),
+  Effect.provide(Layer.provideMerge(operator, layer({ place, config: { runtime: "asking" }, runtimes: [runtime] }))),
   Effect.runPromise,
 )

@@ -6,8 +6,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import * as Fs from "node:fs"
-import { join } from "node:path"
 import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import type { Answers, Question } from "../../../src/domain/Question.ts"
 import { RunAdmission } from "../../../src/services/admission/RunAdmission.ts"
@@ -16,18 +14,18 @@ import { Questions } from "../../../src/services/questions/Questions.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { asking, askingRuntime, part } from "../../support/AskingRuntime.ts"
 import { layer, principal } from "../../support/Conversations.ts"
-import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { recordEvents, untilEvent } from "../../support/Published.ts"
 import { staged } from "../../support/StagedRuntime.ts"
+import { newPlace, queryAt } from "../../support/TestDatabase.ts"
 
 interface Options {
   readonly config?: GatewayOptions
-  readonly filename?: string
+  readonly place?: string
   readonly onAnswer?: (answers: Answers) => Effect.Effect<void>
 }
 
 /** A gateway whose agents ask, with the answers that they got. */
-const start = Effect.fnUntraced(function* ({ config, filename, onAnswer = () => Effect.void }: Options = {}) {
+const start = Effect.fnUntraced(function* ({ config, place, onAnswer = () => Effect.void }: Options = {}) {
   const got: Array<Answers> = []
   const logged: Array<string> = []
   const stage = staged()
@@ -44,7 +42,7 @@ const start = Effect.fnUntraced(function* ({ config, filename, onAnswer = () => 
       config: { runtime: "asking", ...config },
       runtimes: [runtime, stage.runtime],
       onLog: (message) => logged.push(message),
-      ...(filename !== undefined && { filename }),
+      ...(place !== undefined && { place }),
     }),
     scope,
   )
@@ -73,9 +71,6 @@ const one = (questions: ReadonlyArray<Question>): Question => {
   expect(questions).toHaveLength(1)
   return questions[0]!
 }
-
-const filesOf = (folder: string) =>
-  Effect.sync(() => Fs.readdirSync(folder).map((name) => Fs.readFileSync(join(folder, name))))
 
 const color = part("color", { options: [{ label: "red" }, { label: "blue" }] })
 const key = part("key", { isSecret: true })
@@ -123,9 +118,8 @@ describe("A question of a run", () => {
 
   it.effect("A secret answer reaches the run, and no event, row or log message has it.", () =>
     Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const filename = join(folder, "db")
-      const { got, logged, published, questions, reply, send, stop, waiting } = yield* start({ filename })
+      const place = yield* newPlace
+      const { got, logged, published, questions, reply, send, stop, waiting } = yield* start({ place })
       yield* send(asking([key, part("name")]), "r")
       const { id } = one(yield* waiting(1))
       const wrong = yield* Effect.flip(questions.answer(id, { key: ["hunter2-wrong"] }, "ann"))
@@ -136,9 +130,11 @@ describe("A question of a run", () => {
       expect((yield* questions.wait(id, 0, "ann")).answers).toEqual({ name: ["ann"] })
       expect(JSON.stringify([published, logged, wrong])).not.toContain("hunter2")
       yield* stop
-      const files = yield* filesOf(folder)
-      expect(files.length).toBeGreaterThan(0)
-      for (const bytes of files) expect(bytes.includes("hunter2")).toBe(false)
+      for (const table of ["questions", "events", "messages", "turns"]) {
+        const rows = yield* queryAt(place, `SELECT * FROM ${table}`)
+        expect(rows.length).toBeGreaterThan(0)
+        expect(JSON.stringify(rows)).not.toContain("hunter2")
+      }
     }).pipe(Effect.scoped),
   )
 
@@ -262,11 +258,11 @@ describe("A question of a client", () => {
 
   it.effect("It has its own time, survives a restart, and expires afterwards.", () =>
     Effect.gen(function* () {
-      const filename = yield* Effect.map(temporaryFolder, (folder) => join(folder, "db"))
-      const before = yield* start({ filename })
+      const place = yield* newPlace
+      const before = yield* start({ place })
       const { id } = yield* before.questions.request({ parts: [color], timeoutMs: 1_000 }, "asker")
       yield* before.stop
-      const after = yield* start({ filename })
+      const after = yield* start({ place })
       expect(one(after.questions.waiting()).id).toBe(id)
       yield* TestClock.adjust(1_000)
       yield* after.until(() => after.resolved().length === 1)
@@ -276,16 +272,14 @@ describe("A question of a client", () => {
 })
 
 describe("Questions after a restart", () => {
-  const restarts = Effect.map(temporaryFolder, (folder) => join(folder, "db"))
-
   it.effect("A question that waits keeps its id, and the run that asks again gets its answer.", () =>
     Effect.gen(function* () {
-      const filename = yield* restarts
-      const before = yield* start({ filename })
+      const place = yield* newPlace
+      const before = yield* start({ place })
       yield* before.send(asking([color]), "r")
       const { id } = one(yield* before.waiting(1))
       yield* before.stop
-      const after = yield* start({ filename })
+      const after = yield* start({ place })
       expect(one(after.questions.waiting()).id).toBe(id)
       yield* after.questions.answer(id, { color: ["red"] }, "ann")
       expect(yield* after.reply("r")).toBe("answered color")
@@ -296,11 +290,11 @@ describe("Questions after a restart", () => {
     "The next attempt of a run gets the answers of the last one again, in order, and asks for secrets again.",
     () =>
       Effect.gen(function* () {
-        const filename = yield* restarts
+        const place = yield* newPlace
         const reached = yield* Deferred.make<void>()
         const hold = (answers: Answers) =>
           "key" in answers ? Effect.andThen(Deferred.succeed(reached, undefined), Effect.never) : Effect.void
-        const before = yield* start({ filename, onAnswer: hold })
+        const before = yield* start({ place, onAnswer: hold })
         yield* before.send(asking([color], [color], [key]), "r")
         for (const label of ["red", "blue"]) {
           yield* before.until(() => before.questions.waiting().length === 1)
@@ -310,7 +304,7 @@ describe("Questions after a restart", () => {
         yield* before.questions.answer(one(before.questions.waiting()).id, { key: ["k"] }, "ann")
         yield* Deferred.await(reached)
         yield* before.stop
-        const after = yield* start({ filename })
+        const after = yield* start({ place })
         yield* after.questions.answer(one(yield* after.waiting(1)).id, { key: ["k2"] }, "ann")
         yield* after.reply("r")
         expect(after.got).toEqual([{ color: ["red"] }, { color: ["blue"] }, { key: ["k2"] }])

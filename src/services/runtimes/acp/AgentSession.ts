@@ -12,14 +12,17 @@ import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import type { AcpAgentSettings } from "../../../domain/AcpAgent.ts"
 import { systemPrompt } from "../../../domain/Agent.ts"
+import type { Answers } from "../../../domain/Question.ts"
 import type { RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { Attachments } from "../../attachments/Attachments.ts"
 import { ToolApproval } from "../../tools/ToolApproval.ts"
+import { ToolQuestion } from "../../tools/ToolQuestion.ts"
+import { type ElicitationRequest, type ElicitationResponse, type Form, formOf } from "./AgentElicitation.ts"
 import * as AgentConnection from "./AgentConnection.ts"
 import { type McpServersByName, serversFor } from "./AgentMcpServers.ts"
 import { AgentOutput } from "./AgentOutput.ts"
-import { answerFor, permissionOf } from "./AgentPermissions.ts"
+import { answerFor, mayAsk, permissionOf } from "./AgentPermissions.ts"
 import * as Trace from "../../traces/Trace.ts"
 import { blocksOf } from "./AgentFiles.ts"
 import type { AgentProblems } from "./AgentProblems.ts"
@@ -75,6 +78,7 @@ export const open = Effect.fn("AgentSession.open")(function* (
 ): Effect.fn.Return<AgentSession, RuntimeFailed, Scope.Scope> {
   const { problems, settings, store } = context
   const { approve } = yield* ToolApproval
+  const { ask: question } = yield* ToolQuestion
   const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
   let current: Prompt | undefined
   let options: ReadonlyArray<ConfigOption> = []
@@ -135,7 +139,33 @@ export const open = Effect.fn("AgentSession.open")(function* (
     return answerFor(refusal === undefined, request.options)
   }
 
-  const connection = yield* AgentConnection.open(settings, problems, { update, permission })
+  /** Asks the questions of a form one after another. */
+  const fillIn = Effect.fnUntraced(function* ({ turn }: Prompt, form: Form, callId: string) {
+    const { agent, attempt, principal, runId, sessionKey } = turn
+    let answers: Answers = {}
+    for (const parts of form.questions) {
+      const outcome = yield* question({ agent, attempt, principal, runId, sessionKey, callId, parts })
+      if (outcome._tag === "Unanswered") {
+        return outcome.reason === "declined" ? ({ action: "decline" } as const) : ({ action: "cancel" } as const)
+      }
+      answers = Object.assign({}, answers, outcome.answers)
+    }
+    const content = form.content(answers)
+    return content === undefined ? ({ action: "decline" } as const) : ({ action: "accept", content } as const)
+  }, Effect.scoped)
+
+  const elicit = async (request: ElicitationRequest, signal: AbortSignal): Promise<ElicitationResponse> => {
+    const prompt = current
+    if (prompt === undefined || (request.sessionId ?? prompt.sessionId) !== prompt.sessionId)
+      return { action: "cancel" }
+    const form = formOf(request)
+    if (form === undefined || !mayAsk(settings.permissions, prompt.turn.agent.tools)) return { action: "decline" }
+    const ended = AbortSignal.any([signal, prompt.cancelled.signal])
+    const asked = fillIn(prompt, form, request.toolCallId ?? "elicitation")
+    return runPromise(asked, { signal: ended }).catch(() => ({ action: "cancel" }))
+  }
+
+  const connection = yield* AgentConnection.open(settings, problems, { update, permission, elicit })
   const mcpServers = yield* serversFor(settings.mcp, context.mcpServers, connection.takesHttpServers, problems)
 
   /** Opens the agent's earlier session again. Returns whether the agent can and does. */
