@@ -13,7 +13,8 @@ const first = (rows: Rows) => (rows[0] === undefined ? undefined : toSession(row
 const END_TRANSCRIPT = `old AS (SELECT * FROM sessions WHERE key = $1),
   t AS (UPDATE turns SET state = 'aborted', ended_at = $2, text = '', attachments = NULL FROM old
     WHERE turns.session_key = old.key AND turns.ended_at IS NULL RETURNING turns.*),
-  listed AS (INSERT INTO old_transcripts SELECT transcript FROM old WHERE message_count > 0)`
+  listed AS (INSERT INTO old_transcripts SELECT transcript FROM old WHERE message_count > 0
+    OR EXISTS (SELECT FROM attachment_uses u WHERE u.transcript = old.transcript))`
 
 /** Reads one row for each turn that has ended, or one row without a turn. */
 const toEmptied = (rows: Rows): Emptied | undefined =>
