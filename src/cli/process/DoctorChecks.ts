@@ -15,6 +15,7 @@ import { weaknesses } from "../../services/auth/SecretStrength.ts"
 import { privateFiles, type StatePaths, statePaths } from "../../services/storage/StateFolder.ts"
 import { inspectFile } from "../../services/storage/sqlite/FileInspection.ts"
 import { isHeld } from "../../services/storage/StateLock.ts"
+import { clearTextSecrets } from "../../services/system/ClearTextSecrets.ts"
 import { clockProblem } from "../../services/system/ClockCheck.ts"
 import { isTooOld, OLDEST_NODE } from "./NodeVersion.ts"
 import { localUrl } from "../client/LocalUrl.ts"
@@ -55,7 +56,8 @@ const configuration = (settings: GatewaySettings): Finding => {
   const weak = weaknesses(host, settings)
   const fatal = weak.find(({ isFatal }) => isFatal)
   if (fatal !== undefined) return problem(fatal.problem, fatal.remedy)
-  return fact([`listens on ${host}:${port}, auth ${auth}`, ...weak.map(({ problem }) => problem)].join("; "))
+  const warnings = [...weak, ...clearTextSecrets(settings)].map(({ problem }) => problem)
+  return fact([`listens on ${host}:${port}, auth ${auth}`, ...warnings].join("; "))
 }
 
 /** Returns the path, or its nearest parent that exists. */

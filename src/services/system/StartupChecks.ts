@@ -1,6 +1,6 @@
 /**
  * StartupChecks: checks conditions before the port opens. The default runtime exists, the clock is not behind the
- * newest event, and the secrets are long enough. Gateway.ts runs it.
+ * newest event, and the secrets are long enough. Warns of secrets that go out unencrypted. Gateway.ts runs it.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { GatewayToken } from "../auth/GatewayToken.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
 import { Storage } from "../storage/Storage.ts"
+import { warnOfClearText } from "./ClearTextSecrets.ts"
 import { clockProblem } from "./ClockCheck.ts"
 
 /** A machine that has just woken may be wrong by this much until a time server corrects it. */
@@ -38,5 +39,6 @@ export const layer: Layer.Layer<never, StartupError, AgentRuntimes | GatewayConf
       }
       const token = (yield* GatewayToken).current()
       yield* checkSecrets(config.host, { ...config, ...(token !== undefined && { token }) })
+      yield* warnOfClearText(config)
     }),
   )

@@ -146,6 +146,15 @@ layer(UsedFolder.layer, { excludeTestServices: true })("DoctorChecks", (it) => {
     }),
   )
 
+  it.effect("The configuration's check notes a key that goes to the internet over plain http.", () =>
+    Effect.gen(function* () {
+      const providers = { fast: { baseUrl: "http://api.example.org/v1", apiKey: "sk-of-the-provider" } }
+      expect(yield* check("configuration", { stateDir: yield* temporaryFolder, providers })).toMatchObject({
+        fact: expect.stringContaining("sends its key to api.example.org over plain http"),
+      })
+    }),
+  )
+
   it.effect("A short secret is a problem if other machines reach the gateway, and a note on loopback.", () =>
     Effect.gen(function* () {
       const options = { stateDir: yield* temporaryFolder, token: "fifteen letters" }

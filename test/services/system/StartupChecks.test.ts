@@ -73,4 +73,14 @@ describe("StartupChecks", () => {
       })
     }),
   )
+
+  it.effect("A key that goes to the internet over plain http is a warning.", () =>
+    Effect.gen(function* () {
+      const providers = { fast: { baseUrl: "http://api.example.org/v1", apiKey: "sk-of-the-provider" } }
+      expect(yield* check({ ...strong, providers })).toEqual([
+        "providers.fast.baseUrl sends its key to api.example.org over plain http, which others on the way can read: " +
+          "use an https address in providers.fast.baseUrl",
+      ])
+    }),
+  )
 })
