@@ -28,6 +28,11 @@ export interface ConnectionOptions {
   readonly url: string
   /** The gateway's token or its password. Leave it out for gateways with `auth: none`. */
   readonly token?: Redacted.Redacted<string> | string | undefined
+  /**
+   * Opens a WebSocket. The default is the one of the platform. On Node, `PinnedWebSocket.make(fingerprint)` knows a gateway
+   * by its certificate.
+   */
+  readonly webSocket?: ((url: string) => Socket.WebSocketLike) | undefined
   /** The longest pause between two attempts. 30 seconds by default; a plain number is milliseconds. */
   readonly maxBackoff?: Duration.Input | undefined
   /** The interval of pings, 10 seconds by default. Twice as long without a frame from the gateway counts as a drop. */

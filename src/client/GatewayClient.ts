@@ -153,5 +153,11 @@ export class GatewayClient extends Context.Service<
    * reconnects until its scope closes. Dies with a TypeError if `options.url` is not an address.
    */
   static readonly layer = (options: ClientConnection.ConnectionOptions): Layer.Layer<GatewayClient> =>
-    GatewayClient.layerNoDeps(options).pipe(Layer.provide(Socket.layerWebSocketConstructorGlobal))
+    GatewayClient.layerNoDeps(options).pipe(
+      Layer.provide(
+        options.webSocket === undefined
+          ? Socket.layerWebSocketConstructorGlobal
+          : Layer.succeed(Socket.WebSocketConstructor)(options.webSocket),
+      ),
+    )
 }

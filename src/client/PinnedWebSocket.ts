@@ -28,14 +28,18 @@ const connectPinned = (options: ConnectionOptions, fingerprint: string): TLSSock
 }
 
 /**
- * `fingerprint`: SHA-256 in hexadecimal digits. Dies with a TypeError if it is something else. Use it for addresses with
- * `wss://` only: without TLS, nothing proves who answers.
+ * Returns the function that opens a WebSocket, for the option `webSocket` of a client. Throws a TypeError if `fingerprint` is
+ * not SHA-256 in hexadecimal digits. Use it for addresses with `wss://` only: without TLS, nothing proves who answers.
  */
-export const layer = (fingerprint: string, bounds: WebSocketBounds = {}): Layer.Layer<Socket.WebSocketConstructor> => {
+export const make = (fingerprint: string, bounds: WebSocketBounds = {}): ((url: string) => Socket.WebSocketLike) => {
   const digits = fingerprintOf(fingerprint)
   if (digits === undefined) throw new TypeError("a fingerprint is SHA-256 in 64 hexadecimal digits")
   const pinned: ClientRequestArgs = {
     createConnection: (options) => connectPinned(options as ConnectionOptions, digits),
   }
-  return Layer.succeed(Socket.WebSocketConstructor)((url) => new WebSocket(url, { ...bounds, ...pinned }))
+  return (url) => new WebSocket(url, { ...bounds, ...pinned })
 }
+
+/** As `make`, for `GatewayClient.layerNoDeps`. */
+export const layer = (fingerprint: string, bounds?: WebSocketBounds): Layer.Layer<Socket.WebSocketConstructor> =>
+  Layer.succeed(Socket.WebSocketConstructor)(make(fingerprint, bounds))

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import { connect as connectTcp } from "node:net"
 import { request } from "node:https"
 import { connect, type TLSSocket } from "node:tls"
+import { connect as connectClient } from "../../../src/client/Gateway.ts"
 import { GatewayClient } from "../../../src/client/GatewayClient.ts"
 import { fingerprintOfFile } from "../../../src/client/Fingerprint.ts"
 import * as PinnedWebSocket from "../../../src/client/PinnedWebSocket.ts"
@@ -47,17 +48,46 @@ const gateway = (options: TestGateway.TestGatewayOptions = {}) =>
     return { folder, layer: TestGateway.layer({ ...options, tls: { ...files, ...options.tls } }) }
   })
 
+const fingerprintOf = (name: Certificates.Name) => fingerprintOfFile(Certificates.certFile(name))!
+
 /** A typed client over TLS that knows the certificate by its fingerprint. */
 const client = (name: Certificates.Name) =>
   Layer.unwrap(
     Effect.map(TestGateway.TestGateway, ({ port, token }) =>
       GatewayClient.layerNoDeps({ url: `wss://127.0.0.1:${port}`, token }).pipe(
-        Layer.provide(PinnedWebSocket.layer(fingerprintOfFile(Certificates.certFile(name))!)),
+        Layer.provide(PinnedWebSocket.layer(fingerprintOf(name))),
       ),
     ),
   )
 
 describe("TlsCertificate", () => {
+  it.live("A program with promises knows the gateway by its certificate, and sends no token to another one.", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* gateway()
+      yield* Effect.gen(function* () {
+        const { port, token } = yield* TestGateway.TestGateway
+        const connected = (name: Certificates.Name) =>
+          Effect.acquireRelease(
+            Effect.sync(() =>
+              connectClient({
+                url: `wss://127.0.0.1:${port}`,
+                token,
+                webSocket: PinnedWebSocket.make(fingerprintOf(name)),
+              }),
+            ),
+            (client) => Effect.promise(client.close),
+          )
+        const client = yield* connected("first")
+        expect(yield* Effect.promise(() => client.call("ping"))).toMatchObject({ at: expect.any(Number) })
+        const other = yield* connected("second")
+        const reason = yield* Effect.callback<string | undefined>((resume) => {
+          other.onState((state) => state._tag === "Waiting" && resume(Effect.succeed(state.code)))
+        })
+        expect(reason).toBe("CERT_FINGERPRINT_DIFFERS")
+      }).pipe(Effect.provide(layer))
+    }).pipe(Effect.scoped),
+  )
+
   it.live("The port serves HTTPS and WebSockets with the security headers, and no plain HTTP.", () =>
     Effect.gen(function* () {
       const { layer } = yield* gateway()
