@@ -1,4 +1,4 @@
-/** A SIGKILL of the gateway in the middle of a tool call of the runtime `model`, with the tools of a local MCP server. */
+/** The runtime `model` in a gateway process that is killed during a tool call, or reloads its providers and MCP servers. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -46,6 +46,43 @@ const desk = Effect.gen(function* () {
   while (!(yield* calls["tools.list"]({})).tools.some(({ name }) => name === "desk_hang")) {
     yield* Effect.sleep("20 millis")
   }
+})
+
+/** Waits until the gateway has logged the text. */
+const logged = ({ stderr }: GatewayProcess, text: string) =>
+  Effect.repeat(Effect.sleep("10 millis"), { until: () => stderr().includes(text) })
+
+describe("A gateway that gets SIGHUP", () => {
+  it.live("It takes over a new provider and a new MCP server, and agents use both without a restart.", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const fake = yield* FakeProvider.make
+      fake.script("clerk", async (answer, { results }) => {
+        if (results.length > 0) await answer.text(...results)
+        else await answer.tool("1", "desk_echo", '{"text":"hi"}')
+        return answer.end(results.length > 0 ? undefined : "tools")
+      })
+      const config = join(folder, "causeway.yaml")
+      writeFileSync(config, "{}")
+      const gateway = yield* start({ stateDir: join(folder, "state"), args: ["--config", config] })
+      const providers = { fake: { kind: "openai", baseUrl: fake.baseUrl.openai, models: ["clerk"] } }
+      writeFileSync(config, JSON.stringify({ providers, mcp: { desk: program() } }))
+      gateway.signal("SIGHUP")
+      yield* logged(gateway, "the configuration was reloaded")
+      expect(gateway.stderr()).not.toContain("the next start takes over")
+      yield* within(
+        gateway,
+        Effect.gen(function* () {
+          const { calls } = yield* GatewayClient
+          yield* calls["agents.create"]({ name: "clerk", model: "fake/clerk" })
+          yield* desk
+          const { runId } = yield* calls["chat.send"]({ text: "go", agentId: "clerk", sessionKey: "s" })
+          const run = yield* calls["runs.wait"]({ runId, timeoutMs: 30_000 })
+          expect(run).toMatchObject({ state: "done", reply: '{"text":"hi"}' })
+        }),
+      )
+    }),
+  )
 })
 
 describe("A gateway that is killed during a tool call", () => {

@@ -37,7 +37,7 @@ const tool = (name: string, properties: Record<string, unknown> = {}) => ({
   inputSchema: { type: "object", properties },
 })
 
-const tools = ["echo", "fail", "noise", "crash", "hang", "grow", "variables", "odd name!"].map((name) =>
+const tools = ["echo", "fail", "noise", "crash", "hang", "grow", "variables", "pid", "odd name!"].map((name) =>
   tool(name, { text: { type: "string" } }),
 )
 
@@ -63,6 +63,8 @@ const call = (name: string, input: Record<string, unknown>): object | undefined 
       return text("grown")
     case "variables":
       return text(Object.keys(process.env).sort().join(" "))
+    case "pid":
+      return text(String(process.pid))
     default:
       return text(JSON.stringify(input))
   }

@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import { join } from "node:path"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
 import { Logs } from "../../src/services/logs/Logs.ts"
-import * as McpServers from "../../src/services/mcp/McpServers.ts"
+import { McpServers } from "../../src/services/mcp/McpServers.ts"
 import { Tools } from "../../src/services/tools/Tools.ts"
 
 const PROGRAM = join(import.meta.dirname, "McpProgram.ts")

@@ -98,7 +98,7 @@ export class Logs extends Context.Service<
 }
 
 /** Returns every secret of the configuration, such as the token and the keys of providers. */
-const secretsIn = (value: unknown): ReadonlyArray<Redacted.Redacted<string>> => {
+export const secretsIn = (value: unknown): ReadonlyArray<Redacted.Redacted<string>> => {
   if (isSecret(value)) return [value]
   return typeof value === "object" && value !== null ? Object.values(value).flatMap(secretsIn) : []
 }

@@ -1,16 +1,18 @@
 /**
  * McpServers: keeps a connection to every MCP server of the configuration, and their tools in the registry. A server that
  * ends, fails or cannot be reached costs its own tools only, and the gateway tries again after growing pauses. Gateway.ts
- * uses the layer.
+ * uses the layer, and ConfigReload replaces the servers.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { type McpServerSettings, secretsOf } from "../../domain/McpServer.ts"
 import { Logs } from "../logs/Logs.ts"
 import { type SetSourceState, Tools } from "../tools/Tools.ts"
@@ -25,16 +27,47 @@ const LONGEST_PAUSE_MS = 60_000
 /** A connection that was up for this time starts with the first pause again. */
 const STABLE_MS = Duration.toMillis(Duration.minutes(1))
 
-export const layer: Layer.Layer<never, never, GatewayConfig | Logs | Tools> = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const { mcp } = yield* GatewayConfig
-    const logs = yield* Logs
-    for (const [name, settings] of Object.entries(mcp)) {
-      for (const secret of secretsOf(settings)) logs.hide(secret)
-      yield* keep(name, settings).pipe(Effect.annotateLogs("source", sourceOf(name)), Effect.forkScoped)
-    }
-  }),
-)
+export class McpServers extends Context.Service<
+  McpServers,
+  {
+    /**
+     * Takes over the servers of a reloaded configuration: ends those that are gone, restarts those that have changed, and
+     * starts the new ones. A call of a tool of a server that ends fails.
+     */
+    replace(servers: GatewaySettings["mcp"]): Effect.Effect<void>
+  }
+>()("causeway/services/mcp/McpServers") {
+  static readonly layer: Layer.Layer<McpServers, never, GatewayConfig | Logs | Tools> = Layer.effect(
+    McpServers,
+    Effect.gen(function* () {
+      const logs = yield* Logs
+      const scope = yield* Effect.scope
+      const context = yield* Effect.context<Tools>()
+      const kept = new Map<string, { readonly settings: McpServerSettings; readonly scope: Scope.Closeable }>()
+
+      const start = Effect.fnUntraced(function* (name: string, settings: McpServerSettings) {
+        for (const secret of secretsOf(settings)) logs.hide(secret)
+        const ofServer = yield* Scope.fork(scope)
+        kept.set(name, { settings, scope: ofServer })
+        yield* keep(name, settings).pipe(
+          Effect.annotateLogs("source", sourceOf(name)),
+          Effect.provideContext(context),
+          Effect.forkIn(ofServer),
+        )
+      })
+
+      const replace = Effect.fn("McpServers.replace")(function* (servers: GatewaySettings["mcp"]) {
+        const ended = [...kept].filter(([name, { settings }]) => !Equal.equals(servers[name], settings))
+        for (const [name] of ended) kept.delete(name)
+        yield* Effect.forEach(ended, ([, { scope }]) => Scope.close(scope, Exit.void), { concurrency: "unbounded" })
+        for (const [name, settings] of Object.entries(servers)) if (!kept.has(name)) yield* start(name, settings)
+      }, Effect.uninterruptible)
+
+      yield* replace((yield* GatewayConfig).mcp)
+      return McpServers.of({ replace })
+    }),
+  )
+}
 
 /** Connects to the server, and again after each end of the connection, until it is interrupted. */
 const keep = Effect.fnUntraced(function* (name: string, settings: McpServerSettings) {

@@ -7,12 +7,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Usage } from "../../domain/Message.ts"
 import { ModelProblem } from "../../domain/Model.ts"
+import type { Providers } from "../../domain/Provider.ts"
 import type { ThinkingLevel } from "../../domain/Run.ts"
 import { cut, shortened } from "../../domain/Text.ts"
 import { ModelCatalog } from "./ModelCatalog.ts"
@@ -42,7 +44,7 @@ export interface ModelTest {
 export class ModelProviders extends Context.Service<
   ModelProviders,
   {
-    /** The names of the configured providers. */
+    /** The names of the configured providers. A reload may change them. */
     readonly names: ReadonlyArray<string>
     /**
      * Returns the model with the id `provider/model`, ready to think at the given level. Left out: the model's default.
@@ -65,6 +67,11 @@ export class ModelProviders extends Context.Service<
     check(provider: string): Effect.Effect<ReadonlyArray<ModelFacts>, ModelProblem>
     /** Sends a short prompt to `provider/model`, or to the first model of a provider. */
     test(target: string): Effect.Effect<ModelTest, ModelProblem>
+    /**
+     * Takes over the providers of a reloaded configuration. Providers that have not changed keep their lists, and runs in
+     * progress keep the provider with which they began.
+     */
+    replace(providers: Providers): Effect.Effect<void>
   }
 >()("causeway/services/models/ModelProviders") {
   static readonly layer: Layer.Layer<ModelProviders, never, GatewayConfig | ProviderKinds> = Layer.effect(
@@ -72,7 +79,6 @@ export class ModelProviders extends Context.Service<
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const kinds = yield* ProviderKinds
-      const { providers } = yield* GatewayConfig
       /** Makes the Effect that loads a provider once. After a failure, the next use tries again. */
       const loader = (provider: NamedProvider) => {
         const load = Effect.suspend(() => {
@@ -84,24 +90,35 @@ export class ModelProviders extends Context.Service<
         return Effect.cachedWithTTL(load, (exit) => (Exit.isSuccess(exit) ? Duration.infinity : 0))
       }
 
-      const catalogs = new Map<string, { catalog: ModelCatalog; load: Effect.Effect<ModelProvider, ModelProblem> }>()
-      for (const [name, settings] of Object.entries(providers)) {
-        const provider = { ...settings, name }
+      let entries: ReadonlyMap<string, Entry> = new Map()
+      const makeEntry = Effect.fnUntraced(function* (provider: NamedProvider) {
         const load = yield* loader(provider)
         const discover = Effect.flatMap(load, ({ models }) => models)
-        catalogs.set(name, { catalog: yield* ModelCatalog.make(provider, discover), load })
-      }
+        return { catalog: yield* ModelCatalog.make(provider, discover), load }
+      })
 
-      const catalogOf = Effect.fnUntraced(function* (name: string) {
-        return catalogs.get(name) ?? (yield* unknownProvider(name, [...catalogs.keys()]))
+      const replace = Effect.fn("ModelProviders.replace")(function* (providers: Providers) {
+        const next = new Map<string, Entry>()
+        for (const [name, settings] of Object.entries(providers)) {
+          const provider = { ...settings, name }
+          const present = entries.get(name)
+          const isSame = present !== undefined && Equal.equals(present.catalog.provider, provider)
+          next.set(name, isSame ? present : yield* makeEntry(provider))
+        }
+        entries = next
+      })
+      yield* replace((yield* GatewayConfig).providers)
+
+      const entryOf = Effect.fnUntraced(function* (name: string) {
+        return entries.get(name) ?? (yield* unknownProvider(name, [...entries.keys()]))
       })
 
       const resolve = Effect.fn("ModelProviders.resolve")(function* (
         id: string,
         { thinking }: { readonly thinking?: ThinkingLevel | undefined } = {},
       ) {
-        const [name, model] = yield* parts(id, [...catalogs.keys()])
-        const { catalog, load } = yield* catalogOf(name)
+        const [name, model] = yield* parts(id, [...entries.keys()])
+        const { catalog, load } = yield* entryOf(name)
         const provider = yield* load
         const facts = yield* catalog.facts(model)
         const languageModel = yield* provider.languageModel({ model: facts, thinking })
@@ -109,13 +126,13 @@ export class ModelProviders extends Context.Service<
       })
 
       const firstOf = Effect.fnUntraced(function* (name: string) {
-        const { catalog } = yield* catalogOf(name)
+        const { catalog } = yield* entryOf(name)
         const [first] = yield* catalog.models
         return first === undefined ? yield* noModels(name) : `${name}/${first.id}`
       })
 
       const check = Effect.fn("ModelProviders.check")(function* (name: string) {
-        const { catalog } = yield* catalogOf(name)
+        const { catalog } = yield* entryOf(name)
         yield* catalog.listed
         return yield* catalog.models
       })
@@ -134,19 +151,32 @@ export class ModelProviders extends Context.Service<
         }
       })
 
-      const list = Effect.map(
+      const shownOf = Effect.suspend(() =>
         Effect.forEach(
-          [...catalogs.values()],
+          entries.values(),
           ({ catalog: { provider, shown } }) =>
             Effect.map(shown, (models) => models.map((model) => withProvider(provider.name, model))),
           { concurrency: "unbounded" },
         ),
-        (lists) => lists.flat(),
       )
 
-      return ModelProviders.of({ names: [...catalogs.keys()], resolve, list, check, test })
+      return ModelProviders.of({
+        get names() {
+          return [...entries.keys()]
+        },
+        resolve,
+        list: Effect.map(shownOf, (lists) => lists.flat()),
+        check,
+        test,
+        replace,
+      })
     }),
   )
+}
+
+interface Entry {
+  readonly catalog: ModelCatalog
+  readonly load: Effect.Effect<ModelProvider, ModelProblem>
 }
 
 const ANSWER_CHARS = 200

@@ -1,19 +1,27 @@
 /**
- * ConfigReload: puts the token and the password of a reloaded configuration in force while the gateway runs. Serve calls
- * it on SIGHUP. The log names the other options that differ, which wait for the next start.
+ * ConfigReload: puts the token, the password, the model providers and the MCP servers of a reloaded configuration in force
+ * while the gateway runs. Serve calls it on SIGHUP. The log names the other options that differ, which wait for the next
+ * start.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { Authenticator } from "../auth/Authenticator.ts"
 import { Connections } from "../connections/Connections.ts"
-import { Logs } from "../logs/Logs.ts"
+import { Logs, secretsIn } from "../logs/Logs.ts"
+import { McpServers } from "../mcp/McpServers.ts"
+import { ModelProviders } from "../models/ModelProviders.ts"
 import { GatewayToken } from "../auth/GatewayToken.ts"
 import { checkSecrets } from "../auth/SecretStrength.ts"
+import { warnOfClearText } from "./ClearTextSecrets.ts"
+
+/** Options that a reload puts in force, so that no restart is needed. The token has its own place: see GatewayToken. */
+const inForce = ["mcp", "password", "providers"]
 
 /**
- * Takes over the secrets and closes the connections that an old secret opened. Fails with StartupError and changes nothing
- * if a new secret is too short.
+ * Takes over the secrets, the providers and the servers, and closes the connections that an old secret opened. Fails with
+ * StartupError and changes nothing if a new secret is too short.
  */
 export const reload = Effect.fn("ConfigReload.reload")(function* (next: GatewaySettings) {
   const started = yield* GatewayConfig
@@ -21,20 +29,28 @@ export const reload = Effect.fn("ConfigReload.reload")(function* (next: GatewayS
   const connections = yield* Connections
   const logs = yield* Logs
   const token = yield* GatewayToken
+  const providers = yield* ModelProviders
   yield* checkSecrets(started.host, next)
-  if (next.password !== undefined) logs.hide(next.password)
+  yield* warnOfClearText(next)
+  for (const secret of secretsIn(next)) logs.hide(secret)
   token.replace(next.token)
   if (authenticator.replacePassword(next.password)) {
     connections.closeRevoked(({ kind }) => kind === "password", "the password was changed")
     yield* Effect.logInfo("the password was changed: connections that the old one opened are closed")
   }
-  const atNextStart = changedOptions(started, next).filter((option) => option !== "password")
+  yield* providers.replace(next.providers)
+  // An embedding program may have replaced the tools of the gateway by others.
+  const servers = yield* Effect.serviceOption(McpServers)
+  if (Option.isSome(servers)) yield* servers.value.replace(next.mcp)
+  const atNextStart = changedOptions(started, next).filter((option) => !inForce.some((name) => isWithin(option, name)))
   yield* Effect.logInfo(
     atNextStart.length === 0
       ? "the configuration was reloaded"
       : `the configuration was reloaded; the next start takes over: ${atNextStart.join(", ")}`,
   )
 })
+
+const isWithin = (option: string, name: string): boolean => option === name || option.startsWith(`${name}.`)
 
 type OptionTree = { readonly [name: string]: unknown }
 

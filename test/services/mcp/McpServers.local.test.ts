@@ -2,13 +2,36 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { McpServers as Servers } from "../../../src/domain/McpServer.ts"
+import { McpServers } from "../../../src/services/mcp/McpServers.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { hasFailed, hasTool, isReady, layer, program, sourceOf, until } from "../../support/McpServers.ts"
 import { gone, isAlive } from "../../support/ProcessGroups.ts"
 import { callTool } from "../../support/ToolCalls.ts"
+
+describe("McpServers.replace", () => {
+  it.live("It ends servers that are gone, restarts changed ones, starts new ones, and leaves the others alone.", () =>
+    Effect.gen(function* () {
+      const isUp = (...names: ReadonlyArray<string>) => until((tools) => names.every((name) => isReady(name)(tools)))
+      const pid = (name: string) => Effect.map(callTool(`${name}_pid`, {}), ({ text }) => Number(text))
+      const decode = Schema.decodeUnknownSync(Servers)
+      yield* isUp("kept", "changed", "gone")
+      const before = [yield* pid("kept"), yield* pid("changed"), yield* pid("gone")] as const
+      const servers = yield* McpServers
+      yield* servers.replace(decode({ kept: program(), changed: program({ permission: "ask" }), added: program() }))
+      expect(before.map(isAlive)).toEqual([true, false, false])
+      const tools = yield* isUp("kept", "changed", "added")
+      expect(sourceOf(tools, "gone")).toBeUndefined()
+      expect(tools.all().some(({ name }) => name.startsWith("gone_"))).toBe(false)
+      expect(tools.all().find(({ name }) => name === "changed_echo")?.permission).toBe("ask")
+      expect(yield* pid("kept")).toBe(before[0])
+    }).pipe(Effect.provide(layer({ kept: program(), changed: program(), gone: program() }))),
+  )
+})
 
 describe("A local MCP server", () => {
   it.live("Its tools are in the registry under its name, with the permission of the configuration.", () =>

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { ModelProblem } from "../../../src/domain/Model.ts"
+import { Providers } from "../../../src/domain/Provider.ts"
 import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
 import { ProviderKinds } from "../../../src/services/models/ProviderKinds.ts"
 import * as FakeModels from "../../support/FakeModels.ts"
@@ -159,6 +162,58 @@ describe("ModelProviders", () => {
       ),
     )
   })
+
+  it.live("A reload replaces, adds and removes providers, and an unchanged one keeps its list of models.", () =>
+    Effect.gen(function* () {
+      const made: Array<string> = []
+      let lists = 0
+      const kind = ProviderKinds.add({
+        name: "mine",
+        make: ({ apiKey, name }) =>
+          Effect.sync(() => {
+            made.push(`${name} ${apiKey === undefined ? "" : Redacted.value(apiKey)}`)
+            return {
+              models: Effect.sync(() => {
+                lists++
+                return [{ id: name, name, contextWindow: 1_000 }]
+              }),
+              languageModel: () => Effect.die("not called"),
+            }
+          }),
+      })
+      const decode = Schema.decodeUnknownSync(Providers)
+      const before = {
+        kept: { kind: "mine", apiKey: "key" },
+        changed: { kind: "mine", apiKey: "old" },
+        gone: { kind: "mine" },
+      }
+      yield* Effect.gen(function* () {
+        const providers = yield* ModelProviders
+        const ids = Effect.map(providers.list, (models) => models.map(({ id }) => id))
+        expect(yield* ids).toEqual(["kept/kept", "changed/changed", "gone/gone"])
+        yield* providers.replace(
+          decode({
+            added: { kind: "mine" },
+            kept: { kind: "mine", apiKey: "key" },
+            changed: { kind: "mine", apiKey: "new" },
+          }),
+        )
+        expect(providers.names).toEqual(["added", "kept", "changed"])
+        expect(yield* ids).toEqual(["added/added", "kept/kept", "changed/changed"])
+        expect(made).toEqual(["kept key", "changed old", "gone ", "added ", "changed new"])
+        expect(lists).toBe(5)
+        expect((yield* Effect.flip(providers.resolve("gone/gone"))).message).toContain('no provider "gone"')
+      }).pipe(
+        Effect.provide(
+          ModelProviders.layer.pipe(
+            Layer.provide(kind),
+            Layer.provide(ProviderKinds.layer),
+            Layer.provide(GatewayConfig.layer({ providers: before })),
+          ),
+        ),
+      )
+    }),
+  )
 
   it.effect("Two kinds with one name are a mistake of the program.", () =>
     Effect.gen(function* () {

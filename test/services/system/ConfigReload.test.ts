@@ -2,10 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { GatewayConfig, type GatewayOptions, GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
 import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
+import { McpServers } from "../../../src/services/mcp/McpServers.ts"
+import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
 import * as ConfigReload from "../../../src/services/system/ConfigReload.ts"
 import { emptyLog, failureOf, layerOf, secret, signIn } from "../../support/Authentication.ts"
 
@@ -27,13 +30,25 @@ const reloaded = Effect.fnUntraced(function* (options: GatewayOptions) {
       }
     },
   })
+  const providers = new Array<string>()
+  const servers = new Array<string>()
+  const models = Layer.mock(ModelProviders)({
+    names: [],
+    list: Effect.succeed([]),
+    replace: (next) => Effect.sync(() => void providers.push(...Object.keys(next))),
+  })
+  const mcp = Layer.succeed(McpServers, {
+    replace: (next) => Effect.sync(() => void servers.push(...Object.keys(next))),
+  })
+  const hidden = new Array<string>()
+  const log = emptyLog((secret) => void hidden.push(Redacted.value(secret)))
   const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
   const next = yield* Schema.decodeEffect(GatewaySettings)(options)
   yield* ConfigReload.reload(next).pipe(
-    Effect.provide([connections, emptyLog(() => {}), Logger.layer([logger])]),
+    Effect.provide([connections, models, mcp, log, Logger.layer([logger])]),
     Effect.ignore,
   )
-  return { closed, lines }
+  return { closed, hidden, lines, providers, servers }
 })
 
 const started = { token: TOKEN, password: PASSWORD }
@@ -41,6 +56,22 @@ const started = { token: TOKEN, password: PASSWORD }
 const gateway = Layer.merge(layerOf(started), GatewayConfig.layer(started))
 
 describe("ConfigReload", () => {
+  it.effect("A reload puts new providers and servers in force, hides their secrets, and needs no restart.", () =>
+    Effect.gen(function* () {
+      const { hidden, lines, providers, servers } = yield* reloaded({
+        ...started,
+        providers: { fast: { baseUrl: "http://api.example.org/v1", apiKey: "sk-of-the-provider" } },
+        mcp: { desk: { url: "https://mcp.example.org/mcp", headers: { authorization: "Bearer of-the-server" } } },
+      })
+      expect([providers, servers]).toEqual([["fast"], ["desk"]])
+      expect(hidden).toEqual(expect.arrayContaining(["sk-of-the-provider", "Bearer of-the-server"]))
+      expect(lines).toEqual([
+        expect.stringContaining("providers.fast.baseUrl sends its key to api.example.org over plain http"),
+        "the configuration was reloaded",
+      ])
+    }).pipe(Effect.provide(gateway)),
+  )
+
   it.effect("A reload puts a new password in force and closes the connections of the old one.", () =>
     Effect.gen(function* () {
       const { closed } = yield* reloaded({ token: TOKEN, password: "the-second-password" })
