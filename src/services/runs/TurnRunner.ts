@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { MaxOpsBeforeYield } from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { RuntimeFailed } from "../../domain/Run.ts"
@@ -31,6 +32,12 @@ import * as StorageRetry from "./StorageRetry.ts"
 
 /** The characters of a runtime's error that clients receive. */
 const ERROR_CHARS = 2_000
+
+/**
+ * The operations of a runtime, and of the work on its output, before the next fiber gets the processor. Effect's default is
+ * 2,048: then five runtimes that emit without end take 5 ms of each turn of the event loop, and with this number 1 ms.
+ */
+const OPERATIONS = 128
 
 /** The time that an interrupted runtime has for its finalizers. */
 const STOP_TIMEOUT = "5 seconds"
@@ -154,7 +161,9 @@ const makeRunAgent = Effect.gen(function* () {
     const chosen = yield* choose(started.turn.agentId, started.session)
     const { runtime } = chosen
     // A child fiber would make its parent wait for a runtime that does not stop.
-    const fiber = yield* Effect.forkDetach(consume(turn, started, chosen))
+    const fiber = yield* Effect.forkDetach(
+      Effect.provideService(consume(turn, started, chosen), MaxOpsBeforeYield, OPERATIONS),
+    )
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
     const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`
     const late = Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail, budget: true }))

@@ -77,4 +77,27 @@ describe("Runs that spin, flood, hang or throw", () => {
       expect(turns).toBeGreaterThan(1)
     }).pipe(Effect.provide(layer({ config: { ...config, runtime: "bad" }, runtimes: [runtime] })))
   })
+
+  it.live("A run that never waits gives the processor away after a short time.", () => {
+    let operations = 0
+    const spin = Effect.forever(
+      Effect.sync(() => operations++),
+      { disableYield: true },
+    )
+    const runtime: AgentRuntime = { name: "bad", models: [], run: () => Stream.fromEffect(spin) }
+    const nextTurn = Effect.callback<number>((resume) => {
+      setImmediate(() => resume(Effect.succeed(operations)))
+    })
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      yield* runs.accept({ text: "spin", sessionKey: "s" }, principal)
+      while (operations === 0) yield* nextTurn
+      const counts: Array<number> = []
+      while (counts.length < 20) counts.push(yield* nextTurn)
+      const slices = counts.slice(1).map((count, i) => count - counts[i]!)
+      expect(Math.max(...slices)).toBeGreaterThan(0)
+      expect(Math.max(...slices)).toBeLessThanOrEqual(256)
+      yield* runs.abort("s")
+    }).pipe(Effect.provide(layer({ config: { ...config, runtime: "bad" }, runtimes: [runtime] })))
+  })
 })
