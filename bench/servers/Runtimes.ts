@@ -16,7 +16,12 @@ type Output = ReturnType<AgentRuntime["run"]>
 const said = (text: string) => ({ _tag: "Text", text }) as const
 
 const deeds: Readonly<Record<(typeof MISDEEDS)[number] | typeof STREAM, Output>> = {
-  spin: Stream.fromEffect(Effect.forever(Effect.sync(() => {}), { disableYield: true })),
+  spin: Stream.fromEffect(
+    Effect.forever(
+      Effect.sync(() => {}),
+      { disableYield: true },
+    ),
+  ),
   flood: Stream.forever(Stream.make(said("again "))),
   hang: Stream.never,
   throw: Stream.die(new Error("a bug of the runtime")),

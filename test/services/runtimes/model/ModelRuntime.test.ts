@@ -307,7 +307,7 @@ describe("The tools of a model", () => {
       const second = yield* runs.accept({ text: "in French, please", sessionKey: "s", queue: "steer" }, principal)
       yield* Deferred.succeed(sent, undefined)
       expect(yield* runs.wait(first.runId, 10_000)).toMatchObject({ state: "done", reply: "in French" })
-      expect(yield* runs.wait(second.runId, 0)).toMatchObject({ state: "done", takenBy: first.runId })
+      expect(yield* runs.get(second.runId)).toMatchObject({ state: "done", takenBy: first.runId })
       expect(requests).toHaveLength(2)
       expect(requests[1]!.messages.slice(-2).map(({ role }) => role)).toEqual(["tool", "user"])
       expect(yield* transcriptOf("s")).toEqual([
