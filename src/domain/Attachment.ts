@@ -41,6 +41,12 @@ export type AttachedFile = typeof AttachedFile.Type
 /** The characters of a name that a client gives. The gateway shortens it to NAME_CHARS. */
 const UPLOAD_NAME_CHARS = 1_024
 
+/** The characters of a content in base64. The limits of frames and bodies are usually lower. */
+const DATA_CHARS = 268_435_456
+
+/** The files of one message. The option attachments.perMessage is usually lower, and its error says more. */
+export const UPLOADS = 4_096
+
 /** A file that a client sends. The gateway checks it and refuses it with AttachmentRefused. */
 export const AttachmentUpload = Schema.Struct({
   /** Left out: the gateway makes one of the type. */
@@ -48,7 +54,7 @@ export const AttachmentUpload = Schema.Struct({
   /** The media type. It counts only where the content does not show another one. */
   type: Schema.optionalKey(text(NAME_CHARS)),
   /** The content in base64, with or without the beginning of a `data:` URL. */
-  data: Schema.String,
+  data: text(DATA_CHARS),
 }).annotate({ identifier: "AttachmentUpload" })
 export type AttachmentUpload = typeof AttachmentUpload.Type
 

@@ -6,8 +6,8 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
-import { AttachmentRefused, AttachmentUpload } from "./Attachment.ts"
-import { Id, MESSAGE_CHARS, RUN_MS, SessionKey, text } from "./Bounds.ts"
+import { AttachmentRefused, AttachmentUpload, UPLOADS } from "./Attachment.ts"
+import { Id, list, MESSAGE_CHARS, RUN_MS, SessionKey, text } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { Message, MessageText } from "./Message.ts"
@@ -72,7 +72,7 @@ export const SendPayload = Schema.Struct({
   /** May be empty if there are attachments. */
   text: text(MESSAGE_CHARS),
   /** Files for the agent. See the options `attachments`. The message is refused as a whole if one of them is. */
-  attachments: Schema.optionalKey(Schema.Array(AttachmentUpload)),
+  attachments: Schema.optionalKey(list(AttachmentUpload, UPLOADS)),
   /** The session to send to. Left out: derived from `agentId` and the route. See Routing.ts. */
   sessionKey: Schema.optionalKey(SessionKey),
   /** The agent that answers. Left out: the session's agent, or the one that the bindings choose. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -29,13 +30,17 @@ const STUBBORN = `trap '' TERM HUP; sleep 1000 & echo $$; while :; do sleep 1; d
 describe("A supervised process", () => {
   it.live("It gets the user's folders, its own variables and those that are named, and no others.", () =>
     Effect.gen(function* () {
-      process.env["CAUSEWAY_TEST_SECRET"] = "kept"
-      process.env["CAUSEWAY_TEST_NAMED"] = "named"
+      const { PATH } = process.env
+      const gateway = {
+        CAUSEWAY_TEST_SECRET: "kept",
+        CAUSEWAY_TEST_NAMED: "named",
+        ...(PATH !== undefined && { PATH }),
+      }
       const child = yield* shell(
         'echo "$OWN-$CAUSEWAY_TEST_SECRET-$CAUSEWAY_TEST_NAMED-${PATH:+path}"',
         { OWN: "own" },
         ["CAUSEWAY_TEST_NAMED", "CAUSEWAY_TEST_MISSING"],
-      )
+      ).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: gateway }))))
       expect(yield* output(child)).toBe("own--named-path")
     }),
   )

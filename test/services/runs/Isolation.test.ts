@@ -91,7 +91,7 @@ describe("Runs that spin, flood, hang or throw", () => {
     return Effect.gen(function* () {
       const runs = yield* Runs
       yield* runs.accept({ text: "spin", sessionKey: "s" }, principal)
-      while (operations === 0) yield* nextTurn
+      while ((yield* nextTurn) === 0) {}
       const counts: Array<number> = []
       while (counts.length < 20) counts.push(yield* nextTurn)
       const slices = counts.slice(1).map((count, i) => count - counts[i]!)
