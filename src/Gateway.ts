@@ -10,6 +10,7 @@ import { AgentRuntimes } from "./services/agents/AgentRuntimes.ts"
 import { Agents } from "./services/agents/Agents.ts"
 import { Bindings } from "./services/agents/Bindings.ts"
 import * as EchoRuntime from "./services/agents/EchoRuntime.ts"
+import { AttachmentLinks } from "./services/attachments/AttachmentLinks.ts"
 import { Attachments } from "./services/attachments/Attachments.ts"
 import { Approvals } from "./services/approvals/Approvals.ts"
 import { Authenticator } from "./services/auth/Authenticator.ts"
@@ -90,6 +91,7 @@ const registry = Layer.mergeAll(
   Memory.layer,
   Connections.layer,
   GatewayKey.layer,
+  AttachmentLinks.layer,
   Upstreams.layer,
   // Before the runs, so that it logs those that a restart continues.
   OperationalLog.layer,

@@ -173,4 +173,20 @@ const read = Rpc.make("attachments.read", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, `Returns the content of a file of at most ${READ_BYTES.toLocaleString("en")} bytes.`)
 
-export const AttachmentRpcs = RpcGroup.make(list, read).middleware(Authorized)
+const link = Rpc.make("attachments.link", {
+  payload: {
+    id: Id,
+    /** The name of the file that a browser stores. */
+    name: Schema.optionalKey(text(UPLOAD_NAME_CHARS)),
+  },
+  success: Schema.Struct({
+    /** The path at the gateway, with its base path: `/attachments/...`. It needs no token. */
+    url: Schema.String,
+    expiresAt: EpochMillis,
+  }),
+  error: Schema.Union([AttachmentNotFound, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Makes a link to a file of any size, which works for attachments.linkMs or until a restart.")
+
+export const AttachmentRpcs = RpcGroup.make(list, read, link).middleware(Authorized)

@@ -298,6 +298,11 @@ export const GatewaySettings = Schema.Struct({
       ),
       maxImageBytes: option(Count, 6_291_456, "Largest picture of a message. Providers of models refuse larger ones."),
       perMessage: option(Count, 32, "Files of one message. A message with more is refused."),
+      linkMs: option(
+        Count,
+        300_000,
+        "How long a link to a file works. A link needs no token, so a shorter time is safer. A longer one suits slow readers.",
+      ),
     }),
     {},
     "Limits of the files that belong to messages.",

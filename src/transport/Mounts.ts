@@ -6,6 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../domain/GatewayConfig.ts"
+import * as FileRoute from "./attachments/FileRoute.ts"
+import * as MultipartSend from "./attachments/MultipartSend.ts"
 import { DialectServer } from "./kernel/DialectServer.ts"
 import { isJsonRpc } from "./json-rpc/Envelope.ts"
 import { jsonRpc } from "./json-rpc/JsonRpc.ts"
@@ -45,6 +47,8 @@ export const layer = Layer.mergeAll(
   wires,
   JsonRpcHttp.layer,
   Rest.layer,
+  FileRoute.layer,
+  MultipartSend.layer,
   Sse.layer,
   Metrics.layer,
   OpenApiRoutes.layer,

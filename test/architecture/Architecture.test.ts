@@ -60,6 +60,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "metrics",
     "sse",
     "rest",
+    "attachments",
     "openai",
     "hooks",
     "mcp",

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { AttachmentNotFound, AttachmentRpcs, AttachmentTooLarge, READ_BYTES } from "../../domain/Attachment.ts"
+import { AttachmentLinks } from "../attachments/AttachmentLinks.ts"
 import { Attachments } from "../attachments/Attachments.ts"
 
 const PAGE = 50
@@ -10,6 +11,7 @@ const PAGE = 50
 export const AttachmentHandlers = AttachmentRpcs.toLayer(
   Effect.gen(function* () {
     const attachments = yield* Attachments
+    const links = yield* AttachmentLinks
     return AttachmentRpcs.of({
       "attachments.list": ({ before, limit = PAGE, runId, sessionKey }) =>
         attachments.list(sessionKey, { before, limit, runId }),
@@ -21,6 +23,10 @@ export const AttachmentHandlers = AttachmentRpcs.toLayer(
         const bytes = yield* attachments.read(id)
         if (bytes === undefined) return yield* new AttachmentNotFound({ id })
         return { id, size: bytes.byteLength, data: Buffer.from(bytes).toString("base64") }
+      }),
+      "attachments.link": Effect.fnUntraced(function* ({ id, name }) {
+        if ((yield* attachments.sizeOf(id)) === undefined) return yield* new AttachmentNotFound({ id })
+        return yield* links.make(id, name)
       }),
     })
   }),

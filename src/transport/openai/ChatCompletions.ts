@@ -15,9 +15,9 @@ import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
-import { checkSupport, Content, hasItems, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
+import { checkSupport, Content, hasItems, isOtherThanText, Model, readContent, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
-import { turnText, type Utterance } from "./Conversation.ts"
+import { turnOf, type Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import * as ServerEvents from "./ServerEvents.ts"
 import { targetOf } from "./Target.ts"
@@ -131,7 +131,7 @@ const readRequest = RequestBody.json(Request)
 /** Returns the conversation of a request. */
 const conversationOf = ({ messages }: Request) =>
   Effect.forEach(messages, ({ content, role }, i) =>
-    Effect.map(textOf(content, `messages[${i}].content`), (text): Utterance => ({ role: roles[role], text })),
+    Effect.map(readContent(content, `messages[${i}].content`), (said): Utterance => ({ role: roles[role], ...said })),
   )
 
 export const make = Effect.map(AgentRun.make, (start) =>
@@ -140,14 +140,17 @@ export const make = Effect.map(AgentRun.make, (start) =>
     yield* checkSupport(request, unsupported)
     const conversation = yield* conversationOf(request)
     const { isKept, ...target } = yield* targetOf(api.request, request)
-    const text = turnText(conversation, isKept)
-    if (text === undefined) {
-      return yield* Effect.fail(invalid("messages", "the last message must be of the role user, with a text"))
+    const message = turnOf(conversation, isKept)
+    if (message === undefined) {
+      return yield* Effect.fail(invalid("messages", "the last message must be of the role user, with a text or a file"))
     }
     const runId = randomUUID()
     const created = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
     const head = { id: `chatcmpl_${runId}`, created, model: request.model }
-    const pieces = yield* Effect.mapError(start(calls, { ...target, text, idempotencyKey: runId }, isKept), refuse)
+    const pieces = yield* Effect.mapError(
+      start(calls, { ...target, ...message, idempotencyKey: runId }, isKept),
+      refuse,
+    )
     if (request.stream === true) {
       const chunks = chunksOf(head, request.stream_options?.include_usage === true)
       const texts = Stream.concat(Stream.succeed(chunks.first), Stream.map(pieces, chunks.of))

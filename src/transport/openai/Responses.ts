@@ -14,9 +14,9 @@ import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
-import { checkSupport, Content, isOtherThanText, Model, textOf, type Unsupported } from "./Content.ts"
+import { checkSupport, Content, isOtherThanText, Model, readContent, type Unsupported } from "./Content.ts"
 import { unsupportedTools, User } from "./Content.ts"
-import { turnText, type Utterance } from "./Conversation.ts"
+import { turnOf, type Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import { type Head, responseOf, ResponseEvents } from "./ResponseEvents.ts"
 import * as ServerEvents from "./ServerEvents.ts"
@@ -93,8 +93,8 @@ const utteranceOf = Effect.fnUntraced(function* ({ content, id, role, type }: It
     return yield* Effect.fail(invalid(`${param}.type`, message))
   }
   if (role === undefined || role === null) return yield* Effect.fail(invalid(`${param}.role`, "a message needs a role"))
-  const text = yield* textOf(content, `${param}.content`)
-  return { role: role === "developer" ? "system" : role, text } satisfies Utterance
+  const said = yield* readContent(content, `${param}.content`)
+  return { role: role === "developer" ? "system" : role, ...said } satisfies Utterance
 })
 
 /** Returns the conversation of a request. */
@@ -138,9 +138,9 @@ export const make = Effect.map(AgentRun.make, (start) =>
     yield* checkSupport(request, unsupported)
     const conversation = yield* conversationOf(request)
     const { isKept, isNew, ...target } = yield* sessionOf(api, request)
-    const text = turnText(conversation, !isNew)
-    if (text === undefined) {
-      return yield* Effect.fail(invalid("input", "the input must end with a text of the role user"))
+    const message = turnOf(conversation, !isNew)
+    if (message === undefined) {
+      return yield* Effect.fail(invalid("input", "the input must end with a text or a file of the role user"))
     }
     const runId = randomUUID()
     const head: Head = {
@@ -151,7 +151,10 @@ export const make = Effect.map(AgentRun.make, (start) =>
       previousId: request.previous_response_id ?? null,
       isStored: isKept,
     }
-    const pieces = yield* Effect.mapError(start(calls, { ...target, text, idempotencyKey: runId }, isKept), refuse)
+    const pieces = yield* Effect.mapError(
+      start(calls, { ...target, ...message, idempotencyKey: runId }, isKept),
+      refuse,
+    )
     if (request.stream === true) {
       const events = new ResponseEvents(head)
       const texts = Stream.concat(

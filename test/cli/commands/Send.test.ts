@@ -1,8 +1,13 @@
 import { expect, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { StreamItem } from "../../../src/domain/Chat.ts"
 import { cli, failure, open } from "../../support/CommandLine.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import { png } from "../../support/Files.ts"
+import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
 const decodeLine = Schema.decodeUnknownSync(Schema.fromJsonString(StreamItem))
@@ -52,6 +57,30 @@ layer(TestGateway.layer(), { excludeTestServices: true })("causeway send", (it) 
         line: 'causeway: no agent "nobody" (see `causeway agents list`)',
       })
     }),
+  )
+
+  it.effect(
+    "Files go with the message. One that is missing or too large ends the command before anything is sent.",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const file = join(folder, "cat.png")
+        writeFileSync(file, png())
+        const big = join(folder, "big.bin")
+        writeFileSync(big, Buffer.alloc(4_000_000))
+        const sent = yield* cli("send", "--session", "files", "--attach", file, "--attach", file, "look")
+        expect(sent).toEqual({ code: 0, stdout: "echo: look\n", stderr: "" })
+        const { messages } = yield* (yield* Sessions).history("files", { limit: 10 })
+        expect(messages[0]?.attachments).toMatchObject([{ name: "cat.png", type: "image/png" }, { name: "cat.png" }])
+        expect(failure(yield* cli("send", "--session", "none", "--attach", join(folder, "no"), "x"))).toEqual({
+          code: 1,
+          line: `causeway: the file ${join(folder, "no")} does not exist: nothing was sent`,
+        })
+        expect(failure(yield* cli("send", "--session", "none", "--attach", big, "x")).line).toMatch(
+          /has 4000000 bytes, and \d+ fit into the message: send fewer or smaller files/,
+        )
+        expect((yield* Sessions).find("none")).toBeUndefined()
+      }),
   )
 
   it.effect("A message without text is refused.", () =>

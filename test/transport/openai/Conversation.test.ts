@@ -1,15 +1,17 @@
 /** Conversation: the text of a turn from the messages of a request. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { turnText, type Utterance } from "../../../src/transport/openai/Conversation.ts"
+import { turnOf, type Utterance } from "../../../src/transport/openai/Conversation.ts"
 
 const Conversation = Schema.Array(
   Schema.Struct({ role: Schema.Literals(["system", "user", "assistant", "tool"]), text: Schema.String }),
 )
 
+const turnText = (conversation: ReadonlyArray<Utterance>, isKept: boolean) => turnOf(conversation, isKept)?.text
+
 const say = (role: Utterance["role"], text: string): Utterance => ({ role, text })
 
-describe("turnText", () => {
+describe("turnOf", () => {
   it("A message alone is the text.", () => {
     expect(turnText([say("user", "hello")], false)).toBe("hello")
   })
@@ -33,6 +35,13 @@ describe("turnText", () => {
       expect(turnText(conversation, false)).toBeUndefined()
     },
   )
+
+  it("A turn has the files of the messages in it, and a file needs no text.", () => {
+    const file = (data: string) => ({ role: "user" as const, text: "", files: [{ data }] })
+    const conversation = [file("one"), say("assistant", "hi"), file("two")]
+    expect(turnOf(conversation, true)).toEqual({ text: "", attachments: [{ data: "two" }] })
+    expect(turnOf(conversation, false)?.attachments).toEqual([{ data: "one" }, { data: "two" }])
+  })
 
   it.prop(
     "A turn holds every text of its conversation, and the user's last words come last.",

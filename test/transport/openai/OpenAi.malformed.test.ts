@@ -57,7 +57,9 @@ const rows: ReadonlyArray<Row> = [
   chat("empty content", { messages: [{ role: "user", content: "" }] }),
   chat("no message of the user", { messages: [{ role: "system", content: "x" }] }),
   chat("a reply as the last message", { messages: [hello, { role: "assistant", content: "x" }] }),
-  chat("an image", { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }] }),
+  chat("an image of another server", {
+    messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "http://127.0.0.1/a.png" } }] }],
+  }),
   chat("a part without a type", { messages: [{ role: "user", content: [{ text: "x" }] }] }),
   chat("tools of the client", { tools: [{ type: "function", function: { name: "f" } }] }),
   chat("functions of the client", { functions: [{ name: "f" }] }),

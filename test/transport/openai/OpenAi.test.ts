@@ -12,6 +12,7 @@ import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { removeOldResponses } from "../../../src/transport/openai/ResponseRetention.ts"
+import { base64, png } from "../../support/Files.ts"
 import { ask, open, type Sent } from "../../support/HttpRequests.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -53,6 +54,44 @@ const head = Effect.map(Events, (events) => events.head())
 
 describe("OpenAi", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
+    it.effect("Images and files become attachments of the message.", () =>
+      Effect.gen(function* () {
+        const url = `data:image/png;base64,${base64(png())}`
+        const file_data = `data:text/plain;base64,${base64("milk")}`
+        const text = { type: "text", text: "look" }
+        const chats = yield* chat({
+          messages: [
+            user([
+              text,
+              { type: "image_url", image_url: { url } },
+              { type: "file", file: { file_data, filename: "a.txt" } },
+            ]),
+          ],
+          user: "files-1",
+        })
+        expect(chats).toMatchObject({ status: 200, json: { choices: [{ message: { content: "echo: look" } }] } })
+        const responses = yield* respond({
+          input: [
+            user([
+              { type: "input_image", image_url: url },
+              { type: "input_file", file_data, filename: "a.txt" },
+            ]),
+          ],
+          user: "files-2",
+        })
+        expect(responses.status).toBe(200)
+        const sessions = yield* Sessions
+        for (const user of ["files-1", "files-2"]) {
+          const key = (yield* sessionKeys).find((key) => key.includes(user))
+          const { messages } = yield* sessions.history(key!, { limit: 10 })
+          expect(messages[0]?.attachments, user).toMatchObject([
+            { name: "file.png", type: "image/png", size: 33 },
+            { name: "a.txt", type: "text/plain", size: 4 },
+          ])
+        }
+      }),
+    )
+
     it.effect("The models are the agents, and a model is found by each of its names.", () =>
       Effect.gen(function* () {
         yield* (yield* Agents).create({ id: "writer", name: "Writer" })

@@ -10,6 +10,7 @@ import {
   AttachmentRefused,
   type AttachmentUpload,
   isImage,
+  READ_BYTES,
 } from "../../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import { cut as cutText } from "../../../domain/Text.ts"
@@ -74,7 +75,7 @@ const summaryOf = ({ attachment, messageId, runId }: AttachedFile, sessionKey: s
   sessionKey,
   ...(runId !== null && { runId }),
   messageSeq: messageId,
-  download: { mode: "bytes" },
+  download: { mode: attachment.size > READ_BYTES ? "url" : "bytes" },
 })
 
 const Target = Schema.Struct({ sessionKey: key, runId: id, taskId: id, agentId: name })
@@ -113,8 +114,16 @@ const find = Effect.fnUntraced(function* ({ artifactId, ...target }: typeof One.
 
 const get = dialectMethod(One, (params) => Effect.map(find(params), ({ artifact }) => ({ artifact })))
 
-const contentFor = ({ id }: Attachment): Query<object> =>
-  Effect.map(call("attachments.read", { id }), ({ data }) => ({ encoding: "base64", data }))
+/** Returns the content of a file, or a link to one that is too large for an answer. */
+const contentFor = ({ id, name }: Attachment): Query<object> => {
+  const content = Effect.map(call("attachments.read", { id }), ({ data }) => ({ encoding: "base64", data }))
+  const link = () =>
+    Effect.map(call("attachments.link", { id, name }), ({ expiresAt, url }) => ({
+      url,
+      expiresAt: new Date(expiresAt).toISOString(),
+    }))
+  return catchError<object, object>(content, "AttachmentTooLarge", link)
+}
 
 const download = dialectMethod(One, (params) =>
   Effect.gen(function* () {
