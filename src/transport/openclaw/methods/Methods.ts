@@ -19,6 +19,7 @@ import { type Row, tableOf } from "./MethodTable.ts"
 import { modelMethods } from "./Models.ts"
 import { nodeMethods } from "./Nodes.ts"
 import { pluginApprovalMethods } from "./PluginApprovals.ts"
+import { policyMethods } from "./PolicyMethods.ts"
 import { presenceMethods } from "./Presence.ts"
 import { questionMethods } from "./Questions.ts"
 import { sessionChangeMethods } from "./SessionChanges.ts"
@@ -44,6 +45,7 @@ const rows: ReadonlyArray<Row> = [
   ...execApprovalMethods,
   ...pluginApprovalMethods,
   ...approvalMethods,
+  ...policyMethods,
   ...questionMethods,
   ...catalogMethods,
   ...toolMethods,
