@@ -74,7 +74,7 @@ export type QuestionStatus = typeof QuestionStatus.Type
 
 export const Question = Schema.Struct({
   id: Schema.String,
-  /** The agent, the session and the run for which it is asked. Empty if there is none. */
+  /** The agent, the session and the run for which it is asked. The question of a client may have none of them: the members are empty. */
   agentId: Schema.String,
   sessionKey: Schema.String,
   runId: Schema.String,

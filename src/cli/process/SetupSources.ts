@@ -111,7 +111,7 @@ const usage = (problem: string, remedy: string) => new CommandFailed({ problem, 
 
 const namesOf = (sources: ReadonlyArray<Source>): string => sources.map(({ id }) => id).join(", ")
 
-/** Returns the named source, else with `yes` the first that downloads nothing. Fails if there is none. */
+/** Returns the named source, else with `yes` the first that downloads nothing. Fails if no source is left. */
 export const choose = Effect.fnUntraced(function* (
   sources: ReadonlyArray<Source>,
   provider: string | undefined,

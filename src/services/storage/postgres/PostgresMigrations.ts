@@ -23,7 +23,7 @@ const steps: ReadonlyArray<readonly [name: string, statements: ReadonlyArray<str
 /** Locks of the gateway have this number first: "CWGW". */
 export const LOCK_CLASS = 0x43574757
 
-/** Returns the version of the schema in the search path, or 0 if there is none. */
+/** Returns the version of the schema in the search path. A schema without tables has version 0. */
 export const versionOf = Effect.fnUntraced(function* ({ query }: PostgresConnection) {
   const [found] = yield* query("SELECT to_regclass('causeway_migrations') IS NOT NULL AS found")
   if (found?.["found"] !== true) return 0

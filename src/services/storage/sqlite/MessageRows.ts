@@ -177,7 +177,7 @@ export const messageRows = (db: DatabaseSync) => {
     /** Removes all messages of a run but the user's, and returns their ids. */
     retract: (sessionKey: string, runId: string): ReadonlyArray<number> =>
       retract.all(sessionKey, runId).map((row) => Number(row["id"])),
-    /** Removes at most `limit` messages of one old transcript. Returns undefined if there is none. */
+    /** Removes at most `limit` messages of one old transcript. Returns `undefined` if no old transcript has messages. */
     removeOld: (limit: number): number | undefined => {
       const transcript = oldTranscript.get()?.["transcript"]
       if (transcript === undefined) return undefined

@@ -40,7 +40,7 @@ export type ApprovalKind = "exec" | "plugin"
 
 export const kindOf = ({ plugin }: Approval): ApprovalKind => (plugin === undefined ? "exec" : "plugin")
 
-/** A member that clients expect as null if there is none. */
+/** A member for which clients expect null if it has no value. */
 const orNull = <A>(value: A | undefined): A | null => value ?? null
 
 /** Returns the command as clients read it in lists and events. */
