@@ -91,6 +91,11 @@ export class GroupWriter {
     return this.#doubt !== undefined
   }
 
+  /** Waits until no writer has an open transaction, on the session of a reader. */
+  untilUnlocked(reader: PostgresConnection): Effect.Effect<void, StorageUnavailable> {
+    return Effect.asVoid(orUnavailable(reader.query("SELECT pg_advisory_xact_lock($1::int, $2::int)", this.#lock)))
+  }
+
   /** Gives up on the answer of a lost COMMIT. If it was committed, its rows appear as those of another writer. */
   forget(): void {
     this.#doubt = undefined

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import type { StartupError } from "../../../domain/StartupError.ts"
@@ -31,6 +32,9 @@ export interface PostgresStorageOptions {
 
 /** The pause between two attempts to reach the server. */
 const PAUSE_MS = 100
+
+/** The events that one read returns. */
+const PAGE = 1_000
 
 /** A transaction that takes longer has lost its server without an error: the machine or the network is gone. */
 const TRANSACTION_MS = 20_000
@@ -65,6 +69,7 @@ const make = Effect.fnUntraced(function* (
   health: PostgresHealth,
   { retention, waitMs }: PostgresStorageOptions,
 ) {
+  const scope = yield* Effect.scope
   const { target } = postgres
   const { reader, writer: connection } = postgres
   const log = yield* Effect.mapError(PostgresLog.open(reader, retention), (error) => toStartupError(error, target.name))
@@ -87,12 +92,27 @@ const make = Effect.fnUntraced(function* (
 
   const busy = (failure: StorageUnavailable) => new StorageBusy({ pauseMs: PAUSE_MS, limitMs: waitMs, failure })
 
+  /** Publishes the events of a commit in doubt, if it was made, as soon as the server is back. */
+  const publishWhenBack = ({ onForeign, published }: WriteOptions) =>
+    Effect.gen(function* () {
+      yield* orUnavailable(reach(reader))
+      // The session of the commit may still be at work.
+      yield* writer.untilUnlocked(reader)
+      for (let after = published, more = true; more;) {
+        const page = yield* orUnavailable(log.page(reader, undefined, after, Number.MAX_SAFE_INTEGER, PAGE))
+        onForeign(page.rows)
+        after = page.rows.at(-1)?.number ?? after
+        more = page.more
+      }
+    }).pipe(Effect.retry(Schedule.spaced(PAUSE_MS)))
+
   /** Reaches the server again and finds out whether the group was committed. Gives up after `waitMs`. */
   const resolve = Effect.fnUntraced(function* (group: ReadonlyArray<PendingWork>, options: WriteOptions) {
     const deadline = (yield* Clock.currentTimeMillis) + waitMs
     while (writer.isInDoubt) {
       if ((yield* Clock.currentTimeMillis) >= deadline) {
         writer.forget()
+        yield* Effect.forkIn(publishWhenBack(options), scope)
         return yield* inDoubt
       }
       yield* Effect.sleep(PAUSE_MS)

@@ -37,10 +37,15 @@ const adds = (id: string): Work<string> =>
 /** A log as the gateway has one: it publishes what others have committed, and what it has committed. */
 const makeLog = (storage: Storage["Service"]) => {
   const published: Array<KeptRow> = []
+  const hasForeign = Deferred.makeUnsafe<void>()
   const options = (): WriteOptions => ({
     at: 1_000,
     published: published.at(-1)?.number ?? 0,
-    onForeign: (rows) => published.push(...rows),
+    onForeign: (rows) => {
+      const head = published.at(-1)?.number ?? 0
+      published.push(...rows.filter(({ number }) => number > head))
+      if (rows.length > 0) Deferred.doneUnsafe(hasForeign, Effect.void)
+    },
   })
   const write = (...works: ReadonlyArray<Work<unknown, unknown> | PendingWork>) =>
     Effect.map(
@@ -53,7 +58,13 @@ const makeLog = (storage: Storage["Service"]) => {
         return exits
       },
     )
-  return { write, published, options, numbers: () => published.map(({ number }) => number) }
+  return {
+    write,
+    published,
+    options,
+    hasForeign: Deferred.await(hasForeign),
+    numbers: () => published.map(({ number }) => number),
+  }
 }
 
 const keyed = (key: string | undefined, work: Work<unknown, unknown>): PendingWork => ({ name: "test", key, work })
@@ -258,6 +269,9 @@ describe("PostgresStorage", () => {
         detail: expect.stringContaining("may have been made"),
       })
       yield* Effect.promise(start)
+      // No other write has to come.
+      yield* log.hasForeign
+      expect(log.published.map(({ event }) => event)).toEqual([removed("a")])
       yield* log.write(adds("b"))
       expect(log.published.map(({ event }) => event)).toEqual([removed("a"), removed("b")])
     }),
