@@ -41,7 +41,7 @@ export type Change<A> = readonly [answer: A, events: ReadonlyArray<KeptEvent>]
 
 /**
  * A state change that joins a transaction. It acts through `Tx` only, because it may run twice: a neighbour in its group
- * may fail, or the connection may break. It never waits for anything but the database. If it fails or dies, its own writes
- * are undone. A failure before the first write costs its neighbours nothing.
+ * may fail, or the connection may break. It dies if it waits for anything but the database. If it fails or dies, its own
+ * writes are undone. A failure before the first write costs its neighbours nothing.
  */
 export type Work<A, E = never> = Effect.Effect<Change<A>, E | StorageUnavailable, Tx>

@@ -58,6 +58,9 @@ interface Outcome {
 /** A run of the group. Undefined: a work has failed after a write, so its neighbours are undone and have to run again. */
 type Run = Effect.Effect<ReadonlyArray<Outcome> | undefined, StorageUnavailable>
 
+/** A work may keep the lock of all writers for this time without a statement, and for twice this time at most. */
+const IDLE_MS = 500
+
 const lost = new StorageUnavailable({ detail: "PostgreSQL: the connection was lost" })
 
 const swallowed = Exit.die(new Error("the work went on after a statement of it had failed"))
@@ -76,6 +79,8 @@ export class GroupWriter {
   readonly #options: GroupWriterOptions
   readonly #query: (sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<Rows, StorageUnavailable>
   readonly #lock: ReadonlyArray<number>
+  /** Stops the works that run now. */
+  readonly #running = new Set<() => void>()
   #groups = 0
   #doubt: Doubt | undefined
 
@@ -149,7 +154,7 @@ export class GroupWriter {
         yield* rollBack
         return resolved
       }
-      const outcomes = yield* run
+      const outcomes = yield* this.#watched(run)
       if (outcomes === undefined) {
         yield* rollBack
         return undefined
@@ -222,15 +227,42 @@ export class GroupWriter {
     )
   }
 
-  #run({ work }: PendingWork): Effect.Effect<Outcome> {
-    return Effect.suspend(() => {
-      const state = { hasWritten: false }
-      const services = Context.make(Tx, this.#options.stores).pipe(Context.add(WorkState, state))
-      return Effect.map(Effect.exit(Effect.provideContext(work, services)), (exit) => ({
-        exit,
-        hasWritten: state.hasWritten,
-      }))
-    })
+  /** Runs the work in a fiber of its own, so that `#watched` can give it up. */
+  #run({ name, work }: PendingWork): Effect.Effect<Outcome> {
+    return Effect.withFiber(({ context }) =>
+      Effect.callback((resume) => {
+        const state = { hasWritten: false, hasEnded: false }
+        const end = (exit: Outcome["exit"]) => {
+          if (state.hasEnded) return
+          state.hasEnded = true
+          this.#running.delete(stop)
+          resume(Effect.succeed({ exit, hasWritten: state.hasWritten }))
+        }
+        const services = Context.make(Tx, this.#options.stores).pipe(Context.add(WorkState, state))
+        const fiber = Effect.runForkWith(Context.merge(context, services))(work)
+        const stop = () => {
+          end(Exit.die(new Error(`a change of ${name} waited for something other than the database`)))
+          fiber.interruptUnsafe()
+        }
+        this.#running.add(stop)
+        fiber.addObserver(end)
+      }),
+    )
+  }
+
+  /** Stops works that keep the lock of all writers while no statement of them is under way. Goes by the wall clock. */
+  #watched(run: Run): Run {
+    const { connection } = this.#options
+    let answered: number | undefined
+    const check = () => {
+      if (answered !== undefined && connection.answered === answered) for (const stop of this.#running) stop()
+      answered = connection.answered
+    }
+    return Effect.acquireUseRelease(
+      Effect.sync(() => setInterval(check, IDLE_MS)),
+      () => run,
+      (timer) => Effect.sync(() => clearInterval(timer)),
+    )
   }
 
   /** Runs works of one key after another and works of different keys at once. A work without a key runs alone. */

@@ -108,6 +108,8 @@ export class PostgresConnection {
   readonly #parent: Scope.Scope
   readonly #gate = Semaphore.makeUnsafe(1)
   #session: Session | undefined
+  #sent = 0
+  #answered = 0
 
   private constructor(target: PostgresTarget, options: SessionOptions, parent: Scope.Scope) {
     this.#target = target
@@ -122,6 +124,11 @@ export class PostgresConnection {
 
   get isOpen(): boolean {
     return this.#session !== undefined
+  }
+
+  /** The number of answered statements, or `undefined` while a statement waits for its answer. */
+  get answered(): number | undefined {
+    return this.#sent === this.#answered ? this.#answered : undefined
   }
 
   /** The process of the server that serves the session, as the server has named it at the start. */
@@ -161,12 +168,18 @@ export class PostgresConnection {
     }),
   )
 
+  readonly #countAnswer = Effect.sync(() => {
+    this.#answered++
+  })
+
   #run(sql: string, params: ReadonlyArray<unknown>): Effect.Effect<PgConnection.Result, SqlError> {
     return Effect.suspend(() => {
       const session = this.#session
       if (session === undefined) return Effect.fail(notConnected)
-      return Effect.tapError(session.connection.query(sql, params.map(toParameter)), (error) =>
-        isConnectionLost(error) && this.#session === session ? this.close : Effect.void,
+      this.#sent++
+      return session.connection.query(sql, params.map(toParameter)).pipe(
+        Effect.tapError((error) => (isConnectionLost(error) && this.#session === session ? this.close : Effect.void)),
+        Effect.ensuring(this.#countAnswer),
       )
     })
   }

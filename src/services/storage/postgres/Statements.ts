@@ -23,6 +23,7 @@ export const statementsOf = ({ query }: PostgresConnection): Statements => {
   const read: Run = (sql, params) => orUnavailable(query(sql, params))
   const mark = Effect.withFiber((fiber) => {
     const state = Context.getOrUndefined(fiber.context, WorkState)
+    if (state?.hasEnded === true) return Effect.interrupt
     if (state !== undefined) state.hasWritten = true
     return Effect.void
   })

@@ -4,9 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import type { Agent } from "../../../../src/domain/Agent.ts"
 import type { KeptEvent } from "../../../../src/domain/Event.ts"
+import { openPostgres } from "../../../../src/services/storage/postgres/Postgres.ts"
 import { openSession } from "../../../../src/services/storage/postgres/PostgresConnection.ts"
+import { LOCK_CLASS } from "../../../../src/services/storage/postgres/PostgresMigrations.ts"
 import * as PostgresStorage from "../../../../src/services/storage/postgres/PostgresStorage.ts"
+import { readUrl } from "../../../../src/services/storage/postgres/PostgresUrl.ts"
 import type { KeptRow, PendingWork, Storage, WriteOptions } from "../../../../src/services/storage/Storage.ts"
 import { Tx, type Work } from "../../../../src/services/storage/Tx.ts"
 import { AnswerSwallowingProxy } from "../../../support/AnswerSwallowingProxy.ts"
@@ -280,24 +284,38 @@ describe("PostgresStorage", () => {
   it.live("A writer that freezes inside its transaction holds up the others for some seconds only.", () =>
     Effect.gen(function* () {
       const url = yield* schemaUrl
-      const frozen = yield* open(url)
       const log = makeLog(yield* open(url))
-      const begun = yield* Deferred.make<void>()
-      const thaws = yield* Deferred.make<void>()
-      const freezes = Effect.andThen(
-        Deferred.succeed(begun, undefined),
-        Effect.andThen(Deferred.await(thaws), adds("late")),
-      )
-      const late = yield* Effect.forkChild(Effect.flip(makeLog(frozen).write(freezes)))
-      yield* Deferred.await(begun)
+      const { schemaId, writer } = yield* openPostgres(yield* readUrl(Redacted.make(url)))
+      yield* writer.query("BEGIN")
+      yield* writer.query("SELECT pg_advisory_xact_lock($1::int, $2::int)", [LOCK_CLASS, schemaId | 0])
       const [exit] = yield* log.write(adds("a"))
       expect(exit).toMatchObject({ _tag: "Success" })
-      yield* Deferred.succeed(thaws, undefined)
-      // The server has ended its session, so the late work writes nothing.
-      expect(yield* Fiber.join(late)).toMatchObject({ _tag: "StorageBusy" })
-      expect(log.numbers()).toEqual([1])
+      // The server has ended its session.
+      expect(yield* Effect.flip(writer.query("COMMIT"))).toMatchObject({ _tag: "SqlError" })
     }),
   )
+
+  for (const hasWritten of [false, true]) {
+    it.live(
+      `A work that waits ${hasWritten ? "after" : "before"} its first write dies, and its neighbours go on.`,
+      () =>
+        Effect.gen(function* () {
+          const log = makeLog(yield* open(yield* schemaUrl))
+          const thaws = yield* Deferred.make<void>()
+          const waits = Effect.andThen(Deferred.await(thaws), adds("late"))
+          const stuck = hasWritten ? Effect.andThen(adds("early"), waits) : waits
+          const exits = yield* log.write(keyed("one", adds("a")), keyed("two", stuck), keyed("two", adds("b")))
+          expect(exits.map(({ _tag }) => _tag)).toEqual(["Success", "Failure", "Success"])
+          const message = "a change of test waited for something other than the database"
+          expect(exits[1]).toEqual(Exit.die(new Error(message)))
+          yield* Deferred.succeed(thaws, undefined)
+          const [agents] = yield* log.write(Effect.flatMap(Tx, (tx) => Effect.map(tx.agents.all, (all) => [all, []])))
+          const ids = Exit.isSuccess(agents!) ? (agents.value.answer as ReadonlyArray<Agent>).map(({ id }) => id) : []
+          expect(ids.toSorted()).toEqual(["a", "b"])
+          expect(log.published.map(({ event }) => event)).toEqual([removed("a"), removed("b")])
+        }),
+    )
+  }
 
   it.live("Commits reach the disk, whatever the default of the server is.", () =>
     Effect.gen(function* () {
