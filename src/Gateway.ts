@@ -22,6 +22,7 @@ import * as TokenRotation from "./services/auth/TokenRotation.ts"
 import { Connections } from "./services/connections/Connections.ts"
 import { Events } from "./services/events/Events.ts"
 import { Fleet } from "./services/fleet/Fleet.ts"
+import { FleetControl } from "./services/fleet/FleetControl.ts"
 import * as GatewayHandlers from "./services/handlers/GatewayHandlers.ts"
 import { Logs } from "./services/logs/Logs.ts"
 import { McpServers } from "./services/mcp/McpServers.ts"
@@ -113,7 +114,10 @@ const monitors = Layer.mergeAll(
   Logs.layerEvents,
 )
 
-const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer, Fleet.layer).pipe(
+/** Shows and commands the agents of this gateway and of its upstream gateways. */
+const fleet = FleetControl.layer.pipe(Layer.provideMerge(Fleet.layer))
+
+const services = Layer.mergeAll(System.layer, monitors, StartupChecks.layer, fleet).pipe(
   Layer.provideMerge(conversations),
 )
 

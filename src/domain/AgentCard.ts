@@ -33,6 +33,17 @@ export const AgentCard = Schema.Struct({
 }).annotate({ identifier: "AgentCard" })
 export type AgentCard = typeof AgentCard.Type
 
+/** The task of a card. */
+export const AgentTask = Schema.Struct({
+  /** The id of the card. */
+  id: Schema.String,
+  task: Schema.String,
+  /** In percent, if the gateway of the agent says so. */
+  progress: Schema.optionalKey(Schema.Finite),
+  startedAt: Schema.optionalKey(EpochMillis),
+})
+export type AgentTask = typeof AgentTask.Type
+
 /** `syncing`: connected, and its lists are on their way. `ready`: the cards follow every change. */
 export const UpstreamState = Schema.Literals(["connecting", "syncing", "ready", "away", "pairing", "refused"])
 export type UpstreamState = typeof UpstreamState.Type

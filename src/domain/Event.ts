@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Agent } from "./Agent.ts"
-import { AgentCard, Upstream } from "./AgentCard.ts"
+import { AgentCard, AgentTask, Upstream } from "./AgentCard.ts"
 import { Approval, ApprovalGrant } from "./Approval.ts"
 import { Binding } from "./Binding.ts"
 import { EpochMillis, ID_CHARS, SessionKey, setOf, text } from "./Bounds.ts"
@@ -95,6 +95,10 @@ export const LiveEvent = Schema.TaggedUnion({
   /** The card replaces the one with its id. */
   CardChanged: { card: AgentCard },
   CardRemoved: { id: Schema.String },
+  /** The agent of the card works on something else now. */
+  TaskStarted: AgentTask.fields,
+  /** The agent of the card has made a step, e.g. a call of a tool. */
+  TaskProgressed: AgentTask.fields,
   /** All cards, after an upstream gateway has sent its lists. They replace the subscriber's copy. */
   FleetUpdated: { cards: Schema.Array(AgentCard) },
   UpstreamChanged: { upstream: Upstream },
@@ -158,6 +162,8 @@ const topics: Record<GatewayEvent["_tag"], Topic> = {
   ApprovalGrantChanged: "approvals",
   CardChanged: "fleet",
   CardRemoved: "fleet",
+  TaskStarted: "fleet",
+  TaskProgressed: "fleet",
   FleetUpdated: "fleet",
   UpstreamChanged: "fleet",
   QuestionRequested: "questions",

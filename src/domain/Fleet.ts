@@ -6,10 +6,14 @@ import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentCard, Upstream } from "./AgentCard.ts"
-import { EpochMillis, ID_CHARS, nonEmptyText } from "./Bounds.ts"
+import { EpochMillis, ID_CHARS, nonEmptyText, PageSize } from "./Bounds.ts"
+import { SendError } from "./Chat.ts"
 import { Position } from "./Event.ts"
+import { MessageText } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
+import { SessionNotFound } from "./Session.ts"
+import { StorageUnavailable } from "./Storage.ts"
 import { Summary } from "./Summary.ts"
 
 /** A card with the age of its knowledge. */
@@ -55,4 +59,52 @@ const upstreams = Rpc.make("fleet.upstreams", {
   .annotate(RequiredScope, "operator.read")
   .annotate(Summary, "Lists the upstream gateways, and why those that are away are away.")
 
-export const FleetRpcs = RpcGroup.make(list, get, upstreams).middleware(Authorized)
+/**
+ * `stop`: aborts the runs of the agent. `restart`: aborts the run of the card's session and sends its newest message again.
+ * `steer`: sends a message to the card's session, which the agent gets at its next step if it can.
+ */
+export const FleetCommand = Schema.Literals(["stop", "restart", "steer"])
+export type FleetCommand = typeof FleetCommand.Type
+
+/** The command had no effect, e.g. because the upstream gateway is away. */
+export class FleetCommandFailed extends Schema.TaggedError<FleetCommandFailed>()("FleetCommandFailed", {
+  id: Schema.String,
+  /** The problem and the next step. */
+  message: Schema.String,
+}) {}
+
+const command = Rpc.make("fleet.command", {
+  payload: {
+    id: CardId,
+    command: FleetCommand,
+    /** The message of `steer`. */
+    message: Schema.optionalKey(MessageText),
+  },
+  success: Schema.Struct({
+    /** The sessions that the command changed. Empty: there was nothing to stop. */
+    sessionKeys: Schema.Array(Schema.String),
+    /** The run of the message that was sent. */
+    runId: Schema.optionalKey(Schema.String),
+  }),
+  error: Schema.Union([CardNotFound, FleetCommandFailed, SendError]),
+})
+  .annotate(RequiredScope, "operator.write")
+  .annotate(Summary, "Stops, restarts or steers an agent of this gateway or of an upstream gateway.")
+
+const transcript = Rpc.make("fleet.transcript", {
+  payload: { id: CardId, limit: Schema.optionalKey(PageSize) },
+  success: Schema.Struct({
+    sessionKey: Schema.NullOr(Schema.String),
+    /** Oldest first. */
+    entries: Schema.Array(
+      Schema.Struct({ at: Schema.NullOr(EpochMillis), role: Schema.String, text: Schema.String }).annotate({
+        identifier: "TranscriptEntry",
+      }),
+    ),
+  }),
+  error: Schema.Union([CardNotFound, FleetCommandFailed, SessionNotFound, StorageUnavailable]),
+})
+  .annotate(RequiredScope, "operator.read")
+  .annotate(Summary, "Returns the newest messages of the session on the card of an agent.")
+
+export const FleetRpcs = RpcGroup.make(list, get, upstreams, command, transcript).middleware(Authorized)

@@ -15,6 +15,7 @@ import * as JsonRpcHttp from "./json-rpc/JsonRpcHttp.ts"
 import * as Mcp from "./mcp/Mcp.ts"
 import { missionControl } from "./mission-control/MissionControl.ts"
 import * as MissionRoutes from "./mission-control/Routes.ts"
+import * as FleetRoutes from "./fleet/FleetRoutes.ts"
 import * as Hooks from "./hooks/Hooks.ts"
 import * as OpenAi from "./openai/OpenAi.ts"
 import * as ControlUi from "./openclaw/ControlUi.ts"
@@ -53,6 +54,7 @@ export const layer = Layer.mergeAll(
   Metrics.layer,
   OpenApiRoutes.layer,
   MissionRoutes.layer,
+  FleetRoutes.layer,
   OpenAi.layer,
   Hooks.layer,
   Mcp.layer,

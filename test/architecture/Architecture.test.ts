@@ -63,6 +63,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "attachments",
     "openai",
     "hooks",
+    "fleet",
     "mcp",
     "json-rpc",
     "mission-control",

@@ -45,7 +45,9 @@ export const layerConnected = (fleet: NonNullable<GatewayOptions["fleet"]>) =>
 
 type FleetEvent = Extract<
   GatewayEvent,
-  { readonly _tag: "CardChanged" | "CardRemoved" | "FleetUpdated" | "UpstreamChanged" }
+  {
+    readonly _tag: "CardChanged" | "CardRemoved" | "FleetUpdated" | "TaskProgressed" | "TaskStarted" | "UpstreamChanged"
+  }
 >
 
 /** Collects the events of the fleet from now on, and waits for those that a test expects. */

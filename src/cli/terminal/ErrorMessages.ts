@@ -47,6 +47,7 @@ const messages: Messages = {
   DocumentExists: ({ id }) => `document "${id}" already exists: omit --create to replace it`,
   DocumentNotFound: ({ id }) => unknown("document", id, "memory list"),
   DocumentTooLarge: ({ id, size }) => `document "${id}" has ${size} bytes, which is too large to send: read its file`,
+  FleetCommandFailed: ({ message }) => message,
   Forbidden: ({ method, missingScope }) =>
     `this token may not call ${method}: use a token with the scope ${missingScope}`,
   GrantNotFound: ({ id }) => unknown("grant", id, "approvals grants"),

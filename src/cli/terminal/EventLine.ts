@@ -52,6 +52,8 @@ const detail: Detail = {
   PresenceChanged: ({ presence }) => `${presence.length} connected`,
   CardChanged: ({ card: { currentTask, id, status } }) => `${id} ${status}: ${currentTask ?? ""}`,
   CardRemoved: ({ id }) => id,
+  TaskStarted: ({ id, task }) => `${id}: ${task}`,
+  TaskProgressed: ({ id, task }) => `${id}: ${task}`,
   FleetUpdated: ({ cards }) => `${cards.length} cards`,
   UpstreamChanged: ({ upstream: { name, reason, state } }) => `${name} ${state}${reason === null ? "" : `: ${reason}`}`,
   GatewayStopping: ({ reason }) => reason,

@@ -3,7 +3,7 @@
  * IO. Fleet.ts has one for this gateway and one for each upstream gateway.
  */
 import * as Schema from "effect/Schema"
-import { AgentCard, cardId } from "../../domain/AgentCard.ts"
+import { AgentCard, type AgentTask, cardId } from "../../domain/AgentCard.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
@@ -34,13 +34,33 @@ export type Change =
   | { readonly _tag: "SessionRemoved"; readonly key: string }
   | { readonly _tag: "RunStarted"; readonly sessionKey: string; readonly at: number }
   | { readonly _tag: "RunThinks"; readonly sessionKey: string; readonly thinks: boolean }
+  | { readonly _tag: "RunStepped"; readonly sessionKey: string }
   | { readonly _tag: "RunEnded"; readonly sessionKey: string; readonly problem: string | undefined }
 
-/** The cards that a change makes, and the ids of those that it removes. */
 export interface Merged {
   readonly changed: ReadonlyArray<AgentCard>
+  /** The ids of the removed cards. */
   readonly removed: ReadonlyArray<string>
+  /** The tasks that have begun. */
+  readonly begun: ReadonlyArray<AgentTask>
+  /** The tasks that have made a step. */
+  readonly stepped: ReadonlyArray<AgentTask>
 }
+
+const nothing: Merged = { changed: [], removed: [], begun: [], stepped: [] }
+
+/** Returns an empty list if the card has no task. */
+const taskOf = ({ currentTask, id, taskProgress, taskStartedAt }: AgentCard): ReadonlyArray<AgentTask> =>
+  currentTask === undefined
+    ? []
+    : [
+        {
+          id,
+          task: currentTask,
+          ...(taskProgress !== undefined && { progress: taskProgress }),
+          ...(taskStartedAt !== undefined && { startedAt: taskStartedAt }),
+        },
+      ]
 
 /** The newest run of a session: it is in progress, or it has failed. */
 interface RunFact {
@@ -71,6 +91,11 @@ export class CardMerge {
     return this.#runs.get(sessionKey)?.thinks === true
   }
 
+  /** Returns the keys of the agent's sessions with a run that waits or is in progress. */
+  atWork(agentId: string): ReadonlyArray<string> {
+    return this.#sessions.atWork(agentId)
+  }
+
   apply(change: Change): Merged {
     switch (change._tag) {
       case "Listed":
@@ -92,6 +117,13 @@ export class CardMerge {
       case "RunThinks":
         this.#runs.set(change.sessionKey, { ...this.#runs.get(change.sessionKey), thinks: change.thinks })
         return this.#merge(this.#sessions.agentsOf(change.sessionKey))
+      case "RunStepped": {
+        const stepped = [...this.#sessions.agentsOf(change.sessionKey)].flatMap((agentId) => {
+          const card = this.cards.get(cardId(this.#upstream, agentId))
+          return card?.sessionKey === change.sessionKey ? taskOf(card) : []
+        })
+        return { ...nothing, stepped }
+      }
       case "RunEnded":
         if (change.problem === undefined) this.#runs.delete(change.sessionKey)
         else this.#runs.set(change.sessionKey, { problem: change.problem })
@@ -114,6 +146,7 @@ export class CardMerge {
   #merge(agentIds: Iterable<string>): Merged {
     const changed: Array<AgentCard> = []
     const removed: Array<string> = []
+    const begun: Array<AgentTask> = []
     for (const agentId of agentIds) {
       const agent = this.#agents.get(agentId)
       const id = cardId(this.#upstream, agentId)
@@ -126,8 +159,10 @@ export class CardMerge {
       if (before !== undefined && isSame(before, card)) continue
       this.cards.set(id, card)
       changed.push(card)
+      const isSameTask = before?.currentTask === card.currentTask && before?.sessionKey === card.sessionKey
+      if (!isSameTask) begun.push(...taskOf(card))
     }
-    return { changed, removed }
+    return { ...nothing, changed, removed, begun }
   }
 
   #cardOf({ id: agentId, isDefault, name }: AgentFact): AgentCard {

@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Upstream } from "../../domain/AgentCard.ts"
+import type { AgentCard, Upstream } from "../../domain/AgentCard.ts"
 import type { LiveEvent, Position } from "../../domain/Event.ts"
 import { CardNotFound, type ListedCard } from "../../domain/Fleet.ts"
 import { Agents } from "../agents/Agents.ts"
@@ -29,6 +29,8 @@ export class Fleet extends Context.Service<
     }>
     get(id: string): Effect.Effect<ListedCard, CardNotFound>
     readonly upstreams: Effect.Effect<ReadonlyArray<Upstream>>
+    /** Returns the keys of the agent's sessions with a run that waits or is in progress. */
+    readonly atWork: (card: Pick<AgentCard, "agentId" | "upstream">) => ReadonlyArray<string>
   }
 >()("causeway/services/fleet/Fleet") {
   /** Follows the upstream gateways until the scope closes. */
@@ -41,16 +43,21 @@ export class Fleet extends Context.Service<
       const store = new FleetStore(all.map(({ settings: { name, url } }) => newUpstream(name, url, startedAt)))
       const local = yield* localCards
       for (const card of local.cards.values()) store.cards.set(card.id, card)
-      const merges = [local]
+      const merges = new Map<string | null, CardMerge>([[null, local]])
 
       const publish = (event: LiveEvent) => events.publishLive(event)
       const apply = (merge: CardMerge, change: Change) => {
-        const { changed, removed } = merge.apply(change)
+        const { begun, changed, removed, stepped } = merge.apply(change)
         if (change._tag === "Listed") {
-          return publish({ _tag: "FleetUpdated", cards: merges.flatMap(({ cards }) => [...cards.values()]) })
+          return publish({
+            _tag: "FleetUpdated",
+            cards: Array.from(merges.values(), ({ cards }) => Array.from(cards.values())).flat(),
+          })
         }
         for (const card of changed) publish({ _tag: "CardChanged", card })
         for (const id of removed) publish({ _tag: "CardRemoved", id })
+        for (const task of begun) publish({ _tag: "TaskStarted", ...task })
+        for (const task of stepped) publish({ _tag: "TaskProgressed", ...task })
       }
 
       yield* events.onEvent((positioned) => {
@@ -64,7 +71,7 @@ export class Fleet extends Context.Service<
         const clock = yield* Clock.Clock
         for (const { client, settings } of all) {
           const merge = new CardMerge(settings.name)
-          merges.push(merge)
+          merges.set(settings.name, merge)
           let upstream = store.upstreams.get(settings.name)!
           const report: Sink["report"] = (facts) => {
             const next = changedBy(upstream, facts, clock.currentTimeMillisUnsafe())
@@ -84,6 +91,7 @@ export class Fleet extends Context.Service<
       return Fleet.of({
         list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
         upstreams: Effect.sync(() => [...store.upstreams.values()]),
+        atWork: ({ agentId, upstream }) => merges.get(upstream)?.atWork(agentId) ?? [],
         get: Effect.fn("Fleet.get")(function* (id: string) {
           return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
         }),

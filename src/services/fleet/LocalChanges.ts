@@ -35,6 +35,8 @@ export const localChange = (merge: CardMerge, { at, event }: Positioned): Change
       return merge.thinks(event.sessionKey)
         ? { _tag: "RunThinks", sessionKey: event.sessionKey, thinks: false }
         : undefined
+    case "ToolEnded":
+      return { _tag: "RunStepped", sessionKey: event.sessionKey }
     default:
       return undefined
   }

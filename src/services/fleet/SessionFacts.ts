@@ -69,6 +69,11 @@ export class SessionFacts<F extends Fact> {
     return []
   }
 
+  /** Returns the keys of the agent's sessions with a run that waits or is in progress. */
+  atWork(agentId: string): ReadonlyArray<string> {
+    return [...(this.#agents.get(agentId)?.atWork.keys() ?? [])]
+  }
+
   foremost(agentId: string): F | undefined {
     const sessions = this.#agents.get(agentId)
     return sessions && (newestOf(sessions.atWork.values()) ?? sessions.newest)

@@ -86,8 +86,9 @@ const runChange = (merge: CardMerge, { data, sessionKey, stream, ts }: AgentStre
       return undefined
     case "thinking":
       return thinks(true)
-    case "assistant":
     case "tool":
+      return data["phase"] === "result" ? { _tag: "RunStepped", sessionKey } : thinks(false)
+    case "assistant":
       return thinks(false)
     default:
       return undefined

@@ -1,16 +1,25 @@
 /**
- * FleetHandlers: implements `fleet.*` on the service Fleet.
+ * FleetHandlers: implements `fleet.*` on the services Fleet and FleetControl.
  */
 import * as Effect from "effect/Effect"
 import { FleetRpcs } from "../../domain/Fleet.ts"
+import { CurrentConnection } from "../../domain/Principal.ts"
 import { Fleet } from "../fleet/Fleet.ts"
+import { FleetControl } from "../fleet/FleetControl.ts"
+
+const TRANSCRIPT_ROWS = 50
 
 export const FleetHandlers = FleetRpcs.toLayer(
-  Effect.map(Fleet, (fleet) =>
-    FleetRpcs.of({
+  Effect.gen(function* () {
+    const fleet = yield* Fleet
+    const control = yield* FleetControl
+    return FleetRpcs.of({
       "fleet.list": () => fleet.list,
       "fleet.get": ({ id }) => fleet.get(id),
       "fleet.upstreams": () => Effect.map(fleet.upstreams, (upstreams) => ({ upstreams })),
-    }),
-  ),
+      "fleet.command": ({ id, ...order }) =>
+        Effect.flatMap(CurrentConnection, ({ principal }) => control.command(id, order, principal)),
+      "fleet.transcript": ({ id, limit = TRANSCRIPT_ROWS }) => control.transcript(id, limit),
+    })
+  }),
 )

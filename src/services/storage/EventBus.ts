@@ -19,6 +19,8 @@ const ownTags = [
   "PresenceChanged",
   "CardChanged",
   "CardRemoved",
+  "TaskStarted",
+  "TaskProgressed",
   "FleetUpdated",
   "UpstreamChanged",
 ] as const

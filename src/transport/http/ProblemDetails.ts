@@ -37,6 +37,7 @@ const statuses: Readonly<Record<ErrorTag, number>> = {
   DocumentExists: 409,
   DocumentNotFound: 404,
   DocumentTooLarge: 413,
+  FleetCommandFailed: 502,
   GrantNotFound: 404,
   IdempotencyConflict: 409,
   LimitReached: 409,

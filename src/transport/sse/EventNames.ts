@@ -41,6 +41,8 @@ const names: Readonly<Record<GatewayEvent["_tag"], string>> = {
   ApprovalGrantChanged: "approval.grant.changed",
   CardChanged: "agent.status",
   CardRemoved: "card.removed",
+  TaskStarted: "agent.task",
+  TaskProgressed: "agent.progress",
   FleetUpdated: "fleet.update",
   UpstreamChanged: "upstream.changed",
   QuestionRequested: "question.requested",

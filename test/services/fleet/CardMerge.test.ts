@@ -118,6 +118,16 @@ describe("CardMerge", () => {
     ])
   })
 
+  it("A task begins once, and each step of the agent makes progress.", () => {
+    const one = merge()
+    const running = session({ activity: "running", label: "Report" })
+    const task = { id: "home:main", task: "Report" }
+    expect(one.apply({ _tag: "Session", session: running }).begun).toEqual([task])
+    expect(one.apply({ _tag: "RunStarted", sessionKey: "a", at: 5 }).begun).toEqual([])
+    expect(one.apply({ _tag: "RunStepped", sessionKey: "a" }).stepped).toEqual([{ ...task, startedAt: 5 }])
+    expect(one.apply({ _tag: "RunStepped", sessionKey: "other" }).stepped).toEqual([])
+  })
+
   it("A failed run makes an error with its message, until the next run starts.", () => {
     const one = merge()
     one.apply({ _tag: "Session", session: session() })
