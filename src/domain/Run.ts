@@ -2,6 +2,7 @@
  * Runs: the schemas of a run, from its acceptance to its end, and of the events of a runtime.
  */
 import * as Schema from "effect/Schema"
+import { AttachmentUpload } from "./Attachment.ts"
 import { EpochMillis, NAME_CHARS, text } from "./Bounds.ts"
 import { Usage } from "./Message.ts"
 import { ProblemKind, RunError } from "./RunError.ts"
@@ -61,7 +62,13 @@ export const RuntimeEvent = Schema.TaggedUnion({
   Text: { text: Schema.String },
   ToolStarted: { callId: Schema.String, name: text(NAME_CHARS), input: Schema.String },
   ToolUpdated: { callId: Schema.String, text: Schema.String },
-  ToolEnded: { callId: Schema.String, output: Schema.String, isError: Schema.Boolean },
+  ToolEnded: {
+    callId: Schema.String,
+    output: Schema.String,
+    isError: Schema.Boolean,
+    /** The files of the result. They become attachments of the tool's message. */
+    files: Schema.optionalKey(Schema.Array(AttachmentUpload)),
+  },
   Usage: { usage: Usage },
   /** A summary of the older messages. `upTo` is the id of the newest one that it replaces in the history of later runs. */
   Summarized: { text: Schema.String, upTo: Schema.Int },

@@ -37,8 +37,8 @@ const tool = (name: string, properties: Record<string, unknown> = {}) => ({
   inputSchema: { type: "object", properties },
 })
 
-const tools = ["echo", "fail", "noise", "crash", "hang", "grow", "variables", "pid", "odd name!"].map((name) =>
-  tool(name, { text: { type: "string" } }),
+const tools = ["echo", "fail", "noise", "crash", "hang", "grow", "variables", "pid", "picture", "odd name!"].map(
+  (name) => tool(name, { text: { type: "string" } }),
 )
 
 const write = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
@@ -63,6 +63,14 @@ const call = (name: string, input: Record<string, unknown>): object | undefined 
       return text("grown")
     case "variables":
       return text(Object.keys(process.env).sort().join(" "))
+    case "picture":
+      return {
+        content: [
+          { type: "text", text: "Here it is." },
+          { type: "image", mimeType: "image/png", data: "iVBORw0KGgo=" },
+          { type: "resource", resource: { uri: "file:///a/data.bin", blob: "AAE=" } },
+        ],
+      }
     case "pid":
       return text(String(process.pid))
     default:

@@ -6,14 +6,18 @@ import * as Predicate from "effect/Predicate"
 import type { McpClient } from "effect/ai/McpClient"
 import type { CallToolResult, Tool as McpTool } from "effect/ai/McpSchema"
 import type { McpServerSettings } from "../../domain/McpServer.ts"
-import { shortened } from "../../domain/Text.ts"
+import { NAME_CHARS } from "../../domain/Bounds.ts"
+import { cut, shortened } from "../../domain/Text.ts"
 import { toolNameOf } from "../../domain/Tool.ts"
-import { type AgentTool, ToolFailed } from "../tools/AgentTool.ts"
+import { type AgentTool, ToolFailed, type ToolFile } from "../tools/AgentTool.ts"
 
 /** Tools of one server. Each costs tokens at every step of a run. */
 export const MAX_TOOLS = 256
 
 const DESCRIPTION_CHARS = 4_096
+
+/** Characters of the name of a file. The contract takes no more. */
+const FILE_NAME_CHARS = 1_024
 
 /** Characters of the JSON of an input schema. */
 const SCHEMA_CHARS = 65_536
@@ -52,10 +56,22 @@ export const toAgentTool = (
         (error) => new ToolFailed({ message: `The MCP server "${server}": ${explain(error)}` }),
       )
       const text = textOf(result)
-      return result.isError === true ? yield* new ToolFailed({ message: text || "The tool failed." }) : text
+      if (result.isError === true) return yield* new ToolFailed({ message: text || "The tool failed." })
+      return { text, files: filesOf(result) }
     }),
   }
 }
+
+/** Returns the images, sounds and binary resources of a result. */
+const filesOf = ({ content }: CallToolResult): ReadonlyArray<ToolFile> =>
+  content.flatMap((block): ReadonlyArray<ToolFile> => {
+    if (block.type === "image" || block.type === "audio") return [{ type: typeOf(block.mimeType), bytes: block.data }]
+    if (block.type !== "resource" || !("blob" in block.resource)) return []
+    const { blob, mimeType, uri } = block.resource
+    return [{ name: cut(uri, FILE_NAME_CHARS), bytes: blob, ...(mimeType !== undefined && { type: typeOf(mimeType) }) }]
+  })
+
+const typeOf = (mimeType: string): string => cut(mimeType, NAME_CHARS)
 
 /** Returns the texts of a result. Images and sounds are named, since the model reads text. */
 const textOf = ({ content, structuredContent }: CallToolResult): string => {

@@ -5,9 +5,12 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Attachment, AttachmentUpload } from "../../domain/Attachment.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import type { ToolCall } from "../../domain/Message.ts"
 import { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
 import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
+import { Attachments } from "../attachments/Attachments.ts"
 import { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -25,6 +28,7 @@ const isRuntimeEvent = Schema.is(RuntimeEvent)
 export const make = Effect.gen(function* () {
   const limits = (yield* GatewayConfig).runs
   const { replyChars } = limits
+  const attachments = yield* Attachments
   const clock = yield* Clock.Clock
   const { commit } = yield* StorageRetry.make
   const events = yield* Events
@@ -34,6 +38,20 @@ export const make = Effect.gen(function* () {
     Effect.map(written, (isOpen) => {
       if (!isOpen) turn.stop()
     })
+
+  /** Writes the end of a tool call with its files. The output says why a file is refused. */
+  const ended = (row: TurnRow, step: number, call: ToolCall, files: ReadonlyArray<AttachmentUpload>) => {
+    const write = (call: ToolCall, kept: ReadonlyArray<Attachment>) =>
+      commit(row.sessionKey, (at) => Transcript.toolEnded(row, step, call, at, kept))
+    return Effect.catch(
+      attachments.keep(files, (kept) => write(call, kept)),
+      (error) => {
+        const problem = error._tag === "AttachmentRefused" ? error.message : error.detail
+        const output = cut(`${call.output}\n[The files of the result are not kept: ${problem}]`, replyChars)
+        return write({ ...call, output }, [])
+      },
+    )
+  }
 
   const handle = (turn: RunningTurn, row: TurnRow, event: RuntimeEvent) => {
     switch (event._tag) {
@@ -63,16 +81,13 @@ export const make = Effect.gen(function* () {
         )
       }
       case "ToolEnded": {
-        const { callId, isError } = event
+        const { callId, files = [], isError } = event
         const output = cut(event.output, replyChars)
         const { input, name } = turn.calls.get(callId) ?? { name: "", input: "" }
         turn.calls.delete(callId)
         const step = turn.nextStep++
         const call = { callId, name, input, output, isError }
-        return stopUnlessOpen(
-          turn,
-          commit(row.sessionKey, (at) => Transcript.toolEnded(row, step, call, at)),
-        )
+        return stopUnlessOpen(turn, ended(row, step, call, files))
       }
     }
   }

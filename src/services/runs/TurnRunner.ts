@@ -18,6 +18,7 @@ import { cut } from "../../domain/Text.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
+import type { Attachments } from "../attachments/Attachments.ts"
 import type { Events } from "../events/Events.ts"
 import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
@@ -52,7 +53,7 @@ export class TurnRunner extends Context.Service<
   static readonly layer: Layer.Layer<
     TurnRunner,
     never,
-    Agents | AgentRuntimes | Events | GatewayConfig | OpenRuns | RunAdmission | RunTraces
+    Agents | AgentRuntimes | Attachments | Events | GatewayConfig | OpenRuns | RunAdmission | RunTraces
   > = Layer.effect(
     TurnRunner,
     Effect.suspend(() => make),

@@ -2,6 +2,7 @@
  * The steps that a work can take with turns. Tx has the store. Transcript and the services in runs use it;
  * storage/sqlite and storage/postgres implement it.
  */
+import type { Attachment } from "../../domain/Attachment.ts"
 import type { Message, ToolCall } from "../../domain/Message.ts"
 import type { Session } from "../../domain/Session.ts"
 import type { NewSession } from "./SessionStore.ts"
@@ -52,8 +53,14 @@ export interface TurnStore {
    * of the tools of the attempt before. Adds the user's message (step 0), unless the run has written it. Counts both.
    */
   begin(runId: string, maxCrashes: number, at: number): Stored<Begin>
-  /** Adds the message of a tool call. Returns `undefined` if the turn has ended or another attempt has begun. */
-  tool(of: AttemptOf, step: number, tool: ToolCall, at: number): Stored<TurnWritten | undefined>
+  /** Adds the message of a tool call, with its files. Returns `undefined` if the turn has ended or another attempt has begun. */
+  tool(
+    of: AttemptOf,
+    step: number,
+    tool: ToolCall,
+    at: number,
+    attachments?: ReadonlyArray<Attachment>,
+  ): Stored<TurnWritten | undefined>
   /** Ends the turn, once. Counts its usage. Returns `undefined` if it has ended or another attempt has begun. */
   end(of: AttemptOf, ending: Ending, words: LastWords, at: number): Stored<TurnWritten | undefined>
   /** Returns the messages of other runs that this run has taken over, in their order. */

@@ -29,10 +29,21 @@ export class CurrentToolCall extends Context.Service<CurrentToolCall, ToolRun & 
 /** The call failed for a reason that the model reads. The message says what the model can do instead. */
 export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", { message: Schema.String }) {}
 
-/** An output that the model reads, and the form of it for events and the history. */
-export interface PrivateOutput {
+/** A file that a tool returns. The gateway keeps it with the message of the call. */
+export interface ToolFile {
+  readonly name?: string
+  /** The media type. It counts only where the content does not show another one. */
+  readonly type?: string
+  readonly bytes: Uint8Array
+}
+
+/** The output of a call. */
+export interface ToolOutput {
+  /** The text that the model reads. */
   readonly text: string
-  readonly shown: string
+  /** The text for events and the history. Left out: the same. */
+  readonly shown?: string
+  readonly files?: ReadonlyArray<ToolFile>
 }
 
 /** A tool in the form that the registry runs. `R`: the services that its handler needs. */
@@ -50,7 +61,7 @@ export interface AgentTool<out R = never> {
   /** The JSON Schema of the input, an object. */
   readonly parameters: () => JsonSchema.JsonSchema
   /** Runs a call with input from outside, and returns the text that the model reads. */
-  readonly run: (input: unknown) => Effect.Effect<string | PrivateOutput, ToolFailed, CurrentToolCall | R>
+  readonly run: (input: unknown) => Effect.Effect<string | ToolOutput, ToolFailed, CurrentToolCall | R>
 }
 
 /** The part of a schema error that the model reads. */

@@ -9,14 +9,11 @@ import * as Fiber from "effect/Fiber"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { cut } from "../../domain/Text.ts"
 import { permissionFor, TOOL_NAME_CHARS } from "../../domain/Tool.ts"
-import { type AgentTool, CurrentToolCall, ToolFailed, type ToolRun } from "./AgentTool.ts"
+import { type AgentTool, CurrentToolCall, ToolFailed, type ToolOutput, type ToolRun } from "./AgentTool.ts"
 import { ToolApproval } from "./ToolApproval.ts"
 
-/** The end of a call: the text for the model. */
-export interface ToolResult {
-  readonly text: string
-  /** The text for events and the history. Left out: the same. */
-  readonly shown?: string
+/** The end of a call. */
+export interface ToolResult extends ToolOutput {
   readonly isError: boolean
 }
 
@@ -91,8 +88,9 @@ export const make = Effect.gen(function* () {
           ? Effect.succeed({ text: failure.value.message, isError: true })
           : Effect.as(Effect.logError("A tool died", exit.cause), { text: died(request.name), isError: true })
       }),
-      Effect.map(({ isError, shown, text }: ToolResult) => ({
+      Effect.map(({ files, isError, shown, text }: ToolResult) => ({
         isError,
+        ...(files !== undefined && files.length > 0 && { files }),
         text: bounded(text, limits.outputChars),
         ...(shown !== undefined && { shown: bounded(shown, limits.outputChars) }),
       })),

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { hash } from "node:crypto"
+import type { Attachment } from "../../domain/Attachment.ts"
 import type { KeptEvent } from "../../domain/Event.ts"
 import type { Message, ToolCall } from "../../domain/Message.ts"
 import type { RunError } from "../../domain/RunError.ts"
@@ -158,15 +159,22 @@ export const toolStarted = (
     }),
   )
 
-/** Writes the tool's message. Returns false if the attempt is over; the run should stop. */
-export const toolEnded = (of: AttemptOf, step: number, tool: ToolCall, at: number): Work<boolean> =>
-  Effect.flatMap(Tx, ({ turns }) =>
-    Effect.map(turns.tool(of, step, tool, at), (written): Change<boolean> => {
-      if (written === undefined) return [false, nothing]
-      const ended: KeptEvent = { _tag: "ToolEnded", ...runFields(written.turn), ...tool }
-      return [true, [ended, ...messageAdded(written.message), ...sessionChanged(written.session)]]
-    }),
-  )
+/** Writes the tool's message with its files. Returns false if the attempt is over; the run should stop. */
+export const toolEnded = Effect.fnUntraced(function* (
+  of: AttemptOf,
+  step: number,
+  tool: ToolCall,
+  at: number,
+  files: ReadonlyArray<Attachment> = [],
+): Effect.fn.Return<Change<boolean>, StorageUnavailable, Tx> {
+  const { attachments, turns } = yield* Tx
+  const written = yield* turns.tool(of, step, tool, at, files)
+  if (written === undefined) return [false, nothing]
+  const { message, session, turn } = written
+  if (files.length > 0 && message !== undefined) yield* attachments.keep(turn.sessionKey, files, at)
+  const ended: KeptEvent = { _tag: "ToolEnded", ...runFields(turn), ...tool }
+  return [true, [ended, ...messageAdded(message), ...sessionChanged(session)]]
+})
 
 /**
  * Decides about the transcript: the reply, or a mark at the user's message if there is no reply. The end of a budget keeps

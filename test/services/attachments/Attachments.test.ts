@@ -2,10 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Attachment } from "../../../src/domain/Attachment.ts"
+import type { RuntimeEvent } from "../../../src/domain/Run.ts"
+import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
 import { Attachments } from "../../../src/services/attachments/Attachments.ts"
 import * as AttachmentSweep from "../../../src/services/attachments/AttachmentSweep.ts"
 import { Events } from "../../../src/services/events/Events.ts"
@@ -216,6 +219,43 @@ describe("Attachments", () => {
       ])
     }).pipe(Effect.provide(layer())),
   )
+
+  it.live("The files of a tool's result belong to its message. A refused one leaves the reason in the output.", () => {
+    const filer = (files: ReadonlyArray<typeof note>): AgentRuntime => ({
+      name: "filer",
+      models: [],
+      run: () =>
+        Stream.fromIterable<RuntimeEvent>([
+          { _tag: "ToolStarted", callId: "1", name: "draw", input: "{}" },
+          { _tag: "ToolEnded", callId: "1", output: "done", isError: false, files },
+          { _tag: "Text", text: "Here." },
+        ]),
+    })
+    const toolOf = Effect.map(messagesOf("s"), (messages) => messages.find(({ role }) => role === "tool"))
+    const conversation = (files: ReadonlyArray<typeof note>) =>
+      layer({ config: { runtime: "filer", attachments: { maxBytes: 50 } }, runtimes: [filer(files)] })
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* ask("draw", "s")
+        const tool = yield* toolOf
+        expect(tool).toMatchObject({ text: "done", attachments: [{ name: "a.png", type: "image/png" }] })
+        const id = tool!.attachments![0]!.id
+        expect(yield* isThere(id)).toBe(true)
+        const { list } = yield* Attachments
+        expect((yield* list("s", { limit: 10 })).attachments).toMatchObject([{ role: "tool", attachment: { id } }])
+        yield* (yield* Sessions).remove("s")
+        yield* gone(id)
+      }).pipe(Effect.provide(conversation([picture])))
+      yield* Effect.gen(function* () {
+        expect(yield* ask("draw", "s")).toMatchObject({ state: "done", reply: "Here." })
+        const tool = yield* toolOf
+        expect(tool?.text).toMatch(
+          /^done\n\[The files of the result are not kept: attachment "big": exceeds size limit \(51 > 50/,
+        )
+        expect(tool).not.toHaveProperty("attachments")
+      }).pipe(Effect.provide(conversation([upload("big", "x".repeat(51))])))
+    })
+  })
 
   it.live("A run receives its files, and those of the messages that it takes over.", () => {
     const { next, runtime } = staged()

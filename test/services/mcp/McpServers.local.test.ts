@@ -53,6 +53,20 @@ describe("A local MCP server", () => {
     }).pipe(Effect.provide(layer({ files: program() }))),
   )
 
+  it.live("Images and binary resources of a result are files.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      expect(yield* callTool("files_picture", {})).toEqual({
+        text: "Here it is.\n[image image/png]\n[binary resource file:///a/data.bin]",
+        files: [
+          { type: "image/png", bytes: new Uint8Array(Buffer.from("iVBORw0KGgo=", "base64")) },
+          { name: "file:///a/data.bin", bytes: new Uint8Array([0, 1]) },
+        ],
+        isError: false,
+      })
+    }).pipe(Effect.provide(layer({ files: program() }))),
+  )
+
   it.live("Lines on its standard output that are no messages do not end the connection.", () =>
     Effect.gen(function* () {
       yield* until(isReady("files"))

@@ -697,6 +697,17 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect(yield* tx(({ attachments }) => attachments.ofSession("s", ofOther))).toEqual([])
       }))
 
+    test("The message of a tool has the files of its result.", (tx) =>
+      Effect.gen(function* () {
+        yield* tx(({ turns }) => turns.accept(session("s"), turn("r", "s")))
+        yield* tx(({ turns }) => turns.begin("r", 3, 11))
+        const call = { callId: "1", name: "draw", input: "{}", output: "done", isError: false }
+        const written = yield* tx(({ turns }) => turns.tool({ runId: "r", attempt: 1 }, 1, call, 12, [file("a")]))
+        expect(written?.message).toMatchObject({ role: "tool", text: "done", tool: call, attachments: [file("a")] })
+        const messages = yield* tx(({ messages }) => messages.ofRun("s", "r"))
+        expect(messages[1]).toEqual(written?.message)
+      }))
+
     test("A turn that another run takes, or that is aborted before it begins, keeps its files.", (tx) =>
       Effect.gen(function* () {
         for (const runId of ["r1", "r2", "r3"]) {

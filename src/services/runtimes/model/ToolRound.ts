@@ -3,11 +3,13 @@
  */
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
+import type { AttachmentUpload } from "../../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
 import { cut, textOrJson } from "../../../domain/Text.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { ToolResult } from "../../tools/ToolCalls.ts"
+import type { ToolFile } from "../../tools/AgentTool.ts"
 import type { Tools } from "../../tools/Tools.ts"
 import type { Emit } from "./Handoff.ts"
 import type { Step, StepCall } from "./ModelStep.ts"
@@ -24,6 +26,11 @@ const refusal = ({ finish }: Step, index: number): string | undefined => {
   return index < MAX_CALLS ? undefined : `An answer may have ${MAX_CALLS} calls. This one did not run.`
 }
 
+const toUpload = ({ bytes, ...facts }: ToolFile): AttachmentUpload => ({
+  ...facts,
+  data: Buffer.from(bytes).toString("base64"),
+})
+
 /** Runs the calls and returns the message with their results, in the order of the calls. */
 export const run = Effect.fnUntraced(function* (
   tools: Tools["Service"],
@@ -36,8 +43,9 @@ export const run = Effect.fnUntraced(function* (
     yield* emit([{ _tag: "ToolStarted", callId: id, name: cut(name, NAME_CHARS), input: textOrJson(input) }])
     const result: ToolResult =
       refused === undefined ? yield* tools.call(turn, name, input, id) : { isError: true, text: refused }
-    const { isError, shown, text } = result
-    yield* emit([{ _tag: "ToolEnded", callId: id, output: shown ?? text, isError }])
+    const { files, isError, shown, text } = result
+    const ended = { _tag: "ToolEnded" as const, callId: id, output: shown ?? text, isError }
+    yield* emit([files === undefined ? ended : { ...ended, files: files.map(toUpload) }])
     return Prompt.toolResultPart({ id, name, isFailure: isError, result: text, providerExecuted: false })
   })
   const results = yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })

@@ -72,8 +72,8 @@ const BEGIN = `WITH
 const TOOL = `WITH
   t AS (SELECT * FROM turns WHERE run_id = $1 AND attempt = $2 AND ended_at IS NULL),
   ${SESSION_OF_TURN},
-  m AS (INSERT INTO messages (transcript, run_id, step, role, text, tool, aborted, at)
-    SELECT s0.transcript, $1, $3, 'tool', $4, $5, 0, $6 FROM s0
+  m AS (INSERT INTO messages (transcript, run_id, step, role, text, tool, attachments, aborted, at)
+    SELECT s0.transcript, $1, $3, 'tool', $4, $5, $7, 0, $6 FROM s0
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   s AS (UPDATE sessions s SET message_count = s.message_count + 1, history_count = s.history_count + 1, updated_at = $6
     FROM s0, m WHERE s.key = s0.key RETURNING s.*),
@@ -189,12 +189,15 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
       const messageId = row["user_id"] === null ? undefined : Number(row["user_id"])
       return { _tag: "Begun", ...toWritten(row, message), turn, input, messageId }
     }),
-  tool: ({ attempt, runId }, step, tool, at) =>
-    Effect.map(write(TOOL, [runId, attempt, step, tool.output, toolColumn(tool), at]), ([row]) => {
+  tool: ({ attempt, runId }, step, tool, at, attachments = []) => {
+    const params = [runId, attempt, step, tool.output, toolColumn(tool), at, attachmentsColumn(attachments)]
+    return Effect.map(write(TOOL, params), ([row]) => {
       if (row === undefined) return undefined
       const sessionKey = String(row["t_session_key"])
-      return toWritten(row, { sessionKey, runId, role: "tool", text: tool.output, tool, at })
-    }),
+      const said = inputFields({ text: tool.output, attachments })
+      return toWritten(row, { sessionKey, runId, role: "tool", ...said, tool, at })
+    })
+  },
   end: ({ attempt, runId }, { error, outcome, reply, takenBy, usage }, words, at) =>
     Effect.map(
       write(END, [

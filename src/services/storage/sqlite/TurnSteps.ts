@@ -74,12 +74,20 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
         return turns.get(turn.runId)!
       }),
     begin: (runId, maxCrashes, at) => step(() => begin(runId, maxCrashes, at)),
-    tool: ({ attempt, runId }, index, tool, at) =>
+    tool: ({ attempt, runId }, index, tool, at, attachments = []) =>
       step((): TurnWritten | undefined => {
         const turn = turns.get(runId)
         if (!isCurrent(turn, attempt)) return undefined
         const { sessionKey } = turn
-        const message = insert({ sessionKey, runId, step: index, role: "tool", text: tool.output, tool, at })
+        const message = insert({
+          sessionKey,
+          runId,
+          step: index,
+          role: "tool",
+          ...inputFields({ text: tool.output, attachments }),
+          tool,
+          at,
+        })
         const session =
           message === undefined ? sessions.get(sessionKey) : sessions.count(sessionKey, countersOf(message), at)
         return { turn, session, message, retracted: none }
