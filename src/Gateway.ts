@@ -64,6 +64,7 @@ import * as GatewayServer from "./transport/http/GatewayServer.ts"
 import type { ListeningAddress } from "./transport/http/GatewayServer.ts"
 import * as HealthRoutes from "./transport/http/HealthRoutes.ts"
 import type { TlsCertificate } from "./transport/http/TlsCertificate.ts"
+import * as Telemetry from "./services/telemetry/Telemetry.ts"
 import { RunTraces } from "./services/traces/RunTraces.ts"
 import { ContractCalls } from "./transport/kernel/ContractCalls.ts"
 import * as RpcWire from "./transport/rpc/RpcWire.ts"
@@ -198,6 +199,7 @@ export const wholeWith = <A1, E1, R1, A2, E2, R2, A3, E3, R3, A4, E4, R4>({
     Layer.provideMerge(toolRegistry),
     Layer.provideMerge(registry),
     Layer.provideMerge(Layer.mergeAll(storage, AgentRuntimes.layer, models)),
+    Layer.provideMerge(Telemetry.layer),
     Layer.provideMerge(Logs.layer),
     Layer.provide([NodeFileSystem.layer, NodePath.layer]),
   )

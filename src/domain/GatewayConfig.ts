@@ -14,6 +14,7 @@ import { hostProblem } from "./HostPattern.ts"
 import { HookSettings } from "./Hook.ts"
 import { Limits } from "./Limits.ts"
 import { McpServers } from "./McpServer.ts"
+import { OtlpSettings } from "./OtlpSettings.ts"
 import { originProblem } from "./PageOrigin.ts"
 import { Providers } from "./Provider.ts"
 import { option, secret } from "./Setting.ts"
@@ -289,6 +290,7 @@ export const GatewaySettings = Schema.Struct({
     "The lowest level that the gateway logs.",
   ),
   logFormat: option(Schema.Literals(["pretty", "json"]), "pretty", "The format of the log on standard error."),
+  otlp: option(OtlpSettings, {}, "Export of telemetry. docs/operating.md describes it."),
   attachments: option(
     Schema.Struct({
       maxBytes: option(

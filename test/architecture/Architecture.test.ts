@@ -28,6 +28,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
     "events",
     "attachments",
     "logs",
+    "telemetry",
     "processes",
     "admission",
     "requests",

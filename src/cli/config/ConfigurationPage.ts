@@ -36,6 +36,9 @@ export const examples: Readonly<Record<string, string>> = {
     args: [--acp]
     inherit: [OPENAI_API_KEY]
     permissions: { read: allow, execute: deny }`,
+  "otlp.headers": `otlp:
+  url: https://otlp.example.org
+  headers: { x-api-key: "..." }`,
   "hooks.mappings": `hooks:
   mappings:
     github:
@@ -68,6 +71,16 @@ export const examples: Readonly<Record<string, string>> = {
     silenceMs: 600000`,
 }
 
+/** Returns the table of fields, or nothing if the entries have none. */
+const tableOf = (rows: ReadonlyArray<string>): string =>
+  rows.length === 0
+    ? ""
+    : `
+| field | default | effect and trade |
+|---|---|---|
+${rows.map((row) => `| ${row} |`).join("\n")}
+`
+
 /** Returns a section with the fields of each record. */
 const recordSections = (): ReadonlyArray<string> =>
   configOptions.flatMap(({ default: value, description, fields, path }) => {
@@ -86,11 +99,7 @@ ${description}
 \`\`\`yaml
 ${examples[name]}
 \`\`\`
-
-| field | default | effect and trade |
-|---|---|---|
-${rows.map((row) => `| ${row} |`).join("\n")}
-`,
+${tableOf(rows)}`,
     ]
   })
 

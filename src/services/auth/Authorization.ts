@@ -11,12 +11,14 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type * as Tracer from "effect/Tracer"
 import type { Histograms } from "../../domain/Histogram.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { isLogged } from "../../domain/Log.ts"
 import { CurrentConnection, grants, RequiredScope } from "../../domain/Principal.ts"
 import { Authorized, Forbidden, Unauthenticated } from "../../domain/Refusal.ts"
 import { Connections } from "../connections/Connections.ts"
+import * as Trace from "../traces/Trace.ts"
 import { CallTimes } from "./CallTimes.ts"
 
 /** The caller of a call without a connection, as an annotation of its client. */
@@ -73,6 +75,14 @@ const logged = <A, E, R>(
     ),
   )
 
+/** Makes a span of the call. It has no parameters and no results. */
+const traced = <A, E, R>(
+  call: Effect.Effect<A, E, R>,
+  method: string,
+  { dialect, id }: CurrentConnection["Service"],
+): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
+  Effect.withSpan(call, method, { kind: "server", attributes: { dialect, connection: id } })
+
 const authorized: Layer.Layer<Authorized, never, CallTimes | Connections | GatewayConfig> = Layer.effect(
   Authorized,
   Effect.gen(function* () {
@@ -80,6 +90,7 @@ const authorized: Layer.Layer<Authorized, never, CallTimes | Connections | Gatew
     const callTimes = yield* CallTimes
     // Without such entries, calls pay nothing for them.
     const isLogging = isLogged("debug", (yield* GatewayConfig).logLevel)
+    const isTracing = yield* Trace.AreExported
     return Authorized.of((effect, { client, rpc }) => {
       const caller = Context.getOrUndefined(client.annotations, LocalCaller) ?? connections.identityOf(client.id)
       if (caller === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
@@ -89,7 +100,8 @@ const authorized: Layer.Layer<Authorized, never, CallTimes | Connections | Gatew
         times.of("Forbidden").record(0)
         return Effect.fail(new Forbidden({ method: rpc._tag, missingScope }))
       }
-      return provided(isLogging ? logged(effect, rpc._tag, caller) : effect, caller, times)
+      const call = isLogging ? logged(effect, rpc._tag, caller) : effect
+      return provided(isTracing ? traced(call, rpc._tag, caller) : call, caller, times)
     })
   }),
 )

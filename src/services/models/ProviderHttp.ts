@@ -125,6 +125,10 @@ export class ProviderHttp {
       Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.mapError((error) => this.problems.network(reasonOf(error))),
       Effect.flatMap((response) => (response.status < 300 ? Effect.succeed(response) : this.#refuse(response, model))),
+      Effect.withSpan("ProviderHttp.send", {
+        kind: "client",
+        attributes: { provider: this.#provider.name, ...(model !== "" && { model }) },
+      }),
     )
 
   readonly #refuse = Effect.fnUntraced(

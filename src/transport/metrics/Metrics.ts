@@ -8,6 +8,7 @@ import * as Metric from "effect/Metric"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { topicOf } from "../../domain/Event.ts"
 import { CallTimes } from "../../services/auth/CallTimes.ts"
 import { Connections } from "../../services/connections/Connections.ts"
@@ -99,6 +100,14 @@ const processFigures = (): ReadonlyArray<Figure> => {
   ]
 }
 
+/** Exports the figures, if the option `otlp.url` is set. Only then it loads the exporter. */
+const exportByOtlp = Effect.fnUntraced(function* (figures: Effect.Effect<ReadonlyArray<Figure>>) {
+  const { otlp } = yield* GatewayConfig
+  if (otlp.url === undefined) return
+  const { start } = yield* Effect.promise(() => import("./MetricsExport.ts"))
+  yield* start(otlp, figures)
+})
+
 const routes = Effect.gen(function* () {
   const calls = yield* CallTimes
   const connections = yield* Connections
@@ -135,17 +144,22 @@ const routes = Effect.gen(function* () {
     ]
   }
 
-  const handle = Effect.fnUntraced(function* () {
+  const figures = Effect.map(events.figures, (ofLog): ReadonlyArray<Figure> => {
     // Measuring costs a timer, so only a scraped gateway pays for it.
     delays.enable()
-    const text = yield* format([
+    return [
       ...connectionFigures(connections, supervisor),
       ...callFigures(calls),
       ...runFigures(),
-      ...logFigures(yield* events.figures),
+      ...logFigures(ofLog),
       ...loopFigures(delays),
       ...processFigures(),
-    ])
+    ]
+  })
+  yield* exportByOtlp(figures)
+
+  const handle = Effect.fnUntraced(function* () {
+    const text = yield* Effect.flatMap(figures, format)
     return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
   })
 
