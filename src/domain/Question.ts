@@ -185,7 +185,7 @@ const wait = Rpc.make("questions.wait", {
 const answer = Rpc.make("questions.answer", {
   payload: {
     id: QuestionId,
-    answers: Schema.Record(text(64), listOf(text(ANSWER_CHARS), QUESTION_OPTIONS + 1)),
+    answers: Schema.Record(Schema.String, listOf(text(ANSWER_CHARS), QUESTION_OPTIONS + 1)),
   },
   success: Question,
   error: Schema.Union([QuestionNotFound, QuestionClosed, AnswersInvalid, StorageUnavailable]),

@@ -60,7 +60,9 @@ export const brief = (schema: Json): string => {
   if (schema["type"] === "object") {
     const required = (schema["required"] ?? []) as ReadonlyArray<string>
     const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Json>)
-    if (fields.length === 0) return "{}"
+    const others = schema["additionalProperties"]
+    const ofOthers = typeof others === "object" && others !== null ? brief(others as Json) : "{}"
+    if (fields.length === 0) return ofOthers === "{}" ? "{}" : `{ [key: string]: ${ofOthers} }`
     return `{ ${fields.map(([name, field]) => `${name}${required.includes(name) ? "" : "?"}: ${brief(field)}`).join(", ")} }`
   }
   return schema["type"] === undefined ? "{}" : String(schema["type"])
