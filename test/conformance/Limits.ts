@@ -1,8 +1,10 @@
 /** Conformance of limits: a client that exceeds a limit learns which one, and other clients are not affected. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { localPrincipal } from "../../src/domain/Principal.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import * as TestGateway from "../support/TestGateway.ts"
+import { tick } from "../support/Ticks.ts"
 import { open, openUnauthenticated, speaksContract } from "./Client.ts"
 import type { Driver } from "./Driver.ts"
 
@@ -90,6 +92,26 @@ export const limited = (driver: Driver): void => {
           const client = yield* open(driver)
           const ids = Array.from({ length: 20 }, () => client.nextId())
           client.socket.send(...ids.map((id) => call(id, "sessions.history", { key: "long", limit: 200 })))
+          for (const id of ids) expect(yield* client.replyTo(id)).toMatchObject({ _tag: "Answer" })
+        }),
+      )
+    })
+
+    it.layer(smallOutbox, { excludeTestServices: true })((it) => {
+      it.effect("A client whose calls end at the same time gets all answers, though they exceed its outbox.", () =>
+        Effect.gen(function* () {
+          const runs = yield* Runs
+          const client = yield* open(driver)
+          const send = { text: `/slow 2000 ${"x".repeat(200_000)}`, sessionKey: "late" }
+          const { runId } = yield* runs.accept(send, localPrincipal)
+          // Together more than the buffers of the kernel hold.
+          const ids = Array.from({ length: 60 }, () => client.nextId())
+          client.socket.send(...ids.map((id) => call(id, "runs.wait", { runId, timeoutMs: 30_000 })))
+          yield* client.ask((id) => call(id, "ping", {}))
+          client.socket.stopReading()
+          yield* runs.wait(runId, 30_000)
+          for (let ticks = 0; ticks < 300; ticks++) yield* tick
+          client.socket.goOnReading()
           for (const id of ids) expect(yield* client.replyTo(id)).toMatchObject({ _tag: "Answer" })
         }),
       )

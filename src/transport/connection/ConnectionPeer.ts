@@ -155,7 +155,7 @@ export class ConnectionPeer implements Peer {
   }
 
   awaitDrain(): Effect.Effect<void> | undefined {
-    if (this.#writer.hasRoom) return undefined
+    if (this.#writer.hasRoom || this.isClosing) return undefined
     const { heartbeatMs } = this.#host.limits
     if (heartbeatMs === 0) return this.awaitWritable()
     return Effect.map(this.#writer.awaitRoomWithin(2 * heartbeatMs), (hasRoom) => {

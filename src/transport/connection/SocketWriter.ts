@@ -95,15 +95,18 @@ export class SocketWriter {
       }
     }
     if (this.isBlocked || this.#counted > 0) this.#count()
-    if (this.#waiting !== undefined && this.hasRoom) {
-      const waiting = this.#waiting
-      this.#waiting = undefined
-      for (const go of waiting) go()
-    }
+    if (this.hasRoom) this.#wakeWaiting()
   }
 
-  /** Ends the accounting of unsent bytes, because the socket is gone. */
+  #wakeWaiting(): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.forEach((go) => go())
+  }
+
+  /** Ends the accounting of unsent bytes and all waits for room, because the socket is gone. */
   release(): void {
+    this.#wakeWaiting()
     if (this.usage !== undefined) this.usage.bytes -= this.#counted
     this.usage = undefined
     this.#counted = 0

@@ -5,9 +5,11 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { ConnectionAuth } from "../connection/Peer.ts"
+import type { Backpressure, ConnectionAuth } from "../connection/Peer.ts"
 
 type Id = string | number
+
+type PacedPeer = Pick<ConnectionAuth, "usage"> & Pick<Backpressure, "awaitDrain">
 
 export interface Call<A, E> {
   /** The id that cancels the call. No two calls in flight share it. `undefined` if the call cannot be cancelled. */
@@ -20,7 +22,7 @@ export interface Call<A, E> {
 
 export class CallsInFlight {
   size = 0
-  readonly #peer: Pick<ConnectionAuth, "usage">
+  readonly #peer: PacedPeer
   readonly #scope: Scope.Scope
   readonly #cancels = new Map<Id, Effect.Effect<void>>()
   #onNone: (() => void) | undefined = undefined
@@ -29,7 +31,7 @@ export class CallsInFlight {
   #released = false
 
   /** The calls run in `scope` and count towards the limits of the principal of `peer`. */
-  constructor(peer: Pick<ConnectionAuth, "usage">, scope: Scope.Scope) {
+  constructor(peer: PacedPeer, scope: Scope.Scope) {
     this.#peer = peer
     this.#scope = scope
   }
@@ -50,7 +52,8 @@ export class CallsInFlight {
           Effect.sync(() => interrupt?.()),
         )
       }
-      const life = Effect.onExit(run, (exit) => {
+      const paced = Effect.tap(run, () => this.#room())
+      const life = Effect.onExit(paced, (exit) => {
         this.size--
         this.#count(-1, -bytes)
         if (id !== undefined) this.#cancels.delete(id)
@@ -99,6 +102,17 @@ export class CallsInFlight {
       if (this.size === 0) return resume(Effect.void)
       this.#onNone = () => resume(Effect.void)
     })
+  }
+
+  /** Waits until the client keeps up. Many calls may end at the same time, and their answers wait for each other. */
+  #room(): Effect.Effect<void> {
+    const drain = this.#peer.awaitDrain()
+    return drain === undefined
+      ? Effect.void
+      : Effect.andThen(
+          drain,
+          Effect.suspend(() => this.#room()),
+        )
   }
 
   #count(calls: number, bytes: number): void {

@@ -4,6 +4,7 @@
  * duplicate ids, exceeded limits and calls before the authentication. RpcWire.ts opens one for each connection.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type {
   AckEncoded,
@@ -228,6 +229,15 @@ export class RpcSession implements FrameHandler {
   /** Sends a response of RpcServer to the client. */
   send(response: FromServerEncoded): Effect.Effect<void> {
     if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
+    const drain = this.#peer.awaitDrain()
+    if (drain === undefined) return this.#sendNow(response)
+    // RpcServer sends in a finalizer. An interrupt ends the wait, but not the answer.
+    return Effect.flatMap(Effect.exit(Effect.interruptible(drain)), (exit) =>
+      Exit.isSuccess(exit) ? this.send(response) : this.#sendNow(response),
+    )
+  }
+
+  #sendNow(response: Exclude<FromServerEncoded, { readonly _tag: "Chunk" }>): Effect.Effect<void> {
     const text = JSON.stringify(RpcFrames.withoutDefects(response))
     if (response._tag !== "Exit") {
       this.#peer.send(text)
