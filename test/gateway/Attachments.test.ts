@@ -2,8 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
-import { base64, png, upload } from "../support/Files.ts"
+import { base64, png, untilGone, upload } from "../support/Files.ts"
+import { temporaryFolder } from "../support/GatewayProcess.ts"
 import { ask } from "../support/HttpRequests.ts"
 import * as JsonRpc from "../support/JsonRpcClient.ts"
 import * as TestGateway from "../support/TestGateway.ts"
@@ -89,5 +92,34 @@ describe("Attachments on the wires", () => {
         limit: 1_500_000,
       })
     }).pipe(Effect.provide(TestGateway.client.pipe(Layer.provideMerge(TestGateway.layer())))),
+  )
+
+  it.live("Files survive a restart, whose start removes those that a crash has left without a message.", () =>
+    Effect.gen(function* () {
+      const stateDir = yield* temporaryFolder
+      const withGateway = <A, E, R>(use: Effect.Effect<A, E, R>) =>
+        Effect.provide(use, TestGateway.client.pipe(Layer.provideMerge(TestGateway.layer({ stateDir }))))
+      const id = yield* withGateway(
+        Effect.gen(function* () {
+          const { calls } = yield* GatewayClient
+          const { runId } = yield* calls["chat.send"]({ text: "", sessionKey: "s", attachments: [upload("a", "kept")] })
+          yield* calls["runs.wait"]({ runId })
+          const { messages } = yield* calls["sessions.history"]({ key: "s" })
+          return messages[0]!.attachments![0]!.id
+        }),
+      )
+      // A crash between the write of the file and the commit of its message.
+      const folder = join(stateDir, "attachments", "ab")
+      mkdirSync(folder, { recursive: true })
+      const orphan = join(folder, "ab".repeat(32))
+      writeFileSync(orphan, "x")
+      yield* withGateway(
+        Effect.gen(function* () {
+          yield* untilGone(orphan)
+          const { calls } = yield* GatewayClient
+          expect(yield* calls["attachments.read"]({ id })).toMatchObject({ data: base64("kept") })
+        }),
+      )
+    }).pipe(Effect.scoped),
   )
 })

@@ -1,4 +1,7 @@
-/** Files to attach: small pictures and documents with the right first bytes. */
+/** Files to attach: small pictures and documents with the right first bytes. Waits for the removal of files. */
+import * as Effect from "effect/Effect"
+import { existsSync, watch } from "node:fs"
+import { dirname } from "node:path"
 
 /** A PNG with the given header. Its pixels are missing, which nobody here looks at. */
 export const png = (width = 2, height = 3, content = ""): Buffer => {
@@ -19,3 +22,16 @@ export const upload = (name: string, bytes: Uint8Array | string, type?: string) 
   data: base64(bytes),
   ...(type !== undefined && { type }),
 })
+
+/** Waits until the file is gone. */
+export const untilGone = (path: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const look = () => {
+      if (existsSync(path)) return
+      watcher.close()
+      resume(Effect.void)
+    }
+    const watcher = watch(dirname(path), look)
+    look()
+    return Effect.sync(() => watcher.close())
+  })

@@ -17,7 +17,7 @@ import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { StateFolder } from "../../../src/services/storage/StateFolder.ts"
 import { Tx } from "../../../src/services/storage/Tx.ts"
 import { ask, layer, principal } from "../../support/Conversations.ts"
-import { png, upload } from "../../support/Files.ts"
+import { png, untilGone, upload } from "../../support/Files.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 
 const picture = upload("a.png", png())
@@ -45,18 +45,7 @@ const send = Effect.fnUntraced(function* (
 const isThere = (id: string) => Effect.map(Attachments, ({ pathOf }) => Fs.existsSync(pathOf(id)))
 
 /** Waits for the removal of a file, which follows the removal of its messages. */
-const gone = Effect.fnUntraced(function* (id: string) {
-  const { pathOf } = yield* Attachments
-  yield* Effect.callback<void>((resume) => {
-    const watcher = Fs.watch(Path.dirname(pathOf(id)), () => look())
-    const look = () => {
-      if (Fs.existsSync(pathOf(id))) return
-      watcher.close()
-      resume(Effect.void)
-    }
-    look()
-  })
-})
+const gone = (id: string) => Effect.flatMap(Attachments, ({ pathOf }) => untilGone(pathOf(id)))
 
 const idOf = Effect.fnUntraced(function* (sessionKey: string) {
   const [message] = yield* messagesOf(sessionKey)
