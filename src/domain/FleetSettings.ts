@@ -47,9 +47,13 @@ export const UpstreamSettings = Schema.Struct({
 })
 export type UpstreamSettings = typeof UpstreamSettings.Type
 
+/** The gateway of the made-up agents. */
+export const DEMO = "demo"
+
 const HaveOwnNames = Schema.makeFilter((upstreams: ReadonlyArray<UpstreamSettings>) => {
   const names = upstreams.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (names.includes(DEMO)) return `has a gateway with the name "${DEMO}", which belongs to the option fleet.demo`
   return twice === undefined ? undefined : `has two gateways with the name "${twice}"`
 })
 
@@ -58,6 +62,11 @@ export const FleetSettings = Schema.Struct({
     Schema.Array(UpstreamSettings).check(Schema.isMaxLength(64), HaveOwnNames),
     [],
     "The OpenClaw gateways whose agents the fleet shows and uses. docs/fleet.md describes it.",
+  ),
+  demo: option(
+    Schema.Boolean,
+    false,
+    "Shows eleven made-up agents, `demo:otto` and others, while no upstream gateway answers. For the development of dashboards.",
   ),
 })
 export type FleetSettings = typeof FleetSettings.Type

@@ -26,7 +26,10 @@ const registry = (options: GatewayOptions) =>
 const settings = Schema.decodeSync(UpstreamSettings)
 
 /** A fleet with clients of the test. */
-export const layerOf = (clients: Readonly<Record<string, UpstreamClient>>) =>
+export const layerOf = (
+  clients: Readonly<Record<string, UpstreamClient>>,
+  fleet: NonNullable<GatewayOptions["fleet"]> = {},
+) =>
   Fleet.layer.pipe(
     Layer.provideMerge(
       Layer.succeed(Upstreams)({
@@ -36,7 +39,7 @@ export const layerOf = (clients: Readonly<Record<string, UpstreamClient>>) =>
         })),
       }),
     ),
-    Layer.provideMerge(registry({})),
+    Layer.provideMerge(registry({ fleet })),
   )
 
 /** A fleet that connects to the addresses. */

@@ -9,11 +9,14 @@ import * as Layer from "effect/Layer"
 import type { AgentCard, Upstream } from "../../domain/AgentCard.ts"
 import type { LiveEvent, Position } from "../../domain/Event.ts"
 import { CardNotFound, type ListedCard } from "../../domain/Fleet.ts"
+import { DEMO } from "../../domain/FleetSettings.ts"
+import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { Agents } from "../agents/Agents.ts"
 import { Events } from "../events/Events.ts"
 import { SessionIndex } from "../sessions/SessionIndex.ts"
 import { Upstreams } from "../upstreams/Upstreams.ts"
 import { CardMerge, type Change } from "./CardMerge.ts"
+import { demoAgents, showWhileAlone } from "./DemoFleet.ts"
 import { FleetStore } from "./FleetStore.ts"
 import { factOf, localChange } from "./LocalChanges.ts"
 import type { Sink } from "./UpstreamSync.ts"
@@ -34,70 +37,79 @@ export class Fleet extends Context.Service<
   }
 >()("causeway/services/fleet/Fleet") {
   /** Follows the upstream gateways until the scope closes. */
-  static readonly layer: Layer.Layer<Fleet, never, Agents | Events | SessionIndex | Upstreams> = Layer.effect(
-    Fleet,
-    Effect.gen(function* () {
-      const events = yield* Events
-      const { all } = yield* Upstreams
-      const startedAt = yield* Clock.currentTimeMillis
-      const store = new FleetStore(all.map(({ settings: { name, url } }) => newUpstream(name, url, startedAt)))
-      const local = yield* localCards
-      for (const card of local.cards.values()) store.cards.set(card.id, card)
-      const merges = new Map<string | null, CardMerge>([[null, local]])
+  static readonly layer: Layer.Layer<Fleet, never, Agents | Events | GatewayConfig | SessionIndex | Upstreams> =
+    Layer.effect(
+      Fleet,
+      Effect.gen(function* () {
+        const events = yield* Events
+        const { all } = yield* Upstreams
+        const startedAt = yield* Clock.currentTimeMillis
+        const store = new FleetStore(all.map(({ settings: { name, url } }) => newUpstream(name, url, startedAt)))
+        const local = yield* localCards
+        for (const card of local.cards.values()) store.cards.set(card.id, card)
+        const merges = new Map<string | null, CardMerge>([[null, local]])
 
-      const publish = (event: LiveEvent) => events.publishLive(event)
-      const apply = (merge: CardMerge, change: Change) => {
-        const { begun, changed, removed, stepped } = merge.apply(change)
-        if (change._tag === "Listed") {
-          return publish({
-            _tag: "FleetUpdated",
-            cards: Array.from(merges.values(), ({ cards }) => Array.from(cards.values())).flat(),
-          })
-        }
-        for (const card of changed) publish({ _tag: "CardChanged", card })
-        for (const id of removed) publish({ _tag: "CardRemoved", id })
-        for (const task of begun) publish({ _tag: "TaskStarted", ...task })
-        for (const task of stepped) publish({ _tag: "TaskProgressed", ...task })
-      }
-
-      yield* events.onEvent((positioned) => {
-        store.apply(positioned.event)
-        const change = localChange(local, positioned)
-        if (change !== undefined) apply(local, change)
-      })
-
-      if (all.length > 0) {
-        const { follow } = yield* Effect.promise(() => import("./UpstreamSync.ts"))
-        const clock = yield* Clock.Clock
-        for (const { client, settings } of all) {
-          const merge = new CardMerge(settings.name)
-          merges.set(settings.name, merge)
-          let upstream = store.upstreams.get(settings.name)!
-          const report: Sink["report"] = (facts) => {
-            const next = changedBy(upstream, facts, clock.currentTimeMillisUnsafe())
-            if (next === upstream) return
-            upstream = next
-            publish({ _tag: "UpstreamChanged", upstream })
+        const publish = (event: LiveEvent) => events.publishLive(event)
+        const apply = (merge: CardMerge, change: Change) => {
+          const { begun, changed, removed, stepped } = merge.apply(change)
+          if (change._tag === "Listed") {
+            return publish({
+              _tag: "FleetUpdated",
+              cards: Array.from(merges.values(), ({ cards }) => Array.from(cards.values())).flat(),
+            })
           }
-          const sink = { merge, apply: (change: Change) => apply(merge, change), report }
-          yield* follow(client, sink).pipe(
-            Effect.annotateLogs("source", `fleet/${settings.name}`),
-            Effect.forkScoped({ startImmediately: true }),
-          )
+          for (const card of changed) publish({ _tag: "CardChanged", card })
+          for (const id of removed) publish({ _tag: "CardRemoved", id })
+          for (const task of begun) publish({ _tag: "TaskStarted", ...task })
+          for (const task of stepped) publish({ _tag: "TaskProgressed", ...task })
         }
-      }
 
-      const now = Clock.currentTimeMillis
-      return Fleet.of({
-        list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
-        upstreams: Effect.sync(() => [...store.upstreams.values()]),
-        atWork: ({ agentId, upstream }) => merges.get(upstream)?.atWork(agentId) ?? [],
-        get: Effect.fn("Fleet.get")(function* (id: string) {
-          return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
-        }),
-      })
-    }),
-  )
+        yield* events.onEvent((positioned) => {
+          store.apply(positioned.event)
+          const change = localChange(local, positioned)
+          if (change !== undefined) apply(local, change)
+        })
+
+        if (all.length > 0) {
+          const { follow } = yield* Effect.promise(() => import("./UpstreamSync.ts"))
+          const clock = yield* Clock.Clock
+          for (const { client, settings } of all) {
+            const merge = new CardMerge(settings.name)
+            merges.set(settings.name, merge)
+            let upstream = store.upstreams.get(settings.name)!
+            const report: Sink["report"] = (facts) => {
+              const next = changedBy(upstream, facts, clock.currentTimeMillisUnsafe())
+              if (next === upstream) return
+              upstream = next
+              publish({ _tag: "UpstreamChanged", upstream })
+            }
+            const sink = { merge, apply: (change: Change) => apply(merge, change), report }
+            yield* follow(client, sink).pipe(
+              Effect.annotateLogs("source", `fleet/${settings.name}`),
+              Effect.forkScoped({ startImmediately: true }),
+            )
+          }
+        }
+
+        if ((yield* GatewayConfig).fleet.demo) {
+          const merge = new CardMerge(DEMO)
+          merges.set(DEMO, merge)
+          const show = (isShown: boolean) =>
+            Effect.sync(() => apply(merge, { _tag: "Listed", agents: isShown ? demoAgents : [], sessions: [] }))
+          yield* Effect.forkScoped(showWhileAlone(all, show))
+        }
+
+        const now = Clock.currentTimeMillis
+        return Fleet.of({
+          list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
+          upstreams: Effect.sync(() => [...store.upstreams.values()]),
+          atWork: ({ agentId, upstream }) => merges.get(upstream)?.atWork(agentId) ?? [],
+          get: Effect.fn("Fleet.get")(function* (id: string) {
+            return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
+          }),
+        })
+      }),
+    )
 }
 
 /** Makes the cards of this gateway's agents. */

@@ -64,14 +64,20 @@ export class FleetControl extends Context.Service<
           ),
       })
 
-      const actionsOf = ({ agentId, id, upstream }: ListedCard, principal: Principal): SessionActions => {
+      const actionsOf = (card: ListedCard, principal: Principal): Effect.Effect<SessionActions, FleetCommandFailed> => {
+        const { agentId, id, upstream } = card
+        if (upstream === null) return Effect.succeed(ownActions(agentId, principal))
         const found = all.find(({ settings }) => settings.name === upstream)
-        return found === undefined ? ownActions(agentId, principal) : upstreamActions(id, found.client)
+        return found === undefined
+          ? Effect.fail(
+              new FleetCommandFailed({ id, message: `agent "${id}" is made up: turn off the option fleet.demo` }),
+            )
+          : Effect.succeed(upstreamActions(id, found.client))
       }
 
       const command = Effect.fn("FleetControl.command")(function* (id: string, order: Order, principal: Principal) {
         const card = yield* fleet.get(id)
-        const actions = actionsOf(card, principal)
+        const actions = yield* actionsOf(card, principal)
         const failed = (message: string) => new FleetCommandFailed({ id, message })
         const key = card.sessionKey ?? `agent:${card.agentId}:main`
         const send = (text: string) =>
@@ -104,7 +110,8 @@ export class FleetControl extends Context.Service<
         if (sessionKey === null) return { sessionKey, entries: [] }
         // Reading needs no sender.
         const reader: Principal = { id: "fleet", kind: "local", role: "operator", scopes: [] }
-        return { sessionKey, entries: yield* actionsOf(card, reader).read(sessionKey, limit) }
+        const { read } = yield* actionsOf(card, reader)
+        return { sessionKey, entries: yield* read(sessionKey, limit) }
       })
 
       return FleetControl.of({ command, transcript })
