@@ -1,6 +1,6 @@
 /**
- * Measures messages from the typed client: the time until one is on disk and acknowledged, and the turns per second. On
- * machines that have the tests' PostgreSQL, the gateway does the same work on it, with its writes to the disk.
+ * Measures messages from the typed client: the time until one is on disk and acknowledged, the turns per second, and the
+ * processor time of a turn. On machines that have the tests' PostgreSQL, the gateway does the same work on it, with its writes to the disk.
  */
 import { connect } from "../../src/client/Gateway.ts"
 import { startPostgres } from "../../test/support/PostgresServer.ts"
@@ -23,6 +23,8 @@ interface Measured {
   /** Milliseconds. */
   readonly acknowledged: ReadonlyArray<number>
   readonly perSecond: number
+  /** The processor time of the gateway for one turn. */
+  readonly cpuMicros: number
 }
 
 const measure = async (env: Readonly<Record<string, string>>, { scale }: Effort): Promise<Measured> => {
@@ -42,12 +44,14 @@ const measure = async (env: Readonly<Record<string, string>>, { scale }: Effort)
   const work = async () => {
     while (next < count) await finish((await send(next++)).runId)
   }
+  const before = (await server.usage()).cpuMicros
   const began = performance.now()
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   const perSecond = (count / (performance.now() - began)) * 1_000
+  const cpuMicros = ((await server.usage()).cpuMicros - before) / count
   await gateway.close()
   await server.stop()
-  return { acknowledged, perSecond }
+  return { acknowledged, perSecond, cpuMicros }
 }
 
 /** Returns `undefined` on platforms without the tests' PostgreSQL. */
@@ -61,7 +65,7 @@ const measurePostgres = async (effort: Effort): Promise<Measured | undefined> =>
   }
 }
 
-const results = ({ acknowledged, perSecond }: Measured, database: string): ReadonlyArray<Result> => {
+const results = ({ acknowledged, cpuMicros, perSecond }: Measured, database: string): ReadonlyArray<Result> => {
   const at = (share: number) => percentile(acknowledged, share)
   return [
     {
@@ -73,6 +77,11 @@ const results = ({ acknowledged, perSecond }: Measured, database: string): Reado
       work: `turns a second, ${AT_ONCE} at once over ${SESSIONS} sessions${database}`,
       unit: "/s",
       figures: [{ target: "causeway", value: perSecond }],
+    },
+    {
+      work: `a turn, processor time of the gateway${database}`,
+      unit: "µs",
+      figures: [{ target: "causeway", value: cpuMicros }],
     },
   ]
 }
