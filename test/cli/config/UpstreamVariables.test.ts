@@ -77,6 +77,17 @@ describe("The list of upstream gateways", () => {
     )
   })
 
+  it.effect("The example is a valid configuration.", () =>
+    Effect.gen(function* () {
+      const { fleet } = yield* loadConfig(
+        {},
+        { HOME: tmpdir(), GATEWAY_CONFIG: "examples/fleet.yaml", HOME_TOKEN: "t" },
+      )
+      expect(fleet.upstreams.map(({ name }) => name)).toEqual(["home", "office"])
+      expect(Redacted.value(fleet.upstreams[0]!.token!)).toBe("t")
+    }),
+  )
+
   it("Two gateways cannot have one name.", () => {
     const upstreams = [
       { name: "a", url: "ws://h" },
