@@ -98,7 +98,8 @@ describe("Attachments on the wires", () => {
     Effect.gen(function* () {
       const stateDir = yield* temporaryFolder
       const withGateway = <A, E, R>(use: Effect.Effect<A, E, R>) =>
-        Effect.provide(use, TestGateway.client.pipe(Layer.provideMerge(TestGateway.layer({ stateDir }))))
+        // On PostgreSQL each gateway of a test has a schema of its own.
+        Effect.provide(use, TestGateway.client.pipe(Layer.provideMerge(TestGateway.layerSqlite({ stateDir }))))
       const id = yield* withGateway(
         Effect.gen(function* () {
           const { calls } = yield* GatewayClient
