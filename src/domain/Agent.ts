@@ -13,7 +13,6 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { QueueMode, ThinkingLevel } from "./Run.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 import { withoutTrailing } from "./Text.ts"
 
 /** The agent that always exists. It answers every message that no binding matches. */
@@ -115,17 +114,13 @@ const settings = {
 const list = Rpc.make("agents.list", {
   payload: {},
   success: Schema.Struct({ agents: Schema.Array(Agent), defaultId: Schema.String }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists all agents, `main` first, and the id of the agent that answers messages without a binding.")
+}).annotate(RequiredScope, "operator.read")
 
 const get = Rpc.make("agents.get", {
   payload: { id: AgentId },
   success: Agent,
   error: AgentNotFound,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns one agent.")
+}).annotate(RequiredScope, "operator.read")
 
 const create = Rpc.make("agents.create", {
   payload: {
@@ -136,25 +131,19 @@ const create = Rpc.make("agents.create", {
   },
   success: Agent,
   error: Schema.Union([AgentExists, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Creates an agent. Without an id, the gateway derives one from the name.")
+}).annotate(RequiredScope, "operator.admin")
 
 const update = Rpc.make("agents.update", {
   payload: { id: AgentId, name: Schema.optionalKey(Name), ...settings },
   success: Agent,
   error: Schema.Union([AgentNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Changes the given settings of an agent. The others stay as they are.")
+}).annotate(RequiredScope, "operator.admin")
 
 const remove = Rpc.make("agents.delete", {
   payload: { id: AgentId },
   /** Also removes the bindings to the agent. Its sessions stay readable. */
   success: Schema.Struct({ removedBindings: Schema.Int }),
   error: Schema.Union([AgentNotFound, AgentProtected, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Removes an agent and its bindings. Its sessions stay readable. `main` cannot be removed.")
+}).annotate(RequiredScope, "operator.admin")
 
 export const AgentRpcs = RpcGroup.make(list, get, create, update, remove).middleware(Authorized)

@@ -11,7 +11,6 @@ import {
   list as listOf,
   NAME_CHARS,
   nonEmptyText,
-  PAGE_ROWS,
   PageSize,
   printableText,
   RUN_MS,
@@ -22,7 +21,6 @@ import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** Characters of the input of a call that can be approved. An operator has to see all of it. */
 export const APPROVAL_CHARS = 65_536
@@ -151,17 +149,13 @@ const list = Rpc.make("approvals.list", {
   payload: {},
   /** Oldest first. */
   success: Schema.Struct({ approvals: Schema.Array(Approval) }),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Lists the calls of tools that wait for a decision.")
+}).annotate(RequiredScope, "operator.approvals")
 
 const get = Rpc.make("approvals.get", {
   payload: { id: ApprovalId },
   success: Approval,
   error: Schema.Union([ApprovalNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Returns an approval, waiting or not.")
+}).annotate(RequiredScope, "operator.approvals")
 
 const history = Rpc.make("approvals.history", {
   payload: {
@@ -173,9 +167,7 @@ const history = Rpc.make("approvals.history", {
   /** Newest request first. `next` is null on the last page. */
   success: Schema.Struct({ approvals: Schema.Array(Approval), next: Schema.NullOr(Schema.Int) }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, `Lists approvals that no longer wait, ${PAGE_ROWS} at most. They are kept for events.retainDays.`)
+}).annotate(RequiredScope, "operator.approvals")
 
 const request = Rpc.make("approvals.request", {
   payload: {
@@ -198,9 +190,7 @@ const request = Rpc.make("approvals.request", {
   /** It is decided already if a grant covers the call. */
   success: Approval,
   error: Schema.Union([ApprovalExists, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Asks the operators whether the client may act. `approvals.wait` returns the decision.")
+}).annotate(RequiredScope, "operator.approvals")
 
 const wait = Rpc.make("approvals.wait", {
   payload: {
@@ -210,9 +200,7 @@ const wait = Rpc.make("approvals.wait", {
   },
   success: Approval,
   error: Schema.Union([ApprovalNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Waits until the approval ends or the time is up, and returns it.")
+}).annotate(RequiredScope, "operator.approvals")
 
 const decide = Rpc.make("approvals.decide", {
   payload: {
@@ -224,26 +212,20 @@ const decide = Rpc.make("approvals.decide", {
   /** `applied`: false if the same decision was made before. */
   success: Schema.Struct({ applied: Schema.Boolean, approval: Approval }),
   error: Schema.Union([ApprovalNotFound, ApprovalClosed, DecisionUnavailable, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Decides whether a call of a tool may run. The first decision counts.")
+}).annotate(RequiredScope, "operator.approvals")
 
 const grants = Rpc.make("approvals.grants", {
   payload: {},
   /** Newest first. */
   success: Schema.Struct({ grants: Schema.Array(ApprovalGrant) }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, `Lists the newest ${GRANT_ROWS} grants of allow-always decisions, also the revoked ones.`)
+}).annotate(RequiredScope, "operator.approvals")
 
 const revoke = Rpc.make("approvals.revoke", {
   payload: { id: nonEmptyText(64) },
   success: ApprovalGrant,
   error: Schema.Union([GrantNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.approvals")
-  .annotate(Summary, "Revokes a grant. Later calls wait for a decision again.")
+}).annotate(RequiredScope, "operator.approvals")
 
 export const ApprovalRpcs = RpcGroup.make(list, get, history, request, wait, decide, grants, revoke).middleware(
   Authorized,

@@ -9,7 +9,6 @@ import { EpochMillis, Id, NAME_CHARS, PageSize, SessionKey, text } from "./Bound
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** The reference of a message to a file. */
 export const Attachment = Schema.Struct({
@@ -73,22 +72,17 @@ export class AttachmentRefused extends Schema.TaggedError<AttachmentRefused>()("
   limit: Schema.NullOr(Schema.Finite),
   /** The file, the problem and the next step. */
   message: Schema.String,
-}) {
-  static readonly of = (
-    problem: AttachmentProblem,
-    name: string,
-    size: number | null = null,
-    limit: number | null = null,
-  ): AttachmentRefused => {
-    const label = problem === "count" ? "" : `attachment ${name}: `
-    return new AttachmentRefused({
-      name,
-      problem,
-      size,
-      limit,
-      message: `${label}${explanation(problem, size, limit)}`,
-    })
-  }
+}) {}
+
+/** Makes the error of a refused file. It is a function of its own, so that browsers do not load its sentences. */
+export const attachmentRefused = (
+  problem: AttachmentProblem,
+  name: string,
+  size: number | null = null,
+  limit: number | null = null,
+): AttachmentRefused => {
+  const label = problem === "count" ? "" : `attachment ${name}: `
+  return new AttachmentRefused({ name, problem, size, limit, message: `${label}${explanation(problem, size, limit)}` })
 }
 
 // OpenClaw's clients know the first words of each sentence.
@@ -155,9 +149,7 @@ const list = Rpc.make("attachments.list", {
   /** Newest message first. `next` is null on the last page. */
   success: Schema.Struct({ attachments: Schema.Array(AttachedFile), next: Schema.NullOr(Schema.Int) }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the files of a session's messages.")
+}).annotate(RequiredScope, "operator.read")
 
 const read = Rpc.make("attachments.read", {
   payload: { id: Id },
@@ -169,9 +161,7 @@ const read = Rpc.make("attachments.read", {
     data: Schema.String,
   }),
   error: Schema.Union([AttachmentNotFound, AttachmentTooLarge, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, `Returns the content of a file of at most ${READ_BYTES.toLocaleString("en")} bytes.`)
+}).annotate(RequiredScope, "operator.read")
 
 const link = Rpc.make("attachments.link", {
   payload: {
@@ -185,8 +175,6 @@ const link = Rpc.make("attachments.link", {
     expiresAt: EpochMillis,
   }),
   error: Schema.Union([AttachmentNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Makes a link to a file of any size, which works for attachments.linkMs or until a restart.")
+}).annotate(RequiredScope, "operator.read")
 
 export const AttachmentRpcs = RpcGroup.make(list, read, link).middleware(Authorized)

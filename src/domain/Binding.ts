@@ -10,7 +10,6 @@ import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** The field of a message that a binding compares. */
 export const MatchKey = Schema.Literals(["peer_id", "guild_id", "account_id", "channel", "default"])
@@ -44,9 +43,7 @@ const list = Rpc.make("bindings.list", {
   payload: {},
   /** In order of precedence. */
   success: Schema.Struct({ bindings: Schema.Array(Binding) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists all bindings in order of precedence.")
+}).annotate(RequiredScope, "operator.read")
 
 const set = Rpc.make("bindings.set", {
   payload: {
@@ -60,19 +57,12 @@ const set = Rpc.make("bindings.set", {
   /** Replaces a binding with the same agent, key and value. */
   success: Binding,
   error: Schema.Union([AgentNotFound, BindingUnreachable, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(
-    Summary,
-    "Creates a binding, or replaces the one with the same agent, key and value. Without key and value, the agent becomes the default.",
-  )
+}).annotate(RequiredScope, "operator.admin")
 
 const remove = Rpc.make("bindings.remove", {
   payload: { agentId: AgentId, matchKey: MatchKey, matchValue: text(ID_CHARS) },
   success: Schema.Struct({ removed: Schema.Boolean }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Removes a binding.")
+}).annotate(RequiredScope, "operator.admin")
 
 export const BindingRpcs = RpcGroup.make(list, set, remove).middleware(Authorized)

@@ -16,7 +16,6 @@ import { Authorized, Forbidden, ShuttingDown } from "./Refusal.ts"
 import { OpenRun, QueueMode, Run } from "./Run.ts"
 import { routeFields, SessionConflict, SessionExpectation } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /**
  * The message is on disk: it survives a crash, runs at least once in its place in the session or becomes part of another
@@ -95,12 +94,7 @@ const send = Rpc.make("chat.send", {
   payload: SendPayload,
   success: Acceptance,
   error: SendError,
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(
-    Summary,
-    "Sends a message to an agent. Returns when the message is on disk; the reply comes as events. The gateway itself answers chat commands such as `/stop` at once; `/help` lists them.",
-  )
+}).annotate(RequiredScope, "operator.write")
 
 /** An item of a streamed send: first the acceptance, then the events of its run up to `RunEnded`. */
 export const StreamItem = Schema.Union([
@@ -115,20 +109,13 @@ const stream = Rpc.make("chat.stream", {
   success: StreamItem,
   error: SendError,
   stream: true,
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(
-    Summary,
-    "Sends a message and streams its run to the end. A repeated call with the same key joins the run, or streams how it ended.",
-  )
+}).annotate(RequiredScope, "operator.write")
 
 const abort = Rpc.make("chat.abort", {
   payload: { sessionKey: SessionKey, runId: Schema.optionalKey(Id) },
   success: Schema.Struct({ aborted: Schema.Array(Schema.String) }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Aborts the named run, or every open run of the session. Also aborts runs that have not started.")
+}).annotate(RequiredScope, "operator.write")
 
 const inject = Rpc.make("chat.inject", {
   payload: {
@@ -139,9 +126,7 @@ const inject = Rpc.make("chat.inject", {
   },
   success: Message,
   error: Schema.Union([AgentNotFound, IdempotencyConflict, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Adds a message to a transcript without a run. Creates the session if it does not exist.")
+}).annotate(RequiredScope, "operator.admin")
 
 const openRuns = Rpc.make("runs.list", {
   payload: {
@@ -150,9 +135,7 @@ const openRuns = Rpc.make("runs.list", {
   },
   /** In the order of acceptance. */
   success: Schema.Struct({ runs: Schema.Array(OpenRun) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the open runs, each with its text so far.")
+}).annotate(RequiredScope, "operator.read")
 
 const wait = Rpc.make("runs.wait", {
   payload: {
@@ -162,11 +145,6 @@ const wait = Rpc.make("runs.wait", {
   },
   success: Run,
   error: Schema.Union([RunNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(
-    Summary,
-    "Waits until the run, or the one that takes over its message, ends or the time is up, and returns it.",
-  )
+}).annotate(RequiredScope, "operator.read")
 
 export const ChatRpcs = RpcGroup.make(send, stream, abort, inject, openRuns, wait).middleware(Authorized)

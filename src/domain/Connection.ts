@@ -7,7 +7,6 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, Id, SECRET_CHARS, text } from "./Bounds.ts"
 import { Principal, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Unauthenticated } from "./Refusal.ts"
-import { Summary } from "./Summary.ts"
 
 /** Facts that a client states about itself, if its protocol has fields for them. The gateway does not verify them. */
 const profile = {
@@ -64,24 +63,18 @@ export class ConnectionNotFound extends Schema.TaggedError<ConnectionNotFound>()
 const presence = Rpc.make("presence.list", {
   payload: {},
   success: Schema.Struct({ presence: Schema.Array(PresenceEntry) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the authenticated connections.")
+}).annotate(RequiredScope, "operator.read")
 
 const list = Rpc.make("connections.list", {
   payload: {},
   success: Schema.Struct({ connections: Schema.Array(ConnectionInfo) }),
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Lists every connection with its wire, principal and load.")
+}).annotate(RequiredScope, "operator.admin")
 
 const close = Rpc.make("connections.close", {
   payload: { connectionId: Id, reason: Schema.optionalKey(text(100)) },
   success: Schema.Struct({ closed: Schema.Boolean }),
   error: ConnectionNotFound,
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Closes a connection. Its client gets the reason and may reconnect.")
+}).annotate(RequiredScope, "operator.admin")
 
 /**
  * Authenticates a client that can set neither a header nor a query. It is the only method that an unauthenticated
@@ -91,9 +84,6 @@ const authenticate = Rpc.make("authenticate", {
   payload: { token: text(SECRET_CHARS) },
   success: Schema.Struct({ connectionId: Schema.String, principal: Principal }),
   error: Unauthenticated,
-}).annotate(
-  Summary,
-  "Authenticates the connection, as its first message, if the client can set neither a header nor a query. It is the only method that an unauthenticated connection may call.",
-)
+})
 
 export const ConnectionRpcs = RpcGroup.make(presence, list, close).middleware(Authorized).add(authenticate)

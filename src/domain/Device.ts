@@ -9,7 +9,6 @@ import { EpochMillis, Id, ID_CHARS, setOf, text } from "./Bounds.ts"
 import { grants, RequiredScope, Role, Scope } from "./Principal.ts"
 import { Authorized, Forbidden } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** Facts that a device states about itself. The gateway verifies only the key. */
 const aboutItself = {
@@ -164,9 +163,7 @@ export class PairingScopesDiffer extends Schema.TaggedError<PairingScopesDiffer>
 const list = Rpc.make("devices.list", {
   payload: {},
   success: Schema.Struct({ devices: Schema.Array(Device), requests: Schema.Array(PairingRequest) }),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(Summary, "Lists the paired devices and the pairing requests.")
+}).annotate(RequiredScope, "operator.pairing")
 
 const approve = Rpc.make("devices.approve", {
   payload: {
@@ -176,34 +173,19 @@ const approve = Rpc.make("devices.approve", {
   },
   success: DeviceApproval,
   error: Schema.Union([PairingNotFound, PairingScopesDiffer, Forbidden, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(
-    Summary,
-    "Approves a pairing request and returns the role and scopes that it granted. The caller must hold every scope of the request.",
-  )
+}).annotate(RequiredScope, "operator.pairing")
 
 const reject = Rpc.make("devices.reject", {
   payload: { requestId: Id },
   success: Schema.Struct({ deviceId: Schema.String }),
   error: Schema.Union([PairingNotFound, Forbidden]),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(
-    Summary,
-    "Rejects a pairing request. The device may ask again. The caller must hold every scope of the request.",
-  )
+}).annotate(RequiredScope, "operator.pairing")
 
 const remove = Rpc.make("devices.remove", {
   payload: { deviceId: Id },
   success: Schema.Struct({ deviceId: Schema.String }),
   error: Schema.Union([DeviceNotFound, Forbidden, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(
-    Summary,
-    "Removes a device, revokes its tokens and closes its connections. The caller must hold every scope of the device.",
-  )
+}).annotate(RequiredScope, "operator.pairing")
 
 const ofRole = {
   deviceId: Id,
@@ -226,22 +208,12 @@ const rotate = Rpc.make("devices.token.rotate", {
     issuedAt: EpochMillis,
   }),
   error: Schema.Union([DeviceNotFound, ScopesNotGranted, Forbidden, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(
-    Summary,
-    "Gives a device a new token, revokes the old one and closes its connections. The caller must hold every scope that the device has in this role.",
-  )
+}).annotate(RequiredScope, "operator.pairing")
 
 const revoke = Rpc.make("devices.token.revoke", {
   payload: ofRole,
   success: Schema.Struct({ revoked: Schema.Boolean }),
   error: Schema.Union([DeviceNotFound, Forbidden, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.pairing")
-  .annotate(
-    Summary,
-    "Revokes the token of a device and closes its connections. The device stays paired. The caller must hold every scope that the device has in this role.",
-  )
+}).annotate(RequiredScope, "operator.pairing")
 
 export const DeviceRpcs = RpcGroup.make(list, approve, reject, remove, rotate, revoke).middleware(Authorized)

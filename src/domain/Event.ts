@@ -22,7 +22,6 @@ import { Authorized } from "./Refusal.ts"
 import { RunOutcome } from "./Run.ts"
 import { RunError } from "./RunError.ts"
 import { Session } from "./Session.ts"
-import { Summary } from "./Summary.ts"
 
 /** A place in the order of events. The epoch identifies the log: it survives restarts and changes only with the database. */
 export const Position = Schema.Struct({
@@ -278,8 +277,6 @@ const subscribe = Rpc.make("events.subscribe", {
   },
   success: EventItem,
   stream: true,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Streams all events, from now on or from a position, without a gap.")
+}).annotate(RequiredScope, "operator.read")
 
 export const EventRpcs = RpcGroup.make(subscribe).middleware(Authorized)

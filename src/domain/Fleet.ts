@@ -14,7 +14,6 @@ import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { SessionNotFound } from "./Session.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** A card with the age of its knowledge. */
 export const ListedCard = Schema.Struct({
@@ -40,24 +39,18 @@ const list = Rpc.make("fleet.list", {
     /** The answer contains the events of the topic `fleet` up to here. */
     position: Position,
   }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the cards of all agents, of this gateway first, and the upstream gateways.")
+}).annotate(RequiredScope, "operator.read")
 
 const get = Rpc.make("fleet.get", {
   payload: { id: CardId },
   success: ListedCard,
   error: CardNotFound,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the card of one agent: `<agent>` of this gateway, `<upstream>:<agent>` of another one.")
+}).annotate(RequiredScope, "operator.read")
 
 const upstreams = Rpc.make("fleet.upstreams", {
   payload: {},
   success: Schema.Struct({ upstreams: Schema.Array(Upstream) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the upstream gateways, and why those that are away are away.")
+}).annotate(RequiredScope, "operator.read")
 
 /**
  * `stop`: aborts the runs of the agent. `restart`: aborts the run of the card's session and sends its newest message again.
@@ -87,9 +80,7 @@ const command = Rpc.make("fleet.command", {
     runId: Schema.optionalKey(Schema.String),
   }),
   error: Schema.Union([CardNotFound, FleetCommandFailed, SendError]),
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Stops, restarts or steers an agent of this gateway or of an upstream gateway.")
+}).annotate(RequiredScope, "operator.write")
 
 const transcript = Rpc.make("fleet.transcript", {
   payload: { id: CardId, limit: Schema.optionalKey(PageSize) },
@@ -103,8 +94,6 @@ const transcript = Rpc.make("fleet.transcript", {
     ),
   }),
   error: Schema.Union([CardNotFound, FleetCommandFailed, SessionNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the newest messages of the session on the card of an agent.")
+}).annotate(RequiredScope, "operator.read")
 
 export const FleetRpcs = RpcGroup.make(list, get, upstreams, command, transcript).middleware(Authorized)

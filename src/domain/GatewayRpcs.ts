@@ -22,7 +22,7 @@ import { ToolRpcs } from "./Tool.ts"
 
 /**
  * All methods. `RpcClient.make(GatewayRpcs)` makes a client. `GatewayRpcs.requests` lists name, payload, success and error
- * schemas of each method, with its annotations RequiredScope and Summary.
+ * schemas of each method, with its annotation RequiredScope.
  */
 export const GatewayRpcs = RpcGroup.make().merge(
   AgentRpcs,

@@ -7,7 +7,6 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { EpochMillis, PageSize } from "./Bounds.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
-import { Summary } from "./Summary.ts"
 
 export const LogLevel = Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"])
 export type LogLevel = typeof LogLevel.Type
@@ -48,8 +47,6 @@ const tail = Rpc.make("logs.tail", {
     /** True if entries between `after` and the first one here are no longer kept. */
     truncated: Schema.Boolean,
   }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the newest log entries, or those after a given one.")
+}).annotate(RequiredScope, "operator.read")
 
 export const LogRpcs = RpcGroup.make(tail).middleware(Authorized)

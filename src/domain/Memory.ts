@@ -9,7 +9,6 @@ import { DOCUMENT_CHARS, EpochMillis, text } from "./Bounds.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
-import { Summary } from "./Summary.ts"
 
 /** One path segment that cannot leave the folder: no separators, no leading dot. */
 export const DocumentId = Schema.String.check(
@@ -55,17 +54,13 @@ const list = Rpc.make("memory.list", {
   /** Newest first. */
   success: Schema.Struct({ documents: Schema.Array(Document) }),
   error: MemoryUnavailable,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the documents of the memory folder, newest first.")
+}).annotate(RequiredScope, "operator.read")
 
 const read = Rpc.make("memory.read", {
   payload: { id: DocumentId },
   success: DocumentContent,
   error: Schema.Union([DocumentNotFound, DocumentTooLarge, MemoryUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns one document of the memory folder.")
+}).annotate(RequiredScope, "operator.read")
 
 const write = Rpc.make("memory.write", {
   payload: {
@@ -76,8 +71,6 @@ const write = Rpc.make("memory.write", {
   },
   success: Document,
   error: Schema.Union([DocumentExists, LimitReached, MemoryUnavailable]),
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Replaces or creates a document of the memory folder.")
+}).annotate(RequiredScope, "operator.write")
 
 export const MemoryRpcs = RpcGroup.make(list, read, write).middleware(Authorized)

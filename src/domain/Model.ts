@@ -9,7 +9,6 @@ import { Usage } from "./Message.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { ProblemKind } from "./RunError.ts"
-import { Summary } from "./Summary.ts"
 
 const Price = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
@@ -57,9 +56,7 @@ export class ModelProblem extends Schema.TaggedError<ModelProblem>()("ModelProbl
 const list = Rpc.make("models.list", {
   payload: {},
   success: Schema.Struct({ models: Schema.Array(Model) }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the models that agents can use, the gateway's default first.")
+}).annotate(RequiredScope, "operator.read")
 
 const test = Rpc.make("models.test", {
   payload: {
@@ -76,8 +73,6 @@ const test = Rpc.make("models.test", {
     usage: Schema.optionalKey(Usage),
   }),
   error: ModelProblem,
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Sends a short prompt to a model and returns its answer. It costs a few tokens.")
+}).annotate(RequiredScope, "operator.admin")
 
 export const ModelRpcs = RpcGroup.make(list, test).middleware(Authorized)

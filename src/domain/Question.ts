@@ -21,7 +21,6 @@ import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** The parts of one question. */
 export const QUESTION_PARTS = 3
@@ -137,17 +136,13 @@ const list = Rpc.make("questions.list", {
   payload: {},
   /** Oldest first. */
   success: Schema.Struct({ questions: Schema.Array(Question) }),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Lists the questions that wait for an answer.")
+}).annotate(RequiredScope, "operator.questions")
 
 const get = Rpc.make("questions.get", {
   payload: { id: QuestionId },
   success: Question,
   error: Schema.Union([QuestionNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Returns a question, waiting or not. Questions that ended are kept for events.retainDays.")
+}).annotate(RequiredScope, "operator.questions")
 
 const ask = Rpc.make("questions.ask", {
   payload: {
@@ -162,9 +157,7 @@ const ask = Rpc.make("questions.ask", {
   },
   success: Question,
   error: Schema.Union([QuestionExists, AnswersInvalid, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Asks the operators a question. `questions.wait` returns the answers.")
+}).annotate(RequiredScope, "operator.questions")
 
 const wait = Rpc.make("questions.wait", {
   payload: {
@@ -178,9 +171,7 @@ const wait = Rpc.make("questions.wait", {
     answers: Schema.NullOr(Answers),
   }),
   error: Schema.Union([QuestionNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Waits until the question ends or the time is up, and returns it.")
+}).annotate(RequiredScope, "operator.questions")
 
 const answer = Rpc.make("questions.answer", {
   payload: {
@@ -189,16 +180,12 @@ const answer = Rpc.make("questions.answer", {
   },
   success: Question,
   error: Schema.Union([QuestionNotFound, QuestionClosed, AnswersInvalid, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Answers a question. The first answer counts.")
+}).annotate(RequiredScope, "operator.questions")
 
 const cancel = Rpc.make("questions.cancel", {
   payload: { id: QuestionId },
   success: Question,
   error: Schema.Union([QuestionNotFound, QuestionClosed, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.questions")
-  .annotate(Summary, "Declines to answer a question. The run goes on without an answer.")
+}).annotate(RequiredScope, "operator.questions")
 
 export const QuestionRpcs = RpcGroup.make(list, get, ask, wait, answer, cancel).middleware(Authorized)

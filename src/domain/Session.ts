@@ -24,7 +24,6 @@ import { Authorized } from "./Refusal.ts"
 import { QueueMode, ThinkingLevel } from "./Run.ts"
 import { ProblemKind } from "./RunError.ts"
 import { StorageUnavailable } from "./Storage.ts"
-import { Summary } from "./Summary.ts"
 
 /** The current state: nothing to do, turns wait, or a run is in progress. */
 export const Activity = Schema.Literals(["idle", "queued", "running"])
@@ -163,17 +162,13 @@ const list = Rpc.make("sessions.list", {
   payload: SessionQuery,
   success: SessionPage,
   error: CursorInvalid,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns a sorted page of the matching sessions. `nextCursor` leads to the next page.")
+}).annotate(RequiredScope, "operator.read")
 
 const get = Rpc.make("sessions.get", {
   payload: { key: SessionKey },
   success: Session,
   error: SessionNotFound,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns one session.")
+}).annotate(RequiredScope, "operator.read")
 
 const resolve = Rpc.make("sessions.resolve", {
   payload: {
@@ -190,12 +185,7 @@ const resolve = Rpc.make("sessions.resolve", {
     binding: Schema.NullOr(Binding),
   }),
   error: Schema.Union([SessionNotFound, AgentNotFound]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(
-    Summary,
-    "Finds the session of a key, a label or a route, and the agent that answers there. Creates nothing.",
-  )
+}).annotate(RequiredScope, "operator.read")
 
 const settings = {
   kind: Schema.optionalKey(text(NAME_CHARS)),
@@ -215,9 +205,7 @@ const create = Rpc.make("sessions.create", {
   },
   success: Session,
   error: Schema.Union([SessionExists, AgentNotFound, LimitReached, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Creates a session. You need not call it before sending: a send creates its session.")
+}).annotate(RequiredScope, "operator.write")
 
 const expected = Schema.optionalKey(SessionExpectation)
 
@@ -227,25 +215,19 @@ const patch = Rpc.make("sessions.patch", {
   payload: { key: SessionKey, ...settings, expected },
   success: Session,
   error: ChangeError,
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Changes the given settings of a session. The others stay as they are.")
+}).annotate(RequiredScope, "operator.write")
 
 const reset = Rpc.make("sessions.reset", {
   payload: { key: SessionKey, expected },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: ChangeError,
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Aborts the open runs of a session and empties its transcript.")
+}).annotate(RequiredScope, "operator.admin")
 
 const remove = Rpc.make("sessions.delete", {
   payload: { key: SessionKey, expected },
   success: Schema.Struct({ removedMessages: Schema.Int }),
   error: ChangeError,
-})
-  .annotate(RequiredScope, "operator.admin")
-  .annotate(Summary, "Aborts the open runs of a session and removes it with its transcript.")
+}).annotate(RequiredScope, "operator.admin")
 
 /** The session was not summarized. Nothing was changed. */
 export class CompactionFailed extends Schema.TaggedError<CompactionFailed>()("CompactionFailed", {
@@ -261,9 +243,7 @@ const compact = Rpc.make("sessions.compact", {
   /** The new message. Null: no message has come since the last summary. */
   success: Schema.Struct({ summary: Schema.NullOr(Message) }),
   error: Schema.Union([SessionNotFound, CompactionFailed, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.write")
-  .annotate(Summary, "Summarizes the messages of a session. Agents then see the summary instead. The transcript stays.")
+}).annotate(RequiredScope, "operator.write")
 
 const history = Rpc.make("sessions.history", {
   payload: {
@@ -280,9 +260,7 @@ const history = Rpc.make("sessions.history", {
     nextBefore: Schema.NullOr(Schema.Int),
   }),
   error: Schema.Union([SessionNotFound, StorageUnavailable]),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns a page of a transcript, starting at the end.")
+}).annotate(RequiredScope, "operator.read")
 
 const preview = Rpc.make("sessions.preview", {
   payload: {
@@ -298,9 +276,7 @@ const preview = Rpc.make("sessions.preview", {
     ),
   }),
   error: StorageUnavailable,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the newest messages of several sessions, each cut to 200 characters. Omits unknown keys.")
+}).annotate(RequiredScope, "operator.read")
 
 export const SessionRpcs = RpcGroup.make(
   list,

@@ -8,7 +8,6 @@ import { EpochMillis } from "./Bounds.ts"
 import { Position } from "./Event.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
-import { Summary } from "./Summary.ts"
 
 /** `degraded`: up, but a check failed. `stopping`: draining, refuses new work. */
 export const HealthState = Schema.Literals(["healthy", "degraded", "stopping"])
@@ -50,19 +49,11 @@ export const GatewayIdentity = Schema.Struct({
 }).annotate({ identifier: "GatewayIdentity" })
 export type GatewayIdentity = typeof GatewayIdentity.Type
 
-const health = Rpc.make("health", { payload: {}, success: Health }).annotate(
-  Summary,
-  "Returns the health of the gateway and the problems that its checks found.",
-)
+const health = Rpc.make("health", { payload: {}, success: Health })
 
-const status = Rpc.make("status", { payload: {}, success: Status })
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the figures of the gateway: connections, agents, sessions, runs and memory.")
+const status = Rpc.make("status", { payload: {}, success: Status }).annotate(RequiredScope, "operator.read")
 
-const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) }).annotate(
-  Summary,
-  "Returns the time. It is the cheapest call, for measuring the round trip.",
-)
+const ping = Rpc.make("ping", { payload: {}, success: Schema.Struct({ at: EpochMillis }) })
 
 const config = Rpc.make("config.get", {
   payload: {},
@@ -72,12 +63,11 @@ const config = Rpc.make("config.get", {
     /** Changes whenever the configuration changes. */
     hash: Schema.String,
   }),
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the configuration in force, with secrets redacted.")
+}).annotate(RequiredScope, "operator.read")
 
-const identity = Rpc.make("gateway.identity", { payload: {}, success: GatewayIdentity })
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Returns the gateway's own public key, by which clients recognize it.")
+const identity = Rpc.make("gateway.identity", { payload: {}, success: GatewayIdentity }).annotate(
+  RequiredScope,
+  "operator.read",
+)
 
 export const SystemRpcs = RpcGroup.make(health, status, ping, config, identity).middleware(Authorized)

@@ -8,7 +8,6 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound, ToolPermission, type ToolPermissions } from "./Agent.ts"
 import { RequiredScope } from "./Principal.ts"
 import { Authorized } from "./Refusal.ts"
-import { Summary } from "./Summary.ts"
 
 /** The characters of a tool's name: model providers accept no others. */
 export const TOOL_NAME_CHARS = 64
@@ -74,8 +73,6 @@ const list = Rpc.make("tools.list", {
     sources: Schema.Array(ToolSource),
   }),
   error: AgentNotFound,
-})
-  .annotate(RequiredScope, "operator.read")
-  .annotate(Summary, "Lists the tools of the gateway with the permissions of an agent, and the state of their sources.")
+}).annotate(RequiredScope, "operator.read")
 
 export const ToolRpcs = RpcGroup.make(list).middleware(Authorized)

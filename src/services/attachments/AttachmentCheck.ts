@@ -3,7 +3,7 @@
  */
 import * as Result from "effect/Result"
 import * as Path from "node:path"
-import { AttachmentRefused, isImage } from "../../domain/Attachment.ts"
+import { attachmentRefused, AttachmentRefused, isImage } from "../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { line } from "../../domain/Printable.ts"
@@ -60,13 +60,13 @@ const labelOf = ({ name }: Upload, index: number): string =>
 /** Checks the number of the files and the sizes that their texts show, before anything is decoded. */
 export const checkSizes = (uploads: ReadonlyArray<Upload>, limits: AttachmentLimits): AttachmentRefused | undefined => {
   if (uploads.length > limits.perMessage) {
-    return AttachmentRefused.of("count", "", uploads.length, limits.perMessage)
+    return attachmentRefused("count", "", uploads.length, limits.perMessage)
   }
   for (const [index, upload] of uploads.entries()) {
     const { isWhole, size } =
       typeof upload.data === "string" ? measured(upload.data) : { size: upload.data.byteLength, isWhole: true }
-    if (size === 0 && isWhole) return AttachmentRefused.of("empty", labelOf(upload, index))
-    if (size > limits.maxBytes) return AttachmentRefused.of("size", labelOf(upload, index), size, limits.maxBytes)
+    if (size === 0 && isWhole) return attachmentRefused("empty", labelOf(upload, index))
+    if (size > limits.maxBytes) return attachmentRefused("size", labelOf(upload, index), size, limits.maxBytes)
   }
   return undefined
 }
@@ -86,7 +86,7 @@ export const check = (
   limits: AttachmentLimits,
 ): Result.Result<Checked, AttachmentRefused> => {
   const refused = (...[problem, size, limit]: [AttachmentRefused["problem"], number?, number?]) =>
-    Result.fail(AttachmentRefused.of(problem, labelOf(upload, index), size, limit))
+    Result.fail(attachmentRefused(problem, labelOf(upload, index), size, limit))
   const bytes = typeof upload.data === "string" ? decoded(upload.data) : upload.data
   if (bytes === undefined) return refused("base64")
   if (bytes.byteLength === 0) return refused("empty")

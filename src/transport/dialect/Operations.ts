@@ -5,7 +5,7 @@
 import * as Context from "effect/Context"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import { RequiredScope } from "../../domain/Principal.ts"
-import { Summary } from "../../domain/Summary.ts"
+import { summaries } from "../../domain/Summaries.ts"
 import { errorsOf, type Json, type JsonSchemas } from "./JsonSchemas.ts"
 import { type MethodCodec, methodCodecs } from "./MethodCodecs.ts"
 
@@ -27,7 +27,7 @@ export const operationOf = (schemas: JsonSchemas, { rpc, streams }: MethodCodec)
   const { errorSchema, successSchema: success } = rpc
   return {
     name: rpc._tag,
-    summary: Context.get(rpc.annotations, Summary),
+    summary: summaries[rpc._tag] ?? "",
     scope: Context.get(rpc.annotations, RequiredScope),
     streams,
     payload: schemas.render(rpc.payloadSchema),
