@@ -6,9 +6,18 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DmScope, normalizeAgentId } from "../../domain/Agent.ts"
-import { AttachmentUpload } from "../../domain/Attachment.ts"
+import { AttachmentUpload, UPLOADS } from "../../domain/Attachment.ts"
 import { describe, MatchKey, Tier } from "../../domain/Binding.ts"
-import { ID_CHARS, INSTRUCTION_CHARS, MESSAGE_CHARS, Name, NAME_CHARS, RoutePart, text } from "../../domain/Bounds.ts"
+import {
+  ID_CHARS,
+  INSTRUCTION_CHARS,
+  list,
+  MESSAGE_CHARS,
+  Name,
+  NAME_CHARS,
+  RoutePart,
+  text,
+} from "../../domain/Bounds.ts"
 import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
 import { filled, given, maybe } from "../dialect/Params.ts"
 import { awaitRun, findSessions } from "../dialect/Queries.ts"
@@ -27,7 +36,7 @@ const send = dialectMethod(
     agent_id: maybe(text(NAME_CHARS)),
     account_id: maybe(RoutePart),
     guild_id: maybe(RoutePart),
-    attachments: maybe(Schema.Array(AttachmentUpload)),
+    attachments: maybe(list(AttachmentUpload, UPLOADS)),
   }),
   ({ account_id, agent_id, attachments, channel, guild_id, peer_id, text }) =>
     Effect.gen(function* () {

@@ -96,7 +96,7 @@ describe("JsonRpcHttp", () => {
         expect(status).toBe(204)
         expect(headers.get("access-control-allow-origin")).toBe(origin)
         expect(headers.get("access-control-allow-methods")).toBe("POST")
-        expect(headers.get("access-control-allow-headers")).toBe("authorization,content-type,last-event-id")
+        expect(headers.get("access-control-allow-headers")).toBe("authorization,content-type,last-event-id,traceparent")
         expect((yield* preflight("https://evil.example")).status).toBe(403)
         const bad = [{}, { authorization: "Bearer wrong" }, { "content-type": "text/plain" }]
         for (const more of bad) {

@@ -3,6 +3,7 @@
  * parameter, and parameters that the gateway ignores. The methods use it.
  */
 import * as Schema from "effect/Schema"
+import { UPLOADS } from "../../../domain/Attachment.ts"
 import {
   ID_CHARS,
   list,
@@ -27,8 +28,8 @@ export const number = maybe(Schema.Finite)
 export const flag = maybe(Schema.Boolean)
 /** A parameter that the method takes and ignores. */
 export const ignored = Schema.optionalKey(Schema.Unknown)
-/** Artifacts.ts reads them, and the service Attachments bounds them. */
-export const attachments = maybe(Schema.Array(Schema.Unknown))
+/** Artifacts.ts reads them, and the service Attachments bounds their content. */
+export const attachments = maybe(list(Schema.Unknown, UPLOADS))
 export const names = maybe(list(text(NAME_CHARS)))
 export const keys = maybe(list(printableText(SESSION_KEY_CHARS)))
 
