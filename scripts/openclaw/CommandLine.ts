@@ -29,7 +29,7 @@ const common: ReadonlyArray<Command> = [
   { args: "nodes list", prints: /Pending: 0 · Paired: 0/ },
   { args: "nodes status", prints: /Known: 0 · Paired: 0 · Connected: 0/ },
   { args: "devices list", prints: /No device pairing entries|Paired \(\d+\)/ },
-  { args: "logs --limit 5 --plain", prints: /info gateway .*listening on/ },
+  { args: "logs --limit 200 --plain", prints: /info gateway .*listening on/ },
   { args: "system presence", prints: /"mode": "gateway"/ },
   { args: "channels status", prints: /Gateway reachable/ },
   {
