@@ -36,7 +36,7 @@ const ERROR_CHARS = 2_000
 
 /**
  * The operations of a runtime, and of the work on its output, before the next fiber gets the processor. Effect's default is
- * 2,048: then five runtimes that emit without end take 5 ms of each turn of the event loop, and with this number 1 ms.
+ * 2,048: then five runtimes that emit without end take 4.6 ms of each turn of the event loop, and with this number 0.6 ms.
  */
 const OPERATIONS = 128
 
