@@ -6,7 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../client/GatewayClient.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { usageError } from "../terminal/ExitCode.ts"
 import { problemsOf } from "../terminal/Failure.ts"
 import * as Flags from "../client/Flags.ts"
 import { didYouMean } from "../../domain/Suggestions.ts"
@@ -74,5 +74,3 @@ export const call = Command.make(
 )
 
 type Call = (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
-
-const usageError = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })

@@ -14,7 +14,7 @@ import type { Answers, Question, QuestionPart } from "../../domain/Question.ts"
 import * as Flags from "../client/Flags.ts"
 import * as Target from "../client/Target.ts"
 import { watchRequests } from "../client/WatchRequests.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { usageError } from "../terminal/ExitCode.ts"
 import * as Output from "../terminal/Output.ts"
 import { standardInput } from "../terminal/StandardInput.ts"
 
@@ -46,11 +46,12 @@ const list = Command.make(
   }),
 ).pipe(Command.withDescription("List the questions that wait for an answer."), Target.connected)
 
-const usage = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
-
 /** Other users of the machine see the command line. */
 const secretShown = (key: string) =>
-  usage(`the answer "${key}" is secret`, "leave it out to be asked for it, or pass - and send it on standard input")
+  usageError(
+    `the answer "${key}" is secret`,
+    "leave it out to be asked for it, or pass - and send it on standard input",
+  )
 
 const askPart = (part: QuestionPart) => {
   const message = line(questionLines([part]).join(" "))
@@ -70,7 +71,7 @@ const collect = Effect.fnUntraced(function* (parts: ReadonlyArray<QuestionPart>,
   const { canPrompt } = yield* TerminalCapabilities.TerminalCapabilities
   if (missing.length > 0 && !canPrompt) {
     const keys = missing.map(({ key }) => `"${key}"`).join(", ")
-    return yield* usage(
+    return yield* usageError(
       `no answer to ${keys}`,
       "give the answers as arguments, or pass - and send them on standard input",
     )

@@ -9,11 +9,9 @@ import type { Connected } from "../process/Setup.ts"
 import * as Flags from "../client/Flags.ts"
 import { processEnvironment } from "../config/Environment.ts"
 import { loadConfig } from "../config/LoadConfig.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { usageError } from "../terminal/ExitCode.ts"
 import { joined, print, show } from "../terminal/Output.ts"
 import { commandLine, placeFlags } from "../process/ThisCommand.ts"
-
-const usage = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
 
 export const setup = Command.make(
   "setup",
@@ -47,7 +45,7 @@ export const setup = Command.make(
         return yield* Setup.connect(place, source)
       }
       const name = model ?? (yield* Setup.modelsOf(place, source))[0]?.id
-      if (name === undefined) return yield* usage(`${source.label} lists no models`, "name one with --model")
+      if (name === undefined) return yield* usageError(`${source.label} lists no models`, "name one with --model")
       const id = `${source.entry}/${name}`
       if (!json) yield* Dialogue.noteTry(source, id)
       return yield* Setup.connect(place, source, id)

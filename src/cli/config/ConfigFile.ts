@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import * as AtomicFile from "../../services/storage/AtomicFile.ts"
 import { isWritableByOthers, ownerOf } from "../../services/storage/FilePermissions.ts"
 import { resolvePath, statePaths } from "../../services/storage/StateFolder.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { CommandFailed, ExitCode, usageError } from "../terminal/ExitCode.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import type { Environment } from "./Environment.ts"
 
@@ -26,8 +26,6 @@ export interface ConfigFile {
   /** The parsed text. */
   readonly content: unknown
 }
-
-const failed = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
 
 const DEFAULT_STATE_DIR = String(configOptions.find(({ path }) => path.join() === "stateDir")?.default)
 
@@ -74,7 +72,7 @@ export const read = Effect.fn("ConfigFile.read")(function* (place: ConfigPlace |
   const text = yield* Effect.mapError(
     attempt(() => Fs.readFile(path, "utf8")),
     (code) =>
-      failed(
+      usageError(
         `${name} cannot be read (${code})`,
         isNamed ? "correct the path in --config or GATEWAY_CONFIG" : "give it to the user of the gateway",
       ),
@@ -88,7 +86,7 @@ export const parsed = Effect.fnUntraced(function* (name: string, text: string) {
   const content = yield* Effect.try({
     try: (): unknown => parse(text),
     catch: (error) =>
-      failed(
+      usageError(
         `${name} is not YAML (${error instanceof Error ? firstLine(error.message) : "unreadable"})`,
         "correct the file",
       ),
@@ -102,9 +100,9 @@ const firstLine = (text: string) => text.split("\n", 1)[0]?.replace(/:$/, "") ??
 const requireOwn = Effect.fnUntraced(function* (path: string) {
   const owners = [undefined, 0, process.getuid?.(), ownerOf(Path.dirname(path))]
   if (!owners.includes(ownerOf(path))) {
-    return yield* failed(`${path} belongs to another user`, "give it to the user of the gateway (chown)")
+    return yield* usageError(`${path} belongs to another user`, "give it to the user of the gateway (chown)")
   }
-  if (isWritableByOthers(path)) return yield* failed(`other users may write ${path}`, `chmod go-w ${path}`)
+  if (isWritableByOthers(path)) return yield* usageError(`other users may write ${path}`, `chmod go-w ${path}`)
 })
 
 /** Writes the file, readable for its owner only if it is new or holds a secret. Returns its path. Follows links. */

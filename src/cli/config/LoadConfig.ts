@@ -13,7 +13,7 @@ import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { type ConfigFile, placeOf, read } from "./ConfigFile.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { CommandFailed, usageError } from "../terminal/ExitCode.ts"
 import { suggestions } from "../../domain/Suggestions.ts"
 import { type KeyFiles, readKeyFiles, type Tree, withKeys } from "./KeyReferences.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
@@ -27,10 +27,6 @@ export interface Sources {
   readonly secrets?: SecretTexts | undefined
   readonly keyFiles?: KeyFiles | undefined
 }
-
-/** Fails like an invalid command line, because trying again does not help. */
-const configError = (problem: string, remedy: string) =>
-  new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
 
 const decode = Schema.decodeUnknownResult(GatewaySettings, { errors: "all", onExcessProperty: "error" })
 
@@ -51,7 +47,7 @@ const givenBy = ({ flags, file, secrets, ...sources }: Sources): Result.Result<G
   if (file !== undefined) {
     const fileOptions = optionsInFile(file.content)
     if (fileOptions === undefined) {
-      return Result.fail(configError(`${file.name} has no options`, "write `name: value` lines"))
+      return Result.fail(usageError(`${file.name} has no options`, "write `name: value` lines"))
     }
     tree = fileOptions
   }
@@ -100,7 +96,7 @@ const decodeGiven = (
         ? `unknown option ${origin}${suggestion(key)}`
         : `${origin}${values.get(key) ?? ""}: ${message.replace(/^E/, "e")}`
     })
-    return configError(problems.join("; "), "see docs/configuration.md for the options and their values")
+    return usageError(problems.join("; "), "see docs/configuration.md for the options and their values")
   })
 
 const isRecord = (key: string): boolean =>
@@ -160,10 +156,7 @@ export const loadConfig = Effect.fn("loadConfig")(function* (
   yield* Effect.try({
     try: () => resolvePath(settings.stateDir),
     catch: () =>
-      configError(
-        `this user has no home folder for ${settings.stateDir}`,
-        "set GATEWAY_STATE_DIR, HOME or --state-dir",
-      ),
+      usageError(`this user has no home folder for ${settings.stateDir}`, "set GATEWAY_STATE_DIR, HOME or --state-dir"),
   })
   return settings
 })

@@ -9,7 +9,7 @@ import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { FoundProvider, FoundServer } from "../../services/models/Discovery.ts"
 import { agentsIn } from "../../services/runtimes/acp/AcpDiscovery.ts"
 import { suggestions } from "../../domain/Suggestions.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { usageError } from "../terminal/ExitCode.ts"
 import type { Environment } from "../config/Environment.ts"
 
 /** A provider of models, or a command-line agent. */
@@ -107,8 +107,6 @@ export const find = Effect.fn("SetupSources.find")(function* (
   return [...own, ...found.filter(({ id }) => own.every((source) => source.id !== id))]
 })
 
-const usage = (problem: string, remedy: string) => new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
-
 const namesOf = (sources: ReadonlyArray<Source>): string => sources.map(({ id }) => id).join(", ")
 
 /** Returns the named source, else with `yes` the first that downloads nothing. Fails if no source is left. */
@@ -118,7 +116,7 @@ export const choose = Effect.fnUntraced(function* (
   yes: boolean,
 ) {
   if (sources.length === 0) {
-    return yield* usage(
+    return yield* usageError(
       "found no key in the environment, no model server on this machine and no command-line agent",
       "set a variable such as OPENAI_API_KEY, start a server such as Ollama, or see docs/models.md",
     )
@@ -131,11 +129,11 @@ export const choose = Effect.fnUntraced(function* (
       sources.map(({ id }) => id),
     )
     const found = similar === undefined ? `Choose one of these: ${namesOf(sources)}.` : `Did you mean "${similar}"?`
-    return yield* usage(`found no provider "${provider}"`, found)
+    return yield* usageError(`found no provider "${provider}"`, found)
   }
   const first = sources.find(({ downloads }) => downloads === undefined)
   if (yes && first !== undefined) return first
-  return yield* usage(
+  return yield* usageError(
     `found ${namesOf(sources)}`,
     `choose one with --provider${first === undefined ? "" : ", or the first with --yes"}`,
   )

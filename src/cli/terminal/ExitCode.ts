@@ -30,3 +30,7 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
     return `${this.problem}${/^[A-Z][a-z]/.test(this.remedy) ? "." : ":"} ${this.remedy}`
   }
 }
+
+/** Makes the failure of a command line or a configuration that is invalid. */
+export const usageError = (problem: string, remedy: string): CommandFailed =>
+  new CommandFailed({ problem, remedy, exitCode: ExitCode.usage })
