@@ -63,9 +63,8 @@ export interface Backpressure {
   /** Waits while much is pending for the client. Streams wait here before they send. */
   awaitWritable(): Effect.Effect<void>
   /**
-   * Returns the wait before the client's next call starts or its next answer is sent, or `undefined` if the client keeps
-   * up. A client that reads nothing during two heartbeats is closed as a slow consumer. Another sender may be faster after
-   * the wait, so ask again.
+   * Returns the wait before the client's next call starts, or `undefined` if the client keeps up. A client that reads
+   * nothing during two heartbeats is closed as a slow consumer. Answers use `untilDrained`.
    */
   awaitDrain(): Effect.Effect<void> | undefined
 }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Backpressure, ConnectionAuth } from "../connection/Peer.ts"
+import { untilDrained } from "../connection/UntilDrained.ts"
 
 type Id = string | number
 
@@ -52,7 +53,7 @@ export class CallsInFlight {
           Effect.sync(() => interrupt?.()),
         )
       }
-      const paced = Effect.tap(run, () => this.#room())
+      const paced = Effect.tap(run, () => untilDrained(this.#peer) ?? Effect.void)
       const life = Effect.onExit(paced, (exit) => {
         this.size--
         this.#count(-1, -bytes)
@@ -102,17 +103,6 @@ export class CallsInFlight {
       if (this.size === 0) return resume(Effect.void)
       this.#onNone = () => resume(Effect.void)
     })
-  }
-
-  /** Waits until the client keeps up. Many calls may end at the same time, and their answers wait for each other. */
-  #room(): Effect.Effect<void> {
-    const drain = this.#peer.awaitDrain()
-    return drain === undefined
-      ? Effect.void
-      : Effect.andThen(
-          drain,
-          Effect.suspend(() => this.#room()),
-        )
   }
 
   #count(calls: number, bytes: number): void {

@@ -4,7 +4,6 @@
  * duplicate ids, exceeded limits and calls before the authentication. RpcWire.ts opens one for each connection.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type {
   AckEncoded,
@@ -19,6 +18,7 @@ import type { Limits } from "../../domain/Limits.ts"
 import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
 import * as Trace from "../../services/traces/Trace.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
+import { untilDrained } from "../connection/UntilDrained.ts"
 import type { Fanout } from "../fanout/Fanout.ts"
 import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
 import * as RpcFrames from "./RpcFrames.ts"
@@ -229,12 +229,10 @@ export class RpcSession implements FrameHandler {
   /** Sends a response of RpcServer to the client. */
   send(response: FromServerEncoded): Effect.Effect<void> {
     if (response._tag === "Chunk") return this.#sendChunk(response.requestId, response.values)
-    const drain = this.#peer.awaitDrain()
-    if (drain === undefined) return this.#sendNow(response)
+    const wait = untilDrained(this.#peer)
+    if (wait === undefined) return this.#sendNow(response)
     // RpcServer sends in a finalizer. An interrupt ends the wait, but not the answer.
-    return Effect.flatMap(Effect.exit(Effect.interruptible(drain)), (exit) =>
-      Exit.isSuccess(exit) ? this.send(response) : this.#sendNow(response),
-    )
+    return Effect.flatMap(Effect.exit(Effect.interruptible(wait)), () => this.#sendNow(response))
   }
 
   #sendNow(response: Exclude<FromServerEncoded, { readonly _tag: "Chunk" }>): Effect.Effect<void> {
