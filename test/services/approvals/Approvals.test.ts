@@ -1,66 +1,31 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import type { Approval } from "../../../src/domain/Approval.ts"
-import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
-import { RunAdmission } from "../../../src/services/admission/RunAdmission.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Approvals } from "../../../src/services/approvals/Approvals.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
-import { layer, principal } from "../../support/Conversations.ts"
+import type { ConversationOptions } from "../../support/Conversations.ts"
+import { open } from "../../support/OpenConversations.ts"
 import { guarded } from "../../support/GuardedRuntime.ts"
-import { recordEvents, untilEvent } from "../../support/Published.ts"
-import { staged } from "../../support/StagedRuntime.ts"
 import { newPlace } from "../../support/TestDatabase.ts"
 
-interface Options {
-  readonly config?: GatewayOptions
-  readonly place?: string
+interface Options extends Pick<ConversationOptions, "config" | "place"> {
   readonly onRun?: Effect.Effect<void>
 }
 
 /** A gateway whose agents ask, with the inputs that ran. */
-const start = Effect.fnUntraced(function* ({ config, place, onRun = Effect.void }: Options = {}) {
+const start = Effect.fnUntraced(function* ({ onRun = Effect.void, ...options }: Options = {}) {
   const ran: Array<string> = []
-  const stage = staged()
   const runtime = guarded((input) =>
     Effect.andThen(
       Effect.sync(() => ran.push(input)),
       onRun,
     ),
   )
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const services = yield* Layer.buildWithScope(
-    layer({
-      config: { runtime: "guarded", ...config },
-      runtimes: [runtime, stage.runtime],
-      ...(place !== undefined && { place }),
-    }),
-    scope,
-  )
-  const use = <A, E, R>(effect: Effect.Effect<A, E, R | Layer.Success<ReturnType<typeof layer>>>) =>
-    Effect.provideContext(effect, services)
-  const approvals = yield* use(Approvals)
-  const runs = yield* use(Runs)
-  const admission = yield* use(RunAdmission)
-  const published = yield* use(recordEvents)
-  const until = (condition: () => boolean) => use(untilEvent(condition))
-  const send = (text: string, runId: string, more: { readonly sessionKey?: string; readonly agentId?: string } = {}) =>
-    runs.accept({ text, sessionKey: "s", idempotencyKey: runId, ...more }, principal)
-  /** Waits until so many calls wait, and returns them. */
-  const waiting = (count: number) =>
-    Effect.map(
-      until(() => approvals.waiting().length === count),
-      () => approvals.waiting(),
-    )
-  const reply = (runId: string) => Effect.map(runs.wait(runId, 10_000), ({ reply }) => reply)
-  const stop = Scope.close(scope, Exit.void)
-  return { admission, approvals, published, ran, reply, runs, send, stage, stop, until, use, waiting }
+  const opened = yield* open(runtime, options)
+  const approvals = yield* opened.use(Approvals)
+  return { ...opened, approvals, ran, waiting: opened.waitingIn(approvals.waiting) }
 })
 
 const one = (approvals: ReadonlyArray<Approval>): Approval => {

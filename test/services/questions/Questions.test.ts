@@ -1,70 +1,34 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import type { GatewayOptions } from "../../../src/domain/GatewayConfig.ts"
 import type { Answers, Question } from "../../../src/domain/Question.ts"
-import { RunAdmission } from "../../../src/services/admission/RunAdmission.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Questions } from "../../../src/services/questions/Questions.ts"
-import { Runs } from "../../../src/services/runs/Runs.ts"
 import { asking, askingRuntime, part } from "../../support/AskingRuntime.ts"
-import { layer, principal } from "../../support/Conversations.ts"
-import { recordEvents, untilEvent } from "../../support/Published.ts"
-import { staged } from "../../support/StagedRuntime.ts"
+import type { ConversationOptions } from "../../support/Conversations.ts"
+import { open } from "../../support/OpenConversations.ts"
 import { newPlace, queryAt } from "../../support/TestDatabase.ts"
 
-interface Options {
-  readonly config?: GatewayOptions
-  readonly place?: string
+interface Options extends Pick<ConversationOptions, "config" | "place"> {
   readonly onAnswer?: (answers: Answers) => Effect.Effect<void>
 }
 
 /** A gateway whose agents ask, with the answers that they got. */
-const start = Effect.fnUntraced(function* ({ config, place, onAnswer = () => Effect.void }: Options = {}) {
+const start = Effect.fnUntraced(function* ({ onAnswer = () => Effect.void, ...options }: Options = {}) {
   const got: Array<Answers> = []
   const logged: Array<string> = []
-  const stage = staged()
   const runtime = askingRuntime((answers) =>
     Effect.andThen(
       Effect.sync(() => got.push(answers)),
       onAnswer(answers),
     ),
   )
-  const scope = yield* Scope.make()
-  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-  const services = yield* Layer.buildWithScope(
-    layer({
-      config: { runtime: "asking", ...config },
-      runtimes: [runtime, stage.runtime],
-      onLog: (message) => logged.push(message),
-      ...(place !== undefined && { place }),
-    }),
-    scope,
-  )
-  const use = <A, E, R>(effect: Effect.Effect<A, E, R | Layer.Success<ReturnType<typeof layer>>>) =>
-    Effect.provideContext(effect, services)
-  const questions = yield* use(Questions)
-  const runs = yield* use(Runs)
-  const admission = yield* use(RunAdmission)
-  const published = yield* use(recordEvents)
-  const until = (condition: () => boolean) => use(untilEvent(condition))
-  const send = (text: string, runId: string, more: { readonly sessionKey?: string; readonly agentId?: string } = {}) =>
-    runs.accept({ text, sessionKey: "s", idempotencyKey: runId, ...more }, principal)
-  /** Waits until so many questions wait, and returns them. */
-  const waiting = (count: number) =>
-    Effect.map(
-      until(() => questions.waiting().length === count),
-      () => questions.waiting(),
-    )
-  const reply = (runId: string) => Effect.map(runs.wait(runId, 10_000), ({ reply }) => reply)
-  const stop = Scope.close(scope, Exit.void)
-  const resolved = () => published.filter(({ _tag }) => _tag === "QuestionResolved")
-  return { admission, got, logged, published, questions, reply, resolved, runs, send, stage, stop, until, use, waiting }
+  const opened = yield* open(runtime, { ...options, onLog: (message) => logged.push(message) })
+  const questions = yield* opened.use(Questions)
+  const resolved = () => opened.published.filter(({ _tag }) => _tag === "QuestionResolved")
+  return { ...opened, got, logged, questions, resolved, waiting: opened.waitingIn(questions.waiting) }
 })
 
 const one = (questions: ReadonlyArray<Question>): Question => {
