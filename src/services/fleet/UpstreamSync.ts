@@ -1,6 +1,6 @@
 /**
  * UpstreamSync: keeps the cards of one upstream gateway in step with it: the whole lists first, then every change in order.
- * Fleet.ts runs it for each gateway, and loads it only if there is one.
+ * Fleet.ts runs it for each gateway, and does not load it without upstream gateways.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

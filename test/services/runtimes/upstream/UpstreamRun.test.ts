@@ -165,7 +165,7 @@ describe("UpstreamRun", () => {
     }),
   )
 
-  it.effect("A further attempt takes the reply of the first one, or sends under another key if there is none.", () =>
+  it.effect("A further attempt takes the reply of the first one. Without a reply, it sends under another key.", () =>
     Effect.gen(function* () {
       const user = { role: "user", content: "hello", idempotencyKey: "run-1:user" }
       const replied = yield* start({ attempt: 2 })
