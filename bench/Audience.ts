@@ -3,8 +3,8 @@
  * and Isolation.ts use it.
  */
 import { Count, frame, type Line } from "./Line.ts"
-import type { Server, Words } from "./Server.ts"
-import { EVENT } from "./Targets.ts"
+import type { Server } from "./Server.ts"
+import type { Wire } from "./wires/Wire.ts"
 
 export interface Manners {
   readonly acknowledges: boolean
@@ -20,13 +20,14 @@ const SIGN_MS = 20_000
 
 /** A subscriber. It counts the events and acknowledges their chunks. */
 class Follower {
-  readonly #events = new Count(EVENT)
+  readonly #events: Count
   readonly #chunks: Count
   readonly #acknowledgement: Buffer | undefined
 
-  constructor({ acknowledge, chunk }: Words, id: number, acknowledges: boolean) {
-    this.#chunks = new Count(chunk)
-    this.#acknowledgement = acknowledges ? frame(acknowledge(id)) : undefined
+  constructor({ chunk, event }: Wire, id: number, acknowledges: boolean) {
+    this.#events = new Count(event)
+    this.#chunks = new Count(chunk?.mark ?? event)
+    this.#acknowledgement = acknowledges && chunk !== undefined ? frame(chunk.acknowledge(id)) : undefined
   }
 
   /** Returns the number of events that have arrived. */
@@ -58,7 +59,7 @@ export class Audience {
   static async gather(server: Server, size: number, { acknowledges, ids }: Manners): Promise<Audience> {
     const audience = new Audience(server.name)
     audience.#lines = await server.many(size, async (index) => {
-      const follower = new Follower(server.words, ids(index), acknowledges)
+      const follower = new Follower(server.wire, ids(index), acknowledges)
       const line = await server.follow(ids(index), (line, data) => follower.hear(line, data))
       line.listen((data) => audience.#hear(follower.hear(line, data)))
       return line
@@ -82,6 +83,11 @@ export class Audience {
         resolve()
       }
     })
+  }
+
+  /** The bytes that all subscribers have received. */
+  get receivedBytes(): number {
+    return this.#lines.reduce((bytes, line) => bytes + line.received, 0)
   }
 
   close(): void {

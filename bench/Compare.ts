@@ -3,6 +3,7 @@
  * load of the machine affects all servers alike.
  */
 import type { Server } from "./Server.ts"
+import { isWireName, type WireName } from "./wires/Wires.ts"
 
 export interface Effort {
   readonly rounds: number
@@ -10,13 +11,20 @@ export interface Effort {
   readonly warmUp: number
   /** The factor of the numbers of connections and messages: 1, or a small one for a smoke test. */
   readonly scale: number
+  /** The wires that the scenarios compare, for `--wire`. */
+  readonly wires: ReadonlyArray<WireName>
 }
+
+/** The upper limit for the gateway: a ratio to the first figure, or a value. */
+export type Goal = { readonly ratio: number } | { readonly value: number }
 
 export interface Figure {
   readonly target: string
   readonly value: number
   /** The smallest and the largest value of the rounds. */
   readonly range?: readonly [number, number]
+  /** The goal of this target, if it differs from that of the result. */
+  readonly goal?: Goal
 }
 
 /** The target of a first figure that is the same work of the gateway, without the work of others. */
@@ -28,8 +36,7 @@ export interface Result {
   /** The unit of the values: "µs", "KB", "ms" or "MB". */
   readonly unit: string
   readonly figures: ReadonlyArray<Figure>
-  /** The upper limit for the gateway: a ratio to the first figure, or a value. */
-  readonly goal?: { readonly ratio: number } | { readonly value: number }
+  readonly goal?: Goal
 }
 
 export const median = (values: ReadonlyArray<number>): number =>
@@ -38,10 +45,12 @@ export const median = (values: ReadonlyArray<number>): number =>
 export const percentile = (values: ReadonlyArray<number>, share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? 0
 
-export const figure = (target: string, values: ReadonlyArray<number>): Figure => ({
+/** `goal`: the goal of this target, if it differs from that of the result. */
+export const figure = (target: string, values: ReadonlyArray<number>, goal?: Goal): Figure => ({
   target,
   value: median(values),
   range: [Math.min(...values), Math.max(...values)],
+  ...(goal !== undefined && { goal }),
 })
 
 export const compare = async <S extends { readonly server: Server }>(
@@ -66,12 +75,28 @@ export const ratioOf = ({ figures }: Result, target: string): number | undefined
   return floor === undefined || measured === undefined ? undefined : measured.value / floor.value
 }
 
-/** Returns the goal: a ratio or a value. `undefined` if the result has no goal. */
-export const goalOf = ({ goal }: Result): number | undefined =>
-  goal === undefined ? undefined : "ratio" in goal ? goal.ratio : goal.value
+/** The target of the gateway in scenarios without wires. */
+const CAUSEWAY = "causeway"
 
-/** Returns the gateway's result in the terms of its goal. */
-export const measuredOf = (result: Result): number => {
-  const { value = Number.NaN } = result.figures.find(({ target }) => target === "causeway") ?? {}
-  return result.goal !== undefined && "ratio" in result.goal ? (ratioOf(result, "causeway") ?? value) : value
+/** The target of subscribers that are spread over all wires of one gateway. */
+export const ALL_WIRES = "all wires"
+
+/** Whether the target is the gateway. */
+export const isOurs = (target: string): boolean => target === CAUSEWAY || target === ALL_WIRES || isWireName(target)
+
+/** A target's figure in the terms of its goal: a ratio, or a value in the result's unit. */
+export interface Verdict {
+  readonly measured: number
+  readonly goal: number | undefined
+  readonly isRatio: boolean
+  readonly isMissed: boolean
+}
+
+/** Returns the figure of a target beside the goal. Only the gateway has goals. */
+export const verdictOf = (result: Result, { goal = result.goal, target, value }: Figure): Verdict => {
+  const isRatio = goal !== undefined && "ratio" in goal
+  const measured = isRatio ? (ratioOf(result, target) ?? value) : value
+  if (goal === undefined || !isOurs(target)) return { measured, goal: undefined, isRatio, isMissed: false }
+  const limit = "ratio" in goal ? goal.ratio : goal.value
+  return { measured, goal: limit, isRatio, isMissed: measured > limit }
 }

@@ -1,6 +1,7 @@
 /**
  * One client connection of the load generator: a TCP socket. It writes whole WebSocket frames and counts answers by a mark
  * in their text. It costs little and checks only that all answers arrive, so that the bench measures the servers.
+ * Server.ts opens lines.
  */
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
@@ -42,32 +43,44 @@ export class Count {
 export interface Upgrade {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** The status of the response: 101 for a WebSocket, which is the default, or 200 for a response that lasts. */
+  readonly status?: 101 | 200
+}
+
+const UPGRADE = {
+  Connection: "Upgrade",
+  Upgrade: "websocket",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
 export class Line {
+  /** The bytes that arrived. */
+  received = 0
   readonly #socket: Socket
+  readonly #isWebSocket: boolean
   #listener: ((data: Buffer) => void) | undefined = undefined
+  /** The data that arrived with the response's head. */
+  #first: Buffer | undefined
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, isWebSocket: boolean, first: Buffer) {
     this.#socket = socket
-    socket.on("data", (data: Buffer) => this.#listener?.(data))
+    this.#isWebSocket = isWebSocket
+    this.#first = first
+    socket.on("data", (data: Buffer) => {
+      this.received += data.length
+      this.#listener?.(data)
+    })
   }
 
-  static async open(port: number, { headers = {}, path }: Upgrade): Promise<Line> {
+  static async open(port: number, { headers = {}, path, status = 101 }: Upgrade): Promise<Line> {
     const socket = connect(port, "127.0.0.1").setNoDelay()
-    const lines = {
-      Host: `127.0.0.1:${port}`,
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-      ...headers,
-    }
+    const lines = { Host: `127.0.0.1:${port}`, ...(status === 101 && UPGRADE), ...headers }
     const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`GET ${path} HTTP/1.1\r\n${head.join("")}\r\n`)
     const [answer]: Array<Buffer> = await once(socket, "data")
-    if (!String(answer).startsWith("HTTP/1.1 101")) throw new Error(String(answer))
-    return new Line(socket)
+    if (!String(answer).startsWith(`HTTP/1.1 ${status}`)) throw new Error(String(answer))
+    return new Line(socket, status === 101, answer!.subarray(answer!.indexOf("\r\n\r\n") + 4))
   }
 
   write(frames: Buffer): void {
@@ -76,7 +89,7 @@ export class Line {
 
   /** Sends a keep-alive. Lines do not answer pings, and some servers close silent clients. */
   sign(): void {
-    this.#socket.write(PONG)
+    if (this.#isWebSocket) this.#socket.write(PONG)
   }
 
   /** Sets the receiver of all incoming data. The previous receiver gets no more data. */
@@ -98,6 +111,23 @@ export class Line {
         resolve()
       })
       this.write(block)
+    })
+  }
+
+  /** Resolves with the first match among all data that nobody has received yet. */
+  find(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve) => {
+      let text = ""
+      const take = (data: Buffer) => {
+        text += data.toString("latin1")
+        const match = pattern.exec(text)
+        if (match === null) return
+        this.listen(undefined)
+        resolve(match)
+      }
+      this.listen(take)
+      take(this.#first ?? Buffer.alloc(0))
+      this.#first = undefined
     })
   }
 

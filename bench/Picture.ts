@@ -1,5 +1,5 @@
 /** Draws the results as results.svg. The colours follow the reader's light or dark theme. */
-import { goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
+import { isOurs, ratioOf, type Result, verdictOf } from "./Compare.ts"
 import { isComparison, isSingle, withUnit } from "./Report.ts"
 
 const WIDTH = 860
@@ -7,7 +7,13 @@ const LEFT = 330
 const RIGHT = 110
 const BAR = 13
 const GAP = 14
-const TARGETS = ["plain ws", "socket.io", "effect/rpc", "causeway"] as const
+
+/** The colour of each server. All wires of the gateway have the last one. */
+const KINDS: Readonly<Record<string, number>> = { "plain ws": 0, bun: 1, "socket.io": 2, "effect/rpc": 3 }
+const OURS = 4
+
+/** A longer bar is cut, so that the others stay readable. */
+const LONGEST = 5
 
 /** The picture has its own background, because a page may be light on a dark system. Texts have a halo over the lines. */
 const style = `
@@ -16,14 +22,14 @@ const style = `
   .small { font-size: 11px; fill: #59636e }
   .axis { stroke: #d1d9e0 }
   .goal { stroke: #cf222e; stroke-width: 2 }
-  .t0 { fill: #c4cbd3 } .t1 { fill: #9aa4af } .t2 { fill: #7d8894 } .t3 { fill: #0969da }
+  .t0 { fill: #c4cbd3 } .t1 { fill: #afb8c1 } .t2 { fill: #9aa4af } .t3 { fill: #7d8894 } .t4 { fill: #0969da }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 }
     text { fill: #f0f6fc; stroke: #0d1117 }
     .small { fill: #9198a1 }
     .axis { stroke: #3d444d }
     .goal { stroke: #f85149 }
-    .t0 { fill: #4a525c } .t1 { fill: #656e79 } .t2 { fill: #828c98 } .t3 { fill: #4493f8 }
+    .t0 { fill: #4a525c } .t1 { fill: #58616b } .t2 { fill: #656e79 } .t3 { fill: #828c98 } .t4 { fill: #4493f8 }
   }`
 
 const escaped = (text: string): string => text.replaceAll("`", "").replaceAll("&", "&amp;").replaceAll("<", "&lt;")
@@ -51,7 +57,7 @@ class Sheet {
   }
 
   toString(): string {
-    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${this.y}" width="${WIDTH}" role="img" aria-label="Results of the bench: what the gateway costs beside plain ws, socket.io and effect/rpc">
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${this.y}" width="${WIDTH}" role="img" aria-label="Results of the bench: what the gateway costs beside other servers">
 <style>${style}
 </style>
 <rect class="page" width="${WIDTH}" height="${this.y}" rx="6"/>
@@ -62,8 +68,8 @@ ${[...this.#shapes, ...this.#texts].join("\n")}
 }
 
 const compared = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
-  const ratios = results.flatMap((result) => TARGETS.map((target) => ratioOf(result, target) ?? 0))
-  const scale = (WIDTH - LEFT - RIGHT) / Math.max(...ratios)
+  const ratios = results.flatMap((result) => result.figures.map(({ target }) => ratioOf(result, target) ?? 0))
+  const scale = (WIDTH - LEFT - RIGHT) / Math.min(LONGEST, Math.max(...ratios))
   const top = sheet.y
   for (const result of results) {
     const [floor] = result.figures
@@ -72,17 +78,18 @@ const compared = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
     sheet.y += BAR
     sheet.text(LEFT - 10, `plain ws: ${withUnit(floor!.value, result.unit)}`, `text-anchor="end" class="small"`)
     sheet.y = from
-    for (const [kind, target] of TARGETS.entries()) {
-      const ratio = ratioOf(result, target)
-      if (ratio === undefined) continue
-      sheet.bar(ratio * scale, kind)
-      sheet.text(LEFT + ratio * scale + 5, `${ratio.toFixed(2)} ${target}`, `class="small"`)
+    for (const figure of result.figures) {
+      const { target } = figure
+      const ratio = ratioOf(result, target)!
+      const length = Math.min(LONGEST, ratio) * scale
+      const { goal, isRatio } = verdictOf(result, figure)
+      sheet.bar(length, isOurs(target) ? OURS : (KINDS[target] ?? OURS))
+      sheet.text(LEFT + length + 5, `${ratio.toFixed(2)} ${target}`, `class="small"`)
+      if (goal !== undefined) {
+        const x = LEFT + (isRatio ? goal : goal / floor!.value) * scale
+        sheet.line(x, sheet.y - 2, sheet.y + BAR - 2, "goal")
+      }
       sheet.y += BAR
-    }
-    const goal = goalOf(result)
-    if (goal !== undefined) {
-      const ratio = result.goal !== undefined && "value" in result.goal ? goal / floor!.value : goal
-      sheet.line(LEFT + ratio * scale, from - 2, sheet.y, "goal")
     }
     sheet.y += GAP
   }
@@ -92,11 +99,10 @@ const compared = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
 const alone = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
   const scale = (WIDTH - LEFT - RIGHT) * 0.6
   for (const result of results) {
-    const goal = goalOf(result)
-    const measured = measuredOf(result)
+    const { goal, measured } = verdictOf(result, result.figures[0]!)
     sheet.text(LEFT - 10, result.work, `text-anchor="end"`)
     const length = goal === undefined ? 0 : Math.min(1.6, measured / goal) * scale
-    sheet.bar(length, 3)
+    sheet.bar(length, OURS)
     const of = goal === undefined ? "" : ` of ${goal}`
     sheet.text(
       LEFT + Math.max(length, goal === undefined ? 0 : scale) + 6,
@@ -111,7 +117,7 @@ const alone = (sheet: Sheet, results: ReadonlyArray<Result>): void => {
 export const picture = (results: ReadonlyArray<Result>): string => {
   const sheet = new Sheet()
   sheet.y = 14
-  sheet.text(LEFT, "times what plain ws takes; the red line is the goal of causeway")
+  sheet.text(LEFT, "times what plain ws takes; the red lines are the goals of causeway")
   sheet.y += BAR + GAP
   compared(sheet, results.filter(isComparison))
   sheet.y += GAP

@@ -2,7 +2,8 @@
 import { cpus } from "node:os"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ALONE, goalOf, measuredOf, ratioOf, type Result } from "./Compare.ts"
+import { BUN } from "./Bun.ts"
+import { ALONE, type Figure, isOurs, ratioOf, type Result, verdictOf } from "./Compare.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
@@ -19,17 +20,15 @@ const isTroubled = ({ figures }: Result): boolean => figures[0]?.target === ALON
 /** The gateway and other servers. */
 export const isComparison = (result: Result): boolean => !isSingle(result) && !isTroubled(result)
 
-const isRatio = ({ goal }: Result): boolean => goal !== undefined && "ratio" in goal
-
 const versionOf = (name: string): string =>
   JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")).version
 
-const verdict = (result: Result): string => {
-  const goal = goalOf(result)
+/** Returns the verdict about the gateway's figure in words, or an empty text without a goal. */
+const verdict = (result: Result, figure: Figure): string => {
+  const { goal, isMissed, isRatio, measured } = verdictOf(result, figure)
   if (goal === undefined) return ""
-  const measured = measuredOf(result)
-  const unit = isRatio(result) ? "x" : result.unit
-  return measured <= goal ? `≤ ${goal} ${unit}: met` : `≤ ${goal} ${unit}: missed by ${withUnit(measured - goal, unit)}`
+  const unit = isRatio ? "x" : result.unit
+  return isMissed ? `≤ ${goal} ${unit}: missed by ${withUnit(measured - goal, unit)}` : `≤ ${goal} ${unit}: met`
 }
 
 const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
@@ -37,16 +36,27 @@ const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")
 
-const others = ["socket.io", "effect/rpc", "causeway"]
+const goalText = ({ goal, unit }: Result): string =>
+  goal === undefined ? "" : "ratio" in goal ? `≤ ${number(goal.ratio)}` : `≤ ${withUnit(goal.value, unit)}`
 
-const compared = (results: ReadonlyArray<Result>): string =>
-  table(
-    ["work", "plain ws", ...others, "goal"],
-    results.map((result) => {
-      const ratios = others.map((target) => ratioOf(result, target)?.toFixed(2) ?? "")
-      return [result.work, withUnit(result.figures[0]!.value, result.unit), ...ratios, verdict(result)]
-    }),
-  )
+/** The floor as a value, and the others as ratios to it. With a goal that is a value, all are values. */
+const cell = (result: Result, target: string): string => {
+  const figure = result.figures.find((figure) => figure.target === target)
+  if (figure === undefined) return ""
+  const { goal, isMissed } = verdictOf(result, figure)
+  const isValue = figure === result.figures[0] || (result.goal !== undefined && "value" in result.goal)
+  const text = isValue ? withUnit(figure.value, result.unit) : ratioOf(result, target)!.toFixed(2)
+  const own = figure.goal === undefined ? "" : ` of ${goal}`
+  return isMissed ? `**${text}${own}**` : `${text}${own}`
+}
+
+/** One table for each scenario: a row for each server and wire, and a column for each work. */
+const compared = (results: ReadonlyArray<Result>): string => {
+  const targets = [...new Set(results.flatMap(({ figures }) => figures.map(({ target }) => target)))]
+  const ordered = [...targets.filter((target) => !isOurs(target)), ...targets.filter(isOurs)]
+  const rows = ordered.map((target) => [target].concat(results.map((result) => cell(result, target))))
+  return table(["", ...results.map(({ work }) => work)], [...rows, ["goal", ...results.map(goalText)]])
+}
 
 const troubled = (results: ReadonlyArray<Result>): string =>
   table(
@@ -54,7 +64,8 @@ const troubled = (results: ReadonlyArray<Result>): string =>
     results.map((result) => {
       const [alone, beside] = result.figures
       const values = [alone!, beside!].map(({ value }) => withUnit(value, result.unit))
-      return [result.work, ...values, number(measuredOf(result)), verdict(result)]
+      const ratio = ratioOf(result, beside!.target) ?? Number.NaN
+      return [result.work, ...values, number(ratio), verdict(result, beside!)]
     }),
   )
 
@@ -62,8 +73,9 @@ const alone = (results: ReadonlyArray<Result>): string =>
   table(
     ["work", "causeway", "range", "goal"],
     results.map((result) => {
-      const { range, value } = result.figures[0]!
-      return [result.work, withUnit(value, result.unit), range?.map(number).join(" - ") ?? "", verdict(result)]
+      const figure = result.figures[0]!
+      const { range, value } = figure
+      return [result.work, withUnit(value, result.unit), range?.map(number).join(" - ") ?? "", verdict(result, figure)]
     }),
   )
 
@@ -72,22 +84,33 @@ export interface Circumstances {
   readonly loadBefore: number
 }
 
-export const report = (results: ReadonlyArray<Result>, { loadBefore, rounds }: Circumstances): string => {
+/** The results of one scenario. */
+export interface Measured {
+  readonly scenario: string
+  readonly results: ReadonlyArray<Result>
+}
+
+export const report = (measured: ReadonlyArray<Measured>, { loadBefore, rounds }: Circumstances): string => {
   const versions = ["ws", "socket.io", "effect", "@effect/platform-node"].map((name) => `${name} ${versionOf(name)}`)
+  const comparisons = measured.flatMap(({ results, scenario }) => {
+    const comparable = results.filter(isComparison)
+    return comparable.length === 0 ? [] : [`### ${scenario}\n\n${compared(comparable)}`]
+  })
+  const results = measured.flatMap(({ results }) => results)
   return `# Results
 
-Written by \`npm run bench\` on Node ${process.versions.node} and ${cpus().length} cores, with ${versions.join(", ")}.
+Written by \`npm run bench\` on Node ${process.versions.node} and ${cpus().length} cores, with ${versions.join(", ")} and Bun ${BUN}.
 Medians of ${rounds} rounds. Load of the machine before it: ${loadBefore.toFixed(1)}.
-What is measured and how, and where the time goes: [README.md](README.md).
+[README.md](README.md) says how to measure, and [docs/performance.md](../docs/performance.md) where the time goes.
 
 ![The same as a picture](results.svg)
 
 ## Beside others
 
-\`plain ws\`: what the server's processor does for one message, one delivery or one connection; for memory, what one
-connection takes. The others: how many times that.
+\`plain ws\`: what the server's processor does for one message, one delivery or one connection. The others: how many times
+that. Memory is what one connection takes. A figure in bold misses its goal.
 
-${compared(results.filter(isComparison))}
+${comparisons.join("\n\n")}
 
 ## Beside the work of others
 

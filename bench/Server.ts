@@ -1,37 +1,23 @@
 /**
- * A measured server: its process, its resource usage, and the frames that the load generator exchanges with it. The
- * scenarios use it.
+ * A measured server: its process, its resource usage, and the wire by which the load generator speaks to it. The scenarios
+ * use it.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Count, frame, Line, type Upgrade } from "./Line.ts"
+import { Count, frame, Line } from "./Line.ts"
 import type { Question, Usage } from "./Probe.ts"
-
-/** The frames of one server for the requests that all servers understand. */
-export interface Words {
-  readonly upgrade: Upgrade
-  /** The first frame after the upgrade and the mark of its answer, for servers with a handshake of their own. */
-  readonly greeting?: { readonly say: string; readonly mark: string }
-  readonly ping: (id: number) => string
-  /** The answer to each ping contains this text once. */
-  readonly pong: string
-  readonly follow: Follow
-  /** Each frame that needs an acknowledgement contains this text once. */
-  readonly chunk: string
-  readonly acknowledge: (id: number) => string
-}
-
-/** How a client subscribes to events: by a frame and the mark of its answer, or by the path alone. */
-export type Follow = { readonly say: (id: number) => string; readonly mark: string } | { readonly upgrade: Upgrade }
+import type { Wire } from "./wires/Wire.ts"
 
 export interface ServerOptions {
   readonly file: string
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
-  readonly words: Words
+  readonly wire: Wire
   readonly token?: string
+  /** The program that runs the file, with the flags that load Probe.ts. The default is Node. */
+  readonly runtime?: { readonly path: string; readonly args: ReadonlyArray<string> }
   /** Makes events on servers that do not handle `Tell`. */
   readonly tell?: (server: Server, count: number) => Promise<void>
 }
@@ -42,7 +28,7 @@ const QUIET_MS = 20
 /** The number of connections that are opened at the same time. */
 const AT_ONCE = 25
 
-const PROBE = join(import.meta.dirname, "Probe.ts")
+export const PROBE = join(import.meta.dirname, "Probe.ts")
 
 /** `--profile`: each server writes its CPU profile into this folder when it ends. */
 export const profiling: { folder: string | undefined } = { folder: undefined }
@@ -62,26 +48,31 @@ const portOf = (name: string, child: ChildProcess): Promise<number> =>
 export class Server {
   readonly name: string
   readonly port: number
-  readonly words: Words
+  readonly wire: Wire
   /** The token, for servers that need one. */
   readonly token: string | undefined
   readonly #process: ChildProcess
-  readonly #tell: ServerOptions["tell"]
+  readonly #options: ServerOptions
 
-  constructor(name: string, port: number, process: ChildProcess, { tell, token, words }: ServerOptions) {
+  constructor(name: string, port: number, process: ChildProcess, options: ServerOptions) {
     this.name = name
     this.port = port
-    this.words = words
-    this.token = token
+    this.wire = options.wire
+    this.token = options.token
     this.#process = process
-    this.#tell = tell
+    this.#options = options
   }
 
   static async start(name: string, options: ServerOptions): Promise<Server> {
     const { folder } = profiling
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`]
+    const { args, path } = options.runtime ?? {
+      path: process.execPath,
+      args: ["--expose-gc", "--import", PROBE, ...profile],
+    }
     const child = fork(options.file, options.args ?? [], {
-      execArgv: ["--expose-gc", "--import", PROBE, ...profile],
+      execPath: path,
+      execArgv: [...args],
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     })
@@ -108,20 +99,25 @@ export class Server {
   }
 
   async tell(count: number): Promise<void> {
-    if (this.#tell !== undefined) return this.#tell(this, count)
+    const { tell } = this.#options
+    if (tell !== undefined) return tell(this, count)
     this.#ask({ _tag: "Tell", count })
   }
 
-  async open(upgrade = this.words.upgrade): Promise<Line> {
-    const { greeting } = this.words
+  /** Returns the same process as a server that speaks another wire. */
+  speaking(wire: Wire, name = this.name): Server {
+    return new Server(name, this.port, this.#process, { ...this.#options, wire })
+  }
+
+  async open(upgrade = this.wire.upgrade): Promise<Line> {
     const line = await Line.open(this.port, upgrade)
-    if (greeting !== undefined) await line.exchange(frame(greeting.say), greeting.mark, 1)
+    await this.wire.greet?.(line)
     return line
   }
 
   /** Returns a subscribed client. `hear` also receives the data before the subscription. */
   async follow(id: number, hear: (line: Line, data: Buffer) => void): Promise<Line> {
-    const { follow } = this.words
+    const { follow } = this.wire
     if ("upgrade" in follow) return this.open(follow.upgrade)
     const line = await this.open()
     await new Promise<void>((resolve) => {
@@ -147,6 +143,7 @@ export class Server {
   }
 
   async stop(): Promise<void> {
+    if (!this.#process.connected) return
     const ended = once(this.#process, "exit")
     this.#process.disconnect()
     await ended

@@ -1,16 +1,19 @@
 /**
- * The compared servers: plain `ws` as the floor, two ways to build such a server without a gateway, and the gateway. The
+ * The compared servers: plain `ws` as the floor, other servers without a gateway, and the gateway on each of its wires. The
  * gateway starts with its own command and all defaults.
  */
 import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { bun } from "./Bun.ts"
+import type { Effort } from "./Compare.ts"
 import { frame, type Line } from "./Line.ts"
-import { Server, type Words } from "./Server.ts"
+import { Server, type ServerOptions } from "./Server.ts"
 import { SESSION, TEXT } from "./servers/Item.ts"
-
-export type TargetName = "plain ws" | "socket.io" | "effect/rpc" | "causeway"
+import { echo, socketIo } from "./wires/Others.ts"
+import { request, rpc } from "./wires/Rpc.ts"
+import { type WireName, wires } from "./wires/Wires.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
@@ -18,44 +21,6 @@ const ROOT = join(import.meta.dirname, "..")
 export const BINARY = join(ROOT, "dist/main.js")
 
 const serverFile = (name: string) => join(import.meta.dirname, "servers", `${name}.ts`)
-
-const request = (id: number, tag: string, payload: unknown): string =>
-  JSON.stringify({ _tag: "Request", id, tag, payload, headers: [] })
-
-const ping = (id: number): string => request(id, "ping", {})
-
-const acknowledge = (requestId: number): string => JSON.stringify({ _tag: "Ack", requestId })
-
-/** Each event contains this text once. */
-export const EVENT = `"MessageAdded"`
-
-const plain: Words = {
-  upgrade: { path: "/" },
-  ping,
-  pong: `"ping"`,
-  follow: { upgrade: { path: "/follow" } },
-  chunk: EVENT,
-  acknowledge,
-}
-
-const socketIo: Words = {
-  upgrade: { path: "/socket.io/?EIO=4&transport=websocket" },
-  greeting: { say: "40", mark: "40{" },
-  ping: (id) => `42${id}["ping",{}]`,
-  pong: `"at":`,
-  follow: { say: (id) => `42${id}["follow"]`, mark: "[{}]" },
-  chunk: EVENT,
-  acknowledge: () => `42["ack"]`,
-}
-
-const rpc = (headers: Readonly<Record<string, string>> = {}): Words => ({
-  upgrade: { path: "/rpc", headers },
-  ping,
-  pong: `"at":`,
-  follow: { say: (id) => request(id, "events.subscribe", { topics: ["chat"] }), mark: `"CaughtUp"` },
-  chunk: `{"_tag":"Chunk"`,
-  acknowledge,
-})
 
 const folders: Array<string> = []
 process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -72,7 +37,7 @@ const teller = () => {
   let line: Promise<Line> | undefined
   let id = 0
   return async (server: Server, count: number): Promise<void> => {
-    line ??= server.open()
+    line ??= server.speaking(rpc(server.token)).open()
     const inject = () => request(++id, "chat.inject", { sessionKey: SESSION, text: TEXT, role: "user" })
     const frames = frame(`[${Array.from({ length: count }, inject).join()}]`)
     ;(await line).write(frames)
@@ -85,34 +50,63 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export const startGateway = ({ env = {}, stateDir = temporaryFolder() }: GatewayOptions = {}): Promise<Server> => {
+/** Starts a gateway that the load generator speaks to by the wire. */
+export const startGateway = (
+  { env = {}, stateDir = temporaryFolder() }: GatewayOptions = {},
+  { name = "causeway", wire = "rpc" }: { readonly name?: string; readonly wire?: WireName } = {},
+): Promise<Server> => {
   const token = randomUUID()
-  return Server.start("causeway", {
+  return Server.start(name, {
     file: BINARY,
     args: ["start", "--port", "0", "--state-dir", stateDir, "--log-level", "error"],
     env: { ...env, GATEWAY_TOKEN: token },
     token,
-    words: rpc({ Authorization: `Bearer ${token}` }),
+    wire: wires[wire](token),
     tell: teller(),
   })
 }
 
-/** The gateway with the runtime of servers/Runtimes.ts. */
-export const startRuntimes = (concurrent: number): Promise<Server> => {
+/** Starts a gateway for each wire, so that the code of the others is not compiled. Each has the name of its wire. */
+export const startWires = (names: ReadonlyArray<WireName>): Promise<ReadonlyArray<Server>> =>
+  Promise.all(names.map((wire) => startGateway({}, { name: wire, wire })))
+
+/** Starts the gateway with the runtime of servers/Runtimes.ts. */
+export const startRuntimes = (
+  concurrent: number,
+  { name = "causeway", wire = "rpc" }: { readonly name?: string; readonly wire?: WireName } = {},
+): Promise<Server> => {
   const token = randomUUID()
-  return Server.start("causeway", {
+  return Server.start(name, {
     file: serverFile("Runtimes"),
     env: { STATE_DIR: temporaryFolder(), TOKEN: token, CONCURRENT: String(concurrent) },
     token,
-    words: rpc({ Authorization: `Bearer ${token}` }),
+    wire: wires[wire](token),
   })
 }
 
-const targets: Record<TargetName, () => Promise<Server>> = {
-  "plain ws": () => Server.start("plain ws", { file: serverFile("PlainWs"), words: plain }),
-  "socket.io": () => Server.start("socket.io", { file: serverFile("SocketIo"), words: socketIo }),
-  "effect/rpc": () => Server.start("effect/rpc", { file: serverFile("EffectRpc"), words: rpc() }),
-  causeway: () => startGateway(),
+/** The servers that are no gateway, by name. */
+const others = {
+  "plain ws": (): ServerOptions => ({ file: serverFile("PlainWs"), wire: echo }),
+  bun: (): ServerOptions => ({ file: serverFile("Bun"), wire: echo, runtime: bun() }),
+  "socket.io": (): ServerOptions => ({ file: serverFile("SocketIo"), wire: socketIo }),
+  "effect/rpc": (): ServerOptions => ({ file: serverFile("EffectRpc"), wire: rpc() }),
 }
 
-export const start = (name: TargetName): Promise<Server> => targets[name]()
+export type OtherName = keyof typeof others
+
+/** Returns the names of the other servers. A smoke test must not download Bun. */
+export const otherNames = (scale: number): ReadonlyArray<OtherName> =>
+  (["plain ws", "bun", "socket.io", "effect/rpc"] as const).filter((name) => name !== "bun" || scale === 1)
+
+export const start = (name: OtherName): Promise<Server> => Server.start(name, others[name]())
+
+/** Starts the other servers and the gateway. A smoke test starts one gateway for all wires, because a start takes long. */
+export const startAll = async (
+  names: ReadonlyArray<WireName>,
+  { scale }: Pick<Effort, "scale">,
+): Promise<ReadonlyArray<Server>> => {
+  const compared = await Promise.all(otherNames(scale).map(start))
+  if (scale === 1) return [...compared, ...(await startWires(names))]
+  const gateway = await startGateway()
+  return [...compared, ...names.map((wire) => gateway.speaking(wires[wire](gateway.token!), wire))]
+}

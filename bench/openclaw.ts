@@ -7,14 +7,18 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { createServer } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { home } from "../scripts/acceptance/Installation.ts"
-import { CURRENT, openclaw } from "../scripts/openclaw/Installations.ts"
+import { CURRENT, openclaw as installed } from "../scripts/openclaw/Installations.ts"
 import { median } from "./Compare.ts"
 import { Count, frame, Line } from "./Line.ts"
 import { number, withUnit } from "./Report.ts"
 import { writeBesideOpenClaw } from "./Results.ts"
 import { BINARY, start as startTarget } from "./Targets.ts"
+import { openClaw, request } from "./wires/OpenClaw.ts"
 
 const TOKEN = "token-of-the-bench"
+
+/** The client has no device, so that both gateways do the same work for its connection. */
+const wire = openClaw(4, TOKEN, { hasDevice: false })
 
 /** The duration and the number of the measurements of each rate. The median counts. */
 const LOOK_MS = 2_000
@@ -62,22 +66,6 @@ const isHealthy = async (port: number): Promise<boolean> => {
   }
 }
 
-const request = (method: string, params: unknown, id: string) =>
-  frame(JSON.stringify({ type: "req", id, method, params }))
-
-const CONNECT = request(
-  "connect",
-  {
-    minProtocol: 4,
-    maxProtocol: 4,
-    client: { id: "gateway-client", version: "1", platform: "node", mode: "backend" },
-    role: "operator",
-    scopes: ["operator.admin"],
-    auth: { token: TOKEN },
-  },
-  "connect",
-)
-
 const start = async (name: string, args: (port: number) => ReadonlyArray<string>): Promise<Gateway> => {
   const port = await freePort()
   const folder = home()
@@ -102,11 +90,11 @@ const start = async (name: string, args: (port: number) => ReadonlyArray<string>
     startMs: performance.now() - began,
     process: child,
     open: async () => {
-      const line = await Line.open(port, { path: "/" })
-      await line.exchange(CONNECT, `"hello-ok"`, 1)
+      const line = await Line.open(port, wire.upgrade)
+      await wire.greet?.(line)
       return line
     },
-    call: (method, id) => request(method, {}, id),
+    call: (method, id) => frame(request(id, method, {})),
   }
 }
 
@@ -180,7 +168,7 @@ const rssMb = ({ process: { pid } }: Gateway): number =>
   Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })) / 1_024
 
 const FLAGS = ["--bind", "loopback", "--auth", "token", "--token", TOKEN, "--allow-unconfigured"]
-const openclawArgs = (port: number) => [openclaw(CURRENT).entry, "gateway", "--port", String(port), ...FLAGS]
+const openclawArgs = (port: number) => [installed(CURRENT).entry, "gateway", "--port", String(port), ...FLAGS]
 
 const theirs = await start(`openclaw ${CURRENT}`, openclawArgs)
 const ours = await start("causeway", (port) => [BINARY, "start", "--port", String(port), "--log-level", "error"])
