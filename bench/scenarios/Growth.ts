@@ -7,19 +7,9 @@ import { join } from "node:path"
 import type { Effort, Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import { number } from "../Report.ts"
-import { SESSION_OF_MESSAGES, type StoredRows, storedRows } from "../StoredSessions.ts"
-import { type GatewayOptions, startGateway } from "../Targets.ts"
-
-/** A database that the gateway runs on. `store` fills it and returns the options of a gateway that uses it. */
-interface Database {
-  readonly name: string
-  readonly store: (rows: StoredRows) => Promise<GatewayOptions>
-}
-
-/** Add PostgreSQL here where its server can be started. */
-const databases: ReadonlyArray<Database> = [
-  { name: "SQLite", store: async (rows) => ({ stateDir: await storedRows(rows) }) },
-]
+import { type Database, onEach } from "../Databases.ts"
+import { fill, SESSION_OF_MESSAGES, type StoredRows } from "../StoredSessions.ts"
+import { startGateway } from "../Targets.ts"
 
 const few: StoredRows = { sessions: 100, messages: 10, events: 1_000 }
 
@@ -45,9 +35,11 @@ const calls = (sessions: number): Readonly<Record<string, (n: number) => readonl
   commit: (n) => ["chat.inject", { sessionKey: `agent:main:direct:peer-${(n * 7_919) % sessions}`, text: "hi" }],
 })
 
-const measure = async (options: GatewayOptions, sessions: number, count: number): Promise<ReadonlyArray<number>> => {
-  const server = await startGateway({ ...options, env: { ...env, ...options.env } })
-  const start = (await server.usage()).cpuMicros
+/** Returns the costs of the calls in microseconds, and that of a start in milliseconds. */
+const measure = async (database: Database, sessions: number, count: number): Promise<ReadonlyArray<number>> => {
+  const ofStart = database.cpuMicros()
+  const server = await startGateway({ ...database.options, env: { ...env, ...database.options.env } })
+  const start = (await server.usage()).cpuMicros + database.cpuMicros() - ofStart
   const line = await server.open()
   const costs: Array<number> = []
   let id = 0
@@ -61,7 +53,9 @@ const measure = async (options: GatewayOptions, sessions: number, count: number)
     }
     // Until V8 has compiled the path.
     await work(0, count)
-    costs.push((await server.cpuOf(() => work(count, count * 2))) / count)
+    const before = database.cpuMicros()
+    const gateway = await server.cpuOf(() => work(count, count * 2))
+    costs.push((gateway + database.cpuMicros() - before) / count)
   }
   line.close()
   await server.stop()
@@ -72,28 +66,32 @@ const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 
 export const growth = async ({ scale }: Effort): Promise<ReadonlyArray<Result>> => {
   const head = ["database", "stored", ...Object.keys(calls(1)).map((name) => `${name}, µs`), "start, ms"]
-  const lines = [row(head), row(head.map(() => "---"))]
-  for (const { name, store } of databases) {
-    for (const size of sizes) {
-      const { events, messages, sessions } = { ...few, ...size }
-      const rows = {
-        sessions: Math.ceil(sessions * scale),
-        messages: Math.ceil(messages * scale),
-        events: Math.ceil(events * scale),
-      }
-      const costs = await measure(await store(rows), rows.sessions, Math.ceil(CALLS * scale))
-      const stored = Object.entries(size).map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
-      lines.push(row([name, stored.join(), ...costs.map(number)]))
-      console.log(lines.at(-1))
+  const lines: Array<string> = []
+  for (const size of sizes) {
+    const { events, messages, sessions } = { ...few, ...size }
+    const rows = {
+      sessions: Math.ceil(sessions * scale),
+      messages: Math.ceil(messages * scale),
+      events: Math.ceil(events * scale),
     }
+    const stored = Object.entries(size).map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
+    const ofSize = await onEach(async (database) => {
+      await fill(database, rows)
+      const costs = await measure(database, rows.sessions, Math.ceil(CALLS * scale))
+      const line = row([database.name, stored.join(), ...costs.map(number)])
+      console.log(line)
+      return line
+    })
+    lines.push(...ofSize)
   }
+  const table = [row(head), row(head.map(() => "---")), ...lines].join("\n")
   const text = `# Growth
 
-Written by \`npm run bench -- growth\`. Processor time of the gateway for one call, and for a start until it is ready. Where a
-row does not say otherwise, ${few.sessions} sessions, ${few.messages} messages of the session whose history is read, and
-${few.events.toLocaleString("en")} events are stored.
+Written by \`npm run bench -- growth\`. Processor time of the gateway and of PostgreSQL for one call, and for a start until
+it is ready. Where a row does not say otherwise, ${few.sessions} sessions, ${few.messages} messages of the session whose
+history is read, and ${few.events.toLocaleString("en")} events are stored.
 
-${lines.join("\n")}
+${table}
 `
   if (scale === 1) writeFileSync(join(import.meta.dirname, "../GROWTH.md"), text)
   return []

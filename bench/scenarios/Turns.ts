@@ -3,8 +3,8 @@
  * processor time of a turn. On machines that have the tests' PostgreSQL, the gateway does the same work on it, with its writes to the disk.
  */
 import { connect } from "../../src/client/Gateway.ts"
-import { startPostgres } from "../../test/support/PostgresServer.ts"
 import { type Effort, percentile, type Result } from "../Compare.ts"
+import { type Database, onEach } from "../Databases.ts"
 import { startGateway } from "../Targets.ts"
 
 const SESSIONS = 256
@@ -16,9 +16,6 @@ export const raisedLimits = {
   GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE),
 }
 
-/** A PostgreSQL that survives a power cut, as an operator's does. */
-const DURABLE = { fsync: "on", full_page_writes: "on" }
-
 interface Measured {
   /** Milliseconds. */
   readonly acknowledged: ReadonlyArray<number>
@@ -27,8 +24,8 @@ interface Measured {
   readonly cpuMicros: number
 }
 
-const measure = async (env: Readonly<Record<string, string>>, { scale }: Effort): Promise<Measured> => {
-  const server = await startGateway({ env: { ...raisedLimits, ...env } })
+const measure = async ({ options }: Database, { scale }: Effort): Promise<Measured> => {
+  const server = await startGateway({ ...options, env: { ...raisedLimits, ...options.env } })
   const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
   const send = (n: number) => gateway.call("chat.send", { text: "hi", sessionKey: `bench-${n % SESSIONS}` })
   const finish = (runId: string) => gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
@@ -54,18 +51,8 @@ const measure = async (env: Readonly<Record<string, string>>, { scale }: Effort)
   return { acknowledged, perSecond, cpuMicros }
 }
 
-/** Returns `undefined` on platforms without the tests' PostgreSQL. */
-const measurePostgres = async (effort: Effort): Promise<Measured | undefined> => {
-  const postgres = await startPostgres({ settings: DURABLE }).catch(() => undefined)
-  if (postgres === undefined) return undefined
-  try {
-    return await measure({ GATEWAY_DATABASE_URL: postgres.url }, effort)
-  } finally {
-    await postgres.remove()
-  }
-}
-
-const results = ({ acknowledged, cpuMicros, perSecond }: Measured, database: string): ReadonlyArray<Result> => {
+const results = ({ acknowledged, cpuMicros, perSecond }: Measured, { name }: Database): ReadonlyArray<Result> => {
+  const database = name === "SQLite" ? "" : `, on ${name}`
   const at = (share: number) => percentile(acknowledged, share)
   return [
     {
@@ -86,8 +73,5 @@ const results = ({ acknowledged, cpuMicros, perSecond }: Measured, database: str
   ]
 }
 
-export const turns = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
-  const sqlite = await measure({}, effort)
-  const postgres = await measurePostgres(effort)
-  return [...results(sqlite, ""), ...(postgres === undefined ? [] : results(postgres, ", on PostgreSQL"))]
-}
+export const turns = async (effort: Effort): Promise<ReadonlyArray<Result>> =>
+  (await onEach(async (database) => results(await measure(database, effort), database))).flat()

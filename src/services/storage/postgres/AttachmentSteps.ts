@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { AttachedFile, Attachment } from "../../../domain/Attachment.ts"
 import type { MessageRole } from "../../../domain/Message.ts"
 import type { AttachmentStore } from "../AttachmentStore.ts"
+import { OF_SESSION } from "./MessageColumns.ts"
 import { type Row, texts } from "./PostgresConnection.ts"
 import { parsed, type Statements } from "./Statements.ts"
 
@@ -13,9 +14,8 @@ const KEEP = `WITH f AS (SELECT DISTINCT ON (id) id, size
   INSERT INTO attachment_uses (transcript, id) SELECT s.transcript, f.id FROM sessions s, f WHERE s.key = $1
     ON CONFLICT DO NOTHING`
 
-const OF_SESSION = `SELECT m.id, m.run_id, m.role, m.at, m.attachments FROM sessions s
-  JOIN messages m ON m.transcript = s.transcript WHERE s.key = $1 AND m.attachments IS NOT NULL AND m.id < $2
-  AND ($3::text IS NULL OR m.run_id = $3) ORDER BY m.id DESC LIMIT $4`
+const PAGE = `SELECT m.id, m.run_id, m.role, m.at, m.attachments FROM messages m
+  WHERE ${OF_SESSION} AND m.attachments IS NOT NULL AND m.id < $2 AND ($3::text IS NULL OR m.run_id = $3) ORDER BY m.id DESC LIMIT $4`
 
 const toFiles = (row: Row): ReadonlyArray<AttachedFile> =>
   (parsed(row, "attachments") as ReadonlyArray<Attachment>).map((attachment) => ({
@@ -35,7 +35,7 @@ export const attachmentSteps = ({ read, write }: Statements): AttachmentStore =>
   },
   known: (ids) => Effect.map(read("SELECT id FROM attachments WHERE id = ANY($1::text[])", [texts(ids)]), idsOf),
   ofSession: (sessionKey, { before, limit, runId = null }) =>
-    Effect.map(read(OF_SESSION, [sessionKey, before, runId, limit]), (rows) => rows.flatMap(toFiles)),
+    Effect.map(read(PAGE, [sessionKey, before, runId, limit]), (rows) => rows.flatMap(toFiles)),
   unused: (limit) => Effect.map(read("SELECT id FROM attachments WHERE NOT used LIMIT $1", [limit]), idsOf),
   forget: (ids) =>
     Effect.asVoid(write("DELETE FROM attachments WHERE NOT used AND id = ANY($1::text[])", [texts(ids)])),

@@ -21,6 +21,12 @@ export const MESSAGE = columnsOf("m", [
   "at",
 ])
 
+/**
+ * The condition that a message `m` belongs to the transcript of the session `$1`. A join instead would read and sort the whole
+ * transcript for its newest messages.
+ */
+export const OF_SESSION = "m.transcript = (SELECT transcript FROM sessions WHERE key = $1)"
+
 /** Reads the columns of `MESSAGE`. */
 export const toMessage = (sessionKey: string, row: Row): Message =>
   ({

@@ -4,33 +4,32 @@ import type { Message } from "../../../domain/Message.ts"
 import { countersOf, json, toolColumn } from "../Columns.ts"
 import type { MessageStore } from "../MessageStore.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
-import { fitting, MESSAGE, takeFitting, toMessage } from "./MessageColumns.ts"
+import { fitting, MESSAGE, OF_SESSION, takeFitting, toMessage } from "./MessageColumns.ts"
 import { texts } from "./PostgresConnection.ts"
 import { activity, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 
-const OF_SESSION = "FROM sessions s JOIN messages m ON m.transcript = s.transcript WHERE s.key = $1"
-
-const PAGE = fitting(`SELECT ${MESSAGE} ${OF_SESSION} AND m.id < $2 ORDER BY m.id DESC LIMIT $3`, "$4")
-
-const TRANSCRIPT = "x AS (SELECT key, transcript FROM sessions WHERE key = $1)"
+const PAGE = fitting(
+  `SELECT ${MESSAGE} FROM messages m WHERE ${OF_SESSION} AND m.id < $2 ORDER BY m.id DESC LIMIT $3`,
+  "$4",
+)
 
 // The same condition as `isInHistory`. A summary replaces older summaries, too.
-const HISTORY = `WITH ${TRANSCRIPT},
-  r AS (SELECT ${MESSAGE} FROM x JOIN messages m ON m.transcript = x.transcript
-    WHERE m.summary_up_to IS NOT NULL AND m.summary_up_to < $2 ORDER BY m.id DESC LIMIT 1),
+const HISTORY = `WITH
+  r AS (SELECT ${MESSAGE} FROM messages m WHERE ${OF_SESSION} AND m.summary_up_to IS NOT NULL
+    AND m.summary_up_to < $2 ORDER BY m.id DESC LIMIT 1),
   page AS (${fitting(
-    `SELECT ${MESSAGE} FROM x JOIN messages m ON m.transcript = x.transcript
-      WHERE m.id > coalesce((SELECT m_summary_up_to FROM r), 0) AND m.id < $2
+    `SELECT ${MESSAGE} FROM messages m WHERE ${OF_SESSION}
+      AND m.id > coalesce((SELECT m_summary_up_to FROM r), 0) AND m.id < $2
       AND (m.role <> 'user' OR (m.failed IS NULL AND m.aborted = 0)) AND m.summary_up_to IS NULL ORDER BY m.id DESC LIMIT $3`,
     "$4",
   )})
   SELECT true AS is_summary, r.*, 0 AS candidates, 0 AS chars FROM r
   UNION ALL SELECT false, page.* FROM page ORDER BY is_summary DESC, m_id DESC`
 
-const SUMMARIZE = `WITH ${TRANSCRIPT},
-  newest AS (SELECT m.summary_up_to FROM x JOIN messages m ON m.transcript = x.transcript
-    WHERE m.summary_up_to IS NOT NULL ORDER BY m.id DESC LIMIT 1),
+const SUMMARIZE = `WITH x AS (SELECT transcript FROM sessions WHERE key = $1),
+  newest AS (SELECT m.summary_up_to FROM messages m WHERE ${OF_SESSION} AND m.summary_up_to IS NOT NULL
+    ORDER BY m.id DESC LIMIT 1),
   m AS (INSERT INTO messages (transcript, step, role, text, usage, aborted, summary_up_to, at)
     SELECT x.transcript, 0, 'system', $3, $4, 0, $2, $5 FROM x
     WHERE EXISTS (SELECT FROM messages o WHERE o.transcript = x.transcript AND o.id = $2)
@@ -76,8 +75,12 @@ export const messageSteps = ({ read, write }: Statements): MessageStore => ({
       },
     ),
   ofRun: (sessionKey, runId) =>
-    Effect.map(read(`SELECT ${MESSAGE} ${OF_SESSION} AND m.run_id = $2 ORDER BY m.step`, [sessionKey, runId]), (rows) =>
-      rows.map((row) => toMessage(sessionKey, row)),
+    Effect.map(
+      read(`SELECT ${MESSAGE} FROM messages m WHERE ${OF_SESSION} AND m.run_id = $2 ORDER BY m.step`, [
+        sessionKey,
+        runId,
+      ]),
+      (rows) => rows.map((row) => toMessage(sessionKey, row)),
     ),
   injected: (key) =>
     Effect.map(
