@@ -55,6 +55,7 @@ import * as OperationalLog from "./services/system/OperationalLog.ts"
 import * as StartupChecks from "./services/system/StartupChecks.ts"
 import { System } from "./services/system/System.ts"
 import * as Toolkit from "./services/toolkit/Toolkit.ts"
+import { ClientTools } from "./services/tools/ClientTools.ts"
 import { Tools } from "./services/tools/Tools.ts"
 import { Upstreams } from "./services/upstreams/Upstreams.ts"
 import * as OldTranscripts from "./services/transcript/OldTranscripts.ts"
@@ -101,7 +102,7 @@ const registry = Layer.mergeAll(
 ).pipe(Layer.provideMerge(Layer.provideMerge(Attachments.layer, Events.layer)))
 
 /** Holds the tools, and asks operators about calls and for answers. */
-const toolRegistry = Tools.layer.pipe(
+const toolRegistry = Layer.merge(Tools.layer, ClientTools.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(Approvals.layer, Questions.layer)),
   Layer.provideMerge(RunAdmission.layer),
 )

@@ -20,6 +20,7 @@ import { ProviderKinds } from "../../src/services/models/ProviderKinds.ts"
 import * as ModelRuntime from "../../src/services/runtimes/model/ModelRuntime.ts"
 import { tokensOfMessages } from "../../src/services/runtimes/model/TokenEstimate.ts"
 import type { AgentTool } from "../../src/services/tools/AgentTool.ts"
+import { ClientTools } from "../../src/services/tools/ClientTools.ts"
 import { Tools } from "../../src/services/tools/Tools.ts"
 import * as Conversations from "./Conversations.ts"
 
@@ -135,7 +136,7 @@ export const scripted = ({ answer, contextWindow, documents = {}, tools = [], ..
   }
   const layer = ModelRuntime.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Tools.add(...tools), kind)),
-    Layer.provideMerge(Layer.mergeAll(Tools.layer, ModelProviders.layer, memory)),
+    Layer.provideMerge(Layer.mergeAll(Tools.layer, ClientTools.layer, ModelProviders.layer, memory)),
     Layer.provideMerge(ProviderKinds.layer),
     Layer.provideMerge(Conversations.layer({ ...options, config })),
   )

@@ -73,6 +73,8 @@ export interface AgentRuntime {
   run(turn: Turn): Stream.Stream<RuntimeEvent, RuntimeFailed>
   /** Returns whether the runtime answers with this model for agents that choose no runtime. Left out: for none. */
   readonly offers?: (model: string) => boolean
+  /** Whether it shows the tools of ClientTools to its model, and ends a run with their calls. Left out: it does not. */
+  readonly takesClientTools?: boolean
   /**
    * Returns a summary of the whole history, or `undefined` if there is nothing to summarize. Left out: the runtime keeps
    * conversations elsewhere or needs no summaries.

@@ -9,31 +9,44 @@ import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { randomUUID } from "node:crypto"
 import type { Usage } from "../../domain/Message.ts"
-import type { RunOutcome } from "../../domain/Run.ts"
 import { maybe } from "../dialect/Params.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
 import { checkSupport, Content, hasItems, isOtherThanText, Model, readContent, type Unsupported } from "./Content.ts"
-import { unsupportedTools, User } from "./Content.ts"
-import { turnOf, type Utterance } from "./Conversation.ts"
+import { User } from "./Content.ts"
+import type { FunctionCall, Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
+import * as FunctionTools from "./FunctionTools.ts"
 import * as ServerEvents from "./ServerEvents.ts"
 import { targetOf } from "./Target.ts"
+import * as ToolResults from "./ToolResults.ts"
 
 const Role = Schema.Literals(["system", "developer", "user", "assistant", "tool", "function"])
+
+const ToolCall = Schema.Struct({
+  id: Schema.String,
+  function: maybe(Schema.Struct({ name: Schema.String, arguments: Schema.String })),
+})
+
+const Message = Schema.Struct({
+  role: Role,
+  content: Schema.optionalKey(Content),
+  tool_calls: maybe(Schema.Array(ToolCall)),
+  tool_call_id: maybe(Schema.String),
+})
+type Message = typeof Message.Type
 
 /** Fields that this schema does not name set the model. The agent has its own settings, so they have no effect. */
 const Request = Schema.Struct({
   model: Model,
-  messages: Schema.Array(Schema.Struct({ role: Role, content: Schema.optionalKey(Content) })),
+  messages: Schema.Array(Message),
   stream: maybe(Schema.Boolean),
   stream_options: maybe(Schema.Struct({ include_usage: maybe(Schema.Boolean) })),
   user: User,
   n: maybe(Schema.Int),
-  tools: Schema.optionalKey(Schema.Unknown),
-  tool_choice: Schema.optionalKey(Schema.Unknown),
+  ...FunctionTools.fields,
   functions: Schema.optionalKey(Schema.Unknown),
   response_format: Schema.optionalKey(Schema.Unknown),
   logprobs: maybe(Schema.Boolean),
@@ -42,8 +55,7 @@ const Request = Schema.Struct({
 type Request = typeof Request.Type
 
 const unsupported: ReadonlyArray<Unsupported<Request>> = [
-  unsupportedTools,
-  { param: "functions", isGiven: ({ functions }) => hasItems(functions), remedy: unsupportedTools.remedy },
+  { param: "functions", isGiven: ({ functions }) => hasItems(functions), remedy: "use tools" },
   { param: "n", isGiven: ({ n }) => (n ?? 1) !== 1, remedy: "an agent gives one answer" },
   { param: "logprobs", isGiven: ({ logprobs }) => logprobs === true, remedy: "leave it out" },
   {
@@ -75,7 +87,14 @@ const usageOf = ({ cachedInputTokens = 0, inputTokens, outputTokens }: Usage) =>
 })
 
 /** An aborted answer is incomplete, as one that reaches a limit of its length. */
-const finishReasonOf = (outcome: RunOutcome): "stop" | "length" => (outcome === "done" ? "stop" : "length")
+const finishReasonOf = ({ calls, outcome }: AgentRun.Ended): "stop" | "length" | "tool_calls" =>
+  calls.length > 0 ? "tool_calls" : outcome === "done" ? "stop" : "length"
+
+const callOf = ({ arguments: input, id, name }: FunctionCall, given = input) => ({
+  id,
+  type: "function",
+  function: { name, arguments: given },
+})
 
 /** The fields that all pieces of an answer share. */
 interface Head {
@@ -92,12 +111,13 @@ const completion = (head: Head, { ended, text, thinking }: AgentRun.WholeReply) 
       index: 0,
       message: {
         role: "assistant",
-        content: text,
+        content: text === "" && ended.calls.length > 0 ? null : text,
         refusal: null,
+        ...(ended.calls.length > 0 && { tool_calls: ended.calls.map((call) => callOf(call)) }),
         ...(thinking !== "" && { reasoning_content: thinking }),
       },
       logprobs: null,
-      finish_reason: finishReasonOf(ended.outcome),
+      finish_reason: finishReasonOf(ended),
     },
   ],
   ...(ended.usage !== undefined && { usage: usageOf(ended.usage) }),
@@ -118,7 +138,11 @@ const chunksOf = (head: Head, withUsage: boolean) => {
           return chunk(choice({ reasoning_content: piece.text }))
         case "RunEnded": {
           if (piece.outcome === "failed") return ServerEvents.data({ error: ofRun(piece.error).error })
-          const end = chunk(choice({}, finishReasonOf(piece.outcome)))
+          const calls = piece.calls.map((call, index) => {
+            const begin = chunk(choice({ tool_calls: [{ index, ...callOf(call, "") }] }))
+            return begin + chunk(choice({ tool_calls: [{ index, function: { arguments: call.arguments } }] }))
+          })
+          const end = calls.join("") + chunk(choice({}, finishReasonOf(piece)))
           return withUsage && piece.usage !== undefined ? end + chunk([], usageOf(piece.usage)) : end
         }
       }
@@ -128,27 +152,43 @@ const chunksOf = (head: Head, withUsage: boolean) => {
 
 const readRequest = RequestBody.json(Request)
 
-/** Returns the conversation of a request. */
-const conversationOf = ({ messages }: Request) =>
-  Effect.forEach(messages, ({ content, role }, i) =>
-    Effect.map(readContent(content, `messages[${i}].content`), (said): Utterance => ({ role: roles[role], ...said })),
-  )
+const utteranceOf = Effect.fnUntraced(function* ({ content, role, tool_call_id, tool_calls }: Message, i: number) {
+  const said = yield* readContent(content, `messages[${i}].content`)
+  const calls = (tool_calls ?? []).map(({ function: called, id }) => {
+    const { arguments: input = "", name = "" } = called ?? {}
+    return { id, name, arguments: input }
+  })
+  return {
+    role: roles[role],
+    ...said,
+    ...(role === "assistant" && calls.length > 0 && { calls }),
+    ...(role === "tool" && tool_call_id && { resultOf: tool_call_id }),
+  } satisfies Utterance
+})
 
-export const make = Effect.map(AgentRun.make, (start) =>
-  Effect.fnUntraced(function* (api: ApiCall, calls: Calls) {
+export const make = Effect.gen(function* () {
+  const start = yield* AgentRun.make
+  const checkTools = yield* FunctionTools.makeCheck
+  return Effect.fnUntraced(function* (api: ApiCall, calls: Calls) {
     const request = yield* readRequest(api)
     yield* checkSupport(request, unsupported)
-    const conversation = yield* conversationOf(request)
-    const { isKept, ...target } = yield* targetOf(api.request, request)
-    const message = turnOf(conversation, isKept)
+    const offer = yield* FunctionTools.offerOf(request)
+    const conversation = yield* Effect.forEach(request.messages, utteranceOf)
+    const found = yield* targetOf(api.request, request)
+    const options = { isNamed: found.isKept, isNew: !found.isKept, param: "messages" }
+    const continued = yield* ToolResults.continued(conversation, found, options)
+    const { isKept, ...target } = continued.target
+    const { message } = continued
     if (message === undefined) {
-      return yield* Effect.fail(invalid("messages", "the last message must be of the role user, with a text or a file"))
+      const problem = "the last message must be of the role user with a text or a file, or the result of a tool"
+      return yield* Effect.fail(invalid("messages", problem))
     }
+    if (offer !== undefined) yield* checkTools(target)
     const runId = randomUUID()
     const created = Math.floor((yield* Clock.currentTimeMillis) / 1_000)
     const head = { id: `chatcmpl_${runId}`, created, model: request.model }
     const pieces = yield* Effect.mapError(
-      start(calls, { ...target, ...message, idempotencyKey: runId }, isKept),
+      start(calls, { ...target, ...message, idempotencyKey: runId }, { isKept, offer }),
       refuse,
     )
     if (request.stream === true) {
@@ -159,5 +199,5 @@ export const make = Effect.map(AgentRun.make, (start) =>
     const reply = yield* Effect.mapError(AgentRun.whole(pieces), refuse)
     if (reply.ended.outcome === "failed") return yield* Effect.fail(respond(ofRun(reply.ended.error)))
     return HttpServerResponse.jsonUnsafe(completion(head, reply), { headers: { "cache-control": "no-store" } })
-  }),
-)
+  })
+})

@@ -101,11 +101,3 @@ export const checkSupport = <Request>(
     ? Effect.void
     : Effect.fail(invalid(found.param, `"${found.param}" is not supported: ${found.remedy}`, "unsupported_parameter"))
 }
-
-/** Agents call their own tools. A client cannot be asked to call one. */
-export const unsupportedTools = {
-  param: "tools",
-  isGiven: ({ tool_choice, tools }: { readonly tools?: unknown; readonly tool_choice?: unknown }) =>
-    hasItems(tools) && tool_choice !== "none",
-  remedy: "the agent uses its own tools. Give the tool to the agent, or leave it out",
-} as const

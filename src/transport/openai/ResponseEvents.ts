@@ -4,6 +4,7 @@
  */
 import type { Usage } from "../../domain/Message.ts"
 import type { Ended, Piece } from "./AgentRun.ts"
+import type { FunctionCall } from "./Conversation.ts"
 import { type OpenAiError, ofRun } from "./Errors.ts"
 
 /** The facts of a response that are known before its run. */
@@ -15,6 +16,12 @@ export interface Head {
   readonly instructions: string | null
   readonly previousId: string | null
   readonly isStored: boolean
+  /** The fields of the request for tools of the client. */
+  readonly tools: {
+    readonly tools: ReadonlyArray<unknown>
+    readonly tool_choice: unknown
+    readonly parallel_tool_calls: boolean
+  }
 }
 
 type Status = "in_progress" | "completed" | "incomplete" | "failed"
@@ -59,9 +66,7 @@ const bodyOf = (head: Head, status: Status, { error, output = [], usage }: Body 
   previous_response_id: head.previousId,
   store: head.isStored,
   usage: usage === undefined ? null : usageOf(usage),
-  parallel_tool_calls: false,
-  tools: [],
-  tool_choice: "auto",
+  ...head.tools,
   text: { format: { type: "text" } },
   max_output_tokens: null,
   metadata: {},
@@ -69,11 +74,34 @@ const bodyOf = (head: Head, status: Status, { error, output = [], usage }: Body 
   top_p: null,
 })
 
-/** Returns the whole response of a run that has not failed. */
-export const responseOf = (head: Head, text: string, ended: Ended) => {
-  const status = statusOf(ended)
-  return bodyOf(head, status, { output: [messageOf(head, status, [partOf(text)])], usage: ended.usage })
+/** The id of an item has the digits of the call's id. */
+const itemIdOf = (callId: string): string => callId.replace(/^call_/, "fc_")
+
+/** Returns the id of the call of an item, or `undefined` for an item that is no call. */
+export const callIdOf = (itemId: string): string | undefined =>
+  itemId.startsWith("fc_") ? itemId.replace(/^fc_/, "call_") : undefined
+
+const itemOf = ({ id, name, ...call }: FunctionCall, status: "in_progress" | "completed") => ({
+  id: itemIdOf(id),
+  type: "function_call",
+  status,
+  call_id: id,
+  name,
+  arguments: status === "completed" ? call.arguments : "",
+})
+
+/** Returns the items of a run that has not failed: its message, unless it has nothing but calls, and its calls. */
+const outputOf = (head: Head, text: string, ended: Ended): ReadonlyArray<object> => {
+  const message = messageOf(head, statusOf(ended), [partOf(text)])
+  return [
+    ...(text === "" && ended.calls.length > 0 ? [] : [message]),
+    ...ended.calls.map((call) => itemOf(call, "completed")),
+  ]
 }
+
+/** Returns the whole response of a run that has not failed. */
+export const responseOf = (head: Head, text: string, ended: Ended) =>
+  bodyOf(head, statusOf(ended), { output: outputOf(head, text, ended), usage: ended.usage })
 
 export interface ResponseEvent {
   readonly type: string
@@ -90,24 +118,21 @@ export class ResponseEvents {
     this.#head = head
   }
 
-  /** The events before the first text. */
+  /** The events before the run says anything. */
   begin(): ReadonlyArray<ResponseEvent> {
     const response = bodyOf(this.#head, "in_progress")
-    return [
-      this.#event("response.created", { response }),
-      this.#event("response.in_progress", { response }),
-      this.#event("response.output_item.added", { output_index: 0, item: messageOf(this.#head, "in_progress", []) }),
-      this.#ofPart("response.content_part.added", { part: partOf("") }),
-    ]
+    return [this.#event("response.created", { response }), this.#event("response.in_progress", { response })]
   }
 
   of(piece: Piece): ReadonlyArray<ResponseEvent> {
     switch (piece._tag) {
       case "Thinking":
         return []
-      case "Text":
+      case "Text": {
+        const opened = this.#text === "" ? this.#openMessage() : []
         this.#text += piece.text
-        return [this.#ofPart("response.output_text.delta", { delta: piece.text, logprobs: [] })]
+        return [...opened, this.#ofPart("response.output_text.delta", { delta: piece.text, logprobs: [] })]
+      }
       case "RunEnded":
         return piece.outcome === "failed" ? [this.failed(ofRun(piece.error).error)] : this.#end(piece)
     }
@@ -117,15 +142,40 @@ export class ResponseEvents {
     return this.#event("response.failed", { response: bodyOf(this.#head, "failed", { error }) })
   }
 
-  #end(ended: Ended): ReadonlyArray<ResponseEvent> {
-    const status = statusOf(ended)
+  #openMessage(): ReadonlyArray<ResponseEvent> {
+    return [
+      this.#event("response.output_item.added", { output_index: 0, item: messageOf(this.#head, "in_progress", []) }),
+      this.#ofPart("response.content_part.added", { part: partOf("") }),
+    ]
+  }
+
+  #closeMessage(ended: Ended): ReadonlyArray<ResponseEvent> {
     const part = partOf(this.#text)
+    const item = messageOf(this.#head, statusOf(ended), [part])
     return [
       this.#ofPart("response.output_text.done", { text: this.#text, logprobs: [] }),
       this.#ofPart("response.content_part.done", { part }),
-      this.#event("response.output_item.done", { output_index: 0, item: messageOf(this.#head, status, [part]) }),
-      this.#event(`response.${status}`, { response: responseOf(this.#head, this.#text, ended) }),
+      this.#event("response.output_item.done", { output_index: 0, item }),
     ]
+  }
+
+  #ofCall(call: FunctionCall, output_index: number): ReadonlyArray<ResponseEvent> {
+    const at = { item_id: itemIdOf(call.id), output_index }
+    return [
+      this.#event("response.output_item.added", { output_index, item: itemOf(call, "in_progress") }),
+      this.#event("response.function_call_arguments.delta", { ...at, delta: call.arguments }),
+      this.#event("response.function_call_arguments.done", { ...at, name: call.name, arguments: call.arguments }),
+      this.#event("response.output_item.done", { output_index, item: itemOf(call, "completed") }),
+    ]
+  }
+
+  #end(ended: Ended): ReadonlyArray<ResponseEvent> {
+    const hasMessage = this.#text !== "" || ended.calls.length === 0
+    const opened = hasMessage && this.#text === "" ? this.#openMessage() : []
+    const closed = hasMessage ? this.#closeMessage(ended) : []
+    const calls = ended.calls.flatMap((call, i) => this.#ofCall(call, hasMessage ? i + 1 : i))
+    const response = responseOf(this.#head, this.#text, ended)
+    return [...opened, ...closed, ...calls, this.#event(`response.${statusOf(ended)}`, { response })]
   }
 
   #ofPart(type: string, fields: object): ResponseEvent {

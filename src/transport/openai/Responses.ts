@@ -15,21 +15,27 @@ import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
 import { checkSupport, Content, isOtherThanText, Model, readContent, type Unsupported } from "./Content.ts"
-import { unsupportedTools, User } from "./Content.ts"
-import { turnOf, type Utterance } from "./Conversation.ts"
+import { User } from "./Content.ts"
+import type { Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
-import { type Head, responseOf, ResponseEvents } from "./ResponseEvents.ts"
+import * as FunctionTools from "./FunctionTools.ts"
+import { callIdOf, type Head, responseOf, ResponseEvents } from "./ResponseEvents.ts"
 import * as ServerEvents from "./ServerEvents.ts"
-import { type Target, targetOf } from "./Target.ts"
+import { chainKey, targetOf } from "./Target.ts"
+import * as ToolResults from "./ToolResults.ts"
 
 const Role = Schema.Literals(["system", "developer", "user", "assistant"])
 
-/** A message, or a reference to an earlier reply by the id of its message. */
+/** A message, a call of a client's tool, the result of one, or a reference to an earlier item by its id. */
 const Item = Schema.Struct({
   type: maybe(Schema.String),
   role: maybe(Role),
   content: Schema.optionalKey(Content),
   id: maybe(Schema.String),
+  call_id: maybe(Schema.String),
+  name: maybe(Schema.String),
+  arguments: maybe(Schema.String),
+  output: Schema.optionalKey(Content),
 })
 type Item = typeof Item.Type
 
@@ -42,8 +48,7 @@ const Request = Schema.Struct({
   store: maybe(Schema.Boolean),
   stream: maybe(Schema.Boolean),
   user: User,
-  tools: Schema.optionalKey(Schema.Unknown),
-  tool_choice: Schema.optionalKey(Schema.Unknown),
+  ...FunctionTools.fields,
   text: maybe(Schema.Struct({ format: Schema.optionalKey(Schema.Unknown) })),
   background: maybe(Schema.Boolean),
   conversation: Schema.optionalKey(Schema.Unknown),
@@ -51,7 +56,6 @@ const Request = Schema.Struct({
 type Request = typeof Request.Type
 
 const unsupported: ReadonlyArray<Unsupported<Request>> = [
-  unsupportedTools,
   {
     param: "text.format",
     isGiven: ({ text }) => isOtherThanText(text?.format),
@@ -82,19 +86,45 @@ const runOf = Effect.fnUntraced(function* (id: string, pattern: RegExp, param: s
   )
 })
 
-const utteranceOf = Effect.fnUntraced(function* ({ content, id, role, type }: Item, i: number) {
+const referenced = Effect.fnUntraced(function* (id: string, param: string) {
+  const callId = callIdOf(id)
+  // The session has the call itself.
+  if (callId !== undefined) {
+    return { role: "assistant", text: "", calls: [{ id: callId, name: "", arguments: "" }] } satisfies Utterance
+  }
+  const { reply = "" } = yield* runOf(id, MESSAGE_ID, param)
+  return { role: "assistant", text: reply } satisfies Utterance
+})
+
+const utteranceOf = Effect.fnUntraced(function* (item: Item, i: number) {
   const param = `input[${i}]`
-  if (type === "item_reference") {
-    const { reply = "" } = yield* runOf(id ?? "", MESSAGE_ID, `${param}.id`)
-    return { role: "assistant", text: reply } satisfies Utterance
+  const { call_id: callId, content, id, name, output, role, type } = item
+  switch (type ?? "message") {
+    case "item_reference":
+      return yield* referenced(id ?? "", `${param}.id`)
+    case "function_call":
+    case "function_call_output": {
+      if (!callId) return yield* Effect.fail(invalid(`${param}.call_id`, "a call and its result need a call_id"))
+      if (type === "function_call_output") {
+        const said = yield* readContent(output, `${param}.output`)
+        return { role: "tool", ...said, resultOf: callId } satisfies Utterance
+      }
+      const called = { id: callId, name: name ?? "", arguments: item.arguments ?? "" }
+      return { role: "assistant", text: "", calls: [called] } satisfies Utterance
+    }
+    // Clients send the thinking of other servers back. The agent keeps its own.
+    case "reasoning":
+      return { role: "assistant", text: "" } satisfies Utterance
+    case "message": {
+      if (!role) return yield* Effect.fail(invalid(`${param}.role`, "a message needs a role"))
+      const said = yield* readContent(content, `${param}.content`)
+      return { role: role === "developer" ? "system" : role, ...said } satisfies Utterance
+    }
+    default: {
+      const message = `items of the type "${String(type).slice(0, 40)}" are not supported: send messages, function calls or their results`
+      return yield* Effect.fail(invalid(`${param}.type`, message))
+    }
   }
-  if ((type ?? "message") !== "message") {
-    const message = `items of the type "${String(type).slice(0, 40)}" are not supported: send messages`
-    return yield* Effect.fail(invalid(`${param}.type`, message))
-  }
-  if (role === undefined || role === null) return yield* Effect.fail(invalid(`${param}.role`, "a message needs a role"))
-  const said = yield* readContent(content, `${param}.content`)
-  return { role: role === "developer" ? "system" : role, ...said } satisfies Utterance
 })
 
 /** Returns the conversation of a request. */
@@ -105,7 +135,7 @@ const conversationOf = Effect.fnUntraced(function* ({ input, instructions }: Req
 })
 
 /** Returns the session of an earlier response, on the condition that nothing came after it. */
-const continued = Effect.fnUntraced(function* (id: string, agentId: string) {
+const afterResponse = Effect.fnUntraced(function* (id: string, agentId: string) {
   const param = "previous_response_id"
   const { runId, sessionKey } = yield* runOf(id, RESPONSE_ID, param)
   const history = Effect.catchIf(
@@ -114,34 +144,45 @@ const continued = Effect.fnUntraced(function* (id: string, agentId: string) {
     () => Effect.succeed({ messages: [] }),
   )
   const newest = (yield* Effect.mapError(history, refuse)).messages.at(-1)
-  if (newest?.runId !== runId || newest.role !== "assistant") {
+  // A run without a text ends with its calls.
+  if (newest?.runId !== runId || newest.role === "user") {
     const message =
       "the response is not the last one of its conversation, or it was not kept: continue from the last one"
     return yield* Effect.fail(invalid(param, message))
   }
-  return { agentId, sessionKey, isKept: true, isNew: false, expected: { lastMessageId: newest.id } }
+  const target = { agentId, sessionKey, isKept: true, expected: { lastMessageId: newest.id } }
+  return { target, isNamed: true, isNew: false }
 })
 
-/** Returns the target. A response of a new session is kept, unless the client forbids it with `store`. */
+/** Returns the session of a request. A response of a new session is kept, unless the client forbids it with `store`. */
 const sessionOf = Effect.fnUntraced(function* (api: ApiCall, request: Request) {
-  const target: Target = yield* targetOf(api.request, request)
+  const target = yield* targetOf(api.request, request)
   const { previous_response_id: previous, store } = request
-  if (previous) return yield* continued(previous, target.agentId)
-  return { ...target, isNew: !target.isKept, isKept: target.isKept || store !== false }
+  if (previous) return yield* afterResponse(previous, target.agentId)
+  if (target.isKept || store === false) return { target, isNamed: target.isKept, isNew: !target.isKept }
+  const sessionKey = chainKey(target.agentId)
+  return { target: { ...target, sessionKey, isKept: true }, isNamed: false, isNew: true }
 })
 
 const readRequest = RequestBody.json(Request)
 
-export const make = Effect.map(AgentRun.make, (start) =>
-  Effect.fnUntraced(function* (api: ApiCall, calls: Calls) {
+export const make = Effect.gen(function* () {
+  const start = yield* AgentRun.make
+  const checkTools = yield* FunctionTools.makeCheck
+  return Effect.fnUntraced(function* (api: ApiCall, calls: Calls) {
     const request = yield* readRequest(api)
     yield* checkSupport(request, unsupported)
+    const offer = yield* FunctionTools.offerOf(request)
     const conversation = yield* conversationOf(request)
-    const { isKept, isNew, ...target } = yield* sessionOf(api, request)
-    const message = turnOf(conversation, !isNew)
+    const { target: found, ...options } = yield* sessionOf(api, request)
+    const continued = yield* ToolResults.continued(conversation, found, { ...options, param: "input" })
+    const { isKept, ...target } = continued.target
+    const { message } = continued
     if (message === undefined) {
-      return yield* Effect.fail(invalid("input", "the input must end with a text or a file of the role user"))
+      const problem = "the input must end with a text or a file of the role user, or with the result of a tool"
+      return yield* Effect.fail(invalid("input", problem))
     }
+    if (offer !== undefined) yield* checkTools(target)
     const runId = randomUUID()
     const head: Head = {
       runId,
@@ -150,9 +191,14 @@ export const make = Effect.map(AgentRun.make, (start) =>
       instructions: request.instructions ?? null,
       previousId: request.previous_response_id ?? null,
       isStored: isKept,
+      tools: {
+        tools: request.tools ?? [],
+        tool_choice: request.tool_choice ?? "auto",
+        parallel_tool_calls: request.parallel_tool_calls !== false,
+      },
     }
     const pieces = yield* Effect.mapError(
-      start(calls, { ...target, ...message, idempotencyKey: runId }, isKept),
+      start(calls, { ...target, ...message, idempotencyKey: runId }, { isKept, offer }),
       refuse,
     )
     if (request.stream === true) {
@@ -170,5 +216,5 @@ export const make = Effect.map(AgentRun.make, (start) =>
     return HttpServerResponse.jsonUnsafe(responseOf(head, reply.text, reply.ended), {
       headers: { "cache-control": "no-store" },
     })
-  }),
-)
+  })
+})

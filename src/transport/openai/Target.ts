@@ -19,10 +19,15 @@ export interface Target {
   readonly isKept: boolean
 }
 
-/** The sessions of responses, by which ResponseRetention.ts finds the old ones. */
-export const newSessionKey = (agentId: string): string => `agent:${agentId}:openai:${randomUUID()}`
+/** Returns the key of a session for a chain of responses. ResponseRetention.ts removes the old ones. */
+export const chainKey = (agentId: string): string => `agent:${agentId}:openai:${randomUUID()}`
 
-export const isNewSessionKey = (key: string): boolean => /^agent:[^:]+:openai:[0-9a-f-]+$/.test(key)
+export const isChainKey = (key: string): boolean => /^agent:[^:]+:openai:[0-9a-f-]+$/.test(key)
+
+/** Returns the key of a session that ends with its request, or with the results of the calls in its answer. */
+const onceKey = (agentId: string): string => `agent:${agentId}:openai-once:${randomUUID()}`
+
+export const isOnceKey = (key: string): boolean => /^agent:[^:]+:openai-once:[0-9a-f-]+$/.test(key)
 
 /** Sessions that belong to other parts of the gateway. */
 const RESERVED = /^(agent:[^:]*:)?(subagent|cron|acp):/
@@ -48,5 +53,5 @@ export const targetOf = Effect.fnUntraced(function* (
   const key = headers[SESSION_KEY]
   if (key) return yield* namedSession(key, agentId)
   if (user) return { agentId, sessionKey: `agent:${agentId}:openai-user:${user}`, isKept: true }
-  return { agentId, sessionKey: newSessionKey(agentId), isKept: false }
+  return { agentId, sessionKey: onceKey(agentId), isKept: false }
 })

@@ -17,7 +17,9 @@ import type { Attachments } from "../../attachments/Attachments.ts"
 import type { Memory } from "../../memory/Memory.ts"
 import { problemOf } from "../../models/ModelProblems.ts"
 import type { ModelProviders, ResolvedModel } from "../../models/ModelProviders.ts"
+import type { ClientToolOffer, ClientTools } from "../../tools/ClientTools.ts"
 import type { ModelToolkit, Tools } from "../../tools/Tools.ts"
+import { ClientRounds, splitCalls, withTools } from "./ClientRounds.ts"
 import { ContextBudget } from "./ContextBudget.ts"
 import * as Handoff from "./Handoff.ts"
 import { alternating, historyOf, userMessage } from "./History.ts"
@@ -32,6 +34,7 @@ import { trimmed } from "./Trimming.ts"
 
 export interface ModelServices {
   readonly attachments: Attachments["Service"]
+  readonly clientTools: ClientTools["Service"]
   readonly config: GatewaySettings
   readonly memory: Memory["Service"]
   readonly providers: ModelProviders["Service"]
@@ -47,8 +50,9 @@ const MIN_PROMPT = 500
 const DOCUMENT_CHARS_PER_TOKEN = 3 / 4
 const SUMMARY_CHARS_PER_TOKEN = 3 / 8
 
-export const make = ({ attachments, config, memory, providers, tools }: ModelServices) => {
+export const make = ({ attachments, clientTools, config, memory, providers, tools }: ModelServices) => {
   const context = new ContextBudget()
+  const clientRounds = new ClientRounds()
 
   const chainOf = ({ agent, model, thinking }: Pick<Turn, "agent" | "model"> & Partial<Pick<Turn, "thinking">>) => {
     const first = model === "" ? config.model : model
@@ -78,14 +82,17 @@ export const make = ({ attachments, config, memory, providers, tools }: ModelSer
 
   const converse = Effect.fnUntraced(function* (turn: Turn, emit: Emit) {
     const chain = yield* chainOf(turn)
-    const toolkit = yield* tools.of(turn)
+    const offer = clientTools.of(turn.runId)
+    const toolkit = withTools(yield* tools.of(turn), offer)
+    const toolNames = new Set(Object.keys(toolkit.tools))
     const toolTokens = tokensOfTools(toolkit)
     const systemFor = yield* systemOf(turn)
     const speech = new ModelStep.Speech()
     const ids = new ModelStep.CallIds()
-    const ofRun: Array<Prompt.Message> = [userMessage(turn.text, turn.attachments)]
+    const beginning = clientRounds.begin(turn, yield* turn.history, toolNames)
+    const ofRun = [...beginning.messages]
     const withFiles = MessageFiles.make(attachments.read)
-    const known = historyOf(yield* turn.history, new Set(Object.keys(toolkit.tools)))
+    const known = historyOf(beginning.past, toolNames)
     const budgetFor = (model: ResolvedModel) =>
       context.of(model) - toolTokens - tokensOfMessage(systemFor(model, known.summary)) - tokensOfMessages(ofRun)
     const options = { budgetFor, context, share: config.runs.compactAt }
@@ -101,7 +108,10 @@ export const make = ({ attachments, config, memory, providers, tools }: ModelSer
       return emit([{ _tag: "Usage", usage }])
     }
 
-    const answer = (model: ResolvedModel): Effect.Effect<ModelStep.Step, ModelProblem> =>
+    const answerWith = (
+      model: ResolvedModel,
+      toolChoice: ModelStep.Request["toolChoice"],
+    ): Effect.Effect<ModelStep.Step, ModelProblem> =>
       Effect.suspend(() => {
         const system = systemFor(model, summary)
         const budget = Math.min(shrunk, context.of(model)) - toolTokens - tokensOfMessage(system)
@@ -109,7 +119,9 @@ export const make = ({ attachments, config, memory, providers, tools }: ModelSer
         const estimated = toolTokens + tokensOfMessages(messages)
         const isTooLong = ({ kind }: ModelProblem) => kind === "context-length" && !speech.saidInStep
         return withFiles(messages, model.input).pipe(
-          Effect.flatMap((messages) => ModelStep.run(model.languageModel, { messages, toolkit, speech, ids }, emit)),
+          Effect.flatMap((messages) =>
+            ModelStep.run(model.languageModel, { messages, toolkit, toolChoice, speech, ids }, emit),
+          ),
           Effect.mapError(problemOf),
           Effect.tap((step) => learn(model, step, estimated)),
           Effect.flatMap((step) => ModelStep.checked(model, step)),
@@ -117,16 +129,27 @@ export const make = ({ attachments, config, memory, providers, tools }: ModelSer
             (problem) => isTooLong(problem) && estimated < shrunk && estimated > 2 * MIN_PROMPT,
             () => {
               shrunk = estimated / 2
-              return answer(model)
+              return answerWith(model, toolChoice)
             },
           ),
         )
       })
 
     for (let n = 1; n <= config.runs.steps; n++) {
-      const step = yield* chain.use(answer, () => speech.saidInStep)
+      const toolChoice = choiceOf(offer, n)
+      const step = yield* chain.use(
+        (model) => answerWith(model, toolChoice),
+        () => speech.saidInStep,
+      )
       if (step.calls.length === 0) return
-      ofRun.push(...step.answer, yield* ToolRound.run(tools, turn, step, emit))
+      const { forClient, own } = splitCalls(offer, step)
+      const results = yield* ToolRound.run(tools, turn, { ...step, calls: own }, emit)
+      ofRun.push(...step.answer)
+      if (offer !== undefined && forClient.length > 0) {
+        const { runIds } = beginning
+        return yield* emit(clientRounds.handOver(turn, { messages: ofRun, runIds }, results, forClient, offer.parallel))
+      }
+      ofRun.push(Prompt.toolMessage({ content: results }))
       // The last step of the budget has no step after it.
       if (n < config.runs.steps)
         ofRun.push(...(yield* turn.steering).map(({ attachments, text }) => userMessage(text, attachments)))
@@ -156,6 +179,10 @@ const tokensOfTools = ({ tools }: ModelToolkit): number =>
     (sum, tool) => sum + tokensOfText(`${tool.name}${tool.description ?? ""}${textOrJson(Tool.getJsonSchema(tool))}`),
     0,
   )
+
+/** A client that wants a certain tool gets its call first. Afterwards the model may answer with a text. */
+const choiceOf = (offer: ClientToolOffer | undefined, step: number): ModelStep.Request["toolChoice"] =>
+  offer === undefined || (typeof offer.choice === "object" && step > 1) ? "auto" : offer.choice
 
 const noModel = (agentId: string) =>
   new RuntimeFailed({

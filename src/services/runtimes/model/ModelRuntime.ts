@@ -11,15 +11,17 @@ import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
 import { Attachments } from "../../attachments/Attachments.ts"
 import { Memory } from "../../memory/Memory.ts"
 import { ModelProviders } from "../../models/ModelProviders.ts"
+import { ClientTools } from "../../tools/ClientTools.ts"
 import { Tools } from "../../tools/Tools.ts"
 
 const NAME = "model"
 
-type Services = Attachments | GatewayConfig | Memory | ModelProviders | Tools
+type Services = Attachments | ClientTools | GatewayConfig | Memory | ModelProviders | Tools
 
 export const make: Effect.Effect<AgentRuntime, never, Services> = Effect.gen(function* () {
   const services = {
     attachments: yield* Attachments,
+    clientTools: yield* ClientTools,
     config: yield* GatewayConfig,
     memory: yield* Memory,
     providers: yield* ModelProviders,
@@ -34,6 +36,7 @@ export const make: Effect.Effect<AgentRuntime, never, Services> = Effect.gen(fun
   )
   return {
     name: NAME,
+    takesClientTools: true,
     models: Effect.map(providers.list, (models) => models.map((model) => ({ ...model, runtime: NAME }))),
     run: (turn) => Stream.unwrap(Effect.map(loaded, ({ run }) => run(turn))),
     offers: (model) => providers.names.some((name) => model.startsWith(`${name}/`)),

@@ -137,15 +137,19 @@ export const checked = (model: ResolvedModel, step: Step): Effect.Effect<Step, M
   }
 }
 
+/** The request for one answer. */
+export interface Request {
+  readonly messages: ReadonlyArray<Prompt.Message>
+  readonly toolkit: ModelToolkit
+  readonly toolChoice: LanguageModel.ToolChoice<string>
+  readonly speech: Speech
+  readonly ids: CallIds
+}
+
 /** Streams one answer of the model. `emit` receives its text and thinking; the calls are not run. */
 export const run = (
   model: LanguageModel.LanguageModel,
-  request: {
-    readonly messages: ReadonlyArray<Prompt.Message>
-    readonly toolkit: ModelToolkit
-    readonly speech: Speech
-    readonly ids: CallIds
-  },
+  request: Request,
   emit: (events: ReadonlyArray<RuntimeEvent>) => Effect.Effect<void>,
 ): Effect.Effect<Step, AiError.AiError> =>
   Effect.suspend(() => {
@@ -155,6 +159,7 @@ export const run = (
     const stream = model.streamText({
       prompt: Prompt.fromMessages(request.messages),
       toolkit: request.toolkit,
+      toolChoice: request.toolChoice,
       disableToolCallResolution: true,
       toolCallValidation: "deferred",
     })

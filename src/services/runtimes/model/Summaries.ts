@@ -25,7 +25,8 @@ export const summaryOf = Effect.fnUntraced(function* (
   context: ContextBudget,
 ) {
   const messages = summaryPrompt(summary, units, context.of(model))
-  const request = { messages, toolkit: noTools, speech: new ModelStep.Speech(), ids: new ModelStep.CallIds() }
+  const speech = new ModelStep.Speech()
+  const request = { messages, toolkit: noTools, toolChoice: "auto", speech, ids: new ModelStep.CallIds() } as const
   const silently = () => Effect.void
   const step = yield* Effect.mapError(ModelStep.run(model.languageModel, request, silently), problemOf)
   const text = ModelStep.textIn(step).trim()

@@ -31,7 +31,7 @@ const toUpload = ({ bytes, ...facts }: ToolFile): AttachmentUpload => ({
   data: Buffer.from(bytes).toString("base64"),
 })
 
-/** Runs the calls and returns the message with their results, in the order of the calls. */
+/** Runs the calls and returns their results, in the order of the calls. */
 export const run = Effect.fnUntraced(function* (
   tools: Tools["Service"],
   turn: Turn,
@@ -48,6 +48,5 @@ export const run = Effect.fnUntraced(function* (
     yield* emit([files === undefined ? ended : { ...ended, files: files.map(toUpload) }])
     return Prompt.toolResultPart({ id, name, isFailure: isError, result: text, providerExecuted: false })
   })
-  const results = yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })
-  return Prompt.toolMessage({ content: results })
+  return yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })
 })
