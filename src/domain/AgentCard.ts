@@ -44,9 +44,23 @@ export const AgentTask = Schema.Struct({
 })
 export type AgentTask = typeof AgentTask.Type
 
-/** `syncing`: connected, and its lists are on their way. `ready`: the cards follow every change. */
-export const UpstreamState = Schema.Literals(["connecting", "syncing", "ready", "away", "pairing", "refused"])
+/**
+ * `syncing`: connected, and its lists are on their way. `ready`: the cards follow every change. `polling`: its WebSocket does
+ * not answer, and the cards come from its REST address again and again.
+ */
+export const UpstreamState = Schema.Literals([
+  "connecting",
+  "syncing",
+  "ready",
+  "polling",
+  "away",
+  "pairing",
+  "refused",
+])
 export type UpstreamState = typeof UpstreamState.Type
+
+/** The way in which cards came here: by the events of a WebSocket, or by requests to a REST address. */
+export const CardSource = Schema.Literals(["websocket", "http"])
 
 /** An upstream gateway of the configuration. */
 export const Upstream = Schema.Struct({
@@ -57,8 +71,10 @@ export const Upstream = Schema.Struct({
   /** Why the cards do not follow it now, with the next step. Null: they do, or nothing has failed yet. */
   reason: Schema.NullOr(Schema.String),
   since: EpochMillis,
-  /** When the cards last followed it. Null: they do now, or they never have. */
+  /** When the cards were last right. Null: they are now, or they never were. */
   lastReadyAt: Schema.NullOr(EpochMillis),
+  /** The way in which the cards came. Null: none has come yet. */
+  via: Schema.NullOr(CardSource),
   /** The version of its software. Null: not known yet. */
   version: Schema.NullOr(Schema.String),
   /** Its connected clients, as it lists them. Null: not known yet. */

@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { AgentCard, Upstream } from "./AgentCard.ts"
+import { AgentCard, CardSource, Upstream } from "./AgentCard.ts"
 import { EpochMillis, ID_CHARS, nonEmptyText, PageSize } from "./Bounds.ts"
 import { SendError } from "./Chat.ts"
 import { Position } from "./Event.ts"
@@ -18,10 +18,12 @@ import { StorageUnavailable } from "./Storage.ts"
 /** A card with the age of its knowledge. */
 export const ListedCard = Schema.Struct({
   ...AgentCard.fields,
-  /** The time for which the card is right: now, or when its upstream gateway was last in step. */
+  /** The time for which the card is right: now, or when its upstream gateway last answered. */
   asOf: EpochMillis,
   /** Why its upstream gateway is away. Null: it is not. */
   away: Schema.NullOr(Schema.String),
+  /** The way in which the card came from its upstream gateway. Null: an agent of this gateway. */
+  via: Schema.NullOr(CardSource),
 }).annotate({ identifier: "ListedCard" })
 export type ListedCard = typeof ListedCard.Type
 

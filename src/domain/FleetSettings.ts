@@ -6,13 +6,17 @@ import * as Schema from "effect/Schema"
 import { Scope } from "./Principal.ts"
 import { option, secret } from "./Setting.ts"
 
-const IsGateway = Schema.makeFilter((text: string) => {
-  const url = URL.parse(text)
-  if (url === null || !/^(wss?|https?):$/.test(url.protocol)) return "must be an address such as ws://10.0.0.2:18789/"
-  return url.username + url.password === ""
-    ? undefined
-    : "must have no user and no password; the token belongs into token"
-})
+const isAddress = (schemes: RegExp, example: string) =>
+  Schema.makeFilter((text: string) => {
+    const url = URL.parse(text)
+    if (url === null || !schemes.test(url.protocol)) return `must be an address such as ${example}`
+    return url.username + url.password === ""
+      ? undefined
+      : "must have no user and no password; the token belongs into token"
+  })
+
+const IsGateway = isAddress(/^(wss?|https?):$/, "ws://10.0.0.2:18789/")
+const IsRestAddress = isAddress(/^https?:$/, "http://10.0.0.2:18789/api/agents")
 
 const described = <S extends Schema.Top>(schema: S, description: string) =>
   Schema.optionalKey(schema).annotateKey({ description })
@@ -34,6 +38,15 @@ export const UpstreamSettings = Schema.Struct({
   tokenVariable: described(
     Schema.NonEmptyString,
     "The environment variable with the token. The command line reads it at the start.",
+  ),
+  pollUrl: Schema.optionalKey(Schema.String.check(IsRestAddress)).annotateKey({
+    description:
+      "The REST address of its agents, e.g. http://10.0.0.2:18789/api/agents. The fleet reads it while the WebSocket does not answer for 30 seconds.",
+  }),
+  pollMs: option(
+    Schema.Int.check(Schema.isBetween({ minimum: 500, maximum: 3_600_000 })),
+    5_000,
+    "The pause between two reads of that address.",
   ),
   fingerprint: described(
     Schema.NonEmptyString,

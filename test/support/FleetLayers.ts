@@ -29,12 +29,13 @@ const settings = Schema.decodeSync(UpstreamSettings)
 export const layerOf = (
   clients: Readonly<Record<string, UpstreamClient>>,
   fleet: NonNullable<GatewayOptions["fleet"]> = {},
+  more: Partial<typeof UpstreamSettings.Encoded> = {},
 ) =>
   Fleet.layer.pipe(
     Layer.provideMerge(
       Layer.succeed(Upstreams)({
         all: Object.entries(clients).map(([name, client]) => ({
-          settings: settings({ name, url: `ws://${name}.example.org/` }),
+          settings: settings({ name, url: `ws://${name}.example.org/`, ...more }),
           client,
         })),
       }),

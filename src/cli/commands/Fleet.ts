@@ -36,13 +36,13 @@ const REASON_COLUMNS = 120
 const ago = (at: number, now: number): string => `${duration(Math.max(0, now - at))} ago`
 
 const page = (cards: ReadonlyArray<ListedCard>, upstreams: ReadonlyArray<Upstream>, now: number): Page => {
-  const rows = cards.map(({ asOf, away, currentTask, displayName, errorMessage, id, lastActivity, status }) => [
+  const rows = cards.map(({ asOf, away, currentTask, displayName, errorMessage, id, lastActivity, status, via }) => [
     id,
     displayName,
     status,
     oneLine(currentTask ?? errorMessage ?? "", TASK_COLUMNS),
     lastActivity === null ? null : ago(lastActivity, now),
-    away === null ? "now" : ago(asOf, now),
+    away === null && via !== "http" ? "now" : ago(asOf, now),
   ])
   const gateways = upstreams.map(({ name, reason, since, state, url, version }) => [
     name,

@@ -70,7 +70,8 @@ const givenBy = ({ flags, file, secrets, ...sources }: Sources): Result.Result<G
     const fleet = Predicate.isReadonlyObject(tree["fleet"]) ? tree["fleet"] : {}
     const upstreams: ReadonlyArray<unknown> = Array.isArray(fleet["upstreams"]) ? fleet["upstreams"] : []
     tree = put(tree, ["fleet", "upstreams"], [...upstreams, upstream.entry])
-    origins.set(`fleet.upstreams.${upstreams.length}`, upstream.origin)
+    for (const [field, origin] of Object.entries(upstream.origins))
+      origins.set(["fleet.upstreams", upstreams.length, ...(field === "" ? [] : [field])].join("."), origin)
   }
   return Result.succeed({ tree, origins, values })
 }

@@ -7,14 +7,17 @@ import { AgentCard, type AgentTask, cardId } from "../../domain/AgentCard.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
+import { type RunChange, type RunFact, RunFacts } from "./RunFacts.ts"
 import { SessionFacts } from "./SessionFacts.ts"
 
 export interface AgentFact {
   readonly id: string
   readonly name: string
-  /** Whether it answers messages without a binding. */
-  readonly isDefault: boolean
+  /** `default` for the agent that answers messages without a binding, else `agent`, or another word of its gateway. */
+  readonly role: string
 }
+
+export const roleOf = (isDefault: boolean): string => (isDefault ? "default" : "agent")
 
 /** The facts of a session that cards show. A `Session` of this gateway is one as it is. */
 export type SessionFact = Pick<
@@ -26,16 +29,23 @@ export type SessionFact = Pick<
 }
 
 export type Change =
-  /** The whole lists, which replace everything. */
+  /** The whole lists, which replace everything. They do not say how the runs go on; the next changes do. */
   | { readonly _tag: "Listed"; readonly agents: ReadonlyArray<AgentFact>; readonly sessions: Iterable<SessionFact> }
+  /** The whole state, as a gateway answers again and again. */
+  | {
+      readonly _tag: "Polled"
+      readonly agents: ReadonlyArray<AgentFact>
+      readonly sessions: Iterable<SessionFact>
+      readonly runs: Iterable<readonly [sessionKey: string, run: RunFact]>
+    }
+  /** All agents. Their sessions stay. */
+  | { readonly _tag: "AgentsListed"; readonly agents: ReadonlyArray<AgentFact> }
   | { readonly _tag: "Agent"; readonly agent: AgentFact }
   | { readonly _tag: "AgentRemoved"; readonly agentId: string }
   | { readonly _tag: "Session"; readonly session: SessionFact }
   | { readonly _tag: "SessionRemoved"; readonly key: string }
-  | { readonly _tag: "RunStarted"; readonly sessionKey: string; readonly at: number }
-  | { readonly _tag: "RunThinks"; readonly sessionKey: string; readonly thinks: boolean }
   | { readonly _tag: "RunStepped"; readonly sessionKey: string }
-  | { readonly _tag: "RunEnded"; readonly sessionKey: string; readonly problem: string | undefined }
+  | RunChange
 
 export interface Merged {
   readonly changed: ReadonlyArray<AgentCard>
@@ -62,13 +72,6 @@ const taskOf = ({ currentTask, id, taskProgress, taskStartedAt }: AgentCard): Re
         },
       ]
 
-/** The newest run of a session: it is in progress, or it has failed. */
-interface RunFact {
-  readonly startedAt?: number
-  readonly thinks?: boolean
-  readonly problem?: string
-}
-
 const isSame = Schema.toEquivalence(AgentCard)
 
 const titleOf = ({ displayName, key, label, lastMessage }: SessionFact): string | undefined =>
@@ -79,16 +82,12 @@ export class CardMerge {
   readonly #upstream: string | null
   readonly #agents = new Map<string, AgentFact>()
   readonly #sessions = new SessionFacts<SessionFact>()
-  readonly #runs = new Map<string, RunFact>()
+  readonly runs: RunFacts
 
-  /** `upstream`: the name of the gateway, or null for this one. */
-  constructor(upstream: string | null) {
+  /** `upstream`: the name of the gateway, or null for this one. `runs` follows the changes, too. */
+  constructor(upstream: string | null, runs = new RunFacts()) {
     this.#upstream = upstream
-  }
-
-  /** Returns whether the run in progress of the session thinks, as far as the changes say. */
-  thinks(sessionKey: string): boolean {
-    return this.#runs.get(sessionKey)?.thinks === true
+    this.runs = runs
   }
 
   /** Returns the keys of the agent's sessions with a run that waits or is in progress. */
@@ -99,7 +98,13 @@ export class CardMerge {
   apply(change: Change): Merged {
     switch (change._tag) {
       case "Listed":
-        return this.#list(change.agents, change.sessions)
+        this.runs.replace([])
+        return this.list(change.agents, change.sessions)
+      case "Polled":
+        this.runs.replace(change.runs)
+        return this.list(change.agents, change.sessions)
+      case "AgentsListed":
+        return this.#listAgents(change.agents)
       case "Agent":
         this.#agents.set(change.agent.id, change.agent)
         return this.#merge([change.agent.id])
@@ -109,14 +114,8 @@ export class CardMerge {
       case "Session":
         return this.#merge(this.#sessions.put(change.session))
       case "SessionRemoved":
-        this.#runs.delete(change.key)
+        this.runs.remove(change.key)
         return this.#merge(this.#sessions.remove(change.key))
-      case "RunStarted":
-        this.#runs.set(change.sessionKey, { startedAt: change.at })
-        return this.#merge(this.#sessions.agentsOf(change.sessionKey))
-      case "RunThinks":
-        this.#runs.set(change.sessionKey, { ...this.#runs.get(change.sessionKey), thinks: change.thinks })
-        return this.#merge(this.#sessions.agentsOf(change.sessionKey))
       case "RunStepped": {
         const stepped = [...this.#sessions.agentsOf(change.sessionKey)].flatMap((agentId) => {
           const card = this.cards.get(cardId(this.#upstream, agentId))
@@ -124,21 +123,25 @@ export class CardMerge {
         })
         return { ...nothing, stepped }
       }
+      case "RunStarted":
+      case "RunThinks":
       case "RunEnded":
-        if (change.problem === undefined) this.#runs.delete(change.sessionKey)
-        else this.#runs.set(change.sessionKey, { problem: change.problem })
+        this.runs.apply(change)
         return this.#merge(this.#sessions.agentsOf(change.sessionKey))
     }
   }
 
-  #list(agents: ReadonlyArray<AgentFact>, sessions: Iterable<SessionFact>): Merged {
+  /** Replaces the agents and the sessions. The runs go on. */
+  list(agents: ReadonlyArray<AgentFact>, sessions: Iterable<SessionFact>): Merged {
+    this.#sessions.clear()
+    for (const session of sessions) this.#sessions.put(session)
+    return this.#listAgents(agents)
+  }
+
+  #listAgents(agents: ReadonlyArray<AgentFact>): Merged {
     const before = [...this.#agents.keys()]
     this.#agents.clear()
-    this.#sessions.clear()
-    // The lists do not say how the runs go on. The next changes do.
-    this.#runs.clear()
     for (const agent of agents) this.#agents.set(agent.id, agent)
-    for (const session of sessions) this.#sessions.put(session)
     return this.#merge(new Set([...before, ...this.#agents.keys()]))
   }
 
@@ -155,7 +158,8 @@ export class CardMerge {
         if (this.cards.delete(id)) removed.push(id)
         continue
       }
-      const card = this.#cardOf(agent)
+      const session = this.#sessions.foremost(agentId)
+      const card = cardOf(this.#upstream, agent, session, session && this.runs.get(session.key))
       if (before !== undefined && isSame(before, card)) continue
       this.cards.set(id, card)
       changed.push(card)
@@ -164,26 +168,31 @@ export class CardMerge {
     }
     return { ...nothing, changed, removed, begun }
   }
+}
 
-  #cardOf({ id: agentId, isDefault, name }: AgentFact): AgentCard {
-    const session = this.#sessions.foremost(agentId)
-    const run = session && this.#runs.get(session.key)
-    const isActive = session !== undefined && session.activity !== "idle"
-    const problem = isActive ? undefined : (run?.problem ?? session?.problem)
-    const task = isActive ? titleOf(session) : undefined
-    return {
-      id: cardId(this.#upstream, agentId),
-      agentId,
-      upstream: this.#upstream,
-      displayName: cut(name, NAME_CHARS),
-      role: isDefault ? "default" : "agent",
-      status: isActive ? (run?.thinks === true ? "thinking" : "active") : problem === undefined ? "idle" : "error",
-      ...(task !== undefined && { currentTask: cut(task, NAME_CHARS) }),
-      ...(isActive && run?.startedAt !== undefined && { taskStartedAt: run.startedAt }),
-      sessionKey: session?.key ?? null,
-      channel: session?.channel ?? null,
-      lastActivity: session?.updatedAt ?? null,
-      ...(problem !== undefined && { errorMessage: problem }),
-    }
+/** Makes the card of an agent from its foremost session and the newest run of that. */
+export const cardOf = (
+  upstream: string | null,
+  { id: agentId, name, role }: AgentFact,
+  session: SessionFact | undefined,
+  run: RunFact | undefined,
+): AgentCard => {
+  const isActive = session !== undefined && session.activity !== "idle"
+  const problem = isActive ? undefined : (run?.problem ?? session?.problem)
+  const task = isActive ? titleOf(session) : undefined
+  return {
+    id: cardId(upstream, agentId),
+    agentId,
+    upstream,
+    displayName: cut(name, NAME_CHARS),
+    role,
+    status: isActive ? (run?.thinks === true ? "thinking" : "active") : problem === undefined ? "idle" : "error",
+    ...(task !== undefined && { currentTask: cut(task, NAME_CHARS) }),
+    ...(isActive && run?.progress !== undefined && { taskProgress: run.progress }),
+    ...(isActive && run?.startedAt !== undefined && { taskStartedAt: run.startedAt }),
+    sessionKey: session?.key ?? null,
+    channel: session?.channel ?? null,
+    lastActivity: session?.updatedAt ?? null,
+    ...(problem !== undefined && { errorMessage: problem }),
   }
 }

@@ -16,10 +16,11 @@ import { Events } from "../events/Events.ts"
 import { SessionIndex } from "../sessions/SessionIndex.ts"
 import { Upstreams } from "../upstreams/Upstreams.ts"
 import { CardMerge, type Change } from "./CardMerge.ts"
-import { demoAgents, showWhileAlone } from "./DemoFleet.ts"
+import { demoAgents, patienceOf } from "./DemoFleet.ts"
 import { FleetStore } from "./FleetStore.ts"
 import { factOf, localChange } from "./LocalChanges.ts"
-import type { Sink } from "./UpstreamSync.ts"
+import { Answering, standIn } from "./StandIn.ts"
+import { UpstreamStatus } from "./UpstreamStatus.ts"
 
 export class Fleet extends Context.Service<
   Fleet,
@@ -44,7 +45,8 @@ export class Fleet extends Context.Service<
         const events = yield* Events
         const { all } = yield* Upstreams
         const startedAt = yield* Clock.currentTimeMillis
-        const store = new FleetStore(all.map(({ settings: { name, url } }) => newUpstream(name, url, startedAt)))
+        const statuses = all.map(({ settings: { name, url } }) => new UpstreamStatus(name, url, startedAt))
+        const store = new FleetStore(statuses.map(({ current }) => current))
         const local = yield* localCards
         for (const card of local.cards.values()) store.cards.set(card.id, card)
         const merges = new Map<string | null, CardMerge>([[null, local]])
@@ -66,26 +68,31 @@ export class Fleet extends Context.Service<
 
         yield* events.onEvent((positioned) => {
           store.apply(positioned.event)
-          const change = localChange(local, positioned)
+          const change = localChange(local.runs, positioned)
           if (change !== undefined) apply(local, change)
         })
 
+        /** Whether some gateway answers. */
+        const some = new Answering()
         if (all.length > 0) {
-          const { follow } = yield* Effect.promise(() => import("./UpstreamSync.ts"))
-          const clock = yield* Clock.Clock
-          for (const { client, settings } of all) {
-            const merge = new CardMerge(settings.name)
-            merges.set(settings.name, merge)
-            let upstream = store.upstreams.get(settings.name)!
-            const report: Sink["report"] = (facts) => {
-              const next = changedBy(upstream, facts, clock.currentTimeMillisUnsafe())
-              if (next === upstream) return
-              upstream = next
-              publish({ _tag: "UpstreamChanged", upstream })
-            }
-            const sink = { merge, apply: (change: Change) => apply(merge, change), report }
-            yield* follow(client, sink).pipe(
-              Effect.annotateLogs("source", `fleet/${settings.name}`),
+          const { run } = yield* Effect.promise(() => import("./UpstreamFeed.ts"))
+          for (const [index, upstream] of all.entries()) {
+            const { name } = upstream.settings
+            const status = statuses[index]!
+            const merge = new CardMerge(name)
+            merges.set(name, merge)
+            const feed = run(upstream, {
+              merge,
+              status,
+              apply: (change) => apply(merge, change),
+              reported: (isNew) => {
+                if (isNew) publish({ _tag: "UpstreamChanged", upstream: status.current })
+                some.set(statuses.some(({ isAnswering }) => isAnswering))
+              },
+              polled: (at) => store.polls.set(name, at),
+            })
+            yield* feed.pipe(
+              Effect.annotateLogs("source", `fleet/${name}`),
               Effect.forkScoped({ startImmediately: true }),
             )
           }
@@ -94,15 +101,18 @@ export class Fleet extends Context.Service<
         if ((yield* GatewayConfig).fleet.demo) {
           const merge = new CardMerge(DEMO)
           merges.set(DEMO, merge)
-          const show = (isShown: boolean) =>
-            Effect.sync(() => apply(merge, { _tag: "Listed", agents: isShown ? demoAgents : [], sessions: [] }))
-          yield* Effect.forkScoped(showWhileAlone(all, show))
+          const show = (agents: typeof demoAgents) =>
+            Effect.sync(() => apply(merge, { _tag: "Listed", agents, sessions: [] }))
+          const patience = patienceOf(all)
+          const shown = Effect.ensuring(Effect.andThen(show(demoAgents), Effect.never), show([]))
+          if (all.length === 0) yield* show(demoAgents)
+          else yield* Effect.forkScoped(standIn(some, patience, shown))
         }
 
         const now = Clock.currentTimeMillis
         return Fleet.of({
           list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
-          upstreams: Effect.sync(() => [...store.upstreams.values()]),
+          upstreams: Effect.sync(() => store.gateways()),
           atWork: ({ agentId, upstream }) => merges.get(upstream)?.atWork(agentId) ?? [],
           get: Effect.fn("Fleet.get")(function* (id: string) {
             return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
@@ -119,31 +129,3 @@ const localCards = Effect.gen(function* () {
   merge.apply({ _tag: "Listed", agents, sessions: (yield* SessionIndex).values() })
   return merge
 })
-
-const addressOf = (text: string): string => {
-  const url = URL.parse(text)
-  return url === null ? "" : `${url.protocol}//${url.host}${url.pathname}`
-}
-
-const newUpstream = (name: string, url: string, since: number): Upstream => ({
-  name,
-  url: addressOf(url),
-  state: "connecting",
-  reason: null,
-  since,
-  lastReadyAt: null,
-  version: null,
-  clients: null,
-})
-
-/** Returns the upstream gateway with the facts, or itself if they are not new. */
-const changedBy = (before: Upstream, facts: Parameters<Sink["report"]>[0], now: number): Upstream => {
-  const after = { ...before, ...facts }
-  if (after.state !== before.state) {
-    after.since = now
-    if (before.state === "ready") after.lastReadyAt = now
-    if (after.state === "ready") after.lastReadyAt = null
-  }
-  const isSame = (Object.keys(after) as ReadonlyArray<keyof Upstream>).every((key) => after[key] === before[key])
-  return isSame ? before : after
-}

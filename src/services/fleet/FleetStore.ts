@@ -9,6 +9,8 @@ import type { ListedCard } from "../../domain/Fleet.ts"
 export class FleetStore {
   readonly cards = new Map<string, AgentCard>()
   readonly upstreams: Map<string, Upstream>
+  /** When the cards of a gateway last came by its REST address. No event says so each time. */
+  readonly polls = new Map<string, number>()
 
   constructor(upstreams: ReadonlyArray<Upstream>) {
     this.upstreams = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
@@ -44,14 +46,25 @@ export class FleetStore {
       cards: [...cards.filter(isLocal), ...cards.filter((card) => !isLocal(card))].map((card) =>
         this.#listed(card, now),
       ),
-      upstreams: [...this.upstreams.values()],
+      upstreams: this.gateways(),
     }
+  }
+
+  /** Returns the upstream gateways, with the time of the newest poll. */
+  gateways(): ReadonlyArray<Upstream> {
+    return Array.from(this.upstreams.values(), (upstream) =>
+      upstream.state === "polling"
+        ? { ...upstream, lastReadyAt: this.polls.get(upstream.name) ?? upstream.lastReadyAt }
+        : upstream,
+    )
   }
 
   #listed(card: AgentCard, now: number): ListedCard {
     const upstream = card.upstream === null ? undefined : this.upstreams.get(card.upstream)
-    if (upstream === undefined || upstream.state === "ready") return { ...card, asOf: now, away: null }
-    const { lastReadyAt, reason, since, state } = upstream
-    return { ...card, asOf: lastReadyAt ?? since, away: reason ?? `${upstream.name} is ${state}` }
+    if (upstream === undefined) return { ...card, asOf: now, away: null, via: null }
+    const { lastReadyAt, name, reason, since, state, via } = upstream
+    if (state === "ready") return { ...card, asOf: now, away: null, via }
+    if (state === "polling") return { ...card, asOf: this.polls.get(name) ?? since, away: null, via }
+    return { ...card, asOf: lastReadyAt ?? since, away: reason ?? `${name} is ${state}`, via }
   }
 }

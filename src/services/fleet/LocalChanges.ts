@@ -3,15 +3,16 @@
  */
 import { type Agent, MAIN_AGENT } from "../../domain/Agent.ts"
 import type { GatewayEvent, Positioned } from "../../domain/Event.ts"
-import type { AgentFact, CardMerge, Change } from "./CardMerge.ts"
+import { type AgentFact, type Change, roleOf } from "./CardMerge.ts"
+import type { RunFacts } from "./RunFacts.ts"
 
-export const factOf = ({ id, name }: Agent): AgentFact => ({ id, name, isDefault: id === MAIN_AGENT })
+export const factOf = ({ id, name }: Agent): AgentFact => ({ id, name, role: roleOf(id === MAIN_AGENT) })
 
 const problemOf = ({ error, outcome }: Extract<GatewayEvent, { readonly _tag: "RunEnded" }>): string | undefined =>
   outcome === "failed" ? (error?.message ?? "the run failed") : undefined
 
-/** Returns `undefined` if the event changes no card. `merge` has the changes so far. */
-export const localChange = (merge: CardMerge, { at, event }: Positioned): Change | undefined => {
+/** Returns `undefined` if the event changes no card. `runs` has the changes so far. */
+export const localChange = (runs: RunFacts, { at, event }: Positioned): Change | undefined => {
   switch (event._tag) {
     case "AgentChanged":
       return { _tag: "Agent", agent: factOf(event.agent) }
@@ -27,12 +28,12 @@ export const localChange = (merge: CardMerge, { at, event }: Positioned): Change
     case "RunEnded":
       return { _tag: "RunEnded", sessionKey: event.sessionKey, problem: problemOf(event) }
     case "ThinkingDelta":
-      return merge.thinks(event.sessionKey)
+      return runs.thinks(event.sessionKey)
         ? undefined
         : { _tag: "RunThinks", sessionKey: event.sessionKey, thinks: true }
     case "TextDelta":
     case "ToolStarted":
-      return merge.thinks(event.sessionKey)
+      return runs.thinks(event.sessionKey)
         ? { _tag: "RunThinks", sessionKey: event.sessionKey, thinks: false }
         : undefined
     case "ToolEnded":

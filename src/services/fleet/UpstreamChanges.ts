@@ -8,18 +8,23 @@ import { cut } from "../../domain/Text.ts"
 import { isEvent } from "../../openclaw-client/Events.ts"
 import type { OpenClawEvent } from "../../openclaw-client/Conversation.ts"
 import type { AgentRow, SessionRow } from "../../openclaw-client/Methods.ts"
-import type { AgentFact, CardMerge, Change, SessionFact } from "./CardMerge.ts"
+import { type AgentFact, type Change, roleOf, type SessionFact } from "./CardMerge.ts"
+import type { RunFacts } from "./RunFacts.ts"
 
 /** Ids of agents have 64 characters at most in OpenClaw and here. */
 const AGENT_ID_CHARS = 64
 
-const isAgentId = (id: string): boolean => id !== "" && id.length <= AGENT_ID_CHARS
+/** The agents of one gateway. */
+export const MAX_AGENTS = 1_000
 
-const short = (text: string | null | undefined, chars = NAME_CHARS): string | null =>
+export const isAgentId = (id: string): boolean => id !== "" && id.length <= AGENT_ID_CHARS
+
+/** Returns `null` for an empty text. */
+export const short = (text: string | null | undefined, chars = NAME_CHARS): string | null =>
   text == null || text === "" ? null : cut(text, chars).toWellFormed()
 
-export const agentFact = ({ id, identity, name }: AgentRow, defaultId: string): AgentFact | undefined =>
-  isAgentId(id) ? { id, name: short(name) ?? short(identity?.name) ?? id, isDefault: id === defaultId } : undefined
+const agentFact = ({ id, identity, name }: AgentRow, defaultId: string): AgentFact | undefined =>
+  isAgentId(id) ? { id, name: short(name) ?? short(identity?.name) ?? id, role: roleOf(id === defaultId) } : undefined
 
 const activityOf = ({ hasActiveRun, status }: Pick<SessionRow, "hasActiveRun" | "status">): SessionFact["activity"] =>
   (hasActiveRun ?? status === "running") ? (status === "queued" ? "queued" : "running") : "idle"
@@ -45,6 +50,9 @@ export const sessionFact = (row: SessionRow, defaultId: string): SessionFact | u
 
 const optional = <A>(value: A | undefined): ReadonlyArray<A> => (value === undefined ? [] : [value])
 
+export const agentFacts = (agents: ReadonlyArray<AgentRow>, defaultId: string): ReadonlyArray<AgentFact> =>
+  agents.slice(0, MAX_AGENTS).flatMap((row) => optional(agentFact(row, defaultId)))
+
 /** Returns the list with which the cards begin. */
 export const listed = (
   agents: ReadonlyArray<AgentRow>,
@@ -52,7 +60,7 @@ export const listed = (
   defaultId: string,
 ): Extract<Change, { readonly _tag: "Listed" }> => ({
   _tag: "Listed",
-  agents: agents.flatMap((row) => optional(agentFact(row, defaultId))),
+  agents: agentFacts(agents, defaultId),
   sessions: [...sessions].flatMap((row) => optional(sessionFact(row, defaultId))),
 })
 
@@ -67,10 +75,10 @@ const textOf = (value: unknown): string | undefined => (typeof value === "string
 
 const failed = (message: unknown): string => short(textOf(message)) ?? "the run failed"
 
-const runChange = (merge: CardMerge, { data, sessionKey, stream, ts }: AgentStream): Change | undefined => {
+const runChange = (runs: RunFacts, { data, sessionKey, stream, ts }: AgentStream): Change | undefined => {
   if (sessionKey == null) return undefined
   const thinks = (now: boolean): Change | undefined =>
-    merge.thinks(sessionKey) === now ? undefined : { _tag: "RunThinks", sessionKey, thinks: now }
+    runs.thinks(sessionKey) === now ? undefined : { _tag: "RunThinks", sessionKey, thinks: now }
   switch (stream) {
     case "lifecycle":
       switch (data["phase"]) {
@@ -95,9 +103,9 @@ const runChange = (merge: CardMerge, { data, sessionKey, stream, ts }: AgentStre
   }
 }
 
-/** Returns `undefined` if the event changes no card. `merge` has the changes so far. */
-export const upstreamChange = (merge: CardMerge, defaultId: string, event: OpenClawEvent): Change | undefined => {
-  if (isEvent(event, "agent")) return runChange(merge, event.payload)
+/** Returns `undefined` if the event changes no card. `runs` has the changes so far. */
+export const upstreamChange = (runs: RunFacts, defaultId: string, event: OpenClawEvent): Change | undefined => {
+  if (isEvent(event, "agent")) return runChange(runs, event.payload)
   if (isEvent(event, "sessions.changed")) {
     const { reason, session, sessionKey } = event.payload
     if (reason === "delete" && sessionKey != null) return { _tag: "SessionRemoved", key: sessionKey }

@@ -1,29 +1,39 @@
 /**
  * UpstreamSync: keeps the cards of one upstream gateway in step with it: the whole lists first, then every change in order.
- * Fleet.ts runs it for each gateway, and does not load it without upstream gateways.
+ * UpstreamFeed.ts runs it for each gateway.
  */
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { Upstream } from "../../domain/AgentCard.ts"
 import { shortened } from "../../domain/Text.ts"
 import { isEvent } from "../../openclaw-client/Events.ts"
 import type { OpenClawError } from "../../openclaw-client/OpenClawError.ts"
 import type { OpenClawState } from "../../openclaw-client/OpenClawState.ts"
 import type { OpenClawItem } from "../../openclaw-client/Subscribers.ts"
 import type { UpstreamClient } from "../upstreams/Upstreams.ts"
-import type { CardMerge, Change } from "./CardMerge.ts"
-import { listed, upstreamChange } from "./UpstreamChanges.ts"
+import type { Change } from "./CardMerge.ts"
+import type { RunFacts } from "./RunFacts.ts"
+import { agentFacts, listed, upstreamChange } from "./UpstreamChanges.ts"
 import { allSessions } from "./UpstreamSessions.ts"
+import type { Report } from "./UpstreamStatus.ts"
 
-/** The part of the fleet that the synchronization uses. Both functions return at once. */
+/** The part of the fleet that the synchronization uses. The functions return at once. */
 export interface Sink {
-  readonly merge: CardMerge
+  readonly runs: RunFacts
   readonly apply: (change: Change) => void
-  readonly report: (facts: Partial<Pick<Upstream, "clients" | "reason" | "state" | "version">>) => void
+  readonly report: (facts: Report) => void
+  /** Whether the cards continue from whole lists, so that a resumed connection needs no new ones. */
+  readonly isInStep: () => boolean
 }
 
-/** The agents of one gateway. */
-const MAX_AGENTS = 1_000
+/** The event with which a gateway reports changes of its agents. OpenClaw's own gateway has none. */
+const AGENT_EVENT = "agent.config"
+
+/** Events after which the agents of a gateway without that event may be others. */
+const hints = new Set(["config.changed", "chat.metadata.changed"])
+
+/** How often the fleet lists the agents of a gateway without that event. */
+const RELIST_PAUSE = "60 seconds"
 
 /** The pause after the first failed attempt to get the lists. Each further failure doubles it. */
 const FIRST_PAUSE_MS = 1_000
@@ -37,7 +47,7 @@ const reasonOf = (message: string): string => shortened(message, REASON_CHARS).t
 const isOffline = (error: OpenClawError): boolean =>
   error._tag === "RequestUnanswered" && (error.reason === "connection-lost" || error.reason === "not-connected")
 
-const stateFacts = (state: Exclude<OpenClawState, { readonly _tag: "Connected" }>): Parameters<Sink["report"]>[0] => {
+const stateFacts = (state: Exclude<OpenClawState, { readonly _tag: "Connected" }>): Report => {
   switch (state._tag) {
     case "Connecting":
       // A further attempt keeps the reason of the last one.
@@ -56,15 +66,16 @@ const stateFacts = (state: Exclude<OpenClawState, { readonly _tag: "Connected" }
 
 /** Follows the gateway until it is interrupted. */
 export const follow = Effect.fnUntraced(function* (client: UpstreamClient, sink: Sink) {
-  const { merge } = sink
+  const { runs } = sink
   let defaultId = ""
-  /** Whether the cards continue from whole lists, so that a resumed connection needs no new ones. */
-  let isInStep = false
+  /** Counts the lists, so that an answer from before the newest one is dropped. */
+  let lists = 0
+  let reportsAgents = false
+  const relists = yield* Queue.sliding<void>(1)
 
-  const reportReady = Effect.sync(() => {
-    isInStep = true
+  const reportReady = () => {
     if (client.state.current._tag === "Connected") sink.report({ state: "ready", reason: null })
-  })
+  }
 
   const fetchLists = Effect.gen(function* () {
     sink.report({ state: "syncing", reason: null })
@@ -72,10 +83,24 @@ export const follow = Effect.fnUntraced(function* (client: UpstreamClient, sink:
     yield* client.call("sessions.subscribe")
     const agents = yield* client.call("agents.list")
     const sessions = yield* allSessions(client)
+    lists++
     defaultId = agents.defaultId ?? ""
-    sink.apply(listed(agents.agents.slice(0, MAX_AGENTS), sessions, defaultId))
-    yield* reportReady
+    sink.apply(listed(agents.agents, sessions, defaultId))
+    reportReady()
   })
+
+  /** Events go on meanwhile: none of them is about agents. */
+  const relist = Effect.gen(function* () {
+    const before = lists
+    const agents = yield* client.call("agents.list")
+    if (before !== lists || !sink.isInStep()) return
+    defaultId = agents.defaultId ?? ""
+    sink.apply({ _tag: "AgentsListed", agents: agentFacts(agents.agents, defaultId) })
+  }).pipe(Effect.catch((error) => Effect.logDebug("The gateway does not list its agents.", error.message)))
+
+  const relistNow = Effect.suspend(() =>
+    reportsAgents || !sink.isInStep() ? Effect.void : Effect.asVoid(Queue.offer(relists, undefined)),
+  )
 
   const sync = (pauseMs: number): Effect.Effect<void> =>
     Effect.catch(fetchLists, (error) => {
@@ -90,12 +115,12 @@ export const follow = Effect.fnUntraced(function* (client: UpstreamClient, sink:
   const handle = (item: OpenClawItem): Effect.Effect<void> => {
     if (item._tag === "Joined") {
       sink.report({ version: reasonOf(item.hello.server.version) })
-      if (item.reset === null && isInStep) return reportReady
-      isInStep = false
-      return sync(FIRST_PAUSE_MS)
+      reportsAgents = item.hello.features.events.includes(AGENT_EVENT)
+      return item.reset === null && sink.isInStep() ? Effect.sync(reportReady) : sync(FIRST_PAUSE_MS)
     }
+    if (hints.has(item.event)) return relistNow
     if (isEvent(item, "presence")) sink.report({ clients: item.payload.presence.length })
-    const change = upstreamChange(merge, defaultId, item)
+    const change = upstreamChange(runs, defaultId, item)
     if (change !== undefined) sink.apply(change)
     return Effect.void
   }
@@ -113,7 +138,10 @@ export const follow = Effect.fnUntraced(function* (client: UpstreamClient, sink:
     }),
   )
 
-  yield* Effect.all([Stream.runForEach(client.events, contained), followStates], {
+  const relisting = Effect.forever(Effect.andThen(Queue.take(relists), relist))
+  const reminding = Effect.forever(Effect.andThen(Effect.sleep(RELIST_PAUSE), relistNow))
+
+  yield* Effect.all([Stream.runForEach(client.events, contained), followStates, relisting, reminding], {
     concurrency: "unbounded",
     discard: true,
   })

@@ -43,6 +43,30 @@ describe("The variables of an upstream gateway", () => {
     expect(problem({ GATEWAY_WS_URL: "nowhere" })).toMatch(/^GATEWAY_WS_URL.*: must be an address such as ws:/)
   })
 
+  it("A REST address is read as the fallback of the WebSocket, with its interval.", () => {
+    const rest = { GATEWAY_URL: "http://10.0.0.2:18789/api/agents", GATEWAY_POLL_INTERVAL: "1m30s" }
+    const [both] = settings({ ...rest, GATEWAY_WS_URL: "ws://10.0.0.3/" }).fleet.upstreams
+    expect(both).toMatchObject({ url: "ws://10.0.0.3/", pollUrl: rest.GATEWAY_URL, pollMs: 90_000 })
+    const [alone] = settings({ ...rest, GATEWAY_POLL_INTERVAL: "7" }).fleet.upstreams
+    expect(alone).toMatchObject({ url: "ws://10.0.0.2:18789/", pollUrl: rest.GATEWAY_URL, pollMs: 7_000 })
+    const [unset] = settings({ GATEWAY_URL: "https://h/api/agents" }).fleet.upstreams
+    expect(unset).toMatchObject({ url: "wss://h/", pollMs: 5_000 })
+  })
+
+  it.each(["ws://127.0.0.1:18789/rpc", "http://127.0.0.1:18789", "nowhere"])(
+    "GATEWAY_URL=%s alone names no gateway of the fleet.",
+    (GATEWAY_URL) => expect(settings({ GATEWAY_URL }).fleet.upstreams).toEqual([]),
+  )
+
+  it("A wrong REST address and a wrong interval are reported under the names of their variables.", () => {
+    const GATEWAY_WS_URL = "ws://h/"
+    expect(problem({ GATEWAY_WS_URL, GATEWAY_URL: "ws://h/" })).toMatch(
+      /^GATEWAY_URL.*: must be an address such as http:/,
+    )
+    expect(problem({ GATEWAY_WS_URL, GATEWAY_POLL_INTERVAL: "soon" })).toMatch(/^GATEWAY_POLL_INTERVAL/)
+    expect(problem({ GATEWAY_WS_URL, GATEWAY_POLL_INTERVAL: "1ms" })).toMatch(/^GATEWAY_POLL_INTERVAL/)
+  })
+
   it.effect("The token may be in a file, as that of a list in the configuration.", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "causeway-upstream-"))

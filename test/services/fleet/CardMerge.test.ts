@@ -32,7 +32,7 @@ const session = (facts: Partial<SessionFact> = {}): SessionFact => ({
   ...facts,
 })
 
-const main: AgentFact = { id: "main", name: "Main", isDefault: true }
+const main: AgentFact = { id: "main", name: "Main", role: "default" }
 
 /** A gateway with one agent. */
 const merge = () => {
@@ -56,7 +56,7 @@ describe("CardMerge", () => {
         const change = () => {
           switch (step._tag) {
             case "Agent": {
-              const agent = { id: step.id, name: step.name, isDefault: step.id === "main" }
+              const agent = { id: step.id, name: step.name, role: step.id === "main" ? "default" : "agent" }
               agents.set(step.id, agent)
               return merge.apply({ _tag: "Agent", agent })
             }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as TestClock from "effect/testing/TestClock"
 import type { AgentCard } from "../../../src/domain/AgentCard.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { CardMerge } from "../../../src/services/fleet/CardMerge.ts"
@@ -45,6 +46,7 @@ describe("The fleet over drops", () => {
     const program = Effect.gen(function* () {
       const fleet = yield* Fleet
       const { seen, untilCard } = yield* follow
+      yield* TestClock.adjust(1)
       // A drop or a change may come before any answer.
       const disturb = () =>
         Effect.gen(function* () {
@@ -93,7 +95,7 @@ describe("The fleet over drops", () => {
         const { cards } = yield* fleet.list
         const upstreamCards = cards
           .filter((card) => card.upstream === "home")
-          .map(({ asOf: _asOf, away: _away, ...card }) => [card.id, card] as const)
+          .map(({ asOf: _asOf, away: _away, via: _via, ...card }) => [card.id, card] as const)
         expect(new Map(upstreamCards)).toEqual(cardsOf(upstream))
         expect(new Map([...copy].filter(([id]) => id !== "main"))).toEqual(cardsOf(upstream))
         upstream.drop()

@@ -120,7 +120,12 @@ describe("The order of a synchronization", () => {
       const pairs: Array<readonly [unknown, unknown]> = []
       yield* events.onEvent(({ event }) => {
         if (event._tag !== "CardChanged") return
-        const { asOf: _asOf, away: _away, ...stored } = Effect.runSync(Effect.orDie(fleet.get(event.card.id)))
+        const {
+          asOf: _asOf,
+          away: _away,
+          via: _via,
+          ...stored
+        } = Effect.runSync(Effect.orDie(fleet.get(event.card.id)))
         pairs.push([stored, event.card])
       })
       connection.event("sessions.changed", changed({ hasActiveRun: true }))
@@ -147,6 +152,45 @@ describe("The order of a synchronization", () => {
       next.event("sessions.changed", changed({ updatedAt: 3_000 }), { seq: 8 })
       yield* started.untilCard("home", "otto", { lastActivity: 3_000 })
       expect(started.seen.slice(before).map(({ event }) => event._tag)).toEqual(["CardChanged", "CardChanged"])
+    }),
+  )
+
+  it.effect("A gateway that reports no changes of agents is asked for them after hints and every minute.", () =>
+    Effect.gen(function* () {
+      const { connection, fleet, otto, untilCard } = yield* ready
+      const agents = (...ids: ReadonlyArray<string>) => ({ defaultId: ids[0], agents: ids.map((id) => ({ id })) })
+      connection.event("config.changed", {})
+      const first = yield* connection.expect("agents.list")
+      // Events go on meanwhile.
+      connection.event("sessions.changed", changed({ updatedAt: 2_000, hasActiveRun: true }))
+      yield* untilCard("home", "otto", { status: "active" })
+      connection.answer(first, agents("rex", "otto"))
+      yield* untilCard("home", "otto", { role: "agent" })
+      expect(yield* otto).toMatchObject({ status: "active", sessionKey: "agent:otto:main" })
+      yield* TestClock.adjust("60 seconds")
+      connection.answer(yield* connection.expect("agents.list"), agents("otto"))
+      yield* untilCard("home", "otto", { role: "default" })
+      expect((yield* fleet.list).cards.map(({ id }) => id)).toEqual(["main", "home:otto"])
+    }),
+  )
+
+  it.effect("Agents that were listed before a synchronization do not replace its lists.", () =>
+    Effect.gen(function* () {
+      const started = yield* ready
+      started.connection.event("chat.metadata.changed", {})
+      yield* started.connection.expect("agents.list")
+      started.connection.cut()
+      const next = yield* reconnect(started)
+      yield* next.welcome({ features: { methods: [], events: ["agent.config"] } })
+      next.answer(yield* next.expect("sessions.subscribe"), { subscribed: true })
+      yield* answerLists(next)
+      yield* started.untilState("home", "ready")
+      // This gateway reports changes of agents itself.
+      next.event("config.changed", {})
+      next.event("agent.config", { agentId: "rex", name: "Rex" })
+      yield* started.untilCard("home", "rex", { displayName: "Rex" })
+      const { cards } = yield* started.fleet.list
+      expect(cards.map(({ id }) => id)).toEqual(["main", "home:otto", "home:rex"])
     }),
   )
 
