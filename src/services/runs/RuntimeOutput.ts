@@ -19,9 +19,6 @@ import { RunBudget } from "./RunBudget.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as StorageRetry from "./StorageRetry.ts"
 
-/** The events that a run may emit before other work gets its turn. */
-const EVENTS_AT_ONCE = 32
-
 const isRuntimeEvent = Schema.is(RuntimeEvent)
 
 /** Makes a function that returns the handler of one run's events. The handler fails if the runtime breaks a rule. */
@@ -95,7 +92,6 @@ export const make = Effect.gen(function* () {
   return (turn: RunningTurn, row: TurnRow, runtime: string) => {
     const whole = wholeCharacters()
     const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
-    let count = 0
     const exceed = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail, budget: true }))
     return (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
       if (!isRuntimeEvent(item)) {
@@ -111,8 +107,7 @@ export const make = Effect.gen(function* () {
           return exceed(`The reply is longer than ${replyChars} characters, the limit of the option runs.replyChars.`)
         }
       }
-      const handled = handle(turn, row, event)
-      return ++count % EVENTS_AT_ONCE === 0 ? Effect.andThen(handled, Effect.yieldNow) : handled
+      return handle(turn, row, event)
     }
   }
 })

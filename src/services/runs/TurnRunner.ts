@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { MaxOpsBeforeYield } from "effect/Scheduler"
+import { Scheduler } from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { RuntimeFailed } from "../../domain/Run.ts"
@@ -29,16 +29,11 @@ import { OpenRuns } from "./OpenRuns.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as RuntimeChoice from "./RuntimeChoice.ts"
 import * as RuntimeOutput from "./RuntimeOutput.ts"
+import * as RuntimeScheduler from "./RuntimeScheduler.ts"
 import * as StorageRetry from "./StorageRetry.ts"
 
 /** The characters of a runtime's error that clients receive. */
 const ERROR_CHARS = 2_000
-
-/**
- * The operations of a runtime, and of the work on its output, before the next fiber gets the processor. Effect's default is
- * 2,048: then five runtimes that emit without end take 4.6 ms of each turn of the event loop, and with this number 0.6 ms.
- */
-const OPERATIONS = 128
 
 /** The time that an interrupted runtime has for its finalizers. */
 const STOP_TIMEOUT = "5 seconds"
@@ -112,6 +107,7 @@ const makeRunAgent = Effect.gen(function* () {
   const { commit, read } = yield* StorageRetry.make
   const open = yield* OpenRuns
   const { outsideMs } = yield* RunAdmission
+  const makeScheduler = yield* RuntimeScheduler.make
 
   /** Returns when the run has taken its time. The time in which it waits for an operator does not count. */
   const untilLate = Effect.fnUntraced(function* (runId: string) {
@@ -163,7 +159,7 @@ const makeRunAgent = Effect.gen(function* () {
     const { runtime } = chosen
     // A child fiber would make its parent wait for a runtime that does not stop.
     const fiber = yield* Effect.forkDetach(
-      Effect.provideService(consume(turn, started, chosen), MaxOpsBeforeYield, OPERATIONS),
+      Effect.provideService(consume(turn, started, chosen), Scheduler, makeScheduler()),
     )
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
     const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`
