@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
+import { wellFormed } from "../../../src/domain/Text.ts"
 import { idOf, read, runOf, write } from "../../../src/services/tools/ClientCalls.ts"
 
 const Results = Schema.Array(Schema.Struct({ id: Schema.String, tool: Schema.String, output: Schema.String }))
@@ -22,7 +23,8 @@ describe("ClientCalls", () => {
     "A message comes back as it was, whatever its outputs contain.",
     [Results, Schema.String],
     ([results, text]) => {
-      expect(read(write({ results, text }))).toEqual({ results, text })
+      // The gateway repairs halves of characters in all JSON that it reads.
+      expect(read(write({ results, text }))).toEqual({ results: wellFormed(results), text })
     },
   )
 
