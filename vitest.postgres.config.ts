@@ -14,6 +14,7 @@ export default defineConfig({
       "test/**/postgres/**/*.test.ts",
       ...folder("agents", ["Agents", "Bindings"]),
       ...folder("approvals", ["Approvals"]),
+      ...folder("attachments", ["Attachments"]),
       ...folder("questions", ["Questions"]),
       ...folder("auth", ["Devices"]),
       ...folder("runs", ["QueueModes", "RunDeadlines", "Runs", "Runs.*", "SessionCompaction", "TurnRetention"]),

@@ -38,7 +38,7 @@ export const AttachedFile = Schema.Struct({
 export type AttachedFile = typeof AttachedFile.Type
 
 /** The characters of a name that a client gives. The gateway shortens it to NAME_CHARS. */
-const UPLOAD_NAME_CHARS = 1_024
+export const UPLOAD_NAME_CHARS = 1_024
 
 /** The characters of a content in base64. The limits of frames and bodies are usually lower. */
 const DATA_CHARS = 268_435_456

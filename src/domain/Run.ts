@@ -69,6 +69,8 @@ export const RuntimeEvent = Schema.TaggedUnion({
     /** The files of the result. They become attachments of the tool's message. */
     files: Schema.optionalKey(Schema.Array(AttachmentUpload)),
   },
+  /** Files of the agent's reply. They become its attachments. */
+  Files: { files: Schema.Array(AttachmentUpload) },
   Usage: { usage: Usage },
   /** A summary of the older messages. `upTo` is the id of the newest one that it replaces in the history of later runs. */
   Summarized: { text: Schema.String, upTo: Schema.Int },

@@ -4,10 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Stream from "effect/Stream"
 import { GatewayClient } from "../../src/client/GatewayClient.ts"
+import type { RuntimeEvent } from "../../src/domain/Run.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import { AgentRuntimes } from "../../src/services/agents/AgentRuntimes.ts"
 import { base64, png, untilGone, upload } from "../support/Files.ts"
 import { temporaryFolder } from "../support/GatewayProcess.ts"
 import { ask } from "../support/HttpRequests.ts"
+import { enter } from "../support/OpenClawClient.ts"
 import * as JsonRpc from "../support/JsonRpcClient.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
@@ -20,7 +25,59 @@ const REFUSAL =
 
 const http = (path: string, body: object) => ask(path, { body: JSON.stringify(body) })
 
+/** An agent whose tool and whose reply have a picture. */
+const painter = AgentRuntimes.add({
+  name: "painter",
+  models: [],
+  run: () =>
+    Stream.fromIterable<RuntimeEvent>([
+      { _tag: "ToolStarted", callId: "1", name: "paint", input: "{}" },
+      { _tag: "ToolEnded", callId: "1", output: "done", isError: false, files: [upload("cat.png", png())] },
+      { _tag: "Text", text: "Here." },
+      { _tag: "Files", files: [upload("dog.png", png(4, 4))] },
+    ]),
+})
+const painting = TestGateway.layer({
+  runtime: "painter",
+  runtimes: Layer.mergeAll(Gateway.parts.runtimes, painter),
+})
+
 describe("Attachments on the wires", () => {
+  it.live("Every wire shows the files of a tool and of a reply, in its form.", () =>
+    Effect.gen(function* () {
+      const { calls } = yield* GatewayClient
+      const { runId } = yield* calls["chat.send"]({ text: "paint", sessionKey: "s" })
+      yield* calls["runs.wait"]({ runId })
+      const stored = [
+        { role: "user" },
+        { role: "tool", attachments: [{ name: "cat.png", type: "image/png", size: 33, width: 2 }] },
+        { role: "assistant", text: "Here.", attachments: [{ name: "dog.png", width: 4 }] },
+      ]
+      expect((yield* calls["sessions.history"]({ key: "s" })).messages).toMatchObject(stored)
+      const rest = yield* http("/api/rpc/sessions.history", { key: "s" })
+      expect(rest.json.messages).toMatchObject(stored)
+      const rpc = yield* JsonRpc.open()
+      expect(yield* rpc.call("sessions.history", { key: "s" })).toMatchObject({ result: { messages: stored } })
+      const mission = yield* ask("/api/sessions/s/history")
+      expect(mission.json.messages.map(({ content }: { readonly content: string }) => content)).toEqual([
+        "paint",
+        '[Attached file: "cat.png", image/png, 33 bytes]\ndone',
+        '[Attached file: "dog.png", image/png, 33 bytes]\nHere.',
+      ])
+      const { client } = yield* enter({ scopes: ["operator.read"] })
+      const { payload: listed } = yield* client.ask("artifacts.list", { sessionKey: "s" })
+      expect(listed.artifacts).toMatchObject([{ title: "dog.png", type: "image" }, { title: "cat.png" }])
+      const { payload: history } = yield* client.ask("chat.history", { sessionKey: "s" })
+      expect(history.messages.slice(2)).toMatchObject([
+        { role: "toolResult", content: [{ text: "done" }, { type: "image", fileName: "cat.png" }] },
+        { role: "assistant", content: [{ text: "Here." }, { type: "image", fileName: "dog.png" }] },
+      ])
+      const artifactId = listed.artifacts[0].id
+      const download = yield* client.ask("artifacts.download", { sessionKey: "s", artifactId })
+      expect(download.payload).toMatchObject({ data: base64(png(4, 4)) })
+    }).pipe(Effect.provide(TestGateway.client.pipe(Layer.provideMerge(painting)))),
+  )
+
   it.live("Every wire refuses a file with its name, its size and the limit.", () =>
     Effect.gen(function* () {
       const { calls } = yield* GatewayClient

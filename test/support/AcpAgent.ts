@@ -198,6 +198,15 @@ const commands: Record<string, (turn: Turn) => Answer> = {
     await say(JSON.stringify(prompt.filter(({ type }) => type !== "text")))
     return done
   },
+  draw: async ({ rest, say, update }) => {
+    const image = { type: "image", data: rest, mimeType: "image/png", uri: "file:///tmp/cat.png" } as const
+    await update({ sessionUpdate: "tool_call", toolCallId: "t3", title: "Draw", rawInput: { what: "a cat" } })
+    const content = [{ type: "content", content: image }] as const
+    await update({ sessionUpdate: "tool_call_update", toolCallId: "t3", status: "completed", content: [...content] })
+    await say("Here it is: ")
+    await update({ sessionUpdate: "agent_message_chunk", content: image })
+    return done
+  },
   meta: async ({ meta, say }) => {
     await say(JSON.stringify(meta ?? null))
     return done

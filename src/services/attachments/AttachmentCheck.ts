@@ -1,9 +1,11 @@
 /**
- * Checks the files of a message against the limits, and finds their names and types. It is pure. Attachments uses it.
+ * Checks the files of a message against the limits, and finds their names and types. It is pure. Attachments uses it, and
+ * ToolCalls for the files of results.
  */
 import * as Result from "effect/Result"
+import { hash } from "node:crypto"
 import * as Path from "node:path"
-import { attachmentRefused, AttachmentRefused, isImage } from "../../domain/Attachment.ts"
+import { type Attachment, attachmentRefused, AttachmentRefused, isImage } from "../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { line } from "../../domain/Printable.ts"
@@ -57,16 +59,25 @@ export const nameOf = (given: string | undefined, type: string): string => {
 const labelOf = ({ name }: Upload, index: number): string =>
   name === undefined || name.trim() === "" ? String(index + 1) : JSON.stringify(cut(line(name), NAME_CHARS))
 
+/** Checks the size that the text of a file shows. */
+const checkSize = (upload: Upload, index: number, { maxBytes }: AttachmentLimits): AttachmentRefused | undefined => {
+  const { isWhole, size } =
+    typeof upload.data === "string" ? measured(upload.data) : { size: upload.data.byteLength, isWhole: true }
+  if (size === 0 && isWhole) return attachmentRefused("empty", labelOf(upload, index))
+  return size > maxBytes ? attachmentRefused("size", labelOf(upload, index), size, maxBytes) : undefined
+}
+
+/** Checks the number of the files of a message. */
+export const checkCount = (count: number, { perMessage }: AttachmentLimits): AttachmentRefused | undefined =>
+  count > perMessage ? attachmentRefused("count", "", count, perMessage) : undefined
+
 /** Checks the number of the files and the sizes that their texts show, before anything is decoded. */
 export const checkSizes = (uploads: ReadonlyArray<Upload>, limits: AttachmentLimits): AttachmentRefused | undefined => {
-  if (uploads.length > limits.perMessage) {
-    return attachmentRefused("count", "", uploads.length, limits.perMessage)
-  }
+  const excess = checkCount(uploads.length, limits)
+  if (excess !== undefined) return excess
   for (const [index, upload] of uploads.entries()) {
-    const { isWhole, size } =
-      typeof upload.data === "string" ? measured(upload.data) : { size: upload.data.byteLength, isWhole: true }
-    if (size === 0 && isWhole) return attachmentRefused("empty", labelOf(upload, index))
-    if (size > limits.maxBytes) return attachmentRefused("size", labelOf(upload, index), size, limits.maxBytes)
+    const refused = checkSize(upload, index, limits)
+    if (refused !== undefined) return refused
   }
   return undefined
 }
@@ -87,6 +98,8 @@ export const check = (
 ): Result.Result<Checked, AttachmentRefused> => {
   const refused = (...[problem, size, limit]: [AttachmentRefused["problem"], number?, number?]) =>
     Result.fail(attachmentRefused(problem, labelOf(upload, index), size, limit))
+  const oversize = checkSize(upload, index, limits)
+  if (oversize !== undefined) return Result.fail(oversize)
   const bytes = typeof upload.data === "string" ? decoded(upload.data) : upload.data
   if (bytes === undefined) return refused("base64")
   if (bytes.byteLength === 0) return refused("empty")
@@ -99,4 +112,31 @@ export const check = (
     return refused("pixels", size.width * size.height, MAX_PIXELS)
   }
   return Result.succeed({ bytes, name: nameOf(upload.name, type), type, ...size })
+}
+
+/** Returns the reference to a file. */
+export const toAttachment = ({ bytes, ...facts }: Checked): Attachment => ({
+  id: hash("sha256", bytes, "hex"),
+  ...facts,
+  size: bytes.byteLength,
+})
+
+/** Returns the note in a text in place of a refused file. */
+export const refusedNote = ({ message }: Pick<AttachmentRefused, "message">): string =>
+  `[A file is left out: ${message}]`
+
+/** Returns those of the files that may be kept, and a note for each other. Files beyond the number share one note. */
+export const sift = (
+  uploads: ReadonlyArray<Upload>,
+  limits: AttachmentLimits,
+): { readonly files: ReadonlyArray<Checked>; readonly notes: ReadonlyArray<string> } => {
+  const files: Array<Checked> = []
+  const notes: Array<string> = []
+  for (const [index, upload] of uploads.slice(0, limits.perMessage).entries()) {
+    const checked = check(upload, index, limits)
+    if (Result.isSuccess(checked)) files.push(checked.success)
+    else notes.push(refusedNote(checked.failure))
+  }
+  const excess = checkCount(uploads.length, limits)
+  return { files, notes: excess === undefined ? notes : [...notes, refusedNote(excess)] }
 }

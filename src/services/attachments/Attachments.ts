@@ -9,15 +9,23 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { hash } from "node:crypto"
+import type * as Scope from "effect/Scope"
 import type { AttachedFile, Attachment, AttachmentRefused } from "../../domain/Attachment.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { Events } from "../events/Events.ts"
 import { StateFolder } from "../storage/StateFolder.ts"
 import { Tx } from "../storage/Tx.ts"
-import { check, type Checked, checkSizes, type Upload } from "./AttachmentCheck.ts"
+import { check, checkCount, checkSizes, refusedNote, toAttachment, type Upload } from "./AttachmentCheck.ts"
 import { type AttachmentFiles, attachmentFiles, isId } from "./AttachmentFiles.ts"
+
+/** Returns the references of the files that are kept, and a note for each refused one. */
+export type KeepSome = (
+  uploads: ReadonlyArray<Upload>,
+) => Effect.Effect<
+  { readonly attachments: ReadonlyArray<Attachment>; readonly notes: ReadonlyArray<string> },
+  StorageUnavailable
+>
 
 export class Attachments extends Context.Service<
   Attachments,
@@ -31,6 +39,11 @@ export class Attachments extends Context.Service<
       uploads: ReadonlyArray<Upload>,
       use: (attachments: ReadonlyArray<Attachment>) => Effect.Effect<A, E>,
     ): Effect.Effect<A, E | AttachmentRefused | StorageUnavailable>
+    /**
+     * Makes a function that keeps the files of a message which an agent writes. It may be called several times. A refused
+     * file leaves a note in its place. Commit the message before the scope closes; the other files are then removed again.
+     */
+    readonly keeper: Effect.Effect<KeepSome, never, Scope.Scope>
     /** Returns a page of the files of a session's messages, newest message first. `next`: `before` of the next page. */
     list(
       sessionKey: string,
@@ -97,12 +110,6 @@ class HeldFiles {
 /** After every message. */
 const END = Number.MAX_SAFE_INTEGER
 
-const toAttachment = ({ bytes, ...facts }: Checked): Attachment => ({
-  id: hash("sha256", bytes, "hex"),
-  ...facts,
-  size: bytes.byteLength,
-})
-
 const make = Effect.gen(function* () {
   const { attachments: limits } = yield* GatewayConfig
   const events = yield* Events
@@ -128,17 +135,29 @@ const make = Effect.gen(function* () {
   const removeUnknown = (ids: ReadonlyArray<string>) =>
     ids.length === 0 ? Effect.void : Effect.ignoreCause(remove(unknownOf(ids)))
 
-  /** Decodes, hashes and writes one file after another, so that other work gets its turn in between. */
-  const write = Effect.fnUntraced(function* (upload: Upload, index: number) {
-    yield* Effect.yieldNow
-    const checked = yield* Effect.fromResult(check(upload, index, limits))
-    const attachment = toAttachment(checked)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => held.hold(attachment.id)),
-      () => Effect.sync(() => held.release(attachment.id)),
-    )
-    yield* files.write(attachment.id, checked.bytes)
-    return attachment
+  /**
+   * Makes the function that decodes, hashes and writes a file, and holds it until the scope closes. Other work gets its
+   * turn before each file.
+   */
+  const writer = Effect.gen(function* () {
+    const written: Array<string> = []
+    let isClosed = false
+    yield* Effect.addFinalizer(() => {
+      isClosed = true
+      for (const id of written) held.release(id)
+      return removeUnknown(written)
+    })
+    return Effect.fnUntraced(function* (upload: Upload, index: number) {
+      yield* Effect.yieldNow
+      // A runtime that does not stop may go on after its run.
+      if (isClosed) return yield* Effect.interrupt
+      const checked = yield* Effect.fromResult(check(upload, index, limits))
+      const attachment = toAttachment(checked)
+      held.hold(attachment.id)
+      written.push(attachment.id)
+      yield* files.write(attachment.id, checked.bytes)
+      return attachment
+    })
   })
 
   const keep = Effect.fnUntraced(function* <A, E>(
@@ -147,20 +166,25 @@ const make = Effect.gen(function* () {
   ) {
     const refused = checkSizes(uploads, limits)
     if (refused !== undefined) return yield* refused
-    const written: Array<string> = []
-    const kept = Effect.gen(function* () {
+    return yield* use(yield* Effect.forEach(uploads, yield* writer))
+  }, Effect.scoped)
+
+  const keeper = Effect.map(writer, (write): KeepSome => {
+    let count = 0
+    return Effect.fnUntraced(function* (uploads) {
       const attachments: Array<Attachment> = []
-      for (const [index, upload] of uploads.entries()) {
-        const attachment = yield* write(upload, index)
-        attachments.push(attachment)
-        written.push(attachment.id)
+      const notes: Array<string> = []
+      const excess = checkCount(count + uploads.length, limits)
+      for (const upload of uploads.slice(0, Math.max(0, limits.perMessage - count))) {
+        yield* Effect.matchEffect(write(upload, count++), {
+          onSuccess: (attachment) => Effect.sync(() => attachments.push(attachment)),
+          onFailure: (error) =>
+            error._tag === "AttachmentRefused" ? Effect.sync(() => notes.push(refusedNote(error))) : Effect.fail(error),
+        })
       }
-      return yield* use(attachments)
+      if (excess !== undefined) notes.push(refusedNote(excess))
+      return { attachments, notes }
     })
-    return yield* Effect.ensuring(
-      Effect.scoped(kept),
-      Effect.suspend(() => removeUnknown(written)),
-    )
   })
 
   const list = Effect.fn("Attachments.list")(function* (
@@ -182,6 +206,7 @@ const make = Effect.gen(function* () {
     list,
     sizeOf: (id) => (isId(id) ? files.sizeOf(id) : Effect.undefined),
     keep: (uploads, use) => (uploads.length === 0 ? use([]) : keep(uploads, use)),
+    keeper,
     read: (id) => (isId(id) ? files.read(id) : Effect.undefined),
     pathOf: files.pathOf,
     files,

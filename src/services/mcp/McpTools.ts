@@ -6,6 +6,7 @@ import * as Predicate from "effect/Predicate"
 import type { McpClient } from "effect/ai/McpClient"
 import type { CallToolResult, Tool as McpTool } from "effect/ai/McpSchema"
 import type { McpServerSettings } from "../../domain/McpServer.ts"
+import { UPLOAD_NAME_CHARS } from "../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import { cut, shortened } from "../../domain/Text.ts"
 import { toolNameOf } from "../../domain/Tool.ts"
@@ -15,9 +16,6 @@ import { type AgentTool, ToolFailed, type ToolFile } from "../tools/AgentTool.ts
 export const MAX_TOOLS = 256
 
 const DESCRIPTION_CHARS = 4_096
-
-/** Characters of the name of a file. The contract takes no more. */
-const FILE_NAME_CHARS = 1_024
 
 /** Characters of the JSON of an input schema. */
 const SCHEMA_CHARS = 65_536
@@ -68,7 +66,9 @@ const filesOf = ({ content }: CallToolResult): ReadonlyArray<ToolFile> =>
     if (block.type === "image" || block.type === "audio") return [{ type: typeOf(block.mimeType), bytes: block.data }]
     if (block.type !== "resource" || !("blob" in block.resource)) return []
     const { blob, mimeType, uri } = block.resource
-    return [{ name: cut(uri, FILE_NAME_CHARS), bytes: blob, ...(mimeType !== undefined && { type: typeOf(mimeType) }) }]
+    return [
+      { name: cut(uri, UPLOAD_NAME_CHARS), bytes: blob, ...(mimeType !== undefined && { type: typeOf(mimeType) }) },
+    ]
   })
 
 const typeOf = (mimeType: string): string => cut(mimeType, NAME_CHARS)

@@ -3,6 +3,7 @@
  * and RuntimeOutput fill it.
  */
 import * as Effect from "effect/Effect"
+import type { Attachment } from "../../domain/Attachment.ts"
 import type { ToolCall, Usage } from "../../domain/Message.ts"
 import type { Output } from "../transcript/Transcript.ts"
 
@@ -12,6 +13,8 @@ export class RunningTurn {
   // Appending to a string is cheap: the engine joins the pieces at the first read.
   text = ""
   thinking = ""
+  /** The files of the reply. */
+  attachments: ReadonlyArray<Attachment> = []
   usage: Usage | undefined
   /** The open tool calls by id. */
   readonly calls = new Map<string, Pick<ToolCall, "name" | "input">>()
@@ -26,7 +29,7 @@ export class RunningTurn {
   }
 
   get output(): Output {
-    return { text: this.text, thinking: this.thinking, step: this.nextStep }
+    return { text: this.text, thinking: this.thinking, attachments: this.attachments, step: this.nextStep }
   }
 
   /** True after another service has ended the turn. TurnRunner then discards the output. */

@@ -5,12 +5,12 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Attachment, AttachmentUpload } from "../../domain/Attachment.ts"
+import type { AttachmentUpload } from "../../domain/Attachment.ts"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { ToolCall } from "../../domain/Message.ts"
 import { RuntimeEvent, RuntimeFailed } from "../../domain/Run.ts"
 import { cut, Pieces, wellFormed } from "../../domain/Text.ts"
-import { Attachments } from "../attachments/Attachments.ts"
+import { Attachments, type KeepSome } from "../attachments/Attachments.ts"
 import { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -21,11 +21,14 @@ import * as StorageRetry from "./StorageRetry.ts"
 
 const isRuntimeEvent = Schema.is(RuntimeEvent)
 
-/** Makes a function that returns the handler of one run's events. The handler fails if the runtime breaks a rule. */
+/**
+ * Makes a function that returns the handler of one run's events. The handler fails if the runtime breaks a rule. `keep`
+ * keeps files until the end of the run.
+ */
 export const make = Effect.gen(function* () {
   const limits = (yield* GatewayConfig).runs
   const { replyChars } = limits
-  const attachments = yield* Attachments
+  const { keeper } = yield* Attachments
   const clock = yield* Clock.Clock
   const { commit } = yield* StorageRetry.make
   const events = yield* Events
@@ -36,21 +39,40 @@ export const make = Effect.gen(function* () {
       if (!isOpen) turn.stop()
     })
 
-  /** Writes the end of a tool call with its files. The output says why a file is refused. */
-  const ended = (row: TurnRow, step: number, call: ToolCall, files: ReadonlyArray<AttachmentUpload>) => {
-    const write = (call: ToolCall, kept: ReadonlyArray<Attachment>) =>
-      commit(row.sessionKey, (at) => Transcript.toolEnded(row, step, call, at, kept))
-    return Effect.catch(
-      attachments.keep(files, (kept) => write(call, kept)),
-      (error) => {
-        const problem = error._tag === "AttachmentRefused" ? error.message : error.detail
-        const output = cut(`${call.output}\n[The files of the result are not kept: ${problem}]`, replyChars)
-        return write({ ...call, output }, [])
-      },
+  /** Keeps files of a message. A note says why one is left out. */
+  const kept = (keep: KeepSome, files: ReadonlyArray<AttachmentUpload>) =>
+    Effect.catchTag(keep(files), "StorageUnavailable", ({ detail }) =>
+      Effect.succeed({ attachments: [], notes: [`[The files are left out: ${detail}]`] }),
     )
-  }
 
-  const handle = (turn: RunningTurn, row: TurnRow, event: RuntimeEvent) => {
+  /** Writes the end of a tool call with its files. */
+  const ended = Effect.fnUntraced(function* (
+    row: TurnRow,
+    step: number,
+    call: ToolCall,
+    files: ReadonlyArray<AttachmentUpload>,
+  ) {
+    const { attachments, notes } = yield* kept(yield* keeper, files)
+    const output = withNotes(call.output, notes, replyChars)
+    return yield* commit(row.sessionKey, (at) => Transcript.toolEnded(row, step, { ...call, output }, at, attachments))
+  }, Effect.scoped)
+
+  /** Keeps files of the reply. */
+  const replied = Effect.fnUntraced(function* (
+    turn: RunningTurn,
+    row: TurnRow,
+    keep: KeepSome,
+    files: ReadonlyArray<AttachmentUpload>,
+  ) {
+    const { attachments, notes } = yield* kept(keep, files)
+    turn.attachments = [...turn.attachments, ...attachments]
+    if (notes.length === 0) return
+    const text = cut(`\n${notes.join("\n")}\n`, replyChars - turn.text.length)
+    turn.text += text
+    events.publishLive({ _tag: "TextDelta", ...runFields(row), text })
+  })
+
+  const handle = (turn: RunningTurn, row: TurnRow, keep: KeepSome, event: RuntimeEvent) => {
     switch (event._tag) {
       case "Text":
         turn.text += event.text
@@ -62,6 +84,8 @@ export const make = Effect.gen(function* () {
         const update = { callId: event.callId, text: cut(event.text, replyChars) }
         return Effect.sync(() => events.publishLive({ _tag: "ToolUpdated", ...runFields(row), ...update }))
       }
+      case "Files":
+        return replied(turn, row, keep, event.files)
       case "Usage":
         return Effect.sync(() => turn.addUsage(event.usage))
       case "Summarized": {
@@ -89,7 +113,7 @@ export const make = Effect.gen(function* () {
     }
   }
 
-  return (turn: RunningTurn, row: TurnRow, runtime: string) => {
+  return (turn: RunningTurn, row: TurnRow, runtime: string, keep: KeepSome) => {
     const whole = wholeCharacters()
     const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
     const exceed = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail, budget: true }))
@@ -107,10 +131,16 @@ export const make = Effect.gen(function* () {
           return exceed(`The reply is longer than ${replyChars} characters, the limit of the option runs.replyChars.`)
         }
       }
-      return handle(turn, row, event)
+      return handle(turn, row, keep, event)
     }
   }
 })
+
+/** Returns the output with the notes after it, in at most `max` characters. */
+const withNotes = (output: string, notes: ReadonlyArray<string>, max: number): string => {
+  const note = notes.map((note) => `\n${note}`).join("")
+  return note === "" ? output : cut(cut(output, Math.max(0, max - note.length)) + note, max)
+}
 
 /** Makes a function that joins characters whose halves a runtime has split over two events. */
 const wholeCharacters = () => {
@@ -127,6 +157,7 @@ const wholeCharacters = () => {
       case "ToolEnded":
       case "Summarized":
         return wellFormed(event)
+      case "Files":
       case "Usage":
         return event
     }

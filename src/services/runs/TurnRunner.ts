@@ -18,7 +18,7 @@ import { cut } from "../../domain/Text.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
 import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
-import type { Attachments } from "../attachments/Attachments.ts"
+import { Attachments, type KeepSome } from "../attachments/Attachments.ts"
 import type { Events } from "../events/Events.ts"
 import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
@@ -60,6 +60,7 @@ const make = Effect.gen(function* () {
   const traces = yield* RunTraces
   const { commit } = yield* StorageRetry.make
   const runAgent = yield* makeRunAgent
+  const { keeper } = yield* Attachments
 
   /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
   const failWithoutOutput = (turn: RunningTurn) => {
@@ -87,8 +88,10 @@ const make = Effect.gen(function* () {
     function* (turn: RunningTurn) {
       const started = yield* commit(turn.sessionKey, (at) => TakenTurns.start(turn.runId, attempts, at))
       if (started === undefined) return
-      yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started)))
+      const keep = yield* keeper
+      yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started, keep)))
     },
+    Effect.scoped,
     (effect, turn) =>
       Effect.catchDefect(effect, (defect) =>
         Effect.andThen(Effect.logError("A turn died", defect), failWithoutOutput(turn)),
@@ -133,7 +136,12 @@ const makeRunAgent = Effect.gen(function* () {
       )
     })
 
-  const consume = (turn: RunningTurn, started: StartedTurn, { agent, model, runtime }: RuntimeChoice.Chosen) =>
+  const consume = (
+    turn: RunningTurn,
+    started: StartedTurn,
+    keep: KeepSome,
+    { agent, model, runtime }: RuntimeChoice.Chosen,
+  ) =>
     Effect.suspend(() => {
       const { before, input, session, turn: row } = started
       const { attempt, principal, runId, sessionKey } = row
@@ -151,15 +159,15 @@ const makeRunAgent = Effect.gen(function* () {
         ...input,
         steering: steering(turn, row),
       })
-      return Stream.runForEach(output, handlerOf(turn, row, runtime.name))
+      return Stream.runForEach(output, handlerOf(turn, row, runtime.name, keep))
     })
 
-  return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn) {
+  return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn, keep: KeepSome) {
     const chosen = yield* choose(started.turn.agentId, started.session)
     const { runtime } = chosen
     // A child fiber would make its parent wait for a runtime that does not stop.
     const fiber = yield* Effect.forkDetach(
-      Effect.provideService(consume(turn, started, chosen), Scheduler, makeScheduler()),
+      Effect.provideService(consume(turn, started, keep, chosen), Scheduler, makeScheduler()),
     )
     const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
     const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`

@@ -81,7 +81,9 @@ export interface LastWords {
   /** Removes the messages of the run's tools. */
   readonly retract: boolean
   /** The reply of the agent. */
-  readonly reply?: (Pick<Message, "text" | "thinking" | "aborted" | "failed"> & { readonly step: number }) | undefined
+  readonly reply?:
+    | (Pick<Message, "text" | "thinking" | "attachments" | "aborted" | "failed"> & { readonly step: number })
+    | undefined
   /** Adds the user's message if the run has not written it, and marks it. Without a mark, it is part of the history. */
   readonly mark?: Pick<Message, "failed" | "aborted"> | undefined
 }

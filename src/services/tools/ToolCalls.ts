@@ -9,12 +9,15 @@ import * as Fiber from "effect/Fiber"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { cut } from "../../domain/Text.ts"
 import { permissionFor, TOOL_NAME_CHARS } from "../../domain/Tool.ts"
+import { type Checked, sift } from "../attachments/AttachmentCheck.ts"
 import { type AgentTool, CurrentToolCall, ToolFailed, type ToolOutput, type ToolRun } from "./AgentTool.ts"
 import { ToolApproval } from "./ToolApproval.ts"
 
 /** The end of a call. */
-export interface ToolResult extends ToolOutput {
+export interface ToolResult extends Omit<ToolOutput, "files"> {
   readonly isError: boolean
+  /** The files that may be kept. The text says why another one is left out. */
+  readonly files?: ReadonlyArray<Checked>
 }
 
 export interface ToolCallRequest {
@@ -30,7 +33,7 @@ export interface ToolCallRequest {
 
 /** Makes the function that runs a call. */
 export const make = Effect.gen(function* () {
-  const { tools: limits } = yield* GatewayConfig
+  const { attachments: fileLimits, tools: limits } = yield* GatewayConfig
   const { approve } = yield* ToolApproval
 
   const inTime = (tool: AgentTool, call: ToolRun & { readonly callId: string }, input: unknown) => {
@@ -74,9 +77,22 @@ export const make = Effect.gen(function* () {
     return yield* permission === "ask" ? afterApproval(tool, call, input) : inTime(tool, call, input)
   })
 
+  /** Bounds the texts, and adds a note for each file that cannot be kept. */
+  const bound = ({ files = [], isError, shown, text }: ToolOutput & { readonly isError: boolean }): ToolResult => {
+    const uploads = files.map(({ bytes, ...facts }) => ({ ...facts, data: bytes }))
+    const { files: kept, notes } = sift(uploads, fileLimits)
+    const noted = (text: string) => [bounded(text, limits.outputChars), ...notes].join("\n")
+    return {
+      isError,
+      text: noted(text),
+      ...(shown !== undefined && { shown: noted(shown) }),
+      ...(kept.length > 0 && { files: kept }),
+    }
+  }
+
   return Effect.fn("Tools.call")((request: ToolCallRequest): Effect.Effect<ToolResult> =>
     Effect.exit(checked(request)).pipe(
-      Effect.flatMap((exit) => {
+      Effect.flatMap((exit): Effect.Effect<ToolOutput & { readonly isError: boolean }> => {
         if (Exit.isSuccess(exit)) {
           const output = typeof exit.value === "string" ? { text: exit.value } : exit.value
           return Effect.succeed({ ...output, isError: false })
@@ -88,12 +104,7 @@ export const make = Effect.gen(function* () {
           ? Effect.succeed({ text: failure.value.message, isError: true })
           : Effect.as(Effect.logError("A tool died", exit.cause), { text: died(request.name), isError: true })
       }),
-      Effect.map(({ files, isError, shown, text }: ToolResult) => ({
-        isError,
-        ...(files !== undefined && files.length > 0 && { files }),
-        text: bounded(text, limits.outputChars),
-        ...(shown !== undefined && { shown: bounded(shown, limits.outputChars) }),
-      })),
+      Effect.map(bound),
       Effect.annotateLogs({ tool: request.name, runId: request.run.runId }),
     ),
   )

@@ -48,11 +48,13 @@ export interface StartedTurn {
 export interface Output {
   readonly text: string
   readonly thinking: string
+  /** The files of the reply. */
+  readonly attachments: ReadonlyArray<Attachment>
   /** The step of the reply: one more than the last step that was written. */
   readonly step: number
 }
 
-export const noOutput: Output = { text: "", thinking: "", step: 0 }
+export const noOutput: Output = { text: "", thinking: "", attachments: [], step: 0 }
 
 /** Returns the fields that identify a run in its events. */
 export const runFields = ({ agentId, runId, sessionKey }: Pick<TurnRow, "runId" | "sessionKey" | "agentId">) => ({
@@ -183,30 +185,29 @@ export const toolEnded = Effect.fnUntraced(function* (
 const lastWords = (
   { attempt }: AttemptOf,
   { error, outcome, takenBy }: Ending,
-  { step, text, thinking }: Output,
+  { attachments, step, text, thinking }: Output,
 ): LastWords => {
   if (takenBy !== undefined) return { retract: false, mark: {} }
-  if (error?.reason === "budget") {
-    return { retract: false, reply: { step, text, ...(thinking !== "" && { thinking }), failed: error } }
-  }
+  const said = { step, text, ...(thinking !== "" && { thinking }), ...(attachments.length > 0 && { attachments }) }
+  if (error?.reason === "budget") return { retract: false, reply: { ...said, failed: error } }
   const failed = outcome === "failed"
   if (failed || (outcome === "aborted" && attempt === 0)) {
     return { retract: failed, mark: error === undefined ? { aborted: true } : { failed: error } }
   }
-  if (text === "" && thinking === "") return { retract: false }
-  const marks = { ...(thinking !== "" && { thinking }), ...(outcome === "aborted" && { aborted: true }) }
-  return { retract: false, reply: { step, text, ...marks } }
+  if (text === "" && thinking === "" && attachments.length === 0) return { retract: false }
+  return { retract: false, reply: { ...said, ...(outcome === "aborted" && { aborted: true }) } }
 }
 
 /** Ends the turn without the SessionChanged. Returns `undefined` if the attempt was over before. */
-export const endTurn = (of: AttemptOf, ending: Ending, output: Output, at: number) =>
-  Effect.flatMap(Tx, ({ turns }) =>
-    Effect.map(turns.end(of, ending, lastWords(of, ending, output), at), (written) =>
-      written === undefined
-        ? undefined
-        : { ...written, events: [...messagesChanged(written), runEnded(written.turn, ending)] },
-    ),
-  )
+export const endTurn = Effect.fnUntraced(function* (of: AttemptOf, ending: Ending, output: Output, at: number) {
+  const { attachments, turns } = yield* Tx
+  const words = lastWords(of, ending, output)
+  const written = yield* turns.end(of, ending, words, at)
+  if (written === undefined) return undefined
+  const files = words.reply?.attachments ?? []
+  if (files.length > 0 && written.message !== undefined) yield* attachments.keep(written.turn.sessionKey, files, at)
+  return { ...written, events: [...messagesChanged(written), runEnded(written.turn, ending)] }
+})
 
 /** Ends the turn. Returns false if the attempt was over before. */
 export const end = (of: AttemptOf, ending: Ending, output: Output, at: number): Work<boolean> =>

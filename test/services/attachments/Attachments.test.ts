@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
+import { hash } from "node:crypto"
 import * as Path from "node:path"
 import type { Attachment } from "../../../src/domain/Attachment.ts"
 import type { RuntimeEvent } from "../../../src/domain/Run.ts"
@@ -51,6 +52,29 @@ const idOf = Effect.fnUntraced(function* (sessionKey: string) {
   const [message] = yield* messagesOf(sessionKey)
   return message?.attachments?.[0]?.id ?? ""
 })
+
+const b = upload("b.txt", "b")
+const big = upload("big", "x".repeat(51))
+
+/** The result of a tool with files. */
+const result = (files: ReadonlyArray<typeof note>): RuntimeEvent => ({
+  _tag: "ToolEnded",
+  callId: "1",
+  output: "done",
+  isError: false,
+  files,
+})
+
+/** Files of the reply. */
+const files = (...files: ReadonlyArray<typeof note>): RuntimeEvent => ({ _tag: "Files", files })
+
+/** A gateway with an agent that says this, and with low limits. */
+const withAgent = (...events: ReadonlyArray<RuntimeEvent>) => {
+  const started: RuntimeEvent = { _tag: "ToolStarted", callId: "1", name: "draw", input: "{}" }
+  const runtime: AgentRuntime = { name: "filer", models: [], run: () => Stream.fromIterable([started, ...events]) }
+  const attachments = { maxBytes: 50, perMessage: 3 }
+  return layer({ config: { runtime: "filer", runs: { replyChars: 4_096 }, attachments }, runtimes: [runtime] })
+}
 
 describe("Attachments", () => {
   it.live("A message refers to its files, and equal files are stored once.", () =>
@@ -209,42 +233,60 @@ describe("Attachments", () => {
     }).pipe(Effect.provide(layer())),
   )
 
-  it.live("The files of a tool's result belong to its message. A refused one leaves the reason in the output.", () => {
-    const filer = (files: ReadonlyArray<typeof note>): AgentRuntime => ({
-      name: "filer",
-      models: [],
-      run: () =>
-        Stream.fromIterable<RuntimeEvent>([
-          { _tag: "ToolStarted", callId: "1", name: "draw", input: "{}" },
-          { _tag: "ToolEnded", callId: "1", output: "done", isError: false, files },
-          { _tag: "Text", text: "Here." },
-        ]),
-    })
-    const toolOf = Effect.map(messagesOf("s"), (messages) => messages.find(({ role }) => role === "tool"))
-    const conversation = (files: ReadonlyArray<typeof note>) =>
-      layer({ config: { runtime: "filer", attachments: { maxBytes: 50 } }, runtimes: [filer(files)] })
-    return Effect.gen(function* () {
-      yield* Effect.gen(function* () {
-        yield* ask("draw", "s")
-        const tool = yield* toolOf
-        expect(tool).toMatchObject({ text: "done", attachments: [{ name: "a.png", type: "image/png" }] })
-        const id = tool!.attachments![0]!.id
-        expect(yield* isThere(id)).toBe(true)
-        const { list } = yield* Attachments
-        expect((yield* list("s", { limit: 10 })).attachments).toMatchObject([{ role: "tool", attachment: { id } }])
-        yield* (yield* Sessions).remove("s")
-        yield* gone(id)
-      }).pipe(Effect.provide(conversation([picture])))
-      yield* Effect.gen(function* () {
-        expect(yield* ask("draw", "s")).toMatchObject({ state: "done", reply: "Here." })
-        const tool = yield* toolOf
-        expect(tool?.text).toMatch(
-          /^done\n\[The files of the result are not kept: attachment "big": exceeds size limit \(51 > 50/,
-        )
-        expect(tool).not.toHaveProperty("attachments")
-      }).pipe(Effect.provide(conversation([upload("big", "x".repeat(51))])))
-    })
-  })
+  it.live("The files of a tool's result and of a reply belong to their messages, until the session is deleted.", () =>
+    Effect.gen(function* () {
+      yield* ask("draw", "s")
+      const messages = yield* messagesOf("s")
+      expect(messages).toMatchObject([
+        { role: "user" },
+        { role: "tool", text: "done", attachments: [{ name: "a.png", type: "image/png" }] },
+        { role: "assistant", text: "Here.", attachments: [{ name: "note.txt" }, { name: "b.txt" }] },
+      ])
+      const { list } = yield* Attachments
+      const files = (yield* list("s", { limit: 10 })).attachments
+      expect(files.map(({ attachment, role }) => [role, attachment.name])).toEqual([
+        ["assistant", "note.txt"],
+        ["assistant", "b.txt"],
+        ["tool", "a.png"],
+      ])
+      yield* AttachmentSweep.removeUnused
+      yield* AttachmentSweep.removeUnknown
+      for (const { attachment } of files) expect(yield* isThere(attachment.id)).toBe(true)
+      yield* (yield* Sessions).remove("s")
+      for (const { attachment } of files) yield* gone(attachment.id)
+    }).pipe(Effect.provide(withAgent(result([picture]), { _tag: "Text", text: "Here." }, files(note), files(b)))),
+  )
+
+  it.live("A refused file of an agent leaves a note in its place, and the others are kept.", () =>
+    Effect.gen(function* () {
+      expect(yield* ask("draw", "s")).toMatchObject({ state: "done" })
+      const [, tool, reply] = yield* messagesOf("s")
+      const size =
+        'attachment "big": exceeds size limit (51 > 50 bytes). Send a smaller file, or raise attachments.maxBytes'
+      const count = "the message has 4 attachments, the limit is 3. Send fewer, or raise attachments.perMessage"
+      expect(tool).toMatchObject({
+        text: `done\n[A file is left out: ${size}]`,
+        attachments: [{ name: "a.png" }, { name: "note.txt" }],
+      })
+      expect(reply).toMatchObject({
+        text: `Here.\n[A file is left out: ${size}]\n\n[A file is left out: ${count}]\n`,
+        attachments: [{ name: "note.txt" }, { name: "a.png" }],
+      })
+    }).pipe(
+      Effect.provide(
+        withAgent(result([picture, big, note]), { _tag: "Text", text: "Here." }, files(note, big), files(picture, b)),
+      ),
+    ),
+  )
+
+  it.live("The files of a run that fails are removed again.", () =>
+    Effect.gen(function* () {
+      expect(yield* ask("draw", "s")).toMatchObject({ state: "failed" })
+      yield* gone(hash("sha256", "hello", "hex"))
+      expect((yield* messagesOf("s")).map(({ role }) => role)).toEqual(["user"])
+      // A runtime that breaks a rule fails its run.
+    }).pipe(Effect.provide(withAgent(files(note), { _tag: "Text" } as RuntimeEvent))),
+  )
 
   it.live("A run receives its files, and those of the messages that it takes over.", () => {
     const { next, runtime } = staged()

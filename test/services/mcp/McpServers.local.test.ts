@@ -59,8 +59,8 @@ describe("A local MCP server", () => {
       expect(yield* callTool("files_picture", {})).toEqual({
         text: "Here it is.\n[image image/png]\n[binary resource file:///a/data.bin]",
         files: [
-          { type: "image/png", bytes: new Uint8Array(Buffer.from("iVBORw0KGgo=", "base64")) },
-          { name: "file:///a/data.bin", bytes: new Uint8Array([0, 1]) },
+          { name: "file.png", type: "image/png", bytes: new Uint8Array(Buffer.from("iVBORw0KGgo=", "base64")) },
+          { name: "data.bin", type: "application/octet-stream", bytes: new Uint8Array([0, 1]) },
         ],
         isError: false,
       })

@@ -49,7 +49,7 @@ describe("Transcript", () => {
       const { sessions } = yield* Tx
       yield* Transcript.accept(session, turn("r"))
       yield* Transcript.start("r", 10, 2)
-      const output = { text: "reply", thinking: "", step: 1 }
+      const output = { text: "reply", thinking: "", attachments: [], step: 1 }
       const [ended, events] = yield* Transcript.end(first, { outcome: "done" }, output, 3)
       expect([ended, tags(events)]).toEqual([true, ["MessageAdded", "RunEnded", "SessionChanged"]])
       expect(yield* Transcript.end(first, { outcome: "failed" }, Transcript.noOutput, 4)).toEqual([false, []])
@@ -81,7 +81,7 @@ describe("Transcript", () => {
       yield* Transcript.start("r", 10, 2)
       yield* Transcript.start("r", 10, 3)
       const before = yield* sessions.get("s")
-      const output = { text: "late", thinking: "", step: 1 }
+      const output = { text: "late", thinking: "", attachments: [], step: 1 }
       expect(yield* Transcript.toolStarted(first, tool)).toEqual([false, []])
       expect(yield* Transcript.toolEnded(first, 1, tool, 4)).toEqual([false, []])
       expect(yield* Transcript.end(first, { outcome: "done" }, output, 5)).toEqual([false, []])
@@ -130,10 +130,9 @@ describe("Transcript", () => {
       yield* Transcript.accept(session, turn("r"))
       yield* Transcript.start("r", 10, 2)
       expect(tags((yield* Transcript.remove("s", 3))[1])).toEqual(["RunEnded", "SessionClosed"])
-      expect(yield* Transcript.end(first, { outcome: "done" }, { text: "late", thinking: "", step: 1 }, 4)).toEqual([
-        false,
-        [],
-      ])
+      expect(
+        yield* Transcript.end(first, { outcome: "done" }, { text: "late", thinking: "", attachments: [], step: 1 }, 4),
+      ).toEqual([false, []])
       expect(yield* sessions.get("s")).toBeUndefined()
     }).pipe(Effect.provide(layer)),
   )
@@ -192,7 +191,12 @@ describe("A summary", () => {
   const converse = Effect.fnUntraced(function* (runId: string) {
     yield* Transcript.accept(session, turn(runId))
     const [started] = yield* Transcript.start(runId, 10, 2)
-    yield* Transcript.end(started!.turn, { outcome: "done" }, { text: `reply to ${runId}`, thinking: "", step: 1 }, 3)
+    yield* Transcript.end(
+      started!.turn,
+      { outcome: "done" },
+      { text: `reply to ${runId}`, thinking: "", attachments: [], step: 1 },
+      3,
+    )
     return yield* historyOf(started)
   })
 

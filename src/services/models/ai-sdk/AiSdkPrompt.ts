@@ -69,6 +69,7 @@ const fileOf = (file: Prompt.FilePart): Fields => {
 }
 
 const outputOf = ({ isFailure, modelOutput, result }: Prompt.ToolResultPart): Fields => {
+  if (modelOutput?.some(({ type }) => type === "file")) return { type: "content", value: modelOutput.flatMap(partOf) }
   const value = modelOutput === undefined ? result : Prompt.toolModelOutputToText(modelOutput)
   return typeof value === "string"
     ? { type: isFailure ? "error-text" : "text", value }

@@ -38,10 +38,14 @@ const messagesOf = (message: Prompt.Message): ReadonlyArray<Fields> => {
       return [{ role: "system", content: message.content }]
     case "user":
       return [{ role: "user", content: contentOf(message.content) }]
-    case "tool":
-      return message.content.flatMap((part) =>
-        part.type === "tool-result" ? [{ role: "tool", tool_call_id: part.id, content: resultOf(part) }] : [],
-      )
+    case "tool": {
+      const results = message.content.filter((part) => part.type === "tool-result")
+      const files = results.flatMap(shownFiles)
+      return [
+        ...results.map((part) => ({ role: "tool", tool_call_id: part.id, content: resultOf(part) })),
+        ...(files.length > 0 ? [{ role: "user", content: contentOf(files) }] : []),
+      ]
+    }
     case "assistant":
       return [assistantOf(message)]
   }
@@ -66,8 +70,23 @@ const fileOf = (file: Prompt.FilePart): Fields => {
   return { type: "file", file: { filename: file.fileName ?? "file.pdf", file_data: data } }
 }
 
+/** The API takes texts only in results, so a user's message after all results shows the files. */
 const resultOf = ({ modelOutput, result }: Prompt.ToolResultPart): string =>
-  modelOutput === undefined ? textOrJson(result) : Prompt.toolModelOutputToText(modelOutput)
+  modelOutput === undefined
+    ? textOrJson(result)
+    : modelOutput
+        .map((part) => (part.type === "text" ? part.text : `[The next message shows the file ${nameOf(part)}.]`))
+        .join("\n")
+
+const shownFiles = ({ modelOutput = [], name }: Prompt.ToolResultPart): Prompt.UserMessage["content"] =>
+  modelOutput.flatMap((part) =>
+    part.type === "text"
+      ? []
+      : [Prompt.textPart({ text: `[The tool ${name} returned the file ${nameOf(part)}:]` }), part],
+  )
+
+const nameOf = ({ fileName, mediaType }: Prompt.FilePart): string =>
+  fileName === undefined ? mediaType : JSON.stringify(fileName)
 
 /** The fields in which servers send thoughts. DeepSeek wants them back during a tool loop, in the same field. */
 export const THOUGHT_FIELDS = ["reasoning_content", "reasoning"] as const

@@ -10,6 +10,7 @@ import type { RuntimeEvent } from "../../../domain/Run.ts"
 import { cut, textOrJson } from "../../../domain/Text.ts"
 import type { AgentToolCall, AgentUpdate, ContentBlock, PlanEntry, ToolContent } from "./AgentUpdates.ts"
 import { type AgentUsage, tokensOf, usageOf } from "./AgentUsage.ts"
+import { filesIn } from "./AgentFiles.ts"
 import { fileDiff } from "./FileDiff.ts"
 
 type Events = ReadonlyArray<RuntimeEvent>
@@ -43,7 +44,7 @@ export class AgentOutput {
   next(update: AgentUpdate): Events {
     switch (update.sessionUpdate) {
       case "agent_message_chunk":
-        return this.#text(textOf(update.content), update.messageId)
+        return [...this.#text(textOf(update.content), update.messageId), ...filesEvent(update.content)]
       case "agent_thought_chunk":
         return [{ _tag: "Thinking", text: textOf(update.content) }]
       case "tool_call":
@@ -132,7 +133,9 @@ export class AgentOutput {
     if (call.status === "completed" || call.status === "failed") {
       this.#open.delete(callId)
       const output = [open.refusal, text === "" ? textOrJson(call.rawOutput) : text].filter(Boolean).join("\n")
-      events.push({ _tag: "ToolEnded", callId, output, isError: call.status === "failed" })
+      const files = (call.content ?? []).flatMap(({ content }) => (content == null ? [] : filesIn(content)))
+      const ended = { _tag: "ToolEnded" as const, callId, output, isError: call.status === "failed" }
+      events.push(files.length === 0 ? ended : { ...ended, files })
     } else if (open.isStarted && text !== open.text) {
       open.text = text
       events.push({ _tag: "ToolUpdated", callId, text })
@@ -183,6 +186,11 @@ const inputOf = (call: AgentToolCall): string => {
 const textOfContent = ({ content, newText, oldText, path, type }: ToolContent): string => {
   if (type === "diff" && typeof path === "string") return fileDiff({ path, oldText, newText: newText ?? "" })
   return content === undefined || content === null ? "" : textOf(content)
+}
+
+const filesEvent = (content: ContentBlock): Events => {
+  const files = filesIn(content)
+  return files.length === 0 ? none : [{ _tag: "Files", files }]
 }
 
 /** Returns the text of a block, and a Markdown link or a note in place of one that is no text. */

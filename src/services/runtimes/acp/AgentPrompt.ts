@@ -61,7 +61,9 @@ const historyOf = (messages: ReadonlyArray<Entry>): string => {
 }
 
 const lineOf = ({ attachments = [], role, text, tool }: Entry): string => {
-  if (tool !== undefined) return `tool ${tool.name}: ${shortened(tool.output, HISTORY_MESSAGE_CHARS)}`
-  const said = [...attachments.map(describe), ...(text === "" ? [] : [shortened(text, HISTORY_MESSAGE_CHARS)])]
+  const files = attachments.map(describe)
+  if (tool !== undefined)
+    return [`tool ${tool.name}: ${shortened(tool.output, HISTORY_MESSAGE_CHARS)}`, ...files].join("\n")
+  const said = [...files, ...(text === "" ? [] : [shortened(text, HISTORY_MESSAGE_CHARS)])]
   return said.length === 0 ? "" : `${role}: ${said.join("\n")}`
 }

@@ -12,7 +12,18 @@ const ContentBlock = Schema.Struct({
   text: maybe(Schema.String),
   name: maybe(Schema.String),
   uri: maybe(Schema.String),
-  resource: maybe(Schema.Struct({ uri: maybe(Schema.String), text: maybe(Schema.String) })),
+  /** The content of an image or a sound in base64. */
+  data: maybe(Schema.String),
+  mimeType: maybe(Schema.String),
+  resource: maybe(
+    Schema.Struct({
+      uri: maybe(Schema.String),
+      text: maybe(Schema.String),
+      /** The content in base64. */
+      blob: maybe(Schema.String),
+      mimeType: maybe(Schema.String),
+    }),
+  ),
 })
 export type ContentBlock = typeof ContentBlock.Type
 

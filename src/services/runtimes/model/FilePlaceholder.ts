@@ -1,9 +1,9 @@
 /**
- * FilePlaceholder: the part of a prompt that stands for a file of a message until the request is sent. It costs no memory,
- * so that trimming may drop it. History, MessageFiles and TokenEstimate use it.
+ * FilePlaceholder: the part of a prompt that stands for a file of a message or of a tool's result until the request is sent.
+ * It costs no memory, so that trimming may drop it. History, ToolRound, MessageFiles, Trimming and TokenEstimate use it.
  */
 import * as Prompt from "effect/ai/Prompt"
-import type { Attachment } from "../../../domain/Attachment.ts"
+import { type Attachment, describe } from "../../../domain/Attachment.ts"
 import { isTextType } from "../../attachments/ContentType.ts"
 
 const PROTOCOL = "attachment:"
@@ -18,6 +18,27 @@ export const placeholder = (attachment: Attachment): Prompt.FilePart =>
     fileName: attachment.name,
     data: new URL(`${PROTOCOL}${attachment.id}?${attachment.size}`),
   })
+
+/**
+ * Returns the result of a tool call, with placeholders for its files. A failed result describes them, because Anthropic
+ * takes texts only there.
+ */
+export const resultPart = (
+  { result, ...facts }: Pick<Prompt.ToolResultPart, "id" | "name" | "isFailure"> & { readonly result: string },
+  files: ReadonlyArray<Attachment> = [],
+): Prompt.ToolResultPart => {
+  const isShown = files.length > 0 && !facts.isFailure
+  return Prompt.toolResultPart({
+    ...facts,
+    result: isShown ? result : [result, ...files.map(describe)].join("\n"),
+    ...(isShown && { modelOutput: [Prompt.textPart({ text: result }), ...files.map(placeholder)] }),
+    providerExecuted: false,
+  })
+}
+
+/** Returns the files of a result in a prompt. */
+export const filesOf = ({ modelOutput = [] }: Prompt.ToolResultPart): ReadonlyArray<Attachment> =>
+  modelOutput.flatMap((part) => attachmentOf(part) ?? [])
 
 /** Returns the file of a placeholder, or `undefined` for another part. */
 export const attachmentOf = (part: Prompt.Part): Attachment | undefined => {

@@ -7,9 +7,9 @@
  * - Notes by the gateway and operators become messages of the user, because few providers take system messages later on.
  */
 import * as Prompt from "effect/ai/Prompt"
-import type { Attachment } from "../../../domain/Attachment.ts"
+import { type Attachment, describe } from "../../../domain/Attachment.ts"
 import type { Message, ToolCall } from "../../../domain/Message.ts"
-import { placeholder } from "./FilePlaceholder.ts"
+import { placeholder, resultPart } from "./FilePlaceholder.ts"
 import { shortenedResult, type Unit } from "./Trimming.ts"
 
 /** A unit of the prompt, with the id of the newest message of the transcript in it. */
@@ -65,20 +65,17 @@ const stepOf = (messages: ReadonlyArray<ToolMessage>): Unit => [
     ),
   }),
   Prompt.toolMessage({
-    content: messages.map((message) =>
-      Prompt.toolResultPart({
-        id: callId(message),
-        name: message.tool.name,
-        isFailure: message.tool.isError,
-        result: message.tool.output,
-        providerExecuted: false,
-      }),
-    ),
+    content: messages.map((message) => {
+      const { isError, name, output } = message.tool
+      return resultPart({ id: callId(message), name, isFailure: isError, result: output }, message.attachments)
+    }),
   }),
 ]
 
-const noteOf = ({ tool: { input, isError, name, output } }: ToolMessage): string =>
-  `[Note: a tool "${name}" was called with ${shortenedResult(input)}. ${isError ? "It failed" : "It returned"}: ${shortenedResult(output)}]`
+const noteOf = ({ attachments = [], tool: { input, isError, name, output } }: ToolMessage): string => {
+  const said = [shortenedResult(output), ...attachments.map(describe)].join("\n")
+  return `[Note: a tool "${name}" was called with ${shortenedResult(input)}. ${isError ? "It failed" : "It returned"}: ${said}]`
+}
 
 const isSummary = ({ summaryUpTo }: Message): boolean => summaryUpTo !== undefined
 
@@ -112,7 +109,8 @@ export const historyOf = (transcript: ReadonlyArray<Message>, tools: ReadonlySet
       add(stepOf(step), step.at(-1)!.id)
     } else if (isToolMessage(message)) add([userMessage(noteOf(message))])
     else if (text === "" && attachments.length === 0) continue
-    else if (role === "assistant") add([assistantMessage(text)])
+    else if (role === "assistant")
+      add([assistantMessage([text, ...attachments.map(describe)].filter(Boolean).join("\n"))])
     else add([userMessage(role === "system" ? `[Note: ${text}]` : text, attachments)])
   }
   return { summary: transcript.find(isSummary)?.text, units }

@@ -1,6 +1,6 @@
 /**
- * Puts the files of messages into a prompt in place of their placeholders, before each request: the file itself if the model
- * reads it, or a text that describes it. ModelRun.ts uses it.
+ * Puts the files of messages and of tool results into a prompt in place of their placeholders, before each request: the
+ * file itself if the model reads it, or a text that describes it. ModelRun.ts uses it.
  */
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
@@ -35,7 +35,7 @@ const formOf = ({ size, type }: Attachment, input: ReadonlyArray<ModelInput>): F
 
 const textPart = (text: string) => Prompt.textPart({ text })
 
-/** Makes the function that replaces the placeholders of a run's prompts. It reads each file once. */
+/** Makes the function that replaces the placeholders of a run's prompts. It remembers the files of the last prompt. */
 export const make = (read: Attachments["Service"]["read"]) => {
   const cache = new Map<string, Uint8Array | undefined>()
 
@@ -60,28 +60,38 @@ export const make = (read: Attachments["Service"]["read"]) => {
   })
 
   return Effect.fnUntraced(function* (messages: ReadonlyArray<Prompt.Message>, input: ReadonlyArray<ModelInput> = []) {
+    const used = new Set<string>()
     let files = 0
     let bytes = 0
     const formFor = (attachment: Attachment): Form => {
       const form = formOf(attachment, input)
+      if (form === "text") used.add(attachment.id)
       if (form !== "file") return form
       if (files >= MAX_FILES || bytes + attachment.size > MAX_BYTES) return "description"
       files++
+      used.add(attachment.id)
       bytes += attachment.size
       return form
     }
+    const fill = <P extends Prompt.Part>(part: P): Effect.Effect<P | Prompt.TextPart | Prompt.FilePart> => {
+      const attachment = attachmentOf(part)
+      return attachment === undefined ? Effect.succeed(part) : partOf(attachment, formFor(attachment))
+    }
+    const fillResult = <P extends Prompt.Part>(part: P): Effect.Effect<P | Prompt.ToolResultPart> =>
+      part.type === "tool-result" && part.modelOutput !== undefined
+        ? Effect.map(Effect.forEach(part.modelOutput, fill), (modelOutput) =>
+            Prompt.toolResultPart({ ...part, modelOutput }),
+          )
+        : Effect.succeed(part)
     const filled: Array<Prompt.Message> = []
     for (const message of messages.toReversed()) {
-      if (message.role !== "user" || !message.content.some((part) => attachmentOf(part) !== undefined)) {
-        filled.push(message)
-        continue
-      }
-      const content = yield* Effect.forEach(message.content, (part) => {
-        const attachment = attachmentOf(part)
-        return attachment === undefined ? Effect.succeed(part) : partOf(attachment, formFor(attachment))
-      })
-      filled.push(Prompt.userMessage({ content }))
+      if (message.role === "user") {
+        filled.push(Prompt.userMessage({ ...message, content: yield* Effect.forEach(message.content, fill) }))
+      } else if (message.role === "tool") {
+        filled.push(Prompt.toolMessage({ ...message, content: yield* Effect.forEach(message.content, fillResult) }))
+      } else filled.push(message)
     }
+    for (const id of cache.keys()) if (!used.has(id)) cache.delete(id)
     return filled.toReversed()
   })
 }

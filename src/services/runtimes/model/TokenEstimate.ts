@@ -35,7 +35,10 @@ const tokensOfPart = (part: Exclude<Prompt.Message["content"], string>[number]):
     case "tool-call":
       return tokensOfText(part.name) + tokensOfText(textOrJson(part.params))
     case "tool-result":
-      return tokensOfText(textOrJson(part.result))
+      return (part.modelOutput ?? []).reduce(
+        (sum, output) => (output.type === "file" ? sum + tokensOfPart(output) : sum),
+        tokensOfText(textOrJson(part.result)),
+      )
     case "tool-approval-request":
     case "tool-approval-response":
       return 0

@@ -1,17 +1,17 @@
 /**
  * Runs the tool calls of one step, several at once. Each call gets a result that the model reads. ModelRun.ts uses it.
  */
-import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import type { AttachmentUpload } from "../../../domain/Attachment.ts"
 import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import type { RuntimeEvent } from "../../../domain/Run.ts"
 import { cut, textOrJson } from "../../../domain/Text.ts"
+import { type Checked, toAttachment } from "../../attachments/AttachmentCheck.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { ToolResult } from "../../tools/ToolCalls.ts"
-import type { ToolFile } from "../../tools/AgentTool.ts"
 import type { Tools } from "../../tools/Tools.ts"
 import type { Emit } from "./Handoff.ts"
+import { resultPart } from "./FilePlaceholder.ts"
 import type { Step, StepCall } from "./ModelStep.ts"
 
 /** The calls that run at once. */
@@ -26,8 +26,9 @@ const refusal = ({ finish }: Step, index: number): string | undefined => {
   return index < MAX_CALLS ? undefined : `An answer may have ${MAX_CALLS} calls. This one did not run.`
 }
 
-const toUpload = ({ bytes, ...facts }: ToolFile): AttachmentUpload => ({
-  ...facts,
+const toUpload = ({ bytes, name, type }: Checked): AttachmentUpload => ({
+  name,
+  type,
   data: Buffer.from(bytes).toString("base64"),
 })
 
@@ -46,7 +47,7 @@ export const run = Effect.fnUntraced(function* (
     const { files, isError, shown, text } = result
     const ended = { _tag: "ToolEnded" as const, callId: id, output: shown ?? text, isError }
     yield* emit([files === undefined ? ended : { ...ended, files: files.map(toUpload) }])
-    return Prompt.toolResultPart({ id, name, isFailure: isError, result: text, providerExecuted: false })
+    return resultPart({ id, name, isFailure: isError, result: text }, (files ?? []).map(toAttachment))
   })
   return yield* Effect.forEach(step.calls, call, { concurrency: PARALLEL_CALLS })
 })

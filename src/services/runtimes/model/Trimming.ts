@@ -12,7 +12,9 @@
  * The newest user's message and the newest unit always stay, even if they alone are too long.
  */
 import * as Prompt from "effect/ai/Prompt"
+import { describe } from "../../../domain/Attachment.ts"
 import { cut, textOrJson } from "../../../domain/Text.ts"
+import { filesOf } from "./FilePlaceholder.ts"
 import { tokensOfMessages } from "./TokenEstimate.ts"
 
 /** A message, or an assistant's message with tool calls and the message with their results. */
@@ -47,16 +49,21 @@ export const shortenedResult = (text: string, max = SHORT_RESULT_CHARS): string 
   return `${head}\n[${text.length - head.length - tail.length} characters are left out here.]\n${tail}`
 }
 
+/** A shortened result describes its files. */
+const shortenedPart = (part: Prompt.ToolResultPart): Prompt.ToolResultPart => {
+  const text = textOrJson(part.result)
+  const files = filesOf(part)
+  if (text.length <= SHORT_RESULT_CHARS && files.length === 0) return part
+  const result = [shortenedResult(text), ...files.map(describe)].join("\n")
+  return Prompt.toolResultPart({ ...part, result, modelOutput: undefined })
+}
+
 const shortenedUnit = (unit: Unit): Unit =>
   unit.map((message) =>
     message.role !== "tool"
       ? message
       : Prompt.toolMessage({
-          content: message.content.map((part) =>
-            part.type === "tool-result" && textOrJson(part.result).length > SHORT_RESULT_CHARS
-              ? Prompt.toolResultPart({ ...part, result: shortenedResult(textOrJson(part.result)) })
-              : part,
-          ),
+          content: message.content.map((part) => (part.type === "tool-result" ? shortenedPart(part) : part)),
         }),
   )
 

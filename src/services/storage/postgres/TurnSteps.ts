@@ -90,8 +90,8 @@ const END = `WITH
   before AS (SELECT text, attachments FROM turns WHERE run_id = $1),
   ${SESSION_OF_TURN},
   gone AS (${RETRACT} AND $8::boolean RETURNING m.id),
-  reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, failed, at)
-    SELECT s0.transcript, $1, $9::bigint, 'assistant', $10::text, $11, $5, $12, $16, $7 FROM s0 WHERE $9::bigint IS NOT NULL
+  reply AS (INSERT INTO messages (transcript, run_id, step, role, text, thinking, usage, aborted, failed, at, attachments)
+    SELECT s0.transcript, $1, $9::bigint, 'assistant', $10::text, $11, $5, $12, $16, $7, $22 FROM s0 WHERE $9::bigint IS NOT NULL
     ON CONFLICT (transcript, run_id, step) DO NOTHING RETURNING id),
   failed AS (UPDATE messages m SET failed = $13::text FROM s0 WHERE $13::text IS NOT NULL AND m.transcript = s0.transcript
     AND m.run_id = $1 AND m.step = 0 AND m.failed IS NULL RETURNING m.aborted),
@@ -214,6 +214,7 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
         usage?.contextTokens ?? null,
         takenBy ?? null,
         words.mark !== undefined,
+        attachmentsColumn(words.reply?.attachments ?? []),
       ]),
       ([row]) => {
         if (row === undefined) return undefined

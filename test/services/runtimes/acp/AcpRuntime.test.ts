@@ -7,6 +7,7 @@ import { Runs } from "../../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
 import { principal } from "../../../support/Conversations.ts"
 import { ask, change, layer, SECRET, where } from "../../../support/AcpConversations.ts"
+import { base64, png } from "../../../support/Files.ts"
 import { untilEvent } from "../../../support/Published.ts"
 import { gone } from "../../../support/ProcessGroups.ts"
 
@@ -38,6 +39,18 @@ describe("A command-line agent", () => {
         isError: false,
       })
     }).pipe(Effect.provide(layer({ settings: { permissions: { edit: "allow" } } }))),
+  )
+
+  it.live("Its images belong to the message of its tool, and to its reply.", () =>
+    Effect.gen(function* () {
+      const file = base64(png())
+      expect(yield* ask(`draw ${file}`, "s")).toMatchObject({ state: "done" })
+      const cat = { name: "cat.png", type: "image/png", size: 33, width: 2, height: 3 }
+      expect(yield* answers("s")).toMatchObject([
+        { role: "tool", text: "[image](file:///tmp/cat.png)", attachments: [cat] },
+        { role: "assistant", text: "Here it is: [image](file:///tmp/cat.png)", attachments: [cat] },
+      ])
+    }).pipe(Effect.provide(layer())),
   )
 
   it.live("A denied call fails with the reason as its result, and the agent goes on.", () =>

@@ -37,10 +37,35 @@ describe("AgentOutput", () => {
     [{ type: "text", text: "plain" }, "plain"],
     [{ type: "resource_link", name: "a.txt", uri: "file:///a.txt" }, "[a.txt](file:///a.txt)"],
     [{ type: "resource", resource: { uri: "file:///a.txt", text: "inside" } }, "inside"],
-    [{ type: "resource", resource: { uri: "file:///a.png", blob: "xx" } }, "[resource](file:///a.png)"],
-    [{ type: "image", data: "xx", mimeType: "image/png" }, "[image]"],
   ])("The content %j becomes text.", (content, expected) => {
     expect(eventsOf(chunk(content))).toEqual([{ _tag: "Text", text: expected }])
+  })
+
+  it.each([
+    [{ type: "image", data: "eA==", mimeType: "image/png" }, "[image]", { data: "eA==", type: "image/png" }],
+    [
+      { type: "audio", data: "eA==", mimeType: "audio/wav", uri: "file:///a.wav" },
+      "[audio](file:///a.wav)",
+      { data: "eA==", type: "audio/wav", name: "file:///a.wav" },
+    ],
+    [
+      { type: "resource", resource: { uri: "file:///a.zip", blob: "eA==", mimeType: null } },
+      "[resource](file:///a.zip)",
+      { data: "eA==", name: "file:///a.zip" },
+    ],
+  ])("The content %j becomes a file, of the reply or of the tool's result.", (content, output, file) => {
+    expect(eventsOf(chunk(content))).toEqual([
+      { _tag: "Text", text: output },
+      { _tag: "Files", files: [file] },
+    ])
+    const [, ended] = eventsOf(call({ status: "completed", content: [{ type: "content", content }] }))
+    expect(ended).toEqual({ _tag: "ToolEnded", callId: "1", output, isError: false, files: [file] })
+    expect([...eventsOf(chunk(content)), ended].every(isRuntimeEvent)).toBe(true)
+  })
+
+  it("A file with too long a name gets a part of it.", () => {
+    const image = { type: "image", data: "", mimeType: "x".repeat(2_000), uri: "u".repeat(2_000) }
+    expect(eventsOf(chunk(image)).every(isRuntimeEvent)).toBe(true)
   })
 
   it("A call starts when its input is known.", () => {
