@@ -32,24 +32,21 @@ interface Place {
 
 const placeOf = (session: Session, sortBy: SessionSort): Place => ({ value: session[sortBy], key: session.key })
 
-const compare = (a: Place, b: Place): number =>
-  a.value < b.value ? -1 : a.value > b.value ? 1 : a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+/** Compares a session with a place, in ascending order. */
+const compare = (session: Session, sortBy: SessionSort, { key, value }: Place): number => {
+  const own = session[sortBy]
+  return own < value ? -1 : own > value ? 1 : session.key < key ? -1 : session.key > key ? 1 : 0
+}
 
 /** Returns the number of sessions before a place in an ascending array. */
 const countBefore = (sorted: ReadonlyArray<Session>, sortBy: SessionSort, place: Place): number =>
-  partitionPoint(sorted, (session) => compare(placeOf(session, sortBy), place) < 0)
+  partitionPoint(sorted, (session) => compare(session, sortBy, place) < 0)
 
-/** The searchable text by session. A changed session is a new value, so no entry becomes stale. */
-const searchTexts = new WeakMap<Session, string>()
+const contains = (text: string | null, part: string): boolean => text?.toLowerCase().includes(part) === true
 
-const searchTextOf = (session: Session): string => {
-  const known = searchTexts.get(session)
-  if (known !== undefined) return known
-  const { displayName, key, label, lastMessage } = session
-  const text = [key, displayName, label ?? "", lastMessage ?? ""].join("\0").toLowerCase()
-  searchTexts.set(session, text)
-  return text
-}
+/** A text of all fields for each session would make searches faster, but 100,000 of them would stall the garbage collection. */
+const isFound = ({ displayName, key, label, lastMessage }: Session, part: string): boolean =>
+  contains(key, part) || contains(displayName, part) || contains(label, part) || contains(lastMessage, part)
 
 /** Returns the filter of a query, or `undefined` if the query matches all sessions. */
 export const conditionOf = (query: SessionQuery): ((session: Session) => boolean) | undefined => {
@@ -64,7 +61,7 @@ export const conditionOf = (query: SessionQuery): ((session: Session) => boolean
     (parentKey === undefined || session.parentKey === parentKey) &&
     (activity === undefined || session.activity === activity) &&
     (updatedSince === undefined || session.updatedAt >= updatedSince) &&
-    (part === undefined || searchTextOf(session).includes(part))
+    (part === undefined || isFound(session, part))
 }
 
 /** Returns the order for a query without one: keys ascending, everything else newest or largest first. */
@@ -152,9 +149,7 @@ export class SortedSessions {
       const known = this.#orders.get(sortBy)
       if (known !== undefined) return known
       const changed = (this.#changed = new Map<string, Session | undefined>())
-      const sorted = yield* Slices.sort([...this.#byKey.values()], (a, b) =>
-        compare(placeOf(a, sortBy), placeOf(b, sortBy)),
-      )
+      const sorted = yield* Slices.sort([...this.#byKey.values()], (a, b) => compare(a, sortBy, placeOf(b, sortBy)))
       for (const [key, before] of changed) move(sorted, sortBy, before, this.#byKey.get(key))
       this.#orders.set(sortBy, sorted)
       return sorted
@@ -203,6 +198,6 @@ const placeAfter = (
   const place = { value, key }
   const before = countBefore(sorted, sortBy, place)
   if (order === "desc") return Result.succeed(before - 1)
-  const there = before < sorted.length && compare(placeOf(sorted[before]!, sortBy), place) === 0
+  const there = before < sorted.length && compare(sorted[before]!, sortBy, place) === 0
   return Result.succeed(there ? before + 1 : before)
 }
