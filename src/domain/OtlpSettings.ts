@@ -23,6 +23,11 @@ export const OtlpSettings = Schema.Struct({
     {},
     "Headers of every export, e.g. with the key of a service. Their values count as secrets.",
   ),
+  sampling: option(
+    Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+    1,
+    "The share of the traces that is exported, from 0 to 1. A client that sends a `traceparent` decides about its own trace. Less costs less processor time and shows fewer calls.",
+  ),
   intervalMs: option(
     Schema.Int.check(Schema.isGreaterThanOrEqualTo(100)),
     10_000,

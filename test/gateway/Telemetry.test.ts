@@ -2,7 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as FakeProvider from "../support/FakeProvider.ts"
 import { ask } from "../support/HttpRequests.ts"
 import * as OtlpCollector from "../support/OtlpCollector.ts"
@@ -130,4 +133,44 @@ describe("Telemetry", () => {
       }),
     )
   })
+
+  it.live("A collector that never answers delays no call, and a stop waits for it only briefly.", () =>
+    Effect.gen(function* () {
+      const collector = yield* OtlpCollector.make
+      collector.status = undefined
+      const scope = yield* Scope.make()
+      const options = { logLevel: "info" as const, otlp: { url: collector.url, intervalMs: 100 } }
+      const context = yield* Layer.buildWithScope(TestGateway.layer(options), scope)
+      const ping = Effect.provideContext(ask("/api/rpc/ping", { body: "{}" }), context)
+      expect((yield* ping).status).toBe(200)
+      // All exporters wait for the collector now.
+      const hasAll = (received: ReadonlyArray<OtlpCollector.Received>) =>
+        ["traces", "metrics", "logs"].every((signal) => received.some(({ path }) => path === `/v1/${signal}`))
+      yield* collector.until((received) => (hasAll(received) ? true : undefined))
+      for (let i = 0; i < 20; i++) expect((yield* ping).status).toBe(200)
+      const [time] = yield* Effect.timed(Scope.close(scope, Exit.void))
+      // Each exporter gives up after a second. The rest is for a busy machine.
+      expect(Duration.toMillis(time)).toBeLessThan(4_000)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("A gateway that samples no traces exports those whose client samples them, and no others.", () =>
+    Effect.gen(function* () {
+      const collector = yield* OtlpCollector.make
+      yield* Effect.gen(function* () {
+        yield* send({ sessionKey: "own" })
+        yield* send({ sessionKey: "unsampled" }, { traceparent: traceparent.replace(/01$/, "00") })
+        yield* send({ sessionKey: "sampled" }, { traceparent })
+        const names = new Set(["chat.send", "TurnRunner.run"])
+        yield* collector.until((received) => {
+          const spans = OtlpCollector.spansIn(received).filter(({ name }) => names.has(name))
+          return spans.length >= 2 ? true : undefined
+        })
+      }).pipe(Effect.provide(TestGateway.layer({ otlp: { url: collector.url, intervalMs: 100, sampling: 0 } })))
+      // The stop has exported the rest.
+      const spans = OtlpCollector.spansIn(collector.received)
+      expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]))
+      expect(spans.filter(({ name }) => name === "chat.send")).toHaveLength(1)
+    }).pipe(Effect.scoped),
+  )
 })

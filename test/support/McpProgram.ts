@@ -10,7 +10,11 @@ import { createInterface } from "node:readline"
 interface Request {
   readonly id?: number
   readonly method: string
-  readonly params?: { readonly name?: string; readonly arguments?: Record<string, unknown> }
+  readonly params?: {
+    readonly name?: string
+    readonly arguments?: Record<string, unknown>
+    readonly _meta?: Record<string, unknown>
+  }
 }
 
 const args = process.argv.slice(2)
@@ -37,9 +41,19 @@ const tool = (name: string, properties: Record<string, unknown> = {}) => ({
   inputSchema: { type: "object", properties },
 })
 
-const tools = ["echo", "fail", "noise", "crash", "hang", "grow", "variables", "pid", "picture", "odd name!"].map(
-  (name) => tool(name, { text: { type: "string" } }),
-)
+const tools = [
+  "echo",
+  "trace",
+  "fail",
+  "noise",
+  "crash",
+  "hang",
+  "grow",
+  "variables",
+  "pid",
+  "picture",
+  "odd name!",
+].map((name) => tool(name, { text: { type: "string" } }))
 
 const write = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
 
@@ -89,6 +103,7 @@ const answer = ({ method, params }: Request): object | undefined => {
     case "tools/list":
       return { tools }
     case "tools/call":
+      if (params?.name === "trace") return text(String(params._meta?.["traceparent"]))
       return call(params?.name ?? "", params?.arguments ?? {})
     default:
       return undefined

@@ -13,8 +13,8 @@ export interface Received {
 export interface OtlpCollector {
   readonly url: string
   readonly received: ReadonlyArray<Received>
-  /** Status of the next answers. */
-  status: number
+  /** Status of the next answers, or `undefined` to leave the requests without one. */
+  status: number | undefined
   /** Waits until the function returns a value of the requests so far, and returns it. */
   readonly until: <A>(find: (received: ReadonlyArray<Received>) => A | undefined) => Effect.Effect<A>
 }
@@ -55,7 +55,8 @@ export const make = Effect.acquireRelease(
       request.on("end", () => {
         const { headers, url = "" } = request
         received.push({ path: url, headers, text, json: JSON.parse(text) })
-        response.writeHead(collector.status, { "content-type": "application/json" }).end("{}")
+        const { status } = collector
+        if (status !== undefined) response.writeHead(status, { "content-type": "application/json" }).end("{}")
         for (const check of checks) check()
       })
     })

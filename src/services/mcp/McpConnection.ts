@@ -20,6 +20,7 @@ import { redact } from "../logs/Redaction.ts"
 import { linesOf } from "../processes/Lines.ts"
 import * as SupervisedProcess from "../processes/SupervisedProcess.ts"
 import { resolvePath } from "../storage/StateFolder.ts"
+import * as Trace from "../traces/Trace.ts"
 import { messageIn, TOOLS_CHANGED } from "./McpMessages.ts"
 
 /** The server is not there. The message says why, without secrets. */
@@ -78,15 +79,33 @@ export const open = (settings: McpServerSettings): Effect.Effect<McpConnection, 
 
 const openRemote = Effect.fn("McpConnection.openRemote")(function* (settings: McpServerSettings) {
   const { Client, protocol } = yield* load
-  const NodeHttpClient = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"))
+  const [NodeHttpClient, HttpClient, { setHeader }] = yield* Effect.promise(() =>
+    Promise.all([
+      import("@effect/platform-node/NodeHttpClient"),
+      import("effect/http/HttpClient"),
+      import("effect/http/HttpClientRequest"),
+    ]),
+  )
+  // The client's own propagation would name spans that nobody can find.
+  const tracedHttp = Effect.updateService(HttpClient.HttpClient, (client) =>
+    client.pipe(
+      HttpClient.mapRequestEffect((request) =>
+        Effect.map(Trace.outgoingText, (text) =>
+          text === undefined ? request : setHeader(request, "traceparent", text),
+        ),
+      ),
+      HttpClient.transformResponse(Effect.provideService(HttpClient.TracerPropagationEnabled, false)),
+    ),
+  )
   const explain = explainer(settings)
   const headers = Object.fromEntries(
     Object.entries(settings.headers).map(([name, value]) => [name, Redacted.value(value)]),
   )
   const transport = Client.http({ url: settings.url ?? "", protocol, headers, maxMessageBytes: MESSAGE_BYTES })
   const client = yield* Effect.flatMap(transport, (transport) =>
-    Effect.provideService(clientOf(Client), Client.Transport, transport),
+    Effect.provideService(clientOf(Client), Client.Transport, traced(transport)),
   ).pipe(
+    tracedHttp,
     Effect.provide(NodeHttpClient.layerNodeHttp),
     Effect.mapError((error) => new McpUnavailable({ message: explain(error) })),
   )
@@ -95,6 +114,17 @@ const openRemote = Effect.fn("McpConnection.openRemote")(function* (settings: Mc
 })
 
 const clientOf = (module: typeof Client) => module.make({ name: "causeway", version: VERSION, timeout: START_TIMEOUT })
+
+/** Gives the trace of the run to the server, in the member of `_meta` that MCP reserves for it. */
+const traced = (transport: Client.Transport): Client.Transport => ({
+  ...transport,
+  request: (message, tool) =>
+    Effect.flatMap(message.method === "tools/call" ? Trace.outgoingText : Effect.undefined, (traceparent) => {
+      if (traceparent === undefined) return transport.request(message, tool)
+      const { _meta, ...params } = { _meta: {}, ...message.params }
+      return transport.request({ ...message, params: { ...params, _meta: { ..._meta, traceparent } } }, tool)
+    }),
+})
 
 const openLocal = Effect.fn("McpConnection.openLocal")(function* (settings: McpServerSettings, command: string) {
   const { Client, protocol } = yield* load
@@ -134,7 +164,7 @@ const openLocal = Effect.fn("McpConnection.openLocal")(function* (settings: McpS
     protocol,
     maxMessageBytes: MESSAGE_BYTES,
   }).pipe(
-    Effect.flatMap((transport) => Effect.provideService(clientOf(Client), Client.Transport, transport)),
+    Effect.flatMap((transport) => Effect.provideService(clientOf(Client), Client.Transport, traced(transport))),
     Effect.provideService(
       Spawner.ChildProcessSpawner,
       Spawner.make(() => Effect.succeed(handle)),

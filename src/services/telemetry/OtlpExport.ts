@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
@@ -45,11 +46,15 @@ const withoutTexts = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unk
   return Exit.fail(Predicate.hasProperty(error, "_tag") ? String(error._tag) : "bug")
 }
 
-const bounded = (tracer: Tracer.Tracer): Tracer.Tracer => {
+/** `isChosen`: whether a trace that begins here is exported. The spans of a trace follow its first one. */
+const bounded = (tracer: Tracer.Tracer, isChosen: () => boolean): Tracer.Tracer => {
   const hasRoom = perSecond()
   return Tracer.make({
     span: (options) => {
-      if (!hasRoom(Number(options.startTime / 1_000_000n))) return new Tracer.NativeSpan(options)
+      const sampled = options.sampled && (Option.isSome(options.parent) || isChosen())
+      if (!sampled || !hasRoom(Number(options.startTime / 1_000_000n))) {
+        return new Tracer.NativeSpan({ ...options, sampled })
+      }
       const span = tracer.span(options)
       const end = span.end.bind(span)
       span.end = (time, exit) => end(time, withoutTexts(exit))
@@ -96,7 +101,9 @@ export const layer = (otlp: OtlpSettings): Layer.Layer<never, never, Logs> =>
     Effect.gen(function* () {
       const tracer = yield* OtlpTracer.make({ ...OtlpEndpoint.of(otlp, "traces"), resource: OtlpEndpoint.resource })
       yield* exportLogs(otlp)
-      return Context.make(Tracer.Tracer, bounded(tracer)).pipe(
+      const random = yield* Random.Random
+      const isChosen = () => random.nextDoubleUnsafe() < otlp.sampling
+      return Context.make(Tracer.Tracer, bounded(tracer, isChosen)).pipe(
         Context.add(Trace.AreExported, true),
         Context.add(HttpClient.TracerDisabledWhen, () => true),
         Context.add(HttpMiddleware.TracerDisabledWhen, () => true),

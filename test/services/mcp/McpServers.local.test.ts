@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { McpServers as Servers } from "../../../src/domain/McpServer.ts"
 import { McpServers } from "../../../src/services/mcp/McpServers.ts"
+import * as Trace from "../../../src/services/traces/Trace.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { hasFailed, hasTool, isReady, layer, program, sourceOf, until } from "../../support/McpServers.ts"
 import { gone, isAlive } from "../../support/ProcessGroups.ts"
@@ -50,6 +51,16 @@ describe("A local MCP server", () => {
       expect(yield* callTool("files_echo", { text: "hi" })).toEqual({ text: '{"text":"hi"}', isError: false })
       expect(yield* callTool("files_fail", {})).toEqual({ text: "It failed.", isError: true })
       expect((yield* callTool("files_echo", "no object")).text).toContain("must be a JSON object")
+    }).pipe(Effect.provide(layer({ files: program() }))),
+  )
+
+  it.live("A call names the trace of the run, and a call without a trace names none.", () =>
+    Effect.gen(function* () {
+      yield* until(isReady("files"))
+      const call = Effect.map(callTool("files_trace", {}), ({ text }) => text)
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      expect(yield* Trace.within(call, traceparent)).toBe(traceparent)
+      expect(yield* call).toBe("undefined")
     }).pipe(Effect.provide(layer({ files: program() }))),
   )
 

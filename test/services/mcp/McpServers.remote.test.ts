@@ -10,8 +10,9 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { createServer } from "node:http"
+import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
+import * as Trace from "../../../src/services/traces/Trace.ts"
 import { hasFailed, isReady, layer, until } from "../../support/McpServers.ts"
 import { callTool } from "../../support/ToolCalls.ts"
 
@@ -30,11 +31,15 @@ const routes = Layer.mergeAll(McpServer.toolkit(kit)).pipe(
   ),
 )
 
-/** Starts Effect's own MCP server and returns its address. */
-const serve = Effect.gen(function* () {
+/** Starts Effect's own MCP server and returns its address. `onRequest` sees each request first. */
+const serve = Effect.fnUntraced(function* (onRequest: (request: IncomingMessage) => void = () => {}) {
   const server = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
   const context = yield* Layer.build(
-    server.pipe(Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { host: "127.0.0.1", port: 0 }))),
+    server.pipe(
+      Layer.provideMerge(
+        NodeHttpServer.layer(() => createServer().on("request", onRequest), { host: "127.0.0.1", port: 0 }),
+      ),
+    ),
   )
   const { address } = yield* Effect.provideContext(HttpServer.HttpServer, context)
   return `http://127.0.0.1:${"port" in address ? address.port : 0}/mcp`
@@ -43,13 +48,27 @@ const serve = Effect.gen(function* () {
 describe("A remote MCP server", () => {
   it.live("Its tools are in the registry, and a call returns its result.", () =>
     Effect.gen(function* () {
-      const url = yield* serve
+      const url = yield* serve()
       yield* Effect.gen(function* () {
         yield* until(isReady("sums"))
         const result = yield* callTool("sums_add", { a: 1, b: 2 })
         expect(result.isError).toBe(false)
         expect(JSON.parse(result.text)).toEqual({ sum: 3 })
         expect((yield* callTool("sums_add", { a: "x" })).isError).toBe(true)
+      }).pipe(Effect.provide(layer({ sums: { url } })))
+    }),
+  )
+
+  it.live("A call carries the trace of the run as a header, and the gateway's other requests carry none.", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const url = yield* serve(({ headers }) => void seen.push(headers["traceparent"] ?? headers["b3"]))
+      yield* Effect.gen(function* () {
+        yield* until(isReady("sums"))
+        expect(new Set(seen)).toEqual(new Set([undefined]))
+        const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        yield* Trace.within(callTool("sums_add", { a: 1, b: 2 }), traceparent)
+        expect(seen.at(-1)).toBe(traceparent)
       }).pipe(Effect.provide(layer({ sums: { url } })))
     }),
   )

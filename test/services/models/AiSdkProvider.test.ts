@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { make } from "../../../src/services/models/ai-sdk/AiSdkProvider.ts"
+import * as Trace from "../../../src/services/traces/Trace.ts"
 import * as FakeModels from "../../support/FakeModels.ts"
 
 /** A package that answers with the parts that its option names. It records its settings and calls. */
@@ -14,6 +15,7 @@ export const createFake = (settings) => (id) => ({
   specificationVersion: settings.version ?? "v4",
   async doStream(options) {
     seen.push({ settings, id, options })
+    if (settings.traced) settings.parts[1].delta = String(options.headers?.traceparent)
     if (settings.fails) throw Object.assign(new Error(settings.fails.message), settings.fails)
     return { stream: new ReadableStream({ start(controller) {
       for (const part of settings.parts) controller.enqueue(part)
@@ -80,6 +82,21 @@ describe("AiSdkProvider", () => {
         usage: { inputTokens: 15, cachedInputTokens: 4, outputTokens: 7 },
         problem: undefined,
       })
+    }),
+  )
+
+  it.live("A call gives the trace of the run to the package as a header.", () =>
+    Effect.gen(function* () {
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      const parts = [
+        { type: "text-start", id: "t" },
+        { type: "text-delta", id: "t", delta: "" },
+        { type: "text-end", id: "t" },
+        finish,
+      ]
+      const said = say({ traced: true, parts })
+      expect((yield* Trace.within(said, traceparent)).text).toBe(traceparent)
+      expect((yield* said).text).toBe("undefined")
     }),
   )
 

@@ -9,6 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../../domain/Model.ts"
+import * as Trace from "../../traces/Trace.ts"
 import * as ChatModel from "../ChatModel.ts"
 import type { ModelCall, ModelProvider, NamedProvider } from "../ModelProvider.ts"
 import { ProviderProblems } from "../ProviderProblems.ts"
@@ -86,7 +87,12 @@ const once = (
         Effect.sync(() => new AbortController()),
         (aborter) => Effect.sync(() => aborter.abort()),
       )
-      const request = { ...callOptions(options, call.thinking), abortSignal: aborter.signal }
+      const traceparent = yield* Trace.outgoingText
+      const request = {
+        ...callOptions(options, call.thinking),
+        ...(traceparent !== undefined && { headers: { traceparent } }),
+        abortSignal: aborter.signal,
+      }
       const { stream } = yield* Effect.tryPromise({
         try: async () => await model.doStream(request),
         catch: (error) => reader.problem(error, now),
