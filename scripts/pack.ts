@@ -29,7 +29,7 @@ const restore = () => {
 const before = () => {
   restore()
   rmSync(join(root, "dist"), { recursive: true, force: true })
-  execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
   const text = readFileSync(manifest, "utf8")
   writeFileSync(kept, text)
   writeFileSync(manifest, `${JSON.stringify(published(JSON.parse(text) as Manifest), undefined, 2)}\n`)

@@ -60,9 +60,16 @@ describe("The tarball", () => {
     for (const entry of ["index", "client", "domain", "openclaw-client"]) {
       expect(files).toEqual(expect.arrayContaining([`package/dist/${entry}.js`, `package/dist/${entry}.d.ts`]))
     }
-    expect(
-      files.filter((file) => !/^package\/(LICENSE|README\.md|package\.json|dist\/.+\.(d\.ts|js))$/.test(file)),
-    ).toEqual([])
+    const expected =
+      /^package\/(LICENSE|README\.md|package\.json|dist\/.+\.(d\.ts|js)|dist\/main(\/.+)?\.js\.map|dist\/main\/LICENSES\.txt)$/
+    expect(files.filter((file) => !expected.test(file))).toEqual([])
+  })
+
+  it("The package contains the licences of the packages in its bundle.", () => {
+    const licences = Fs.readFileSync(installed("dist/main/LICENSES.txt"), "utf8")
+    for (const name of ["effect", "ws", "undici", "zod", "@agentclientprotocol/sdk"]) {
+      expect(licences).toMatch(new RegExp(`^${name} \\d`, "m"))
+    }
   })
 
   it("The package installs no Node, no tools and no scripts.", () => {
