@@ -106,6 +106,7 @@ const StubEvents = Layer.unwrap(
       head: () => ({ epoch: "e1", seq: stub.seq }),
       resumeError: () => null,
       partialOutput: () => undefined,
+      join: () => () => {},
       liveFeed: PubSub.subscribe(stub.live),
       reader: () => {
         throw new Error("the stub has no event log")

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type {
   EventFilter,
   EventItem,
@@ -20,6 +20,7 @@ import type {
   Positioned,
   ResetReason,
   RunText,
+  Topic,
 } from "../../domain/Event.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import type { Histogram } from "../../domain/Histogram.ts"
@@ -28,6 +29,7 @@ import { Storage } from "../storage/Storage.ts"
 import type { Tx, Work } from "../storage/Tx.ts"
 import { EventLog, type EventTuning } from "./EventLog.ts"
 import { EventReader, type RecentItems, subscribe } from "./EventReader.ts"
+import { FollowedTopics } from "./FollowedTopics.ts"
 import { makeGroupCommit, type WriteOutcome } from "./GroupCommit.ts"
 import { resetReason } from "./Replay.ts"
 
@@ -85,6 +87,13 @@ export class Events extends Context.Service<
      */
     onEvent(observer: (event: Positioned) => void): Effect.Effect<void, never, Scope.Scope>
     /**
+     * Counts a subscriber of the topics until the returned function is called. The fan-out counts its subscribers, and
+     * `subscribe` counts itself.
+     */
+    readonly join: (filter: EventFilter) => () => void
+    /** Calls the observer with whether the topic has subscribers, now and at each change, until the scope closes. */
+    onFollowed(topic: Topic, observer: (isFollowed: boolean) => void): Effect.Effect<void, never, Scope.Scope>
+    /**
      * Subscribes to every event from now on, until the scope closes. For a fan-out that encodes an event once for many
      * clients. The queue is unbounded, so its reader must never wait for a client. All others use `subscribe`.
      */
@@ -121,6 +130,7 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
   // All events of a step at once, so that each reader wakes once.
   const publish = (events: ReadonlyArray<Positioned>) => Effect.runSync(PubSub.publishAll(feed, events))
   const log = new EventLog(storage, tuning, publish)
+  const followed = new FollowedTopics()
   const groupCommit = yield* makeGroupCommit(log)
   const bus = yield* EventBus
   yield* bus.subscribe("Live", ({ event }) => groupCommit.publishLive(event))
@@ -154,9 +164,26 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
           (remove) => Effect.sync(remove),
         ),
       ),
+    join: (filter) => followed.add(filter),
+    onFollowed: (topic, observer) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => followed.observe(topic, observer)),
+          (remove) => Effect.sync(remove),
+        ),
+      ),
     liveFeed: PubSub.subscribe(feed),
     reader: (filter, from, recent) => new EventReader(log, filter, from, recent),
-    subscribe: (filter, from) => subscribe(log, filter, from),
+    subscribe: (filter, from) =>
+      Stream.unwrap(
+        Effect.as(
+          Effect.acquireRelease(
+            Effect.sync(() => followed.add(filter)),
+            (leave) => Effect.sync(leave),
+          ),
+          subscribe(log, filter, from),
+        ),
+      ),
     figures: Effect.sync(() => ({ replayed: log.replayed, writes: groupCommit.writeTimes.all })),
   })
 })

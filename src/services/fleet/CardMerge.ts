@@ -8,7 +8,7 @@ import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
 import { type RunChange, type RunFact, RunFacts } from "./RunFacts.ts"
-import { SessionFacts } from "./SessionFacts.ts"
+import { type AllSessions, SessionFacts } from "./SessionFacts.ts"
 
 export interface AgentFact {
   readonly id: string
@@ -81,12 +81,13 @@ export class CardMerge {
   readonly cards = new Map<string, AgentCard>()
   readonly #upstream: string | null
   readonly #agents = new Map<string, AgentFact>()
-  readonly #sessions = new SessionFacts<SessionFact>()
+  readonly #sessions: SessionFacts<SessionFact>
   readonly runs: RunFacts
 
-  /** `upstream`: the name of the gateway, or null for this one. `runs` follows the changes, too. */
-  constructor(upstream: string | null, runs = new RunFacts()) {
+  /** `upstream`: the name of the gateway, or null for this one. `runs` follows the changes, too. `sessions`: see SessionFacts. */
+  constructor(upstream: string | null, runs = new RunFacts(), sessions?: AllSessions<SessionFact>) {
     this.#upstream = upstream
+    this.#sessions = new SessionFacts(sessions)
     this.runs = runs
   }
 

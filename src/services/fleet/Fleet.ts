@@ -15,10 +15,10 @@ import { Agents } from "../agents/Agents.ts"
 import { Events } from "../events/Events.ts"
 import { SessionIndex } from "../sessions/SessionIndex.ts"
 import { Upstreams } from "../upstreams/Upstreams.ts"
-import { CardMerge, type Change } from "./CardMerge.ts"
+import { CardMerge, type Change, type Merged } from "./CardMerge.ts"
 import { demoAgents, patienceOf } from "./DemoFleet.ts"
 import { FleetStore } from "./FleetStore.ts"
-import { factOf, localChange } from "./LocalChanges.ts"
+import { LocalCards } from "./LocalCards.ts"
 import { Answering, standIn } from "./StandIn.ts"
 import { UpstreamStatus } from "./UpstreamStatus.ts"
 
@@ -47,29 +47,31 @@ export class Fleet extends Context.Service<
         const startedAt = yield* Clock.currentTimeMillis
         const statuses = all.map(({ settings: { name, url } }) => new UpstreamStatus(name, url, startedAt))
         const store = new FleetStore(statuses.map(({ current }) => current))
-        const local = yield* localCards
-        for (const card of local.cards.values()) store.cards.set(card.id, card)
-        const merges = new Map<string | null, CardMerge>([[null, local]])
+        const local = new LocalCards({ agents: (yield* Agents).all, sessions: yield* SessionIndex })
+        const merges = new Map<string, CardMerge>()
 
         const publish = (event: LiveEvent) => events.publishLive(event)
-        const apply = (merge: CardMerge, change: Change) => {
-          const { begun, changed, removed, stepped } = merge.apply(change)
-          if (change._tag === "Listed") {
-            return publish({
-              _tag: "FleetUpdated",
-              cards: Array.from(merges.values(), ({ cards }) => Array.from(cards.values())).flat(),
-            })
-          }
+        const publishMerged = ({ begun, changed, removed, stepped }: Merged) => {
           for (const card of changed) publish({ _tag: "CardChanged", card })
           for (const id of removed) publish({ _tag: "CardRemoved", id })
           for (const task of begun) publish({ _tag: "TaskStarted", ...task })
           for (const task of stepped) publish({ _tag: "TaskProgressed", ...task })
         }
+        const apply = (merge: CardMerge, change: Change) => {
+          const merged = merge.apply(change)
+          if (change._tag !== "Listed") return publishMerged(merged)
+          const upstream = Array.from(merges.values(), ({ cards }) => Array.from(cards.values())).flat()
+          publish({ _tag: "FleetUpdated", cards: [...local.cards(), ...upstream] })
+        }
 
         yield* events.onEvent((positioned) => {
           store.apply(positioned.event)
-          const change = localChange(local.runs, positioned)
-          if (change !== undefined) apply(local, change)
+          const merged = local.apply(positioned)
+          if (merged !== undefined) publishMerged(merged)
+        })
+        yield* events.onFollowed("fleet", (isFollowed) => {
+          local.follow(isFollowed)
+          store.replaceLocal(isFollowed ? local.cards() : undefined)
         })
 
         /** Whether some gateway answers. */
@@ -110,22 +112,21 @@ export class Fleet extends Context.Service<
         }
 
         const now = Clock.currentTimeMillis
+        /** Returns the cards of this gateway if the store has none, because nobody follows them. */
+        const cardsNow = () => (local.isFollowed ? [] : local.cards())
         return Fleet.of({
-          list: Effect.map(now, (at) => ({ ...store.list(at), position: events.head() })),
+          list: Effect.map(now, (at) => ({
+            cards: store.list(at, cardsNow),
+            upstreams: store.gateways(),
+            position: events.head(),
+          })),
           upstreams: Effect.sync(() => store.gateways()),
-          atWork: ({ agentId, upstream }) => merges.get(upstream)?.atWork(agentId) ?? [],
+          atWork: ({ agentId, upstream }) =>
+            upstream === null ? local.atWork(agentId) : (merges.get(upstream)?.atWork(agentId) ?? []),
           get: Effect.fn("Fleet.get")(function* (id: string) {
-            return store.get(id, yield* now) ?? (yield* new CardNotFound({ id }))
+            return store.get(id, yield* now, cardsNow) ?? (yield* new CardNotFound({ id }))
           }),
         })
       }),
     )
 }
-
-/** Makes the cards of this gateway's agents. */
-const localCards = Effect.gen(function* () {
-  const agents = (yield* Agents).all().map(factOf)
-  const merge = new CardMerge(null)
-  merge.apply({ _tag: "Listed", agents, sessions: (yield* SessionIndex).values() })
-  return merge
-})

@@ -11,6 +11,7 @@ export class FleetStore {
   readonly upstreams: Map<string, Upstream>
   /** When the cards of a gateway last came by its REST address. No event says so each time. */
   readonly polls = new Map<string, number>()
+  #hasLocal = false
 
   constructor(upstreams: ReadonlyArray<Upstream>) {
     this.upstreams = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
@@ -19,14 +20,14 @@ export class FleetStore {
   apply(event: GatewayEvent): void {
     switch (event._tag) {
       case "CardChanged":
-        this.cards.set(event.card.id, event.card)
+        this.#put(event.card)
         return
       case "CardRemoved":
         this.cards.delete(event.id)
         return
       case "FleetUpdated":
         this.cards.clear()
-        for (const card of event.cards) this.cards.set(card.id, card)
+        for (const card of event.cards) this.#put(card)
         return
       case "UpstreamChanged":
         this.upstreams.set(event.upstream.name, event.upstream)
@@ -34,20 +35,30 @@ export class FleetStore {
     }
   }
 
-  get(id: string, now: number): ListedCard | undefined {
-    const card = this.cards.get(id)
+  /** Replaces the cards of this gateway. `undefined`: the store has none of them from now on. */
+  replaceLocal(cards: ReadonlyArray<AgentCard> | undefined): void {
+    this.#hasLocal = cards !== undefined
+    for (const { id, upstream } of this.cards.values()) if (upstream === null) this.cards.delete(id)
+    for (const card of cards ?? []) this.cards.set(card.id, card)
+  }
+
+  /** An event may come after the end of its last subscriber. */
+  #put(card: AgentCard): void {
+    if (card.upstream !== null || this.#hasLocal) this.cards.set(card.id, card)
+  }
+
+  /** `local` returns the cards of this gateway that the store has not. */
+  get(id: string, now: number, local: () => ReadonlyArray<AgentCard>): ListedCard | undefined {
+    const card = this.cards.get(id) ?? local().find((card) => card.id === id)
     return card && this.#listed(card, now)
   }
 
-  list(now: number): { readonly cards: ReadonlyArray<ListedCard>; readonly upstreams: ReadonlyArray<Upstream> } {
+  /** Returns all cards, those of this gateway first. `local`: as in `get`. */
+  list(now: number, local: () => ReadonlyArray<AgentCard>): ReadonlyArray<ListedCard> {
+    const cards = [...local(), ...this.cards.values()]
     const isLocal = ({ upstream }: AgentCard) => upstream === null
-    const cards = [...this.cards.values()]
-    return {
-      cards: [...cards.filter(isLocal), ...cards.filter((card) => !isLocal(card))].map((card) =>
-        this.#listed(card, now),
-      ),
-      upstreams: this.gateways(),
-    }
+    const sorted = [...cards.filter(isLocal), ...cards.filter((card) => !isLocal(card))]
+    return sorted.map((card) => this.#listed(card, now))
   }
 
   /** Returns the upstream gateways, with the time of the newest poll. */

@@ -140,15 +140,17 @@ export const make = Effect.fnUntraced(function* <V>(
   }
 
   const enter = (sink: Sink, view: V, filter: EventFilter, from: Position | undefined, seq: number): Membership<V> => {
+    const left = events.join(filter)
     const id = groupId(encoding.viewKey(view), filter)
     const group = groups.get(id) ?? new Group(view, filter, encoding, new Backlog(publishedSeq, bounds))
     groups.set(id, group)
     const subscriber = new Subscriber(sink, events.reader(filter, from, group.backlog), seq)
     group.add(subscriber)
-    return { id, group, subscriber }
+    return { id, group, subscriber, left }
   }
 
-  const leave = ({ group, id, subscriber }: Membership<V>): void => {
+  const leave = ({ group, id, left, subscriber }: Membership<V>): void => {
+    left()
     group.remove(subscriber)
     if (group.isEmpty) groups.delete(id)
   }
@@ -202,6 +204,8 @@ interface Membership<V> {
   readonly id: string
   readonly group: Group<V>
   readonly subscriber: Subscriber
+  /** Ends the count of the subscriber in Events. */
+  readonly left: () => void
 }
 
 const eventOf = (frame: Frame, seq: number): EncodedEvent => ({ frame, seq, at: seq, bytes: undefined })

@@ -39,6 +39,7 @@ const withConnections = <A, E>(
     resumeError: () => null,
     partialOutput: () => undefined,
     publishLive: live,
+    join: () => () => {},
     reader: () => {
       throw new Error("this test has no event log")
     },
