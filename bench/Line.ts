@@ -11,8 +11,12 @@ const MASK = Buffer.from([0x21, 0x43, 0x65, 0x87])
 /** Returns a client's text frame (RFC 6455 5.2) with a constant mask. */
 export const frame = (text: string): Buffer => {
   const payload = Buffer.from(text)
-  const header = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0xfe, 0, 0])
-  if (payload.length >= 126) header.writeUInt16BE(payload.length, 2)
+  const { length } = payload
+  const header = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
+  header[0] = 0x81
+  header[1] = 0x80 | (length < 126 ? length : length < 65_536 ? 126 : 127)
+  if (header.length === 4) header.writeUInt16BE(length, 2)
+  if (header.length === 10) header.writeBigUInt64BE(BigInt(length), 2)
   return Buffer.concat([header, MASK, payload.map((byte, i) => byte ^ MASK[i % 4]!)])
 }
 
@@ -85,6 +89,21 @@ export class Line {
 
   write(frames: Buffer): void {
     this.#socket.write(frames)
+  }
+
+  /** Writes the block again and again, whenever the socket takes more. Answers are read and dropped. Never resolves. */
+  flood(block: Buffer): Promise<never> {
+    const write = () => {
+      while (this.#socket.write(block)) {}
+    }
+    this.#socket.on("drain", write)
+    write()
+    return new Promise(() => {})
+  }
+
+  /** Stops reading from the socket. */
+  stall(): void {
+    this.#socket.pause()
   }
 
   /** Sends a keep-alive. Lines do not answer pings, and some servers close silent clients. */

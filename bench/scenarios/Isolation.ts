@@ -1,127 +1,108 @@
 /**
- * Measures what the runs of some cost all others: the latency of `health` beside 20 runs that misbehave, and the cost of 64
- * token streams for 200 clients.
+ * Measures how much some cost all others: the latency of `health` beside 20 runs that misbehave, and that of `ping` of 500
+ * clients beside one that does not read, and one that sends without a pause. Pauses.ts adds the pauses of large pieces of work.
  */
+import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
+import { Worker } from "node:worker_threads"
 import { connect } from "../../src/client/Gateway.ts"
-import { Audience } from "../Audience.ts"
-import { ALONE, compare, type Effort, figure, percentile, type Result } from "../Compare.ts"
+import type { Effort, Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
+import { call, look, troubled } from "../Look.ts"
 import type { Server } from "../Server.ts"
-import { MISDEEDS, STREAM, TOKENS } from "../servers/Deeds.ts"
-import { start, startRuntimes } from "../Targets.ts"
+import type { Misdeed } from "../servers/Deeds.ts"
+import { SESSION } from "../servers/Item.ts"
+import { startGateway, startRuntimes } from "../Targets.ts"
+import { request } from "../wires/Rpc.ts"
+import { pauses } from "./Pauses.ts"
 
 const BAD_RUNS = 20
-const STREAMS = 64
-const CLIENTS = 200
-
-/** One look: so many calls, one each so many milliseconds. */
-const CALLS = 200
-const CALL_MS = 5
+const CLIENTS = 500
 
 /** A run that ends is sent again after this time. */
 const AGAIN_MS = 100
 
-type Gateway = ReturnType<typeof connect>
+/** Messages for the client that does not read: 3 MB a second, so that its outbox is full within two seconds. */
+const MESSAGE = "x".repeat(32_768)
+const MESSAGE_MS = 10
 
-const clientOf = (server: Server): Gateway => connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
+type Calls = () => Promise<ReadonlyArray<number>>
 
-const finish = async (gateway: Gateway, text: string, sessionKey: string): Promise<void> => {
-  const { runId } = await gateway.call("chat.send", { text, sessionKey })
-  await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
-}
-
-/** Keeps the bad runs running during the work. */
-const beside = async <A>(gateway: Gateway, work: () => Promise<A>): Promise<A> => {
+/** Keeps the bad runs running during the calls. */
+const besideRuns = (server: Server, misdeeds: ReadonlyArray<Misdeed>) => async (calls: Calls) => {
+  const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
   const sessions = Array.from({ length: BAD_RUNS }, (_, i) => `bad-${i}`)
   const over = new AbortController()
   const runs = sessions.map(async (sessionKey, i) => {
     while (!over.signal.aborted) {
-      await finish(gateway, MISDEEDS[i % MISDEEDS.length]!, sessionKey)
+      const { runId } = await gateway.call("chat.send", { text: misdeeds[i % misdeeds.length]!, sessionKey })
+      await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
       await sleep(AGAIN_MS)
     }
   })
-  const result = await work()
+  const samples = await calls()
   over.abort()
   const ended = Promise.all(runs).then(() => true)
   for (let isOver = false; !isOver;) {
     await Promise.all(sessions.map((sessionKey) => gateway.call("chat.abort", { sessionKey })))
     isOver = await Promise.race([ended, sleep(AGAIN_MS, false)])
   }
-  return result
-}
-
-const HEALTH = frame(JSON.stringify({ _tag: "Request", id: 1, tag: "health", payload: {}, headers: [] }))
-
-/** Returns the latencies of `health` in milliseconds, on a connection of its own. */
-const latencies = async (server: Server, scale: number): Promise<ReadonlyArray<number>> => {
-  const line = await server.open()
-  const samples: Array<number> = []
-  for (let n = 0; n < CALLS * scale; n++) {
-    const began = performance.now()
-    await line.exchange(HEALTH, `"Exit"`, 1)
-    samples.push(performance.now() - began)
-    await sleep(CALL_MS)
-  }
-  line.close()
+  await gateway.close()
   return samples
 }
 
-const misbehaved = async ({ rounds, scale }: Effort): Promise<Result> => {
-  const server = await startRuntimes(STREAMS)
-  const gateway = clientOf(server)
-  const alone: Array<number> = []
-  const troubled: Array<number> = []
-  await latencies(server, scale)
-  for (let round = 0; round < rounds; round++) {
-    alone.push(percentile(await latencies(server, scale), 0.99))
-    troubled.push(percentile(await beside(gateway, () => latencies(server, scale)), 0.99))
+const runs = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const server = await startRuntimes(BAD_RUNS)
+  const line = await server.open()
+  const calls = () => look([line], call("health"), effort.scale)
+  const results: Array<Result> = []
+  for (const misdeeds of [
+    ["spin", "hang"],
+    ["flood", "throw"],
+  ] satisfies ReadonlyArray<ReadonlyArray<Misdeed>>) {
+    const work = `\`health\` beside ${BAD_RUNS} runs that ${misdeeds.join(" or ")}`
+    results.push(await troubled(work, effort, calls, besideRuns(server, misdeeds)))
   }
-  await gateway.close()
   await server.stop()
-  return {
-    work: `\`health\` beside ${BAD_RUNS} runs that spin, flood, hang or throw, p99`,
-    unit: "ms",
-    figures: [figure(ALONE, alone), figure("causeway", troubled)],
-    goal: { ratio: 1.1 },
-  }
+  return results
 }
 
-const streamed = async (effort: Effort): Promise<Result> => {
-  const streams = Math.ceil(STREAMS * effort.scale)
-  const clients = Math.ceil(CLIENTS * effort.scale)
-  const kind = { acknowledges: false, ids: () => 1 }
-  const floor = await start("plain ws")
-  const server = await startRuntimes(STREAMS)
-  const gateway = clientOf(server)
-  const audience = await Audience.gather(floor, clients, kind)
-  const followers = await server.many(clients, (index) => server.follow(index, () => {}))
-  const works = new Map<Server, () => Promise<unknown>>([
-    [
-      floor,
-      async () => {
-        for (let n = 0; n < TOKENS; n++) {
-          const arrival = audience.arrival(streams)
-          await floor.tell(streams)
-          await arrival
-        }
-      },
-    ],
-    [server, () => Promise.all(Array.from({ length: streams }, (_, i) => finish(gateway, STREAM, `stream-${i}`)))],
-  ])
-  const subjects = [floor, server].map((server) => ({ server }))
-  const figures = await compare(subjects, { ...effort, warmUp: Math.min(effort.warmUp, 2) }, async ({ server }) => {
-    const micros = await server.cpuOf(works.get(server)!)
-    return micros / (streams * TOKENS * clients)
-  })
-  audience.close()
-  for (const line of followers) line.close()
-  await gateway.close()
-  for (const subject of [floor, server]) await subject.stop()
-  return { work: `token of ${STREAMS} streams to ${CLIENTS} clients`, unit: "µs", figures, goal: { ratio: 0.1 } }
+/** A client that follows the messages and reads nothing. */
+const besideStalled = (server: Server) => async (calls: Calls) => {
+  const stalled = await server.follow(1, () => {})
+  stalled.stall()
+  const samples = await calls()
+  stalled.close()
+  return samples
+}
+
+const besideFlooder = (server: Server) => async (calls: Calls) => {
+  const { port, token } = server
+  const flooder = new Worker(new URL("../Flooder.ts", import.meta.url), { workerData: { port, token } })
+  await once(flooder, "online")
+  await sleep(AGAIN_MS)
+  const samples = await calls()
+  await flooder.terminate()
+  return samples
+}
+
+const clients = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const server = await startGateway()
+  const lines = await server.many(Math.ceil(CLIENTS * effort.scale))
+  const calls = () => look(lines, call("ping"), effort.scale)
+  const work = `\`ping\` of ${CLIENTS} clients beside one that`
+  const flooded = await troubled(`${work} sends without a pause`, effort, calls, besideFlooder(server))
+  const writer = await server.open()
+  const message = frame(request(1, "chat.inject", { sessionKey: SESSION, text: MESSAGE, role: "user" }))
+  const messages = setInterval(() => writer.write(message), MESSAGE_MS)
+  const stalled = await troubled(`${work} reads nothing`, effort, calls, besideStalled(server))
+  clearInterval(messages)
+  await server.stop()
+  return [flooded, stalled]
 }
 
 export const isolation = async (effort: Effort): Promise<ReadonlyArray<Result>> => [
-  await misbehaved(effort),
-  await streamed(effort),
+  ...(await runs(effort)),
+  ...(await clients(effort)),
+  ...(await pauses(effort)),
 ]

@@ -1,6 +1,6 @@
 /**
  * The gateway with a runtime whose runs do what their message says: they misbehave, or emit tokens at a steady pace. The
- * scenario Isolation starts it.
+ * scenarios Isolation and Streams start it.
  */
 import { type AgentRuntime, AgentRuntimes, Gateway, GatewayConfig, ListeningAddress } from "@causeway/gateway"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -9,13 +9,13 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type MISDEEDS, STREAM, TOKEN_MS, TOKENS } from "./Deeds.ts"
+import { type Misdeed, STREAM, TOKEN_MS, TOKENS } from "./Deeds.ts"
 
 type Output = ReturnType<AgentRuntime["run"]>
 
 const said = (text: string) => ({ _tag: "Text", text }) as const
 
-const deeds: Readonly<Record<(typeof MISDEEDS)[number] | typeof STREAM, Output>> = {
+const deeds: Readonly<Record<Misdeed | typeof STREAM, Output>> = {
   spin: Stream.fromEffect(
     Effect.forever(
       Effect.sync(() => {}),

@@ -12,6 +12,9 @@ import type { Usage } from "./PrincipalUsage.ts"
 const BATCH_FRAMES = 64
 const BATCH_BYTES = 65_536
 
+/** Most frames in the next batch of a connection that has left some, because it sends faster than the gateway handles. */
+const BACKLOG_FRAMES = 16
+
 /**
  * A paused socket still delivers the 64 KiB that it has read, in frames of at least 6 bytes. The queue has room for them
  * above its limit.
@@ -51,6 +54,8 @@ export class Inbox implements Reader {
   usage: Usage | undefined = undefined
   /** Bytes that count towards `usage`. */
   #counted = 0
+  /** The last batch has left frames. */
+  #isBehind = false
 
   constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
     this.#queue = queue
@@ -86,8 +91,9 @@ export class Inbox implements Reader {
   /** Removes and returns the frames of this batch, in order. Call it once after each `filled`. */
   take(): ReadonlyArray<string> {
     const frames: Array<string> = []
+    const most = this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES
     let bytes = 0
-    for (let count = 0; count < BATCH_FRAMES && bytes < BATCH_BYTES; count++) {
+    for (let count = 0; count < most && bytes < BATCH_BYTES; count++) {
       const taken = Queue.takeUnsafe(this.#queue)
       if (taken === undefined || taken._tag === "Failure") break
       bytes += taken.value.length
@@ -96,6 +102,7 @@ export class Inbox implements Reader {
     }
     this.#bytes -= bytes
     const left = Queue.sizeUnsafe(this.#queue)
+    this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
       this.isPaused = false

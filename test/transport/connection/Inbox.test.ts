@@ -1,0 +1,40 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Limits } from "../../../src/domain/Limits.ts"
+import { Inbox } from "../../../src/transport/connection/Inbox.ts"
+import { LoopBatch } from "../../../src/transport/connection/LoopBatch.ts"
+
+const makeInbox = Effect.gen(function* () {
+  const limits = yield* Schema.decodeEffect(Limits)({})
+  return yield* Inbox.make(limits, { pause: () => {}, resume: () => {} }, new LoopBatch(yield* Clock.Clock))
+})
+
+const offer = (inbox: Inbox, count: number) => {
+  for (let n = 0; n < count; n++) expect(inbox.offer(Buffer.from(String(n)))).toBe(true)
+}
+
+describe("Inbox", () => {
+  it.effect("A client that sends faster than the gateway handles gets smaller batches until its queue is empty.", () =>
+    Effect.gen(function* () {
+      const inbox = yield* makeInbox
+      offer(inbox, 100)
+      expect([inbox.take().length, inbox.take().length, inbox.take().length, inbox.take().length]).toEqual([
+        64, 16, 16, 4,
+      ])
+      offer(inbox, 64)
+      expect(inbox.take().length).toBe(64)
+    }),
+  )
+
+  it.effect("A client that waits for the answers to 64 calls gets all of them in each batch.", () =>
+    Effect.gen(function* () {
+      const inbox = yield* makeInbox
+      for (let n = 0; n < 3; n++) {
+        offer(inbox, 64)
+        expect(inbox.take().length).toBe(64)
+      }
+    }),
+  )
+})
