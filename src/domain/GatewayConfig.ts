@@ -296,7 +296,7 @@ export const GatewaySettings = Schema.Struct({
       maxBytes: option(
         Count,
         20_971_520,
-        "Largest file of a message. Larger ones are refused. A file in a WebSocket frame also has to fit into limits.frameBytes in base64, which adds a third.",
+        "Largest file of a message. Larger ones are refused. In base64, which adds a third, a file also has to fit into limits.frameBytes.",
       ),
       maxImageBytes: option(Count, 6_291_456, "Largest picture of a message. Providers of models refuse larger ones."),
       perMessage: option(Count, 32, "Files of one message. A message with more is refused."),

@@ -29,7 +29,10 @@ export const Limits = Schema.Struct({
   ),
   preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger frame closes the connection (1009)."),
   preAuthFrames: limit(64, "Frames before authentication, including pings. Further ones close the connection (1008)."),
-  frameBytes: limit(4_194_304, "Largest frame after authentication. A larger frame closes the connection (1009)."),
+  frameBytes: limit(
+    29_360_128,
+    "Largest frame after authentication, and largest body over HTTP. A larger frame closes the connection (1009). An attachment has to fit into it in base64, which adds a third. Frames on their way count towards principalBytes.",
+  ),
   frameDepth: limit(64, "Deepest nesting of JSON in a frame."),
   inboundFrames: limit(
     64,

@@ -180,4 +180,49 @@ describe("Attachments on the wires", () => {
       )
     }).pipe(Effect.scoped),
   )
+
+  it.live("A file as large as the limit fits into each wire, and the limits that clients read say so.", () =>
+    Effect.gen(function* () {
+      const bytes = Buffer.alloc(20 * 1_048_576)
+      const data = base64(bytes)
+      const size = bytes.byteLength
+      const isKept = Effect.fnUntraced(function* (sessionKey: string) {
+        const { calls } = yield* GatewayClient
+        const { attachments } = yield* calls["attachments.list"]({ sessionKey })
+        expect(attachments, sessionKey).toMatchObject([{ attachment: { size } }])
+      })
+      const { calls } = yield* GatewayClient
+      const file = { name: "big.bin", data }
+      const { runId } = yield* calls["chat.send"]({ text: "", sessionKey: "rpc", attachments: [file] })
+      yield* calls["runs.wait"]({ runId })
+      yield* isKept("rpc")
+
+      const rpc = yield* JsonRpc.open()
+      expect(yield* rpc.call("chat.send", { text: "", sessionKey: "json-rpc", attachments: [file] })).toHaveProperty(
+        "result",
+      )
+      yield* isKept("json-rpc")
+
+      const { client, hello } = yield* enter({ scopes: ["operator.admin"] })
+      const { attachments, maxPayload } = hello.policy
+      expect(attachments).toEqual({ maxBytes: size, maxImageBytes: 6_291_456 })
+      expect(maxPayload).toBeGreaterThan(data.length)
+      const key = "agent:main:openclaw"
+      const sending = {
+        sessionKey: key,
+        message: "",
+        idempotencyKey: "k",
+        attachments: [{ fileName: "a", content: data }],
+      }
+      expect(yield* client.ask("chat.send", sending)).toMatchObject({ ok: true })
+      yield* isKept(key)
+
+      const content = [{ type: "file", file: { filename: "a", file_data: `data:;base64,${data}` } }]
+      const completion = { model: "main", user: "openai", messages: [{ role: "user", content }] }
+      expect((yield* http("/v1/chat/completions", completion)).status).toBe(200)
+      const rest = { text: "", sessionKey: "rest", attachments: [file] }
+      expect((yield* http("/api/rpc/chat.send", rest)).status).toBe(200)
+      yield* isKept("rest")
+    }).pipe(Effect.provide(TestGateway.client.pipe(Layer.provideMerge(TestGateway.layer())))),
+  )
 })

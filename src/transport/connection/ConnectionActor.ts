@@ -139,6 +139,12 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
 
   // SocketReceiver
 
+  onHeader(bytes: number): boolean {
+    if (this.#inbox?.expect(bytes) !== false) return true
+    this.peer.close(CloseCodes.tryAgainLater, "too many bytes of this principal are in flight")
+    return false
+  }
+
   onFrame(data: Buffer, isBinary: boolean): void {
     if (this.peer.isClosing || this.#inbox === undefined || this.#exceedsPreAuthFrames()) return
     if (isBinary && this.#wire.binary !== true) return this.peer.close(CloseCodes.unsupported)

@@ -1,13 +1,16 @@
 /**
  * GatewaySocket: a `ws` socket that never closes without a reason, and whose frame limit rises once the client has
- * authenticated. All sockets share one set of listeners, so that an idle connection is cheap. Upgrades.ts makes the
- * sockets, and each ConnectionActor receives the events of one.
+ * authenticated. From then on it asks for room for each message when it reads the header, before it holds the content. All
+ * sockets share one set of listeners, so that an idle connection is cheap. Upgrades.ts makes the sockets, and each
+ * ConnectionActor receives the events of one.
  */
 import { WebSocket } from "ws"
 import { lookUp } from "./CloseCodes.ts"
 
 /** Receives the events of a socket. */
 export interface SocketReceiver {
+  /** A message begins or goes on. `bytes`: its size so far, by its headers. Returns whether it may. */
+  onHeader(bytes: number): boolean
   onFrame(data: Buffer, isBinary: boolean): void
   onPing(payload: Buffer): void
   onPong(): void
@@ -15,10 +18,22 @@ export interface SocketReceiver {
   onClose(): void
 }
 
+/** The parts of ws that this module relies on. They are private, so the version is exact, and tests guard them. */
+interface Receiver {
+  /** ws compares each message with the limit when it has read a header. */
+  _maxPayload: number
+  /** The opcode of the frame; control frames begin at 8. */
+  readonly _opcode: number
+  readonly _payloadLength: number
+  /** The bytes of the message before this frame. */
+  readonly _totalPayloadLength: number
+  haveLength(done: (error?: Error) => void): void
+  socket?: GatewaySocket
+}
+
 export class GatewaySocket extends WebSocket {
   receiver: SocketReceiver | undefined = undefined
-  /** A private field of ws, which compares each frame with the limit at that moment. A test guards against its removal. */
-  declare private readonly _receiver: { _maxPayload: number }
+  declare private readonly _receiver: Receiver
 
   listen(receiver: SocketReceiver): void {
     this.receiver = receiver
@@ -26,13 +41,26 @@ export class GatewaySocket extends WebSocket {
   }
 
   raiseFrameLimit(bytes: number): void {
-    this._receiver._maxPayload = bytes
+    const receiver = this._receiver
+    receiver._maxPayload = bytes
+    receiver.socket = this
+    // A property, because one function for all receivers costs no memory.
+    receiver.haveLength = haveLength
   }
 
   /** Adds a reason when ws closes by itself with a bare code, after a frame that it cannot read. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === undefined ? undefined : lookUp(code)?.reason))
   }
+}
+
+/** Asks for room before ws goes on. Without room, ws stops reading as it does after a frame above the limit. */
+function haveLength(this: Receiver, done: (error?: Error) => void): void {
+  const bytes = this._totalPayloadLength + this._payloadLength
+  const hasRoom = this._opcode >= 8 || bytes > this._maxPayload || this.socket?.receiver?.onHeader(bytes) !== false
+  if (!hasRoom) this._maxPayload = 1
+  const prototype = Reflect.getPrototypeOf(this) as Receiver
+  prototype.haveLength.call(this, done)
 }
 
 function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {

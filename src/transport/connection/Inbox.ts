@@ -54,6 +54,8 @@ export class Inbox implements Reader {
   usage: Usage | undefined = undefined
   /** Bytes that count towards `usage`. */
   #counted = 0
+  /** The part of them that belongs to a message on its way. */
+  #expected = 0
   /** The last batch has left frames. */
   #isBehind = false
 
@@ -69,8 +71,25 @@ export class Inbox implements Reader {
     return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
+  /**
+   * Counts a large message from its first bytes on, because the socket holds them until it is complete. `bytes`: its size
+   * as far as its headers show it. Returns false if the principal has too much in flight.
+   */
+  expect(bytes: number): boolean {
+    if (this.usage === undefined || bytes <= LARGE_BYTES) return true
+    const more = bytes - this.#expected
+    if (this.usage.bytesRefusal(more) !== undefined) return false
+    this.#expected = bytes
+    this.#count(more)
+    return true
+  }
+
   /** Returns false if the queue is full, although it has room for the frames that a paused source still delivers. */
   offer(frame: Buffer): boolean {
+    if (this.#expected > 0 && frame !== MARKER) {
+      this.#count(-this.#expected)
+      this.#expected = 0
+    }
     if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
     if (!Queue.offerUnsafe(this.#queue, frame)) return false
     this.#bytes += frame.length

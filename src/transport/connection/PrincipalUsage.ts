@@ -28,7 +28,7 @@ export class Usage {
   calls = 0
   subscriptions = 0
   requests = 0
-  /** Bytes of frames and bodies whose calls are not answered, and of replies that no socket has taken. */
+  /** Bytes of large frames that are on their way, of frames and bodies whose calls are not answered, and of replies that no socket has taken. */
   bytes = 0
   readonly #limits: Limits
 
@@ -38,7 +38,11 @@ export class Usage {
 
   /** Returns the refusal of a call of this size, or `undefined` if the limits allow it. */
   callRefusal(bytes: number): RateLimited | undefined {
-    if (this.calls >= this.#limits.principalCalls) return tooManyCalls
+    return this.calls >= this.#limits.principalCalls ? tooManyCalls : this.bytesRefusal(bytes)
+  }
+
+  /** Returns the refusal of so many bytes from a client. A principal that has nothing in flight may send any frame. */
+  bytesRefusal(bytes: number): RateLimited | undefined {
     return this.bytes + bytes > this.#limits.principalBytes && this.bytes > 0 ? noRoom : undefined
   }
 

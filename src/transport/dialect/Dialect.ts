@@ -3,6 +3,7 @@
  * replies and events. The kernel (DialectSession.ts) handles the decoded frames, and the fan-out sends the encoded
  * events.
  */
+import type { ShapeProblem } from "../connection/JsonShape.ts"
 import type { ClientProfile } from "../../domain/Connection.ts"
 import type { EventFilter, EventItem, GatewayEvent, Position, ResetReason, RunText } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
@@ -103,7 +104,7 @@ export interface ThrottledText extends Omit<RunText, "_tag"> {
 export type Reply<R extends Ref, V = unknown> = string | undefined | ReadonlyArray<Inbound<R, V>>
 
 /** The reason why the kernel did not decode a frame. `bug`: `read` threw. */
-export type Unreadable = "too-deep" | "bug"
+export type Unreadable = ShapeProblem | "bug"
 
 /** The dialect's side of one connection. Its state comes from the frames that it has read. */
 export interface Conversation<R extends Ref = Ref, V = unknown> {

@@ -8,13 +8,16 @@ import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import type { Limits } from "../../domain/Limits.ts"
 import { parseJson } from "../../domain/Text.ts"
-import { isDeeperThan } from "../connection/JsonDepth.ts"
+import { shapeProblem, type ShapeProblem, shapeProblems } from "../connection/JsonShape.ts"
 import { problem } from "./Problem.ts"
 
 const notJson = problem(415, "the body must be application/json")
 export const tooBig = problem(413, "the body is too big")
 const cut = problem(400, "the body did not arrive")
-const tooDeep = problem(400, "the JSON is nested too deep")
+const misshapen: Readonly<Record<ShapeProblem, HttpServerResponse>> = {
+  "too-deep": problem(400, shapeProblems["too-deep"]),
+  "too-many-values": problem(400, shapeProblems["too-many-values"]),
+}
 const invalidJson = problem(400, "the body is not valid JSON")
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i
@@ -54,17 +57,18 @@ export const textOf = (body: ArrayBuffer): string | undefined => {
   }
 }
 
-/** Fails with 400 if the bytes are JSON that nests deeper than the option `frameDepth` allows, or are not UTF-8. */
+/** Fails with 400 if the bytes are JSON of a shape that the gateway does not take, or are not UTF-8. */
 export const checkDepth = (
   { frameDepth }: Bounded["limits"],
   body: ArrayBuffer,
 ): Effect.Effect<string, HttpServerResponse> => {
   const text = textOf(body)
   if (text === undefined) return Effect.fail(invalidJson)
-  return isDeeperThan(frameDepth, text) ? Effect.fail(tooDeep) : Effect.succeed(text)
+  const shape = shapeProblem(frameDepth, text)
+  return shape === undefined ? Effect.succeed(text) : Effect.fail(misshapen[shape])
 }
 
-/** Returns the JSON value of the bytes, or fails with 400, also if it nests deeper than the option `frameDepth` allows. */
+/** Returns the JSON value of the bytes, or fails with 400, also for a shape that the gateway does not take. */
 export const parse = (limits: Bounded["limits"], body: ArrayBuffer): Effect.Effect<unknown, HttpServerResponse> =>
   Effect.flatMap(checkDepth(limits, body), (text) =>
     Effect.try({ try: () => parseJson(text), catch: () => invalidJson }),
@@ -72,7 +76,7 @@ export const parse = (limits: Bounded["limits"], body: ArrayBuffer): Effect.Effe
 
 /**
  * Makes a reader of JSON bodies. It fails with 415 for another content type, and with 400 for a value that does not
- * decode or that nests deeper than the option `frameDepth` allows.
+ * decode or whose shape the gateway does not take.
  */
 export const json = <S extends Schema.Constraint>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(schema)

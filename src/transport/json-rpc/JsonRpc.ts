@@ -2,6 +2,7 @@
  * JsonRpc: JSON-RPC 2.0 as a dialect. It decodes requests and batches, and encodes responses, errors and events.
  * Mounts.ts mounts it as a WebSocket, and JsonRpcHttp.ts over HTTP. docs/protocol/json-rpc.md describes the protocol.
  */
+import { shapeProblems } from "../connection/JsonShape.ts"
 import * as Effect from "effect/Effect"
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
@@ -140,9 +141,7 @@ class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
   }
 
   unreadable(why: Unreadable): ReadonlyArray<In> {
-    return send(
-      writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest("the JSON is nested too deep")),
-    )
+    return send(writeError(null, why === "bug" ? Errors.internal : Errors.invalidRequest(shapeProblems[why])))
   }
 
   authenticated(ref: JsonRpcRef, principal: Principal): ReadonlyArray<In> {

@@ -15,7 +15,7 @@ import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
 import * as Trace from "../../services/traces/Trace.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
-import { isDeeperThan } from "../connection/JsonDepth.ts"
+import { shapeProblem } from "../connection/JsonShape.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
@@ -110,8 +110,9 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   #onFrame(frame: string): Effect.Effect<void> {
     try {
-      const inbound = isDeeperThan(this.#host.limits.frameDepth, frame)
-        ? this.#conversation.unreadable("too-deep")
+      const problem = shapeProblem(this.#host.limits.frameDepth, frame)
+      const inbound = problem
+        ? this.#conversation.unreadable(problem)
         : this.#conversation.read(frame, this.#peer.principal)
       // The calls of a batch share its size.
       return this.#exceedsRate(inbound)

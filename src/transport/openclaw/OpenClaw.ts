@@ -2,6 +2,7 @@
  * OpenClaw: protocols 3 and 4 of OpenClaw as a dialect. A connection begins with a challenge, `connect` and hello-ok;
  * requests and events follow. See Handshake.ts, Methods.ts and Events.ts, and docs/protocol/openclaw.md for the protocol.
  */
+import { shapeProblems } from "../connection/JsonShape.ts"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import type { Position, ResetReason } from "../../domain/Event.ts"
@@ -222,7 +223,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
 
   unreadable(why: Unreadable): Inbounds {
     if (this.#interests === undefined) return [close(HandshakeErrors.notARequest.close)]
-    return this.#invalid(NO_ID, `invalid request frame: ${why === "bug" ? "internal error" : "nested too deep"}`)
+    return this.#invalid(NO_ID, `invalid request frame: ${why === "bug" ? "internal error" : shapeProblems[why]}`)
   }
 
   // Answers

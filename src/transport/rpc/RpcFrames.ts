@@ -8,7 +8,7 @@ import { ID_CHARS, METHOD_CHARS } from "../../domain/Bounds.ts"
 import { Refusal } from "../../domain/Refusal.ts"
 import { cut, parseJson } from "../../domain/Text.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
-import { isDeeperThan } from "../connection/JsonDepth.ts"
+import { shapeProblem, shapeProblems } from "../connection/JsonShape.ts"
 import { isObject } from "../dialect/Json.ts"
 
 type Id = string | number
@@ -29,7 +29,10 @@ const MAX_MESSAGES = 1_024
 
 /** Decodes a frame, which holds one message or an array of messages. */
 export const readFrame = (text: string, depthLimit: number): ReadonlyArray<Inbound> => {
-  if (isDeeperThan(depthLimit, text)) return [problem(`the frame nests deeper than ${depthLimit}`)]
+  const shape = shapeProblem(depthLimit, text)
+  if (shape !== undefined) {
+    return [problem(shape === "too-deep" ? `the frame nests deeper than ${depthLimit}` : shapeProblems[shape])]
+  }
   let json: unknown
   try {
     json = parseJson(text)

@@ -67,7 +67,7 @@ layer(TestGateway.layer(), { excludeTestServices: true })("causeway send", (it) 
         const file = join(folder, "cat.png")
         writeFileSync(file, png())
         const big = join(folder, "big.bin")
-        writeFileSync(big, Buffer.alloc(4_000_000))
+        writeFileSync(big, Buffer.alloc(22_000_000))
         const sent = yield* cli("send", "--session", "files", "--attach", file, "--attach", file, "look")
         expect(sent).toEqual({ code: 0, stdout: "echo: look\n", stderr: "" })
         const { messages } = yield* (yield* Sessions).history("files", { limit: 10 })
@@ -77,7 +77,7 @@ layer(TestGateway.layer(), { excludeTestServices: true })("causeway send", (it) 
           line: `causeway: the file ${join(folder, "no")} does not exist: nothing was sent`,
         })
         expect(failure(yield* cli("send", "--session", "none", "--attach", big, "x")).line).toMatch(
-          /has 4000000 bytes, and \d+ fit into the message: send fewer or smaller files/,
+          /has 22000000 bytes, and \d+ fit into the message: send fewer or smaller files/,
         )
         expect((yield* Sessions).find("none")).toBeUndefined()
       }),

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { defaultLimits } from "../../../src/domain/Limits.ts"
 import { Batch, HELD_CHARS } from "../../../src/transport/json-rpc/Batch.ts"
 import { Usage } from "../../../src/transport/connection/PrincipalUsage.ts"
-import { open } from "../../support/JsonRpcClient.ts"
+import { type JsonRpcClient, open } from "../../support/JsonRpcClient.ts"
 import * as MissionClient from "../../support/MissionClient.ts"
 import { enter, type OpenClawClient } from "../../support/OpenClawClient.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -173,6 +173,74 @@ describe("PrincipalUsage: calls, subscriptions and requests", () => {
         expect(refused.headers.get("retry-after")).toBe("1")
         yield* client.call("chat.abort", { sessionKey: "http" })
         yield* Effect.repeat(get("/api/status"), { until: ({ status }) => status === 200 })
+      }),
+    )
+  })
+})
+
+describe("PrincipalUsage: frames on their way", () => {
+  /** The header of a masked text frame of this size: the first fragment of a message unless `isLast`. */
+  const header = (bytes: number, { first = true, isLast = true } = {}): Buffer => {
+    const header = Buffer.alloc(14)
+    header[0] = (isLast ? 0x80 : 0) | (first ? 1 : 0)
+    header[1] = 0x80 | 127
+    header.writeBigUInt64BE(BigInt(bytes), 2)
+    return header
+  }
+  const limits = { frameBytes: 800_000, principalBytes: 1_000_000 }
+  const FULL = { code: 1013, reason: "try again later: too many bytes of this principal are in flight" }
+  /** Waits until the gateway has read the fragments of a client: it answers a ping behind them. */
+  const arrived = (client: JsonRpcClient, other: JsonRpcClient) => {
+    client.socket.ping("")
+    return Effect.repeat(other.call("health", {}), { until: () => client.socket.pongs.length > 0 })
+  }
+  const authenticated = Effect.tap(open(), (client) => client.call("health", {}))
+
+  it.layer(TestGateway.layer({ limits }), { excludeTestServices: true })((it) => {
+    it.effect("A large message counts towards its principal while it is on its way, over all connections.", () =>
+      Effect.gen(function* () {
+        const [slow, other, late] = yield* Effect.all([authenticated, authenticated, authenticated])
+        slow.socket.sendBytes(Buffer.concat([header(700_000, { isLast: false }), Buffer.alloc(700_000)]))
+        yield* arrived(slow, late)
+        other.socket.sendBytes(header(700_000))
+        expect(yield* other.socket.closed).toMatchObject(FULL)
+        // Small frames are not affected, and the room comes back with the end of the connection.
+        expect((yield* late.call("health", {})).result).toBeDefined()
+        slow.socket.cut()
+        const whole = JSON.stringify({ jsonrpc: "2.0", id: 7, method: "no", params: { x: "x".repeat(700_000) } })
+        const retry = Effect.gen(function* () {
+          const client = yield* authenticated
+          client.socket.send(whole)
+          return yield* Effect.raceFirst(
+            Effect.map(
+              client.socket.find((text) => (text.includes('"id":7') ? text : undefined)),
+              () => true,
+            ),
+            Effect.map(client.socket.closed, () => false),
+          )
+        })
+        expect(yield* Effect.repeat(retry, { until: (isTaken) => isTaken })).toBe(true)
+      }),
+    )
+
+    it.effect("The fragments of a message count together.", () =>
+      Effect.gen(function* () {
+        const [slow, other, late] = yield* Effect.all([authenticated, authenticated, authenticated])
+        const parts = [header(400_000, { isLast: false }), header(300_000, { first: false, isLast: false })]
+        slow.socket.sendBytes(Buffer.concat([parts[0]!, Buffer.alloc(400_000), parts[1]!, Buffer.alloc(300_000)]))
+        yield* arrived(slow, late)
+        other.socket.sendBytes(header(400_000))
+        expect(yield* other.socket.closed).toMatchObject(FULL)
+      }),
+    )
+
+    it.effect("A frame above the limit of frames closes the connection, and stays out of the count.", () =>
+      Effect.gen(function* () {
+        const [large, other] = yield* Effect.all([authenticated, authenticated])
+        large.socket.sendBytes(header(800_001))
+        expect(yield* large.socket.closed).toMatchObject({ code: 1009, reason: "frame too big" })
+        const params = { x: "x".repeat(799_000) }
+        expect((yield* other.call("no", params)).error).toMatchObject({ code: -32_601 })
       }),
     )
   })

@@ -199,7 +199,7 @@ layer(Gateway.layer(), { excludeTestServices: true })("MissionControl, malformed
     it.effect("A frame above the size limit closes the connection.", () =>
       Effect.gen(function* () {
         const client = yield* MissionClient.open()
-        client.send(JSON.stringify({ type: "write_file", date: "2026-01-01", content: "x".repeat(4_194_304) }))
+        client.send(JSON.stringify({ type: "write_file", date: "2026-01-01", content: "x".repeat(29_360_128) }))
         expect(yield* client.closed).toEqual({ code: 1009, reason: "frame too big" })
       }),
     )

@@ -111,10 +111,10 @@ describe("hello-ok", () => {
         expect(hello.features.methods).toContain("chat.send")
         expect(hello.features.methods).not.toContain("connect")
         expect(hello.policy).toEqual({
-          maxPayload: 4_194_304,
+          maxPayload: 29_360_128,
           maxBufferedBytes: 4_194_304,
           tickIntervalMs: 30_000,
-          attachments: { maxBytes: 3_096_576, maxImageBytes: 3_096_576 },
+          attachments: { maxBytes: 20_971_520, maxImageBytes: 6_291_456 },
         })
       }),
     )
@@ -561,7 +561,9 @@ describe("Requests and events after the handshake", () => {
       Effect.gen(function* () {
         const { client } = yield* enter()
         client.socket.send(`{"type":"req","id":"d","method":"ping","params":${"[".repeat(100)}${"]".repeat(100)}}`)
-        expect((yield* client.answer("invalid")).error?.message).toBe("invalid request frame: nested too deep")
+        expect((yield* client.answer("invalid")).error?.message).toBe(
+          "invalid request frame: the JSON is nested too deep",
+        )
         expect(yield* client.ask("ping")).toMatchObject({ ok: true })
       }),
     )

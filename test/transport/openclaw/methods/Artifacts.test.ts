@@ -154,6 +154,10 @@ describe("Artifacts", () => {
       expect(hello).toMatchObject({
         policy: { maxPayload: 4_194_304, attachments: { maxBytes: 3_096_576, maxImageBytes: 1_000_000 } },
       })
-    }).pipe(Effect.provide(TestGateway.layer({ attachments: { maxImageBytes: 1_000_000 } }))),
+    }).pipe(
+      Effect.provide(
+        TestGateway.layer({ limits: { frameBytes: 4_194_304 }, attachments: { maxImageBytes: 1_000_000 } }),
+      ),
+    ),
   )
 })

@@ -1,13 +1,23 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { isDeeperThan } from "../../../src/transport/connection/JsonDepth.ts"
+import { MAX_VALUES, shapeProblem } from "../../../src/transport/connection/JsonShape.ts"
+
+const isDeeperThan = (depth: number, text: string) => shapeProblem(depth, text) === "too-deep"
 
 const depthOf = (value: unknown): number =>
   typeof value !== "object" || value === null
     ? 0
     : 1 + Object.values(value).reduce<number>((deepest, inner) => Math.max(deepest, depthOf(inner)), 0)
 
-describe("JsonDepth", () => {
+/** The values and keys of a value. */
+const valuesOf = (value: unknown): number =>
+  Array.isArray(value)
+    ? value.reduce<number>((sum, inner) => sum + valuesOf(inner), 1)
+    : typeof value === "object" && value !== null
+      ? Object.values(value).reduce<number>((sum, inner) => sum + valuesOf(inner), 1)
+      : 1
+
+describe("JsonShape", () => {
   it.prop(
     "The depth of a text is the depth of its value.",
     [Schema.Json],
@@ -37,5 +47,26 @@ describe("JsonDepth", () => {
   it("A text with an unclosed quote has the depth of the part before it.", () => {
     expect(isDeeperThan(1, `[["${"[".repeat(100)}`)).toBe(true)
     expect(isDeeperThan(2, `[["${"[".repeat(100)}`)).toBe(false)
+  })
+
+  it.prop(
+    "A text with more values than allowed is refused, whatever its strings hold.",
+    [Schema.Json],
+    ([value]) => {
+      const values = valuesOf(value)
+      const text = JSON.stringify([value, ",".repeat(50)])
+      expect(shapeProblem(1_000, text, values + 2)).toBeUndefined()
+      if (shapeProblem(1_000, text, 1) !== undefined) expect(shapeProblem(1_000, text, 1)).toBe("too-many-values")
+    },
+    { arbitrary: { size: 30 } },
+  )
+
+  it("A long list is refused, and a long string is not.", () => {
+    const list = `[${"1,".repeat(MAX_VALUES - 1)}1]`
+    expect(shapeProblem(64, list)).toBeUndefined()
+    expect(shapeProblem(64, `[0,${list.slice(1)}`)).toBe("too-many-values")
+    expect(shapeProblem(64, JSON.stringify({ data: ",".repeat(28_000_000) }))).toBeUndefined()
+    // 4 MiB, the frame of earlier versions, cannot hold more.
+    expect(shapeProblem(64, `[${"0,".repeat(2_097_150)}0]`)).toBeUndefined()
   })
 })
