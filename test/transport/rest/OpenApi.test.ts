@@ -1,5 +1,6 @@
 /** OpenApi: the document of the REST routes, and the page that shows it. */
 import { describe, expect, it } from "@effect/vitest"
+import { Validator } from "@seriousme/openapi-schema-validator"
 import * as Effect from "effect/Effect"
 import { GatewayRpcs } from "../../../src/domain/GatewayRpcs.ts"
 import { openApi } from "../../../src/transport/rest/OpenApi.ts"
@@ -25,6 +26,11 @@ describe("OpenApi", () => {
     const document: any = openApi()
     const expected = [...GatewayRpcs.requests.keys()].filter((name) => name !== "authenticate")
     expect(Object.keys(document.paths).toSorted()).toEqual(expected.map((name) => `/api/rpc/${name}`).toSorted())
+  })
+
+  it("The document follows the official schema of OpenAPI 3.1.", async () => {
+    const { errors, valid } = await new Validator().validate(structuredClone(openApi()))
+    expect([valid, errors ?? []]).toEqual([true, []])
   })
 
   it("Every reference of the document leads to a definition.", () => {
