@@ -20,6 +20,7 @@ import { ping } from "./scenarios/Ping.ts"
 import { sessions } from "./scenarios/Sessions.ts"
 import { startUp } from "./scenarios/Start.ts"
 import { streams } from "./scenarios/Streams.ts"
+import { telemetry } from "./scenarios/Telemetry.ts"
 import { turns } from "./scenarios/Turns.ts"
 import { profiling } from "./Server.ts"
 import { isWireName, wireNames } from "./wires/Wires.ts"
@@ -33,6 +34,7 @@ const scenarios: Readonly<Record<string, (effort: Effort) => Promise<ReadonlyArr
   start: startUp,
   sessions,
   turns,
+  telemetry,
   isolation,
   growth,
 }

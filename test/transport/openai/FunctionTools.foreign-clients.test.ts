@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { generateText, isStepCount, jsonSchema, streamText, tool } from "ai"
 import * as Effect from "effect/Effect"
 import OpenAI from "openai"
+import { ask } from "../../support/HttpRequests.ts"
 import { withModel } from "../../support/ClientToolGateway.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
@@ -125,6 +126,42 @@ describe("Tools of foreign clients", () => {
           }),
         )
         expect([text, cities]).toEqual([both, ["Paris", "Rome"]])
+      }),
+    ),
+  )
+
+  // The fields follow backend/open_webui/utils/middleware.py of Open WebUI with native function calling.
+  it.live("Open WebUI streams the calls, and sends their results with all that came before.", () =>
+    withModel("openai", "tools", (fake) =>
+      Effect.gen(function* () {
+        const { function: named, type } = weather().runnable
+        const tools = [{ type, function: { name: named.name, description: named.description, parameters } }]
+        const request = { model: "main", stream: true, stream_options: { include_usage: true }, tools }
+        const system = { role: "system", content: "Be brief." }
+        const stream = (messages: ReadonlyArray<unknown>) =>
+          Effect.map(ask("/v1/chat/completions", { body: JSON.stringify({ ...request, messages }) }), ({ text }) =>
+            text
+              .split("\n")
+              .filter((line) => line.startsWith("data: {"))
+              .flatMap((line) => JSON.parse(line.slice("data: ".length)).choices),
+          )
+        // It joins the deltas by their index, and keeps the index in its own message.
+        const calls: Array<any> = []
+        for (const { delta } of yield* stream([system, ...messages])) {
+          for (const call of delta.tool_calls ?? []) {
+            if (calls[call.index] === undefined) calls[call.index] = structuredClone(call)
+            else calls[call.index].function.arguments += call.function.arguments
+          }
+        }
+        const results = calls.map(({ function: called, id }) => ({
+          role: "tool",
+          tool_call_id: id,
+          content: `sunny in ${JSON.parse(called.arguments).city}`,
+        }))
+        const answer = { role: "assistant", content: "", tool_calls: calls }
+        const last = yield* stream([system, ...messages, answer, ...results])
+        expect(last.map(({ delta }) => delta.content ?? "").join("")).toBe(both)
+        expect(fake.requests[1]!.results).toEqual(["sunny in Paris", "sunny in Rome"])
       }),
     ),
   )

@@ -126,6 +126,20 @@ describe("OpenAi with foreign clients", () => {
         const chat = yield* ask("/v1/chat/completions", { body: JSON.stringify(request) })
         expect(chat.status).toBe(200)
         expect(chat.text).toContain('"content":"echo:"')
+        // It may mark the last message for a cache, and name its user.
+        const marked = [
+          { role: "user", content: [{ type: "text", text: "hello", cache_control: { type: "ephemeral" } }] },
+        ]
+        const forwarded = {
+          "x-openwebui-user-name": "Ada",
+          "x-openwebui-user-role": "user",
+          "x-openwebui-chat-id": "1",
+        }
+        const body = JSON.stringify({ ...request, messages: marked, reasoning: { effort: "low" }, logit_bias: {} })
+        expect((yield* ask("/v1/chat/completions", { body, headers: forwarded })).text).toContain("[DONE]")
+        // It shows the message of an error, e.g. if its documents shall use the gateway for embeddings.
+        const embeddings = yield* ask("/v1/embeddings", { body: JSON.stringify({ model: "main", input: ["a"] }) })
+        expect([embeddings.status, typeof embeddings.json.error.message]).toEqual([404, "string"])
         const title = { model: "main", messages, stream: false, max_completion_tokens: 1_000 }
         expect((yield* ask("/v1/chat/completions", { body: JSON.stringify(title) })).status).toBe(200)
       }),

@@ -1,0 +1,77 @@
+/**
+ * Measures the cost of telemetry on the hot paths: calls and turns of a gateway without an export, with an export by OTLP
+ * to a collector that takes everything, with a tenth of the traces, and with a scrape of `/metrics` in each second.
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { connect } from "../../src/client/Gateway.ts"
+import { compare, type Effort, type Result } from "../Compare.ts"
+import { frame } from "../Line.ts"
+import { startGateway } from "../Targets.ts"
+import { raisedLimits } from "./Turns.ts"
+
+const PIPELINED = 64
+const SCRAPE_MS = 1_000
+
+const startCollector = async () => {
+  const collector = createServer((request, response) => {
+    request.resume().on("end", () => response.end("{}"))
+  })
+  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve))
+  return { collector, url: `http://127.0.0.1:${(collector.address() as AddressInfo).port}` }
+}
+
+export const telemetry = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
+  const { collector, url } = await startCollector()
+  const exported = { GATEWAY_OTLP_URL: url, GATEWAY_OTLP_INTERVAL_MS: "1000" }
+  const variants = {
+    "no export": {},
+    "scrape each second": {},
+    OTLP: exported,
+    "OTLP, a tenth of the traces": { ...exported, GATEWAY_OTLP_SAMPLING: "0.1" },
+  }
+  const subjects = await Promise.all(
+    Object.entries(variants).map(async ([name, env]) => {
+      const server = await startGateway({ env: { ...raisedLimits, ...env } }, { name })
+      return { server, client: connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token! }) }
+    }),
+  )
+  const scraped = subjects.find(({ server }) => server.name === "scrape each second")!.server
+  const headers = { authorization: `Bearer ${scraped.token}` }
+  const scrape = () =>
+    void fetch(`http://127.0.0.1:${scraped.port}/metrics`, { headers }).then((response) => response.text())
+  const timer = setInterval(scrape, SCRAPE_MS)
+
+  const blocks = Math.ceil(400 * effort.scale)
+  const calls = await compare(subjects, effort, async ({ server }) => {
+    const line = await server.open()
+    const { mark, say } = server.wire.call!
+    const block = Buffer.concat(Array.from({ length: PIPELINED }, (_, id) => frame(say(id))))
+    const micros = await server.cpuOf(() => line.exchange(block, mark, PIPELINED, blocks))
+    line.close()
+    return micros / (PIPELINED * blocks)
+  })
+  const count = Math.ceil(1_000 * effort.scale)
+  const turns = await compare(subjects, effort, async ({ client, server }) => {
+    let next = 0
+    const work = async () => {
+      while (next < count) {
+        const { runId } = await client.call("chat.send", { text: "hi", sessionKey: `bench-${next++ % PIPELINED}` })
+        await client.call("runs.wait", { runId, timeoutMs: 60_000 })
+      }
+    }
+    return (await server.cpuOf(() => Promise.all(Array.from({ length: PIPELINED }, work)))) / count
+  })
+
+  clearInterval(timer)
+  for (const { client, server } of subjects) {
+    await client.close()
+    await server.stop()
+  }
+  collector.closeAllConnections()
+  collector.close()
+  return [
+    { work: `call, 1 connection x ${PIPELINED} pipelined, with telemetry`, unit: "µs", figures: calls },
+    { work: "a turn, with telemetry", unit: "µs", figures: turns },
+  ]
+}
