@@ -65,7 +65,8 @@ const layerOver = <A>(
     Layer.provideMerge(Layer.provideMerge(Attachments.layer, Layer.merge(Events.layer, stateFolder(stateDir)))),
     Layer.provideMerge(database),
     Layer.provideMerge(AgentRuntimes.add(echo, ...runtimes)),
-    Layer.provideMerge(Layer.mergeAll(GatewayConfig.layer(config), AgentRuntimes.layer)),
+    Layer.provideMerge(AgentRuntimes.layer),
+    Layer.provideMerge(GatewayConfig.layer(config)),
     Layer.provide(Logger.layer(onLog === undefined ? [] : [Logger.make(({ message }) => onLog(String(message)))])),
     Layer.orDie,
   )

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Agent } from "../../domain/Agent.ts"
 import type { Attachment } from "../../domain/Attachment.ts"
+import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { Message, Usage } from "../../domain/Message.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { Model } from "../../domain/Model.ts"
@@ -75,6 +76,8 @@ export interface AgentRuntime {
   readonly offers?: (model: string) => boolean
   /** Whether it shows the tools of ClientTools to its model, and ends a run with their calls. Left out: it does not. */
   readonly takesClientTools?: boolean
+  /** Takes over options of a reloaded configuration for later runs. Left out: the runtime needs none, or a restart. */
+  reload?(settings: GatewaySettings): void
   /**
    * Returns a summary of the whole history, or `undefined` if there is nothing to summarize. Left out: the runtime keeps
    * conversations elsewhere or needs no summaries.

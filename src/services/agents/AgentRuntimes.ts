@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import type { Model } from "../../domain/Model.ts"
 import type { AgentRuntime } from "./AgentRuntime.ts"
 
@@ -25,37 +26,17 @@ export class AgentRuntimes extends Context.Service<
      * takes longer than 5 seconds, the registry logs a warning and uses the runtime's last list.
      */
     readonly models: Effect.Effect<ReadonlyArray<Model>>
+    /** Returns the option `model`: the model of agents that choose neither a model nor a runtime. */
+    readonly defaultModel: () => string
+    /** Takes over the default model of a reloaded configuration, and lets each runtime take over what it can. */
+    readonly reload: (settings: GatewaySettings) => void
   }
 >()("causeway/services/agents/AgentRuntimes") {
   /** The empty registry. */
-  static readonly layer: Layer.Layer<AgentRuntimes> = Layer.sync(AgentRuntimes, () => {
-    const entries = new Map<string, Entry>()
-    return AgentRuntimes.of({
-      add: Effect.fnUntraced(function* (runtime) {
-        const { name } = runtime
-        const models = yield* modelsOf(runtime)
-        yield* Effect.acquireRelease(
-          Effect.suspend(() =>
-            entries.has(name) ? Effect.die(duplicate(name)) : Effect.sync(() => entries.set(name, { runtime, models })),
-          ),
-          () => Effect.sync(() => entries.delete(name)),
-        )
-      }),
-      get: (name) => entries.get(name)?.runtime,
-      names: () => [...entries.keys()],
-      offering: (model) => {
-        if (model === "") return undefined
-        for (const [name, { runtime }] of entries) if (runtime.offers?.(model) === true) return name
-        return undefined
-      },
-      models: Effect.suspend(() =>
-        Effect.map(
-          Effect.forEach(entries.values(), ({ models }) => models, { concurrency: "unbounded" }),
-          (lists) => lists.flat(),
-        ),
-      ),
-    })
-  })
+  static readonly layer: Layer.Layer<AgentRuntimes, never, GatewayConfig> = Layer.effect(
+    AgentRuntimes,
+    Effect.map(GatewayConfig, ({ model }) => makeRegistry(model)),
+  )
 
   /** A Layer that adds the runtimes to the registry. */
   static readonly add = (...runtimes: ReadonlyArray<AgentRuntime>): Layer.Layer<never, never, AgentRuntimes> =>
@@ -64,6 +45,41 @@ export class AgentRuntimes extends Context.Service<
         Effect.forEach(runtimes, (runtime) => add(runtime), { discard: true }),
       ),
     )
+}
+
+const makeRegistry = (model: string): AgentRuntimes["Service"] => {
+  const entries = new Map<string, Entry>()
+  let defaultModel = model
+  return AgentRuntimes.of({
+    add: Effect.fnUntraced(function* (runtime) {
+      const { name } = runtime
+      const models = yield* modelsOf(runtime)
+      yield* Effect.acquireRelease(
+        Effect.suspend(() =>
+          entries.has(name) ? Effect.die(duplicate(name)) : Effect.sync(() => entries.set(name, { runtime, models })),
+        ),
+        () => Effect.sync(() => entries.delete(name)),
+      )
+    }),
+    get: (name) => entries.get(name)?.runtime,
+    names: () => [...entries.keys()],
+    offering: (model) => {
+      if (model === "") return undefined
+      for (const [name, { runtime }] of entries) if (runtime.offers?.(model) === true) return name
+      return undefined
+    },
+    models: Effect.suspend(() =>
+      Effect.map(
+        Effect.forEach(entries.values(), ({ models }) => models, { concurrency: "unbounded" }),
+        (lists) => lists.flat(),
+      ),
+    ),
+    defaultModel: () => defaultModel,
+    reload: (settings) => {
+      defaultModel = settings.model
+      for (const { runtime } of entries.values()) runtime.reload?.(settings)
+    },
+  })
 }
 
 interface Entry {

@@ -26,7 +26,7 @@ export const make = Effect.gen(function* () {
   /** Returns the name of the runtime, which need not exist. */
   const nameFor = (agent: Pick<Agent, "model" | "runtime">, session: Pick<Session, "model"> | undefined): string => {
     if (agent.runtime !== "") return agent.runtime
-    const model = (session?.model ?? agent.model) || config.model
+    const model = (session?.model ?? agent.model) || runtimes.defaultModel()
     return runtimes.offering(model) ?? config.runtime
   }
 
@@ -45,7 +45,9 @@ export const make = Effect.gen(function* () {
     if (runtime === undefined) {
       return yield* fail(name, `Unknown runtime "${name}". Set the agent's runtime to: ${runtimes.names().join(", ")}.`)
     }
-    return { agent, runtime, model: session?.model ?? agent.model }
+    const own = session?.model ?? agent.model
+    const fallback = runtimes.defaultModel()
+    return { agent, runtime, model: own === "" && runtime.offers?.(fallback) === true ? fallback : own }
   })
 
   return { nameFor, choose }

@@ -1,12 +1,13 @@
 /**
- * ConfigReload: puts the token, the password, the model providers and the MCP servers of a reloaded configuration in force
- * while the gateway runs. Serve calls it on SIGHUP. The log names the other options that differ, which wait for the next
+ * ConfigReload: puts the token, the password, the model providers, the default model and the MCP servers of a reloaded
+ * configuration in force while the gateway runs. Serve calls it on SIGHUP. The log names the other options that differ, which wait for the next
  * start.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
+import { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import { Authenticator } from "../auth/Authenticator.ts"
 import { Connections } from "../connections/Connections.ts"
 import { Logs, secretsIn } from "../logs/Logs.ts"
@@ -17,7 +18,7 @@ import { checkSecrets } from "../auth/SecretStrength.ts"
 import { warnOfClearText } from "./ClearTextSecrets.ts"
 
 /** Options that a reload puts in force, so that no restart is needed. The token has its own place: see GatewayToken. */
-const inForce = ["mcp", "password", "providers"]
+const inForce = ["mcp", "model", "password", "providers"]
 
 /**
  * Takes over the secrets, the providers and the servers, and closes the connections that an old secret opened. Fails with
@@ -30,6 +31,7 @@ export const reload = Effect.fn("ConfigReload.reload")(function* (next: GatewayS
   const logs = yield* Logs
   const token = yield* GatewayToken
   const providers = yield* ModelProviders
+  const runtimes = yield* AgentRuntimes
   yield* checkSecrets(started.host, next)
   yield* warnOfClearText(next)
   for (const secret of secretsIn(next)) logs.hide(secret)
@@ -39,6 +41,7 @@ export const reload = Effect.fn("ConfigReload.reload")(function* (next: GatewayS
     yield* Effect.logInfo("the password was changed: connections that the old one opened are closed")
   }
   yield* providers.replace(next.providers)
+  runtimes.reload(next)
   // An embedding program may have replaced the tools of the gateway by others.
   const servers = yield* Effect.serviceOption(McpServers)
   if (Option.isSome(servers)) yield* servers.value.replace(next.mcp)

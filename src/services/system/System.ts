@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Model } from "../../domain/Model.ts"
 import type { Health, Status } from "../../domain/System.ts"
 import { VERSION } from "../../domain/Version.ts"
@@ -45,7 +44,6 @@ export class System extends Context.Service<
       const connections = yield* Connections
       const runs = yield* Runs
       const runtimes = yield* AgentRuntimes
-      const { model: defaultModel } = yield* GatewayConfig
       const startedAt = yield* Clock.currentTimeMillis
       let stopping = false
 
@@ -106,9 +104,10 @@ export class System extends Context.Service<
       return System.of({
         health,
         status,
-        models: Effect.map(runtimes.models, (models) =>
-          defaultFirst(models, defaultModel, runtimes.offering(defaultModel)),
-        ),
+        models: Effect.map(runtimes.models, (models) => {
+          const defaultModel = runtimes.defaultModel()
+          return defaultFirst(models, defaultModel, runtimes.offering(defaultModel))
+        }),
         markStopping: () => {
           stopping = true
         },

@@ -7,6 +7,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as Schema from "effect/Schema"
+import { GatewayConfig, GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
 import { RuntimeFailed } from "../../../src/domain/Run.ts"
 import type { Model } from "../../../src/domain/Model.ts"
 import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
@@ -24,10 +26,10 @@ const modelIds = Effect.flatMap(AgentRuntimes, ({ models }) =>
   Effect.map(models, (models) => models.map(({ id }) => id)),
 )
 
+const registry = Layer.provide(AgentRuntimes.layer, GatewayConfig.layer({ model: "old/one" }))
+
 const withRuntimes = (...runtimes: ReadonlyArray<AgentRuntime>) =>
-  Effect.provide(
-    AgentRuntimes.add(...runtimes).pipe(Layer.provideMerge(AgentRuntimes.layer), Layer.provide(Logger.layer([]))),
-  )
+  Effect.provide(AgentRuntimes.add(...runtimes).pipe(Layer.provideMerge(registry), Layer.provide(Logger.layer([]))))
 
 describe("AgentRuntimes", () => {
   it.effect("Merged Layers keep every runtime.", () =>
@@ -40,7 +42,7 @@ describe("AgentRuntimes", () => {
     }).pipe(
       Effect.provide(
         Layer.mergeAll(AgentRuntimes.add(runtime("one")), AgentRuntimes.add(runtime("two"), runtime("three"))).pipe(
-          Layer.provideMerge(AgentRuntimes.layer),
+          Layer.provideMerge(registry),
         ),
       ),
     ),
@@ -106,4 +108,16 @@ describe("AgentRuntimes", () => {
       }).pipe(withRuntimes(runtime("one", models), runtime("two")))
     }),
   )
+
+  it.effect("A reload changes the default model, and reaches the runtimes.", () => {
+    const reached: Array<string> = []
+    const reloading = { ...runtime("one"), reload: ({ model }: GatewaySettings) => void reached.push(model) }
+    return Effect.gen(function* () {
+      const { defaultModel, reload } = yield* AgentRuntimes
+      expect(defaultModel()).toBe("old/one")
+      reload(yield* Schema.decodeEffect(GatewaySettings)({ model: "new/one" }))
+      expect(defaultModel()).toBe("new/one")
+      expect(reached).toEqual(["new/one"])
+    }).pipe(withRuntimes(reloading, runtime("two")))
+  })
 })

@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { GatewayConfig, type GatewayOptions, GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
 import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
+import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
 import { McpServers } from "../../../src/services/mcp/McpServers.ts"
 import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
@@ -53,7 +54,9 @@ const reloaded = Effect.fnUntraced(function* (options: GatewayOptions) {
 
 const started = { token: TOKEN, password: PASSWORD }
 
-const gateway = Layer.merge(layerOf(started), GatewayConfig.layer(started))
+const gateway = Layer.mergeAll(layerOf(started), AgentRuntimes.layer).pipe(
+  Layer.provideMerge(GatewayConfig.layer(started)),
+)
 
 describe("ConfigReload", () => {
   it.effect("A reload puts new providers and servers in force, hides their secrets, and needs no restart.", () =>
@@ -69,6 +72,14 @@ describe("ConfigReload", () => {
         expect.stringContaining("providers.fast.baseUrl sends its key to api.example.org over plain http"),
         "the configuration was reloaded",
       ])
+    }).pipe(Effect.provide(gateway)),
+  )
+
+  it.effect("A reload puts a new default model in force, and needs no restart.", () =>
+    Effect.gen(function* () {
+      const { lines } = yield* reloaded({ ...started, model: "fast/model-2" })
+      expect((yield* AgentRuntimes).defaultModel()).toBe("fast/model-2")
+      expect(lines).toEqual(["the configuration was reloaded"])
     }).pipe(Effect.provide(gateway)),
   )
 

@@ -38,10 +38,11 @@ export interface AcpRuntime extends AgentRuntime {
 export const make = Effect.fnUntraced(function* ({
   attachments,
   folder,
-  mcpServers,
+  mcpServers: configured,
   name,
   settings,
 }: AcpRuntimeOptions): Effect.fn.Return<AcpRuntime, never, Scope.Scope> {
+  let mcpServers = configured
   const problems = new AgentProblems(name, settings, secretsOfAll(settings.mcp, mcpServers))
   const ownFolder = Path.join(folder, name)
   const cwd = settings.cwd === undefined ? ownFolder : resolvePath(settings.cwd)
@@ -54,21 +55,23 @@ export const make = Effect.fnUntraced(function* ({
       problems.failed(`Cannot make the folder ${folder}: ${error instanceof Error ? error.message : String(error)}.`),
   })
 
-  const open = AgentSession.open({
-    settings: { ...settings, cwd },
-    problems,
-    store,
-    attachments,
-    mcpServers,
-    onOptions: (options) => {
-      models = modelsOf(options).map(({ name, value }) => ({
-        id: value,
-        name,
-        runtime: problems.runtime,
-        contextWindow: null,
-      }))
-    },
-  })
+  const open = Effect.suspend(() =>
+    AgentSession.open({
+      settings: { ...settings, cwd },
+      problems,
+      store,
+      attachments,
+      mcpServers,
+      onOptions: (options) => {
+        models = modelsOf(options).map(({ name, value }) => ({
+          id: value,
+          name,
+          runtime: problems.runtime,
+          contextWindow: null,
+        }))
+      },
+    }),
+  )
   const sessions = yield* AgentSessions.make(settings, Effect.andThen(makeFolders, open))
 
   return {
@@ -76,6 +79,11 @@ export const make = Effect.fnUntraced(function* ({
     // Known as soon as the agent has opened a session.
     models: Effect.sync(() => models),
     forget: (sessionKey) => Effect.andThen(store.remove(sessionKey), sessions.end(sessionKey)),
+    // A process that runs keeps its servers until its end.
+    reload: ({ mcp }) => {
+      mcpServers = mcp
+      problems.hide(secretsOfAll(settings.mcp, mcp))
+    },
     run: (turn) => Stream.unwrap(Effect.map(sessions.take(turn.sessionKey), (session) => session.run(turn))),
   }
 })

@@ -55,9 +55,8 @@ export const make = ({ attachments, clientTools, config, memory, providers, tool
   const clientRounds = new ClientRounds()
 
   const chainOf = ({ agent, model, thinking }: Pick<Turn, "agent" | "model"> & Partial<Pick<Turn, "thinking">>) => {
-    const first = model === "" ? config.model : model
-    if (first === "") return Effect.fail(noModel(agent.id))
-    const ids = [first, ...(agent.fallbacks ?? []).filter((id) => id !== first)]
+    if (model === "") return Effect.fail(noModel(agent.id))
+    const ids = [model, ...(agent.fallbacks ?? []).filter((id) => id !== model)]
     return Effect.succeed(new ModelChain(ids, (id) => providers.resolve(id, { thinking })))
   }
 

@@ -1,6 +1,9 @@
 /** The MCP servers of the configuration that a command-line agent gets with its session. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { GatewaySettings } from "../../../../src/domain/GatewayConfig.ts"
+import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
 import { ask, layer } from "../../../support/AcpConversations.ts"
 
 const mcp = {
@@ -27,6 +30,20 @@ describe("The MCP servers of a command-line agent", () => {
       })
       expect(others).toEqual([])
     }).pipe(Effect.provide(agent("http", "files", "web"))),
+  )
+
+  it.live(
+    "After a reload, a new process of the agent gets the new servers, and a process that runs keeps the old ones.",
+    () =>
+      Effect.gen(function* () {
+        const { reload } = yield* AgentRuntimes
+        yield* ask("servers", "before")
+        const web = { url: "https://new.example.org/mcp", headers: { authorization: "Bearer new-header-value" } }
+        reload(yield* Schema.decodeEffect(GatewaySettings)({ mcp: { web } }))
+        const { reply = "[]" } = yield* ask("servers", "after")
+        expect(JSON.parse(reply)).toMatchObject([{ name: "web", url: "https://new.example.org/mcp" }])
+        expect((yield* ask("servers", "before")).reply).toContain("https://mcp.example.org/mcp")
+      }).pipe(Effect.provide(agent("http", "web"))),
   )
 
   it.live("Without a name in its configuration the agent gets none.", () =>
