@@ -51,28 +51,30 @@ export class EventReader<A> {
   }
 
   /** Reads the next page, which may be empty. */
-  readonly next: Effect.Effect<Page<A>> = Effect.suspend(() => {
-    if (this.#replay === undefined && this.cursor < this.#recent.after) {
-      this.#replay = new Replay(this.#log, this.filter, { epoch: this.#log.epoch, seq: this.cursor })
-      this.cursor = this.#replay.head
-    }
-    if (this.#replay === undefined) {
-      const { cursor, items } = this.#recent.read(this.cursor)
-      this.cursor = cursor
-      return Effect.succeed({ _tag: "Recent", items })
-    }
-    return this.#replay.readsStorage ? Effect.andThen(Effect.yieldNow, this.#missed) : this.#missed
-  })
+  get next(): Effect.Effect<Page<A>> {
+    return Effect.suspend(() => {
+      if (this.#replay === undefined && this.cursor < this.#recent.after) {
+        this.#replay = new Replay(this.#log, this.filter, { epoch: this.#log.epoch, seq: this.cursor })
+        this.cursor = this.#replay.head
+      }
+      const replay = this.#replay
+      if (replay === undefined) {
+        const { cursor, items } = this.#recent.read(this.cursor)
+        this.cursor = cursor
+        return Effect.succeed({ _tag: "Recent", items })
+      }
+      const missed = this.#missed(replay)
+      return replay.readsStorage ? Effect.andThen(Effect.yieldNow, missed) : missed
+    })
+  }
 
-  readonly #missed = Effect.suspend(() => {
-    const replay = this.#replay
-    if (replay === undefined) return Effect.succeed<Page<A>>({ _tag: "Missed", items: [] })
-    return Effect.map(replay.next, (items): Page<A> => {
+  #missed(replay: Replay): Effect.Effect<Page<A>> {
+    return Effect.map(replay.next, (items) => {
       if (replay.isDone) this.#replay = undefined
       for (const { _tag } of items) if (_tag === "Event") this.#log.replayed++
       return { _tag: "Missed", items }
     })
-  })
+  }
 }
 
 /** Returns the wanted events of the log's ring. */

@@ -3,7 +3,6 @@
  * socket, so that TCP holds a flood instead of our memory. ConnectionActor.ts fills it and handles its frames.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { Limits } from "../../domain/Limits.ts"
 import type { LoopBatch, Reader } from "./LoopBatch.ts"
 import type { Usage } from "./PrincipalUsage.ts"
@@ -40,7 +39,8 @@ interface Source {
 }
 
 export class Inbox implements Reader {
-  readonly #queue: Queue.Queue<Buffer>
+  /** In order. An array, because an empty one costs an idle connection nothing. */
+  #frames: Array<Buffer> = []
   readonly #limits: Limits
   readonly #source: Source
   readonly #batch: LoopBatch
@@ -59,16 +59,10 @@ export class Inbox implements Reader {
   /** The last batch has left frames. */
   #isBehind = false
 
-  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
-    this.#queue = queue
+  constructor(limits: Limits, source: Source, batch: LoopBatch) {
     this.#limits = limits
     this.#source = source
     this.#batch = batch
-  }
-
-  static make(limits: Limits, source: Source, batch: LoopBatch): Effect.Effect<Inbox> {
-    const queue = Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
-    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
   /**
@@ -91,9 +85,9 @@ export class Inbox implements Reader {
       this.#expected = 0
     }
     if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
-    if (!Queue.offerUnsafe(this.#queue, frame)) return false
+    if (this.#frames.length >= this.#limits.inboundFrames + READ_AHEAD_FRAMES) return false
+    const frames = this.#frames.push(frame)
     this.#bytes += frame.length
-    const frames = Queue.sizeUnsafe(this.#queue)
     if (frames === 1) this.#batch.read(this)
     if (!this.isPaused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
       this.isPaused = true
@@ -109,25 +103,26 @@ export class Inbox implements Reader {
 
   /** Removes and returns the frames of this batch, in order. Call it once after each `filled`. */
   take(): ReadonlyArray<string> {
-    const frames: Array<string> = []
+    const texts: Array<string> = []
     const most = this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES
     let bytes = 0
-    for (let count = 0; count < most && bytes < BATCH_BYTES; count++) {
-      const taken = Queue.takeUnsafe(this.#queue)
-      if (taken === undefined || taken._tag === "Failure") break
-      bytes += taken.value.length
-      if (taken.value.length > LARGE_BYTES) this.#count(-taken.value.length)
-      if (taken.value !== MARKER) frames.push(textOf(taken.value))
+    let count = 0
+    while (count < this.#frames.length && count < most && bytes < BATCH_BYTES) {
+      const frame = this.#frames[count++]!
+      bytes += frame.length
+      if (frame.length > LARGE_BYTES) this.#count(-frame.length)
+      if (frame !== MARKER) texts.push(textOf(frame))
     }
+    this.#frames = this.#frames.slice(count)
     this.#bytes -= bytes
-    const left = Queue.sizeUnsafe(this.#queue)
+    const left = this.#frames.length
     this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
       this.isPaused = false
       this.#source.resume()
     }
-    return frames
+    return texts
   }
 
   /** Reads on without a reader: after a flood, the client's close frame comes behind the frames that are dropped. */

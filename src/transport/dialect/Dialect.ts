@@ -164,6 +164,14 @@ export interface Dialect<R extends Ref = Ref, V = unknown> extends EventEncoding
   readonly subscriptionView?: (subscription: string) => V
 }
 
+/** The number of subscriptions of a connection. It counts towards the principal's limit. */
+export interface SubscriptionCount {
+  /** Returns the refusal if the principal has as many subscriptions as it may have. */
+  refusal(): RateLimited | undefined
+  /** Adds to the number of subscriptions of the connection, or subtracts from it. */
+  changed(by: number): void
+}
+
 /** The facts of a connection that a conversation may read. */
 export interface ConnectionFacts {
   /** For example `c42`. */
@@ -176,13 +184,8 @@ export interface ConnectionFacts {
   readonly head: () => Position
   /** Returns why a client cannot resume from the position, or `null` if it can. */
   readonly resumeError: (from: Position) => ResetReason | null
-  /** Counts subscriptions that the dialect manages itself towards the principal's limit. */
-  readonly subscriptions: {
-    /** Returns the refusal if the principal has as many subscriptions as it may have. */
-    readonly refusal: () => RateLimited | undefined
-    /** Adds to the number of subscriptions of the connection, or subtracts from it. */
-    readonly changed: (by: number) => void
-  }
+  /** Counts subscriptions that the dialect manages itself. */
+  readonly subscriptions: SubscriptionCount
   /** Whether the gateway drains. */
   readonly stopping: () => boolean
   readonly origin: ConnectionOrigin

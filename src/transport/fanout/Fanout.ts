@@ -12,7 +12,7 @@ import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { type EventFilter, type Position, type Positioned, type ResetReason, wants } from "../../domain/Event.ts"
+import { type EventFilter, type Position, type Positioned, wants } from "../../domain/Event.ts"
 import { Events } from "../../services/events/Events.ts"
 import type { EventEncoding, Frame } from "../dialect/Dialect.ts"
 import type { Contract } from "../dialect/Query.ts"
@@ -22,29 +22,18 @@ import * as EventEncoder from "./EventEncoder.ts"
 import * as SnapshotRefresh from "./SnapshotRefresh.ts"
 import type { EncodedEvent } from "./EncodedEvent.ts"
 import { type Sink, Subscriber } from "./Subscriber.ts"
+import { Subscription, type SubscriptionHost } from "./Subscription.ts"
 import { Group, groupId } from "./SubscriberGroups.ts"
 import { TextThrottle } from "./TextThrottle.ts"
 
 /** The longest that `allPublished` waits. */
 const PUBLISH_TIMEOUT = "2 seconds"
 
-export interface Subscription {
-  /** The outbox has every event up to this position. A client that received all of it can resume here. */
-  readonly position: () => Position
-  /** Catches up, runs `joined`, and serves live events until it is interrupted. */
-  readonly life: Effect.Effect<never>
-}
-
 export interface Fanout<V> {
   /** Waits until the fan-out has published every event so far. */
   readonly allPublished: Effect.Effect<void>
-  subscribe(
-    sink: Sink,
-    view: V,
-    filter: EventFilter,
-    from: Position | undefined,
-    joined: (at: Position, reset: ResetReason | null) => Effect.Effect<void>,
-  ): Subscription
+  /** Returns a subscription from the position on, or from the newest event. */
+  subscribe(sink: Sink, view: V, filter: EventFilter, from: Position | undefined): Subscription<V>
 }
 
 /**
@@ -62,6 +51,8 @@ export const make = Effect.fnUntraced(function* <V>(
   const feed = yield* events.liveFeed
   const { epoch, seq: start } = events.head()
   const groups = new Map<string, Group<V>>()
+  /** The ends of the groups' counts in Events, by the group's id. */
+  const ends = new Map<string, () => void>()
   /** Live subscribers have every event up to this position. */
   let publishedSeq = start
   /** Callbacks that wait for a position, in order. */
@@ -139,20 +130,32 @@ export const make = Effect.fnUntraced(function* <V>(
     yield* Effect.forkScoped(Effect.forever(Effect.delay(inTurn(keepAlive), encoding.keepAlive.everyMs)))
   }
 
-  const enter = (sink: Sink, view: V, filter: EventFilter, from: Position | undefined, seq: number): Membership<V> => {
-    const left = events.join(filter)
-    const id = groupId(encoding.viewKey(view), filter)
-    const group = groups.get(id) ?? new Group(view, filter, encoding, new Backlog(publishedSeq, bounds))
+  /** Counts the group in Events until its end. */
+  const begin = (id: string, view: V, filter: EventFilter): Group<V> => {
+    const group = new Group(view, filter, encoding, new Backlog(publishedSeq, bounds))
     groups.set(id, group)
-    const subscriber = new Subscriber(sink, events.reader(filter, from, group.backlog), seq)
-    group.add(subscriber)
-    return { id, group, subscriber, left }
+    ends.set(id, events.join(filter))
+    return group
   }
 
-  const leave = ({ group, id, left, subscriber }: Membership<V>): void => {
-    left()
-    group.remove(subscriber)
-    if (group.isEmpty) groups.delete(id)
+  const host: SubscriptionHost<V> = {
+    epoch,
+    publishedSeq: () => publishedSeq,
+    catchUp,
+    enter: (sink, view, filter, from, seq) => {
+      const id = groupId(encoding.viewKey(view), filter)
+      const group = groups.get(id) ?? begin(id, view, filter)
+      const subscriber = new Subscriber(sink, events.reader(group.filter, from, group.backlog), seq)
+      group.add(subscriber)
+      return { id, group, subscriber }
+    },
+    leave: ({ group, id, subscriber }) => {
+      group.remove(subscriber)
+      if (!group.isEmpty) return
+      groups.delete(id)
+      ends.get(id)?.()
+      ends.delete(id)
+    },
   }
 
   const published = Effect.callback<void>((resume) => {
@@ -163,49 +166,14 @@ export const make = Effect.fnUntraced(function* <V>(
 
   return {
     allPublished: Effect.timeoutOrElse(published, { duration: PUBLISH_TIMEOUT, orElse: () => Effect.void }),
-    subscribe: (sink, view, filter, from, joined) => {
+    subscribe: (sink, view, filter, from) => {
       // A position of another epoch starts at 0, where the replay reports the reset. One of a live event before a restart
       // may be above the head.
       const head = events.head().seq
-      let seq = from === undefined ? head : from.epoch === epoch ? Math.min(from.seq, head) : 0
-      let subscriber: Subscriber | undefined
-      const reached = () =>
-        subscriber === undefined ? seq : subscriber.isLive ? Math.max(subscriber.seq, publishedSeq) : subscriber.seq
-      const position = () => ({ epoch, seq: reached() })
-      const serve = Effect.fnUntraced(function* ({ group, subscriber }: Membership<V>) {
-        yield* catchUp(group, subscriber)
-        yield* joined(position(), subscriber.reset)
-        while (true) {
-          yield* subscriber.detached()
-          yield* catchUp(group, subscriber)
-        }
-      })
-      const life = Effect.acquireUseRelease(
-        Effect.sync(() => {
-          const membership = enter(sink, view, filter, from, seq)
-          subscriber = membership.subscriber
-          return membership
-        }),
-        serve,
-        (membership) =>
-          Effect.sync(() => {
-            seq = reached()
-            subscriber = undefined
-            leave(membership)
-          }),
-      )
-      return { position, life }
+      const seq = from === undefined ? head : from.epoch === epoch ? Math.min(from.seq, head) : 0
+      return new Subscription(host, sink, view, filter, from, seq)
     },
   }
 })
-
-/** A subscriber in its group. */
-interface Membership<V> {
-  readonly id: string
-  readonly group: Group<V>
-  readonly subscriber: Subscriber
-  /** Ends the count of the subscriber in Events. */
-  readonly left: () => void
-}
 
 const eventOf = (frame: Frame, seq: number): EncodedEvent => ({ frame, seq, at: seq, bytes: undefined })

@@ -1,15 +1,17 @@
 /**
- * Subscriptions: the subscriptions of one connection, by key. Each is a fiber in the connection's scope that the fan-out
- * serves. DialectSession.ts uses it and has checked the scopes.
+ * Subscriptions: the subscriptions of one connection, by key. Each is a fiber in the connection's scope until it has caught
+ * up. DialectSession.ts uses it and has checked the scopes.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { EventFilter, Position, ResetReason } from "../../domain/Event.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import type { Peer } from "../connection/Peer.ts"
-import type { Fanout, Subscription } from "./Fanout.ts"
+import type { Fanout } from "./Fanout.ts"
+import type { Subscription } from "./Subscription.ts"
 
 /** The events of a dialect, and the client that receives them. */
 export interface EventFeed<V> {
@@ -17,21 +19,22 @@ export interface EventFeed<V> {
   readonly peer: Peer
 }
 
-interface Running {
-  readonly subscription: Subscription
-  readonly fiber: Fiber.Fiber<never>
-}
-
 type Joined = (key: string, at: Position, reset: ResetReason | null) => Effect.Effect<void>
+
+interface Running<V> {
+  readonly subscription: Subscription<V>
+  /** Catches up. A client of WebSockets is never full, so a live subscription needs no fiber. */
+  fiber: Fiber.Fiber<void> | undefined
+}
 
 export class Subscriptions<V> {
   readonly #peer: Peer
   readonly #fanout: Fanout<V>
   readonly #scope: Scope.Scope
   readonly #joined: Joined
-  readonly #byKey = new Map<string, Running>()
+  readonly #byKey = new Map<string, Running<V>>()
 
-  /** `joined` runs each time that a subscription has caught up. */
+  /** `joined` runs when a subscription has caught up. `scope` owns the fibers; `release` follows their end. */
   constructor({ fanout, peer }: EventFeed<V>, scope: Scope.Scope, joined: Joined) {
     this.#peer = peer
     this.#fanout = fanout
@@ -57,12 +60,18 @@ export class Subscriptions<V> {
   subscribe(key: string, view: V, filter: EventFilter, from: Position | undefined): Effect.Effect<void> {
     const replaced = this.#byKey.get(key)?.subscription
     return Effect.flatMap(this.unsubscribe(key), () => {
-      const joined = (at: Position, reset: ResetReason | null) => this.#joined(key, at, reset)
-      const subscription = this.#fanout.subscribe(this.#peer, view, filter, from ?? replaced?.position(), joined)
-      // Started at once: a live event between the head and the start would be lost, because the log does not replay it.
-      const started = Effect.forkIn(this.#run(subscription), this.#scope, { startImmediately: true })
-      return Effect.map(started, (fiber) => {
-        this.#byKey.set(key, { subscription, fiber })
+      const subscription = this.#fanout.subscribe(this.#peer, view, filter, from ?? replaced?.position())
+      const running: Running<V> = { subscription, fiber: undefined }
+      this.#byKey.set(key, running)
+      // Enters at once: a live event between the head and the entry would be lost, because the log does not replay it.
+      subscription.enter()
+      const joined = Effect.suspend(() => this.#joined(key, subscription.position(), subscription.reset))
+      const life = Effect.onExit(Effect.andThen(subscription.caughtUp, joined), (exit) => {
+        running.fiber = undefined
+        return Exit.isFailure(exit) ? this.#failed(exit.cause) : Effect.void
+      })
+      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
+        if (fiber.pollUnsafe() === undefined) running.fiber = fiber
       })
     })
   }
@@ -72,15 +81,22 @@ export class Subscriptions<V> {
     const running = this.#byKey.get(key)
     if (running === undefined) return Effect.succeed(false)
     this.#byKey.delete(key)
-    return Effect.as(Fiber.interrupt(running.fiber), true)
+    const { fiber, subscription } = running
+    return Effect.map(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), () => {
+      subscription.leave()
+      return true
+    })
+  }
+
+  /** Ends all subscriptions, because the connection has ended. */
+  release(): void {
+    for (const { subscription } of this.#byKey.values()) subscription.leave()
   }
 
   /** Closes the connection if the subscription fails, so that the client comes back and resumes. */
-  #run({ life }: Subscription): Effect.Effect<never> {
-    return Effect.onError(life, (cause) => {
-      if (Cause.hasInterruptsOnly(cause)) return Effect.void
-      this.#peer.close(CloseCodes.internal)
-      return Effect.logError("a subscription failed", cause)
-    })
+  #failed(cause: Cause.Cause<never>): Effect.Effect<void> {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.void
+    this.#peer.close(CloseCodes.internal)
+    return Effect.logError("a subscription failed", cause)
   }
 }

@@ -5,7 +5,9 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Backpressure, ConnectionAuth } from "../connection/Peer.ts"
+import type { SubscriptionCount } from "../dialect/Dialect.ts"
 import { untilDrained } from "../connection/UntilDrained.ts"
 
 type Id = string | number
@@ -21,7 +23,7 @@ export interface Call<A, E> {
   readonly reply: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
 }
 
-export class CallsInFlight {
+export class CallsInFlight implements SubscriptionCount {
   size = 0
   readonly #peer: PacedPeer
   readonly #scope: Scope.Scope
@@ -74,8 +76,13 @@ export class CallsInFlight {
     this.#count(0, bytes)
   }
 
+  /** Returns the refusal if the principal has as many subscriptions as it may have. */
+  refusal(): RateLimited | undefined {
+    return this.#peer.usage?.subscriptionRefusal()
+  }
+
   /** Adds to the number of subscriptions. A negative number subtracts subscriptions that have ended. */
-  subscribed(change: number): void {
+  changed(change: number): void {
     const { usage } = this.#peer
     if (this.#released || usage === undefined) return
     this.#subscriptions += change

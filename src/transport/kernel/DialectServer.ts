@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../../services/events/Events.ts"
@@ -20,6 +20,7 @@ import { Contract } from "../dialect/Query.ts"
 import * as Fanout from "../fanout/Fanout.ts"
 import type { EventFeed } from "../fanout/Subscriptions.ts"
 import { AnswerCache } from "./AnswerCache.ts"
+import { CallsInFlight } from "./CallsInFlight.ts"
 import { ContractCalls } from "./ContractCalls.ts"
 import { DialectSession } from "./DialectSession.ts"
 
@@ -48,6 +49,11 @@ export class DialectServer extends Context.Service<
       const events = yield* Events
       const calls = yield* ContractCalls
       const cache = new AnswerCache(events.head, clock)
+      const gateway = {
+        now: () => clock.currentTimeMillisUnsafe(),
+        head: events.head,
+        resumeError: events.resumeError,
+      }
 
       const open = Effect.fnUntraced(function* <R extends Ref, V>(
         dialect: Dialect<R, V>,
@@ -55,28 +61,22 @@ export class DialectServer extends Context.Service<
         feed: EventFeed<V> | undefined,
       ) {
         const { methods = contractMethods, subscriptionView } = dialect
+        const scope = yield* Effect.scope
+        const inFlight = new CallsInFlight(peer, scope)
         const conversation = dialect.converse({
+          ...gateway,
           connectionId: peer.id,
           pushes: feed !== undefined,
-          now: () => clock.currentTimeMillisUnsafe(),
-          head: events.head,
-          resumeError: events.resumeError,
-          subscriptions: {
-            refusal: () => peer.usage?.subscriptionRefusal(),
-            changed: (by) => session.inFlight.subscribed(by),
-          },
+          subscriptions: inFlight,
           stopping: () => peer.stopping,
           origin: peer.origin,
         })
-        const session: DialectSession<R, V> = new DialectSession(
-          { methods, subscriptionView, cache, feed, limits },
-          peer,
-          calls.ofConnection(peer.clientId),
-          conversation,
-          yield* Effect.scope,
+        const host = { methods, subscriptionView, cache, callsOf: calls.ofConnection, feed, limits }
+        const session = new DialectSession(host, peer, inFlight, conversation, scope)
+        yield* Scope.addFinalizer(
+          scope,
+          Effect.sync(() => session.release()),
         )
-        // The finalizer runs after the interruption of the connection's calls.
-        yield* Effect.addFinalizer(() => Effect.sync(() => session.inFlight.release()))
         yield* session.greet()
         return session
       })

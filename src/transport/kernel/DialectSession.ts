@@ -9,7 +9,6 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { permitted } from "../../domain/Event.ts"
-import type { Limits } from "../../domain/Limits.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { RateLimited, Unauthenticated } from "../../domain/Refusal.ts"
 import * as Trace from "../../services/traces/Trace.ts"
@@ -19,27 +18,17 @@ import { shapeProblem } from "../connection/JsonShape.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
-import type { Method } from "../dialect/DialectMethod.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
+import { seqOf } from "../dialect/Json.ts"
 import { decodeSubscription, decodeUnsubscription, encodeError } from "../dialect/MethodCodecs.ts"
 import { Contract, outcomeOf, type Query } from "../dialect/Query.ts"
-import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
-import type { AnswerCache } from "./AnswerCache.ts"
+import { Subscriptions } from "../fanout/Subscriptions.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import type { Calls } from "./ContractCalls.ts"
 import { forbidden, missingOf, subscriptionFault } from "./MissingScopes.ts"
 import { ReplyWriter } from "./ReplyWriter.ts"
-
-/** The part that all sessions of a dialect share. */
-export interface SessionHost<V> {
-  readonly methods: ReadonlyMap<string, Method>
-  readonly subscriptionView: ((subscription: string) => V) | undefined
-  readonly limits: Limits
-  readonly cache: AnswerCache
-  /** `undefined` for a client that receives replies only. Such a client cannot subscribe. */
-  readonly feed: EventFeed<V> | undefined
-}
+import type { SessionHost } from "./SessionHost.ts"
 
 /** A slot may free up at any time; 100 ms keeps retries rare. */
 const BUSY_RETRY_MS = 100
@@ -50,32 +39,28 @@ const Done = Effect.void
 const inOrder = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
   all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
 
-const seqOf = (value: unknown): number | undefined =>
-  typeof value === "object" && value !== null && "seq" in value && typeof value.seq === "number" ? value.seq : undefined
-
 export class DialectSession<R extends Ref, V> implements FrameHandler {
   readonly #host: SessionHost<V>
   readonly #peer: CallPeer
-  readonly #calls: Calls
+  #firstCalls: Calls | undefined = undefined
   readonly #conversation: Conversation<R, V>
   readonly #subscriptions: Subscriptions<V> | undefined
   readonly #replies: ReplyWriter<R, V>
-  readonly inFlight: CallsInFlight
+  readonly #inFlight: CallsInFlight
   #lastSubscription = 0
 
   /** `scope` owns the calls and subscriptions of the connection. */
   constructor(
     host: SessionHost<V>,
     peer: CallPeer,
-    calls: Calls,
+    inFlight: CallsInFlight,
     conversation: Conversation<R, V>,
     scope: Scope.Scope,
   ) {
     this.#host = host
     this.#peer = peer
-    this.#calls = calls
     this.#conversation = conversation
-    this.inFlight = new CallsInFlight(peer, scope)
+    this.#inFlight = inFlight
     this.#replies = new ReplyWriter(peer, conversation, (inbound) => this.#handleAll(inbound))
     this.#subscriptions =
       host.feed &&
@@ -85,7 +70,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   }
 
   callsInFlight(): number {
-    return this.inFlight.size
+    return this.#inFlight.size
   }
 
   sentSeq(): number | undefined {
@@ -94,7 +79,13 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   /** Waits until no call is in flight. */
   idle(): Effect.Effect<void> {
-    return this.inFlight.none()
+    return this.#inFlight.none()
+  }
+
+  /** Ends what the connection counts and receives. It runs when the connection's scope has interrupted its calls. */
+  release(): void {
+    this.#inFlight.release()
+    this.#subscriptions?.release()
   }
 
   // Frames
@@ -150,7 +141,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
         return drain === undefined ? call() : this.#after(drain, size, call)
       }
       case "Cancel":
-        return this.inFlight.cancel(inbound.id)
+        return this.#inFlight.cancel(inbound.id)
       case "Authenticate":
         return this.#authenticate(inbound.ref, inbound.token, inbound.client)
       case "Handshake":
@@ -200,11 +191,16 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   // Calls
 
+  /** Made at the first call, because many clients only listen. */
+  get #calls(): Calls {
+    return (this.#firstCalls ??= this.#host.callsOf(this.#peer.clientId))
+  }
+
   /** Starts the call after the outbox has drained. Until then its size counts towards the principal's limits. */
   #after(drain: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
-    const released = Effect.sync(() => this.inFlight.hold(-size))
+    const released = Effect.sync(() => this.#inFlight.hold(-size))
     return Effect.suspend(() => {
-      this.inFlight.hold(size)
+      this.#inFlight.hold(size)
       return Effect.andThen(Effect.ensuring(drain, released), Effect.suspend(call))
     })
   }
@@ -240,8 +236,8 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     const retryAfterMs = size > 0 ? this.#peer.takeToken() : 0
     if (retryAfterMs > 0) return Faults.refused(new RateLimited({ limit: "messages-per-second", retryAfterMs }))
     if (this.#peer.principal === undefined) return Faults.refused(new Unauthenticated({ reason: "missing" }))
-    if (this.inFlight.has(ref.id)) return { _tag: "DuplicateId" }
-    if (this.inFlight.size + (this.#subscriptions?.size ?? 0) < this.#host.limits.callsInFlight) {
+    if (this.#inFlight.has(ref.id)) return { _tag: "DuplicateId" }
+    if (this.#inFlight.size + (this.#subscriptions?.size ?? 0) < this.#host.limits.callsInFlight) {
       const refusal = this.#peer.usage?.callRefusal(size)
       return refusal && Faults.refused(refusal)
     }
@@ -250,7 +246,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   /** Starts a call and replies with its outcome. */
   #start(ref: R, name: string, run: Effect.Effect<unknown, Fault>, size: number): Effect.Effect<void> {
-    return this.inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, name, exit) })
+    return this.#inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, name, exit) })
   }
 
   #reply(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
@@ -327,7 +323,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
       onSuccess: ({ from, ...filter }) => {
         // The call's id is free again after the reply, so the subscription needs another id.
         const subscription = `s${++this.#lastSubscription}`
-        this.inFlight.subscribed(1)
+        this.#inFlight.changed(1)
         const replied = this.#replies.success(ref, name, { subscription })
         const scopes = this.#peer.principal?.scopes ?? []
         const view = subscriptionView(subscription)
@@ -341,7 +337,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
       onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
       onSuccess: ({ subscription }) =>
         Effect.flatMap(this.#subscriptions?.unsubscribe(subscription) ?? Effect.succeed(false), (unsubscribed) => {
-          if (unsubscribed) this.inFlight.subscribed(-1)
+          if (unsubscribed) this.#inFlight.changed(-1)
           return this.#replies.success(ref, name, { unsubscribed })
         }),
     })

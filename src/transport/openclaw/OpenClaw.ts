@@ -100,8 +100,10 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   readonly #facts: ConnectionFacts
   readonly #options: OpenClawOptions
   readonly #nonce = randomUUID()
-  /** The client's `connect`, once it is valid. */
+  /** The client's `connect`, from its check until hello-ok. */
   #request: ConnectRequest | undefined = undefined
+  #flavor: Flavor = 4
+  #isNode = false
   #pendingHello: PendingHello | undefined = undefined
   /** `undefined` until hello-ok. */
   #interests: Interests | undefined = undefined
@@ -143,6 +145,8 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
     if (handshake._tag === "Failed") return this.#endHandshake(handshake.flavor, handshake.id, handshake.failure)
     const { credentials, ...request } = handshake
     this.#request = request
+    this.#flavor = request.flavor
+    this.#isNode = request.connect.role === "node"
     const { connect, id } = request
     return [{ _tag: "Handshake", ref: { id }, credentials, client: nameOf(connect), profile: profileOf(connect) }]
   }
@@ -174,6 +178,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
     this.#interests = interests
     this.#facts.subscriptions.changed(interests.keys.length)
     this.#pendingHello = undefined
+    this.#request = undefined
     const start =
       from === undefined || resumeError !== null
         ? position
@@ -197,10 +202,6 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   }
 
   // Requests
-
-  get #flavor(): Flavor {
-    return this.#request?.flavor ?? 4
-  }
 
   #invalid(id: string, message: string): Inbounds {
     return [send(writeError(this.#flavor, id, { code: "INVALID_REQUEST", message }))]
@@ -249,7 +250,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
 
   failure({ id }: OpenClawRef, method: string, fault: Fault): Reply<OpenClawRef, View> {
     const request = this.#request
-    if (this.#interests === undefined && request !== undefined) {
+    if (request !== undefined) {
       const { connect, flavor } = request
       return this.#endHandshake(flavor, request.id, HandshakeErrors.notAdmitted(fault, connect, flavor))
     }
@@ -261,7 +262,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
 
   /** Whether a node has called a method for operators. */
   #isForOperators(fault: Fault): boolean {
-    return fault._tag === "Denied" && fault.refusal._tag === "Forbidden" && this.#request?.connect.role === "node"
+    return fault._tag === "Denied" && fault.refusal._tag === "Forbidden" && this.#isNode
   }
 
   #failNode(id: string): Inbounds {

@@ -114,10 +114,6 @@ export const encodeProblem = ({ problem, requestId }: Problem): string =>
 /** The WebSocket frame of a pong, which all connections share. */
 export const pong: Buffer = textFrame(write({ _tag: "Pong" }))
 
-/** Returns the event position of a stream's value, or `undefined` if the value has none. */
-export const seqOf = (value: unknown): number | undefined =>
-  typeof value === "object" && value !== null && "seq" in value && typeof value.seq === "number" ? value.seq : undefined
-
 /** The rest of a longer text would only repeat the client's own input. */
 const DEFECT_CHARS = 1_000
 

@@ -21,6 +21,7 @@ import { CloseCodes } from "../connection/CloseCodes.ts"
 import { untilDrained } from "../connection/UntilDrained.ts"
 import type { Fanout } from "../fanout/Fanout.ts"
 import { SUBSCRIBE } from "../dialect/DialectMethod.ts"
+import { seqOf } from "../dialect/Json.ts"
 import * as RpcFrames from "./RpcFrames.ts"
 import { RpcSubscription } from "./RpcSubscription.ts"
 import type { Peer } from "../connection/Peer.ts"
@@ -272,8 +273,8 @@ export class RpcSession implements FrameHandler {
     }
     return Effect.map(this.#peer.awaitWritable(), () => {
       if (!this.#calls.has(requestId)) return
-      this.#peer.send(text, RpcFrames.seqOf(values[0]))
-      this.#calls.set(requestId, RpcFrames.seqOf(values.at(-1)))
+      this.#peer.send(text, seqOf(values[0]))
+      this.#calls.set(requestId, seqOf(values.at(-1)))
     })
   }
 }

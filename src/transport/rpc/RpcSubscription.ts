@@ -7,8 +7,9 @@
  */
 import * as Effect from "effect/Effect"
 import type { EventFilter, Position } from "../../domain/Event.ts"
-import type { Fanout, Subscription } from "../fanout/Fanout.ts"
+import type { Fanout } from "../fanout/Fanout.ts"
 import type { Sink } from "../fanout/Subscriber.ts"
+import type { Subscription } from "../fanout/Subscription.ts"
 import type { Merge } from "../connection/Outbox.ts"
 import type { Backpressure, EventSender } from "../connection/Peer.ts"
 
@@ -17,7 +18,7 @@ const WINDOW_BYTES = 65_536
 
 export class RpcSubscription implements Sink {
   readonly #peer: EventSender & Backpressure
-  readonly #subscription: Subscription
+  readonly #subscription: Subscription<string>
   readonly isBackpressured = false
   #acknowledges = false
   /** Unacknowledged chunks from the time before the first Ack. They do not count towards the window. */
@@ -36,7 +37,7 @@ export class RpcSubscription implements Sink {
     from: Position | undefined,
   ) {
     this.#peer = peer
-    this.#subscription = fanout.subscribe(this, key, filter, from, () => Effect.void)
+    this.#subscription = fanout.subscribe(this, key, filter, from)
   }
 
   /** Catches up and serves live events until it is interrupted. */

@@ -106,7 +106,7 @@ export class EventStreams extends Context.Service<
           Effect.sync(() => usage.subscriptions++),
           () => Effect.sync(() => usage.subscriptions--),
         )
-        const { life } = fanout.subscribe(client, view, permitted(filter, principal.scopes), from, () => Effect.void)
+        const { life } = fanout.subscribe(client, view, permitted(filter, principal.scopes), from)
         const serve = Effect.raceFirst(life, Deferred.await(closed)).pipe(
           // The client comes back and resumes.
           Effect.catchDefect((bug) =>

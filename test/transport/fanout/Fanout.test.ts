@@ -15,6 +15,7 @@ import { frameEnd, payloadAt } from "../../../src/transport/connection/WebSocket
 import type { EventEncoding } from "../../../src/transport/dialect/Dialect.ts"
 import { Contract } from "../../../src/transport/dialect/Query.ts"
 import * as Fanout from "../../../src/transport/fanout/Fanout.ts"
+import type { Subscription } from "../../../src/transport/fanout/Subscription.ts"
 import type { Sink } from "../../../src/transport/fanout/Subscriber.ts"
 import { tick } from "../../support/Ticks.ts"
 
@@ -178,7 +179,7 @@ const trial = Effect.fnUntraced(function* (seed: number, joinsTexts: boolean, fr
   const fanout = yield* Fanout.make(encodingOf(joinsTexts), noContract, 0, { frames, chars: 1_000_000 })
   const producers = yield* Effect.forEach(["one", "two"], (key) => Effect.forkChild(produce(random, 120, key)))
 
-  const subscribe = (sink: SlowSink, from: Position) => fanout.subscribe(sink, "view", filter, from, () => Effect.void)
+  const subscribe = (sink: SlowSink, from: Position) => fanout.subscribe(sink, "view", filter, from)
   const start: Position = { ...events.head(), seq: 0 }
 
   const readToHead = Effect.fnUntraced(function* (sink: SlowSink) {
@@ -206,7 +207,7 @@ const trial = Effect.fnUntraced(function* (seed: number, joinsTexts: boolean, fr
     let sentSeq = 0
     let subscriptions = 1
     while (producers.some((producer) => producer.pollUnsafe() === undefined)) {
-      const subscription: Fanout.Subscription = subscribe(sink, from)
+      const subscription: Subscription<string> = subscribe(sink, from)
       const life: Fiber.Fiber<never> = yield* Effect.forkChild(subscription.life)
       for (let left = Math.floor(random() * 40); left > 0; left--) {
         if (isQuick || random() < 0.3) sink.read(isQuick ? 1_000 : Math.floor(random() * 20))
