@@ -3,13 +3,15 @@
  * machine: Qwen Code as a command-line agent, and server-everything as an MCP server. `npm run acceptance:agents` writes the results to docs/compatibility.md and fails if a check
  * fails. It needs the registry and takes about a minute.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { contains, equals } from "./acceptance/Checks.ts"
+import * as Checks from "./acceptance/Checks.ts"
+import * as FakeModel from "./acceptance/FakeModel.ts"
 import { home, install, root } from "./acceptance/Installation.ts"
-import { type Check, record, report } from "./acceptance/Report.ts"
+import { type Check, record, say } from "./acceptance/Report.ts"
 import * as FakeProvider from "../test/support/FakeProvider.ts"
 import { type GatewayProcess, start } from "../test/support/GatewayProcess.ts"
 import { gone } from "../test/support/ProcessGroups.ts"
@@ -24,14 +26,6 @@ const installed = (name: string, version: string, program: string): string => {
   const folder = join(root, `${name.split("/").at(-1)}-${version}`)
   install(folder, `${name}@${version}`)
   return join(folder, "node_modules/.bin", program)
-}
-
-/** Fails with both texts if the first does not contain the second. */
-const contains = (text: string, part: string) =>
-  text.includes(part) ? Effect.void : Effect.die(new Error(`no "${part}" in: ${text}`))
-
-const expectEqual = (value: unknown, expected: unknown) => {
-  if (value !== expected) throw new Error(`${String(value)} is not ${String(expected)}`)
 }
 
 /** The scenarios of the fake model. A request without tools asks for a title or the like. */
@@ -72,19 +66,6 @@ const processesOf = (text: string): ReadonlyArray<number> =>
     })
     .map(Number)
 
-/** Makes a list of checks, and the function that adds to it. */
-const checkList = () => {
-  const checks: Array<Check> = []
-  const check = <A, R>(name: string, run: Effect.Effect<A, never, R>) =>
-    Effect.exit(Effect.timeout(run, "2 minutes")).pipe(
-      Effect.map((exit) => {
-        const problem = exit._tag === "Success" ? undefined : Cause.pretty(exit.cause)
-        checks.push({ name, problem })
-      }),
-    )
-  return { checks, check }
-}
-
 const qwenCode = Effect.fnUntraced(function* (command: string) {
   const folder = home()
   const work = join(folder, "work")
@@ -117,7 +98,7 @@ const qwenCode = Effect.fnUntraced(function* (command: string) {
   const send = ({ cli }: GatewayProcess, text: string) =>
     Effect.map(cli("send", text, "--session", "acceptance"), ({ stderr, stdout }) => stdout + stderr)
 
-  const { check, checks } = checkList()
+  const { check, checks } = Checks.make()
 
   configure("deny")
   const first = yield* startGateway
@@ -171,27 +152,16 @@ const qwenCode = Effect.fnUntraced(function* (command: string) {
       const request = provider.requests.at(-1)
       sending.signal("SIGINT")
       yield* sending.exit
-      expectEqual(yield* Effect.promise(async () => request?.closed), "closed")
+      yield* equals(yield* Effect.promise(async () => request?.closed), "closed")
     }),
   )
   return checks
 })
 
-/** The model calls the tool that the message names, with the JSON after it, and answers with the result. */
-const callsTools: FakeProvider.Scenario = async (answer, { body, count, results }) => {
-  if (results.length > 0) {
-    await answer.text(...results)
-    return answer.end()
-  }
-  const [, tool = "", input = ""] = /^(\S+) (.*)$/s.exec(String(body.messages.at(-1)?.["content"])) ?? []
-  await answer.tool(`call_${count}`, tool, input)
-  return answer.end("tools")
-}
-
 const serverEverything = Effect.fnUntraced(function* (command: string) {
   const folder = home()
   const provider = yield* FakeProvider.make
-  provider.script("fake", callsTools)
+  provider.script("fake", FakeModel.answers)
   const config = join(folder, "causeway.yaml")
   writeFileSync(
     config,
@@ -201,7 +171,7 @@ const serverEverything = Effect.fnUntraced(function* (command: string) {
       mcp: { everything: { command, args: ["stdio"] } },
     }),
   )
-  const { check, checks } = checkList()
+  const { check, checks } = Checks.make()
   const { cli, exit, signal } = yield* start({ stateDir: join(folder, "state"), args: ["--config", config] })
   const output = (...args: ReadonlyArray<string>) => Effect.map(cli(...args), ({ stderr, stdout }) => stdout + stderr)
   const listed: Effect.Effect<void> = Effect.flatMap(output("tools"), (list) =>
@@ -223,12 +193,19 @@ const serverEverything = Effect.fnUntraced(function* (command: string) {
   return checks
 })
 
-const run = (program: string, checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>) =>
-  report(program, Effect.runPromise(Effect.scoped(checks)))
+const run = async (program: string, checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>) => {
+  say(`\n${program}`)
+  return { program, checks: await Effect.runPromise(Effect.scoped(checks)) }
+}
 
 const qwen = installed("@qwen-code/qwen-code", QWEN, "qwen")
 const everything = installed("@modelcontextprotocol/server-everything", EVERYTHING, "mcp-server-everything")
-record("agents", [
+const results = [
   await run(`Qwen Code ${QWEN}`, qwenCode(qwen)),
   await run(`server-everything ${EVERYTHING}, MCP server`, serverEverything(everything)),
-])
+]
+record(
+  "agents",
+  results.map(({ program }) => program),
+  results,
+)

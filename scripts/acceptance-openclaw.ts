@@ -1,42 +1,74 @@
 /**
- * Tests OpenClaw's own clients against this gateway: two generations of its command line, its terminal UI and its Control
- * UI, installed from the npm registry. Then tests our client against OpenClaw's own gateway. `npm run acceptance:openclaw`
- * writes the results to docs/compatibility.md and fails if a check fails. It needs the registry and takes some minutes.
+ * Tests OpenClaw's own programs against this gateway: two generations of its command line and its terminal UI, and its
+ * Control UI in a browser. Then tests our client and our fleet against OpenClaw's own gateway.
+ *
+ * `npm run acceptance:openclaw` writes the results to docs/compatibility.md and fails if a check fails. It needs the registry
+ * and takes some minutes. `npm run acceptance:openclaw -- approvals` runs one group.
  */
-import { home } from "./acceptance/Installation.ts"
-import { record, report, type Result, say } from "./acceptance/Report.ts"
-import { browser, chromiumPath } from "./openclaw/Browser.ts"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type Check, record, type Result, say } from "./acceptance/Report.ts"
+import { approvals } from "./openclaw/Approvals.ts"
+import { attachments } from "./openclaw/Attachments.ts"
 import { commandLine } from "./openclaw/CommandLine.ts"
-import { type Gateway, startGateway } from "./openclaw/Gateway.ts"
+import { controlUi } from "./openclaw/ControlUi.ts"
 import { operatorClient } from "./openclaw/OperatorClient.ts"
 import { terminal } from "./openclaw/Terminal.ts"
 import { CURRENT, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
 
-const reportAll = async (gateway: Gateway): Promise<ReadonlyArray<Result>> => {
-  const current = openclaw(CURRENT)
-  const old = openclaw(PROTOCOL_3)
-  const results = [
-    await report(`openclaw ${CURRENT}, command line (protocol 4)`, commandLine(current, gateway, true)),
-    await report(`openclaw ${CURRENT}, terminal UI (protocol 4)`, terminal(current, gateway)),
-    await report(`openclaw ${PROTOCOL_3}, command line (protocol 3)`, commandLine(old, gateway, false)),
-    await report(`openclaw ${PROTOCOL_3}, terminal UI (protocol 3)`, terminal(old, gateway)),
-  ]
-  const chromium = chromiumPath()
-  if (chromium === undefined) {
-    say("\nno Chromium found: skipping the Control UI")
-    return results
+interface Program {
+  /** The group that it belongs to. */
+  readonly group: string
+  readonly name: string
+  readonly checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>
+}
+
+const current = openclaw(CURRENT)
+const old = openclaw(PROTOCOL_3)
+
+/** OpenClaw's clients. */
+const clients: ReadonlyArray<Program> = [
+  {
+    group: "command-line",
+    name: `openclaw ${CURRENT}, command line (protocol 4)`,
+    checks: commandLine(current, true),
+  },
+  {
+    group: "command-line",
+    name: `openclaw ${PROTOCOL_3}, command line (protocol 3)`,
+    checks: commandLine(old, false),
+  },
+  { group: "terminal", name: `openclaw ${CURRENT}, terminal UI (protocol 4)`, checks: terminal(current) },
+  { group: "terminal", name: `openclaw ${PROTOCOL_3}, terminal UI (protocol 3)`, checks: terminal(old) },
+  { group: "control-ui", name: `openclaw ${CURRENT}, Control UI in Chromium (protocol 4)`, checks: controlUi },
+  { group: "approvals", name: `openclaw ${CURRENT}, approvals`, checks: approvals(current, old) },
+  { group: "attachments", name: `openclaw ${CURRENT}, attachments`, checks: attachments },
+]
+
+/** OpenClaw's gateway. */
+const gateways: ReadonlyArray<Program> = [
+  { group: "client", name: `openclaw ${CURRENT}, gateway (protocol 4)`, checks: operatorClient(current) },
+]
+
+const groups = new Set([...clients, ...gateways].map(({ group }) => group))
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((group) => !groups.has(group))
+if (unknown.length > 0) {
+  say(`unknown group "${unknown.join(" ")}". The groups are: ${[...groups].join(", ")}`)
+  process.exit(2)
+}
+
+/** Runs the wanted programs and records their results. */
+const run = async (mark: string, programs: ReadonlyArray<Program>): Promise<void> => {
+  const results: Array<Result> = []
+  for (const { checks, group, name } of programs) {
+    if (wanted.length > 0 && !wanted.includes(group)) continue
+    say(`\n${name}`)
+    results.push({ program: name, checks: await Effect.runPromise(Effect.scoped(checks)) })
   }
-  const { checks, version } = await browser(chromium, gateway)
-  const client = `openclaw ${CURRENT}, Control UI in Chromium ${version.split(".")[0]} (protocol 4)`
-  return [...results, await report(client, Promise.resolve(checks))]
+  const names = programs.map(({ name }) => name)
+  if (results.length > 0) record(mark, names, results)
 }
 
-const gateway = await startGateway(home(), openclaw(CURRENT).controlUi)
-try {
-  record("openclaw", await reportAll(gateway))
-} finally {
-  await gateway.stop()
-}
-
-const client = report(`openclaw ${CURRENT}, gateway (protocol 4)`, operatorClient(openclaw(CURRENT)))
-record("openclaw-gateway", [await client])
+await run("openclaw", clients)
+await run("openclaw-gateway", gateways)

@@ -20,31 +20,34 @@ export interface Result {
 
 export const say = (text: string) => process.stdout.write(`${text}\n`)
 
-/** Waits for the checks of a program and prints them. */
-export const report = async (program: string, checks: Promise<ReadonlyArray<Check>>): Promise<Result> => {
-  say(`\n${program}`)
-  const all = await checks
-  for (const { name, problem } of all) say(problem === undefined ? `  ok    ${name}` : `  FAIL  ${name}\n${problem}`)
-  return { program, checks: all }
-}
+/** Prints a check that has ended. */
+export const sayCheck = ({ name, problem }: Check) =>
+  say(problem === undefined ? `  ok    ${name}` : `  FAIL  ${name}\n${problem}`)
 
-const section = (results: ReadonlyArray<Result>): string =>
-  results
-    .map(({ checks, program }) => {
-      const lines = checks.map(({ name, problem }) => `- ${problem === undefined ? "works" : "FAILS"}: \`${name}\``)
-      return `### ${program}\n\n${lines.join("\n")}\n`
-    })
-    .join("\n")
+const sectionOf = ({ checks, program }: Result): string => {
+  const lines = checks.map(({ name, problem }) => `- ${problem === undefined ? "works" : "FAILS"}: \`${name}\``)
+  return `### ${program}\n\n${lines.join("\n")}\n`
+}
 
 const PAGE = join(import.meta.dirname, "../../docs/compatibility.md")
 
-/** Writes the results between the marks `acceptance:<name>`, and sets the exit code: 1 if a check failed. */
-export const record = (name: string, results: ReadonlyArray<Result>): void => {
+/**
+ * Writes the results between the marks `acceptance:<name>`, and sets the exit code: 1 if a check failed. `programs`: all
+ * programs of the page. A program without a result keeps the result that the page has.
+ */
+export const record = (name: string, programs: ReadonlyArray<string>, results: ReadonlyArray<Result>): void => {
   const page = readFileSync(PAGE, "utf8")
   const begin = `<!-- acceptance:${name} -->`
-  const before = page.slice(0, page.indexOf(begin) + begin.length)
-  const after = page.slice(page.indexOf(`<!-- /acceptance:${name} -->`))
+  const start = page.indexOf(begin) + begin.length
+  const end = page.indexOf(`<!-- /acceptance:${name} -->`)
+  const before = page.slice(start, end).split(/^(?=### )/m)
+  const sections = programs.flatMap((program) => {
+    const result = results.find((result) => result.program === program)
+    if (result !== undefined) return [sectionOf(result)]
+    const section = before.find((section) => section.startsWith(`### ${program}\n`))
+    return section === undefined ? [] : [`${section.trimEnd()}\n`]
+  })
   const heading = `Tested with Causeway ${VERSION} on Node ${process.version}.`
-  writeFileSync(PAGE, `${before}\n\n${heading}\n\n${section(results)}\n${after}`)
+  writeFileSync(PAGE, `${page.slice(0, start)}\n\n${heading}\n\n${sections.join("\n")}\n${page.slice(end)}`)
   if (results.flatMap(({ checks }) => checks).some(({ problem }) => problem !== undefined)) process.exitCode = 1
 }

@@ -1,22 +1,21 @@
 /**
  * Tests OpenClaw's command line against the gateway: runs its gateway commands and checks their output. They find the
- * gateway by address and token, or by a configuration that names a remote gateway.
+ * gateway by address and token, or by a configuration that names a remote gateway. The other tests of OpenClaw's clients
+ * run commands with it.
  */
-import { spawn } from "node:child_process"
+import * as Effect from "effect/Effect"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { env } from "node:process"
-import type { Gateway } from "./Gateway.ts"
+import * as GatewayProcess from "../../test/support/GatewayProcess.ts"
+import * as Checks from "../acceptance/Checks.ts"
 import { home } from "../acceptance/Installation.ts"
-import type { Check } from "../acceptance/Report.ts"
+import { echoing } from "./Gateways.ts"
 import type { Installed } from "./Installations.ts"
 
 interface Command {
   readonly args: string
   readonly prints: RegExp
 }
-
-const TIMEOUT_MS = 120_000
 
 /** Commands of every generation. */
 const common: ReadonlyArray<Command> = [
@@ -46,41 +45,37 @@ const current: ReadonlyArray<Command> = [
   { args: "agent --agent main --message hello", prints: /^echo: hello$/m },
 ]
 
-const run = (entry: string, args: ReadonlyArray<string>, homeDir: string): Promise<{ code: number; text: string }> =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, [entry, ...args], {
-      env: { PATH: env["PATH"], HOME: homeDir, NO_COLOR: "1", COLUMNS: "200" },
-      timeout: TIMEOUT_MS,
-    })
-    let text = ""
-    child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()))
-    child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()))
-    child.on("close", (code) => resolve({ code: code ?? -1, text }))
-  })
+export const wsUrl = ({ url }: GatewayProcess.GatewayProcess) => url.replace("http", "ws")
 
-const remoteHome = ({ token, wsUrl }: Gateway): string => {
+/** Returns the function that runs `openclaw ...args` and returns its output. The commands use the gateway by themselves. */
+export const openclawCommand = ({ entry }: Installed, gateway: GatewayProcess.GatewayProcess) => {
   const folder = home()
   mkdirSync(join(folder, ".openclaw"))
-  const config = { gateway: { mode: "remote", remote: { url: wsUrl, token } } }
+  const config = { gateway: { mode: "remote", remote: { url: wsUrl(gateway), token: gateway.token } } }
   writeFileSync(join(folder, ".openclaw/openclaw.json"), JSON.stringify(config))
-  return folder
+  const env = { HOME: folder, NO_COLOR: "1", COLUMNS: "200" }
+  return (...args: ReadonlyArray<string>) =>
+    Effect.map(
+      Effect.scoped(Effect.flatMap(GatewayProcess.program(entry, args, { env }), ({ exit }) => exit)),
+      ({ code, stderr, stdout }) => `${stdout}${stderr}\nexit ${code}`,
+    )
 }
 
-export const commandLine = async (
-  { entry, version }: Installed,
-  gateway: Gateway,
-  isCurrent: boolean,
-): Promise<ReadonlyArray<Check>> => {
-  const homeDir = remoteHome(gateway)
-  const checks: Array<Check> = []
+export const commandLine = Effect.fnUntraced(function* (installed: Installed, isCurrent: boolean) {
+  const gateway = yield* echoing
+  const run = openclawCommand(installed, gateway)
+  const { check, checks } = Checks.make()
   for (const { args, prints } of isCurrent ? [...common, ...current] : common) {
     const words = args
       .split(" ")
-      .flatMap((word) => (word === "{target}" ? ["--url", gateway.wsUrl, "--token", gateway.token] : [word]))
-      .map((word) => word.replace("{key}", `acceptance-${version}`))
-    const { code, text } = await run(entry, words, homeDir)
-    const problem = code === 0 && prints.test(text) ? undefined : `exit ${code}: ${text.slice(-2_000)}`
-    checks.push({ name: `openclaw ${args.replace(" {target}", "").replace(/ --params.*/, " …")}`, problem })
+      .flatMap((word) => (word === "{target}" ? ["--url", wsUrl(gateway), "--token", gateway.token] : [word]))
+      .map((word) => word.replace("{key}", `acceptance-${installed.version}`))
+    yield* check(
+      `openclaw ${args.replace(" {target}", "").replace(/ --params.*/, " …")}`,
+      Effect.flatMap(run(...words), (output) =>
+        Checks.contains(output, new RegExp(`${prints.source}[^]*exit 0$`, "m")),
+      ),
+    )
   }
   return checks
-}
+})

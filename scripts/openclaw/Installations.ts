@@ -6,8 +6,6 @@ import { install, root } from "../acceptance/Installation.ts"
 export const CURRENT = "2026.9.6"
 export const PROTOCOL_3 = "2026.4.29"
 
-const BROWSER_DRIVER = "playwright-core@1.65.1"
-
 export interface Installed {
   readonly version: string
   /** The path of the command line's program. */
@@ -21,11 +19,4 @@ export const openclaw = (version: string): Installed => {
   install(folder, `openclaw@${version}`)
   const program = join(folder, "node_modules/openclaw")
   return { version, entry: join(program, "openclaw.mjs"), controlUi: join(program, "dist/control-ui") }
-}
-
-/** Returns the module that drives the browser of this machine. */
-export const browserDriver = (): string => {
-  const folder = join(root, "browser")
-  install(folder, BROWSER_DRIVER)
-  return join(folder, "node_modules/playwright-core/index.mjs")
 }

@@ -2,62 +2,18 @@
  * Tests our client of OpenClaw gateways against the reference gateway: it signs in, reads, follows changes, pairs a device,
  * returns with the device's token, says why it is refused, and comes back after a restart.
  */
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
-import { type AddressInfo, createServer } from "node:net"
+import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import { env } from "node:process"
 import { connect, type OpenClawGateway, type OpenClawOptions } from "../../src/openclaw-client.ts"
 import { home } from "../acceptance/Installation.ts"
-import type { Check } from "../acceptance/Report.ts"
+import { type Check, sayCheck } from "../acceptance/Report.ts"
 import type { Installed } from "./Installations.ts"
+import { make, type ReferenceGateway, TOKEN } from "./ReferenceGateway.ts"
 
-const TOKEN = "token-of-the-reference-gateway"
 const SCOPES = ["operator.read", "operator.write", "operator.admin"]
 
 /** The time of one step. The reference gateway starts in about ten seconds. */
 const STEP_MS = 120_000
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
-
-class ReferenceGateway {
-  readonly #entry: string
-  readonly #home = home()
-  readonly port: number
-  #child: ChildProcess | undefined
-  /** The end of its output, for a failing check. */
-  output = ""
-
-  constructor(entry: string, port: number) {
-    this.#entry = entry
-    this.port = port
-  }
-
-  start(): void {
-    const options = ["--port", String(this.port), "--auth", "token", "--token", TOKEN, "--allow-unconfigured"]
-    const child = spawn(process.execPath, [this.#entry, "gateway", "run", ...options], {
-      env: { PATH: env["PATH"], HOME: this.#home, NO_COLOR: "1" },
-    })
-    const keep = (chunk: Buffer) => (this.output = (this.output + chunk.toString()).slice(-2_000))
-    child.stdout.on("data", keep)
-    child.stderr.on("data", keep)
-    this.#child = child
-  }
-
-  async stop(): Promise<void> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, "exit")
-    child.kill("SIGTERM")
-    await gone
-  }
-}
 
 /** Waits for the first payload of `sessions.changed` that names the key. */
 const sessionChange = (gateway: OpenClawGateway, key: string): Promise<void> =>
@@ -73,20 +29,23 @@ const expected = (isTrue: boolean, problem: string): void => {
   if (!isTrue) throw new Error(problem)
 }
 
-export const operatorClient = async ({ entry }: Installed): Promise<ReadonlyArray<Check>> => {
-  const reference = new ReferenceGateway(entry, await freePort())
+export const operatorClient = (installed: Installed) =>
+  Effect.flatMap(make(installed), (reference) => Effect.promise(() => test(reference)))
+
+const test = async (reference: ReferenceGateway): Promise<ReadonlyArray<Check>> => {
   const deviceFile = join(home(), "device.json")
   const open = (options: Partial<OpenClawOptions> = {}) =>
     connect({ url: `127.0.0.1:${reference.port}`, token: TOKEN, scopes: SCOPES, ...options })
   const step = async (name: string, act: () => Promise<void>): Promise<Check> => {
     const signal = AbortSignal.timeout(STEP_MS)
     const late = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
-    try {
-      await Promise.race([act(), late])
-      return { name: `client: ${name}`, problem: undefined }
-    } catch (error) {
-      return { name: `client: ${name}`, problem: `${String(error)}\n${reference.output}` }
-    }
+    const problem = await Promise.race([act(), late]).then(
+      () => undefined,
+      (error: unknown) => `${String(error)}\n${reference.output}`,
+    )
+    const check = { name: `client: ${name}`, problem }
+    sayCheck(check)
+    return check
   }
   const gateway = open()
   try {
@@ -160,6 +119,5 @@ export const operatorClient = async ({ entry }: Installed): Promise<ReadonlyArra
     ]
   } finally {
     await gateway.close()
-    await reference.stop()
   }
 }

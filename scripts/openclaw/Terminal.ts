@@ -1,45 +1,36 @@
 /**
  * Tests OpenClaw's terminal UI in a pseudo-terminal: it connects, shows the session, sends a message and shows the reply.
- * `script` of util-linux provides the terminal.
+ * The other tests of OpenClaw's clients open it with this module.
  */
-import { spawn } from "node:child_process"
-import { env } from "node:process"
-import { stripVTControlCharacters } from "node:util"
-import type { Check } from "../acceptance/Report.ts"
-import type { Gateway } from "./Gateway.ts"
+import * as Effect from "effect/Effect"
+import type { GatewayProcess } from "../../test/support/GatewayProcess.ts"
+import * as Terminal from "../../test/support/Terminal.ts"
+import * as Checks from "../acceptance/Checks.ts"
 import { home } from "../acceptance/Installation.ts"
+import { wsUrl } from "./CommandLine.ts"
+import { echoing } from "./Gateways.ts"
 import type { Installed } from "./Installations.ts"
 
-const TIMEOUT_MS = 60_000
+/** Starts `openclaw tui` and waits until it is connected. */
+export const openTerminal = Effect.fnUntraced(function* ({ entry }: Installed, gateway: GatewayProcess) {
+  const env = { HOME: home(), TERM: "xterm-256color", COLUMNS: "120", LINES: "40" }
+  const tui = yield* Terminal.program(entry, ["tui", "--url", wsUrl(gateway), "--token", gateway.token], env)
+  yield* tui.shows(/connected \| idle/)
+  return tui
+})
 
-const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
-
-export const terminal = async ({ entry }: Installed, { token, wsUrl }: Gateway): Promise<ReadonlyArray<Check>> => {
-  const command = [process.execPath, entry, "tui", "--url", wsUrl, "--token", token].map(quoted).join(" ")
-  const child = spawn("script", ["--quiet", "--flush", "--return", "--command", `exec ${command}`, "/dev/null"], {
-    env: { PATH: env["PATH"], HOME: home(), TERM: "xterm-256color", COLUMNS: "120", LINES: "40", SHELL: "/bin/sh" },
-  })
-  let shown = ""
-  child.stdout.on("data", (chunk: Buffer) => (shown += stripVTControlCharacters(chunk.toString())))
-  child.on("error", (error) => (shown += String(error)))
-  const shows = (pattern: RegExp): Promise<boolean> =>
-    new Promise((resolve) => {
-      const look = () => {
-        if (!pattern.test(shown)) return
-        child.stdout.off("data", look)
-        resolve(true)
-      }
-      child.stdout.on("data", look)
-      setTimeout(() => resolve(pattern.test(shown)), TIMEOUT_MS).unref()
-      look()
-    })
-  const step = async (name: string, pattern: RegExp): Promise<Check> => ({
-    name: `openclaw tui: ${name}`,
-    problem: (await shows(pattern)) ? undefined : `never showed ${pattern}: ${shown.slice(-2_000)}`,
-  })
-  const connected = await step("connects and shows the session", /connected \| idle/)
-  child.stdin.write("hello from the terminal\r")
-  const replied = await step("sends a message and shows the reply", /echo: hello from the terminal/)
-  child.kill("SIGTERM")
-  return [connected, replied]
-}
+export const terminal = Effect.fnUntraced(function* (installed: Installed) {
+  const { check, checks } = Checks.make()
+  const opened = openTerminal(installed, yield* echoing)
+  yield* check("openclaw tui: connects and shows the session", Effect.scoped(opened))
+  yield* check(
+    "openclaw tui: sends a message and shows the reply",
+    Effect.scoped(
+      Effect.flatMap(opened, ({ shows, type }) => {
+        type("hello from the terminal\r")
+        return shows("echo: hello from the terminal")
+      }),
+    ),
+  )
+  return checks
+})

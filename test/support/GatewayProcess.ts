@@ -55,15 +55,16 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
   (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true })),
 )
 
-/** Starts `causeway ...args`. The end of the scope kills it. */
-export const command = Effect.fnUntraced(function* (
+/** Starts a program of Node. The end of the scope kills it. */
+export const program = Effect.fnUntraced(function* (
+  file: string,
   args: ReadonlyArray<string>,
   { env = {}, input, shell }: CommandOptions = {},
 ) {
   const exit = yield* Deferred.make<Exit>()
   const child = yield* Effect.acquireRelease(
     Effect.sync((): ChildProcessWithoutNullStreams => {
-      const words = [process.execPath, MAIN, ...args]
+      const words = [process.execPath, file, ...args]
       const [program = "", ...rest] = shell === undefined ? words : ["/bin/sh", "-c", shell, ...words]
       return spawn(program, rest, { env: { ...machine, ...env } })
     }),
@@ -115,6 +116,9 @@ export const command = Effect.fnUntraced(function* (
     exit: Deferred.await(exit),
   } satisfies Command
 })
+
+/** Starts `causeway ...args`. The end of the scope kills it. */
+export const command = (args: ReadonlyArray<string>, options?: CommandOptions) => program(MAIN, args, options)
 
 /** Runs a command to its end. */
 export const run = (args: ReadonlyArray<string>, options?: CommandOptions): Effect.Effect<Exit> =>

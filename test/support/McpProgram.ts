@@ -1,10 +1,11 @@
 /**
  * An MCP server as a program, for tests of local servers. It speaks JSON-RPC by hand, so that it can also misbehave: its
  * tools print noise, crash, hang, and change the list of tools. `--stubborn`: it ignores SIGTERM and the end of its input.
- * `--broken`: it ends with an error at once. `--children`: it starts a process and prints its id to the file of the next argument.
+ * `--broken`: it ends with an error at once. `--children`: it starts a process and prints its id to the file of the next
+ * argument. `--calls`: it adds a line to the file of the next argument for each call.
  */
 import { spawn } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { appendFileSync, writeFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
 interface Request {
@@ -60,6 +61,9 @@ const write = (message: object) => process.stdout.write(`${JSON.stringify({ json
 const text = (text: string, isError = false) => ({ content: [{ type: "text", text }], isError })
 
 const call = (name: string, input: Record<string, unknown>): object | undefined => {
+  if (args.includes("--calls")) {
+    appendFileSync(args[args.indexOf("--calls") + 1]!, `${name} ${JSON.stringify(input)}\n`)
+  }
   switch (name) {
     case "fail":
       return text("It failed.", true)

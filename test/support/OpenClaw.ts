@@ -88,14 +88,14 @@ export const expectValidEvent = (frame: EventFrame): void => {
   }
 }
 
-/** Returns a function that returns the events since now, as the Control UI reads them. Each is valid in its schema. */
-export const publishedEvents = Effect.gen(function* () {
+/** Returns a function that returns the events since now, as the client reads them. Each is valid in its schema. */
+export const publishedEvents = Effect.fnUntraced(function* (clientId = "openclaw-control-ui") {
   const calls = yield* ContractCalls
   const events = yield* Events
   const { call } = calls.ofCaller({ id: "test", dialect: "test", principal })
   const interests = interestsOf({
     protocol: 4,
-    clientId: "openclaw-control-ui",
+    clientId,
     caps: [],
     readsParams: false,
     mayRead: true,

@@ -6,7 +6,7 @@ import { apply, type Interests, interestsOf } from "../../src/transport/openclaw
 
 export const Client = Schema.Struct({
   protocol: Schema.Literals([3, 4]),
-  clientId: Schema.Literals(["cli", "openclaw-control-ui", "control-center"]),
+  clientId: Schema.Literals(["cli", "openclaw-control-ui", "openclaw-tui", "control-center"]),
   caps: Schema.Array(Schema.Literals(["tool-events", "session-scoped-events"])),
   readsParams: Schema.Boolean,
   mayRead: Schema.Boolean,

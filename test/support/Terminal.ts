@@ -10,13 +10,14 @@ import { MAIN, machine } from "./GatewayProcess.ts"
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
-/** Starts `causeway ...args`. The end of the scope kills it. */
-export const open = Effect.fnUntraced(function* (
+/** Starts a program of Node. The end of the scope kills it. */
+export const program = Effect.fnUntraced(function* (
+  file: string,
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
 ) {
   const exit = yield* Deferred.make<number | null>()
-  const command = [process.execPath, MAIN, ...args].map(quoted).join(" ")
+  const command = [process.execPath, file, ...args].map(quoted).join(" ")
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       // With exec, signals and exit codes are those of the command, not of a shell.
@@ -65,3 +66,6 @@ export const open = Effect.fnUntraced(function* (
     exit: Deferred.await(exit),
   }
 })
+
+/** Starts `causeway ...args`. The end of the scope kills it. */
+export const open = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => program(MAIN, args, env)

@@ -3,6 +3,7 @@
  * no frame. OpenClaw.ts uses it.
  */
 import * as Effect from "effect/Effect"
+import type { Approval } from "../../../domain/Approval.ts"
 import type { EventItem, GatewayEvent, Positioned } from "../../../domain/Event.ts"
 import type { EventFrame, Frame, ThrottledText } from "../../dialect/Dialect.ts"
 import { given } from "../../dialect/Params.ts"
@@ -117,6 +118,14 @@ const encodeMessage = (
   ]
 }
 
+const encodeApproval = (interests: Interests, { must }: Frames, approval: Approval, at: number) => {
+  const isLine = interests.approvalLines && kindOf(approval) === "exec" && approval.sessionKey !== ""
+  return [
+    must([`${kindOf(approval)}.approval.requested`, requestedRow(approval)]),
+    ...(isLine && wantsRuns(interests, approval.sessionKey) ? [must(RunEvents.approvalLine(approval, at))] : []),
+  ]
+}
+
 const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Encoded => {
   const frames = framesFor(interests)
   const { latest, must } = frames
@@ -159,7 +168,7 @@ const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Enco
       return publish(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
     case "ApprovalRequested":
-      return publish(must([`${kindOf(event.approval)}.approval.requested`, requestedRow(event.approval)]))
+      return publish(...encodeApproval(interests, frames, event.approval, at))
     case "ApprovalResolved":
       // Clients count down to the expiry themselves, and take an event without a decision for an answer.
       return event.approval.decision === null

@@ -13,6 +13,8 @@ export interface Interests {
   readonly deltas: boolean
   /** Whether the steps of tools are events of the run. */
   readonly tools: boolean
+  /** Whether the client shows a command that waits for an approval as a line of the conversation only. */
+  readonly approvalLines: boolean
   /** Whether the client gets runs only of the sessions in `keys`. */
   readonly scoped: boolean
   /** `sessions.subscribe`: the changes and messages of all sessions. */
@@ -33,11 +35,15 @@ export interface SubscriberFacts {
 /** Browsers that build the text from deltas. Every other client reads the whole text. */
 const buildsText = new Set(["openclaw-control-ui", "webchat-ui", "webchat"])
 
+/** OpenClaw's terminal UI has a view of the requests of plugins, and none of commands. Its users type `/approve`. */
+const TERMINAL_UI = "openclaw-tui"
+
 export const interestsOf = ({ caps, clientId, mayRead, protocol, readsParams }: SubscriberFacts): Interests => ({
   member: readsParams ? "params" : "payload",
   canRead: mayRead,
   deltas: protocol >= 4 && buildsText.has(clientId),
   tools: caps.includes("tool-events"),
+  approvalLines: clientId === TERMINAL_UI,
   scoped: caps.includes("session-scoped-events"),
   // Control Center shows changes of sessions, but does not subscribe to them.
   sessions: readsParams,

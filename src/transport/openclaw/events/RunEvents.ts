@@ -3,6 +3,7 @@
  * and `agent` for views of the agent's work. Events.ts makes frames of the payloads.
  */
 import { MAIN_AGENT } from "../../../domain/Agent.ts"
+import type { Approval } from "../../../domain/Approval.ts"
 import type { GatewayEvent } from "../../../domain/Event.ts"
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { agentOfSessionKey } from "../../../domain/Routing.ts"
@@ -153,5 +154,24 @@ export const injectedMessage = (message: Message): Payload => [
     seq: 0,
     state: "final",
     message: messagesOf(message)[0],
+  },
+]
+
+/** A command that waits for an approval, as a line of the conversation that is not part of the transcript. */
+export const approvalLine = ({ agentId, decisions, id, input, sessionKey, tool }: Approval, at: number): Payload => [
+  "chat",
+  {
+    runId: `approval-${id}`,
+    sessionKey,
+    agentId,
+    seq: 0,
+    state: "final",
+    message: {
+      ...assistantText(
+        `Waits for an operator: ${tool} ${input}\n/approve ${id} ${decisions.join(" | ")}`,
+        Math.floor(at),
+      ),
+      command: true,
+    },
   },
 ]

@@ -11,7 +11,10 @@ import { filled, given } from "../../dialect/Params.ts"
 /** The tool of an approval for a command that a client runs. */
 export const EXEC = "exec"
 
-/** The input of such an approval. */
+/** The tool of an approval for a plugin that names neither a tool nor itself. */
+export const PLUGIN = "plugin"
+
+/** The input of an approval for a command. */
 export const Command = Schema.Struct({
   command: Schema.String,
   commandArgv: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -71,7 +74,7 @@ const pluginRequest = ({ agentId, callId, decisions, plugin, sessionKey, tool }:
   description: plugin?.description ?? "",
   ...given({ detail: plugin?.detail }),
   severity: plugin?.severity ?? "warning",
-  toolName: tool,
+  toolName: tool === PLUGIN ? null : tool,
   toolCallId: callId || null,
   allowedDecisions: decisions,
   agentId,
@@ -120,7 +123,7 @@ export const execPresentation = (approval: Approval) => {
 const presentationOf = (approval: Approval) => {
   const { agentId, decisions, plugin, tool } = approval
   if (plugin === undefined) return { kind: "exec", ...execPresentation(approval) }
-  return { kind: "plugin", ...plugin, toolName: tool, agentId, allowedDecisions: decisions }
+  return { kind: "plugin", ...plugin, ...(tool !== PLUGIN && { toolName: tool }), agentId, allowedDecisions: decisions }
 }
 
 /** Returns an approval as `approval.*` shows it. */

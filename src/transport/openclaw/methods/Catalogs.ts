@@ -90,6 +90,8 @@ export const unadvertisedMethods: ReadonlyArray<Row> = [
   ["send", "operator.write", send],
   // The text would be for an agent's next heartbeat, and agents have no heartbeats here.
   ["system-event", "operator.admin", constant({ ok: true })],
+  // No system agent asks for approvals here. `openclaw approvals pending` fails without the list.
+  ["openclaw.approval.list", "operator.approvals", constant([])],
 ]
 
 export const catalogMethods: ReadonlyArray<Row> = [

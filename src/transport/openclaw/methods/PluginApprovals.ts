@@ -9,6 +9,7 @@ import { filled, given } from "../../dialect/Params.ts"
 import { bounded, flag, id, invalid, message, name, names, number } from "../wire/Params.ts"
 import { isDecision, listOf, requested, resolveOf, waitOf } from "./ApprovalQueries.ts"
 import { PLUGIN_PREFIX } from "./ExecApprovals.ts"
+import { PLUGIN } from "./ApprovalViews.ts"
 import type { Row } from "./MethodTable.ts"
 
 const TIMEOUT_MS = 120_000
@@ -39,7 +40,7 @@ const request = dialectMethod(Requested, (params) => {
   return requested(
     {
       id: `${PLUGIN_PREFIX}${randomUUID()}`,
-      tool: filled(params.toolName) ?? filled(pluginId) ?? "plugin",
+      tool: filled(params.toolName) ?? filled(pluginId) ?? PLUGIN,
       input: JSON.stringify(said),
       plugin: { ...said, severity: severity ?? "warning" },
       timeoutMs: bounded(params.timeoutMs, TIMEOUT_MS, MAX_TIMEOUT_MS),

@@ -52,9 +52,37 @@ describe("Approvals", () => {
     }).pipe(Effect.scoped, Effect.provide(layer())),
   )
 
+  it.live("The terminal UI gets a call that waits as a line of its session, with the command that decides it.", () =>
+    Effect.gen(function* () {
+      const terminal = yield* publishedEvents("openclaw-tui")
+      const browser = yield* publishedEvents()
+      const { approval, call } = yield* asked("UTC")
+      yield* answer("exec.approval.resolve", { id: approval.id, decision: "deny" })
+      yield* Fiber.join(call)
+      const text = `Waits for an operator: time {"zone":"UTC"}\n/approve ${approval.id} allow-once | allow-always | deny`
+      expect(terminal().map(({ event }) => event)).toEqual([
+        "exec.approval.requested",
+        "chat",
+        "exec.approval.resolved",
+      ])
+      expect(terminal()[1]!.payload).toMatchObject({
+        sessionKey: approval.sessionKey,
+        state: "final",
+        message: { command: true, content: [{ type: "text", text }] },
+      })
+      expect(browser().map(({ event }) => event)).toEqual(["exec.approval.requested", "exec.approval.resolved"])
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("No system agent asks for approvals.", () =>
+    Effect.gen(function* () {
+      expect(yield* answer("openclaw.approval.list")).toEqual([])
+    }).pipe(Effect.provide(layer())),
+  )
+
   it.live("A client requests a command, gets two answers, and each client that waits gets the decision.", () =>
     Effect.gen(function* () {
-      const events = yield* publishedEvents
+      const events = yield* publishedEvents()
       const params = {
         command: "rm -rf build",
         cwd: "/srv",
@@ -119,7 +147,7 @@ describe("Approvals", () => {
 
   it.live("A plugin asks in its own words, and its approval has the published form.", () =>
     Effect.gen(function* () {
-      const events = yield* publishedEvents
+      const events = yield* publishedEvents()
       const params = {
         pluginId: "payments",
         title: "Pay",

@@ -22,7 +22,11 @@ describe("Methods", () => {
       .trim()
       .split("\n")
     expect(needed.filter((method) => !methods.has(method))).toEqual([])
-    expect([...methods.keys()].filter((method) => !methodNames.includes(method))).toEqual(["send", "system-event"])
+    expect([...methods.keys()].filter((method) => !methodNames.includes(method))).toEqual([
+      "send",
+      "system-event",
+      "openclaw.approval.list",
+    ])
   })
 
   it("Methods require the scopes of the published schema.", () => {

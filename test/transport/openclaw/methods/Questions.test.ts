@@ -28,7 +28,7 @@ describe("Questions", () => {
     "A client asks and waits, others see the question, and one answers it. Every form is the published one.",
     () =>
       Effect.gen(function* () {
-        const events = yield* publishedEvents
+        const events = yield* publishedEvents()
         const request = { questions: [color, key], agentId: "main", sessionKey: "agent:main:main", timeoutMs: 60_000 }
         const asked = yield* answer("question.request", request)
         expectValid("QuestionRequestResult", asked)
@@ -86,7 +86,7 @@ describe("Questions", () => {
 
   it.live("An expired question has an event, and more than four options become text.", () =>
     Effect.gen(function* () {
-      const events = yield* publishedEvents
+      const events = yield* publishedEvents()
       const questions = yield* Questions
       const options = ["a", "b", "c", "d", "e"].map((label) => ({ label }))
       const { id } = yield* questions.request({ parts: [part("letter", { options })], timeoutMs: 1 }, "asker")

@@ -1,0 +1,31 @@
+/** Checks of a foreign program, in the order in which they run. The acceptance tests use them. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { type Check, sayCheck } from "./Report.ts"
+
+/** Makes a list of checks, and the function that runs a check, prints it and adds it to the list. */
+export const make = () => {
+  const checks: Array<Check> = []
+  const check = <A, E, R>(name: string, run: Effect.Effect<A, E, R>): Effect.Effect<void, never, R> =>
+    Effect.exit(Effect.timeout(run, "4 minutes")).pipe(
+      Effect.map((exit) => {
+        const problem = exit._tag === "Success" ? undefined : Cause.pretty(exit.cause)
+        const ended = { name, problem }
+        sayCheck(ended)
+        checks.push(ended)
+      }),
+    )
+  return { checks, check }
+}
+
+/** Dies with both texts if the first does not contain the second, or does not match it. */
+export const contains = (text: string, part: string | RegExp): Effect.Effect<void> =>
+  (typeof part === "string" ? text.includes(part) : part.test(text))
+    ? Effect.void
+    : Effect.die(new Error(`no ${typeof part === "string" ? `"${part}"` : part} in: ${text.slice(-2_000)}`))
+
+/** Dies with the value if it is not the expected one. */
+export const equals = (value: unknown, expected: unknown): Effect.Effect<void> =>
+  JSON.stringify(value) === JSON.stringify(expected)
+    ? Effect.void
+    : Effect.die(new Error(`${JSON.stringify(value)} is not ${JSON.stringify(expected)}`))
