@@ -12,6 +12,7 @@ import { approvals } from "./openclaw/Approvals.ts"
 import { attachments } from "./openclaw/Attachments.ts"
 import { commandLine } from "./openclaw/CommandLine.ts"
 import { controlUi } from "./openclaw/ControlUi.ts"
+import { fleet } from "./openclaw/Fleet.ts"
 import { operatorClient } from "./openclaw/OperatorClient.ts"
 import { terminal } from "./openclaw/Terminal.ts"
 import { CURRENT, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
@@ -48,6 +49,7 @@ const clients: ReadonlyArray<Program> = [
 /** OpenClaw's gateway. */
 const gateways: ReadonlyArray<Program> = [
   { group: "client", name: `openclaw ${CURRENT}, gateway (protocol 4)`, checks: operatorClient(current) },
+  { group: "fleet", name: `openclaw ${CURRENT}, gateway as upstream of the fleet`, checks: fleet(current) },
 ]
 
 const groups = new Set([...clients, ...gateways].map(({ group }) => group))

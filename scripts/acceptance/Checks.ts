@@ -29,3 +29,9 @@ export const equals = (value: unknown, expected: unknown): Effect.Effect<void> =
   JSON.stringify(value) === JSON.stringify(expected)
     ? Effect.void
     : Effect.die(new Error(`${JSON.stringify(value)} is not ${JSON.stringify(expected)}`))
+
+/** Repeats the call until its value is accepted, and returns the value. */
+export const until = <A>(call: () => Promise<A>, accepts: (value: A) => boolean): Effect.Effect<A> =>
+  Effect.flatMap(Effect.promise(call), (value) =>
+    accepts(value) ? Effect.succeed(value) : Effect.andThen(Effect.sleep("200 millis"), until(call, accepts)),
+  )

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs"
 import * as Checks from "../acceptance/Checks.ts"
 import { openclawCommand } from "./CommandLine.ts"
 import { openPage, sendFrom, signIn } from "./ControlUi.ts"
-import { withModel } from "./Gateways.ts"
+import { calling, withModel } from "./Gateways.ts"
 import type { Installed } from "./Installations.ts"
 import { openTerminal } from "./Terminal.ts"
 
@@ -20,7 +20,6 @@ const DENIED = "an operator denied it"
 const Waiting = Schema.Struct({
   approvals: Schema.Array(Schema.Struct({ id: Schema.String, input: Schema.String })),
 })
-const decodeWaiting = Schema.decodeUnknownSync(Schema.fromJsonString(Waiting))
 
 export const approvals = Effect.fnUntraced(function* (current: Installed, old: Installed) {
   const { callsFile, gateway } = yield* withModel
@@ -36,20 +35,16 @@ export const approvals = Effect.fnUntraced(function* (current: Installed, old: I
   const ranOnce = (name: string) => Effect.suspend(() => equals(callsOf(name), 1))
   const neverRan = (name: string) => Effect.suspend(() => equals(callsOf(name), 0))
 
-  const waiting = async () => {
-    const headers = { authorization: `Bearer ${gateway.token}`, "content-type": "application/json" }
-    const answer = await fetch(`${gateway.url}/api/rpc/approvals.list`, { method: "POST", headers, body: "{}" })
-    return decodeWaiting(await answer.text()).approvals
-  }
+  const waiting = calling(gateway, "approvals.list", Waiting)
 
   /** Waits until the call waits, and returns the id of its approval. */
-  const waitingId = (name: string): Effect.Effect<string> =>
-    Effect.flatMap(Effect.promise(waiting), (approvals) => {
-      const found = approvals.find(({ input }) => input.includes(name))
-      return found === undefined
-        ? Effect.andThen(Effect.sleep("100 millis"), waitingId(name))
-        : Effect.succeed(found.id)
-    })
+  const waitingId = (name: string) => {
+    const find = async () => (await waiting()).approvals.find(({ input }) => input.includes(name))
+    return Effect.map(
+      Checks.until(find, (found) => found !== undefined),
+      (found) => found?.id ?? "",
+    )
+  }
 
   yield* Effect.scoped(
     Effect.gen(function* () {

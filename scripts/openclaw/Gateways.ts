@@ -1,5 +1,6 @@
 /** Starts this gateway for OpenClaw's clients: the binary of this project as a process, with OpenClaw's Control UI. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as FakeProvider from "../../test/support/FakeProvider.ts"
@@ -10,6 +11,20 @@ import { CURRENT, openclaw } from "./Installations.ts"
 
 const MCP_PROGRAM = join(import.meta.dirname, "../../test/support/McpProgram.ts")
 
+/** Calls a method of the contract over HTTP, and decodes its result. */
+export const calling =
+  <S extends Schema.Top & { readonly DecodingServices: never }>(
+    { token, url }: GatewayProcess,
+    method: string,
+    result: S,
+  ) =>
+  async (): Promise<S["Type"]> => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
+    const answer = await fetch(`${url}/api/rpc/${method}`, { method: "POST", headers, body: "{}" })
+    return Schema.decodeUnknownPromise(result)(await answer.json())
+  }
+
+/** Starts a gateway with its state in the folder. */
 const startIn = (folder: string, ...args: ReadonlyArray<string>) =>
   start({
     stateDir: join(folder, "state"),
@@ -19,6 +34,14 @@ const startIn = (folder: string, ...args: ReadonlyArray<string>) =>
 
 /** A gateway whose agent echoes. */
 export const echoing = Effect.suspend(() => startIn(home()))
+
+/** A gateway with its configuration and its state in the folder. */
+export const configured = (folder: string, config: object) =>
+  Effect.suspend(() => {
+    const file = join(folder, "causeway.yaml")
+    writeFileSync(file, JSON.stringify(config))
+    return startIn(folder, "--config", file)
+  })
 
 /**
  * A gateway whose agent has the fake model, and a tool `outside_echo` that asks an operator before each call.
@@ -30,12 +53,10 @@ export const withModel = Effect.gen(function* () {
   writeFileSync(callsFile, "")
   const provider = yield* FakeProvider.make
   provider.script("fake", answers)
-  const config = join(folder, "causeway.yaml")
   const { baseUrl } = provider
   const mcp = { outside: { command: process.execPath, args: [MCP_PROGRAM, "--calls", callsFile] } }
   const providers = { local: { kind: "openai", baseUrl: baseUrl.openai, models: [{ id: "fake", input: ["image"] }] } }
-  writeFileSync(config, JSON.stringify({ model: "local/fake", providers, mcp }))
-  const gateway = yield* startIn(folder, "--config", config)
+  const gateway = yield* configured(folder, { model: "local/fake", providers, mcp })
   yield* gateway.cli("call", "agents.update", JSON.stringify({ id: "main", tools: { "outside_*": "ask" } }))
   yield* listed(gateway, "outside_echo")
   return { callsFile, gateway, provider }
