@@ -143,7 +143,11 @@ export const attachments = Effect.gen(function* () {
     "Control UI: an attached text reaches the model as text",
     Effect.gen(function* () {
       yield* attach("notes.txt", Buffer.from("the meeting is at noon"), "text/plain")
-      yield* send("when is the meeting?")
+      yield* using(async (page) => {
+        await sendFrom(page, "when is the meeting?")
+        // The reply repeats the file too.
+        await page.getByText("the meeting is at noon").first().waitFor()
+      })
       yield* contains(JSON.stringify(provider.requests.at(-1)?.body.messages.at(-1)), "the meeting is at noon")
     }),
   )
