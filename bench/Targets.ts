@@ -84,6 +84,14 @@ export const startRuntimes = (
   })
 }
 
+/** Starts an OpenClaw gateway for the fleet. It closes its connections when it is told to. */
+export const startUpstream = (agents: number, sessions: number): Promise<Server> =>
+  Server.start("upstream", {
+    file: serverFile("Upstream"),
+    args: [String(agents), String(sessions)],
+    wire: echo,
+  })
+
 /** The servers that are no gateway, by name. */
 const others = {
   "plain ws": (): ServerOptions => ({ file: serverFile("PlainWs"), wire: echo }),

@@ -12,6 +12,7 @@ import { picture } from "./Picture.ts"
 import { type Measured, number, report } from "./Report.ts"
 import { writeScenarios } from "./Results.ts"
 import { fanOut } from "./scenarios/FanOut.ts"
+import { fleet } from "./scenarios/Fleet.ts"
 import { growth } from "./scenarios/Growth.ts"
 import { handshake } from "./scenarios/Handshake.ts"
 import { idleMemory } from "./scenarios/IdleMemory.ts"
@@ -36,6 +37,7 @@ const scenarios: Readonly<Record<string, (effort: Effort) => Promise<ReadonlyArr
   turns,
   telemetry,
   isolation,
+  fleet,
   growth,
 }
 

@@ -1,0 +1,139 @@
+/**
+ * Measures the fleet with an upstream gateway of 200 agents and 5,000 sessions: the time of a synchronization, its effect on
+ * other calls, its memory, and the cost of a local turn beside it, with and without a client that follows the fleet.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import { connect } from "../../src/client/Gateway.ts"
+import { ALONE, type Effort, figure, percentile, type Result } from "../Compare.ts"
+import { frame } from "../Line.ts"
+import type { Server } from "../Server.ts"
+import { startGateway, startUpstream } from "../Targets.ts"
+
+const AGENTS = 200
+const SESSIONS = 5_000
+const TURNS = 1_000
+
+const SETTLE_MS = 500
+
+const AT_ONCE = 8
+
+type Gateway = ReturnType<typeof connect>
+
+const clientOf = (server: Server): Gateway => connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
+
+/** Follows the state of the upstream gateway: each synchronization in milliseconds. */
+const followed = async (gateway: Gateway) => {
+  let resolve: (ms: number) => void = () => {}
+  let began = 0
+  const joined = Promise.withResolvers<void>()
+  const read = async () => {
+    for await (const item of gateway.events({ topics: ["fleet"] })) {
+      if (item._tag === "Joined") joined.resolve()
+      if (item._tag !== "Event" || item.event._tag !== "UpstreamChanged") continue
+      const { state } = item.event.upstream
+      if (state === "syncing") began = item.at
+      if (state === "ready") resolve(item.at - began)
+    }
+  }
+  // The client's end ends the loop with an error.
+  void read().catch(() => {})
+  await joined.promise
+  return {
+    next: () =>
+      new Promise<number>((ready) => {
+        resolve = ready
+      }),
+  }
+}
+
+const HEALTH = frame(JSON.stringify({ _tag: "Request", id: 1, tag: "health", payload: {}, headers: [] }))
+
+/** Returns the longest answer to `health` until the work is done, in milliseconds. */
+const longest = async (server: Server, work: Promise<unknown>): Promise<number> => {
+  const line = await server.open()
+  let isDone = false
+  void work.finally(() => (isDone = true))
+  let most = 0
+  while (!isDone) {
+    const began = performance.now()
+    await line.exchange(HEALTH, `"Exit"`, 1)
+    most = Math.max(most, performance.now() - began)
+    await sleep(1)
+  }
+  line.close()
+  return most
+}
+
+const microsOfTurn = async (server: Server, gateway: Gateway, count: number): Promise<number> => {
+  let next = 0
+  const work = async () => {
+    while (next < count) {
+      const { runId } = await gateway.call("chat.send", { text: "hi", sessionKey: `bench-${next++ % AT_ONCE}` })
+      await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
+    }
+  }
+  const micros = await server.cpuOf(() => Promise.all(Array.from({ length: AT_ONCE }, work)))
+  return micros / count
+}
+
+const isReady = async (gateway: Gateway): Promise<boolean> =>
+  (await gateway.call("fleet.upstreams", {})).upstreams.every(({ state }) => state === "ready")
+
+const heapOf = async (server: Server): Promise<number> =>
+  (await server.usage({ _tag: "Settled", pauseMs: SETTLE_MS })).heapBytes / 1_048_576
+
+export const fleet = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
+  const env = { GATEWAY_RUNS_CONCURRENT: String(AT_ONCE), GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE) }
+  const upstream = await startUpstream(AGENTS, Math.ceil(SESSIONS * scale))
+  const lone = await startGateway({ env })
+  const fronting = await startGateway({ env: { ...env, GATEWAY_WS_URL: `ws://127.0.0.1:${upstream.port}/` } })
+  const [gateway, other] = [clientOf(fronting), clientOf(lone)]
+  while (!(await isReady(gateway))) await sleep(10)
+  const memory = (await heapOf(fronting)) - (await heapOf(lone))
+
+  const turns = Math.ceil(TURNS * scale)
+  const costs = { alone: new Array<number>(), beside: new Array<number>(), followed: new Array<number>() }
+  const measure = async () => {
+    costs.alone.push(await microsOfTurn(lone, other, turns))
+    costs.beside.push(await microsOfTurn(fronting, gateway, turns))
+  }
+  await measure()
+  costs.alone = []
+  costs.beside = []
+  for (let round = 0; round < rounds; round++) await measure()
+
+  const states = await followed(gateway)
+  for (let round = 0; round < rounds; round++) costs.followed.push(await microsOfTurn(fronting, gateway, turns))
+  const syncs: Array<number> = []
+  const delays: Array<number> = []
+  for (let round = 0; round < rounds; round++) {
+    const sync = states.next()
+    await upstream.tell(1)
+    delays.push(await longest(fronting, sync))
+    syncs.push(await sync)
+  }
+  await Promise.all([gateway.close(), other.close()])
+  for (const server of [fronting, lone, upstream]) await server.stop()
+
+  const extent = `${AGENTS} agents and ${SESSIONS} sessions upstream`
+  return [
+    { work: `synchronization of ${extent}`, unit: "ms", figures: [figure("causeway", syncs)], goal: { value: 2_000 } },
+    {
+      work: `the longest answer to \`health\` meanwhile, p50 of the rounds`,
+      unit: "ms",
+      figures: [{ target: "causeway", value: percentile(delays, 0.5), range: [Math.min(...delays), Math.max(...delays)] }],
+    },
+    { work: `heap for ${extent}`, unit: "MB", figures: [{ target: "causeway", value: memory }] },
+    {
+      work: `a turn beside ${extent}`,
+      unit: "µs",
+      figures: [figure(ALONE, costs.alone), figure("causeway", costs.beside)],
+      goal: { ratio: 1.05 },
+    },
+    {
+      work: `a turn while a client follows the fleet`,
+      unit: "µs",
+      figures: [figure(ALONE, costs.alone), figure("causeway", costs.followed)],
+    },
+  ]
+}
