@@ -121,7 +121,9 @@ export const fleet = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Re
     {
       work: `the longest answer to \`health\` meanwhile, p50 of the rounds`,
       unit: "ms",
-      figures: [{ target: "causeway", value: percentile(delays, 0.5), range: [Math.min(...delays), Math.max(...delays)] }],
+      figures: [
+        { target: "causeway", value: percentile(delays, 0.5), range: [Math.min(...delays), Math.max(...delays)] },
+      ],
     },
     { work: `heap for ${extent}`, unit: "MB", figures: [{ target: "causeway", value: memory }] },
     {

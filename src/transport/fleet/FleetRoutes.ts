@@ -1,5 +1,5 @@
 /**
- * FleetRoutes: the HTTP routes of programs that show a fleet of agents: cards, logs and commands. docs/fleet.md describes
+ * FleetRoutes: the HTTP routes of programs that show a fleet of agents: cards, logs, commands and events. docs/fleet.md describes
  * them. Mounts.ts mounts it.
  */
 import * as Clock from "effect/Clock"
@@ -14,6 +14,9 @@ import { problem } from "../http/Problem.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import { ContractCalls } from "../kernel/ContractCalls.ts"
+import { EventStreams } from "../sse/EventStreams.ts"
+import { fromOf } from "../sse/Sse.ts"
+import { fleetForm } from "./FleetStream.ts"
 import { cardView, logView } from "./FleetViews.ts"
 
 const readBody = RequestBody.json(Schema.Struct({ message: Schema.optionalKey(Schema.String) }))
@@ -30,6 +33,14 @@ const unknownCommand = problem(404, `a command is one of ${FleetCommand.literals
 
 const routes = Effect.gen(function* () {
   const calls = yield* ContractCalls
+  const streams = yield* EventStreams
+
+  /** Streams the fleet as server-sent events, whatever the client accepts. */
+  const stream = Effect.fnUntraced(function* (api: ApiRoutes.ApiCall) {
+    const from = yield* Effect.mapError(fromOf(api), (fault) => ProblemDetails.ofFault(fault))
+    const view = { type: "text/event-stream", form: fleetForm } as const
+    return yield* streams.open(api, view, { topics: ["fleet"] }, from)
+  })
 
   const respond = ({ caller: { principal } }: ApiRoutes.ApiCall, query: Query<unknown>) => {
     const { call } = calls.ofCaller({ id: "http", dialect: "http", principal })
@@ -82,6 +93,7 @@ const routes = Effect.gen(function* () {
           ),
         ),
     },
+    { method: "GET", path: "/events", isTokenInQuery: true, handle: stream },
     { method: "POST", path: "/command/:command/:id", handle: command },
   ] satisfies ReadonlyArray<ApiRoutes.ApiRoute>
 })

@@ -1,6 +1,7 @@
 /**
  * FleetViews: the forms of cards and messages that programs for fleets expect: times as ISO 8601, and an agent that is away
- * as idle. FleetRoutes.ts answers with them.
+ * as idle. FleetRoutes.ts answers with
+ * them, and FleetStream.ts sends them.
  */
 import type { ListedCard } from "../../domain/Fleet.ts"
 
@@ -19,7 +20,10 @@ export const elapsed = (ms: number): string => {
   return `${hours === 0 ? "" : `${two(hours)}h `}${two(Math.floor(seconds / 60) % 60)}m ${two(seconds % 60)}s`
 }
 
-export const cardView = (card: ListedCard, now: number) => {
+/** A card as a list has it, or as an event has it. */
+type ShownCard = Omit<ListedCard, "via"> & Partial<Pick<ListedCard, "via">>
+
+export const cardView = (card: ShownCard, now: number) => {
   const { asOf, away, lastActivity, status, taskStartedAt, ...facts } = card
   return {
     ...facts,

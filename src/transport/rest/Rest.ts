@@ -19,6 +19,7 @@ import * as RequestBody from "../http/RequestBody.ts"
 import { ContractCalls } from "../kernel/ContractCalls.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import { EventStreams } from "../sse/EventStreams.ts"
+import { contractItems } from "../sse/SseEncoding.ts"
 import * as ResultStream from "./ResultStream.ts"
 
 export const PREFIX = "/api/rpc"
@@ -56,7 +57,7 @@ const routes = Effect.gen(function* () {
     if (view === undefined) return notAcceptable(ResultStream.streamTypes)
     const decoded = Effect.mapError(decodeSubscription(yield* payloadOf(api)), Faults.invalidParams)
     const { from, ...filter } = yield* Effect.mapError(decoded, refuse)
-    return yield* streams.open(api, view, filter, from)
+    return yield* streams.open(api, { type: view, form: contractItems }, filter, from)
   })
 
   const handle = Effect.fnUntraced(function* (api: ApiRoutes.ApiCall) {

@@ -19,10 +19,10 @@ import { ConnectionSupervisor } from "../connection/ConnectionSupervisor.ts"
 import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import { problem } from "../http/Problem.ts"
-import { streamHeaders, type StreamType } from "../http/StreamedText.ts"
+import { streamHeaders } from "../http/StreamedText.ts"
 import { DialectServer } from "../kernel/DialectServer.ts"
 import { subscriptionFault } from "../kernel/MissingScopes.ts"
-import { closingText, sseEncoding } from "./SseEncoding.ts"
+import { closingText, sseEncoding, type StreamView } from "./SseEncoding.ts"
 import { StreamClient } from "./StreamClient.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -52,7 +52,7 @@ export class EventStreams extends Context.Service<
      */
     open(
       call: ApiCall,
-      view: StreamType,
+      view: StreamView,
       filter: EventFilter,
       from: Position | undefined,
     ): Effect.Effect<Response, Response, Scope.Scope>
@@ -73,7 +73,7 @@ export class EventStreams extends Context.Service<
 
       const open = Effect.fnUntraced(function* (
         call: ApiCall,
-        view: StreamType,
+        view: StreamView,
         filter: EventFilter,
         from: Position | undefined,
       ) {
@@ -86,7 +86,7 @@ export class EventStreams extends Context.Service<
         const openedAt = yield* Clock.currentTimeMillis
         const close = (close: CloseCode, detail?: string) => {
           const retryMs = (close === CloseCodes.restart ? restartExpectedMs : RETRY_MS) + spreadMs(client.number)
-          client.end(closingText(view, { code: close.code, reason: reasonOf(close, detail) }, retryMs))
+          client.end(closingText(view.type, { code: close.code, reason: reasonOf(close, detail) }, retryMs))
           Deferred.doneUnsafe(closed, Effect.void)
         }
         yield* Effect.mapError(supervisor.join(close), (why) => noRoom[why])
@@ -116,7 +116,7 @@ export class EventStreams extends Context.Service<
           ),
         )
         // `serve` writes to the socket itself: all clients share the bytes.
-        return HttpServerResponse.stream(Stream.fromEffectDrain(serve), { contentType: view, headers })
+        return HttpServerResponse.stream(Stream.fromEffectDrain(serve), { contentType: view.type, headers })
       })
 
       return EventStreams.of({ open })

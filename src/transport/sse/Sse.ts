@@ -13,11 +13,11 @@ import { problem } from "../http/Problem.ts"
 import * as ProblemDetails from "../http/ProblemDetails.ts"
 import type { StreamType } from "../http/StreamedText.ts"
 import { EventStreams } from "./EventStreams.ts"
-import { positionOf } from "./SseEncoding.ts"
+import { contractItems, positionOf } from "./SseEncoding.ts"
 
-const views: ReadonlyArray<StreamType> = ["text/event-stream", "application/x-ndjson"]
+const types: ReadonlyArray<StreamType> = ["text/event-stream", "application/x-ndjson"]
 
-const notAcceptable = problem(406, `events come as ${views.join(" or ")}: send one of them in Accept`)
+const notAcceptable = problem(406, `events come as ${types.join(" or ")}: send one of them in Accept`)
 
 const decodeFilter = Schema.decodeUnknownEffect(EventFilter)
 
@@ -34,7 +34,7 @@ const filterOf = (query: URLSearchParams): Effect.Effect<EventFilter, Fault> => 
 }
 
 /** Reads the position to resume from. A browser that reconnects repeats its address, so its `Last-Event-ID` wins. */
-const fromOf = ({ query, request }: ApiRoutes.ApiCall): Effect.Effect<Position | undefined, Fault> => {
+export const fromOf = ({ query, request }: ApiRoutes.ApiCall): Effect.Effect<Position | undefined, Fault> => {
   const header = request.headers["last-event-id"]
   const [name, id] = header === undefined ? ["after", query.get("after") ?? ""] : ["Last-Event-ID", header]
   if (id === "") return Effect.undefined
@@ -48,11 +48,11 @@ const routes = Effect.gen(function* () {
   const streams = yield* EventStreams
 
   const handle = Effect.fnUntraced(function* (call: ApiRoutes.ApiCall) {
-    const view = preferred(call.request.headers["accept"], views)
-    if (view === undefined) return notAcceptable
+    const type = preferred(call.request.headers["accept"], types)
+    if (type === undefined) return notAcceptable
     const asked = Effect.all([filterOf(call.query), fromOf(call)])
     const [filter, from] = yield* Effect.mapError(asked, (fault) => ProblemDetails.ofFault(fault))
-    return yield* streams.open(call, view, filter, from)
+    return yield* streams.open(call, { type, form: contractItems }, filter, from)
   })
 
   return [{ method: "GET", path: "", isTokenInQuery: true, handle }] satisfies ReadonlyArray<ApiRoutes.ApiRoute>

@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import type { EventItem, Position } from "../../domain/Event.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
-import type { EventEncoding } from "../dialect/Dialect.ts"
+import type { EventEncoding, EventFrame } from "../dialect/Dialect.ts"
+import type { Query } from "../dialect/Query.ts"
 import { ALIVE_MS, aliveTexts, type StreamType } from "../http/StreamedText.ts"
 import { CLOSED, nameOf } from "./EventNames.ts"
 
@@ -19,21 +20,48 @@ export const positionOf = (id: string): Position | undefined => {
   return epoch === undefined ? undefined : { epoch, seq: Number(seq) }
 }
 
-const event = (item: EventItem, json: string, epoch: string): string =>
-  `id: ${idOf({ epoch, seq: item.seq })}\nevent: ${nameOf(item)}\ndata: ${json}\n\n`
+/** Returns the text of one server-sent event. `data` is one line. */
+export const eventText = (name: string, data: string, position: Position): string =>
+  `id: ${idOf(position)}\nevent: ${name}\ndata: ${data}\n\n`
 
-export const sseEncoding: EventEncoding<StreamType> = {
+/** The form in which a stream has the events: its name, which no other form has, and the encoding of an item. */
+export interface EventForm {
+  readonly name: string
+  readonly event: (
+    type: StreamType,
+    item: EventItem,
+    json: () => string,
+    epoch: string,
+  ) => Query<ReadonlyArray<EventFrame>>
+}
+
+/** Returns frames with these texts. */
+export const frames = (...texts: ReadonlyArray<string>): ReadonlyArray<EventFrame> =>
+  texts.map((text) => ({ policy: "must", text }))
+
+/** The items of the contract as they are. */
+export const contractItems: EventForm = {
+  name: "items",
+  event: (type, item, json, epoch) =>
+    Effect.succeed(
+      frames(type === "text/event-stream" ? eventText(nameOf(item), json(), { epoch, seq: item.seq }) : `${json()}\n`),
+    ),
+}
+
+export interface StreamView {
+  readonly type: StreamType
+  readonly form: EventForm
+}
+
+export const sseEncoding: EventEncoding<StreamView> = {
   name: "sse",
-  viewKey: (view) => view,
-  event: (view, item, json, epoch) =>
-    Effect.succeed([
-      { policy: "must", text: view === "text/event-stream" ? event(item, json(), epoch) : `${json()}\n` },
-    ]),
+  viewKey: ({ form, type }) => `${type} ${form.name}`,
+  event: ({ form, type }, item, json, epoch) => form.event(type, item, json, epoch),
   frame: (_view, texts) => texts.join(""),
   bytes: (text) => Buffer.from(text),
   keepAlive: {
     everyMs: ALIVE_MS,
-    frames: (view) => [{ policy: "latest", key: "alive", text: aliveTexts[view] }],
+    frames: ({ type }) => [{ policy: "latest", key: "alive", text: aliveTexts[type] }],
   },
 }
 

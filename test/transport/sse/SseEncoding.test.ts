@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { CloseCodes } from "../../../src/transport/connection/CloseCodes.ts"
 import { outcomeOf } from "../../../src/transport/dialect/Query.ts"
 import { everyName } from "../../../src/transport/sse/EventNames.ts"
-import { closingText, idOf, positionOf, sseEncoding } from "../../../src/transport/sse/SseEncoding.ts"
+import { closingText, contractItems, idOf, positionOf, sseEncoding } from "../../../src/transport/sse/SseEncoding.ts"
 import { eventsIn } from "../../support/EventStream.ts"
 
 const joined = { _tag: "Joined", epoch: "e", seq: 5, reset: null } as const
@@ -24,15 +24,24 @@ describe("SseEncoding", () => {
   })
 
   it("An event has an id, a name and one line of JSON.", () => {
-    const frames = sseEncoding.event("text/event-stream", joined, () => JSON.stringify(joined), "e")
+    const frames = sseEncoding.event(
+      { type: "text/event-stream", form: contractItems },
+      joined,
+      () => JSON.stringify(joined),
+      "e",
+    )
     const text = `id: e:5\nevent: joined\ndata: ${JSON.stringify(joined)}\n\n`
     expect(outcomeOf(frames)).toEqual(Exit.succeed([{ policy: "must", text }]))
   })
 
   it("A stream without events has a comment every 15 seconds.", () => {
     expect(sseEncoding.keepAlive!.everyMs).toBe(15_000)
-    expect(sseEncoding.keepAlive!.frames("text/event-stream", 0)).toMatchObject([{ text: ": alive\n\n" }])
-    expect(sseEncoding.keepAlive!.frames("application/x-ndjson", 0)).toMatchObject([{ text: "\n" }])
+    expect(sseEncoding.keepAlive!.frames({ type: "text/event-stream", form: contractItems }, 0)).toMatchObject([
+      { text: ": alive\n\n" },
+    ])
+    expect(sseEncoding.keepAlive!.frames({ type: "application/x-ndjson", form: contractItems }, 0)).toMatchObject([
+      { text: "\n" },
+    ])
   })
 
   it("The last event has the code and the reason of the end, and the time to come back.", () => {
