@@ -73,6 +73,8 @@ export const expectValidEvent = (frame: EventFrame): void => {
         stateVersion: { presence: 0, health: 0 },
         uptimeMs: 0,
       })
+    case "session.approval":
+      return expectValid("SessionApprovalEvent", payload)
     case "question.requested":
       return expectValid("QuestionRecord", payload)
     case "question.resolved":
@@ -88,18 +90,19 @@ export const expectValidEvent = (frame: EventFrame): void => {
   }
 }
 
-/** Returns a function that returns the events since now, as the client reads them. Each is valid in its schema. */
-export const publishedEvents = Effect.fnUntraced(function* (clientId = "openclaw-control-ui") {
+/**
+ * Returns a function that returns the events since now, as the client reads them. Each is valid in its schema.
+ * `approvals`: the keys of the sessions whose approvals it shows.
+ */
+export const publishedEvents = Effect.fnUntraced(function* (
+  clientId = "openclaw-control-ui",
+  approvals: ReadonlyArray<string> = [],
+) {
   const calls = yield* ContractCalls
   const events = yield* Events
   const { call } = calls.ofCaller({ id: "test", dialect: "test", principal })
-  const interests = interestsOf({
-    protocol: 4,
-    clientId,
-    caps: [],
-    readsParams: false,
-    mayRead: true,
-  })
+  const facts = { protocol: 4, clientId, caps: [], readsParams: false, mayRead: true }
+  const interests = { ...interestsOf(facts), approvals }
   const frames: Array<EventFrame> = []
   yield* events.onEvent((positioned) => {
     const { _tag } = positioned.event

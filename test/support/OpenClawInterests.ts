@@ -21,6 +21,7 @@ export const Subscription = Schema.Struct({
     "agents.list",
   ]),
   key: Schema.Literals(["agent:main:main", "work", "play"]),
+  withApprovals: Schema.Boolean,
 })
 
 /** Returns the interests of a client after its subscriptions. */
@@ -28,4 +29,8 @@ export const interestsAfter = (
   client: typeof Client.Type,
   subscriptions: ReadonlyArray<typeof Subscription.Type>,
 ): Interests =>
-  subscriptions.reduce((interests, { key, method }) => apply(interests, method, { key }), interestsOf(client))
+  subscriptions.reduce(
+    (interests, { key, method, withApprovals }) =>
+      apply(interests, method, withApprovals ? { key, approvalReplay: {} } : { key }),
+    interestsOf(client),
+  )

@@ -10,7 +10,7 @@ import { given } from "../../dialect/Params.ts"
 import { call, type Query } from "../../dialect/Query.ts"
 import type { Merge } from "../../connection/Outbox.ts"
 import type { Interests } from "./Interests.ts"
-import { kindOf, requestedRow, resolvedRow } from "../methods/ApprovalViews.ts"
+import { kindOf, requestedRow, resolvedRow, sessionApproval } from "../methods/ApprovalViews.ts"
 import { pairingRow } from "../methods/Devices.ts"
 import { questionRow, resolvedQuestionRow } from "../methods/Questions.ts"
 import { writeEvent } from "../wire/Frames.ts"
@@ -37,6 +37,7 @@ export const eventNames: ReadonlyArray<string> = [
   "presence",
   "question.requested",
   "question.resolved",
+  "session.approval",
   "session.message",
   "session.tool",
   "sessions.changed",
@@ -118,11 +119,21 @@ const encodeMessage = (
   ]
 }
 
+/**
+ * Clients count down to the expiry themselves, and take a `resolved` without a decision for an answer. Only
+ * `session.approval` tells that an approval has expired.
+ */
 const encodeApproval = (interests: Interests, { must }: Frames, approval: Approval, at: number) => {
-  const isLine = interests.approvalLines && kindOf(approval) === "exec" && approval.sessionKey !== ""
+  const kind = kindOf(approval)
+  const isPending = approval.status === "pending"
+  const isLine = isPending && interests.approvalLines && kind === "exec" && approval.sessionKey !== ""
   return [
-    must([`${kindOf(approval)}.approval.requested`, requestedRow(approval)]),
+    ...(isPending ? [must([`${kind}.approval.requested`, requestedRow(approval)])] : []),
+    ...(approval.decision === null ? [] : [must([`${kind}.approval.resolved`, resolvedRow(approval, at)])]),
     ...(isLine && wantsRuns(interests, approval.sessionKey) ? [must(RunEvents.approvalLine(approval, at))] : []),
+    ...(interests.approvals.includes(approval.sessionKey)
+      ? [must(["session.approval", sessionApproval(approval, at)])]
+      : []),
   ]
 }
 
@@ -168,12 +179,8 @@ const encodeEvent = (interests: Interests, { at, event, seq }: Positioned): Enco
       return publish(must(["device.pair.resolved", { requestId, deviceId, decision, ts }]))
     }
     case "ApprovalRequested":
-      return publish(...encodeApproval(interests, frames, event.approval, at))
     case "ApprovalResolved":
-      // Clients count down to the expiry themselves, and take an event without a decision for an answer.
-      return event.approval.decision === null
-        ? noFrames
-        : publish(must([`${kindOf(event.approval)}.approval.resolved`, resolvedRow(event.approval, at)]))
+      return publish(...encodeApproval(interests, frames, event.approval, at))
     case "QuestionRequested":
       return publish(must(["question.requested", questionRow(event.question)]))
     case "QuestionResolved":

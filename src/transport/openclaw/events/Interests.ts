@@ -21,6 +21,8 @@ export interface Interests {
   readonly sessions: boolean
   /** `sessions.messages.subscribe`: the keys of the sessions whose messages the client gets, sorted. */
   readonly keys: ReadonlyArray<string>
+  /** `includeApprovals`: those of the keys whose approvals the client gets as `session.approval`, sorted. */
+  readonly approvals: ReadonlyArray<string>
 }
 
 /** The facts of the handshake that decide the first interests. */
@@ -48,6 +50,7 @@ export const interestsOf = ({ caps, clientId, mayRead, protocol, readsParams }: 
   // Control Center shows changes of sessions, but does not subscribe to them.
   sessions: readsParams,
   keys: [],
+  approvals: [],
 })
 
 /** The largest number of sessions to which one connection subscribes by key. */
@@ -69,22 +72,34 @@ export const isFull = (interests: Interests, method: string, answer: unknown): b
   return !interests.keys.includes(key) && !hasRoom(interests, key)
 }
 
+/** Returns the keys with one more, sorted, or the same value if it is among them. */
+const withKey = (keys: ReadonlyArray<string>, key: string): ReadonlyArray<string> =>
+  keys.includes(key) ? keys : [...keys, key].toSorted()
+
+const withoutKey = (keys: ReadonlyArray<string>, key: string): ReadonlyArray<string> =>
+  keys.includes(key) ? keys.filter((other) => other !== key) : keys
+
+/** Returns the interests with these keys, or the same value if nothing changes. */
+const withKeys = (interests: Interests, { approvals, keys }: Pick<Interests, "keys" | "approvals">): Interests =>
+  keys === interests.keys && approvals === interests.approvals ? interests : { ...interests, keys, approvals }
+
 /** Returns the interests after the answer of a method. Returns the same value if nothing changes. */
 export const apply = (interests: Interests, method: string, answer: unknown): Interests => {
-  const { key } = Object(answer)
+  const { approvalReplay, key } = Object(answer)
+  const { approvals, keys } = interests
   switch (method) {
     case "sessions.subscribe":
       return interests.sessions ? interests : { ...interests, sessions: true }
     case "sessions.unsubscribe":
       return interests.sessions ? { ...interests, sessions: false } : interests
     case "sessions.messages.subscribe":
-      return interests.keys.includes(key) || !hasRoom(interests, key)
-        ? interests
-        : { ...interests, keys: [...interests.keys, key].toSorted() }
+      if (!keys.includes(key) && !hasRoom(interests, key)) return interests
+      return withKeys(interests, {
+        keys: withKey(keys, key),
+        approvals: approvalReplay === undefined ? approvals : withKey(approvals, key),
+      })
     case "sessions.messages.unsubscribe":
-      return interests.keys.includes(key)
-        ? { ...interests, keys: interests.keys.filter((other) => other !== key) }
-        : interests
+      return withKeys(interests, { keys: withoutKey(keys, key), approvals: withoutKey(approvals, key) })
     default:
       return interests
   }

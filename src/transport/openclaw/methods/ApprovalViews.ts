@@ -102,6 +102,14 @@ export const resolvedRow = (approval: Approval, at: number) => ({
   request: requestOf(approval),
 })
 
+/** The payload of `session.approval`: an approval of a session at its start and at its end, whatever ends it. */
+export const sessionApproval = (approval: Approval, at: number) => ({
+  sessionKey: approval.sessionKey,
+  updatedAtMs: Math.floor(at),
+  phase: approval.status === "pending" ? "pending" : "terminal",
+  approval: snapshot(approval),
+})
+
 /** The answer to a client that waits for a decision. */
 export const decisionRow = ({ createdAt, decision, expiresAt, id, status }: Approval) => ({
   id,

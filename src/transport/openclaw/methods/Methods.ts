@@ -17,7 +17,7 @@ import { healthMethods } from "./Health.ts"
 import { logMethods } from "./Logs.ts"
 import { type Row, tableOf } from "./MethodTable.ts"
 import { modelMethods } from "./Models.ts"
-import { nodeMethods } from "./Nodes.ts"
+import { nodeMethods, nodePolicyMethods } from "./Nodes.ts"
 import { pluginApprovalMethods } from "./PluginApprovals.ts"
 import { policyMethods } from "./PolicyMethods.ts"
 import { presenceMethods } from "./Presence.ts"
@@ -54,7 +54,7 @@ const rows: ReadonlyArray<Row> = [
   ...usageMethods,
 ]
 
-export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadvertisedMethods])
+export const methods: ReadonlyMap<string, Method> = tableOf([...rows, ...unadvertisedMethods, ...nodePolicyMethods])
 
 /** `features.methods` of hello-ok. */
 export const methodNames: ReadonlyArray<string> = rows.map(([name]) => name)

@@ -10,7 +10,7 @@ import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { call, fail } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { given, hasText } from "../../dialect/Params.ts"
-import { id, invalid, NoParams } from "../wire/Params.ts"
+import { id, ignored, invalid, NoParams } from "../wire/Params.ts"
 import { now } from "./SessionQueries.ts"
 
 const noCapabilities = { caps: [], commands: [] }
@@ -82,6 +82,32 @@ const describe = dialectMethod(Schema.Struct({ nodeId: id }), ({ nodeId }) => {
     return found === undefined ? yield* nodeNotFound : { ts, ...found }
   })
 })
+
+/** The commands by which the reference gateway reads and changes the policy of a node. */
+const GET_POLICY = "system.execApprovals.get"
+const SET_POLICY = "system.execApprovals.set"
+
+/** Fails as the reference gateway does for a node without the command. Here, nodes have no commands. */
+const nodePolicy = (command: string) =>
+  dialectMethod(Schema.Struct({ nodeId: id, file: ignored, native: ignored, baseHash: id }), ({ nodeId }) => {
+    if (!hasText(nodeId)) return invalid("nodeId is required")
+    return Effect.gen(function* () {
+      const node = (yield* nodes).find((node) => node.nodeId === nodeId)
+      if (node === undefined) return yield* nodeNotFound
+      const platform = "platform" in node ? node.platform : "unknown"
+      const message = `node command not allowed: the node (platform: ${platform}) does not support "${command}". Use exec.approvals.get and exec.approvals.set for the policy of this gateway`
+      return yield* fail({
+        _tag: "Domain",
+        error: { _tag: "NodeCommandNotAllowed", message, reason: "command not declared by node", command },
+      })
+    })
+  })
+
+/** Clients call them when they show a node. The gateway does not advertise methods that always fail. */
+export const nodePolicyMethods: ReadonlyArray<Row> = [
+  ["exec.approvals.node.get", "operator.admin", nodePolicy(GET_POLICY)],
+  ["exec.approvals.node.set", "operator.admin", nodePolicy(SET_POLICY)],
+]
 
 export const nodeMethods: ReadonlyArray<Row> = [
   ["node.list", "operator.read", list],

@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import type { Query } from "../../dialect/Query.ts"
+import { call, type Query } from "../../dialect/Query.ts"
+import { snapshot } from "./ApprovalViews.ts"
 import type { Row } from "./MethodTable.ts"
 import { hasText } from "../../dialect/Params.ts"
 import { flag, invalid, key, name, NoParams } from "../wire/Params.ts"
@@ -21,9 +22,12 @@ const subscribe = dialectMethod(ListParams, (params): Query<object> => {
 
 const Keyed = Schema.Struct({ key, agentId: name, includeApprovals: flag })
 
-/** Clients get approvals by `exec.approval.list` and its events, so the replay of a session is empty. */
-const approvals = (sessionKey: string, updatedAtMs: number) => ({
-  approvalReplay: { sessionKey, updatedAtMs, approvals: [], truncated: false },
+/** Returns the waiting approvals of a session. A client without the scope for approvals gets none, and no events. */
+const replay = Effect.fnUntraced(function* (sessionKey: string) {
+  const updatedAtMs = yield* now()
+  const { approvals } = yield* Effect.orElseSucceed(call("approvals.list", {}), () => ({ approvals: [] }))
+  const own = approvals.filter((approval) => approval.sessionKey === sessionKey).map(snapshot)
+  return { sessionKey, updatedAtMs, approvals: own, truncated: false }
 })
 
 const subscribeMessages = dialectMethod(Keyed, ({ agentId, includeApprovals, key }): Query<object> => {
@@ -31,7 +35,7 @@ const subscribeMessages = dialectMethod(Keyed, ({ agentId, includeApprovals, key
   const sessionKey = canonicalKey(key, agentId)
   const answer = { subscribed: true, key: sessionKey }
   if (includeApprovals !== true) return Effect.succeed(answer)
-  return Effect.map(now(), (at) => ({ ...answer, ...approvals(sessionKey, at) }))
+  return Effect.map(replay(sessionKey), (approvalReplay) => ({ ...answer, approvalReplay }))
 })
 
 const unsubscribeMessages = dialectMethod(Keyed, ({ agentId, key }) =>

@@ -14,7 +14,9 @@ describe("Interests", () => {
       const one = interestsAfter(client, some)
       const other = interestsAfter(client, others)
       const hasEveryMessage = one.sessions && !one.scoped
-      const sameFrames = one.sessions === other.sessions && (hasEveryMessage || one.keys.join() === other.keys.join())
+      const sameMessages = hasEveryMessage || one.keys.join() === other.keys.join()
+      const sameApprovals = one.approvals.join() === other.approvals.join()
+      const sameFrames = one.sessions === other.sessions && sameMessages && sameApprovals
       expect(interestsKey(one) === interestsKey(other)).toBe(sameFrames)
     },
     many,
@@ -27,6 +29,7 @@ describe("Interests", () => {
       const interests = interestsAfter(client, subscriptions)
       for (const { key, method } of subscriptions.slice(-1)) expect(apply(interests, method, { key })).toBe(interests)
       expect(interests.keys).toEqual([...new Set(interests.keys)].toSorted())
+      expect(interests.approvals).toEqual(interests.keys.filter((key) => interests.approvals.includes(key)))
     },
     many,
   )

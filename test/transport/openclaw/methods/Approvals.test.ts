@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type { Principal } from "../../../../src/domain/Principal.ts"
 import { Approvals } from "../../../../src/services/approvals/Approvals.ts"
 import { Tools } from "../../../../src/services/tools/Tools.ts"
 import { ofFault } from "../../../../src/transport/openclaw/wire/Errors.ts"
@@ -229,6 +230,49 @@ describe("Approvals", () => {
       expectValid("ApprovalHistoryResult", rest)
       expect(rest["items"]).toMatchObject([{ id }])
       expect(yield* errorOf("approval.get", { id: "none" })).toMatchObject({ message: "approval not found" })
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("A client of a session gets its approvals, also those that nobody decides.", () =>
+    Effect.gen(function* () {
+      const events = yield* publishedEvents(undefined, ["main"])
+      const sessionEvents = () =>
+        events().flatMap(({ event, payload }) => (event === "session.approval" ? [payload] : []))
+      const first = yield* asked("UTC")
+      const { approvalReplay } = yield* answer("sessions.messages.subscribe", { key: "main", includeApprovals: true })
+      expectValid("SessionApprovalReplay", approvalReplay)
+      // The session of the call has the key `main`, and this method means the main session of the main agent.
+      expect(approvalReplay).toMatchObject({ sessionKey: "agent:main:main", approvals: [], truncated: false })
+      yield* answer("approval.resolve", { id: first.approval.id, kind: "exec", decision: "deny" })
+      yield* Fiber.join(first.call)
+      const asking = (sessionKey: string, timeoutMs: number) =>
+        answer("exec.approval.request", { command: "ls", sessionKey, timeoutMs })
+      // An approval of another session has no such event.
+      yield* asking("other", 1)
+      yield* asking("main", 1)
+      yield* untilEvent(() => sessionEvents().length === 4)
+      expect(sessionEvents()).toMatchObject([
+        { sessionKey: "main", phase: "pending", approval: { id: first.approval.id, status: "pending" } },
+        { sessionKey: "main", phase: "terminal", approval: { status: "denied", decision: "deny", reason: "user" } },
+        { sessionKey: "main", phase: "pending" },
+        { sessionKey: "main", phase: "terminal", approval: { status: "expired", reason: "timeout" } },
+      ])
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+
+  it.live("`sessions.messages.subscribe` replays the approvals of the session that wait.", () =>
+    Effect.gen(function* () {
+      const key = "agent:main:main"
+      const approvals = yield* Approvals
+      yield* Effect.forkScoped(answer("exec.approval.request", { command: "ls", sessionKey: key }))
+      yield* Effect.forkScoped(answer("exec.approval.request", { command: "ls", sessionKey: "other" }))
+      yield* untilEvent(() => approvals.waiting().length === 2)
+      const subscribe = (as?: Principal) => answer("sessions.messages.subscribe", { key, includeApprovals: true }, as)
+      const { approvalReplay } = yield* subscribe()
+      expectValid("SessionApprovalReplay", approvalReplay)
+      expect(approvalReplay).toMatchObject({ sessionKey: key, approvals: [{ presentation: { commandText: "ls" } }] })
+      const reader: Principal = { id: "reader", kind: "device", role: "operator", scopes: ["operator.read"] }
+      expect(yield* subscribe(reader)).toMatchObject({ approvalReplay: { approvals: [] } })
     }).pipe(Effect.scoped, Effect.provide(layer())),
   )
 })

@@ -45,6 +45,18 @@ describe("Nodes", () => {
         }
         expect((yield* operator.ask("device.pair.list")).payload.paired).toMatchObject([{ connected: true }])
 
+        for (const method of ["exec.approvals.node.get", "exec.approvals.node.set"]) {
+          const command = method.replace("exec.approvals.node", "system.execApprovals")
+          const ask = (nodeId: string, as = operator) => as.ask(method, { nodeId, file: { version: 1 } })
+          expect((yield* ask(node.id)).error).toMatchObject({
+            code: "INVALID_REQUEST",
+            message: expect.stringContaining(`the node (platform: linux) does not support "${command}"`),
+            details: { reason: "command not declared by node", command },
+          })
+          expect((yield* ask("nobody")).error?.message).toBe("unknown nodeId")
+          expect((yield* ask(node.id, reader)).error?.message).toContain("operator.admin")
+        }
+
         connection.socket.cut()
         yield* operator.socket.find((text) => {
           const { event, payload } = JSON.parse(text)
