@@ -2,7 +2,7 @@
  * ChatMessages: views of a transcript's messages. A view has a list of content blocks. A tool call becomes two views:
  * the assistant's call and the tool's result. Histories and events use it.
  */
-import { type Attachment, isImage } from "../../../domain/Attachment.ts"
+import { type Attachment, isImage, READ_BYTES } from "../../../domain/Attachment.ts"
 import type { Message, Usage } from "../../../domain/Message.ts"
 import { parseJson, shortened } from "../../../domain/Text.ts"
 import { isObject, type JsonObject } from "../../dialect/Json.ts"
@@ -13,12 +13,24 @@ const textBlock = (text: string) => ({ type: "text", text })
 export const kindOf = ({ type }: Pick<Attachment, "type">): "audio" | "video" | "document" =>
   type.startsWith("audio/") ? "audio" : type.startsWith("video/") ? "video" : "document"
 
-/** Returns the block of a file. Clients fetch its content by `artifacts.download`. */
-const fileBlock = (attachment: Attachment) => {
+/** The Control UI takes the link of `artifacts.download` only for a picture with an address of this form. */
+const outgoingUrl = (sessionKey: string, id: string): string =>
+  `/api/chat/media/outgoing/${encodeURIComponent(sessionKey)}/${id}/full`
+
+/** Returns the function that makes the block of a file. Clients fetch its content by `artifacts.download`. */
+const fileBlock = (sessionKey: string) => (attachment: Attachment) => {
   const { height, id, name, size, type, width } = attachment
   const facts = { artifactId: id, mimeType: type, sizeBytes: size }
   if (isImage(attachment)) {
-    return { type: "image", ...facts, fileName: name, alt: name, ...(width !== undefined && { width, height }) }
+    const isLinked = size > READ_BYTES
+    return {
+      type: "image",
+      ...facts,
+      fileName: name,
+      alt: name,
+      ...(width !== undefined && { width, height }),
+      ...(isLinked && { url: outgoingUrl(sessionKey, id) }),
+    }
   }
   return {
     type: "attachment",
@@ -27,8 +39,10 @@ const fileBlock = (attachment: Attachment) => {
 }
 
 /** A text alone stays a text, as the reference gateway writes it. */
-const contentOf = ({ attachments = [], text }: Message): unknown =>
-  attachments.length === 0 ? text : [...(text === "" ? [] : [textBlock(text)]), ...attachments.map(fileBlock)]
+const contentOf = ({ attachments = [], sessionKey, text }: Message): unknown =>
+  attachments.length === 0
+    ? text
+    : [...(text === "" ? [] : [textBlock(text)]), ...attachments.map(fileBlock(sessionKey))]
 
 /** The metadata of a message. By `id` and `seq`, clients recognize a message that they have already. */
 const metadata = ({ id, runId }: Message, part = "") => ({
@@ -71,7 +85,7 @@ const assistant = (message: Message): JsonObject => ({
       ? []
       : [{ type: "thinking", thinking: message.thinking }]),
     textBlock(message.text),
-    ...(message.attachments ?? []).map(fileBlock),
+    ...(message.attachments ?? []).map(fileBlock(message.sessionKey)),
   ],
   stopReason: message.aborted === true ? "aborted" : "stop",
   ...(message.usage !== undefined && { usage: usageOf(message.usage) }),
@@ -115,7 +129,7 @@ const toolCall = (message: Message): ReadonlyArray<JsonObject> => {
       role: "toolResult",
       toolCallId: callId,
       toolName: name,
-      content: [textBlock(output), ...(message.attachments ?? []).map(fileBlock)],
+      content: [textBlock(output), ...(message.attachments ?? []).map(fileBlock(message.sessionKey))],
       isError,
       timestamp,
       __openclaw: metadata(message),
