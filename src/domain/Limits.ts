@@ -27,6 +27,10 @@ export const Limits = Schema.Struct({
     10_000,
     "Time that a client has to authenticate. A longer time helps slow networks, a shorter one frees sockets earlier.",
   ),
+  requestTimeoutMs: limit(
+    60_000,
+    "Time in which an HTTP request must arrive with its whole body, at least `handshakeTimeoutMs`. A slower one gets 408. A longer time helps large files on slow networks, a shorter one frees sockets earlier.",
+  ),
   preAuthFrameBytes: limit(65_536, "Largest frame before authentication. A larger frame closes the connection (1009)."),
   preAuthFrames: limit(64, "Frames before authentication, including pings. Further ones close the connection (1008)."),
   frameBytes: limit(

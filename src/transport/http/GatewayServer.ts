@@ -46,14 +46,11 @@ export class ListeningAddress extends Context.Service<
 /** Time for HTTP requests in progress when the gateway stops. */
 const CLOSE_TIMEOUT_MS = 1_000
 
-/** Requests that take longer than this to arrive are cut. */
-const REQUEST_TIMEOUT_MS = 60_000
-
 /** Node checks request timeouts periodically, every 30 s by default. */
-const timeouts = ({ limits: { handshakeTimeoutMs } }: GatewaySettings) => ({
+const timeouts = ({ limits: { handshakeTimeoutMs, requestTimeoutMs } }: GatewaySettings) => ({
   headersTimeout: handshakeTimeoutMs,
   // Node requires that it is at least `headersTimeout`.
-  requestTimeout: Math.max(REQUEST_TIMEOUT_MS, handshakeTimeoutMs),
+  requestTimeout: Math.max(requestTimeoutMs, handshakeTimeoutMs),
   connectionsCheckingInterval: Math.min(30_000, Math.max(100, handshakeTimeoutMs / 4)),
 })
 

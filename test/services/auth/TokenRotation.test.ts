@@ -2,7 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
@@ -10,6 +9,7 @@ import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
 import type { Secret } from "../../../src/services/auth/Secret.ts"
 import * as TokenRotation from "../../../src/services/auth/TokenRotation.ts"
 import { Connections } from "../../../src/services/connections/Connections.ts"
+import { capturedLog } from "../../support/CapturedLog.ts"
 import { secret } from "../../support/Authentication.ts"
 
 const kinds = ["token", "password", "device", "none", "local"] as const
@@ -17,28 +17,33 @@ const kinds = ["token", "password", "device", "none", "local"] as const
 const principal = (kind: Principal["kind"]): Principal => ({ ...localPrincipal, kind })
 
 describe("TokenRotation", () => {
-  it.effect("A new token closes the connections that the old token opened, and no others.", () =>
-    Effect.gen(function* () {
-      const changes = yield* PubSub.unbounded<Secret>()
-      const closed = yield* Deferred.make<ReadonlyArray<Principal["kind"]>>()
-      const token = Layer.succeed(GatewayToken, {
-        current: () => secret("new"),
-        changes: Stream.fromPubSub(changes),
-        replace: () => {},
-      })
-      const connections = Layer.mock(Connections)({
-        size: () => 0,
-        identityOf: () => undefined,
-        list: () => [],
-        presence: () => [],
-        closeRevoked: (isRevoked) => {
-          const revoked = kinds.filter((kind) => isRevoked(principal(kind), "c1"))
-          Deferred.doneUnsafe(closed, Effect.succeed(revoked))
-        },
-      })
-      yield* Layer.build(TokenRotation.layer.pipe(Layer.provide([token, connections, Logger.layer([])])))
-      yield* PubSub.publish(changes, secret("new"))
-      expect(yield* Deferred.await(closed)).toEqual(["token"])
-    }),
+  it.effect(
+    "A new token closes the connections that the old token opened, and no others. It leaves a line in the log, without the token.",
+    () =>
+      Effect.gen(function* () {
+        const log = capturedLog()
+        const changes = yield* PubSub.unbounded<Secret>()
+        const closed = yield* Deferred.make<ReadonlyArray<Principal["kind"]>>()
+        const token = Layer.succeed(GatewayToken, {
+          current: () => secret("new"),
+          changes: Stream.fromPubSub(changes),
+          replace: () => {},
+        })
+        const connections = Layer.mock(Connections)({
+          size: () => 0,
+          identityOf: () => undefined,
+          list: () => [],
+          presence: () => [],
+          closeRevoked: (isRevoked) => {
+            const revoked = kinds.filter((kind) => isRevoked(principal(kind), "c1"))
+            Deferred.doneUnsafe(closed, Effect.succeed(revoked))
+          },
+        })
+        yield* Layer.build(TokenRotation.layer.pipe(Layer.provide([token, connections, log.layer])))
+        yield* PubSub.publish(changes, secret("new"))
+        expect(yield* Deferred.await(closed)).toEqual(["token"])
+        expect(log.text()).toContain("the token was changed")
+        expect(log.text()).not.toContain("new")
+      }),
   )
 })
