@@ -7,16 +7,16 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { OutputChunk, Plugin, RolldownOutput } from "rolldown"
+import type { OutputChunk, Plugin } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
-const folder = join(root, "dist/main")
+const dist = join(root, "dist")
 const source = (path: string): string => join(root, "src", path)
 const main = source("main.ts")
 
 /** Returns whether the bundle is newer than the source, the dependencies and this script. */
 const isFresh = (): boolean => {
-  const entry = join(root, "dist/main.js")
+  const entry = join(dist, "main.js")
   if (!existsSync(entry)) return false
   const files = readdirSync(source("."), { recursive: true, encoding: "utf8" }).map(source)
   const newest = [...files, join(root, "package-lock.json"), import.meta.filename].map((file) => statSync(file).mtimeMs)
@@ -43,35 +43,51 @@ const findGroups: Plugin = {
   },
 }
 
-const bundle = async (): Promise<RolldownOutput> => {
-  const { rolldown } = await import("rolldown")
-  const build = await rolldown({
-    cwd: root,
-    input: { main },
-    platform: "node",
-    tsconfig: false,
-    // The groups need it. The files export to one another only.
-    preserveEntrySignatures: false,
-    plugins: [findGroups],
-  })
-  rmSync(folder, { recursive: true, force: true })
-  return await build.write({
-    dir: join(root, "dist"),
-    entryFileNames: "main.js",
-    chunkFileNames: "main/[name]-[hash].js",
-    // Names stay, so that stacks are readable. `node --enable-source-maps` adds the files and lines of the source.
-    minify: false,
-    comments: false,
-    sourcemap: true,
-    sourcemapExcludeSources: true,
-    codeSplitting: {
-      includeDependenciesRecursively: false,
-      groups: [
-        { name: "causeway", test: (id) => groups.causeway.has(id), priority: 2 },
-        { name: "gateway", test: (id) => groups.gateway.has(id), priority: 1 },
-      ],
-    },
-  })
+/** Node's modules that few gateways use, or whose import loads more than `process.getBuiltinModule` does. */
+const lazyBuiltins = new Set([
+  "child_process",
+  "crypto",
+  "dns",
+  "fs",
+  "http",
+  "https",
+  "readline",
+  "tls",
+  "util",
+  "zlib",
+])
+
+/**
+ * Loads a module of Node at the first use of one of its members. An import of all members would also load Node's copy of
+ * undici, the names of `node:http` among them, and TLS with `node:https`.
+ */
+const loadBuiltinsLate: Plugin = {
+  name: "builtins",
+  resolveId(id) {
+    const name = id.replace(/^node:/, "")
+    return lazyBuiltins.has(name) ? `\0node:${name}` : null
+  },
+  load(id) {
+    // It requires both of its modules.
+    if (id.endsWith("@effect/platform-node/dist/internal/http.js")) {
+      return ["http", "https"].map((name) => `export * as ${name} from "node:${name}"`).join("\n")
+    }
+    if (!id.startsWith("\0node:")) return null
+    const name = id.slice(1)
+    const members = Object.keys(process.getBuiltinModule(name) ?? {})
+    const getters = members.map((member) => `get ${member}() { return load().${member} }`)
+    return `const load = () => process.getBuiltinModule("${name}")\nmodule.exports = { ${getters.join(",\n")} }`
+  },
+}
+
+/** Node keeps a file in one byte for each character if all characters are ASCII, and in two bytes otherwise. */
+const escapeCharacters: Plugin = {
+  name: "ascii",
+  renderChunk: (code) => ({
+    code: code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    // Lines stay the same.
+    map: null,
+  }),
 }
 
 /** Returns the licences of the packages in the bundle. They require that copies contain them. */
@@ -89,8 +105,41 @@ const licences = (chunks: ReadonlyArray<OutputChunk>): string => {
   return ["The files in this folder contain code of these packages.\n", ...texts].join(`\n${"-".repeat(80)}\n\n`)
 }
 
-if (!(process.argv.includes("--if-stale") && isFresh())) {
-  const { output } = await bundle()
+/** Writes main.js and the folder `main` into a folder, and returns the files of code. */
+export const bundle = async (into: string): Promise<ReadonlyArray<OutputChunk>> => {
+  const { rolldown } = await import("rolldown")
+  const build = await rolldown({
+    cwd: root,
+    input: { main },
+    platform: "node",
+    tsconfig: false,
+    // The groups need it. The files export to one another only.
+    preserveEntrySignatures: false,
+    plugins: [findGroups, loadBuiltinsLate, escapeCharacters],
+  })
+  rmSync(join(into, "main"), { recursive: true, force: true })
+  const { output } = await build.write({
+    dir: into,
+    entryFileNames: "main.js",
+    chunkFileNames: "main/[name]-[hash].js",
+    // Names stay, so that stacks are readable. `node --enable-source-maps` adds the files and lines of the source.
+    minify: false,
+    comments: false,
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [
+        { name: "causeway", test: (id) => groups.causeway.has(id), priority: 2 },
+        { name: "gateway", test: (id) => groups.gateway.has(id), priority: 1 },
+      ],
+    },
+  })
   const chunks = output.filter((file) => file.type === "chunk")
-  writeFileSync(join(folder, "LICENSES.txt"), licences(chunks))
+  writeFileSync(join(into, "main/LICENSES.txt"), licences(chunks))
+  return chunks
 }
+
+const [, script, option] = process.argv
+// Node 22 has no `import.meta.main`.
+if (script === import.meta.filename && !(option === "--if-stale" && isFresh())) await bundle(dist)

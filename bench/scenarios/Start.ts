@@ -1,20 +1,42 @@
-/** Measures the time from `causeway start` until the gateway answers `/ready`, and its memory then. */
+/** Measures starts with more and more sessions: the time and the processor time until `/ready`, and the memory after them. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Effort, figure, type Result } from "../Compare.ts"
-import { STORED, storedSessions } from "../StoredSessions.ts"
+import { storedSessions } from "../StoredSessions.ts"
 import { BINARY, temporaryFolder } from "../Targets.ts"
 
 /** The time until the process has returned the memory that only the start needed. */
-const SETTLE_MS = 3_000
+const SETTLE_MS = 5_000
 
-const rssMegabytes = (pid: number): number =>
+interface Goals {
+  readonly sessions: number
+  /** The time until `/ready`. */
+  readonly readyMs: number
+  /** The resident memory. */
+  readonly megabytes?: number
+}
+
+const GOALS: ReadonlyArray<Goals> = [
+  { sessions: 0, readyMs: 300, megabytes: 110 },
+  { sessions: 10_000, readyMs: 400, megabytes: 130 },
+  { sessions: 100_000, readyMs: 800 },
+]
+
+const residentMegabytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024
 
+/** Returns the processor time of all threads. `schedstat` counts it in nanoseconds. */
+const processorMs = (pid: number): number => {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  const times = threads.map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ", 1)[0]))
+  return times.reduce((sum, time) => sum + time, 0) / 1e6
+}
+
 interface Started {
-  readonly milliseconds: number
+  readonly readyMs: number
+  readonly processorMs: number
   readonly megabytes: number
 }
 
@@ -33,41 +55,52 @@ const startOnce = async (stateDir: string, settleMs: number): Promise<Started> =
     })
   })
   const { status } = await fetch(`${url}/ready`)
-  const milliseconds = performance.now() - began
+  const ready = { readyMs: performance.now() - began, processorMs: processorMs(child.pid!) }
   if (status !== 200) throw new Error(`not ready: ${status}`)
   await sleep(settleMs)
-  const megabytes = rssMegabytes(child.pid!)
+  const megabytes = residentMegabytes(child.pid!)
   child.removeAllListeners("exit")
   const ended = once(child, "exit")
   child.kill("SIGTERM")
   await ended
-  return { milliseconds, megabytes }
+  return { ...ready, megabytes }
+}
+
+/** Returns the state folder of the next start. */
+const folders = async (sessions: number): Promise<() => string> => {
+  if (sessions === 0) return temporaryFolder
+  const folder = await storedSessions(sessions)
+  return () => folder
 }
 
 export const startUp = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
   const settleMs = scale < 1 ? 0 : SETTLE_MS
-  const full = await storedSessions(Math.ceil(STORED * scale))
-  // The first start fills the compile cache.
-  await startOnce(temporaryFolder(), 0)
-  const empty: Array<Started> = []
-  const stored: Array<Started> = []
-  for (let round = 0; round < rounds; round++) {
-    empty.push(await startOnce(temporaryFolder(), settleMs))
-    stored.push(await startOnce(full, 0))
+  const subjects: Array<{ readonly goals: Goals; readonly folder: () => string; readonly starts: Array<Started> }> = []
+  for (const goals of GOALS) {
+    subjects.push({ goals, folder: await folders(Math.ceil(goals.sessions * scale)), starts: [] })
   }
-  const times = (started: ReadonlyArray<Started>) => [
-    figure(
-      "causeway",
-      started.map(({ milliseconds }) => milliseconds),
-    ),
-  ]
-  const memory = figure(
-    "causeway",
-    empty.map(({ megabytes }) => megabytes),
-  )
-  return [
-    { work: "start to ready, new state folder", unit: "ms", figures: times(empty), goal: { value: 400 } },
-    { work: "start to ready, 10,000 sessions", unit: "ms", figures: times(stored), goal: { value: 600 } },
-    { work: "resident memory, idle", unit: "MB", figures: [memory], goal: { value: 130 } },
-  ]
+  // The first start fills the compile cache, and the first one of a database its file cache.
+  for (const { folder } of subjects) await startOnce(folder(), 0)
+  for (let round = 0; round < rounds; round++) {
+    for (const { folder, starts } of subjects) starts.push(await startOnce(folder(), settleMs))
+  }
+  return subjects.flatMap(({ goals: { megabytes, readyMs, sessions }, starts }) => {
+    const of = sessions === 0 ? "new state folder" : `${sessions.toLocaleString("en")} sessions`
+    const figures = (value: (started: Started) => number) => [figure("causeway", starts.map(value))]
+    return [
+      {
+        work: `start to ready, ${of}`,
+        unit: "ms",
+        figures: figures((started) => started.readyMs),
+        goal: { value: readyMs },
+      },
+      { work: `processor time of the start, ${of}`, unit: "ms", figures: figures((started) => started.processorMs) },
+      {
+        work: `resident memory, ${sessions === 0 ? "idle" : of}`,
+        unit: "MB",
+        figures: figures((started) => started.megabytes),
+        ...(megabytes !== undefined && { goal: { value: megabytes } }),
+      },
+    ]
+  })
 }
