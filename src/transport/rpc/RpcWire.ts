@@ -68,7 +68,7 @@ const protocol = Effect.gen(function* () {
 })
 
 /** Encodes items as their own JSON. The view is the id of the request, which every chunk contains. */
-const encoding: EventEncoding<string> = {
+export const rpcEncoding: EventEncoding<string> = {
   name: "rpc",
   viewKey: (requestId) => requestId,
   event: (_requestId, _item, json) => Effect.succeed([{ policy: "must", text: json() }]),
@@ -83,7 +83,7 @@ const subscribe = GatewayRpcs.toLayerHandler(
   "events.subscribe",
   Effect.gen(function* () {
     const sessions = yield* RpcSessions
-    const fanout = yield* Fanout.make(encoding, noContract, 0)
+    const fanout = yield* Fanout.make(rpcEncoding, noContract, 0)
     return ({ from, ...filter }, { client, requestId }) =>
       Stream.unwrap(
         Effect.map(CurrentConnection, ({ principal }) => {

@@ -16,7 +16,7 @@ import type { JsonObject } from "../../dialect/Json.ts"
 import { health } from "../methods/Health.ts"
 import { capabilities, methodNames } from "../methods/Methods.ts"
 import { eventNames } from "../events/Events.ts"
-import { BOOT_ID, presence } from "../methods/Presence.ts"
+import { BOOT_ID, presenceAtHello } from "../methods/Presence.ts"
 import { emptyCatalog, agentCatalog } from "../methods/AgentCatalog.ts"
 import { MAIN_KEY, mainSessionKey } from "../methods/SessionKeys.ts"
 
@@ -31,7 +31,7 @@ export const snapshot = (mayRead: boolean) =>
   Effect.gen(function* () {
     const { uptimeMs } = yield* call("health", {})
     const healthNow = yield* health
-    const entries = mayRead ? yield* presence : []
+    const entries = mayRead ? yield* presenceAtHello : []
     const { defaultId, models } = mayRead ? yield* agentCatalog : emptyCatalog
     return {
       presence: entries,

@@ -8,7 +8,7 @@ import { hostname, platform, release } from "node:os"
 import type { PresenceEntry } from "../../../domain/Connection.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { call } from "../../dialect/Query.ts"
+import { cached, call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { given } from "../../dialect/Params.ts"
 import { NoParams } from "../wire/Params.ts"
@@ -68,6 +68,15 @@ export const presence = Effect.gen(function* () {
   const { presence } = yield* call("presence.list", {})
   return presenceEntries(presence, at)
 })
+
+/** The time for which new clients share the list in hello-ok, once it is cut. */
+const SHARED_MS = 100
+
+/**
+ * The list for hello-ok. The list of thousands of clients takes milliseconds, and they may all come at once. A client that
+ * gets an older list gets the newest soon, because its own arrival publishes one.
+ */
+export const presenceAtHello = cached(presence, ({ length }) => (length > PRESENCE_MAX ? SHARED_MS : undefined))
 
 export const presenceMethods: ReadonlyArray<Row> = [
   ["system-presence", "operator.read", dialectMethod(NoParams, () => presence)],
