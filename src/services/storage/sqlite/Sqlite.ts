@@ -10,6 +10,7 @@ import type { GatewaySettings } from "../../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../../domain/StartupError.ts"
 import { startCheckpointer } from "./Checkpointer.ts"
 import { isBusy, toStartupError } from "./SqliteError.ts"
+import * as WalSync from "./WalSync.ts"
 import { makeWriteLock, type WriteLock } from "./WriteLock.ts"
 
 export interface SqliteOptions {
@@ -34,6 +35,8 @@ export class Sqlite extends Context.Service<
     readonly db: DatabaseSync
     /** Waits for other processes. */
     readonly writeLock: WriteLock
+    /** Brings commits to the disk. `undefined` with the durability `process`. */
+    readonly wal: WalSync.WalSync | undefined
   }
 >()("causeway/services/storage/Sqlite") {
   /** Opens the file, or fails with `StartupError`. Closes it with the scope. */
@@ -55,20 +58,22 @@ const make = Effect.fnUntraced(function* (options: SqliteOptions) {
     { interruptible: true },
   )
   if (filename !== IN_MEMORY) yield* startCheckpointer(db, filename)
-  return Sqlite.of({ db, writeLock })
+  const isDurable = filename !== IN_MEMORY && options.durability === "power"
+  const synced = Effect.mapError(WalSync.make(db.location() ?? filename), (error) => toStartupError(error, filename))
+  return Sqlite.of({ db, writeLock, wal: isDurable ? yield* synced : undefined })
 })
 
 /**
  * Opens the file and writes to it once, so that the start fails if the file is read-only, and not the first message. SQLite
  * itself never waits for a lock, because that would block the event loop: see WriteLock.
  */
-const open = ({ durability, filename }: SqliteOptions) =>
+const open = ({ filename }: SqliteOptions) =>
   Effect.suspend(() => {
     let db: DatabaseSync | undefined
     try {
       db = new DatabaseSync(filename, { timeout: 0 })
       db.exec("PRAGMA journal_mode = WAL")
-      db.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`)
+      db.exec("PRAGMA synchronous = NORMAL")
       db.exec("PRAGMA temp_store = MEMORY")
       db.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; COMMIT`)
       return Effect.succeed(db)

@@ -1,10 +1,12 @@
 /**
  * SqliteStorage: the storage of one process in a SQLite database. Groups and steps are synchronous, so reads need no
- * lock and see no open transaction. Database provides it.
+ * lock and see no open transaction. A write returns when its group is on the disk, and reads wait for that, too. Database
+ * provides it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../../domain/StartupError.ts"
@@ -19,7 +21,7 @@ import { step } from "./Step.ts"
 
 const make = Effect.gen(function* () {
   const retention = retentionOf((yield* GatewayConfig).events)
-  const { db, writeLock } = yield* Sqlite
+  const { db, wal, writeLock } = yield* Sqlite
   const clock = yield* Clock.Clock
   const context = yield* Effect.context()
   const runFork = Effect.runForkWith(context)
@@ -48,17 +50,20 @@ const make = Effect.gen(function* () {
     write: (group, { at }) =>
       Effect.suspend((): ReturnType<Storage["Service"]["write"]> => {
         const exit = transaction.write(group, at)
-        if (exit !== "held") return exit
+        if (exit !== "held") return wal === undefined || Exit.isFailure(exit) ? exit : Effect.as(wal.sync, exit.value)
         const { limitMs, onHeld, timeoutError } = writeLock
         const pauseMs = onHeld(clock.currentTimeMillisUnsafe())
         return Effect.fail(new StorageBusy({ pauseMs, limitMs, failure: timeoutError() }))
       }),
     page: (sessionKey, cursor, head, limit) => step(() => events.page(sessionKey, cursor, head, limit)),
     isOverdue: (now) => events.isOverdue(now),
-    read: (look) => Effect.provideService(look, Tx, stores),
+    read: (look) => {
+      const found = Effect.provideService(look, Tx, stores)
+      return wal === undefined ? found : Effect.andThen(wal.settled, found)
+    },
     problem: writeLock.problem,
     // The lock of the state folder keeps other gateways away.
-    lost: Effect.never,
+    lost: wal === undefined ? Effect.never : wal.failed,
     changedByOthers: step(() => {
       const version = readVersion()
       const isChanged = version !== seenVersion
