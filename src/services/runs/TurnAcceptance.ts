@@ -14,7 +14,8 @@ import { Events } from "../events/Events.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as SessionLimit from "../sessions/SessionLimit.ts"
 import type { NewSession } from "../storage/SessionStore.ts"
-import type { NewTurn, TurnInput, TurnRow } from "../storage/TurnRow.ts"
+import type { NewTurn, TurnInput } from "../storage/TurnRow.ts"
+import type { KnownTurn } from "../storage/TurnStore.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 
@@ -32,8 +33,6 @@ export interface Sent extends TurnInput {
 /** Why a send was refused. A refused send commits nothing. */
 export type Refusal = IdempotencyConflict | LimitReached | SessionBusy | SessionConflict
 
-type Known = TurnRow & { readonly digest: string | null }
-
 export const make = Effect.gen(function* () {
   const { limits, runs } = yield* GatewayConfig
   const sessionLimitFor = yield* SessionLimit.make
@@ -41,7 +40,7 @@ export const make = Effect.gen(function* () {
   const events = yield* Events
 
   /** Answers a send whose key was sent before. Rows of old versions have no digest. */
-  const repeat = (sent: Sent, known: Known) => {
+  const repeat = (sent: Sent, known: KnownTurn) => {
     const { runId } = sent
     const { key: sessionKey } = sent.session
     if (known.sessionKey !== sessionKey || (known.digest !== null && known.digest !== Transcript.digestOf(sent))) {
@@ -71,28 +70,38 @@ export const make = Effect.gen(function* () {
   /** Returns the acceptance of a key that was sent before, or `undefined` for a new key. Part of a work. */
   const repeated = (sent: Sent) =>
     Effect.flatMap(Tx, ({ turns }) =>
-      Effect.flatMap(
-        turns.look(sent.runId, sent.session.key),
-        ({ known }): Effect.Effect<Acceptance | undefined, IdempotencyConflict> =>
-          known === undefined ? Effect.undefined : repeat(sent, known),
+      Effect.flatMap(turns.known(sent.runId), (known): Effect.Effect<Acceptance | undefined, IdempotencyConflict> =>
+        known === undefined ? Effect.undefined : repeat(sent, known),
       ),
     )
+
+  /** Why the send cannot be accepted now, if its key is new. */
+  const refusalOf = Effect.fnUntraced(function* ({ expected, session: { key: sessionKey } }: Sent) {
+    if (!(yield* Transcript.isExpected(sessionKey, expected))) return new SessionConflict({ sessionKey })
+    if (open.waiting() >= limits.queuedRuns) return LimitReached.of("queuedRuns", limits.queuedRuns)
+    return sessionLimitFor(sessionKey)
+  })
 
   /** Stores a turn for the agent. */
   const accept = Effect.fnUntraced(function* (
     sent: Sent,
     part = sent.text,
   ): Effect.fn.Return<Change<Acceptance>, Refusal | StorageUnavailable, Tx> {
-    const { key: sessionKey } = sent.session
-    const { known, waiting } = yield* (yield* Tx).turns.look(sent.runId, sessionKey)
-    if (known !== undefined) return [yield* repeat(sent, known), []]
-    if (!(yield* Transcript.isExpected(sessionKey, sent.expected))) return yield* new SessionConflict({ sessionKey })
-    if (waiting >= runs.waitingPerSession) return yield* new SessionBusy({ sessionKey, waiting })
-    if (open.waiting() >= limits.queuedRuns) return yield* LimitReached.of("queuedRuns", limits.queuedRuns)
-    const limit = sessionLimitFor(sessionKey)
-    if (limit !== undefined) return yield* limit
+    const refusal = yield* refusalOf(sent)
+    if (refusal !== undefined) {
+      const known = yield* repeated(sent)
+      return known === undefined ? yield* refusal : [known, []]
+    }
     const turn = turnOf(sent, part)
-    return [accepted(turn), yield* Transcript.accept(sent.session, turn)]
+    const [row, happened] = yield* Transcript.accept(sent.session, turn, runs.waitingPerSession)
+    switch (row._tag) {
+      case "Known":
+        return [yield* repeat(sent, row.turn), []]
+      case "TooManyWait":
+        return yield* new SessionBusy({ sessionKey: turn.sessionKey, waiting: row.waiting })
+      case "Accepted":
+        return [accepted(turn), happened]
+    }
   })
 
   /** Stores a turn to which the gateway itself replies. */

@@ -20,6 +20,15 @@ export interface TurnWritten {
   readonly retracted: ReadonlyArray<number>
 }
 
+/** A turn with the digest of its message, which is null in rows of old versions. */
+export type KnownTurn = TurnRow & { readonly digest: string | null }
+
+export type Accept =
+  | { readonly _tag: "Accepted"; readonly session: Session; readonly opened: boolean }
+  /** The key was sent before. */
+  | { readonly _tag: "Known"; readonly turn: KnownTurn }
+  | { readonly _tag: "TooManyWait"; readonly waiting: number }
+
 export type Begin =
   | (TurnWritten & {
       readonly _tag: "Begun"
@@ -34,18 +43,15 @@ export type Begin =
 
 export interface TurnStore {
   get(runId: string): Stored<TurnRow | undefined>
-  /** Returns the turn with this key and its digest (null in rows of old versions), and the waiting turns of the session. */
-  look(
-    runId: string,
-    sessionKey: string,
-  ): Stored<{
-    readonly known: (TurnRow & { readonly digest: string | null }) | undefined
-    readonly waiting: number
-  }>
+  /** Returns the turn with its digest. */
+  known(runId: string): Stored<KnownTurn | undefined>
   /** Returns the open turns of the session, or of all sessions, in the order of acceptance. */
   open(sessionKey?: string): Stored<ReadonlyArray<TurnRow>>
-  /** Adds a queued turn, and opens its session if necessary. Sets `updatedAt` of the session. */
-  accept(session: NewSession, turn: NewTurn): Stored<{ readonly session: Session; readonly opened: boolean }>
+  /**
+   * Adds a queued turn, and opens its session if necessary. Sets `updatedAt` of the session. Writes nothing if the turn is
+   * known, or if `maxWaiting` turns of the session wait already.
+   */
+  accept(session: NewSession, turn: NewTurn, maxWaiting?: number): Stored<Accept>
   /** Adds a turn that the gateway itself has answered: it is done at its first attempt. Its session need not exist. */
   answer(turn: NewTurn, reply: string): Stored<TurnRow>
   /**

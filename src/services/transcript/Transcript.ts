@@ -22,7 +22,7 @@ import {
   type TurnInput,
   type TurnRow,
 } from "../storage/TurnRow.ts"
-import type { TurnWritten } from "../storage/TurnStore.ts"
+import type { Accept, TurnWritten } from "../storage/TurnStore.ts"
 import { type Change, Tx, type Work } from "../storage/Tx.ts"
 
 /** The messages of the history that a run receives, besides a summary. */
@@ -101,14 +101,16 @@ export const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage 
   ...(takenBy !== undefined && { takenBy }),
 })
 
-/** Stores a turn with the use of its files, and creates its session if necessary. */
-export const accept = (session: NewSession, turn: NewTurn): Part<Kept> =>
+/** Stores a turn with the use of its files, and creates its session if necessary. See `TurnStore.accept`. */
+export const accept = (session: NewSession, turn: NewTurn, maxWaiting?: number): Work<Accept> =>
   Effect.flatMap(Tx, ({ attachments, turns }) => {
-    const accepted = Effect.map(turns.accept(session, turn), (row) =>
-      inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }]),
+    const accepted = Effect.map(turns.accept(session, turn, maxWaiting), (row): Change<Accept> =>
+      row._tag === "Accepted" ? [row, inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }])] : [row, nothing],
     )
     if (turn.attachments.length === 0) return accepted
-    return Effect.tap(accepted, attachments.keep(turn.sessionKey, turn.attachments, turn.acceptedAt))
+    return Effect.tap(accepted, ([{ _tag }]) =>
+      _tag === "Accepted" ? attachments.keep(turn.sessionKey, turn.attachments, turn.acceptedAt) : Effect.void,
+    )
   })
 
 /** Stores a turn to which the gateway itself replies. It does not change the session, which need not exist. */

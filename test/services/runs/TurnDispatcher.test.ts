@@ -40,8 +40,7 @@ const session = (key: string) => newSession({ key, agentId: "main", createdAt: 0
 const accept = (runId: string, sessionKey = "s") =>
   Effect.gen(function* () {
     const events = yield* Events
-    const accepted = Transcript.accept(session(sessionKey), turn(runId, sessionKey))
-    yield* events.commit(Effect.map(accepted, (happened) => [undefined, happened]))
+    yield* events.commit(Transcript.accept(session(sessionKey), turn(runId, sessionKey)))
   })
 
 const stored = (database: Layer.Layer<EventBus | Storage, never, GatewayConfig>) =>

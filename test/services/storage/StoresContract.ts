@@ -128,11 +128,14 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
     test("A turn opens its session once, and its key is found again with its digest.", (tx) =>
       Effect.gen(function* () {
         const first = yield* tx(({ turns }) => turns.accept(session("s"), turn("r1", "s", 10)))
-        expect(first).toMatchObject({ opened: true, session: { key: "s", activity: "queued", createdAt: 1 } })
+        expect(first).toMatchObject({
+          _tag: "Accepted",
+          opened: true,
+          session: { key: "s", activity: "queued", createdAt: 1 },
+        })
         const second = yield* tx(({ turns }) => turns.accept(session("s", 99), turn("r2", "s", 20)))
         expect(second).toMatchObject({ opened: false, session: { createdAt: 1, updatedAt: 20, messageCount: 0 } })
-        const { known, waiting } = yield* tx(({ turns }) => turns.look("r1", "s"))
-        expect(waiting).toBe(2)
+        const known = yield* tx(({ turns }) => turns.known("r1"))
         expect(known).toEqual({
           runId: "r1",
           sessionKey: "s",
@@ -153,7 +156,22 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
           endedAt: undefined,
           digest: "digest of r1",
         })
-        expect(yield* tx(({ turns }) => turns.look("unknown", "s"))).toEqual({ known: undefined, waiting: 2 })
+        expect(yield* tx(({ turns }) => turns.known("unknown"))).toBe(undefined)
+        expect(yield* tx(({ turns }) => turns.accept(session("s"), turn("r1", "s"), 0))).toEqual({
+          _tag: "Known",
+          turn: known,
+        })
+      }))
+
+    test("A turn beyond the waiting turns of a session that are allowed is not written.", (tx) =>
+      Effect.gen(function* () {
+        const accept = (runId: string) => tx(({ turns }) => turns.accept(session("s"), turn(runId, "s"), 2))
+        const tags = [(yield* accept("r1"))._tag, (yield* accept("r2"))._tag]
+        expect(tags).toEqual(["Accepted", "Accepted"])
+        expect(yield* accept("r3")).toEqual({ _tag: "TooManyWait", waiting: 2 })
+        expect(yield* tx(({ turns }) => turns.known("r3"))).toBe(undefined)
+        yield* tx(({ turns }) => turns.begin("r1", 3, 5))
+        expect((yield* accept("r3"))._tag).toBe("Accepted")
       }))
 
     test("A turn runs from its begin to its end, with its messages and counters.", (tx) =>
@@ -663,7 +681,7 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         const twice = tx(({ turns }) =>
           Effect.andThen(
             turns.accept(session("s"), turn("r", "s")),
-            turns.accept(session("s"), { ...turn("r", "s"), text: "other" }),
+            turns.answer({ ...turn("r", "s"), text: "other" }, "reply"),
           ),
         )
         expect(Exit.isFailure(yield* Effect.exit(twice))).toBe(true)

@@ -6,7 +6,7 @@ import type { MessageStore } from "../MessageStore.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import { fitting, MESSAGE, OF_SESSION, takeFitting, toMessage } from "./MessageColumns.ts"
 import { texts } from "./PostgresConnection.ts"
-import { activity, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import { activity, OPEN_PARAMS, openParams, openSession, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 
 const PAGE = fitting(
@@ -41,7 +41,7 @@ const SUMMARIZE = `WITH x AS (SELECT transcript FROM sessions WHERE key = $1),
 
 const param = (index: number): string => `$${OPEN_PARAMS + index}`
 
-const INJECT = `WITH ${OPEN_SESSION},
+const INJECT = `WITH ${openSession()},
   freed AS (UPDATE messages SET injection_key = NULL WHERE injection_key = ${param(1)}),
   m AS (INSERT INTO messages (transcript, step, injection_key, role, text, thinking, tool, usage, aborted, failed,
     summary_up_to, at) SELECT s.transcript, 0, ${[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(param).join(", ")} FROM s RETURNING id)

@@ -65,19 +65,19 @@ export const toSession = (row: Row): Session =>
     ...(row["s_emptied_at"] !== null && { emptiedAt: row["s_emptied_at"] }),
   }) as Session
 
-/** The number of parameters of `OPEN_SESSION`. Further ones come after them. */
+/** The number of parameters of `openSession`. Further ones come after them. */
 export const OPEN_PARAMS = 19
 
 /**
  * Adds the session or changes its counters, as `s` with the column `opened`. Without a time of change, an existing session
- * stays as it is.
+ * stays as it is. `from`: an expression of the statement; without a row in it, nothing happens.
  */
-export const OPEN_SESSION = `s AS (
+export const openSession = (from = ""): string => `s AS (
   INSERT INTO sessions AS s (key, agent_id, kind, display_name, label, channel, peer_id, model, thinking, queue,
     parent_key, created_at, updated_at, message_count, history_count, last_message, input_tokens, output_tokens,
     context_tokens)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13::bigint, $12), $14, $15, $16, $17, $18,
-    coalesce($19::bigint, 0))
+  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13::bigint, $12), $14, $15, $16, $17, $18,
+    coalesce($19::bigint, 0) ${from}
   ON CONFLICT (key) DO UPDATE SET
     updated_at = coalesce($13, s.updated_at),
     message_count = s.message_count + $14,
@@ -88,7 +88,7 @@ export const OPEN_SESSION = `s AS (
     context_tokens = coalesce($19, s.context_tokens)
   RETURNING s.*, xmax = 0 AS opened)`
 
-/** Returns the parameters of `OPEN_SESSION`. */
+/** Returns the parameters of `openSession`. */
 export const openParams = (session: NewSession, at: number | null, counters: Counters): ReadonlyArray<unknown> => [
   session.key,
   session.agentId,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { noCounters } from "../Columns.ts"
 import type { Emptied, SessionStore } from "../SessionStore.ts"
 import type { Rows } from "./PostgresConnection.ts"
-import { activity, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import { activity, openParams, openSession, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
 
@@ -49,7 +49,7 @@ export const sessionSteps = ({ read, write }: Statements): SessionStore => ({
   open: (session) =>
     Effect.map(
       write(
-        `WITH ${OPEN_SESSION} SELECT ${SESSION}, s.opened, ${activity("s.key", "idle")} FROM s`,
+        `WITH ${openSession()} SELECT ${SESSION}, s.opened, ${activity("s.key", "idle")} FROM s`,
         openParams(session, null, noCounters),
       ),
       (rows) => ({ session: first(rows)!, opened: rows[0]?.["opened"] === true }),

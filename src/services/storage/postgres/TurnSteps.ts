@@ -4,9 +4,9 @@ import type { Message } from "../../../domain/Message.ts"
 import { attachmentsColumn, inputFields, json, noCounters, toolColumn, toTurnInput } from "../Columns.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
-import type { TurnStore, TurnWritten } from "../TurnStore.ts"
+import type { Accept, KnownTurn, TurnStore, TurnWritten } from "../TurnStore.ts"
 import type { Row } from "./PostgresConnection.ts"
-import { activity, OPEN_PARAMS, OPEN_SESSION, openParams, SESSION, toSession } from "./SessionColumns.ts"
+import { activity, OPEN_PARAMS, openParams, openSession, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
 
@@ -26,6 +26,21 @@ const newTurnParams = (turn: NewTurn): ReadonlyArray<unknown> => [
 /** Names the parameters that `newTurnParams` returns, if they come after `before` others. */
 const newTurn = (before: number): string =>
   [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((index) => `$${before + index}`).join(", ")
+
+const RUN_ID = `$${OPEN_PARAMS + 1}`
+const MAX_WAITING = `$${OPEN_PARAMS + 11}`
+
+const ACCEPT = `WITH
+  t AS (SELECT * FROM turns WHERE run_id = ${RUN_ID}),
+  n AS (SELECT count(*) AS waiting FROM turns WHERE session_key = $1 AND ended_at IS NULL AND state = 'queued'),
+  free AS (SELECT FROM n WHERE n.waiting < ${MAX_WAITING} AND NOT EXISTS (SELECT FROM t)),
+  ${openSession("FROM free")},
+  added AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text, text_digest, accepted_at,
+    accepted_after, deadline_at, queue, attachments) SELECT $1, 'queued', 0, ${newTurn(OPEN_PARAMS)} FROM free)
+  SELECT n.waiting, t.text_digest, ${TURN}, ${SESSION}, s.opened, ${activity("$1", "queued")}
+  FROM n LEFT JOIN t ON true LEFT JOIN s ON true`
+
+const toKnown = (row: Row): KnownTurn => ({ ...toTurn(row), digest: row["text_digest"] as string | null })
 
 /** The messages of the tools of the run `$1` in the session `s0`. */
 const RETRACT = "DELETE FROM messages m USING s0 WHERE m.transcript = s0.transcript AND m.run_id = $1 AND m.step >= 1"
@@ -134,20 +149,9 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
     Effect.map(read(`SELECT ${TURN} FROM turns t WHERE t.run_id = $1`, [runId]), ([row]) =>
       row === undefined ? undefined : toTurn(row),
     ),
-  look: (runId, sessionKey) =>
-    Effect.map(
-      read(
-        `SELECT n.waiting, t.text_digest, ${TURN} FROM (SELECT count(*) AS waiting FROM turns
-          WHERE session_key = $2 AND ended_at IS NULL AND state = 'queued') n LEFT JOIN turns t ON t.run_id = $1`,
-        [runId, sessionKey],
-      ),
-      ([row]) => ({
-        known:
-          row === undefined || row["t_run_id"] === null
-            ? undefined
-            : { ...toTurn(row), digest: row["text_digest"] as string | null },
-        waiting: Number(row?.["waiting"]),
-      }),
+  known: (runId) =>
+    Effect.map(read(`SELECT t.text_digest, ${TURN} FROM turns t WHERE t.run_id = $1`, [runId]), ([row]) =>
+      row === undefined ? undefined : toKnown(row),
     ),
   open: (sessionKey) =>
     Effect.map(
@@ -158,15 +162,14 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
           ]),
       (rows) => rows.map(toTurn),
     ),
-  accept: (session, turn) =>
+  accept: (session, turn, maxWaiting = Number.MAX_SAFE_INTEGER) =>
     Effect.map(
-      write(
-        `WITH ${OPEN_SESSION}, t AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text,
-          text_digest, accepted_at, accepted_after, deadline_at, queue, attachments) VALUES ($1, 'queued', 0, ${newTurn(OPEN_PARAMS)}))
-          SELECT ${SESSION}, s.opened, ${activity("s.key", "queued")} FROM s`,
-        [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn)],
-      ),
-      ([row]) => ({ session: toSession(row!), opened: row?.["opened"] === true }),
+      write(ACCEPT, [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn), maxWaiting]),
+      ([row]): Accept => {
+        if (row?.["t_run_id"] !== null) return { _tag: "Known", turn: toKnown(row!) }
+        if (row["s_key"] === null) return { _tag: "TooManyWait", waiting: Number(row["waiting"]) }
+        return { _tag: "Accepted", session: toSession(row), opened: row["opened"] === true }
+      },
     ),
   answer: (turn, reply) =>
     Effect.map(

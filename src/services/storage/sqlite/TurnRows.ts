@@ -3,6 +3,7 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import type { QueueMode, RunState } from "../../../domain/Run.ts"
 import { attachmentsColumn, json, toTurnInput } from "../Columns.ts"
 import type { AttemptOf, Ending, NewTurn, TurnInput, TurnRow } from "../TurnRow.ts"
+import type { KnownTurn } from "../TurnStore.ts"
 
 type Row = {
   readonly run_id: string
@@ -65,7 +66,7 @@ export const turnRows = (db: DatabaseSync) => {
   const insert = db.prepare(`INSERT INTO turns
     (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
      deadline_at, queue, reply, ended_at, attachments)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING`)
   const begin = db.prepare(`UPDATE turns SET state = 'running', attempt = attempt + 1,
     crashes = crashes + (state = 'running' AND handed_over = 0), handed_over = 0
     WHERE run_id = ? AND ended_at IS NULL AND crashes + (state = 'running' AND handed_over = 0) < ?
@@ -98,10 +99,25 @@ export const turnRows = (db: DatabaseSync) => {
     const text = endedAt === null ? turn.text : ""
     const files = endedAt === null ? attachmentsColumn(turn.attachments) : null
     const times = [acceptedAt, acceptedAfter, deadlineAt] as const
-    insert.run(runId, sessionKey, agentId, by, text, digest, state, attempt, ...times, queue, reply, endedAt, files)
+    const values = [
+      runId,
+      sessionKey,
+      agentId,
+      by,
+      text,
+      digest,
+      state,
+      attempt,
+      ...times,
+      queue,
+      reply,
+      endedAt,
+      files,
+    ]
+    return insert.run(...values).changes === 1
   }
 
-  const get = (runId: string): (TurnRow & { readonly digest: string | null }) | undefined => {
+  const get = (runId: string): KnownTurn | undefined => {
     const row = select.get(runId)
     if (row === undefined) return undefined
     const digest = row["text_digest"]
@@ -116,8 +132,9 @@ export const turnRows = (db: DatabaseSync) => {
       turns(sessionKey === undefined ? selectAllOpen.all() : selectOpen.all(sessionKey)),
     /** Returns the number of turns of the session that have not started. */
     waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
-    insert: (turn: NewTurn): void => add(turn, ["queued", 0, null, null]),
-    insertAnswered: (turn: NewTurn, reply: string): void => add(turn, ["done", 1, reply, turn.acceptedAt]),
+    /** Returns false if the turn is known. */
+    insert: (turn: NewTurn): boolean => add(turn, ["queued", 0, null, null]),
+    insertAnswered: (turn: NewTurn, reply: string): boolean => add(turn, ["done", 1, reply, turn.acceptedAt]),
     /** Returns `undefined` if the turn is not open, or if crashes have interrupted it too often. */
     begin: (runId: string, maxCrashes: number): { readonly turn: TurnRow; readonly input: TurnInput } | undefined => {
       const row = begin.get(runId, maxCrashes)

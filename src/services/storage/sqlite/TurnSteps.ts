@@ -1,8 +1,9 @@
 /** The store of turns on SQLite. SqliteStores makes it of the statements of three tables. */
 import type { Message } from "../../../domain/Message.ts"
 import { type Counters, countersOf, inputFields, noCounters } from "../Columns.ts"
-import { interruptions, isCurrent, type LastWords, type TurnInput, type TurnRow } from "../TurnRow.ts"
-import type { Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
+import type { NewSession } from "../SessionStore.ts"
+import { interruptions, isCurrent, type LastWords, type NewTurn, type TurnInput, type TurnRow } from "../TurnRow.ts"
+import type { Accept, Begin, TurnStore, TurnWritten } from "../TurnStore.ts"
 import type { MessageRows } from "./MessageRows.ts"
 import type { SessionRows } from "./SessionRows.ts"
 import { step } from "./Step.ts"
@@ -16,6 +17,16 @@ const addedBy = (message: Message | undefined): Counters => (message === undefin
 
 export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: MessageRows): TurnStore => {
   const { idOf, insert } = messages
+
+  const accept = (session: NewSession, turn: NewTurn, maxWaiting = Number.MAX_SAFE_INTEGER): Accept => {
+    const waiting = turns.waiting(session.key)
+    const isAdded = waiting < maxWaiting && turns.insert(turn)
+    const before = isAdded ? undefined : turns.get(turn.runId)
+    if (before !== undefined) return { _tag: "Known", turn: before }
+    if (!isAdded) return { _tag: "TooManyWait", waiting }
+    const known = sessions.touch(session.key, turn.acceptedAt)
+    return { _tag: "Accepted", session: known ?? sessions.insert(session), opened: known === undefined }
+  }
 
   const begin = (runId: string, maxCrashes: number, at: number): Begin => {
     const begun = turns.begin(runId, maxCrashes)
@@ -60,17 +71,12 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
 
   return {
     get: (runId) => step(() => turns.get(runId)),
-    look: (runId, sessionKey) => step(() => ({ known: turns.get(runId), waiting: turns.waiting(sessionKey) })),
+    known: (runId) => step(() => turns.get(runId)),
     open: (sessionKey) => step(() => turns.open(sessionKey)),
-    accept: (session, turn) =>
-      step(() => {
-        turns.insert(turn)
-        const known = sessions.touch(session.key, turn.acceptedAt)
-        return { session: known ?? sessions.insert(session), opened: known === undefined }
-      }),
+    accept: (session, turn, maxWaiting) => step(() => accept(session, turn, maxWaiting)),
     answer: (turn, text) =>
       step(() => {
-        turns.insertAnswered(turn, text)
+        if (!turns.insertAnswered(turn, text)) throw new Error(`the run ${turn.runId} exists`)
         return turns.get(turn.runId)!
       }),
     begin: (runId, maxCrashes, at) => step(() => begin(runId, maxCrashes, at)),
