@@ -61,6 +61,18 @@ type Run = Effect.Effect<ReadonlyArray<Outcome> | undefined, StorageUnavailable>
 /** A work may keep the lock of all writers for this time without a statement, and for twice this time at most. */
 const IDLE_MS = 500
 
+/** The events of others that one statement reads. A small number lets PostgreSQL keep one plan for it. */
+const MISSED = 100
+
+/** Returns the oldest events after `$1`, or one row without an event. */
+const READ_MISSED = `SELECT l.dropped, e.* FROM event_log l LEFT JOIN
+  (SELECT seq, at, event FROM events WHERE seq > $1 ORDER BY seq LIMIT ${MISSED}) e ON true ORDER BY e.seq`
+
+const ADD_EVENTS = `WITH added AS (INSERT INTO events (seq, at, session_key, event, group_id)
+    SELECT $1 + e.n - 1, $2, e.key, e.event, CASE WHEN e.n = 1 THEN $5 END
+    FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS e(key, event, n))
+  SELECT pg_notify($6, $7)`
+
 const lost = new StorageUnavailable({ detail: "PostgreSQL: the connection was lost" })
 
 const swallowed = Exit.die(new Error("the work went on after a statement of it had failed"))
@@ -135,19 +147,18 @@ export class GroupWriter {
       this.#options.connection.isOpen ? Effect.ignore(query("ROLLBACK")) : Effect.void,
     )
     return Effect.gen({ self: this }, function* () {
-      const [, , [log], missed] = yield* Effect.all(
+      const [, , { head, missed }] = yield* Effect.all(
         [
           query("BEGIN"),
           query("SELECT pg_advisory_xact_lock($1::int, $2::int)", this.#lock),
-          // Each statement sees what was committed before it began: the lock is held by now.
-          query("SELECT greatest(dropped, (SELECT max(seq) FROM events)) AS head FROM event_log"),
-          query("SELECT seq, at, event FROM events WHERE seq > $1 ORDER BY seq", [options.published]),
+          // A statement sees what was committed before it began: the lock is held by now.
+          this.#readMissed(options.published),
         ],
         { concurrency: "unbounded" },
       )
       const resolved = yield* this.#resolveDoubt()
       const firstOwn = resolved?.flatMap(rowsOf)[0]?.number ?? Number.POSITIVE_INFINITY
-      const foreign = missed.map(toKeptRow).filter(({ number }) => number < firstOwn)
+      const foreign = missed.filter(({ number }) => number < firstOwn)
       // The caches are complete before a work decides.
       if (foreign.length > 0) options.onForeign(foreign)
       if (resolved !== undefined) {
@@ -159,9 +170,26 @@ export class GroupWriter {
         yield* rollBack
         return undefined
       }
-      return yield* this.#commit(numbered(outcomes, Number(log?.["head"]), options.at), outcomes)
+      return yield* this.#commit(numbered(outcomes, head, options.at), outcomes)
     }).pipe(Effect.onError(() => rollBack))
   }
+
+  /** Returns the events that others have committed, and the number of the newest event. */
+  readonly #readMissed = Effect.fnUntraced(
+    { self: this },
+    function* (
+      this: GroupWriter,
+      published: number,
+    ): Effect.fn.Return<{ readonly missed: ReadonlyArray<KeptRow>; readonly head: number }, StorageUnavailable> {
+      const missed: Array<KeptRow> = []
+      for (let head = published; ;) {
+        const rows = yield* this.#query(READ_MISSED, [head])
+        if (rows[0]?.["seq"] !== null) missed.push(...rows.map(toKeptRow))
+        head = Math.max(head, Number(rows[0]?.["dropped"]), missed.at(-1)?.number ?? 0)
+        if (rows.length < MISSED) return { missed, head }
+      }
+    },
+  )
 
   /** Returns the exits of the group in doubt if it was committed. */
   #resolveDoubt(): Effect.Effect<ReadonlyArray<WorkExit> | undefined, StorageUnavailable> {
@@ -200,19 +228,15 @@ export class GroupWriter {
               ),
             ]
           : [
-              query(
-                `INSERT INTO events (seq, at, session_key, event, group_id)
-                 SELECT $1 + e.n - 1, $2, e.key, e.event, CASE WHEN e.n = 1 THEN $5 END
-                 FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS e(key, event, n)`,
-                [
-                  rows[0]?.number ?? 0,
-                  rows[0]?.at ?? 0,
-                  texts(rows.map(({ event }) => sessionOf(event) ?? null)),
-                  texts(rows.map(({ event }) => JSON.stringify(encode(event)))),
-                  groupId,
-                ],
-              ),
-              query("SELECT pg_notify($1, $2)", [channel, String(rows.at(-1)?.number)]),
+              query(ADD_EVENTS, [
+                rows[0]?.number ?? 0,
+                rows[0]?.at ?? 0,
+                texts(rows.map(({ event }) => sessionOf(event) ?? null)),
+                texts(rows.map(({ event }) => JSON.stringify(encode(event)))),
+                groupId,
+                channel,
+                String(rows.at(-1)?.number),
+              ]),
             ]
       const statements = [...mark.map(Effect.as(true)), orUnavailable(connection.commit)]
       const answers = yield* Effect.all(statements, { concurrency: "unbounded" })

@@ -4,8 +4,10 @@
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as PgTypes from "@effect/sql-pg/PgTypes"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -168,19 +170,18 @@ export class PostgresConnection {
     }),
   )
 
-  readonly #countAnswer = Effect.sync(() => {
-    this.#answered++
-  })
-
   #run(sql: string, params: ReadonlyArray<unknown>): Effect.Effect<PgConnection.Result, SqlError> {
     return Effect.suspend(() => {
       const session = this.#session
       if (session === undefined) return Effect.fail(notConnected)
       this.#sent++
-      return session.connection.query(sql, params.map(toParameter)).pipe(
-        Effect.tapError((error) => (isConnectionLost(error) && this.#session === session ? this.close : Effect.void)),
-        Effect.ensuring(this.#countAnswer),
-      )
+      // One step, because it comes with every statement.
+      return Effect.onExitPrimitive(session.connection.query(sql, params.map(toParameter)), (exit) => {
+        this.#answered++
+        if (Exit.isSuccess(exit) || this.#session !== session) return undefined
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        return error !== undefined && isConnectionLost(error) ? this.close : undefined
+      })
     })
   }
 }

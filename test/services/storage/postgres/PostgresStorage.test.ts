@@ -126,6 +126,18 @@ describe("PostgresStorage", () => {
     }),
   )
 
+  it.live("A writer that has missed hundreds of events publishes all of them before its works run.", () =>
+    Effect.gen(function* () {
+      const url = yield* schemaUrl
+      const one = makeLog(yield* open(url))
+      const two = makeLog(yield* open(url))
+      const many = Array.from({ length: 250 }, (_, index) => removed(`${index}`))
+      yield* one.write(Effect.succeed([undefined, many]))
+      yield* two.write(adds("b"))
+      expect(two.numbers()).toEqual(Array.from({ length: 251 }, (_, index) => index + 1))
+    }),
+  )
+
   it.live("A work that dies after a write undoes its own writes only.", () =>
     Effect.gen(function* () {
       const storage = yield* open(yield* schemaUrl)
