@@ -20,7 +20,7 @@ export default defineConfig({
       ...folder("runs", ["QueueModes", "RunDeadlines", "Runs", "Runs.*", "SessionCompaction", "TurnRetention"]),
       ...folder("sessions", ["Sessions", "Sessions.large"]),
       "test/{gateway,client,conformance}/**/*.test.ts",
-      "test/process/Crash.test.ts",
+      "test/process/{Crash,ApprovalCrash,QuestionCrash,AttachmentCrash}.test.ts",
     ],
     // Two more dialects over the same kernel and storage. SQLite's run has them.
     exclude: [...configDefaults.exclude, "test/conformance/{Lines,SniffedJsonRpc}.test.ts"],
