@@ -26,7 +26,7 @@ export const OtlpSettings = Schema.Struct({
   sampling: option(
     Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
     1,
-    "The share of the traces that is exported, from 0 to 1. A client that sends a `traceparent` decides about its own trace. Less costs less processor time and shows fewer calls.",
+    "The share of the traces that is exported, from 0 to 1. A client that sends a `traceparent` decides about its own trace. Less costs less at the collector and shows fewer calls.",
   ),
   intervalMs: option(
     Schema.Int.check(Schema.isGreaterThanOrEqualTo(100)),
