@@ -14,6 +14,7 @@ import { commandLine } from "./openclaw/CommandLine.ts"
 import { controlUi } from "./openclaw/ControlUi.ts"
 import { fleet } from "./openclaw/Fleet.ts"
 import { operatorClient } from "./openclaw/OperatorClient.ts"
+import { questions } from "./openclaw/Questions.ts"
 import { terminal } from "./openclaw/Terminal.ts"
 import { CURRENT, openclaw, PROTOCOL_3 } from "./openclaw/Installations.ts"
 
@@ -44,6 +45,7 @@ const clients: ReadonlyArray<Program> = [
   { group: "control-ui", name: `openclaw ${CURRENT}, Control UI in Chromium (protocol 4)`, checks: controlUi },
   { group: "approvals", name: `openclaw ${CURRENT}, approvals`, checks: approvals(current, old) },
   { group: "attachments", name: `openclaw ${CURRENT}, attachments`, checks: attachments },
+  { group: "questions", name: `openclaw ${CURRENT}, questions`, checks: questions },
 ]
 
 /** OpenClaw's gateway. */
