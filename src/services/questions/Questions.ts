@@ -26,6 +26,7 @@ import type { RunAdmission } from "../admission/RunAdmission.ts"
 import { Events } from "../events/Events.ts"
 import * as Requests from "../requests/Requests.ts"
 import { ToolFailed } from "../tools/AgentTool.ts"
+import { RunSecrets } from "../tools/RunSecrets.ts"
 import { type QuestionOutcome, type RunQuestion, ToolQuestion } from "../tools/ToolQuestion.ts"
 import * as Changes from "./QuestionChanges.ts"
 import { SecretAnswers } from "./SecretAnswers.ts"
@@ -92,6 +93,7 @@ const make = Effect.gen(function* () {
   })
   const { waiting } = requests
   const secrets = yield* SecretAnswers.make
+  const ofRuns = yield* RunSecrets
   const isFull = () => waiting.size >= limits.questions
   /** One reply at a time, so that the secrets in memory are those of the reply that counts. */
   const replies = Semaphore.makeUnsafe(1)
@@ -121,6 +123,7 @@ const make = Effect.gen(function* () {
         if (!(yield* events.commit(Changes.use(question, attempt)))) continue
         // A restart loses secret answers, so the run asks again.
         if (hasSecrets(parts) && secret === undefined) continue
+        if (secret !== undefined) ofRuns.add(runId, Object.values(secret).flat())
         const outcome: QuestionOutcome = { _tag: "Answered", answers: { ...question.answers, ...secret } }
         return outcome
       }

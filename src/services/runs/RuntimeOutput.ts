@@ -1,6 +1,6 @@
 /**
- * Handles the output of a runtime: publishes text as live events, writes tool calls, and adds up usage. It checks every
- * item, because runtimes are foreign code. TurnRunner uses it.
+ * Handles the output of a runtime: publishes text as live events, writes tool calls, masks secrets, and adds up usage. It
+ * checks every item, because runtimes are foreign code. TurnRunner uses it.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,8 @@ import { Events } from "../events/Events.ts"
 import type { TurnRow } from "../storage/TurnRow.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { runFields } from "../transcript/Transcript.ts"
+import { RunSecrets } from "../tools/RunSecrets.ts"
+import { SecretMask } from "../tools/SecretMask.ts"
 import { RunBudget } from "./RunBudget.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as StorageRetry from "./StorageRetry.ts"
@@ -31,6 +33,7 @@ export const make = Effect.gen(function* () {
   const { keeper } = yield* Attachments
   const clock = yield* Clock.Clock
   const { commit } = yield* StorageRetry.make
+  const secrets = yield* RunSecrets
   const events = yield* Events
 
   /** Stops a run whose turn has ended, e.g. because its session was removed. */
@@ -117,13 +120,14 @@ export const make = Effect.gen(function* () {
     const whole = wholeCharacters()
     const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
     const exceed = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail, budget: true }))
-    return (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
+    const masked = masks(() => secrets.of(row.runId))
+    const one = (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
       if (!isRuntimeEvent(item)) {
         return Effect.fail(new RuntimeFailed({ runtime, detail: "The runtime emitted an invalid event." }))
       }
       const exceeded = budget.exceededBy(item, clock.currentTimeMillisUnsafe())
       if (exceeded !== undefined) return exceed(exceeded)
-      const event = whole(item)
+      const event = masked.next(whole(item))
       if (event._tag === "Text" || event._tag === "Thinking") {
         if (event.text === "") return Effect.void
         const length = event._tag === "Text" ? turn.text.length : turn.thinking.length
@@ -133,8 +137,47 @@ export const make = Effect.gen(function* () {
       }
       return handle(turn, row, keep, event)
     }
+    /** Publishes the ends of texts that could have become secrets. */
+    const end = Effect.suspend(() =>
+      turn.stopped
+        ? Effect.void
+        : Effect.forEach(masked.end(), (event) => handle(turn, row, keep, event), { discard: true }),
+    )
+    return { handle: one, end }
   }
 })
+
+/** Makes functions that mask the secrets of a run in its events. Without secrets, they return the events as they are. */
+const masks = (secretsNow: () => ReadonlyArray<string>) => {
+  const text = new SecretMask()
+  const thinking = new SecretMask()
+  const whole = (text: string, secrets: ReadonlyArray<string>) => new SecretMask().last(text, secrets)
+  const next = (event: RuntimeEvent): RuntimeEvent => {
+    const secrets = secretsNow()
+    if (secrets.length === 0) return event
+    switch (event._tag) {
+      case "Text":
+        return { ...event, text: text.next(event.text, secrets) }
+      case "Thinking":
+        return { ...event, text: thinking.next(event.text, secrets) }
+      case "ToolUpdated":
+      case "Summarized":
+        return { ...event, text: whole(event.text, secrets) }
+      case "ToolStarted":
+        return { ...event, input: whole(event.input, secrets) }
+      case "ToolEnded":
+        return { ...event, output: whole(event.output, secrets) }
+      case "Files":
+      case "Usage":
+        return event
+    }
+  }
+  const end = (): ReadonlyArray<RuntimeEvent> => {
+    const rest = { Thinking: thinking.last("", secretsNow()), Text: text.last("", secretsNow()) }
+    return (["Thinking", "Text"] as const).flatMap((_tag) => (rest[_tag] === "" ? [] : [{ _tag, text: rest[_tag] }]))
+  }
+  return { next, end }
+}
 
 /** Returns the output with the notes after it, in at most `max` characters. */
 const withNotes = (output: string, notes: ReadonlyArray<string>, max: number): string => {

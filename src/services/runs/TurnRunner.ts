@@ -23,6 +23,7 @@ import type { Events } from "../events/Events.ts"
 import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
 import { RunTraces } from "../traces/RunTraces.ts"
+import { RunSecrets } from "../tools/RunSecrets.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
 import { OpenRuns } from "./OpenRuns.ts"
@@ -61,6 +62,7 @@ const make = Effect.gen(function* () {
   const { commit } = yield* StorageRetry.make
   const runAgent = yield* makeRunAgent
   const { keeper } = yield* Attachments
+  const secrets = yield* RunSecrets
 
   /** Fails the turn without its output and usage, because they may be the reason why the gateway cannot write its end. */
   const failWithoutOutput = (turn: RunningTurn) => {
@@ -77,7 +79,8 @@ const make = Effect.gen(function* () {
       )
       return
     }
-    const error = errorOf(exit.cause)
+    const failure = errorOf(exit.cause)
+    const error = { ...failure, message: secrets.mask(turn.runId, failure.message) }
     if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
     yield* commit(turn.sessionKey, (at) =>
       Transcript.end(row, { outcome: "failed", error, usage: turn.usage }, turn.output, at),
@@ -89,6 +92,7 @@ const make = Effect.gen(function* () {
       const started = yield* commit(turn.sessionKey, (at) => TakenTurns.start(turn.runId, attempts, at))
       if (started === undefined) return
       const keep = yield* keeper
+      yield* Effect.addFinalizer(() => Effect.sync(() => secrets.forget(turn.runId)))
       yield* end(turn, started.turn, yield* Effect.exit(runAgent(turn, started, keep)))
     },
     Effect.scoped,
@@ -159,7 +163,8 @@ const makeRunAgent = Effect.gen(function* () {
         ...input,
         steering: steering(turn, row),
       })
-      return Stream.runForEach(output, handlerOf(turn, row, runtime.name, keep))
+      const { end, handle } = handlerOf(turn, row, runtime.name, keep)
+      return Effect.ensuring(Stream.runForEach(output, handle), end)
     })
 
   return Effect.fnUntraced(function* (turn: RunningTurn, started: StartedTurn, keep: KeepSome) {

@@ -11,6 +11,7 @@ import { cut } from "../../domain/Text.ts"
 import { permissionFor, TOOL_NAME_CHARS } from "../../domain/Tool.ts"
 import { type Checked, sift } from "../attachments/AttachmentCheck.ts"
 import { type AgentTool, CurrentToolCall, ToolFailed, type ToolOutput, type ToolRun } from "./AgentTool.ts"
+import { RunSecrets } from "./RunSecrets.ts"
 import { ToolApproval } from "./ToolApproval.ts"
 
 /** The end of a call. */
@@ -35,6 +36,7 @@ export interface ToolCallRequest {
 export const make = Effect.gen(function* () {
   const { attachments: fileLimits, tools: limits } = yield* GatewayConfig
   const { approve } = yield* ToolApproval
+  const secrets = yield* RunSecrets
 
   const inTime = (tool: AgentTool, call: ToolRun & { readonly callId: string }, input: unknown) => {
     const duration = tool.timeoutMs ?? limits.timeoutMs
@@ -59,14 +61,16 @@ export const make = Effect.gen(function* () {
     )
   }
 
-  /** Runs the call with exactly the input that the operator has seen. */
+  /** Runs the call with exactly the input that the operator has seen, but for masked secrets. Such a call gets no grant. */
   const afterApproval = Effect.fnUntraced(function* (
     tool: AgentTool,
     call: ToolRun & { readonly callId: string },
     input: unknown,
   ) {
     const shown = JSON.stringify(input ?? {})
-    yield* approve({ ...call, tool: tool.name, input: shown })
+    const masked = secrets.mask(call.runId, shown)
+    const once = masked === shown ? {} : { decisions: ["allow-once", "deny"] as const }
+    yield* approve({ ...call, tool: tool.name, input: masked, ...once })
     return yield* inTime(tool, call, JSON.parse(shown))
   }, Effect.scoped)
 

@@ -2,10 +2,21 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import type { Answers, Question } from "../../../src/domain/Question.ts"
+import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
+import { RuntimeFailed, type RuntimeEvent } from "../../../src/domain/Run.ts"
+import type { AgentRuntime } from "../../../src/services/agents/AgentRuntime.ts"
 import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Questions } from "../../../src/services/questions/Questions.ts"
+import { Approvals } from "../../../src/services/approvals/Approvals.ts"
+import { Sessions } from "../../../src/services/sessions/Sessions.ts"
+import * as AgentTool from "../../../src/services/tools/AgentTool.ts"
+import { ToolQuestion } from "../../../src/services/tools/ToolQuestion.ts"
+import { Tools } from "../../../src/services/tools/Tools.ts"
 import { asking, askingRuntime, part } from "../../support/AskingRuntime.ts"
 import type { ConversationOptions } from "../../support/Conversations.ts"
 import { open } from "../../support/OpenConversations.ts"
@@ -273,5 +284,75 @@ describe("Questions after a restart", () => {
         yield* after.reply("r")
         expect(after.got).toEqual([{ color: ["red"] }, { color: ["blue"] }, { key: ["k2"] }])
       }).pipe(Effect.scoped),
+  )
+})
+
+describe("A secret that an agent repeats", () => {
+  const SECRET = 'hunter"2-and-more'
+  const got: Array<string> = []
+  const login = AgentTool.make({
+    name: "login",
+    description: "Signs in.",
+    parameters: Schema.Struct({ password: Schema.String }),
+    success: Schema.String,
+    permission: "ask",
+    handle: ({ password }) => Effect.sync(() => `signed in with ${got.push(password)} ${password}`),
+  })
+  const tools = Tools.add(login).pipe(Layer.provideMerge(Tools.layer), Layer.provide(GatewayConfig.layer({})))
+  const repeating: AgentRuntime = {
+    name: "repeating",
+    models: [],
+    run: ({ agent, attempt, principal, runId, sessionKey }) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const { ask } = yield* ToolQuestion
+          const { call } = yield* Tools
+          const run = { agent, attempt, principal, runId, sessionKey }
+          const outcome = yield* Effect.scoped(ask({ ...run, callId: "1", parts: [key] }))
+          const secret = outcome._tag === "Answered" ? (outcome.answers["key"]?.[0] ?? "") : ""
+          const input = JSON.stringify({ password: secret })
+          const { text: output } = yield* call(run, "login", { password: secret }, "2")
+          return Stream.fromIterable<RuntimeEvent>([
+            { _tag: "Thinking", text: `It is ${secret.slice(0, 3)}` },
+            { _tag: "ToolStarted", callId: "2", name: "login", input },
+            { _tag: "ToolUpdated", callId: "2", text: `with ${secret}` },
+            { _tag: "ToolEnded", callId: "2", output, isError: false },
+            { _tag: "Thinking", text: `${secret.slice(3)}.` },
+            ...[...`You said ${secret}, and hunt`].map((text) => ({ _tag: "Text" as const, text })),
+          ])
+        }).pipe(
+          Effect.provide(tools),
+          Effect.mapError(({ message }) => new RuntimeFailed({ runtime: "repeating", detail: message })),
+        ),
+      ),
+  }
+
+  it.effect("The tool gets it, and everything that is stored, published, shown or logged has a mask.", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      got.length = 0
+      const opened = yield* open(repeating, { onLog: (message) => logged.push(message) })
+      const questions = yield* opened.use(Questions)
+      const approvals = yield* opened.use(Approvals)
+      yield* opened.send("go", "r")
+      const question = one(yield* opened.waitingIn(questions.waiting)(1))
+      yield* questions.answer(question.id, { key: [SECRET] }, "ann")
+      const [approval] = yield* opened.waitingIn(approvals.waiting)(1)
+      // A grant of a masked input would cover other secrets.
+      expect(approval).toMatchObject({ input: '{"password":"[secret]"}', decisions: ["allow-once", "deny"] })
+      yield* approvals.decide(approval!.id, "allow-once", "ann")
+      expect(yield* opened.reply("r")).toBe("You said [secret], and hunt")
+      expect(got).toEqual([SECRET])
+      const sessions = yield* opened.use(Sessions)
+      const { messages } = yield* sessions.history("s", { limit: 10 })
+      expect(messages.slice(1)).toMatchObject([
+        { tool: { input: '{"password":"[secret]"}', output: "signed in with 1 [secret]" } },
+        { text: "You said [secret], and hunt", thinking: "It is [secret]." },
+      ])
+      const told = JSON.stringify([messages, opened.published, logged])
+      expect(told).not.toContain("and-more")
+      const deltas = opened.published.flatMap((event) => (event._tag === "TextDelta" ? [event.text] : []))
+      expect(deltas.join("")).toBe("You said [secret], and hunt")
+    }).pipe(Effect.scoped),
   )
 })

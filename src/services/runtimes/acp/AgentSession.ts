@@ -16,6 +16,7 @@ import type { Answers } from "../../../domain/Question.ts"
 import type { RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { Attachments } from "../../attachments/Attachments.ts"
+import { RunSecrets } from "../../tools/RunSecrets.ts"
 import { ToolApproval } from "../../tools/ToolApproval.ts"
 import { ToolQuestion } from "../../tools/ToolQuestion.ts"
 import { type ElicitationRequest, type ElicitationResponse, type Form, formOf } from "./AgentElicitation.ts"
@@ -79,6 +80,7 @@ export const open = Effect.fn("AgentSession.open")(function* (
   const { problems, settings, store } = context
   const { approve } = yield* ToolApproval
   const { ask: question } = yield* ToolQuestion
+  const secrets = yield* RunSecrets
   const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
   let current: Prompt | undefined
   let options: ReadonlyArray<ConfigOption> = []
@@ -115,9 +117,11 @@ export const open = Effect.fn("AgentSession.open")(function* (
       return `Denied: the permission for "${kind}" is deny, in the tools of agent "${agent.id}" or the permissions of ${problems.runtime}.`
     }
     const run = { agent, sessionKey, runId, attempt, principal }
-    const request = { ...run, callId, tool: kind, input: output.inputOf(callId) }
-    // A title is not the whole input, so it cannot stand for later calls.
-    const once = output.hasInput(callId) ? {} : { decisions: ["allow-once", "deny"] as const }
+    const whole = output.inputOf(callId)
+    const input = secrets.mask(runId, whole)
+    const request = { ...run, callId, tool: kind, input }
+    // A title or a masked input is not the whole input, so it cannot stand for later calls.
+    const once = output.hasInput(callId) && input === whole ? {} : { decisions: ["allow-once", "deny"] as const }
     return yield* Effect.scoped(approve({ ...request, ...once })).pipe(
       Effect.as(undefined),
       Effect.catch(({ message }) => Effect.succeed(message)),
