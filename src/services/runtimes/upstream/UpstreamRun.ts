@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { type RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
+import type { StorageUnavailable } from "../../../domain/Storage.ts"
 import { shortened } from "../../../domain/Text.ts"
 import type { OpenClawError } from "../../../openclaw-client/OpenClawError.ts"
 import type { OpenClawState } from "../../../openclaw-client/OpenClawState.ts"
@@ -30,6 +31,8 @@ export interface UpstreamRunOptions {
   /** The name of the runtime, for messages. */
   readonly runtime: string
   readonly client: UpstreamClient
+  /** Reads a file of the message. Returns `undefined` if it is gone. */
+  readonly readFile: (id: string) => Effect.Effect<Uint8Array | undefined, StorageUnavailable>
   /** The identity of the conversation. Another one begins a new session at the gateway. */
   readonly conversation: string
 }
@@ -49,14 +52,10 @@ const none: Read = { events: [] }
 export const run = (turn: Turn, options: UpstreamRunOptions): Stream.Stream<RuntimeEvent, RuntimeFailed> =>
   Stream.unwrap(make(turn, options))
 
-const make = Effect.fnUntraced(function* (turn: Turn, { client, conversation, runtime }: UpstreamRunOptions) {
+const make = Effect.fnUntraced(function* (turn: Turn, { client, conversation, readFile, runtime }: UpstreamRunOptions) {
   const failed = (problem: string) =>
     new RuntimeFailed({ runtime, detail: `${runtime}: ${shortened(problem, REASON_CHARS).toWellFormed()}` })
   const refused = ({ message }: OpenClawError) => failed(message)
-  if (turn.attachments.length > 0) {
-    return Stream.fail(failed("files are not passed on to other gateways: send their text"))
-  }
-
   let key = turn.runId
   let reader = new ReplyReader(key)
   let sessionKey = ""
@@ -71,17 +70,28 @@ const make = Effect.fnUntraced(function* (turn: Turn, { client, conversation, ru
       : Effect.succeed(turn.model),
   )
 
-  const send = Effect.suspend(() => {
-    isSent = true
+  const file = Effect.fnUntraced(function* ({ id, name, type }: Turn["attachments"][number]) {
+    const bytes = yield* Effect.mapError(readFile(id), ({ detail }) => failed(detail))
+    if (bytes === undefined) return yield* failed(`the file ${name} is gone: send it again`)
+    return { fileName: name, mimeType: type, content: Buffer.from(bytes).toString("base64") }
+  })
+
+  const send = Effect.gen(function* () {
     const { text, thinking } = turn
-    return client.request("chat.send", {
+    // Read for each request: a run may wait long, and few are sent twice.
+    const attachments = yield* Effect.forEach(turn.attachments, file)
+    isSent = true
+    yield* client.request("chat.send", {
       sessionKey,
       message: text,
       idempotencyKey: key,
       ...(thinking !== undefined && { thinking }),
       ...(isCommand(text) && { suppressCommandInterpretation: true }),
+      ...(attachments.length > 0 && { attachments }),
     })
-  }).pipe(Effect.map(() => ((isKnown = true), none)))
+    isKnown = true
+    return none
+  })
 
   const look = Effect.suspend(() =>
     Effect.map(client.request("chat.history", { sessionKey, limit: HISTORY_LIMIT }), (history) => find(history, key)),
@@ -94,7 +104,7 @@ const make = Effect.fnUntraced(function* (turn: Turn, { client, conversation, ru
     return send
   })
 
-  const continueFrom = (stored: StoredRun): Effect.Effect<Read, OpenClawError> => {
+  const continueFrom = (stored: StoredRun): Effect.Effect<Read, OpenClawError | RuntimeFailed> => {
     switch (stored._tag) {
       case "Unknown":
         return send
@@ -119,8 +129,9 @@ const make = Effect.fnUntraced(function* (turn: Turn, { client, conversation, ru
     if (item.reset === null && isKnown) return Effect.succeed(none)
     // After a drop, the next `Joined` begins again.
     return Effect.catch(begin, (error) => {
+      if (error._tag === "RuntimeFailed") return Effect.fail(error)
       if (isOffline(error)) return Effect.succeed(none)
-      isOver = error._tag === "RequestRefused"
+      isOver = error._tag === "RequestRefused" || error.reason === "too-large"
       return Effect.fail(refused(error))
     })
   }

@@ -9,25 +9,31 @@ import type { Model } from "../../../domain/Model.ts"
 import { RuntimeFailed } from "../../../domain/Run.ts"
 import type { AgentRuntime, Turn } from "../../agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
+import { Attachments } from "../../attachments/Attachments.ts"
 import { Events } from "../../events/Events.ts"
 import { Tx } from "../../storage/Tx.ts"
 import { type ConnectedUpstream, Upstreams } from "../../upstreams/Upstreams.ts"
 
 /** Adds the runtimes to the registry. Loads their code only if there are some. */
-export const layer: Layer.Layer<never, never, AgentRuntimes | Events | Upstreams> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, AgentRuntimes | Attachments | Events | Upstreams> = Layer.effectDiscard(
   Effect.gen(function* () {
     const { all } = yield* Upstreams
     if (all.length === 0) return
     const { add } = yield* AgentRuntimes
     const events = yield* Events
+    const { read } = yield* Attachments
     const { run } = yield* Effect.promise(() => import("./UpstreamRun.ts"))
-    for (const upstream of all) yield* add(runtimeOf(upstream, events, run))
+    for (const upstream of all) yield* add(runtimeOf(upstream, { events, readFile: read, run }))
   }),
 )
 
-type Run = typeof import("./UpstreamRun.ts").run
+interface Means {
+  readonly events: Events["Service"]
+  readonly readFile: Attachments["Service"]["read"]
+  readonly run: typeof import("./UpstreamRun.ts").run
+}
 
-const runtimeOf = ({ client, settings }: ConnectedUpstream, events: Events["Service"], run: Run): AgentRuntime => {
+const runtimeOf = ({ client, settings }: ConnectedUpstream, { events, readFile, run }: Means): AgentRuntime => {
   const name = `upstream/${settings.name}`
   const failed = (detail: string) => new RuntimeFailed({ runtime: name, detail })
 
@@ -55,7 +61,9 @@ const runtimeOf = ({ client, settings }: ConnectedUpstream, events: Events["Serv
     ),
     run: (turn) =>
       Stream.unwrap(
-        Effect.map(conversationOf(turn), (conversation) => run(turn, { runtime: name, client, conversation })),
+        Effect.map(conversationOf(turn), (conversation) =>
+          run(turn, { runtime: name, client, conversation, readFile }),
+        ),
       ),
   }
 }

@@ -48,7 +48,8 @@ const start = Effect.fnUntraced(function* (values: Partial<Turn> = {}) {
   const context = yield* Layer.build(OpenClawClient.layer({ url: upstream.url, maxBackoff: 10 }))
   const client = Context.get(context, OpenClawClient)
   const output = yield* Queue.unbounded<RuntimeEvent>()
-  const stream = run(turnOf(values), { runtime: "upstream/home", client, conversation: "c" })
+  const readFile = (id: string) => Effect.succeed(id === "gone" ? undefined : Buffer.from(`content of ${id}`))
+  const stream = run(turnOf(values), { runtime: "upstream/home", client, conversation: "c", readFile })
   const fiber = yield* Effect.forkScoped(
     Stream.runForEach(stream, (event) => Queue.offer(output, event)),
     { startImmediately: true },
@@ -208,13 +209,38 @@ describe("UpstreamRun", () => {
     }),
   )
 
-  it.effect("Files are refused, because other gateways would not get them.", () =>
+  it.effect("Files go along, and a refusal names the limit of the gateway.", () =>
     Effect.gen(function* () {
-      const attachment = { id: "f", name: "a.txt", type: "text/plain", size: 1 }
-      const { fiber } = yield* start({ attachments: [attachment] })
+      const attachment = { id: "f", name: "a.txt", type: "text/plain", size: 12 }
+      const { connection, fiber } = yield* start({ text: "", attachments: [attachment] })
+      const sent = yield* connection.expect("chat.send")
+      const content = Buffer.from("content of f").toString("base64")
+      expect(sent.params).toMatchObject({
+        message: "",
+        attachments: [{ fileName: "a.txt", mimeType: "text/plain", content }],
+      })
+      connection.refuse(sent, {
+        code: "INVALID_REQUEST",
+        message: "attachment a.txt: exceeds size limit (12 > 10 bytes)",
+      })
       expect(yield* Effect.flip(Fiber.join(fiber))).toMatchObject({
-        detail: expect.stringContaining("files are not passed on"),
+        detail: expect.stringContaining("attachment a.txt: exceeds size limit (12 > 10 bytes)"),
       })
     }),
+  )
+
+  it.effect(
+    "A message whose file is gone, or which is larger than a frame of the gateway, fails with the reason.",
+    () =>
+      Effect.gen(function* () {
+        const lost = yield* start({ attachments: [{ id: "gone", name: "a.txt", type: "text/plain", size: 1 }] })
+        expect(yield* Effect.flip(Fiber.join(lost.fiber))).toMatchObject({
+          detail: "upstream/home: the file a.txt is gone: send it again",
+        })
+        const large = yield* start({ text: "x".repeat(1_000_001) })
+        expect(yield* Effect.flip(Fiber.join(large.fiber))).toMatchObject({
+          detail: expect.stringContaining("larger than the gateway accepts"),
+        })
+      }),
   )
 })

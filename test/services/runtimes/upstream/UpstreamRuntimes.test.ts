@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { GatewayEvent } from "../../../../src/domain/Event.ts"
 import { AgentRuntimes } from "../../../../src/services/agents/AgentRuntimes.ts"
+import { Attachments } from "../../../../src/services/attachments/Attachments.ts"
 import { Agents } from "../../../../src/services/agents/Agents.ts"
 import { Runs } from "../../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../../src/services/sessions/Sessions.ts"
@@ -74,6 +75,29 @@ describe("The runtime upstream/<name>", () => {
       yield* Context.get(office, Sessions).reset("agent:luna:main")
       yield* ask("new")
       expect(yield* homeSessions).toHaveLength(2)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("The files of a message reach the gateway.", () =>
+    Effect.gen(function* () {
+      const { home, homeSessions, runs } = yield* start
+      const data = Buffer.from("some text").toString("base64")
+      const { runId } = yield* runs.accept(
+        {
+          text: "read this",
+          agentId: "luna",
+          sessionKey: "agent:luna:main",
+          attachments: [{ name: "a.txt", type: "text/plain", data }],
+        },
+        principal,
+      )
+      expect(yield* runs.wait(runId, 30_000)).toMatchObject({ state: "done" })
+      const [session] = yield* homeSessions
+      const { messages } = yield* Context.get(home, Sessions).history(session!.key, { limit: 10 })
+      const [file] = messages.flatMap(({ attachments }) => attachments ?? [])
+      expect(file).toMatchObject({ name: "a.txt", type: "text/plain", size: 9 })
+      const bytes = yield* Context.get(home, Attachments).read(file!.id)
+      expect(Buffer.from(bytes!).toString()).toBe("some text")
     }).pipe(Effect.scoped),
   )
 
