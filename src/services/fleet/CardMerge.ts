@@ -193,7 +193,8 @@ export const cardOf = (
     ...(isActive && run?.startedAt !== undefined && { taskStartedAt: run.startedAt }),
     sessionKey: session?.key ?? null,
     channel: session?.channel ?? null,
-    lastActivity: session?.updatedAt ?? null,
+    // 0: a gateway that does not say when.
+    lastActivity: session?.updatedAt || null,
     ...(problem !== undefined && { errorMessage: problem }),
   }
 }

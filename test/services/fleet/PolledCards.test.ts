@@ -74,7 +74,7 @@ describe("PolledCards", () => {
     merge.apply(polledCards(answer, merge.runs, NOW)!)
     expect([...merge.cards.keys()]).toEqual(["home:otto"])
     const otto = merge.cards.get("home:otto")!
-    expect(otto).toMatchObject({ status: "active", lastActivity: 0, sessionKey: "agent:otto:main" })
+    expect(otto).toMatchObject({ status: "active", lastActivity: null, sessionKey: "agent:otto:main" })
     expect(otto.displayName).toHaveLength(200)
     expect(otto).not.toHaveProperty("taskProgress")
     expect(otto).not.toHaveProperty("taskStartedAt")
