@@ -217,6 +217,15 @@ describe("OpenClawClient and this gateway", () => {
     }).pipe(Effect.scoped, Effect.provide(gateway({ limits: { authFailureDelayMs: 0 } }))),
   )
 
+  it.live("The password of the gateway opens the connection.", () =>
+    Effect.gen(function* () {
+      const { port } = yield* TestGateway
+      const client = yield* clientOf(port, { token: undefined, password: "the-password-of-this-test" })
+      yield* client.connected
+      expect((yield* client.call("agents.list")).agents.length).toBeGreaterThan(0)
+    }).pipe(Effect.scoped, Effect.provide(gateway({ password: "the-password-of-this-test" }))),
+  )
+
   it.live("A certificate is known by its fingerprint, and another certificate gets no byte of the token.", () =>
     Effect.gen(function* () {
       const tls = Certificates.install(yield* temporaryFolder, "first")
