@@ -17,6 +17,7 @@ export default defineConfig({
       ...folder("attachments", ["Attachments"]),
       ...folder("questions", ["Questions"]),
       ...folder("auth", ["Devices"]),
+      ...folder("events", ["Events.bursts"]),
       ...folder("runs", ["QueueModes", "RunDeadlines", "Runs", "Runs.*", "SessionCompaction", "TurnRetention"]),
       ...folder("sessions", ["Sessions", "Sessions.large"]),
       "test/{gateway,client,conformance}/**/*.test.ts",
