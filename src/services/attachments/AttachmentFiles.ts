@@ -22,19 +22,6 @@ const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, FileError> =>
 const unavailable = ({ code, message }: FileError) =>
   new StorageUnavailable({ detail: `the folder of attachments: ${code ?? message}` })
 
-/** Flushes the folder, so that the name of a new file survives a power cut. Some systems cannot open folders. */
-const flushFolder = (folder: string) =>
-  Effect.ignore(
-    attempt(async () => {
-      const handle = await Fs.promises.open(folder)
-      try {
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-    }),
-  )
-
 export const attachmentFiles = (root: string) => {
   const folderOf = (id: string): string => Path.join(root, id.slice(0, 2))
   const pathOf = (id: string): string => Path.join(folderOf(id), id)
@@ -56,7 +43,6 @@ export const attachmentFiles = (root: string) => {
         if (yield* exists(id)) return
         yield* attempt(() => Fs.promises.mkdir(folderOf(id), { recursive: true, mode: 0o700 }))
         yield* AtomicFile.writeFile(pathOf(id), bytes)
-        yield* flushFolder(folderOf(id))
       }).pipe(Effect.mapError(unavailable)),
     /** Returns the bytes of the file, or `undefined` if there is no such file. */
     sizeOf: (id: string): Effect.Effect<number | undefined, StorageUnavailable> =>

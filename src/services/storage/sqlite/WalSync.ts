@@ -10,8 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import { dirname } from "node:path"
 import { StartupError } from "../../../domain/StartupError.ts"
 import { StorageUnavailable } from "../../../domain/Storage.ts"
+import { flushFolder } from "../AtomicFile.ts"
 
 export interface WalSync {
   /** Returns when all commits so far are on the disk. Call it once at a time. */
@@ -39,6 +41,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.try({ try: () => Fs.openSync(file, "r+"), catch: (error) => error }),
     (fd) => Effect.sync(() => Fs.closeSync(fd)),
   )
+  // Else a power cut could leave a new log without a name.
+  yield* flushFolder(dirname(file))
   const failure = Deferred.makeUnsafe<never, StartupError>()
   let newest: Deferred.Deferred<void, StorageUnavailable> = Deferred.makeUnsafe()
   Deferred.doneUnsafe(newest, Exit.void)
