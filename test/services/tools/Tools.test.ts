@@ -289,6 +289,29 @@ describe("Permissions", () => {
       Effect.provide(Tools.add(runs(counter)).pipe(Layer.provideMerge(Tools.layer), Layer.provide([config, approval]))),
     )
   })
+
+  it.effect(
+    "A call runs with the input that the approver has seen, even if the caller changes its object meanwhile.",
+    () => {
+      const ran: Array<unknown> = []
+      const input = { path: "harmless" }
+      const act: AgentTool.AgentTool = {
+        name: "act",
+        description: "",
+        source: "test",
+        permission: "ask",
+        parameters: () => ({ type: "object" }),
+        run: (input) => Effect.sync(() => `${ran.push(input)}`),
+      }
+      const approval = Layer.succeed(ToolApproval, {
+        approve: () => Effect.sync(() => void (input.path = "/etc/passwd")),
+      })
+      return Effect.gen(function* () {
+        expect((yield* call("act", input)).isError).toBe(false)
+        expect(ran).toEqual([{ path: "harmless" }])
+      }).pipe(Effect.provide(Tools.add(act).pipe(Layer.provideMerge(Tools.layer), Layer.provide([config, approval]))))
+    },
+  )
 })
 
 describe("Toolkit", () => {
