@@ -2,7 +2,7 @@
  * Audience: the subscribed clients of one server. They count the events and acknowledge them if the work says so. FanOut.ts
  * and Isolation.ts use it.
  */
-import { Count, frame, type Line } from "./Line.ts"
+import { Count, frame, type Line, SIGN_MS } from "./Line.ts"
 import type { Server } from "./Server.ts"
 import type { Wire } from "./wires/Wire.ts"
 
@@ -14,9 +14,6 @@ export interface Manners {
 
 /** An event that has not arrived after this time is lost. */
 const PATIENCE_MS = 30_000
-
-/** A gateway closes clients that are silent for a minute. */
-const SIGN_MS = 20_000
 
 /** A subscriber. It counts the events and acknowledges their chunks. */
 class Follower {

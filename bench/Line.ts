@@ -23,6 +23,9 @@ export const frame = (text: string): Buffer => {
 /** An unsolicited pong (RFC 6455 5.5.3). */
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
+/** A gateway closes clients that are silent for a minute: each silent line sends a sign of life in this interval. */
+export const SIGN_MS = 20_000
+
 /** Counts how often a text has arrived, even if the network cuts it into pieces. */
 export class Count {
   seen = 0

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bun } from "./Bun.ts"
 import type { Effort } from "./Compare.ts"
-import { frame, type Line } from "./Line.ts"
+import { frame, type Line, SIGN_MS } from "./Line.ts"
 import { Server, type ServerOptions } from "./Server.ts"
 import { SESSION, TEXT } from "./servers/Item.ts"
 import { echo, socketIo } from "./wires/Others.ts"
@@ -36,8 +36,14 @@ export const temporaryFolder = (): string => {
 const teller = () => {
   let line: Promise<Line> | undefined
   let id = 0
+  const open = async (server: Server): Promise<Line> => {
+    const opened = await server.speaking(rpc(server.token)).open()
+    // It tells nothing while other servers work.
+    setInterval(() => opened.sign(), SIGN_MS).unref()
+    return opened
+  }
   return async (server: Server, count: number): Promise<void> => {
-    line ??= server.speaking(rpc(server.token)).open()
+    line ??= open(server)
     const inject = () => request(++id, "chat.inject", { sessionKey: SESSION, text: TEXT, role: "user" })
     const frames = frame(`[${Array.from({ length: count }, inject).join()}]`)
     ;(await line).write(frames)
