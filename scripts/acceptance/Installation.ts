@@ -22,10 +22,13 @@ export const install = (folder: string, ...packages: ReadonlyArray<string>): voi
   writeFileSync(done, "")
 }
 
+const homes: Array<string> = []
+process.on("exit", () => homes.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+
 /** Makes a home folder, so that programs share no files. The end of the process removes it. */
 export const home = (): string => {
   mkdirSync(root, { recursive: true })
   const folder = mkdtempSync(join(root, "home-"))
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  homes.push(folder)
   return folder
 }
