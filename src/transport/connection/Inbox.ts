@@ -3,6 +3,7 @@
  * socket, so that TCP holds a flood instead of our memory. ConnectionActor.ts fills it and handles its frames.
  */
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import type { Limits } from "../../domain/Limits.ts"
 import type { LoopBatch, Reader } from "./LoopBatch.ts"
 import type { Usage } from "./PrincipalUsage.ts"
@@ -39,8 +40,7 @@ interface Source {
 }
 
 export class Inbox implements Reader {
-  /** In order. An array, because an empty one costs an idle connection nothing. */
-  #frames: Array<Buffer> = []
+  readonly #queue: Queue.Queue<Buffer>
   readonly #limits: Limits
   readonly #source: Source
   readonly #batch: LoopBatch
@@ -59,10 +59,16 @@ export class Inbox implements Reader {
   /** The last batch has left frames. */
   #isBehind = false
 
-  constructor(limits: Limits, source: Source, batch: LoopBatch) {
+  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
+    this.#queue = queue
     this.#limits = limits
     this.#source = source
     this.#batch = batch
+  }
+
+  static make(limits: Limits, source: Source, batch: LoopBatch): Effect.Effect<Inbox> {
+    const queue = Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
+    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
   /**
@@ -85,9 +91,9 @@ export class Inbox implements Reader {
       this.#expected = 0
     }
     if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
-    if (this.#frames.length >= this.#limits.inboundFrames + READ_AHEAD_FRAMES) return false
-    const frames = this.#frames.push(frame)
+    if (!Queue.offerUnsafe(this.#queue, frame)) return false
     this.#bytes += frame.length
+    const frames = Queue.sizeUnsafe(this.#queue)
     if (frames === 1) this.#batch.read(this)
     if (!this.isPaused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
       this.isPaused = true
@@ -106,16 +112,16 @@ export class Inbox implements Reader {
     const texts: Array<string> = []
     const most = this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES
     let bytes = 0
-    let count = 0
-    while (count < this.#frames.length && count < most && bytes < BATCH_BYTES) {
-      const frame = this.#frames[count++]!
+    for (let count = 0; count < most && bytes < BATCH_BYTES; count++) {
+      const taken = Queue.takeUnsafe(this.#queue)
+      if (taken === undefined || taken._tag === "Failure") break
+      const frame = taken.value
       bytes += frame.length
       if (frame.length > LARGE_BYTES) this.#count(-frame.length)
       if (frame !== MARKER) texts.push(textOf(frame))
     }
-    this.#frames = this.#frames.slice(count)
     this.#bytes -= bytes
-    const left = this.#frames.length
+    const left = Queue.sizeUnsafe(this.#queue)
     this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
