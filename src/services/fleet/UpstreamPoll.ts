@@ -1,7 +1,6 @@
 /**
  * UpstreamPoll: reads the cards of an upstream gateway from its REST address again and again, while its WebSocket does not
- * answer. UpstreamFeed.ts runs it, and loads it only for gateways with
- * such an address.
+ * answer. UpstreamFeed.ts runs it, and loads it only for gateways with such an address.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Clock from "effect/Clock"
