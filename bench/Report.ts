@@ -79,29 +79,29 @@ const alone = (results: ReadonlyArray<Result>): string =>
     }),
   )
 
-export interface Circumstances {
-  readonly rounds: number
-  readonly loadBefore: number
-}
-
 /** The results of one scenario. */
 export interface Measured {
   readonly scenario: string
+  /** For example `2026-11-28`. */
+  readonly date: string
+  readonly rounds: number
+  /** The load of the machine before the scenario. */
+  readonly load: number
   readonly results: ReadonlyArray<Result>
 }
 
-export const report = (measured: ReadonlyArray<Measured>, { loadBefore, rounds }: Circumstances): string => {
+export const report = (measured: ReadonlyArray<Measured>): string => {
   const versions = ["ws", "socket.io", "effect", "@effect/platform-node"].map((name) => `${name} ${versionOf(name)}`)
   const comparisons = measured.flatMap(({ results, scenario }) => {
     const comparable = results.filter(isComparison)
     return comparable.length === 0 ? [] : [`### ${scenario}\n\n${compared(comparable)}`]
   })
   const results = measured.flatMap(({ results }) => results)
+  const runs = measured.map(({ date, load, rounds, scenario }) => [scenario, date, String(rounds), load.toFixed(1)])
   return `# Results
 
 Written by \`npm run bench\` on Node ${process.versions.node} and ${cpus().length} cores, with ${versions.join(", ")} and Bun ${BUN}.
-Medians of ${rounds} rounds. Load of the machine before it: ${loadBefore.toFixed(1)}.
-[README.md](README.md) says how to measure, and [docs/performance.md](../docs/performance.md) where the time goes.
+Each figure is a median of several rounds. [README.md](README.md) says how to measure, and [docs/performance.md](../docs/performance.md) where the time goes.
 
 ![The same as a picture](results.svg)
 
@@ -121,5 +121,9 @@ ${troubled(results.filter(isTroubled))}
 ${alone(results.filter(isSingle))}
 
 The range is the smallest and the largest of the rounds; of latencies, p50 and the largest.
+
+## Runs
+
+${table(["scenario", "date", "rounds", "load of the machine before it"], runs)}
 `
 }

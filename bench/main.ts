@@ -1,16 +1,13 @@
 /**
  * The benchmarks. `npm run bench` runs all of them and writes RESULTS.md and results.svg. `npm run bench -- ping` runs one
- * and prints it. `--wire openclaw-4` compares only this wire with the other servers. `--smoke` runs everything once with few
+ * and replaces its part. `--wire openclaw-4` compares only this wire with the other servers. `--smoke` runs everything once with few
  * messages. `--profile <folder>` writes .cpuprofile files of the servers.
  */
-import { writeFileSync } from "node:fs"
 import { loadavg } from "node:os"
-import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Effort, ratioOf, type Result } from "./Compare.ts"
-import { picture } from "./Picture.ts"
-import { type Measured, number, report } from "./Report.ts"
-import { writeScenarios } from "./Results.ts"
+import { number } from "./Report.ts"
+import { writeScenario } from "./Results.ts"
 import { fanOut } from "./scenarios/FanOut.ts"
 import { fleet } from "./scenarios/Fleet.ts"
 import { growth } from "./scenarios/Growth.ts"
@@ -68,19 +65,17 @@ const line = (result: Result, { range, target, value }: Result["figures"][number
   return `  ${target.padEnd(15)} ${number(value).padStart(8)} ${result.unit.padEnd(4)} ${ratio.padEnd(8)} ${spread}`
 }
 
-const measured: Array<Measured> = []
-const [loadBefore = 0] = loadavg()
-for (const scenario of positionals.length === 0 ? Object.keys(scenarios) : positionals) {
+const names = Object.keys(scenarios)
+const isWhole = !values.smoke && values.profile === undefined && wires.length === wireNames.length
+
+for (const scenario of positionals.length === 0 ? names : positionals) {
   const run = scenarios[scenario]
-  if (run === undefined) throw new Error(`no scenario ${scenario}: there are ${Object.keys(scenarios).join(", ")}`)
+  if (run === undefined) throw new Error(`no scenario ${scenario}: there are ${names.join(", ")}`)
+  const [load = 0] = loadavg()
   const results = await run(effort)
-  measured.push({ scenario, results })
   for (const result of results) {
     console.log([result.work, ...result.figures.map((figure) => line(result, figure))].join("\n"))
   }
-}
-if (!values.smoke && positionals.length === 0) {
-  writeScenarios(report(measured, { rounds: effort.rounds, loadBefore }))
-  const results = measured.flatMap(({ results }) => results)
-  writeFileSync(join(import.meta.dirname, "results.svg"), picture(results))
+  const date = new Date().toISOString().slice(0, 10)
+  if (isWhole) writeScenario({ scenario, date, rounds: effort.rounds, load, results }, names)
 }
