@@ -188,13 +188,15 @@ describe("Attachments on the wires", () => {
       const size = bytes.byteLength
       const isKept = Effect.fnUntraced(function* (sessionKey: string) {
         const { calls } = yield* GatewayClient
+        // The message is in the transcript when its run begins. Runs of a session take turns.
+        const { runId } = yield* calls["chat.send"]({ text: "after the file", sessionKey })
+        yield* calls["runs.wait"]({ runId })
         const { attachments } = yield* calls["attachments.list"]({ sessionKey })
         expect(attachments, sessionKey).toMatchObject([{ attachment: { size } }])
       })
       const { calls } = yield* GatewayClient
       const file = { name: "big.bin", data }
-      const { runId } = yield* calls["chat.send"]({ text: "", sessionKey: "rpc", attachments: [file] })
-      yield* calls["runs.wait"]({ runId })
+      yield* calls["chat.send"]({ text: "", sessionKey: "rpc", attachments: [file] })
       yield* isKept("rpc")
 
       const rpc = yield* JsonRpc.open()
