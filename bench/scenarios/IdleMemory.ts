@@ -25,8 +25,11 @@ const openFiles = (): number => {
   return Number(/Max open files\s+\d+\s+(\d+)/.exec(limits)?.[1] ?? 8_192)
 }
 
-/** The gateway accepts fewer connections by default. */
-const env = { GATEWAY_LIMITS_CONNECTIONS: String(MANY + FIRST) }
+/** The gateway accepts fewer connections by default, and one principal may have fewer subscriptions. */
+const env = {
+  GATEWAY_LIMITS_CONNECTIONS: String(MANY + FIRST),
+  GATEWAY_LIMITS_PRINCIPAL_SUBSCRIPTIONS: String(MANY + FIRST),
+}
 
 /** Clients of OpenClaw have a device, a nonce and interests. */
 const openClawGoal = { value: 14 }

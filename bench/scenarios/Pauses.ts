@@ -25,6 +25,7 @@ const ROUNDS = 3
 
 const ping = (payload: string): string => request(1, "ping", { payload: 0 }).replace(`"payload":0`, () => payload)
 
+/** The frames are made before the measurement, because they take the load generator's time. */
 const piecesOf = (bytes: number) => ({
   "a frame of 4 MiB with one text": ping(`"text":"${"x".repeat(bytes)}"`),
   "a frame of 4 MiB with two million numbers": ping(`"numbers":[0${",0".repeat(bytes / 2)}]`),
@@ -32,14 +33,14 @@ const piecesOf = (bytes: number) => ({
   "a reset of 100,000 messages": request(1, "sessions.reset", { key: SESSION_OF_MESSAGES }),
 })
 
-const during = (line: Line, request: string) => async () => {
-  await line.exchange(frame(request), `"Exit"`, 1)
+const during = (line: Line, sent: Buffer) => async () => {
+  await line.exchange(sent, `"Exit"`, 1)
   await sleep(AFTER_MS)
 }
 
 export const pauses = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
   const alone: Array<number> = []
-  const pieces = Object.entries(piecesOf(FRAME_BYTES * scale))
+  const pieces = Object.entries(piecesOf(FRAME_BYTES * scale)).map(([name, text]) => [name, frame(text)] as const)
   const longest = new Map(pieces.map(([piece]): [string, Array<number>] => [piece, []]))
   for (let round = 0; round < Math.min(rounds, ROUNDS); round++) {
     const database = openSqlite()
@@ -48,8 +49,8 @@ export const pauses = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<R
     const [neighbour, worker] = [await server.open(), await server.open()]
     await longestDuring(neighbour, call("ping"), () => sleep(AFTER_MS))
     alone.push(await longestDuring(neighbour, call("ping"), () => sleep(AFTER_MS)))
-    for (const [piece, request] of pieces) {
-      longest.get(piece)!.push(await longestDuring(neighbour, call("ping"), during(worker!, request)))
+    for (const [piece, sent] of pieces) {
+      longest.get(piece)!.push(await longestDuring(neighbour, call("ping"), during(worker!, sent)))
     }
     await server.stop()
   }

@@ -2,19 +2,17 @@
  * Methods: the methods of the Mission Control dialect, by the names of its resources and messages. MissionControl.ts
  * uses the table.
  */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DOCUMENT_CHARS, Id, text } from "../../domain/Bounds.ts"
 import { DocumentId } from "../../domain/Memory.ts"
-import { type Method, dialectMethod } from "../dialect/DialectMethod.ts"
-import { call } from "../dialect/Query.ts"
+import { contractMethods, type Method, dialectMethod } from "../dialect/DialectMethod.ts"
 import * as Resources from "./Resources.ts"
 
 const NoParams = Schema.Struct({})
 const OnDate = Schema.Struct({ date: DocumentId })
 
 export const methods: ReadonlyMap<string, Method> = new Map([
-  ["ping", dialectMethod(NoParams, () => Effect.map(call("ping", {}), ({ at }) => ({ timestamp: at })))],
+  ["ping", contractMethods.get("ping")!],
   ["sessions", dialectMethod(NoParams, Resources.sessions)],
   [
     "session_history",

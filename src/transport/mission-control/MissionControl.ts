@@ -42,8 +42,12 @@ const snapshots = ([channel, ...rest]: ReadonlyArray<Channel>): Inbounds =>
     ? []
     : [{ _tag: "Call", ref: { id: undefined, type: channel, rest }, method: channel, params: {} }]
 
-/** Returns whether an answer has a timestamp. Pings and completed writes have none. */
-const isData = (type: string): boolean => type !== "pong" && !type.endsWith("_complete")
+/** Encodes the result of a method. */
+const encodeResult = (type: string, value: unknown, now: () => number): string => {
+  // The contract's schema has encoded the result of its method `ping`.
+  if (type === "pong") return Out.pong((value as { readonly at: number }).at)
+  return type.endsWith("_complete") ? Out.answer(type, value) : Out.data(type, value, now())
+}
 
 class MissionConversation implements Conversation<MissionRef, View> {
   readonly #facts: ConnectionFacts
@@ -143,8 +147,7 @@ class MissionConversation implements Conversation<MissionRef, View> {
   }
 
   success({ rest = [], type }: MissionRef, _method: string, value: unknown): Inbounds {
-    const message = isData(type) ? Out.data(type, value, this.#facts.now()) : Out.answer(type, value)
-    return [send(message), ...snapshots(rest)]
+    return [send(encodeResult(type, value, this.#facts.now)), ...snapshots(rest)]
   }
 
   failure({ date, rest = [], type }: MissionRef, method: string, fault: Fault): Inbounds {
