@@ -89,7 +89,8 @@ const runChange = (runs: RunFacts, { data, sessionKey, stream, ts }: AgentStream
         case "end":
           return { _tag: "RunEnded", sessionKey, problem: undefined }
         case "error":
-          return { _tag: "RunEnded", sessionKey, problem: failed(data["error"]) }
+          // A run that was aborted has not failed. OpenClaw reports its end once more as an error.
+          return { _tag: "RunEnded", sessionKey, problem: data["aborted"] === true ? undefined : failed(data["error"]) }
       }
       return undefined
     case "thinking":

@@ -136,6 +136,21 @@ describe("The order of a synchronization", () => {
     }),
   )
 
+  it.effect("A run that fails leaves its error on the card, and one that is aborted does not.", () =>
+    Effect.gen(function* () {
+      const { connection, untilCard } = yield* ready
+      const lifecycle = (data: object) =>
+        connection.event("agent", { runId: "r", stream: "lifecycle", sessionKey: "agent:otto:main", data })
+      lifecycle({ phase: "error", error: "no key" })
+      yield* untilCard("home", "otto", { status: "error" })
+      // OpenClaw reports an aborted run twice.
+      lifecycle({ phase: "end", status: "cancelled", aborted: true })
+      lifecycle({ phase: "error", error: "This operation was aborted", aborted: true, stopReason: "aborted" })
+      connection.event("sessions.changed", changed({ updatedAt: 2_000 }))
+      yield* untilCard("home", "otto", { status: "idle", lastActivity: 2_000 })
+    }),
+  )
+
   it.effect("After a reconnection an event is handled once, and a repeated event not at all.", () =>
     Effect.gen(function* () {
       const started = yield* ready
