@@ -28,7 +28,10 @@ export class Usage {
   calls = 0
   subscriptions = 0
   requests = 0
-  /** Bytes of large frames that are on their way, of frames and bodies whose calls are not answered, and of replies that no socket has taken. */
+  /**
+   * Bytes of large frames that are on their way, of frames and bodies whose calls are not answered, and of replies that no
+   * socket has taken.
+   */
   bytes = 0
   readonly #limits: Limits
 

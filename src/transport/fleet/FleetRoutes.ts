@@ -1,6 +1,6 @@
 /**
- * FleetRoutes: the HTTP routes of programs that show a fleet of agents: cards, logs, commands and events. docs/fleet.md describes
- * them. Mounts.ts mounts it.
+ * FleetRoutes: the HTTP routes of programs that show a fleet of agents: cards, logs, commands and events. docs/fleet.md
+ * describes them. Mounts.ts mounts it.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

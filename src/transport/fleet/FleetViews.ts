@@ -1,7 +1,6 @@
 /**
  * FleetViews: the forms of cards and messages that programs for fleets expect: times as ISO 8601, and an agent that is away
- * as idle. FleetRoutes.ts answers with
- * them, and FleetStream.ts sends them.
+ * as idle. FleetRoutes.ts answers with them, and FleetStream.ts sends them.
  */
 import type { ListedCard } from "../../domain/Fleet.ts"
 

@@ -1,8 +1,7 @@
 /**
  * AnswerCache: caches the answers of queries, one for each query and set of scopes. Every change of state publishes an
- * event, so an answer is valid until the next event, or for its grace. Answers may hold times, so none is valid for more than
- * a second.
- * DialectSession.ts and `cached` of Query.ts use it.
+ * event, so an answer is valid until the next event, or for its grace. Answers may hold times, so none is valid for more
+ * than a second. DialectSession.ts and `cached` of Query.ts use it.
  */
 import type { Clock } from "effect/Clock"
 import type { Position } from "../../domain/Event.ts"
