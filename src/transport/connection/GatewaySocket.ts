@@ -9,7 +9,10 @@ import { lookUp } from "./CloseCodes.ts"
 
 /** Receives the events of a socket. */
 export interface SocketReceiver {
-  /** A message begins or goes on. `bytes`: its size so far, by its headers. Returns whether it may. */
+  /**
+   * Called at the header of each data frame of an authenticated client. `bytes`: the size of the message so far. Returns
+   * whether the message has room.
+   */
   onHeader(bytes: number): boolean
   onFrame(data: Buffer, isBinary: boolean): void
   onPing(payload: Buffer): void
@@ -44,7 +47,7 @@ export class GatewaySocket extends WebSocket {
     const receiver = this._receiver
     receiver._maxPayload = bytes
     receiver.socket = this
-    // A property, because one function for all receivers costs no memory.
+    // ws makes the receivers itself, so each gets the function as a property. All of them share it.
     receiver.haveLength = haveLength
   }
 

@@ -1,19 +1,18 @@
 /**
- * JsonShape: finds out, without parsing it, whether a JSON text would be too expensive as a value. A deeply nested value
- * would overflow the stack of code that walks it recursively. Many values need many times the memory of their text, so a
- * large text is for large strings. One pass looks at a text and allocates nothing. The kernel, /rpc and RequestBody.ts
- * check texts.
+ * JsonShape: finds out whether a JSON text would be too expensive as a value, without parsing it. A deeply nested value
+ * would overflow the stack of code that walks it recursively. Many small values need many times the memory of their text.
+ * One pass looks at a text and allocates nothing. The kernel, /rpc and RequestBody.ts check texts.
  */
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
 
-/** The values of one text. Texts of 4 MiB have fewer. */
+/** The most values that a text may have. A text of 4 MiB has room for fewer. */
 export const MAX_VALUES = 2_097_152
 
 export type ShapeProblem = "too-deep" | "too-many-values"
 
-/** The sentence about a JSON text. */
+/** The problems in the words of error messages. */
 export const shapeProblems: Readonly<Record<ShapeProblem, string>> = {
   "too-deep": "the JSON is nested too deep",
   "too-many-values": `the JSON has more than ${MAX_VALUES} values`,
@@ -30,8 +29,8 @@ const endOfString = (text: string, from: number): number => {
 }
 
 /**
- * Returns whether the text has more than `depth` open brackets at once, or more than `values` values. The result means
- * nothing if the text is not JSON.
+ * Returns the problem of a text with more than `depth` open brackets at once or more than `values` values. Returns
+ * `undefined` for another text. The result means nothing if the text is not JSON.
  */
 export const shapeProblem = (depth: number, text: string, values: number = MAX_VALUES): ShapeProblem | undefined => {
   // Each level takes two characters, one to open and one to close it, and so does each value but the first.

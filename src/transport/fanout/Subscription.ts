@@ -64,7 +64,7 @@ export class Subscription<V> {
   /** Enters the group. From now on until `leave`, the subscriber misses no live event. */
   enter(): void {
     this.#membership = this.#host.enter(this.#sink, this.#view, this.#filter, this.#from, this.#seq)
-    // The group has equal ones, which all its subscriptions share.
+    // The group's view and filter are equal to these. One pair for all subscriptions of a group saves memory.
     this.#view = this.#membership.group.view
     this.#filter = this.#membership.group.filter
   }

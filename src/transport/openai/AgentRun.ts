@@ -60,7 +60,7 @@ export class PieceReader {
         return []
       }
       case "RunEnded":
-        // The text of a slow reader may come after the calls.
+        // The calls come with the end, because a slow reader may get the text of the run after them.
         return [{ ...event, calls: event.outcome === "done" ? this.#calls : [] }]
       default:
         return []

@@ -50,7 +50,7 @@ const named = (utterance: Utterance): string =>
     ? block(utterance.role, words(utterance))
     : `<tool call=${JSON.stringify(utterance.resultOf)}>\n${utterance.text}\n</tool>`
 
-/** Returns the messages since the last answer: those of the user, and the results of tools. The last part of `spoken`. */
+/** Returns the messages since the last answer: those of the user, and the results of tools. */
 export const newestIn = (conversation: ReadonlyArray<Utterance>): ReadonlyArray<Utterance> => {
   const spoken = conversation.filter((one) => one.role !== "system" && hasContent(one))
   return spoken.slice(spoken.findLastIndex(({ role, resultOf }) => role !== "user" && resultOf === undefined) + 1)

@@ -11,10 +11,10 @@ import { type FunctionCall, messageOf, newestIn, turnOf, type TurnMessage, type 
 import { invalid, refuse } from "./Errors.ts"
 import { isOnceKey, type Target } from "./Target.ts"
 
-/** The messages of a run's end: its calls for the client, and its reply. */
+/** Enough messages for the end of a run: its reply, and at most 64 calls for the client. */
 const LAST_MESSAGES = 70
 
-/** A run that ended with calls, and nothing came after it. */
+/** A run that ended with calls for the client, and after which its session has no message. */
 interface WaitingRun {
   readonly agentId: string
   readonly sessionKey: string
@@ -35,7 +35,7 @@ const waitingRun = Effect.fnUntraced(function* (runId: string) {
   return { agentId, sessionKey, calls, lastMessageId: last.id } satisfies WaitingRun
 })
 
-/** Returns the run that waits for the result of a call, or `undefined` if there is none. */
+/** Returns the run that the id of a call names, or `undefined` if there is no such run or its session has moved on. */
 const waitingFor = (callId: string) => {
   const runId = ClientCalls.runOf(callId)
   if (runId === undefined) return Effect.undefined
