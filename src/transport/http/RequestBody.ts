@@ -58,7 +58,7 @@ export const textOf = (body: ArrayBuffer): string | undefined => {
 }
 
 /** Fails with 400 if the bytes are JSON of a shape that the gateway does not take, or are not UTF-8. */
-export const checkDepth = (
+export const checkShape = (
   { frameDepth }: Bounded["limits"],
   body: ArrayBuffer,
 ): Effect.Effect<string, HttpServerResponse> => {
@@ -70,7 +70,7 @@ export const checkDepth = (
 
 /** Returns the JSON value of the bytes, or fails with 400, also for a shape that the gateway does not take. */
 export const parse = (limits: Bounded["limits"], body: ArrayBuffer): Effect.Effect<unknown, HttpServerResponse> =>
-  Effect.flatMap(checkDepth(limits, body), (text) =>
+  Effect.flatMap(checkShape(limits, body), (text) =>
     Effect.try({ try: () => parseJson(text), catch: () => invalidJson }),
   )
 

@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
   const readBody = Effect.fnUntraced(function* ({ limits }: ApiCall, request: Request) {
     yield* RequestBody.requireType(request)
     const body = yield* RequestBody.bytes(request)
-    yield* RequestBody.checkDepth(limits, body)
+    yield* RequestBody.checkShape(limits, body)
     return body.byteLength
   })
 
