@@ -35,6 +35,10 @@ export interface TurnMessage {
 
 const block = (name: string, text: string): string => `<${name}>\n${text}\n</${name}>`
 
+/** Returns the parts that are not empty, as one text. */
+const joined = (parts: ReadonlyArray<string>, separator: string): string =>
+  parts.filter((part) => part !== "").join(separator)
+
 const hasContent = ({ calls = [], files = [], resultOf, text }: Utterance): boolean =>
   text !== "" || files.length > 0 || calls.length > 0 || resultOf !== undefined
 
@@ -42,25 +46,28 @@ const callText = ({ arguments: input, id, name }: FunctionCall): string =>
   `[calls the tool ${JSON.stringify(name)} as ${JSON.stringify(id)} with ${input}]`
 
 /** Returns the words of a message, with its calls. */
-const words = ({ calls = [], text }: Utterance): string =>
-  [text, ...calls.map(callText)].filter((part) => part !== "").join("\n")
+const words = ({ calls = [], text }: Utterance): string => joined([text, ...calls.map(callText)], "\n")
 
 const named = (utterance: Utterance): string =>
   utterance.resultOf === undefined
     ? block(utterance.role, words(utterance))
     : `<tool call=${JSON.stringify(utterance.resultOf)}>\n${utterance.text}\n</tool>`
 
+/** Returns the messages without the instructions and without empty ones. */
+const spokenIn = (conversation: ReadonlyArray<Utterance>): ReadonlyArray<Utterance> =>
+  conversation.filter((one) => one.role !== "system" && hasContent(one))
+
 /** Returns the messages since the last answer: those of the user, and the results of tools. */
 export const newestIn = (conversation: ReadonlyArray<Utterance>): ReadonlyArray<Utterance> => {
-  const spoken = conversation.filter((one) => one.role !== "system" && hasContent(one))
+  const spoken = spokenIn(conversation)
   return spoken.slice(spoken.findLastIndex(({ role, resultOf }) => role !== "user" && resultOf === undefined) + 1)
 }
 
-/** Returns the text and the files of messages, without results of tools. */
+/** Returns the texts of the messages that are not results of tools, and the files of all. */
 export const messageOf = (utterances: ReadonlyArray<Utterance>): TurnMessage => {
   const attachments = utterances.flatMap(({ files = [] }) => files)
-  const texts = utterances.flatMap(({ resultOf, text }) => (resultOf === undefined && text !== "" ? [text] : []))
-  return { text: texts.join("\n\n"), ...(attachments.length > 0 && { attachments }) }
+  const texts = utterances.map(({ resultOf, text }) => (resultOf === undefined ? text : ""))
+  return { text: joined(texts, "\n\n"), ...(attachments.length > 0 && { attachments }) }
 }
 
 /**
@@ -70,16 +77,14 @@ export const messageOf = (utterances: ReadonlyArray<Utterance>): TurnMessage => 
  */
 export const turnOf = (conversation: ReadonlyArray<Utterance>, isKept: boolean): TurnMessage | undefined => {
   const instructions = conversation.filter(({ role }) => role === "system").map(({ text }) => text)
-  const spoken = conversation.filter((one) => one.role !== "system" && hasContent(one))
   const newest = newestIn(conversation)
   if (newest.length === 0) return undefined
-  const earlier = isKept ? [] : spoken.slice(0, spoken.length - newest.length)
-  const said = messageOf([...earlier, ...newest])
-  const text = [
+  const earlier = isKept ? [] : spokenIn(conversation).slice(0, -newest.length)
+  const parts = [
     ...(instructions.length === 0 ? [] : [block("instructions", instructions.join("\n\n"))]),
     ...(earlier.length === 0 ? [] : [block("conversation", earlier.map(named).join("\n"))]),
     ...newest.filter(({ resultOf }) => resultOf !== undefined).map(named),
-    ...newest.flatMap(({ resultOf, text }) => (resultOf === undefined && text !== "" ? [text] : [])),
-  ].join("\n\n")
-  return { ...said, text }
+    messageOf(newest).text,
+  ]
+  return { ...messageOf([...earlier, ...newest]), text: joined(parts, "\n\n") }
 }
