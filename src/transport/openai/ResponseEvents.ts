@@ -90,13 +90,13 @@ const itemOf = ({ id, name, ...call }: FunctionCall, status: "in_progress" | "co
   arguments: status === "completed" ? call.arguments : "",
 })
 
-/** Returns the items of a run that has not failed: its message, unless it has nothing but calls, and its calls. */
+/** Whether the response has a message. One with calls and no text has none. */
+const hasMessage = (text: string, { calls }: Ended): boolean => text !== "" || calls.length === 0
+
+/** Returns the items of a run that has not failed: its message, if it has one, and its calls. */
 const outputOf = (head: Head, text: string, ended: Ended): ReadonlyArray<object> => {
   const message = messageOf(head, statusOf(ended), [partOf(text)])
-  return [
-    ...(text === "" && ended.calls.length > 0 ? [] : [message]),
-    ...ended.calls.map((call) => itemOf(call, "completed")),
-  ]
+  return [...(hasMessage(text, ended) ? [message] : []), ...ended.calls.map((call) => itemOf(call, "completed"))]
 }
 
 /** Returns the whole response of a run that has not failed. */
@@ -170,12 +170,13 @@ export class ResponseEvents {
   }
 
   #end(ended: Ended): ReadonlyArray<ResponseEvent> {
-    const hasMessage = this.#text !== "" || ended.calls.length === 0
-    const opened = hasMessage && this.#text === "" ? this.#openMessage() : []
-    const closed = hasMessage ? this.#closeMessage(ended) : []
-    const calls = ended.calls.flatMap((call, i) => this.#ofCall(call, hasMessage ? i + 1 : i))
+    const message = hasMessage(this.#text, ended)
+      ? [...(this.#text === "" ? this.#openMessage() : []), ...this.#closeMessage(ended)]
+      : []
+    const first = message.length > 0 ? 1 : 0
+    const calls = ended.calls.flatMap((call, i) => this.#ofCall(call, first + i))
     const response = responseOf(this.#head, this.#text, ended)
-    return [...opened, ...closed, ...calls, this.#event(`response.${statusOf(ended)}`, { response })]
+    return [...message, ...calls, this.#event(`response.${statusOf(ended)}`, { response })]
   }
 
   #ofPart(type: string, fields: object): ResponseEvent {
