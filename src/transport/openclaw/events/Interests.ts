@@ -62,15 +62,14 @@ export const KEYS_CHARS = 32_768
 /** The error message for one subscription more. */
 export const FULL_MESSAGE = `${KEYS_MAX} sessions, with ${KEYS_CHARS} characters of keys, can be subscribed to by name`
 
+/** Whether the key is among those of the interests, or can be added to them. */
 const hasRoom = ({ keys }: Interests, key: string): boolean =>
-  keys.length < KEYS_MAX && keys.reduce((chars, other) => chars + other.length, key.length) <= KEYS_CHARS
+  keys.includes(key) ||
+  (keys.length < KEYS_MAX && keys.reduce((chars, other) => chars + other.length, key.length) <= KEYS_CHARS)
 
 /** Whether an answer subscribes to a session for which there is no room. */
-export const isFull = (interests: Interests, method: string, answer: unknown): boolean => {
-  if (method !== "sessions.messages.subscribe") return false
-  const { key } = Object(answer)
-  return !interests.keys.includes(key) && !hasRoom(interests, key)
-}
+export const isFull = (interests: Interests, method: string, answer: unknown): boolean =>
+  method === "sessions.messages.subscribe" && !hasRoom(interests, Object(answer).key)
 
 /** Returns the keys with one more, sorted, or the same value if it is among them. */
 const withKey = (keys: ReadonlyArray<string>, key: string): ReadonlyArray<string> =>
@@ -93,7 +92,7 @@ export const apply = (interests: Interests, method: string, answer: unknown): In
     case "sessions.unsubscribe":
       return interests.sessions ? { ...interests, sessions: false } : interests
     case "sessions.messages.subscribe":
-      if (!keys.includes(key) && !hasRoom(interests, key)) return interests
+      if (!hasRoom(interests, key)) return interests
       return withKeys(interests, {
         keys: withKey(keys, key),
         approvals: approvalReplay === undefined ? approvals : withKey(approvals, key),
