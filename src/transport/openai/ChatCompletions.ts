@@ -14,8 +14,7 @@ import type { ApiCall } from "../http/ApiRoutes.ts"
 import * as RequestBody from "../http/RequestBody.ts"
 import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
-import { checkSupport, Content, hasItems, isOtherThanText, Model, readContent, type Unsupported } from "./Content.ts"
-import { User } from "./Content.ts"
+import { checkSupport, Content, isOtherThanText, Model, readContent, type Unsupported, User } from "./Content.ts"
 import type { FunctionCall, Utterance } from "./Conversation.ts"
 import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import * as FunctionTools from "./FunctionTools.ts"
@@ -55,7 +54,11 @@ const Request = Schema.Struct({
 type Request = typeof Request.Type
 
 const unsupported: ReadonlyArray<Unsupported<Request>> = [
-  { param: "functions", isGiven: ({ functions }) => hasItems(functions), remedy: "use tools" },
+  {
+    param: "functions",
+    isGiven: ({ functions }) => Array.isArray(functions) && functions.length > 0,
+    remedy: "use tools",
+  },
   { param: "n", isGiven: ({ n }) => (n ?? 1) !== 1, remedy: "an agent gives one answer" },
   { param: "logprobs", isGiven: ({ logprobs }) => logprobs === true, remedy: "leave it out" },
   {

@@ -85,8 +85,6 @@ export interface Unsupported<Request> {
   readonly remedy: string
 }
 
-export const hasItems = (value: unknown): boolean => Array.isArray(value) && value.length > 0
-
 /** Whether a format asks for another answer than text. */
 export const isOtherThanText = (format: unknown): boolean =>
   Predicate.isReadonlyObject(format) && format["type"] !== "text"
