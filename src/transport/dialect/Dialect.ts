@@ -3,7 +3,6 @@
  * replies and events. The kernel (DialectSession.ts) handles the decoded frames, and the fan-out sends the encoded
  * events.
  */
-import type { ShapeProblem } from "../connection/JsonShape.ts"
 import type { ClientProfile } from "../../domain/Connection.ts"
 import type { EventFilter, EventItem, GatewayEvent, Position, ResetReason, RunText } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
@@ -11,6 +10,7 @@ import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Credentials } from "../../services/auth/Authenticator.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import type { CloseCode } from "../connection/CloseCodes.ts"
+import type { ShapeProblem } from "../connection/JsonShape.ts"
 import type { Merge } from "../connection/Outbox.ts"
 import type { ConnectionOrigin } from "../connection/Peer.ts"
 import type { WireTraits } from "../connection/Wire.ts"

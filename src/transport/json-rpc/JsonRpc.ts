@@ -2,10 +2,10 @@
  * JsonRpc: JSON-RPC 2.0 as a dialect. It decodes requests and batches, and encodes responses, errors and events.
  * Mounts.ts mounts it as a WebSocket, and JsonRpcHttp.ts over HTTP. docs/protocol/json-rpc.md describes the protocol.
  */
-import { shapeProblems } from "../connection/JsonShape.ts"
 import * as Effect from "effect/Effect"
 import { SECRET_CHARS } from "../../domain/Bounds.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import { shapeProblems } from "../connection/JsonShape.ts"
 import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Unreadable } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import { isObject } from "../dialect/Json.ts"

@@ -7,8 +7,8 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Backpressure, ConnectionAuth } from "../connection/Peer.ts"
-import type { SubscriptionCount } from "../dialect/Dialect.ts"
 import { untilDrained } from "../connection/UntilDrained.ts"
+import type { SubscriptionCount } from "../dialect/Dialect.ts"
 
 type Id = string | number
 

@@ -2,7 +2,6 @@
  * OpenClaw: protocols 3 and 4 of OpenClaw as a dialect. A connection begins with a challenge, `connect` and hello-ok;
  * requests and events follow. See Handshake.ts, Methods.ts and Events.ts, and docs/protocol/openclaw.md for the protocol.
  */
-import { shapeProblems } from "../connection/JsonShape.ts"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import type { Position, ResetReason } from "../../domain/Event.ts"
@@ -11,6 +10,7 @@ import type { Limits } from "../../domain/Limits.ts"
 import { grants, type Principal } from "../../domain/Principal.ts"
 import type { IssuedToken } from "../../services/auth/Devices.ts"
 import { type CloseCode, CloseCodes } from "../connection/CloseCodes.ts"
+import { shapeProblems } from "../connection/JsonShape.ts"
 import type { ConnectionFacts, Conversation, Dialect, Inbound, Ref, Reply, Unreadable } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
