@@ -82,10 +82,13 @@ export class Subscriptions<V> {
     if (running === undefined) return Effect.succeed(false)
     this.#byKey.delete(key)
     const { fiber, subscription } = running
-    return Effect.map(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), () => {
-      subscription.leave()
-      return true
-    })
+    const ended = fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+    // A connection that ends meanwhile leaves here too: `release` no longer knows the subscription.
+    const left = Effect.ensuring(
+      ended,
+      Effect.sync(() => subscription.leave()),
+    )
+    return Effect.as(left, true)
   }
 
   /** Ends all subscriptions, because the connection has ended. */

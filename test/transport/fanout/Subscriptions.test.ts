@@ -1,5 +1,7 @@
 import { expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type { LogEntry } from "../../../src/domain/Log.ts"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
@@ -10,6 +12,9 @@ import { frameEnd, payloadAt } from "../../../src/transport/connection/WebSocket
 import type { EventEncoding } from "../../../src/transport/dialect/Dialect.ts"
 import { Contract } from "../../../src/transport/dialect/Query.ts"
 import * as Fanout from "../../../src/transport/fanout/Fanout.ts"
+import type { Subscriber } from "../../../src/transport/fanout/Subscriber.ts"
+import type { Group } from "../../../src/transport/fanout/SubscriberGroups.ts"
+import { Subscription } from "../../../src/transport/fanout/Subscription.ts"
 import { tick, until } from "../../support/Ticks.ts"
 import { Subscriptions } from "../../../src/transport/fanout/Subscriptions.ts"
 
@@ -62,4 +67,39 @@ it.live("Subscriptions: a subscription has every live event since the call, also
     yield* fanout.allPublished
     expect(received).toEqual(["waits", "after"])
   }).pipe(Effect.scoped, Effect.provide(layer)),
+)
+
+it.effect("Subscriptions: a connection that ends during an unsubscription leaves the group.", () =>
+  Effect.gen(function* () {
+    const gate = yield* Deferred.make<void>()
+    const members = new Set<string>()
+    const fanout: Fanout.Fanout<string> = {
+      allPublished: Effect.void,
+      subscribe: (sink, view, filter, from) => {
+        const enter = () => {
+          members.add(view)
+          return { id: view, group: { view, filter } as Group<string>, subscriber: { seq: 0 } as Subscriber }
+        }
+        const leave = () => members.delete(view)
+        // As a query of the database, which ends before its fiber does.
+        const catchUp = () => Effect.uninterruptible(Deferred.await(gate))
+        return new Subscription(
+          { epoch: "e", publishedSeq: () => 0, enter, leave, catchUp },
+          sink,
+          view,
+          filter,
+          from,
+          0,
+        )
+      },
+    }
+    const subscriptions = new Subscriptions({ fanout, peer: client().peer }, yield* Effect.scope, () => Effect.void)
+    yield* subscriptions.subscribe("k", "view", { topics: ["logs"] }, undefined)
+    const connection = yield* Effect.forkChild(subscriptions.unsubscribe("k"), { startImmediately: true })
+    expect([...members]).toEqual(["view"])
+    yield* Fiber.interrupt(connection)
+    yield* Deferred.succeed(gate, undefined)
+    subscriptions.release()
+    expect([...members]).toEqual([])
+  }).pipe(Effect.scoped),
 )
