@@ -1,4 +1,7 @@
-/** A client of `GET /events` that reads the events as they arrive. */
+/**
+ * Event streams: a client of `GET /events` that reads the events as they arrive, and the data of whole streams. The tests of
+ * SSE, of the fleet and of OpenAI's API use it.
+ */
 import * as Effect from "effect/Effect"
 import { open as openResponse, type Sent } from "./HttpRequests.ts"
 
@@ -24,6 +27,13 @@ export const eventsIn = (text: string): ReadonlyArray<StreamedEvent> =>
         ? []
         : [{ id: fields.get("id"), event: fields.get("event") ?? "message", data: JSON.parse(data) as unknown }]
     })
+
+/** Returns the JSON objects of a whole stream of OpenAI's API, without the `[DONE]` at its end. */
+export const dataIn = (text: string): ReadonlyArray<any> =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("data: {"))
+    .map((line) => JSON.parse(line.slice("data: ".length)))
 
 /** Opens the stream at the path. The scope cuts it. */
 export const open = Effect.fnUntraced(function* (path = "/events", sent: Sent = {}) {

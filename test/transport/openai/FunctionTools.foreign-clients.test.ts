@@ -5,8 +5,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { generateText, isStepCount, jsonSchema, streamText, tool } from "ai"
 import * as Effect from "effect/Effect"
 import OpenAI from "openai"
-import { ask } from "../../support/HttpRequests.ts"
 import { withModel } from "../../support/ClientToolGateway.ts"
+import { dataIn } from "../../support/EventStream.ts"
+import { ask } from "../../support/HttpRequests.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
 
 const baseURL = Effect.map(TestGateway.TestGateway, ({ url }) => `${url}/v1`)
@@ -140,10 +141,7 @@ describe("Tools of foreign clients", () => {
         const system = { role: "system", content: "Be brief." }
         const stream = (messages: ReadonlyArray<unknown>) =>
           Effect.map(ask("/v1/chat/completions", { body: JSON.stringify({ ...request, messages }) }), ({ text }) =>
-            text
-              .split("\n")
-              .filter((line) => line.startsWith("data: {"))
-              .flatMap((line) => JSON.parse(line.slice("data: ".length)).choices),
+            dataIn(text).flatMap(({ choices }) => choices),
           )
         // It joins the deltas by their index, and keeps the index in its own message.
         const calls: Array<any> = []

@@ -6,6 +6,7 @@ import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { removeOldResponses } from "../../../src/transport/openai/ResponseRetention.ts"
 import { withModel } from "../../support/ClientToolGateway.ts"
+import { dataIn } from "../../support/EventStream.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
 import { ask, type Sent } from "../../support/HttpRequests.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -147,10 +148,7 @@ describe("Tools of a client", () => {
     withModel("openai", "tools", () =>
       Effect.gen(function* () {
         const { text } = yield* chat({ stream: true })
-        const chunks = text
-          .split("\n")
-          .filter((line) => line.startsWith("data: {"))
-          .map((line) => JSON.parse(line.slice("data: ".length)).choices[0])
+        const chunks = dataIn(text).map(({ choices }) => choices[0])
         const calls = chunks.flatMap(({ delta }) => delta.tool_calls ?? [])
         expect(calls.map(({ function: { arguments: part, name }, index, type }) => [index, type, name, part])).toEqual([
           [0, "function", "weather", ""],
@@ -225,10 +223,7 @@ describe("Tools of a client", () => {
     withModel("openai", "tools", () =>
       Effect.gen(function* () {
         const { text } = yield* respond({ stream: true })
-        const events = text
-          .split("\n")
-          .filter((line) => line.startsWith("data: {"))
-          .map((line) => JSON.parse(line.slice("data: ".length)))
+        const events = dataIn(text)
         const ofCall = ["output_item.added", "function_call_arguments.delta", "function_call_arguments.done"]
         expect(events.map(({ output_index, type }) => [type.replace("response.", ""), output_index])).toEqual([
           ["created", undefined],

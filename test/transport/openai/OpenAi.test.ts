@@ -13,6 +13,7 @@ import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { removeOldResponses } from "../../../src/transport/openai/ResponseRetention.ts"
 import { base64, png } from "../../support/Files.ts"
+import { dataIn } from "../../support/EventStream.ts"
 import { ask, open, type Sent } from "../../support/HttpRequests.ts"
 import { staged } from "../../support/StagedRuntime.ts"
 import * as TestGateway from "../../support/TestGateway.ts"
@@ -25,13 +26,6 @@ const chat = (fields: object, sent?: Sent) =>
   post("/chat/completions", { model: "main", messages: [user("hello")], ...fields }, sent)
 
 const respond = (fields: object, sent?: Sent) => post("/responses", { model: "main", input: "hello", ...fields }, sent)
-
-/** Returns the JSON of the events in a stream. */
-const dataIn = (text: string): ReadonlyArray<any> =>
-  text
-    .split("\n")
-    .filter((line) => line.startsWith("data: {"))
-    .map((line) => JSON.parse(line.slice("data: ".length)))
 
 /** Returns the keys of the sessions whose channel is OpenAI's API. */
 const sessionKeys = Effect.gen(function* () {
