@@ -1,10 +1,10 @@
 /** FunctionTools: tools of clients over OpenAI's API, with a model provider on a real HTTP server. */
 import { describe, expect, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { removeOldResponses } from "../../../src/transport/openai/ResponseRetention.ts"
+import { ahead } from "../../support/AheadClock.ts"
 import { withModel } from "../../support/ClientToolGateway.ts"
 import { dataIn } from "../../support/EventStream.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
@@ -327,19 +327,10 @@ describe("Tools of a client", () => {
   it.live("A session whose client never sends its results goes after an hour.", () =>
     withModel("openai", "tool", () =>
       Effect.gen(function* () {
-        const clock = yield* Clock.Clock
         const first = yield* chat({})
-        const after = (ms: number) =>
-          Effect.provideService(
-            removeOldResponses,
-            Clock.Clock,
-            Object.assign(Object.create(clock) as Clock.Clock, {
-              currentTimeMillis: Effect.sync(() => clock.currentTimeMillisUnsafe() + ms),
-            }),
-          )
-        yield* after(3_000_000)
+        yield* ahead(3_000_000)(removeOldResponses)
         expect(yield* sessionCount).toBe(1)
-        yield* after(3_700_000)
+        yield* ahead(3_700_000)(removeOldResponses)
         expect(yield* sessionCount).toBe(0)
         // The conversation of the request has all that the model needs.
         expect((yield* chat({ messages: answered(first.json, "sunny") })).status).toBe(200)

@@ -1,6 +1,5 @@
 /** OpenAi: agents as the models of OpenAI's API, over plain HTTP. */
 import { describe, expect, it } from "@effect/vitest"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,6 +11,7 @@ import { Events } from "../../../src/services/events/Events.ts"
 import { Runs } from "../../../src/services/runs/Runs.ts"
 import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { removeOldResponses } from "../../../src/transport/openai/ResponseRetention.ts"
+import { ahead } from "../../support/AheadClock.ts"
 import { base64, png } from "../../support/Files.ts"
 import { dataIn } from "../../support/EventStream.ts"
 import { ask, open, type Sent } from "../../support/HttpRequests.ts"
@@ -303,14 +303,9 @@ describe("OpenAi", () => {
 
     it.effect("Old responses go, and sessions of users stay.", () =>
       Effect.gen(function* () {
-        const clock = yield* Clock.Clock
         yield* chat({ user: "stays" })
         yield* respond({ input: "goes" })
-        const future = clock.currentTimeMillisUnsafe() + 31 * 86_400_000
-        const later: Clock.Clock = Object.assign(Object.create(clock) as Clock.Clock, {
-          currentTimeMillis: Effect.succeed(future),
-        })
-        yield* Effect.provideService(removeOldResponses, Clock.Clock, later)
+        yield* ahead(31 * 86_400_000)(removeOldResponses)
         const keys = yield* sessionKeys
         expect(keys).toContain("agent:main:openai-user:stays")
         expect(keys.filter((key) => key.includes(":openai:"))).toEqual([])
