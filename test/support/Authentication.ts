@@ -1,4 +1,4 @@
-/** Authentication for tests of services/auth: its Layers, a device, and helpers that wait for delayed failures. */
+/** Authentication for tests of services/auth: its Layers, a device, connections, and helpers that wait for delayed failures. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -7,9 +7,11 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { GatewayConfig, type GatewayOptions } from "../../src/domain/GatewayConfig.ts"
+import { localPrincipal, type Principal } from "../../src/domain/Principal.ts"
 import { Authenticator, type Credentials, type NetworkOrigin } from "../../src/services/auth/Authenticator.ts"
 import { Devices } from "../../src/services/auth/Devices.ts"
 import { GatewayToken } from "../../src/services/auth/GatewayToken.ts"
+import { Connections } from "../../src/services/connections/Connections.ts"
 import { Logs } from "../../src/services/logs/Logs.ts"
 import { Events } from "../../src/services/events/Events.ts"
 import { Pairings } from "../../src/services/auth/Pairings.ts"
@@ -53,6 +55,18 @@ export const layerOf = (options: GatewayOptions) =>
     Layer.provide(Logger.layer([])),
     Layer.orDie,
   )
+
+const kinds = ["token", "password", "device", "none", "local"] as const
+
+/** A connection for each kind of principal. `onRevoked` receives the kinds of those that a change closes. */
+export const connectionOfEachKind = (onRevoked: (kinds: ReadonlyArray<Principal["kind"]>) => void) =>
+  Layer.mock(Connections)({
+    size: () => 0,
+    identityOf: () => undefined,
+    list: () => [],
+    presence: () => [],
+    closeRevoked: (isRevoked) => onRevoked(kinds.filter((kind) => isRevoked({ ...localPrincipal, kind }, "c1"))),
+  })
 
 /** A device that has proved its key. */
 export const phone = {

@@ -4,17 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
-import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
+import type { Principal } from "../../../src/domain/Principal.ts"
 import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
 import type { Secret } from "../../../src/services/auth/Secret.ts"
 import * as TokenRotation from "../../../src/services/auth/TokenRotation.ts"
-import { Connections } from "../../../src/services/connections/Connections.ts"
+import { connectionOfEachKind, secret } from "../../support/Authentication.ts"
 import { capturedLog } from "../../support/CapturedLog.ts"
-import { secret } from "../../support/Authentication.ts"
-
-const kinds = ["token", "password", "device", "none", "local"] as const
-
-const principal = (kind: Principal["kind"]): Principal => ({ ...localPrincipal, kind })
 
 describe("TokenRotation", () => {
   it.effect(
@@ -29,16 +24,7 @@ describe("TokenRotation", () => {
           changes: Stream.fromPubSub(changes),
           replace: () => {},
         })
-        const connections = Layer.mock(Connections)({
-          size: () => 0,
-          identityOf: () => undefined,
-          list: () => [],
-          presence: () => [],
-          closeRevoked: (isRevoked) => {
-            const revoked = kinds.filter((kind) => isRevoked(principal(kind), "c1"))
-            Deferred.doneUnsafe(closed, Effect.succeed(revoked))
-          },
-        })
+        const connections = connectionOfEachKind((kinds) => Deferred.doneUnsafe(closed, Effect.succeed(kinds)))
         yield* Layer.build(TokenRotation.layer.pipe(Layer.provide([token, connections, log.layer])))
         yield* PubSub.publish(changes, secret("new"))
         expect(yield* Deferred.await(closed)).toEqual(["token"])

@@ -5,13 +5,12 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { GatewayConfig, type GatewayOptions, GatewaySettings } from "../../../src/domain/GatewayConfig.ts"
-import { localPrincipal, type Principal } from "../../../src/domain/Principal.ts"
+import type { Principal } from "../../../src/domain/Principal.ts"
 import { AgentRuntimes } from "../../../src/services/agents/AgentRuntimes.ts"
-import { Connections } from "../../../src/services/connections/Connections.ts"
 import { McpServers } from "../../../src/services/mcp/McpServers.ts"
 import { ModelProviders } from "../../../src/services/models/ModelProviders.ts"
 import * as ConfigReload from "../../../src/services/system/ConfigReload.ts"
-import { emptyLog, failureOf, layerOf, secret, signIn } from "../../support/Authentication.ts"
+import { connectionOfEachKind, emptyLog, failureOf, layerOf, secret, signIn } from "../../support/Authentication.ts"
 
 const TOKEN = "the-first-token-of-all"
 const PASSWORD = "the-first-password"
@@ -20,17 +19,7 @@ const PASSWORD = "the-first-password"
 const reloaded = Effect.fnUntraced(function* (options: GatewayOptions) {
   const lines = new Array<string>()
   const closed = new Array<Principal["kind"]>()
-  const connections = Layer.mock(Connections)({
-    size: () => 0,
-    identityOf: () => undefined,
-    list: () => [],
-    presence: () => [],
-    closeRevoked: (isRevoked) => {
-      for (const kind of ["token", "password"] as const) {
-        if (isRevoked({ ...localPrincipal, kind }, "c1")) closed.push(kind)
-      }
-    },
-  })
+  const connections = connectionOfEachKind((kinds) => closed.push(...kinds))
   const providers = new Array<string>()
   const servers = new Array<string>()
   const models = Layer.mock(ModelProviders)({
