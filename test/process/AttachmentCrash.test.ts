@@ -1,44 +1,31 @@
 /** The promise of a file, with a gateway that is killed repeatedly while messages bring files. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { createInterface } from "node:readline"
 import { Attachments } from "../../src/services/attachments/Attachments.ts"
 import * as AttachmentSweep from "../../src/services/attachments/AttachmentSweep.ts"
 import { layer } from "../support/Conversations.ts"
 import { temporaryFolder } from "../support/GatewayProcess.ts"
+import { killAfterLines } from "../support/KilledStarts.ts"
 import { isPostgres } from "../support/Postgres.ts"
 import { newPlace, queryAt } from "../support/TestDatabase.ts"
 
 const ROUNDS = isPostgres ? 2 : 6
-const program = Path.resolve(import.meta.dirname, "../support/AttachingGateway.ts")
 
 interface Acknowledged {
-  readonly sessionKey: string
   readonly name: string
   readonly id: string
 }
 
 /** Runs the gateway until it has acknowledged `sends` messages, and kills it. Returns all acknowledgements. */
-const runAndKill = async (place: string, stateDir: string, round: number, sends: number) => {
-  const args = [program, place, stateDir, String(round)]
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
-  const acknowledged: Array<Acknowledged> = []
-  const lines = createInterface({ input: child.stdout })
-  const closed = once(lines, "close")
-  lines.on("line", (line) => {
-    const [sessionKey = "", name = "", id = ""] = line.split(" ")
-    acknowledged.push({ sessionKey, name, id })
-    if (acknowledged.length === sends) child.kill("SIGKILL")
-  })
-  const [, signal] = await once(child, "exit")
-  await closed
-  expect(signal).toBe("SIGKILL")
-  return acknowledged
-}
+const runAndKill = (place: string, stateDir: string, round: number, sends: number) =>
+  Effect.map(killAfterLines("AttachingGateway.ts", [place, stateDir, String(round)], sends), (lines) =>
+    lines.map((line): Acknowledged => {
+      const [name = "", id = ""] = line.split(" ")
+      return { name, id }
+    }),
+  )
 
 /** Returns the ids of the files in the state folder. */
 const filesIn = (stateDir: string): ReadonlyArray<string> =>
@@ -65,7 +52,7 @@ describe("A gateway that is killed while messages bring files", () => {
         const acknowledged: Array<Acknowledged> = []
         for (let round = 0; round < ROUNDS; round++) {
           const sends = 3 + ((round * 7) % 20)
-          acknowledged.push(...(yield* Effect.promise(() => runAndKill(place, stateDir, round, sends))))
+          acknowledged.push(...(yield* runAndKill(place, stateDir, round, sends)))
         }
         const orphan = writeOrphan(stateDir)
         expect(filesIn(stateDir)).toContain(orphan)

@@ -4,15 +4,14 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Path from "node:path"
-import { createInterface } from "node:readline"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer } from "../support/Conversations.ts"
+import { killAfterLines } from "../support/KilledStarts.ts"
 import { isPostgres } from "../support/Postgres.ts"
 import { newPlace, queryAt } from "../support/TestDatabase.ts"
 
 /** The environment raises it on PostgreSQL, where a round takes longer, for a long run by hand. */
 const ROUNDS = isPostgres ? Number(process.env["ROUNDS"] ?? 4) : 20
-const program = Path.resolve(import.meta.dirname, "../support/CrashingGateway.ts")
 const poisoned = Path.resolve(import.meta.dirname, "../support/PoisonedGateway.ts")
 
 interface Acknowledged {
@@ -21,21 +20,13 @@ interface Acknowledged {
 }
 
 /** Runs the gateway until it has acknowledged `sends` messages, and kills it. Returns all acknowledgements. */
-const runAndKill = async (place: string, round: number, sends: number): Promise<ReadonlyArray<Acknowledged>> => {
-  const child = spawn(process.execPath, [program, place, String(round)], { stdio: ["ignore", "pipe", "inherit"] })
-  const acknowledged: Array<Acknowledged> = []
-  const lines = createInterface({ input: child.stdout })
-  const closed = once(lines, "close")
-  lines.on("line", (line) => {
-    const [sessionKey = "", runId = ""] = line.split(" ")
-    acknowledged.push({ sessionKey, runId })
-    if (acknowledged.length === sends) child.kill("SIGKILL")
-  })
-  const [, signal] = await once(child, "exit")
-  await closed
-  expect(signal).toBe("SIGKILL")
-  return acknowledged
-}
+const runAndKill = (place: string, round: number, sends: number) =>
+  Effect.map(killAfterLines("CrashingGateway.ts", [place, String(round)], sends), (lines) =>
+    lines.map((line): Acknowledged => {
+      const [sessionKey = "", runId = ""] = line.split(" ")
+      return { sessionKey, runId }
+    }),
+  )
 
 /** Starts the gateway again and waits for the end of every open run. */
 const finish = Effect.fnUntraced(function* (place: string) {
@@ -54,7 +45,7 @@ describe("A gateway that is killed in the middle of its turns", () => {
         const place = yield* newPlace
         const acknowledged: Array<Acknowledged> = []
         for (let round = 0; round < ROUNDS; round++) {
-          acknowledged.push(...(yield* Effect.promise(() => runAndKill(place, round, 8 + ((round * 7) % 30)))))
+          acknowledged.push(...(yield* runAndKill(place, round, 8 + ((round * 7) % 30))))
         }
         yield* finish(place)
 

@@ -1,35 +1,51 @@
-/** Starts a gateway of this folder several times on one database. Each start but those with `never` kills itself. */
+/** Starts gateways of this folder as processes that end by SIGKILL, on one database. The crash tests use it. */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
-import * as Os from "node:os"
 import * as Path from "node:path"
+import { createInterface } from "node:readline"
+import { temporaryFolder } from "./GatewayProcess.ts"
 import { newPlace } from "./TestDatabase.ts"
 
-/** Returns the lines of the file that runs write, and those that all gateways have printed. */
+const start = (program: string, args: ReadonlyArray<string>) =>
+  spawn(process.execPath, [Path.resolve(import.meta.dirname, program), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+
+/** Starts a gateway and kills it after `count` lines of its output. Returns all lines. */
+export const killAfterLines = (program: string, args: ReadonlyArray<string>, count: number) =>
+  Effect.promise(async (): Promise<ReadonlyArray<string>> => {
+    const child = start(program, args)
+    const printed: Array<string> = []
+    const lines = createInterface({ input: child.stdout })
+    const closed = once(lines, "close")
+    lines.on("line", (line) => {
+      printed.push(line)
+      if (printed.length === count) child.kill("SIGKILL")
+    })
+    const [, signal] = await once(child, "exit")
+    await closed
+    expect(signal).toBe("SIGKILL")
+    return printed
+  })
+
+/**
+ * Starts a gateway several times. Each start but those with `never` kills itself. Returns the lines of the file that runs
+ * write, and those that all gateways have printed.
+ */
 export const playStarts = (program: string, starts: ReadonlyArray<readonly [moment: string, argument: string]>) =>
   Effect.gen(function* () {
     const place = yield* newPlace
-    return yield* Effect.promise(() => play(program, place, starts))
-  }).pipe(Effect.scoped, Effect.runPromise)
-
-const play = async (program: string, place: string, starts: Parameters<typeof playStarts>[1]) => {
-  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-killed-"))
-  try {
-    const file = Path.join(folder, "effects")
+    const file = Path.join(yield* temporaryFolder, "effects")
     let output = ""
     for (const [moment, argument] of starts) {
-      const args = [Path.resolve(import.meta.dirname, program), place, file, moment, argument]
-      const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
+      const child = start(program, [place, file, moment, argument])
       child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text))
-      const [code, signal] = await once(child, "close")
+      const [code, signal] = yield* Effect.promise(() => once(child, "close"))
       expect([code, signal]).toEqual(moment === "never" ? [0, null] : [null, "SIGKILL"])
     }
     const effects = Fs.existsSync(file) ? Fs.readFileSync(file, "utf8").trim().split("\n") : []
     return { effects, lines: output.trim().split("\n") }
-  } finally {
-    Fs.rmSync(folder, { recursive: true, force: true })
-  }
-}
+  }).pipe(Effect.scoped, Effect.runPromise)
