@@ -11,7 +11,9 @@ import { Agents } from "../../../src/services/agents/Agents.ts"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Fleet } from "../../../src/services/fleet/Fleet.ts"
 import { LocalCards } from "../../../src/services/fleet/LocalCards.ts"
+import { agent } from "../../support/Agents.ts"
 import { follow, layerOf } from "../../support/FleetLayers.ts"
+import { session } from "../../support/Sessions.ts"
 
 const AgentId = Schema.Literals(["main", "luna"])
 const Key = Schema.Literals(["main:a", "main:b", "luna:a", "luna:b", "luna:c"])
@@ -30,15 +32,10 @@ const Step = Schema.Union([
 ])
 type Step = typeof Step.Type
 
-const sessionOf = (step: Extract<Step, { readonly _tag: "Session" }>): Session => {
-  const { activity, key, updatedAt } = step
-  const session = { key, agentId: key.split(":")[0]!, activity, updatedAt, channel: null, label: null }
-  // The cards need no other field.
-  return { ...session, displayName: key, lastMessage: `message ${updatedAt}` } as unknown as Session
-}
+const agentIdOf = (key: string): string => key.split(":")[0]!
 
 const runEvent = (key: string, event: Extract<Step, { readonly _tag: "Run" }>["event"]): GatewayEvent => {
-  const run = { sessionKey: key, runId: "r", agentId: key.split(":")[0]! }
+  const run = { sessionKey: key, runId: "r", agentId: agentIdOf(key) }
   switch (event) {
     case "start":
       return { _tag: "RunStarted", ...run, attempt: 1 }
@@ -71,9 +68,9 @@ describe("LocalCards", () => {
       for (const [seq, step] of steps.entries()) {
         switch (step._tag) {
           case "Agent": {
-            const agent = { id: step.id, name: step.name } as unknown as Agent
-            agents.set(step.id, agent)
-            apply({ _tag: "AgentChanged", agent }, seq)
+            const changed = agent({ id: step.id, name: step.name })
+            agents.set(step.id, changed)
+            apply({ _tag: "AgentChanged", agent: changed }, seq)
             break
           }
           case "AgentRemoved":
@@ -81,9 +78,11 @@ describe("LocalCards", () => {
             apply({ _tag: "AgentRemoved", agentId: step.id }, seq)
             break
           case "Session": {
-            const session = sessionOf(step)
-            sessions.set(step.key, session)
-            apply({ _tag: "SessionChanged", session }, seq)
+            const { activity, key, updatedAt } = step
+            const lastMessage = `message ${updatedAt}`
+            const changed = session(key, { agentId: agentIdOf(key), activity, updatedAt, lastMessage })
+            sessions.set(key, changed)
+            apply({ _tag: "SessionChanged", session: changed }, seq)
             break
           }
           case "SessionClosed":
