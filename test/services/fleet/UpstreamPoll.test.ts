@@ -176,24 +176,19 @@ describe("The poller of an upstream gateway", () => {
   it.effect("A failed read is part of the reason, keeps the cards and their age, and is tried again.", () =>
     Effect.gen(function* () {
       const { home, otto, rest, untilState } = yield* polling()
-      const failures = [
-        ["it answers with status 503", (request: ScriptedRest.RestRequest) => request.answer("down", 503)],
-        [
-          "it answers with status 302",
-          (request: ScriptedRest.RestRequest) => request.answer("", 302, { location: "/x" }),
-        ],
-        ["its answer is not JSON", (request: ScriptedRest.RestRequest) => request.answer("<html>")],
-        ["its answer is no list of agents", (request: ScriptedRest.RestRequest) => request.answer({ ok: true })],
-        ["its answer has more than", (request: ScriptedRest.RestRequest) => request.answer("x".repeat(5_000_000))],
-        ["ECONNRESET", (request: ScriptedRest.RestRequest) => request.cut()],
-      ] as const
-      for (const [reason, fail] of failures) {
+      const failures: ReadonlyArray<readonly [reason: string, fail: (request: ScriptedRest.RestRequest) => void]> = [
+        ["it answers with status 503", (request) => request.answer("down", 503)],
+        ["it answers with status 302", (request) => request.answer("", 302, { location: "/x" })],
+        ["its answer is not JSON", (request) => request.answer("<html>")],
+        ["its answer is no list of agents", (request) => request.answer({ ok: true })],
+        ["its answer has more than", (request) => request.answer("x".repeat(5_000_000))],
+        ["ECONNRESET", (request) => request.cut()],
+      ]
+      for (const [index, [reason, fail]] of failures.entries()) {
         yield* TestClock.adjust("5 seconds")
         fail(yield* rest.next)
         yield* untilState("home", "connecting")
-        expect(yield* home).toMatchObject({
-          lastReadyAt: 30_000 + 10_000 * failures.findIndex(([one]) => one === reason),
-        })
+        expect(yield* home).toMatchObject({ lastReadyAt: 30_000 + 10_000 * index })
         expect((yield* home).reason).toContain(reason)
         expect((yield* home).reason).not.toContain("token-of-the-upstream")
         expect(yield* otto).toMatchObject({ status: "idle", away: expect.stringContaining(reason), via: "http" })
