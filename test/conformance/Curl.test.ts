@@ -1,12 +1,12 @@
 /** Plays the curl commands of the docs against a gateway. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { withModel } from "../support/ClientToolGateway.ts"
 import { commandsIn } from "../support/Curl.ts"
 import { png } from "../support/Files.ts"
+import { temporaryFolder } from "../support/GatewayProcess.ts"
 import * as TestGateway from "../support/TestGateway.ts"
 
 /** The pages, and how many commands each has at least. */
@@ -20,19 +20,11 @@ const pages = {
 
 const HOOK_TOKEN = "token-of-the-hooks-of-the-tests"
 
-const filesFolder = Effect.acquireRelease(
-  Effect.sync(() => {
-    const folder = mkdtempSync(join(tmpdir(), "causeway-curl-"))
-    writeFileSync(join(folder, "cat.png"), png())
-    return folder
-  }),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true })),
-)
-
 describe("The curl commands of the docs", () => {
   it.live.each(Object.entries(pages))("Those of %s succeed.", ([page, count]) =>
     Effect.gen(function* () {
-      const folder = yield* filesFolder
+      const folder = yield* temporaryFolder
+      writeFileSync(join(folder, "cat.png"), png())
       yield* withModel(
         "openai",
         "text",
