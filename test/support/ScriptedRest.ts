@@ -28,30 +28,25 @@ export class RestRequest {
 }
 
 /** Listens on a free port until the scope closes. */
-export const make = Effect.map(
-  Effect.acquireRelease(
-    Effect.callback<{ readonly port: number; readonly requests: Queue.Queue<RestRequest>; readonly close: () => void }>(
-      (resume) => {
-        const requests = Effect.runSync(Queue.unbounded<RestRequest>())
-        const server = createServer((request, response) => {
-          Queue.offerUnsafe(requests, new RestRequest(request.url ?? "", request.headers, response))
-        })
-        const close = () => {
-          server.close()
-          server.closeAllConnections()
-        }
-        server.listen(0, "127.0.0.1", () =>
-          resume(Effect.succeed({ port: (server.address() as AddressInfo).port, requests, close })),
-        )
-      },
-    ),
-    ({ close }) => Effect.sync(close),
-  ),
-  ({ port, requests }) => ({
+export const make = Effect.gen(function* () {
+  const requests = yield* Queue.unbounded<RestRequest>()
+  const server = createServer((request, response) => {
+    Queue.offerUnsafe(requests, new RestRequest(request.url ?? "", request.headers, response))
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      }),
+  )
+  const { port } = server.address() as AddressInfo
+  return {
     url: `http://127.0.0.1:${port}/api/agents`,
     /** Waits for the next request. */
     next: Queue.take(requests),
     /** Returns the number of requests that nobody has taken. */
     waiting: () => Queue.sizeUnsafe(requests),
-  }),
-)
+  }
+})
