@@ -9,13 +9,11 @@ const depthOf = (value: unknown): number =>
     ? 0
     : 1 + Object.values(value).reduce<number>((deepest, inner) => Math.max(deepest, depthOf(inner)), 0)
 
-/** The values and keys of a value. */
+/** The number of values in a value, with itself. */
 const valuesOf = (value: unknown): number =>
-  Array.isArray(value)
-    ? value.reduce<number>((sum, inner) => sum + valuesOf(inner), 1)
-    : typeof value === "object" && value !== null
-      ? Object.values(value).reduce<number>((sum, inner) => sum + valuesOf(inner), 1)
-      : 1
+  typeof value !== "object" || value === null
+    ? 1
+    : Object.values(value).reduce<number>((sum, inner) => sum + valuesOf(inner), 1)
 
 describe("JsonShape", () => {
   it.prop(
@@ -56,7 +54,7 @@ describe("JsonShape", () => {
       const values = valuesOf(value)
       const text = JSON.stringify([value, ",".repeat(50)])
       expect(shapeProblem(1_000, text, values + 2)).toBeUndefined()
-      if (shapeProblem(1_000, text, 1) !== undefined) expect(shapeProblem(1_000, text, 1)).toBe("too-many-values")
+      expect(shapeProblem(1_000, text, 1)).toBe("too-many-values")
     },
     { arbitrary: { size: 30 } },
   )
