@@ -5,6 +5,7 @@ import { Scheduler } from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as RuntimeScheduler from "../../../src/services/runs/RuntimeScheduler.ts"
 import { OPERATIONS, OPERATIONS_AT_ONCE } from "../../../src/services/runs/RuntimeScheduler.ts"
+import { tick } from "../../support/Ticks.ts"
 
 /** An event loop whose turns the test makes, and runs on it that count their operations. */
 const makeLoop = () => {
@@ -125,9 +126,7 @@ describe("The scheduler of runtimes", () => {
         { disableYield: true },
       )
       const fiber = yield* Effect.forkChild(Effect.provideService(endless, Scheduler, scheduler))
-      yield* Effect.callback<void>((resume) => {
-        setImmediate(() => setImmediate(() => resume(Effect.void)))
-      })
+      yield* Effect.andThen(tick, tick)
       yield* Fiber.interrupt(fiber)
     }),
   )

@@ -6,7 +6,6 @@ import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { setImmediate } from "node:timers/promises"
 import { Events } from "../../../src/services/events/Events.ts"
 import * as SessionMonitor from "../../../src/services/sessions/SessionMonitor.ts"
 import { SessionIndex } from "../../../src/services/sessions/SessionIndex.ts"
@@ -14,6 +13,7 @@ import { Sessions } from "../../../src/services/sessions/Sessions.ts"
 import { capturedLog } from "../../support/CapturedLog.ts"
 import * as Conversations from "../../support/Conversations.ts"
 import { temporaryFolder } from "../../support/GatewayProcess.ts"
+import { tick } from "../../support/Ticks.ts"
 
 type Services = Events | SessionIndex | Sessions | Scope.Scope
 
@@ -32,10 +32,7 @@ const monitored = (test: (other: DatabaseSync) => Effect.Effect<void, unknown, S
   }).pipe(Effect.scoped)
 
 /** An interval of the monitor, and a turn of the event loop: a comparison may wait for the disk. */
-const interval = Effect.andThen(
-  TestClock.adjust("5 seconds"),
-  Effect.promise(() => setImmediate()),
-)
+const interval = Effect.andThen(TestClock.adjust("5 seconds"), tick)
 
 /** Returns the next event. Comparisons go on until it comes. */
 const next = (subscription: PubSub.Subscription<{ readonly event: unknown }>) =>
