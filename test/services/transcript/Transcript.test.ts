@@ -41,6 +41,9 @@ const tool = { callId: "1", name: "t", input: "", output: "o", isError: false }
 const historyOf = (started: Transcript.StartedTurn | undefined) =>
   Effect.map(Transcript.historyBefore("s", started!.before), (messages) => messages.map(({ text }) => text))
 
+/** The output of a run that replies with the text. */
+const saying = (text: string) => ({ ...Transcript.noOutput, text, step: 1 })
+
 const tags = (events: ReadonlyArray<{ readonly _tag: string }>) => events.map(({ _tag }) => _tag)
 
 describe("Transcript", () => {
@@ -49,7 +52,7 @@ describe("Transcript", () => {
       const { sessions } = yield* Tx
       yield* Transcript.accept(session, turn("r"))
       yield* Transcript.start("r", 10, 2)
-      const output = { text: "reply", thinking: "", attachments: [], step: 1 }
+      const output = saying("reply")
       const [ended, events] = yield* Transcript.end(first, { outcome: "done" }, output, 3)
       expect([ended, tags(events)]).toEqual([true, ["MessageAdded", "RunEnded", "SessionChanged"]])
       expect(yield* Transcript.end(first, { outcome: "failed" }, Transcript.noOutput, 4)).toEqual([false, []])
@@ -81,7 +84,7 @@ describe("Transcript", () => {
       yield* Transcript.start("r", 10, 2)
       yield* Transcript.start("r", 10, 3)
       const before = yield* sessions.get("s")
-      const output = { text: "late", thinking: "", attachments: [], step: 1 }
+      const output = saying("late")
       expect(yield* Transcript.toolStarted(first, tool)).toEqual([false, []])
       expect(yield* Transcript.toolEnded(first, 1, tool, 4)).toEqual([false, []])
       expect(yield* Transcript.end(first, { outcome: "done" }, output, 5)).toEqual([false, []])
@@ -130,9 +133,7 @@ describe("Transcript", () => {
       yield* Transcript.accept(session, turn("r"))
       yield* Transcript.start("r", 10, 2)
       expect(tags((yield* Transcript.remove("s", 3))[1])).toEqual(["RunEnded", "SessionClosed"])
-      expect(
-        yield* Transcript.end(first, { outcome: "done" }, { text: "late", thinking: "", attachments: [], step: 1 }, 4),
-      ).toEqual([false, []])
+      expect(yield* Transcript.end(first, { outcome: "done" }, saying("late"), 4)).toEqual([false, []])
       expect(yield* sessions.get("s")).toBeUndefined()
     }).pipe(Effect.provide(layer)),
   )
@@ -191,12 +192,7 @@ describe("A summary", () => {
   const converse = Effect.fnUntraced(function* (runId: string) {
     yield* Transcript.accept(session, turn(runId))
     const [started] = yield* Transcript.start(runId, 10, 2)
-    yield* Transcript.end(
-      started!.turn,
-      { outcome: "done" },
-      { text: `reply to ${runId}`, thinking: "", attachments: [], step: 1 },
-      3,
-    )
+    yield* Transcript.end(started!.turn, { outcome: "done" }, saying(`reply to ${runId}`), 3)
     return yield* historyOf(started)
   })
 
