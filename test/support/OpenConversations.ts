@@ -13,7 +13,7 @@ import { type ConversationOptions, layer, principal } from "./Conversations.ts"
 import { recordEvents, untilEvent } from "./Published.ts"
 import { staged } from "./StagedRuntime.ts"
 
-/** `runtime`: the runtime of the agents. */
+/** Starts the services, which `stop` or the scope ends. `runtime`: the runtime of the agents. */
 export const open = Effect.fnUntraced(function* (
   runtime: AgentRuntime,
   { config, ...options }: Omit<ConversationOptions, "runtimes">,
