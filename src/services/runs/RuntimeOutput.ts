@@ -120,7 +120,7 @@ export const make = Effect.gen(function* () {
     const whole = wholeCharacters()
     const budget = new RunBudget(limits, clock.currentTimeMillisUnsafe())
     const exceed = (detail: string) => Effect.fail(new RuntimeFailed({ runtime, detail, budget: true }))
-    const masked = masks(() => secrets.of(row.runId))
+    const masked = masks(secrets, row.runId)
     const one = (item: RuntimeEvent): Effect.Effect<void, RuntimeFailed> => {
       if (!isRuntimeEvent(item)) {
         return Effect.fail(new RuntimeFailed({ runtime, detail: "The runtime emitted an invalid event." }))
@@ -148,12 +148,12 @@ export const make = Effect.gen(function* () {
 })
 
 /** Makes functions that mask the secrets of a run in its events. Without secrets, they return the events as they are. */
-const masks = (secretsNow: () => ReadonlyArray<string>) => {
+const masks = (ofRuns: (typeof RunSecrets)["Service"], runId: string) => {
   const text = new SecretMask()
   const thinking = new SecretMask()
-  const whole = (text: string, secrets: ReadonlyArray<string>) => new SecretMask().last(text, secrets)
+  const whole = (text: string) => ofRuns.mask(runId, text)
   const next = (event: RuntimeEvent): RuntimeEvent => {
-    const secrets = secretsNow()
+    const secrets = ofRuns.of(runId)
     if (secrets.length === 0) return event
     switch (event._tag) {
       case "Text":
@@ -162,18 +162,19 @@ const masks = (secretsNow: () => ReadonlyArray<string>) => {
         return { ...event, text: thinking.next(event.text, secrets) }
       case "ToolUpdated":
       case "Summarized":
-        return { ...event, text: whole(event.text, secrets) }
+        return { ...event, text: whole(event.text) }
       case "ToolStarted":
-        return { ...event, input: whole(event.input, secrets) }
+        return { ...event, input: whole(event.input) }
       case "ToolEnded":
-        return { ...event, output: whole(event.output, secrets) }
+        return { ...event, output: whole(event.output) }
       case "Files":
       case "Usage":
         return event
     }
   }
   const end = (): ReadonlyArray<RuntimeEvent> => {
-    const rest = { Thinking: thinking.last("", secretsNow()), Text: text.last("", secretsNow()) }
+    const secrets = ofRuns.of(runId)
+    const rest = { Thinking: thinking.last("", secrets), Text: text.last("", secrets) }
     return (["Thinking", "Text"] as const).flatMap((_tag) => (rest[_tag] === "" ? [] : [{ _tag, text: rest[_tag] }]))
   }
   return { next, end }
