@@ -102,7 +102,6 @@ export const check = (
   if (oversize !== undefined) return Result.fail(oversize)
   const bytes = typeof upload.data === "string" ? decoded(upload.data) : upload.data
   if (bytes === undefined) return refused("base64")
-  if (bytes.byteLength === 0) return refused("empty")
   const type = typeOf(bytes, upload.type)
   if (isImage({ type }) && bytes.byteLength > limits.maxImageBytes) {
     return refused("image-size", bytes.byteLength, limits.maxImageBytes)
