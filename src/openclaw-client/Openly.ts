@@ -1,5 +1,6 @@
 /**
- * Openly: the schema of members that gateways may leave out. Frames.ts, Hello.ts, Methods.ts and Events.ts use it.
+ * Openly: the schema of members that gateways may leave out. Frames.ts, Hello.ts, Methods.ts and Events.ts use it, and the
+ * services that read the answers of gateways.
  */
 import * as Schema from "effect/Schema"
 

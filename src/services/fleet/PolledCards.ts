@@ -5,11 +5,10 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ID_CHARS, NAME_CHARS, SESSION_KEY_CHARS } from "../../domain/Bounds.ts"
+import { optional } from "../../openclaw-client/Openly.ts"
 import { type AgentFact, type Change, roleOf, type SessionFact } from "./CardMerge.ts"
 import type { RunFact, RunFacts } from "./RunFacts.ts"
 import { isAgentId, MAX_AGENTS, short } from "./UpstreamChanges.ts"
-
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const Card = Schema.Struct({
   id: Schema.String,

@@ -10,14 +10,13 @@ import { NAME_CHARS } from "../../../domain/Bounds.ts"
 import { cut } from "../../../domain/Text.ts"
 import type { OpenClawEvent } from "../../../openclaw-client/Conversation.ts"
 import { isEvent, type OpenClawPayload } from "../../../openclaw-client/Events.ts"
+import { optional } from "../../../openclaw-client/Openly.ts"
 
 /** The output of an event. `end`: the run is over, with the reason if it failed. */
 export interface Read {
   readonly events: ReadonlyArray<RuntimeEvent>
   readonly end?: { readonly problem?: string }
 }
-
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const Block = Schema.Struct({ type: Schema.String, text: optional(Schema.String) })
 const Content = Schema.Union([Schema.String, Schema.Array(Schema.Unknown)])

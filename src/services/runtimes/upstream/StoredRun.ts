@@ -4,6 +4,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { optional } from "../../../openclaw-client/Openly.ts"
 import { textOf } from "./ReplyReader.ts"
 
 export type StoredRun =
@@ -13,8 +14,6 @@ export type StoredRun =
   | { readonly _tag: "Running"; readonly text: string | undefined }
   | { readonly _tag: "Replied"; readonly text: string }
   | { readonly _tag: "Ended"; readonly problem: string }
-
-const optional = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const History = Schema.Struct({
   messages: Schema.Array(
