@@ -59,21 +59,16 @@ export class UpstreamStatus {
   /** Takes the result of a poll, which counts only until the gateway is ready. Returns whether the gateway has changed. */
   polled(poll: Poll, now: number): boolean {
     if (this.isReady) return false
-    const before = this.polledAt
-    const isOver = poll._tag === "Failed" && before !== undefined
-    const after = { ...this.#made(poll), ...(isOver && { lastReadyAt: before }) }
+    const before = this.#poll
     this.#poll = poll
     if (poll._tag === "Answered") this.#isInStep = false
-    return this.#changeTo(after, now)
+    const isOver = poll._tag === "Failed" && before?._tag === "Answered"
+    return this.#changeTo({ ...this.#made(), ...(isOver && { lastReadyAt: before.at }) }, now)
   }
 
-  /** Returns when the REST address has answered the newest poll, or `undefined` if it has not. */
-  get polledAt(): number | undefined {
-    return this.#poll?._tag === "Answered" ? this.#poll.at : undefined
-  }
-
-  #made(poll = this.#poll): Upstream {
+  #made(): Upstream {
     const { reason, state, ...facts } = this.#connection
+    const poll = this.#poll
     const before = this.#current
     if (state === "ready") return { ...before, ...facts, state, reason: null, via: "websocket" }
     if (poll?._tag === "Answered") return { ...before, ...facts, state: "polling", reason, via: "http" }
