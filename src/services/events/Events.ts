@@ -157,36 +157,25 @@ const make = Effect.fnUntraced(function* (tuning: EventTuning) {
       if (isShared(event)) bus.publish({ _tag: "Live", event })
     },
     partialOutput: (runId, seq) => log.partialOutputs.get(runId, seq),
-    onEvent: (observer) =>
-      Effect.asVoid(
-        Effect.acquireRelease(
-          Effect.sync(() => log.onEvent(contained(observer))),
-          (remove) => Effect.sync(remove),
-        ),
-      ),
+    onEvent: (observer) => untilClose(() => log.onEvent(contained(observer))),
     join: (filter) => followed.add(filter),
-    onFollowed: (topic, observer) =>
-      Effect.asVoid(
-        Effect.acquireRelease(
-          Effect.sync(() => followed.observe(topic, observer)),
-          (remove) => Effect.sync(remove),
-        ),
-      ),
+    onFollowed: (topic, observer) => untilClose(() => followed.observe(topic, observer)),
     liveFeed: PubSub.subscribe(feed),
     reader: (filter, from, recent) => new EventReader(log, filter, from, recent),
     subscribe: (filter, from) =>
       Stream.unwrap(
         Effect.as(
-          Effect.acquireRelease(
-            Effect.sync(() => followed.add(filter)),
-            (leave) => Effect.sync(leave),
-          ),
+          untilClose(() => followed.add(filter)),
           subscribe(log, filter, from),
         ),
       ),
     figures: Effect.sync(() => ({ replayed: log.replayed, writes: groupCommit.writeTimes.all })),
   })
 })
+
+/** Adds something, and removes it with the returned function when the scope closes. */
+const untilClose = (add: () => () => void): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(Effect.sync(add), (remove) => Effect.sync(remove)))
 
 /** Drops old rows of a quiet gateway. Each written group drops one step of them, so it commits empty groups. */
 const sweep = (log: EventLog, commitNothing: Effect.Effect<void, StorageUnavailable>) =>
