@@ -8,7 +8,7 @@ import { type Attachment, describe } from "../../../domain/Attachment.ts"
 import type { ModelInput } from "../../../domain/Model.ts"
 import type { Attachments } from "../../attachments/Attachments.ts"
 import { isTextType } from "../../attachments/ContentType.ts"
-import { attachmentOf, TEXT_CHARS } from "./FilePlaceholder.ts"
+import { attachmentOf, filesOf, TEXT_CHARS } from "./FilePlaceholder.ts"
 
 /** The formats that all providers accept. */
 const IMAGE_TYPES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
@@ -32,6 +32,10 @@ const formOf = ({ size, type }: Attachment, input: ReadonlyArray<ModelInput>): F
     (input.includes("pdf") && type === "application/pdf" && size <= PDF_BYTES)
   return isRead ? "file" : "description"
 }
+
+const isPlaceholder = (part: Prompt.Part): boolean => attachmentOf(part) !== undefined
+
+const hasPlaceholder = (part: Prompt.Part): boolean => part.type === "tool-result" && filesOf(part).length > 0
 
 const textPart = (text: string) => Prompt.textPart({ text })
 
@@ -85,9 +89,9 @@ export const make = (read: Attachments["Service"]["read"]) => {
         : Effect.succeed(part)
     const filled: Array<Prompt.Message> = []
     for (const message of messages.toReversed()) {
-      if (message.role === "user") {
+      if (message.role === "user" && message.content.some(isPlaceholder)) {
         filled.push(Prompt.userMessage({ ...message, content: yield* Effect.forEach(message.content, fill) }))
-      } else if (message.role === "tool") {
+      } else if (message.role === "tool" && message.content.some(hasPlaceholder)) {
         filled.push(Prompt.toolMessage({ ...message, content: yield* Effect.forEach(message.content, fillResult) }))
       } else filled.push(message)
     }
