@@ -31,18 +31,18 @@ export class AgentProblems {
   readonly #name: string
   readonly #settings: AcpAgentSettings
 
-  readonly #secrets: Array<string>
+  readonly #secrets = new Set<string>()
 
   /** `secrets`: the values that the agent knows, besides those of its own variables. */
   constructor(name: string, settings: AcpAgentSettings, secrets: ReadonlyArray<Redacted.Redacted> = []) {
     this.#name = name
     this.#settings = settings
-    this.#secrets = [...Object.values(settings.env), ...secrets].map(Redacted.value)
+    this.hide([...Object.values(settings.env), ...secrets])
   }
 
   /** Adds values that `clean` removes. */
   hide(secrets: ReadonlyArray<Redacted.Redacted>): void {
-    this.#secrets.push(...secrets.map(Redacted.value))
+    for (const secret of secrets) this.#secrets.add(Redacted.value(secret))
   }
 
   get runtime(): string {
