@@ -1,6 +1,6 @@
 /**
  * Checks the files of a message against the limits, and finds their names and types. It is pure. Attachments uses it, and
- * ToolCalls for the files of results.
+ * ToolCalls and ToolRound for the files of results.
  */
 import * as Result from "effect/Result"
 import { hash } from "node:crypto"

@@ -84,7 +84,10 @@ export class CardMerge {
   readonly #sessions: SessionFacts<SessionFact>
   readonly runs: RunFacts
 
-  /** `upstream`: the name of the gateway, or null for this one. `runs` follows the changes, too. `sessions`: see SessionFacts. */
+  /**
+   * `upstream`: the name of the gateway, or null for this one. `runs` follows the changes, too. `sessions`: see
+   * SessionFacts.
+   */
   constructor(upstream: string | null, runs = new RunFacts(), sessions?: AllSessions<SessionFact>) {
     this.#upstream = upstream
     this.#sessions = new SessionFacts(sessions)

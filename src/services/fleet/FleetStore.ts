@@ -9,7 +9,7 @@ import type { ListedCard } from "../../domain/Fleet.ts"
 export class FleetStore {
   readonly cards = new Map<string, AgentCard>()
   readonly upstreams: Map<string, Upstream>
-  /** When the cards of a gateway last came by its REST address. No event says so each time. */
+  /** The time of the newest answer of each REST address. Most answers make no event about their gateway. */
   readonly polls = new Map<string, number>()
   #hasLocal = false
 

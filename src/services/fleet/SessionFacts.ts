@@ -1,7 +1,7 @@
 /**
  * SessionFacts: the sessions of a gateway by agent, with the foremost session of each: the newest of those at work, or else
- * the newest. Its cost does not grow with the sessions, except when the newest one goes. CardMerge.ts
- * and LocalCards.ts use it.
+ * the newest. Its cost does not grow with the sessions, except when the newest one goes. CardMerge.ts and LocalCards.ts use
+ * it.
  */
 
 interface Fact {

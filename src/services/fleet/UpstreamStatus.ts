@@ -9,7 +9,7 @@ export type Report = Partial<Pick<Upstream, "clients" | "reason" | "version">> &
   readonly state?: Exclude<Upstream["state"], "polling">
 }
 
-/** The newest answer of the REST address, or why there is none. */
+/** The result of a poll: the time of the answer, or the problem. */
 export type Poll =
   | { readonly _tag: "Answered"; readonly at: number }
   | { readonly _tag: "Failed"; readonly problem: string }

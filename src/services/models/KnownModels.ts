@@ -34,7 +34,7 @@ const table: ReadonlyArray<readonly [prefix: string, contextWindow: number, maxO
   ["claude-3-5", 200_000, 8_192],
   // https://developers.llamaindex.ai names the window. The answer is the length that every model of Anthropic can write.
   ["claude-3", 200_000, 4_096],
-  // https://platform.claude.com/docs/en/models: the least window has Haiku 4.5. The shortest answers have Opus 4 and 4.1.
+  // https://platform.claude.com/docs/en/models: Haiku 4.5 has the smallest window, Opus 4 and 4.1 the shortest answers.
   ["claude-", 200_000, 32_000],
   // https://ai.google.dev/gemini-api/docs/models/gemini-2.0-flash
   ["gemini-2.0", 1_048_576, 8_192],

@@ -75,7 +75,7 @@ export const make = Effect.gen(function* () {
       ),
     )
 
-  /** Why the send cannot be accepted now, if its key is new. */
+  /** Returns the refusal of a send that cannot be accepted now, in case its key is new. */
   const refusalOf = Effect.fnUntraced(function* ({ expected, session: { key: sessionKey } }: Sent) {
     if (!(yield* Transcript.isExpected(sessionKey, expected))) return new SessionConflict({ sessionKey })
     if (open.waiting() >= limits.queuedRuns) return LimitReached.of("queuedRuns", limits.queuedRuns)

@@ -16,7 +16,8 @@ export interface AtomicFileOptions {
 
 /**
  * Writes the content to a draft beside the file, flushes it to disk, and gives it the file's name: by a rename, or with
- * `create` by a link, which fails if the name exists. When it returns, content and name are on the disk. Fails with the error of `node:fs` and leaves the file as it was.
+ * `create` by a link, which fails if the name exists. When it returns, content and name are on the disk. Fails with the error
+ * of `node:fs` and leaves the file as it was.
  */
 export const writeFile = Effect.fnUntraced(function* (
   file: string,

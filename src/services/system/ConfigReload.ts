@@ -1,7 +1,7 @@
 /**
  * ConfigReload: puts the token, the password, the model providers, the default model and the MCP servers of a reloaded
- * configuration in force while the gateway runs. Serve calls it on SIGHUP. The log names the other options that differ, which wait for the next
- * start.
+ * configuration in force while the gateway runs. Serve calls it on SIGHUP. The log names the other options that differ, which
+ * wait for the next start.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

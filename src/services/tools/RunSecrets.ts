@@ -1,7 +1,7 @@
 /**
  * RunSecrets: the secret answers that open runs have received, in memory. An agent may repeat one in its reply or give it to
- * a tool. The gateway masks them in everything that it stores, publishes and shows; the tool gets them. Questions adds them,
- * ToolCalls and RuntimeOutput mask them, and TurnRunner forgets them with the run.
+ * a tool. The gateway masks them in everything that it stores, publishes and shows; the tool gets them. Questions adds them.
+ * ToolCalls, AgentSession, RuntimeOutput and TurnRunner mask them, and TurnRunner forgets them with the run.
  */
 import * as Context from "effect/Context"
 import { SecretMask } from "./SecretMask.ts"

@@ -15,7 +15,8 @@ const KEEP = `WITH f AS (SELECT DISTINCT ON (id) id, size
     ON CONFLICT DO NOTHING`
 
 const PAGE = `SELECT m.id, m.run_id, m.role, m.at, m.attachments FROM messages m
-  WHERE ${OF_SESSION} AND m.attachments IS NOT NULL AND m.id < $2 AND ($3::text IS NULL OR m.run_id = $3) ORDER BY m.id DESC LIMIT $4`
+  WHERE ${OF_SESSION} AND m.attachments IS NOT NULL AND m.id < $2 AND ($3::text IS NULL OR m.run_id = $3)
+  ORDER BY m.id DESC LIMIT $4`
 
 const toFiles = (row: Row): ReadonlyArray<AttachedFile> =>
   (parsed(row, "attachments") as ReadonlyArray<Attachment>).map((attachment) => ({
