@@ -25,6 +25,7 @@ const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
   services: [
     "storage",
     "traces",
+    "http",
     "events",
     "attachments",
     "logs",

@@ -79,23 +79,12 @@ export const open = (settings: McpServerSettings): Effect.Effect<McpConnection, 
 
 const openRemote = Effect.fn("McpConnection.openRemote")(function* (settings: McpServerSettings) {
   const { Client, protocol } = yield* load
-  const [NodeHttpClient, HttpClient, { setHeader }] = yield* Effect.promise(() =>
+  const [NodeHttpClient, { HttpClient }, TracedClient] = yield* Effect.promise(() =>
     Promise.all([
       import("@effect/platform-node/NodeHttpClient"),
       import("effect/http/HttpClient"),
-      import("effect/http/HttpClientRequest"),
+      import("../http/TracedClient.ts"),
     ]),
-  )
-  // The client's own propagation would name spans that nobody can find.
-  const tracedHttp = Effect.updateService(HttpClient.HttpClient, (client) =>
-    client.pipe(
-      HttpClient.mapRequestEffect((request) =>
-        Effect.map(Trace.outgoingText, (text) =>
-          text === undefined ? request : setHeader(request, "traceparent", text),
-        ),
-      ),
-      HttpClient.transformResponse(Effect.provideService(HttpClient.TracerPropagationEnabled, false)),
-    ),
   )
   const explain = explainer(settings)
   const headers = Object.fromEntries(
@@ -105,7 +94,7 @@ const openRemote = Effect.fn("McpConnection.openRemote")(function* (settings: Mc
   const client = yield* Effect.flatMap(transport, (transport) =>
     Effect.provideService(clientOf(Client), Client.Transport, traced(transport)),
   ).pipe(
-    tracedHttp,
+    Effect.updateService(HttpClient, TracedClient.traced),
     Effect.provide(NodeHttpClient.layerNodeHttp),
     Effect.mapError((error) => new McpUnavailable({ message: explain(error) })),
   )

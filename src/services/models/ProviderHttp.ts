@@ -20,7 +20,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../domain/Model.ts"
-import * as Trace from "../traces/Trace.ts"
+import { traced } from "../http/TracedClient.ts"
 import { parsed, textAt } from "./JsonValue.ts"
 import type { NamedProvider } from "./ModelProvider.ts"
 import { ProviderProblems, type Refused, retryAfterOf, statusOf } from "./ProviderProblems.ts"
@@ -74,7 +74,7 @@ export class ProviderHttp {
       name.toLowerCase(),
       Redacted.value(value),
     ])
-    return new ProviderHttp(provider, Context.get(context, HttpClient.HttpClient), {
+    return new ProviderHttp(provider, traced(Context.get(context, HttpClient.HttpClient)), {
       ...headers,
       ...Object.fromEntries(configured),
     })
@@ -117,12 +117,7 @@ export class ProviderHttp {
     request: HttpClientRequest.HttpClientRequest,
     model: string,
   ): Effect.Effect<HttpClientResponse.HttpClientResponse, ModelProblem> =>
-    Effect.flatMap(Trace.outgoingText, (traceparent) =>
-      this.#client.execute(
-        traceparent === undefined ? request : HttpClientRequest.setHeader(request, "traceparent", traceparent),
-      ),
-    ).pipe(
-      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    this.#client.execute(request).pipe(
       Effect.mapError((error) => this.problems.network(reasonOf(error))),
       Effect.flatMap((response) => (response.status < 300 ? Effect.succeed(response) : this.#refuse(response, model))),
       Effect.withSpan("ProviderHttp.send", {
