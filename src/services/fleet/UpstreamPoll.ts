@@ -7,11 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import type { UpstreamSettings } from "../../domain/FleetSettings.ts"
 import { parseJson } from "../../domain/Text.ts"
+import { bodyOf, codeOf } from "../http/HttpAnswer.ts"
 import type { Change } from "./CardMerge.ts"
 import { polledCards } from "./PolledCards.ts"
 import type { RunFacts } from "./RunFacts.ts"
@@ -32,21 +31,6 @@ const BODY_BYTES = 4_194_304
 class PollFailed extends Data.TaggedError("PollFailed")<{ readonly problem: string }> {}
 
 const failed = (problem: string) => new PollFailed({ problem })
-
-/** Returns the code of a network error. Its text may contain more of the address than a log should show. */
-const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "no answer"
-
-const bodyOf = Effect.fnUntraced(function* ({ stream }: HttpClientResponse.HttpClientResponse) {
-  let size = 0
-  const chunks = yield* stream.pipe(
-    Stream.takeUntil((chunk) => (size += chunk.length) > BODY_BYTES),
-    Stream.runCollect,
-    Effect.mapError(() => failed("its answer was cut")),
-  )
-  if (size > BODY_BYTES) return yield* failed(`its answer has more than ${BODY_BYTES} bytes`)
-  return Buffer.concat(chunks).toString("utf8")
-})
 
 const parse = (text: string) =>
   Effect.try({ try: () => parseJson(text), catch: () => failed("its answer is not JSON") })
@@ -76,7 +60,9 @@ export const poll = Effect.fnUntraced(function* (
         Effect.mapError(({ cause }) => failed(codeOf(cause))),
       )
     if (response.status !== 200) return yield* failed(`it answers with status ${response.status}`)
-    return yield* Effect.flatMap(bodyOf(response), parse)
+    const { bytes, isCut } = yield* Effect.mapError(bodyOf(response, BODY_BYTES), () => failed("its answer was cut"))
+    if (isCut) return yield* failed(`its answer has more than ${BODY_BYTES} bytes`)
+    return yield* parse(bytes.toString("utf8"))
   }).pipe(
     Effect.scoped,
     Effect.timeoutOrElse({

@@ -20,6 +20,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../domain/Model.ts"
+import { bodyOf } from "../http/HttpAnswer.ts"
 import { traced } from "../http/TracedClient.ts"
 import { parsed, textAt } from "./JsonValue.ts"
 import type { NamedProvider } from "./ModelProvider.ts"
@@ -159,26 +160,14 @@ export class ProviderHttp {
     )
 
   readonly #body = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string, ModelProblem> =>
-    Effect.suspend(() => {
-      let bytes = 0
-      const chunks: Array<Uint8Array> = []
-      return Stream.runForEachWhile(response.stream, (chunk) =>
-        Effect.sync(() => {
-          bytes += chunk.length
-          chunks.push(chunk)
-          return bytes <= BODY_BYTES
-        }),
-      ).pipe(
-        Effect.mapError((error) => this.problems.network(reasonOf(error))),
-        Effect.andThen(
-          Effect.suspend(() =>
-            bytes <= BODY_BYTES
-              ? Effect.succeed(Buffer.concat(chunks).toString("utf8"))
-              : Effect.fail(this.problems.invalid(`sent more than ${BODY_BYTES} bytes`)),
-          ),
-        ),
-      )
-    })
+    bodyOf(response, BODY_BYTES).pipe(
+      Effect.mapError((error) => this.problems.network(reasonOf(error))),
+      Effect.flatMap(({ bytes, isCut }) =>
+        isCut
+          ? Effect.fail(this.problems.invalid(`sent more than ${BODY_BYTES} bytes`))
+          : Effect.succeed(bytes.toString("utf8")),
+      ),
+    )
 
   /** Decodes bytes, events and parts in one step for each chunk. Parts before a problem are passed on before it. */
   readonly #read = <Part>(

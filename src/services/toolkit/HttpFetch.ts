@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { nonEmptyText } from "../../domain/Bounds.ts"
+import { bodyOf, codeOf } from "../http/HttpAnswer.ts"
 import * as AgentTool from "../tools/AgentTool.ts"
 import { Tools } from "../tools/Tools.ts"
 import { HttpNetwork } from "./HttpNetwork.ts"
@@ -65,7 +65,7 @@ const make = Effect.gen(function* () {
     redirects: number,
   ): Effect.fn.Return<readonly [URL, HttpClientResponse.HttpClientResponse], AgentTool.ToolFailed, Scope.Scope> {
     const response = yield* Effect.catch(http.get(url, { headers: HEADERS }), ({ cause }) =>
-      fail(`Cannot read ${url.host}: ${reasonOf(cause)}.`),
+      fail(`Cannot read ${url.host}: ${codeOf(cause)}.`),
     )
     const location = response.headers["location"]
     if (response.status < 300 || response.status > 399 || location === undefined) return [url, response]
@@ -90,26 +90,13 @@ const make = Effect.gen(function* () {
       const contentType = response.headers["content-type"] ?? ""
       const decoder = HttpRules.decoderFor(contentType, response.headers["content-encoding"])
       if (typeof decoder === "string") return yield* fail(`${url.host} sent ${decoder}.`)
-      const { bytes, isCut } = yield* bodyOf(response)
+      const { bytes, isCut } = yield* Effect.catch(bodyOf(response, BODY_BYTES), () =>
+        fail("The connection ended before the whole body had arrived."),
+      )
       return { status: response.status, url: url.href, contentType, body: decoder.decode(bytes), isCut }
     }, Effect.scoped),
   })
 })
-
-const bodyOf = Effect.fnUntraced(function* (response: HttpClientResponse.HttpClientResponse) {
-  let size = 0
-  const chunks = yield* response.stream.pipe(
-    Stream.takeUntil((chunk) => (size += chunk.length) > BODY_BYTES),
-    Stream.runCollect,
-    Effect.catch(() => fail("The connection ended before the whole body had arrived.")),
-  )
-  const bytes = Buffer.concat(chunks)
-  return { bytes: bytes.subarray(0, BODY_BYTES), isCut: bytes.length > BODY_BYTES }
-})
-
-/** Returns the code of a network error. Its text may contain more of the address than a log should show. */
-const reasonOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "no answer"
 
 /** Adds the tool if the configuration permits a host. */
 export const layer: Layer.Layer<never, never, GatewayConfig | Tools> = Layer.unwrap(
