@@ -33,7 +33,7 @@ const filesIn = (stateDir: string): ReadonlyArray<string> =>
     .filter((entry) => entry.isFile() && !entry.name.endsWith(".tmp"))
     .map(({ name }) => name)
 
-/** A file whose message no commit has stored, as a kill between the two leaves it. */
+/** Writes a file without a message, as a kill between the write of a file and the commit of its message leaves it. */
 const writeOrphan = (stateDir: string): string => {
   const id = "f".repeat(64)
   const folder = Path.join(stateDir, "attachments", "ff")

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import * as Bundle from "../support/Bundle.ts"
 import { program, temporaryFolder } from "../support/GatewayProcess.ts"
 
-/** The packages and files that load at the first use of their function, and the function. */
+/** The features whose code loads at their first use, with the packages and files of that code. */
 const late = {
   "command-line agents": /@agentclientprotocol|\/zod\/|services\/runtimes\/acp\/AcpRuntime\.ts/,
   "configuration files": /\/yaml\//,

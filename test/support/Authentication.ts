@@ -1,4 +1,4 @@
-/** Authentication for tests of services/auth: its Layers, a device, connections, and helpers that wait for delayed failures. */
+/** Authentication for tests: its Layers, a device, connections, and helpers that wait for delayed failures. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"

@@ -26,7 +26,7 @@ export interface Bundle {
 }
 
 export interface Census {
-  /** The loaded ones of the modules. */
+  /** Paths of the modules that the process has loaded. */
   readonly modules: ReadonlyArray<string>
   /** Names of modules of Node, such as `http`. */
   readonly builtins: ReadonlyArray<string>

@@ -43,7 +43,7 @@ export const withModel = <A, E, R>(
       await answer.text("It is ", results.join(" and "))
       return answer.end()
     })
-    // Both in one answer.
+    // The agent's own tool and a tool of the client in one answer.
     fake.script("mixed", async (answer, { count, results }) => {
       if (count > 1) {
         await answer.text("It is ", results.join(" and "))

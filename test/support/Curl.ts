@@ -42,7 +42,7 @@ const requestOf = (command: string, folder: string): CurlCommand => {
     } else if (url === undefined && !word.startsWith("-")) url = word
     else throw new Error(`unknown option ${word} in: ${command}`)
   }
-  // As curl does.
+  // curl sends a body as a form unless a header names another type.
   if (body !== undefined && !headers.has("content-type")) {
     headers.set("content-type", "application/x-www-form-urlencoded")
   }

@@ -106,7 +106,7 @@ describe("The poller of an upstream gateway", () => {
         asOf: 40_000,
       })
       expect(yield* home).toMatchObject({ state: "polling", lastReadyAt: 40_000 })
-      // The duration is rounded and its way takes time, but the run is the same.
+      // The duration is rounded and takes time to arrive, but the run is the same.
       yield* TestClock.adjust("5 seconds")
       ;(yield* rest.next).answer([card({ status: "thinking", currentTask: "Report", taskElapsed: "00m 14s" })])
       yield* untilCard("home", "otto", { status: "thinking" })

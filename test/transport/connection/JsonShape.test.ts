@@ -64,7 +64,7 @@ describe("JsonShape", () => {
     expect(shapeProblem(64, list)).toBeUndefined()
     expect(shapeProblem(64, `[0,${list.slice(1)}`)).toBe("too-many-values")
     expect(shapeProblem(64, JSON.stringify({ data: ",".repeat(28_000_000) }))).toBeUndefined()
-    // 4 MiB, the frame of earlier versions, cannot hold more.
+    // A text of 4 MiB, the largest frame of earlier versions, cannot hold more values.
     expect(shapeProblem(64, `[${"0,".repeat(2_097_150)}0]`)).toBeUndefined()
   })
 })
