@@ -18,7 +18,7 @@ import type { StartupError } from "../../domain/StartupError.ts"
 import { resolvePath, statePaths } from "../../services/storage/StateFolder.ts"
 import { findToken } from "../../services/auth/TokenFile.ts"
 import { connectionProblem, CONNECT_TIMEOUT_SECONDS } from "./ConnectionProblem.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { type CommandFailed, usageError } from "../terminal/ExitCode.ts"
 import * as Flags from "./Flags.ts"
 import { loadConfig, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "./LocalUrl.ts"
@@ -59,27 +59,21 @@ const resolve = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const address = flags["url"] ?? localUrl(settings)
   const url = gatewayUrl(address)
   if (url === undefined) {
-    return yield* new CommandFailed({
-      problem: `invalid address "${address}"`,
-      remedy: "write --url host:port or --url wss://host/rpc",
-      exitCode: ExitCode.usage,
-    })
+    return yield* usageError(`invalid address "${address}"`, "write --url host:port or --url wss://host/rpc")
   }
   const pinned = flags["fingerprint"] ?? ownFingerprint(settings, url)
   const fingerprint = pinned === undefined ? undefined : fingerprintOf(pinned)
   if (pinned !== undefined && fingerprint === undefined) {
-    return yield* new CommandFailed({
-      problem: "the fingerprint is not one of SHA-256",
-      remedy: "write its 64 hexadecimal digits, with or without colons",
-      exitCode: ExitCode.usage,
-    })
+    return yield* usageError(
+      "the fingerprint is not one of SHA-256",
+      "write its 64 hexadecimal digits, with or without colons",
+    )
   }
   if (fingerprint !== undefined && url.protocol !== "wss:") {
-    return yield* new CommandFailed({
-      problem: `a fingerprint proves nothing at ${url.host}, which is an address without TLS`,
-      remedy: "write --url wss://host:port, or leave out --fingerprint",
-      exitCode: ExitCode.usage,
-    })
+    return yield* usageError(
+      `a fingerprint proves nothing at ${url.host}, which is an address without TLS`,
+      "write --url wss://host:port, or leave out --fingerprint",
+    )
   }
   const given = flags["token"] === undefined ? settings.token : Redacted.make(flags["token"])
   return {

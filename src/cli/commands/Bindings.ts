@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import { GatewayClient } from "../../client/GatewayClient.ts"
 import { type Binding, describe, type MatchKey } from "../../domain/Binding.ts"
 import { confirm } from "../terminal/Confirm.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { CommandFailed, ExitCode, usageError } from "../terminal/ExitCode.ts"
 import * as Flags from "../client/Flags.ts"
 import { show, table } from "../terminal/Output.ts"
 import * as Target from "../client/Target.ts"
@@ -38,11 +38,10 @@ const matchOf = Effect.fnUntraced(function* ({ account, channel, guild, peer }: 
     Option.isSome(value) ? [{ matchKey, matchValue: value.value }] : [],
   )
   if (others.length > 0) {
-    return yield* new CommandFailed({
-      problem: "a binding matches by one property",
-      remedy: "use one of --peer, --guild, --account and --channel, or none to match all messages",
-      exitCode: ExitCode.usage,
-    })
+    return yield* usageError(
+      "a binding matches by one property",
+      "use one of --peer, --guild, --account and --channel, or none to match all messages",
+    )
   }
   return only ?? ({ matchKey: "default", matchValue: "*" } as const)
 })

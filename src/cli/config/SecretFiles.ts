@@ -10,7 +10,7 @@ import * as Path from "node:path"
 import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import type { Environment } from "./Environment.ts"
-import { CommandFailed, ExitCode } from "../terminal/ExitCode.ts"
+import { type CommandFailed, usageError } from "../terminal/ExitCode.ts"
 
 export interface SecretText {
   /** The name of the variable or credential, for messages. */
@@ -48,11 +48,7 @@ const codeOf = (error: unknown): string => {
 
 const read = Effect.fnUntraced(function* (name: string, path: string) {
   const failed = (problem: string) =>
-    new CommandFailed({
-      problem: `${name}: ${path} ${problem}`,
-      remedy: "name a readable file with the secret on one line",
-      exitCode: ExitCode.usage,
-    })
+    usageError(`${name}: ${path} ${problem}`, "name a readable file with the secret on one line")
   const text = yield* Effect.tryPromise({
     try: () => firstBytes(path),
     catch: (error) => failed(`cannot be read (${codeOf(error)})`),
