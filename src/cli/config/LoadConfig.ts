@@ -13,7 +13,7 @@ import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { type ConfigFile, placeOf, read } from "./ConfigFile.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import { type Environment, processEnvironment } from "./Environment.ts"
-import { CommandFailed, usageError } from "../terminal/ExitCode.ts"
+import { type CommandFailed, usageError } from "../terminal/ExitCode.ts"
 import { suggestions } from "../../domain/Suggestions.ts"
 import { type KeyFiles, readKeyFiles, type Tree, withKeys } from "./KeyReferences.ts"
 import { readSecrets, type SecretTexts } from "./SecretFiles.ts"
@@ -70,8 +70,9 @@ const givenBy = ({ flags, file, secrets, ...sources }: Sources): Result.Result<G
     const fleet = Predicate.isReadonlyObject(tree["fleet"]) ? tree["fleet"] : {}
     const upstreams: ReadonlyArray<unknown> = Array.isArray(fleet["upstreams"]) ? fleet["upstreams"] : []
     tree = put(tree, ["fleet", "upstreams"], [...upstreams, upstream.entry])
-    for (const [field, origin] of Object.entries(upstream.origins))
-      origins.set(["fleet.upstreams", upstreams.length, ...(field === "" ? [] : [field])].join("."), origin)
+    const entry = `fleet.upstreams.${upstreams.length}`
+    origins.set(entry, upstream.origin)
+    for (const [field, origin] of Object.entries(upstream.fieldOrigins)) origins.set(`${entry}.${field}`, origin)
   }
   return Result.succeed({ tree, origins, values })
 }

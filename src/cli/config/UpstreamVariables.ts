@@ -15,8 +15,10 @@ const TOKEN_FILE_VARIABLE = "OPENCLAW_GATEWAY_TOKEN_FILE"
 const NAME = "openclaw"
 
 export interface UpstreamEntry {
-  /** The variables that name the fields, for messages. The empty name is that of the whole entry. */
-  readonly origins: Readonly<Record<string, string>>
+  /** The variable that names the gateway, for messages. */
+  readonly origin: string
+  /** The variables of single fields, for messages. */
+  readonly fieldOrigins: Readonly<Record<string, string>>
   readonly entry: { readonly name: string; readonly url: string; readonly [field: string]: unknown }
 }
 
@@ -49,11 +51,8 @@ export const upstreamIn = (environment: Environment): UpstreamEntry | undefined 
   const interval = given(INTERVAL_VARIABLE)
   const tokenFile = given(TOKEN_FILE_VARIABLE)
   return {
-    origins: {
-      "": given(SOCKET_VARIABLE) === undefined ? REST_VARIABLE : SOCKET_VARIABLE,
-      pollUrl: REST_VARIABLE,
-      pollMs: INTERVAL_VARIABLE,
-    },
+    origin: given(SOCKET_VARIABLE) === undefined ? REST_VARIABLE : SOCKET_VARIABLE,
+    fieldOrigins: { pollUrl: REST_VARIABLE, pollMs: INTERVAL_VARIABLE },
     entry: {
       name: NAME,
       url,
