@@ -4,19 +4,11 @@
  */
 import * as Schema from "effect/Schema"
 import { Scope } from "./Principal.ts"
-import { option, secret } from "./Setting.ts"
+import { isAddress, option, secret } from "./Setting.ts"
 
-const isAddress = (schemes: RegExp, example: string) =>
-  Schema.makeFilter((text: string) => {
-    const url = URL.parse(text)
-    if (url === null || !schemes.test(url.protocol)) return `must be an address such as ${example}`
-    return url.username + url.password === ""
-      ? undefined
-      : "must have no user and no password; the token belongs into token"
-  })
-
-const IsGateway = isAddress(/^(wss?|https?):$/, "ws://10.0.0.2:18789/")
-const IsRestAddress = isAddress(/^https?:$/, "http://10.0.0.2:18789/api/agents")
+const REMEDY = "the token belongs into token"
+const IsGateway = isAddress(/^(wss?|https?):$/, "ws://10.0.0.2:18789/", REMEDY)
+const IsRestAddress = isAddress(/^https?:$/, "http://10.0.0.2:18789/api/agents", REMEDY)
 
 const described = <S extends Schema.Top>(schema: S, description: string) =>
   Schema.optionalKey(schema).annotateKey({ description })

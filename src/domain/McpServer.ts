@@ -6,13 +6,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ToolPermission } from "./Agent.ts"
 import { programFields } from "./LocalProgram.ts"
-import { option, secret } from "./Setting.ts"
+import { isAddress, option, secret } from "./Setting.ts"
 
-const IsHttpUrl = Schema.makeFilter((text: string) => {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an address such as https://mcp.example.org/mcp"
-  return url.username + url.password === "" ? undefined : "must have no user and no password; they belong into headers"
-})
+const IsHttpUrl = isAddress(/^https?:$/, "https://mcp.example.org/mcp", "they belong into headers")
 
 const HeaderName = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. authorization" }),

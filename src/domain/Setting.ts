@@ -1,5 +1,5 @@
 /**
- * Setting: the building blocks of the option schemas: an option with its default and description, and a secret.
+ * Setting: the building blocks of the option schemas: an option with its default and description, a secret, and an address.
  * The schemas of options in this folder use them.
  */
 import * as Effect from "effect/Effect"
@@ -18,6 +18,14 @@ export const secret = (label: string) =>
     Schema.Trim.check(Schema.isPattern(/^\P{Cc}+$/u, { expected: "one line of text without control characters" })),
     { label },
   )
+
+/** Accepts addresses of the schemes, such as `https:`, without a user and a password. `remedy` says where these belong. */
+export const isAddress = (schemes: RegExp, example: string, remedy: string) =>
+  Schema.makeFilter((text: string) => {
+    const url = URL.parse(text)
+    if (url === null || !schemes.test(url.protocol)) return `must be an address such as ${example}`
+    return url.username + url.password === "" ? undefined : `must have no user and no password; ${remedy}`
+  })
 
 /** Refuses a record with a name that would need quotes in ids such as `provider/model` and in URLs. */
 export const HaveNames = Schema.makeFilter((entries: Readonly<Record<string, unknown>>) => {
