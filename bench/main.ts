@@ -1,7 +1,7 @@
 /**
  * The benchmarks. `npm run bench` runs all of them and writes RESULTS.md and results.svg. `npm run bench -- ping` runs one
- * and replaces its part. `--wire openclaw-4` compares only this wire with the other servers. `--smoke` runs everything once with few
- * messages. `--profile <folder>` writes .cpuprofile files of the servers.
+ * and replaces its part. `--wire openclaw-4` compares only this wire with the other servers. `--smoke` runs everything once
+ * with few messages. `--profile <folder>` writes .cpuprofile files of the servers.
  */
 import { loadavg } from "node:os"
 import { parseArgs } from "node:util"

@@ -1,7 +1,7 @@
 /**
  * Tests foreign programs that agents of this gateway use, installed from the npm registry, with a fake model provider on this
- * machine: Qwen Code as a command-line agent, and server-everything as an MCP server. `npm run acceptance:agents` writes the results to docs/compatibility.md and fails if a check
- * fails. It needs the registry and takes about a minute.
+ * machine: Qwen Code as a command-line agent, and server-everything as an MCP server. `npm run acceptance:agents` writes the
+ * results to docs/compatibility.md and fails if a check fails. It needs the registry and takes about a minute.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

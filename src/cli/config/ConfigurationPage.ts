@@ -125,8 +125,8 @@ gateway:
 
 Variables and flags of lists are separated by commas. Variables of records, such as \`GATEWAY_PROVIDERS\`, and of lists of
 records hold JSON. \`GATEWAY_WS_URL\` and \`OPENCLAW_GATEWAY_TOKEN\` together name one more gateway of \`fleet.upstreams\`
-([fleet.md](fleet.md)); the token then does not open this gateway. \`~\` is the home folder. \`start\` has no flags for secrets, because every
-user of a machine sees its command lines.
+([fleet.md](fleet.md)); the token then does not open this gateway. \`~\` is the home folder. \`start\` has no flags
+for secrets, because every user of a machine sees its command lines.
 
 A secret may be in a file: \`GATEWAY_TOKEN_FILE\` names the file of \`GATEWAY_TOKEN\`, and \`GATEWAY_PASSWORD_FILE\` that of
 \`GATEWAY_PASSWORD\`. Under systemd, the credentials \`token\` and \`password\` count too (also named \`gateway-token\` or

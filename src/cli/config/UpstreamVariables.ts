@@ -1,7 +1,7 @@
 /**
  * UpstreamVariables: reads the variables by which programs that show a fleet name their one gateway: GATEWAY_WS_URL and
- * OPENCLAW_GATEWAY_TOKEN, and for its REST address GATEWAY_URL and GATEWAY_POLL_INTERVAL. LoadConfig.ts makes an entry of
- * `fleet.upstreams` of them.
+ * OPENCLAW_GATEWAY_TOKEN, and for its REST address GATEWAY_URL and GATEWAY_POLL_INTERVAL. LoadConfig.ts turns them into an
+ * entry of `fleet.upstreams`.
  */
 import type { Environment } from "./Environment.ts"
 

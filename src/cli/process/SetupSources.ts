@@ -1,7 +1,7 @@
 /**
- * SetupSources: finds the sources of answers that a machine has, and chooses one for a script: the providers and agents of the configuration, keys in the
- * environment, servers on this machine, and command-line agents on the PATH. The setup
- * uses it.
+ * SetupSources: finds the sources of answers that a machine has, and chooses one for a script: the providers and agents of
+ * the configuration, keys in the environment, servers on this machine, and command-line agents on the PATH. The setup uses
+ * it.
  */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
