@@ -3,7 +3,7 @@
  * other calls, its memory, and the cost of a local turn beside it, with and without a client that follows the fleet.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { connect } from "../../src/client/Gateway.ts"
+import { type Client, clientOf, concurrentRuns, runTurns } from "../Client.ts"
 import { ALONE, type Effort, figure, percentile, type Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import type { Server } from "../Server.ts"
@@ -17,12 +17,8 @@ const SETTLE_MS = 500
 
 const AT_ONCE = 8
 
-type Gateway = ReturnType<typeof connect>
-
-const clientOf = (server: Server): Gateway => connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
-
 /** Follows the state of the upstream gateway: each synchronization in milliseconds. */
-const followed = async (gateway: Gateway) => {
+const followed = async (gateway: Client) => {
   let resolve: (ms: number) => void = () => {}
   let began = 0
   const joined = Promise.withResolvers<void>()
@@ -63,26 +59,19 @@ const longest = async (server: Server, work: Promise<unknown>): Promise<number> 
   return most
 }
 
-const microsOfTurn = async (server: Server, gateway: Gateway, count: number): Promise<number> => {
-  let next = 0
-  const work = async () => {
-    while (next < count) {
-      const { runId } = await gateway.call("chat.send", { text: "hi", sessionKey: `bench-${next++ % AT_ONCE}` })
-      await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
-    }
-  }
-  const micros = await server.cpuOf(() => Promise.all(Array.from({ length: AT_ONCE }, work)))
+const microsOfTurn = async (server: Server, gateway: Client, count: number): Promise<number> => {
+  const micros = await server.cpuOf(() => runTurns(gateway, { count, atOnce: AT_ONCE, sessions: AT_ONCE }))
   return micros / count
 }
 
-const isReady = async (gateway: Gateway): Promise<boolean> =>
+const isReady = async (gateway: Client): Promise<boolean> =>
   (await gateway.call("fleet.upstreams", {})).upstreams.every(({ state }) => state === "ready")
 
 const heapOf = async (server: Server): Promise<number> =>
   (await server.usage({ _tag: "Settled", pauseMs: SETTLE_MS })).heapBytes / 1_048_576
 
 export const fleet = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
-  const env = { GATEWAY_RUNS_CONCURRENT: String(AT_ONCE), GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE) }
+  const env = concurrentRuns(AT_ONCE)
   const upstream = await startUpstream(AGENTS, Math.ceil(SESSIONS * scale))
   const lone = await startGateway({ env })
   const fronting = await startGateway({ env: { ...env, GATEWAY_WS_URL: `ws://127.0.0.1:${upstream.port}/` } })

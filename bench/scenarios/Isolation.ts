@@ -5,7 +5,7 @@
 import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
-import { connect } from "../../src/client/Gateway.ts"
+import { clientOf, turn } from "../Client.ts"
 import type { Effort, Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import { call, look, troubled } from "../Look.ts"
@@ -30,13 +30,12 @@ type Calls = () => Promise<ReadonlyArray<number>>
 
 /** Keeps the bad runs running during the calls. */
 const besideRuns = (server: Server, misdeeds: ReadonlyArray<Misdeed>) => async (calls: Calls) => {
-  const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
+  const gateway = clientOf(server)
   const sessions = Array.from({ length: BAD_RUNS }, (_, i) => `bad-${i}`)
   const over = new AbortController()
   const runs = sessions.map(async (sessionKey, i) => {
     while (!over.signal.aborted) {
-      const { runId } = await gateway.call("chat.send", { text: misdeeds[i % misdeeds.length]!, sessionKey })
-      await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
+      await turn(gateway, sessionKey, misdeeds[i % misdeeds.length]!)
       await sleep(AGAIN_MS)
     }
   })

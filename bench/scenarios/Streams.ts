@@ -2,8 +2,8 @@
  * Measures 50 runs that each emit 100 tokens a second to 200 clients: the cost of a token for a client, and its bytes. Plain
  * ws sends a frame for each token. Mission Control shows no text of open runs.
  */
-import { connect } from "../../src/client/Gateway.ts"
 import { Audience } from "../Audience.ts"
+import { clientOf, turn } from "../Client.ts"
 import { compare, type Effort, figure, type Result } from "../Compare.ts"
 import type { Server } from "../Server.ts"
 import { STREAM, TOKENS } from "../servers/Deeds.ts"
@@ -44,14 +44,10 @@ const floorSubject = async (streams: number, clients: number): Promise<Subject> 
 
 const gatewaySubject = async (wire: Effort["wires"][number], streams: number, clients: number): Promise<Subject> => {
   const server = await startRuntimes(STREAMS, { name: wire, wire })
-  const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
+  const gateway = clientOf(server)
   const audience = await Audience.gather(server, clients, kind)
-  const stream = async (sessionKey: string) => {
-    const { runId } = await gateway.call("chat.send", { text: STREAM, sessionKey })
-    await gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
-  }
   const work = async () => {
-    await Promise.all(Array.from({ length: streams }, (_, i) => stream(`stream-${i}`)))
+    await Promise.all(Array.from({ length: streams }, (_, i) => turn(gateway, `stream-${i}`, STREAM)))
     return TOKENS
   }
   const close = async () => {

@@ -4,13 +4,13 @@
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { connect } from "../../src/client/Gateway.ts"
+import { clientOf, concurrentRuns, runTurns } from "../Client.ts"
 import { compare, type Effort, type Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
 import { startGateway } from "../Targets.ts"
-import { raisedLimits } from "./Turns.ts"
 
 const PIPELINED = 64
+const AT_ONCE = 64
 const SCRAPE_MS = 1_000
 
 const startCollector = async () => {
@@ -32,8 +32,8 @@ export const telemetry = async (effort: Effort): Promise<ReadonlyArray<Result>> 
   }
   const subjects = await Promise.all(
     Object.entries(variants).map(async ([name, env]) => {
-      const server = await startGateway({ env: { ...raisedLimits, ...env } }, { name })
-      return { server, client: connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token! }) }
+      const server = await startGateway({ env: { ...concurrentRuns(AT_ONCE), ...env } }, { name })
+      return { server, client: clientOf(server) }
     }),
   )
   const scraped = subjects.find(({ server }) => server.name === "scrape each second")!.server
@@ -52,15 +52,9 @@ export const telemetry = async (effort: Effort): Promise<ReadonlyArray<Result>> 
     return micros / (PIPELINED * blocks)
   })
   const count = Math.ceil(1_000 * effort.scale)
+  const work = { count, atOnce: AT_ONCE, sessions: AT_ONCE }
   const turns = await compare(subjects, effort, async ({ client, server }) => {
-    let next = 0
-    const work = async () => {
-      while (next < count) {
-        const { runId } = await client.call("chat.send", { text: "hi", sessionKey: `bench-${next++ % PIPELINED}` })
-        await client.call("runs.wait", { runId, timeoutMs: 60_000 })
-      }
-    }
-    return (await server.cpuOf(() => Promise.all(Array.from({ length: PIPELINED }, work)))) / count
+    return (await server.cpuOf(() => runTurns(client, work))) / count
   })
 
   clearInterval(timer)

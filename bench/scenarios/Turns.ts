@@ -4,19 +4,13 @@
  * PostgreSQL, the gateway does the same work on it, with its writes to the disk.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { connect } from "../../src/client/Gateway.ts"
+import { clientOf, concurrentRuns, finish, runTurns } from "../Client.ts"
 import { type Effort, percentile, type Result } from "../Compare.ts"
 import { type Database, onEach } from "../Databases.ts"
 import { startGateway } from "../Targets.ts"
 
 const SESSIONS = 256
 const AT_ONCE = 64
-
-/** The default is four concurrent runs, because agents think for seconds. The echo runtime answers at once. */
-export const raisedLimits = {
-  GATEWAY_RUNS_CONCURRENT: String(AT_ONCE),
-  GATEWAY_RUNS_CONCURRENT_PER_AGENT: String(AT_ONCE),
-}
 
 /** The pause between two messages of a steady load: 100 a second. */
 const PACE_MS = 10
@@ -32,17 +26,15 @@ interface Measured {
 }
 
 const measure = async ({ options }: Database, { scale }: Effort): Promise<Measured> => {
-  const server = await startGateway({ ...options, env: { ...raisedLimits, ...options.env } })
-  const gateway = connect({ url: `ws://127.0.0.1:${server.port}/rpc`, token: server.token })
-  const send = (n: number) => gateway.call("chat.send", { text: "hi", sessionKey: `bench-${n % SESSIONS}` })
-  const finish = (runId: string) => gateway.call("runs.wait", { runId, timeoutMs: 60_000 })
+  const server = await startGateway({ ...options, env: { ...concurrentRuns(AT_ONCE), ...options.env } })
+  const gateway = clientOf(server)
   const acknowledged: Array<number> = []
   const ended: Array<number> = []
   const turn = async (n: number) => {
     const began = performance.now()
-    const { runId } = await send(n)
+    const { runId } = await gateway.call("chat.send", { text: "hi", sessionKey: `bench-${n % SESSIONS}` })
     acknowledged.push(performance.now() - began)
-    await finish(runId)
+    await finish(gateway, runId)
     ended.push(performance.now() - began)
   }
   const turns: Array<Promise<void>> = []
@@ -52,13 +44,9 @@ const measure = async ({ options }: Database, { scale }: Effort): Promise<Measur
   }
   await Promise.all(turns)
   const count = Math.ceil(8_000 * scale)
-  let next = 0
-  const work = async () => {
-    while (next < count) await finish((await send(next++)).runId)
-  }
   const before = (await server.usage()).cpuMicros
   const began = performance.now()
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await runTurns(gateway, { count, atOnce: AT_ONCE, sessions: SESSIONS })
   const perSecond = (count / (performance.now() - began)) * 1_000
   const cpuMicros = ((await server.usage()).cpuMicros - before) / count
   await gateway.close()
