@@ -30,6 +30,9 @@ export interface Figure {
 /** The target of a first figure that is the same work of the gateway, without the work of others. */
 export const ALONE = "alone"
 
+/** The target of the gateway in scenarios without wires. */
+const CAUSEWAY = "causeway"
+
 /** One line of the results. */
 export interface Result {
   readonly work: string
@@ -53,6 +56,13 @@ export const figure = (target: string, values: ReadonlyArray<number>, goal?: Goa
   ...(goal !== undefined && { goal }),
 })
 
+/** A percentile of the gateway's latencies. The range is their median and the longest. */
+export const latency = (samples: ReadonlyArray<number>, share: number): Figure => ({
+  target: CAUSEWAY,
+  value: percentile(samples, share),
+  range: [percentile(samples, 0.5), percentile(samples, 1)],
+})
+
 export const compare = async <S extends { readonly server: Server }>(
   subjects: ReadonlyArray<S>,
   { rounds, warmUp }: Effort,
@@ -74,9 +84,6 @@ export const ratioOf = ({ figures }: Result, target: string): number | undefined
   const measured = figures.find((figure) => figure.target === target)
   return floor === undefined || measured === undefined ? undefined : measured.value / floor.value
 }
-
-/** The target of the gateway in scenarios without wires. */
-const CAUSEWAY = "causeway"
 
 /** The target of subscribers that are spread over all wires of one gateway. */
 export const ALL_WIRES = "all wires"

@@ -1,5 +1,5 @@
 /**
- * A look at the latency of calls: alone, and beside the work of others. The scenarios Isolation and Pauses compare both.
+ * A look at the latency of calls: alone, and beside the work of others. The scenarios with latencies use it.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { ALONE, type Effort, figure, percentile, type Result } from "./Compare.ts"
@@ -16,9 +16,13 @@ export interface Call {
   readonly mark: string
 }
 
-export const call = (tag: string): Call => ({ block: frame(request(1, tag, {})), mark: `"Exit"` })
+export const call = (tag: string, payload: object = {}): Call => ({
+  block: frame(request(1, tag, payload)),
+  mark: `"Exit"`,
+})
 
-const timed = async (line: Line, { block, mark }: Call): Promise<number> => {
+/** Returns the latency of a call in milliseconds. */
+export const timed = async (line: Line, { block, mark }: Call): Promise<number> => {
   const began = performance.now()
   await line.exchange(block, mark, 1)
   return performance.now() - began
@@ -34,18 +38,28 @@ export const look = async (lines: ReadonlyArray<Line>, what: Call, scale: number
   return samples
 }
 
-/** Returns the longest latency of calls over the line until the work is done. */
-export const longestDuring = async (line: Line, what: Call, work: () => Promise<unknown>): Promise<number> => {
+/** Repeats a call over the line until the work is done, with a pause after each. Returns the latencies. */
+export const during = async (
+  line: Line,
+  what: Call,
+  work: () => Promise<unknown>,
+  pauseMs = 1,
+): Promise<ReadonlyArray<number>> => {
+  const samples: Array<number> = []
   const over = new AbortController()
-  const done = work().finally(() => over.abort())
-  let longest = 0
-  while (!over.signal.aborted) {
-    longest = Math.max(longest, await timed(line, what))
-    await sleep(1)
+  const calls = async () => {
+    while (!over.signal.aborted) {
+      samples.push(await timed(line, what))
+      await sleep(pauseMs)
+    }
   }
-  await done
-  return longest
+  await Promise.all([calls(), work().finally(() => over.abort())])
+  return samples
 }
+
+/** Returns the longest latency of calls over the line until the work is done. */
+export const longestDuring = async (line: Line, what: Call, work: () => Promise<unknown>): Promise<number> =>
+  percentile(await during(line, what, work), 1)
 
 /** Returns the 99th percentiles of looks alone and beside the trouble, in turns. */
 export const troubled = async (

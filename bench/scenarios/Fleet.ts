@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Client, clientOf, concurrentRuns, runTurns } from "../Client.ts"
-import { ALONE, type Effort, figure, percentile, type Result } from "../Compare.ts"
-import { frame } from "../Line.ts"
+import { ALONE, type Effort, figure, type Result } from "../Compare.ts"
+import { call, longestDuring } from "../Look.ts"
 import type { Server } from "../Server.ts"
 import { startGateway, startUpstream } from "../Targets.ts"
 
@@ -40,23 +40,6 @@ const followed = async (gateway: Client) => {
         resolve = ready
       }),
   }
-}
-
-const HEALTH = frame(JSON.stringify({ _tag: "Request", id: 1, tag: "health", payload: {}, headers: [] }))
-
-/** Returns the longest answer to `health` until the work is done, in milliseconds. */
-const longest = async (server: Server, work: Promise<unknown>): Promise<number> => {
-  const line = await server.open()
-  const done = work.then(() => true)
-  let most = 0
-  for (let isDone = false; !isDone;) {
-    const began = performance.now()
-    await line.exchange(HEALTH, `"Exit"`, 1)
-    most = Math.max(most, performance.now() - began)
-    isDone = await Promise.race([done, sleep(1, false)])
-  }
-  line.close()
-  return most
 }
 
 const microsOfTurn = async (server: Server, gateway: Client, count: number): Promise<number> => {
@@ -94,12 +77,14 @@ export const fleet = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Re
   for (let round = 0; round < rounds; round++) costs.followed.push(await microsOfTurn(fronting, gateway, turns))
   const syncs: Array<number> = []
   const delays: Array<number> = []
+  const line = await fronting.open()
   for (let round = 0; round < rounds; round++) {
     const sync = states.next()
     await upstream.tell(1)
-    delays.push(await longest(fronting, sync))
+    delays.push(await longestDuring(line, call("health"), () => sync))
     syncs.push(await sync)
   }
+  line.close()
   await Promise.all([gateway.close(), other.close()])
   for (const server of [fronting, lone, upstream]) await server.stop()
 
@@ -107,11 +92,9 @@ export const fleet = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Re
   return [
     { work: `synchronization of ${extent}`, unit: "ms", figures: [figure("causeway", syncs)], goal: { value: 2_000 } },
     {
-      work: `the longest answer to \`health\` meanwhile, p50 of the rounds`,
+      work: "the longest answer to `health` meanwhile, p50 of the rounds",
       unit: "ms",
-      figures: [
-        { target: "causeway", value: percentile(delays, 0.5), range: [Math.min(...delays), Math.max(...delays)] },
-      ],
+      figures: [figure("causeway", delays)],
     },
     { work: `heap for ${extent}`, unit: "MB", figures: [{ target: "causeway", value: memory }] },
     {
