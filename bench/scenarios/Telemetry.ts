@@ -6,10 +6,9 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { clientOf, concurrentRuns, runTurns } from "../Client.ts"
 import { compare, type Effort, type Result } from "../Compare.ts"
-import { frame } from "../Line.ts"
 import { startGateway } from "../Targets.ts"
+import { PIPELINED, pipelinedCall } from "./Ping.ts"
 
-const PIPELINED = 64
 const AT_ONCE = 64
 const SCRAPE_MS = 1_000
 
@@ -42,15 +41,7 @@ export const telemetry = async (effort: Effort): Promise<ReadonlyArray<Result>> 
     void fetch(`http://127.0.0.1:${scraped.port}/metrics`, { headers }).then((response) => response.text())
   const timer = setInterval(scrape, SCRAPE_MS)
 
-  const blocks = Math.ceil(400 * effort.scale)
-  const calls = await compare(subjects, effort, async ({ server }) => {
-    const line = await server.open()
-    const { mark, say } = server.wire.call!
-    const block = Buffer.concat(Array.from({ length: PIPELINED }, (_, id) => frame(say(id))))
-    const micros = await server.cpuOf(() => line.exchange(block, mark, PIPELINED, blocks))
-    line.close()
-    return micros / (PIPELINED * blocks)
-  })
+  const calls = await compare(subjects, effort, ({ server }) => pipelinedCall(server, effort.scale))
   const count = Math.ceil(1_000 * effort.scale)
   const work = { count, atOnce: AT_ONCE, sessions: AT_ONCE }
   const turns = await compare(subjects, effort, async ({ client, server }) => {
