@@ -31,9 +31,9 @@ const verdict = (result: Result, figure: Figure): string => {
   return isMissed ? `≤ ${goal} ${unit}: missed by ${withUnit(measured - goal, unit)}` : `≤ ${goal} ${unit}: met`
 }
 
-const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+export const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 
-const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")
 
 const goalText = ({ goal, unit }: Result): string =>

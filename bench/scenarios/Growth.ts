@@ -5,11 +5,12 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Effort, Result } from "../Compare.ts"
-import { frame } from "../Line.ts"
-import { number } from "../Report.ts"
 import { type Database, onEach } from "../Databases.ts"
+import { frame } from "../Line.ts"
+import { number, row, table } from "../Report.ts"
 import { fill, SESSION_OF_MESSAGES, type StoredRows } from "../StoredSessions.ts"
 import { startGateway } from "../Targets.ts"
+import { request } from "../wires/Rpc.ts"
 
 const few: StoredRows = { sessions: 100, messages: 10, events: 1_000 }
 
@@ -47,8 +48,7 @@ const measure = async (database: Database, sessions: number, count: number): Pro
     const work = async (from: number, to: number) => {
       for (let n = from; n < to; n++) {
         const [tag, payload] = call(n)
-        const request = { _tag: "Request", id: ++id, tag, payload, headers: [] }
-        await line.exchange(frame(JSON.stringify(request)), `"Exit"`, 1)
+        await line.exchange(frame(request(++id, tag, payload)), `"Exit"`, 1)
       }
     }
     // Until V8 has compiled the path.
@@ -62,36 +62,33 @@ const measure = async (database: Database, sessions: number, count: number): Pro
   return [...costs, start / 1_000]
 }
 
-const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
-
 export const growth = async ({ scale }: Effort): Promise<ReadonlyArray<Result>> => {
   const head = ["database", "stored", ...Object.keys(calls(1)).map((name) => `${name}, µs`), "start, ms"]
-  const lines: Array<string> = []
+  const rows: Array<ReadonlyArray<string>> = []
   for (const size of sizes) {
     const { events, messages, sessions } = { ...few, ...size }
-    const rows = {
+    const scaled = {
       sessions: Math.ceil(sessions * scale),
       messages: Math.ceil(messages * scale),
       events: Math.ceil(events * scale),
     }
     const stored = Object.entries(size).map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
     const ofSize = await onEach(async (database) => {
-      await fill(database, rows)
-      const costs = await measure(database, rows.sessions, Math.ceil(CALLS * scale))
-      const line = row([database.name, stored.join(), ...costs.map(number)])
-      console.log(line)
-      return line
+      await fill(database, scaled)
+      const costs = await measure(database, scaled.sessions, Math.ceil(CALLS * scale))
+      const cells = [database.name, stored.join(), ...costs.map(number)]
+      console.log(row(cells))
+      return cells
     })
-    lines.push(...ofSize)
+    rows.push(...ofSize)
   }
-  const table = [row(head), row(head.map(() => "---")), ...lines].join("\n")
   const text = `# Growth
 
 Written by \`npm run bench -- growth\`. Processor time of the gateway and of PostgreSQL for one call, and for a start until
-it is ready. Where a row does not say otherwise, ${few.sessions} sessions, ${few.messages} messages of the session whose
-history is read, and ${few.events.toLocaleString("en")} events are stored.
+it is ready. Where a row does not say otherwise, ${few.sessions} sessions, ${few.messages} messages of the session whose history is
+read, and ${few.events.toLocaleString("en")} events are stored.
 
-${table}
+${table(head, rows)}
 `
   if (scale === 1) writeFileSync(join(import.meta.dirname, "../GROWTH.md"), text)
   return []
