@@ -4,8 +4,7 @@
  */
 import { join } from "node:path"
 import { install, root } from "../scripts/acceptance/Installation.ts"
-import type { ServerOptions } from "./Server.ts"
-import { PROBE } from "./Server.ts"
+import { PROBE, type ServerOptions } from "./Server.ts"
 
 export const BUN = "1.4.5"
 

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { contains, equals } from "./acceptance/Checks.ts"
 import * as Checks from "./acceptance/Checks.ts"
 import * as FakeModel from "./acceptance/FakeModel.ts"
 import { home, install, root } from "./acceptance/Installation.ts"
@@ -15,6 +14,8 @@ import { type Check, record, say } from "./acceptance/Report.ts"
 import * as FakeProvider from "../test/support/FakeProvider.ts"
 import { type GatewayProcess, start } from "../test/support/GatewayProcess.ts"
 import { gone } from "../test/support/ProcessGroups.ts"
+
+const { contains, equals } = Checks
 
 const QWEN = "0.24.4"
 const EVERYTHING = "2026.8.31"

@@ -91,13 +91,14 @@ export const fanOut = async (effort: Effort): Promise<ReadonlyArray<Result>> => 
 
   const rpc = gateways.filter(({ name }) => name === "rpc")
   if (rpc.length > 0) {
-    const acknowledging = [...unasked.filter(({ name }) => name !== "bun"), await start("effect/rpc"), ...rpc]
+    const stock = await start("effect/rpc")
+    const acknowledging = [...unasked.filter(({ name }) => name !== "bun"), stock, ...rpc]
     results.push(
       await run("event to 1,000, paced, 1,000 request ids", [floor, ...rpc], { ...paced, ids: own }),
       await run("event to 1,000, paced, acknowledged", acknowledging, { ...paced, acknowledges: true }),
       await run("event to 1,000, bursts of 32, acknowledged", acknowledging, { ...bursts, acknowledges: true }),
     )
-    for (const server of acknowledging) if (server.name === "effect/rpc") await server.stop()
+    await stock.stop()
   }
   for (const server of [...unasked, ...gateways]) await server.stop()
   return results

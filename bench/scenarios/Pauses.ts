@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 const MESSAGES = 100_000
 const PAGE = 1_000
 
-/** As much as a frame may have (`limits.frameBytes`). */
+/** Slightly less than 4 MiB. */
 const FRAME_BYTES = 4_190_000
 
 /** The rows of a reset are deleted after its answer. */
