@@ -100,44 +100,39 @@ export const attachments = Effect.gen(function* () {
     await page.goto(`${gateway.url}/chat`)
   })
 
+  /** Sends a message with the picture, and expects the model to get the same bytes. */
+  const reachesModel = (attaching: Effect.Effect<void>, text: string, bytes: Buffer) =>
+    Effect.gen(function* () {
+      yield* attaching
+      yield* send(text)
+      yield* equals(hashesAt(provider), [hash(bytes)])
+    })
+  const shownAfterReload = (name: string, width: number) =>
+    Effect.andThen(
+      reload,
+      using((page) => shown(page, name, width)),
+    )
+
   yield* using(signIn(gateway))
   const attached = picture(120, 90, 100)
   yield* check(
     "Control UI: an attached picture reaches the model, byte for byte",
-    Effect.gen(function* () {
-      yield* attach("attached.png", attached)
-      yield* send("what is attached?")
-      yield* equals(hashesAt(provider), [hash(attached)])
-    }),
+    reachesModel(attach("attached.png", attached), "what is attached?", attached),
   )
-  yield* check(
-    "Control UI: shows the picture of the history after a reload",
-    Effect.andThen(
-      reload,
-      using((page) => shown(page, "attached.png", 120)),
-    ),
-  )
+  yield* check("Control UI: shows the picture of the history after a reload", shownAfterReload("attached.png", 120))
   const dropped = picture(110, 80, 200)
+  const dropping = using((page) => drop(page, "dropped.png", dropped))
   yield* check(
     "Control UI: a dropped picture reaches the model, and stays in the history",
-    Effect.gen(function* () {
-      yield* using((page) => drop(page, "dropped.png", dropped))
-      yield* send("what is dropped?")
-      yield* equals(hashesAt(provider), [hash(dropped)])
-      yield* reload
-      yield* using((page) => shown(page, "dropped.png", 110))
-    }),
+    Effect.andThen(reachesModel(dropping, "what is dropped?", dropped), shownAfterReload("dropped.png", 110)),
   )
   const large = picture(1_600, 1_500, 50, 0)
   yield* check(
     "Control UI: a picture of 2.4 MB reaches the model, and is shown after a reload",
-    Effect.gen(function* () {
-      yield* attach("large.png", large)
-      yield* send("what is large?")
-      yield* equals(hashesAt(provider), [hash(large)])
-      yield* reload
-      yield* using((page) => shown(page, "large.png", 1_600))
-    }),
+    Effect.andThen(
+      reachesModel(attach("large.png", large), "what is large?", large),
+      shownAfterReload("large.png", 1_600),
+    ),
   )
   yield* check(
     "Control UI: an attached text reaches the model as text",
