@@ -4,18 +4,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { connect, type OpenClawGateway } from "../../src/openclaw-client.ts"
 import * as FakeProvider from "../../test/support/FakeProvider.ts"
 import * as Checks from "../acceptance/Checks.ts"
 import { answers } from "../acceptance/FakeModel.ts"
 import { home } from "../acceptance/Installation.ts"
 import { calling, configured } from "./Gateways.ts"
 import type { Installed } from "./Installations.ts"
-import { make, type ReferenceGateway, TOKEN } from "./ReferenceGateway.ts"
+import { make, operator, TOKEN } from "./ReferenceGateway.ts"
 
 const { contains, equals, until } = Checks
-
-const SCOPES = ["operator.read", "operator.write", "operator.admin"]
 
 const Card = Schema.Struct({
   id: Schema.String,
@@ -41,12 +38,6 @@ const withModel = (provider: FakeProvider.FakeProvider) => ({
   },
 })
 
-const operator = ({ port }: ReferenceGateway) =>
-  Effect.acquireRelease(
-    Effect.sync((): OpenClawGateway => connect({ url: `127.0.0.1:${port}`, token: TOKEN, scopes: SCOPES })),
-    (client) => Effect.promise(() => client.close()),
-  )
-
 export const fleet = Effect.fnUntraced(function* (installed: Installed) {
   const provider = yield* FakeProvider.make
   provider.script("fake", answers)
@@ -54,7 +45,10 @@ export const fleet = Effect.fnUntraced(function* (installed: Installed) {
   reference.start()
   const upstreams = [{ name: "real", url: `ws://127.0.0.1:${reference.port}/`, token: TOKEN }]
   const gateway = yield* configured(home(), { runtime: "upstream/real", fleet: { upstreams } })
-  const there = yield* operator(reference)
+  const there = yield* Effect.acquireRelease(
+    Effect.sync(() => operator(reference)),
+    (client) => Effect.promise(() => client.close()),
+  )
   const { check, checks } = Checks.make()
 
   const list = calling(gateway, "fleet.list", Cards)

@@ -4,13 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import { connect, type OpenClawGateway, type OpenClawOptions } from "../../src/openclaw-client.ts"
+import type { OpenClawGateway, OpenClawOptions } from "../../src/openclaw-client.ts"
 import { home } from "../acceptance/Installation.ts"
 import { type Check, sayCheck } from "../acceptance/Report.ts"
 import type { Installed } from "./Installations.ts"
-import { make, type ReferenceGateway, TOKEN } from "./ReferenceGateway.ts"
-
-const SCOPES = ["operator.read", "operator.write", "operator.admin"]
+import { make, operator, type ReferenceGateway } from "./ReferenceGateway.ts"
 
 /** The time of one step. The reference gateway starts in about ten seconds. */
 const STEP_MS = 120_000
@@ -34,8 +32,7 @@ export const operatorClient = (installed: Installed) =>
 
 const test = async (reference: ReferenceGateway): Promise<ReadonlyArray<Check>> => {
   const deviceFile = join(home(), "device.json")
-  const open = (options: Partial<OpenClawOptions> = {}) =>
-    connect({ url: `127.0.0.1:${reference.port}`, token: TOKEN, scopes: SCOPES, ...options })
+  const open = (options?: Partial<OpenClawOptions>) => operator(reference, options)
   const step = async (name: string, act: () => Promise<void>): Promise<Check> => {
     const signal = AbortSignal.timeout(STEP_MS)
     const late = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))

@@ -4,12 +4,15 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { connect, type OpenClawGateway, type OpenClawOptions } from "../../src/openclaw-client.ts"
 import { machine } from "../../test/support/GatewayProcess.ts"
 import { freePort } from "../../test/support/ShellGateway.ts"
 import { home } from "../acceptance/Installation.ts"
 import type { Installed } from "./Installations.ts"
 
 export const TOKEN = "token-of-the-reference-gateway"
+
+const SCOPES = ["operator.read", "operator.write", "operator.admin"]
 
 export class ReferenceGateway {
   readonly #entry: string
@@ -55,3 +58,7 @@ export const make = Effect.fnUntraced(function* ({ entry }: Installed, config: o
     (reference) => Effect.promise(() => reference.stop()),
   )
 })
+
+/** Connects our client as an operator. */
+export const operator = ({ port }: ReferenceGateway, options: Partial<OpenClawOptions> = {}): OpenClawGateway =>
+  connect({ url: `127.0.0.1:${port}`, token: TOKEN, scopes: SCOPES, ...options })
