@@ -4,13 +4,12 @@
  * results to docs/compatibility.md and fails if a check fails. It needs the registry and takes about a minute.
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Checks from "./acceptance/Checks.ts"
 import * as FakeModel from "./acceptance/FakeModel.ts"
 import { home, install, root } from "./acceptance/Installation.ts"
-import { type Check, record, say } from "./acceptance/Report.ts"
+import { record } from "./acceptance/Report.ts"
 import * as FakeProvider from "../test/support/FakeProvider.ts"
 import { type GatewayProcess, start } from "../test/support/GatewayProcess.ts"
 import { gone } from "../test/support/ProcessGroups.ts"
@@ -173,14 +172,12 @@ const serverEverything = Effect.fnUntraced(function* (command: string) {
     }),
   )
   const { check, checks } = Checks.make()
-  const { cli, exit, signal } = yield* start({ stateDir: join(folder, "state"), args: ["--config", config] })
+  const gateway = yield* start({ stateDir: join(folder, "state"), args: ["--config", config] })
+  const { cli, exit, signal } = gateway
   const output = (...args: ReadonlyArray<string>) => Effect.map(cli(...args), ({ stderr, stdout }) => stdout + stderr)
-  const listed: Effect.Effect<void> = Effect.flatMap(output("tools"), (list) =>
-    list.includes("everything_echo") ? Effect.void : Effect.andThen(Effect.sleep("100 millis"), listed),
-  )
   const answers = (message: string, part: string) =>
     Effect.flatMap(output("send", message), (text) => contains(text, part))
-  yield* check("adds its tools", listed)
+  yield* check("adds its tools", Checks.listed(gateway, "everything_echo"))
   yield* check("a run calls a tool", answers('everything_echo {"message":"hello"}', "Echo: hello"))
   yield* check("a run calls a tool with numbers", answers('everything_get-sum {"a":2,"b":3}', "5"))
   yield* check("a run reads the problem of a wrong call", answers('everything_echo {"message":1}', "nvalid"))
@@ -194,16 +191,11 @@ const serverEverything = Effect.fnUntraced(function* (command: string) {
   return checks
 })
 
-const run = async (program: string, checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>) => {
-  say(`\n${program}`)
-  return { program, checks: await Effect.runPromise(Effect.scoped(checks)) }
-}
-
 const qwen = installed("@qwen-code/qwen-code", QWEN, "qwen")
 const everything = installed("@modelcontextprotocol/server-everything", EVERYTHING, "mcp-server-everything")
 const results = [
-  await run(`Qwen Code ${QWEN}`, qwenCode(qwen)),
-  await run(`server-everything ${EVERYTHING}, MCP server`, serverEverything(everything)),
+  await Checks.run(`Qwen Code ${QWEN}`, qwenCode(qwen)),
+  await Checks.run(`server-everything ${EVERYTHING}, MCP server`, serverEverything(everything)),
 ]
 record(
   "agents",

@@ -5,8 +5,9 @@
  * `npm run acceptance:openclaw` writes the results to docs/compatibility.md and fails if a check fails. It needs the registry
  * and takes some minutes. `npm run acceptance:openclaw -- approvals` runs one group.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Checks from "./acceptance/Checks.ts"
 import { type Check, record, type Result, say } from "./acceptance/Report.ts"
 import { approvals } from "./openclaw/Approvals.ts"
 import { attachments } from "./openclaw/Attachments.ts"
@@ -67,8 +68,7 @@ const run = async (mark: string, programs: ReadonlyArray<Program>): Promise<void
   const results: Array<Result> = []
   for (const { checks, group, name } of programs) {
     if (wanted.length > 0 && !wanted.includes(group)) continue
-    say(`\n${name}`)
-    results.push({ program: name, checks: await Effect.runPromise(Effect.scoped(checks)) })
+    results.push(await Checks.run(name, checks))
   }
   const names = programs.map(({ name }) => name)
   if (results.length > 0) record(mark, names, results)

@@ -1,7 +1,9 @@
 /** Checks of a foreign program, in the order in which they run. The acceptance tests use them. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { type Check, sayCheck } from "./Report.ts"
+import type * as Scope from "effect/Scope"
+import type { GatewayProcess } from "../../test/support/GatewayProcess.ts"
+import { type Check, type Result, say, sayCheck } from "./Report.ts"
 
 /** Makes a list of checks, and the function that runs a check, prints it and adds it to the list. */
 export const make = () => {
@@ -16,6 +18,15 @@ export const make = () => {
       }),
     )
   return { checks, check }
+}
+
+/** Prints the name of a program, and runs its checks. */
+export const run = async (
+  program: string,
+  checks: Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope>,
+): Promise<Result> => {
+  say(`\n${program}`)
+  return { program, checks: await Effect.runPromise(Effect.scoped(checks)) }
 }
 
 /** Dies with both texts if the first does not contain the second, or does not match it. */
@@ -34,4 +45,10 @@ export const equals = (value: unknown, expected: unknown): Effect.Effect<void> =
 export const until = <A>(call: () => Promise<A>, accepts: (value: A) => boolean): Effect.Effect<A> =>
   Effect.flatMap(Effect.promise(call), (value) =>
     accepts(value) ? Effect.succeed(value) : Effect.andThen(Effect.sleep("200 millis"), until(call, accepts)),
+  )
+
+/** Waits until the gateway lists the tool. */
+export const listed = (gateway: GatewayProcess, tool: string): Effect.Effect<void> =>
+  Effect.flatMap(gateway.cli("tools"), ({ stdout }) =>
+    stdout.includes(tool) ? Effect.void : Effect.andThen(Effect.sleep("100 millis"), listed(gateway, tool)),
   )

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as FakeProvider from "../../test/support/FakeProvider.ts"
 import { type GatewayProcess, start } from "../../test/support/GatewayProcess.ts"
+import * as Checks from "../acceptance/Checks.ts"
 import { answers } from "../acceptance/FakeModel.ts"
 import { home } from "../acceptance/Installation.ts"
 import { CURRENT, openclaw } from "./Installations.ts"
@@ -58,12 +59,6 @@ export const withModel = Effect.gen(function* () {
   const providers = { local: { kind: "openai", baseUrl: baseUrl.openai, models: [{ id: "fake", input: ["image"] }] } }
   const gateway = yield* configured(folder, { model: "local/fake", providers, mcp })
   yield* gateway.cli("call", "agents.update", JSON.stringify({ id: "main", tools: { "outside_*": "ask" } }))
-  yield* listed(gateway, "outside_echo")
+  yield* Checks.listed(gateway, "outside_echo")
   return { callsFile, gateway, provider }
 })
-
-/** Waits until the gateway lists the tool. */
-export const listed = (gateway: GatewayProcess, tool: string): Effect.Effect<void> =>
-  Effect.flatMap(gateway.cli("tools"), ({ stdout }) =>
-    stdout.includes(tool) ? Effect.void : Effect.andThen(Effect.sleep("100 millis"), listed(gateway, tool)),
-  )
