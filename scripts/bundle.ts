@@ -1,26 +1,26 @@
 /**
  * Bundles the binary: src/main.ts and the packages that it imports become dist/main.js and the files in dist/main. A start
  * reads few files instead of nine hundred, without the comments and without most of the code that the binary does not use.
- * `npm run build` makes the bundle. `npm start` makes it again if a file of src is newer.
+ * `npm run build` makes the bundle. `npm start` and the tests make it again if a file of src is newer.
  *
  * Embedding programs import the modules that tsc emits instead, because they share one copy of effect with us.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import type { OutputChunk, Plugin } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
 const dist = join(root, "dist")
+const binary = join(dist, "main.js")
 const source = (path: string): string => join(root, "src", path)
 const main = source("main.ts")
 
 /** Returns whether the bundle is newer than the source, the dependencies and this script. */
 const isFresh = (): boolean => {
-  const entry = join(dist, "main.js")
-  if (!existsSync(entry)) return false
+  if (!existsSync(binary)) return false
   const files = readdirSync(source("."), { recursive: true, encoding: "utf8" }).map(source)
   const newest = [...files, join(root, "package-lock.json"), import.meta.filename].map((file) => statSync(file).mtimeMs)
-  return Math.max(...newest) < statSync(entry).mtimeMs
+  return Math.max(...newest) < statSync(binary).mtimeMs
 }
 
 /** The modules that load together. Each group becomes one file. */
@@ -105,6 +105,27 @@ const licences = (chunks: ReadonlyArray<OutputChunk>): string => {
   return ["The files in this folder contain code of these packages.\n", ...texts].join(`\n${"-".repeat(80)}\n\n`)
 }
 
+/** Writes a file under a draft's name first, so that a process that starts meanwhile reads the old file or the new one. */
+const replaceFile = (file: string, content: string | Uint8Array): void => {
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, content)
+  renameSync(draft, file)
+}
+
+/** A build writes all of its files in less time. */
+const BUILD_MS = 60_000
+
+/**
+ * Removes the files of older builds from the folder. `builtAt`: the time of the build before this one. Its files stay,
+ * because a gateway that runs it may still load them.
+ */
+export const removeOld = (folder: string, written: ReadonlySet<string>, builtAt: number): void => {
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name)
+    if (!written.has(name) && statSync(file).mtimeMs < builtAt - BUILD_MS) rmSync(file)
+  }
+}
+
 /** Writes main.js and the folder `main` into a folder, and returns the files of code. */
 export const bundle = async (into: string): Promise<ReadonlyArray<OutputChunk>> => {
   const { rolldown } = await import("rolldown")
@@ -117,8 +138,7 @@ export const bundle = async (into: string): Promise<ReadonlyArray<OutputChunk>> 
     preserveEntrySignatures: false,
     plugins: [findGroups, loadBuiltinsLate, escapeCharacters],
   })
-  rmSync(join(into, "main"), { recursive: true, force: true })
-  const { output } = await build.write({
+  const { output } = await build.generate({
     dir: into,
     entryFileNames: "main.js",
     chunkFileNames: "main/[name]-[hash].js",
@@ -135,11 +155,26 @@ export const bundle = async (into: string): Promise<ReadonlyArray<OutputChunk>> 
       ],
     },
   })
+  await build.close()
   const chunks = output.filter((file) => file.type === "chunk")
-  writeFileSync(join(into, "main/LICENSES.txt"), licences(chunks))
+  const files = new Map(output.map((file) => [file.fileName, file.type === "chunk" ? file.code : file.source]))
+  files.set("main/LICENSES.txt", licences(chunks))
+  const folder = join(into, "main")
+  mkdirSync(folder, { recursive: true })
+  const builtAt = statSync(join(into, "main.js"), { throwIfNoEntry: false })?.mtimeMs
+  // The file that names the others comes last.
+  for (const [name, content] of files) if (name !== "main.js") replaceFile(join(into, name), content)
+  replaceFile(join(into, "main.js"), files.get("main.js") ?? "")
+  if (builtAt !== undefined) removeOld(folder, new Set([...files.keys()].map((name) => basename(name))), builtAt)
   return chunks
+}
+
+/** Returns the path of the binary. Bundles it first if a file of src is newer. */
+export const freshBinary = async (): Promise<string> => {
+  if (!isFresh()) await bundle(dist)
+  return binary
 }
 
 const [, script, option] = process.argv
 // Node 22 has no `import.meta.main`.
-if (script === import.meta.filename && !(option === "--if-stale" && isFresh())) await bundle(dist)
+if (script === import.meta.filename) await (option === "--if-stale" ? freshBinary() : bundle(dist))

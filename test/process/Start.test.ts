@@ -28,7 +28,7 @@ layer(SharedGateway.layer({ args: ["--log-format", "json"], env: { GATEWAY_LIMIT
       const gateway = yield* SharedGateway
       expect(gateway.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       expect(gateway.stdout()).toContain(join(gateway.stateDir, "token"))
-      const [, printed = ""] = /send +npx causeway (.+)/.exec(gateway.stdout()) ?? []
+      const [, printed = ""] = /send +causeway (.+)/.exec(gateway.stdout()) ?? []
       const args = [...printed.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? "")
       expect(yield* run(args)).toMatchObject({ code: 0, stdout: "echo: hello\n", stderr: "" })
     }),

@@ -10,8 +10,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
+import { freshBinary } from "../../scripts/bundle.ts"
 
-export const MAIN = join(import.meta.dirname, "../../src/main.ts")
+/** The binary as users have it. The first start bundles it if a file of src has changed. */
+export const binary: Effect.Effect<string> = Effect.promise(freshBinary)
 
 /** The environment of a command: the path, and the compile cache, which halves the start time. */
 export const machine: Readonly<Record<string, string>> = {
@@ -118,7 +120,8 @@ export const program = Effect.fnUntraced(function* (
 })
 
 /** Starts `causeway ...args`. The end of the scope kills it. */
-export const command = (args: ReadonlyArray<string>, options?: CommandOptions) => program(MAIN, args, options)
+export const command = (args: ReadonlyArray<string>, options?: CommandOptions) =>
+  Effect.flatMap(binary, (main) => program(main, args, options))
 
 /** Runs a command to its end. */
 export const run = (args: ReadonlyArray<string>, options?: CommandOptions): Effect.Effect<Exit> =>
@@ -177,7 +180,7 @@ export const start = Effect.fnUntraced(function* ({
   } satisfies GatewayProcess
 })
 
-/** One gateway for several tests, because each start takes about a second. */
+/** One gateway for several tests, because each start takes a third of a second. */
 export class SharedGateway extends Context.Service<SharedGateway, GatewayProcess>()("causeway/test/SharedGateway") {
   static readonly layer = (options?: GatewayProcessOptions) => Layer.effect(SharedGateway, start(options))
 }

@@ -8,7 +8,7 @@ import { once } from "node:events"
 import * as Fs from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { MAIN, machine, temporaryFolder } from "./GatewayProcess.ts"
+import { binary, machine, temporaryFolder } from "./GatewayProcess.ts"
 import { isAlive } from "./ProcessGroups.ts"
 
 export const freePort = Effect.callback<number>((resume) => {
@@ -65,7 +65,7 @@ export const start = Effect.fnUntraced(function* ({
   const pidFile = join(folder, "pid")
   const port = yield* freePort
   const url = `http://127.0.0.1:${port}`
-  const words = [process.execPath, MAIN, "start", "--port", port, "--state-dir", stateDir, ...args].join(" ")
+  const words = [process.execPath, yield* binary, "start", "--port", port, "--state-dir", stateDir, ...args].join(" ")
   const [program = "sh", ...before] = within
   const child: ChildProcess = spawn(program, [...before, `echo $$ > ${pidFile}; exec ${words} ${redirect}`], {
     stdio,

@@ -6,7 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
-import { MAIN, machine } from "./GatewayProcess.ts"
+import { binary, machine } from "./GatewayProcess.ts"
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
@@ -68,4 +68,5 @@ export const program = Effect.fnUntraced(function* (
 })
 
 /** Starts `causeway ...args`. The end of the scope kills it. */
-export const open = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => program(MAIN, args, env)
+export const open = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) =>
+  Effect.flatMap(binary, (main) => program(main, args, env))
