@@ -5,13 +5,12 @@
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
+import * as Loaded from "../../domain/Loaded.ts"
 import type { Usage } from "../../domain/Message.ts"
 import { ModelProblem } from "../../domain/Model.ts"
 import type { Providers } from "../../domain/Provider.ts"
@@ -79,7 +78,7 @@ export class ModelProviders extends Context.Service<
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const kinds = yield* ProviderKinds
-      /** Makes the Effect that loads a provider once. After a failure, the next use tries again. */
+      /** Makes the Effect that loads a provider at its first use. */
       const loader = (provider: NamedProvider) => {
         const load = Effect.suspend(() => {
           const kind = kinds.get(provider.kind)
@@ -87,7 +86,7 @@ export class ModelProviders extends Context.Service<
             ? Effect.fail(unknownKind(provider, kinds.names()))
             : Effect.andThen(requireKey(provider), Scope.provide(kind.make(provider), scope))
         })
-        return Effect.cachedWithTTL(load, (exit) => (Exit.isSuccess(exit) ? Duration.infinity : 0))
+        return Loaded.once(load)
       }
 
       let entries: ReadonlyMap<string, Entry> = new Map()

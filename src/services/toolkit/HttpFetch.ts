@@ -12,6 +12,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { nonEmptyText } from "../../domain/Bounds.ts"
+import * as Loaded from "../../domain/Loaded.ts"
 import { bodyOf, codeOf } from "../http/HttpAnswer.ts"
 import * as AgentTool from "../tools/AgentTool.ts"
 import { Tools } from "../tools/Tools.ts"
@@ -52,7 +53,7 @@ const make = Effect.gen(function* () {
   const { httpHosts } = (yield* GatewayConfig).tools
   const network = yield* HttpNetwork
   const scope = yield* Effect.scope
-  const client = yield* Effect.cached(Effect.provideService(makeClient(network), Scope.Scope, scope))
+  const client = yield* Loaded.once(Effect.provideService(makeClient(network), Scope.Scope, scope))
 
   const check = (text: string, from?: URL): Effect.Effect<URL, AgentTool.ToolFailed> => {
     const checked = HttpRules.check(text, httpHosts, network.isPublic, from)

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Scope from "effect/Scope"
+import * as Loaded from "../../domain/Loaded.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import { ContractCalls } from "../kernel/ContractCalls.ts"
 import { form } from "./McpErrors.ts"
@@ -14,7 +15,7 @@ const routes = Effect.gen(function* () {
   const contract = yield* ContractCalls
   const router = yield* HttpRouter.HttpRouter
   const scope = yield* Scope.Scope
-  const endpoint = yield* Effect.cached(
+  const endpoint = yield* Loaded.once(
     Effect.promise(() => import("./McpEndpoint.ts")).pipe(
       Effect.flatMap(({ make }) => make),
       Effect.provideService(HttpRouter.HttpRouter, router),

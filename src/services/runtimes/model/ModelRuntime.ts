@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
+import * as Loaded from "../../../domain/Loaded.ts"
 import type { AgentRuntime } from "../../agents/AgentRuntime.ts"
 import { AgentRuntimes } from "../../agents/AgentRuntimes.ts"
 import { Attachments } from "../../attachments/Attachments.ts"
@@ -28,7 +29,7 @@ export const make: Effect.Effect<AgentRuntime, never, Services> = Effect.gen(fun
     tools: yield* Tools,
   }
   const { providers } = services
-  const loaded = yield* Effect.cached(
+  const loaded = yield* Loaded.once(
     Effect.map(
       Effect.promise(() => import("./ModelRun.ts")),
       (ModelRun) => ModelRun.make(services),
