@@ -31,6 +31,7 @@ import type { FallbackRoute } from "../../src/transport/http/FallbackRoute.ts"
 import type { Pages } from "../../src/transport/http/Pages.ts"
 import * as GatewayServer from "../../src/transport/http/GatewayServer.ts"
 import * as HealthRoutes from "../../src/transport/http/HealthRoutes.ts"
+import { ContractCalls } from "../../src/transport/kernel/ContractCalls.ts"
 import * as RpcWire from "../../src/transport/rpc/RpcWire.ts"
 import type { PrincipalUsage } from "../../src/transport/connection/PrincipalUsage.ts"
 import type { RefusalLog } from "../../src/transport/connection/RefusalLog.ts"
@@ -234,13 +235,15 @@ type Routing =
   | FallbackRoute
   | Pages
 
+const rpcWire = Layer.provide(RpcWire.layer, ContractCalls.layer)
+
 /** A stub gateway on a free port of 127.0.0.1. `more`: routes and wires of a test. */
 export const stubGateway = (
   options: GatewayOptions = {},
   more: Layer.Layer<never, never, Routing> = Layer.empty,
   log: ReadonlyArray<Logger.Logger<unknown, unknown>> = [],
 ) =>
-  GatewayServer.layer(Layer.mergeAll(RpcWire.layer, HealthRoutes.layer, more)).pipe(
+  GatewayServer.layer(Layer.mergeAll(rpcWire, HealthRoutes.layer, more)).pipe(
     Layer.provideMerge(stubServices(options)),
     Layer.provide(Logger.layer(log)),
   )

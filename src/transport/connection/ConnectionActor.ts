@@ -23,6 +23,7 @@ import type { ConnectionOrigin } from "./Peer.ts"
 import type { Usage } from "./PrincipalUsage.ts"
 import { SocketWriter } from "./SocketWriter.ts"
 import type { Traffic } from "./Traffic.ts"
+import type { Unfinished } from "./Unfinished.ts"
 import { pongFrame } from "./WebSocketFrames.ts"
 import type { FrameHandler, Wire } from "./Wire.ts"
 
@@ -42,6 +43,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   #inbox: Inbox | undefined = undefined
   #handler: FrameHandler | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
+  #isHandling = false
 
   constructor(
     host: ActorHost<ConnectionActor>,
@@ -67,7 +69,9 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     const scope = Scope.makeUnsafe()
     // Suspended, so that the connection does not keep the effects of its start in memory.
     const life = Effect.suspend(() =>
-      Effect.flatMap(ConnectionActor.#open(this, principal, scope), () => this.#loop(this.#inbox!)),
+      Effect.flatMap(ConnectionActor.#open(this, principal, scope), () =>
+        this.#inbox!.each((frames) => this.#handle(frames)),
+      ),
     )
     this.#fiber = this.#host.fork(
       Effect.onExit(life, (exit) => Effect.andThen(this.#ended(exit), Scope.close(scope, exit))),
@@ -79,7 +83,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     function* (self: ConnectionActor, principal: Principal | undefined, scope: Scope.Scope) {
       const { batch, connections, limits } = self.#host
       const { peer } = self
-      self.#inbox = yield* Inbox.make(limits, self.#socket, batch)
+      self.#inbox = new Inbox(limits, self.#socket, batch)
       peer.registered = yield* connections.register(self)
       if (principal === undefined) {
         yield* peer.preAuth!.start(() => peer.close(CloseCodes.handshakeTimeout), scope)
@@ -91,18 +95,24 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     (effect, _self, _principal, scope) => Scope.provide(effect, scope),
   )
 
-  #loop(inbox: Inbox): Effect.Effect<never> {
-    const step = Effect.flatMap(inbox.filled, () => this.#handle(inbox.take()))
-    return Effect.forever(step, { disableYield: true })
-  }
-
-  #handle(frames: ReadonlyArray<string>): Effect.Effect<void> {
+  #handle(frames: ReadonlyArray<string>): Unfinished {
     const { nowMs } = this.#host.batch
     this.#lastInboundMs = nowMs
-    if (frames.length === 0) return Effect.void
+    if (frames.length === 0) return undefined
     this.#frames += frames.length
     this.peer.bucket.refill(nowMs)
-    return this.#handler!.onFrames(frames)
+    this.#isHandling = true
+    try {
+      return this.#handler!.onFrames(frames)
+    } finally {
+      this.#isHandling = false
+      if (this.peer.isClosing) this.#interrupt()
+    }
+  }
+
+  /** Ends the actor, after the frame that it handles. */
+  #interrupt(): void {
+    if (!this.#isHandling) this.#fiber?.interruptUnsafe()
   }
 
   #ended(exit: Exit.Exit<void>): Effect.Effect<void> {
@@ -180,7 +190,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   onError(problem: string): void {
     this.peer.reportRefusal(problem)
     this.peer.isClosing = true
-    this.#fiber?.interruptUnsafe()
+    this.#interrupt()
   }
 
   onClose(): void {
@@ -189,7 +199,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     peer.isClosing = true
     this.#writer.release()
     this.#inbox?.release()
-    this.#fiber?.interruptUnsafe()
+    this.#interrupt()
     if (peer.preAuth !== undefined) this.#host.onSettled(this)
     this.#host.onGone(this)
   }
@@ -213,7 +223,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   onClosing(code: number, reason: string): void {
     this.#closing = `${code} ${reason}`
     this.#socket.close(code, reason)
-    this.#fiber?.interruptUnsafe()
+    this.#interrupt()
   }
 
   // Connection

@@ -42,7 +42,6 @@ export class ConnectionPeer implements Peer {
   preAuth: PreAuthLimits | undefined
   /** The entry in the list of connections. */
   registered: Registration | undefined = undefined
-  /** No more frames are accepted or handled. */
   isClosing = false
   readonly bucket: TokenBucket
   readonly #host: PeerHost

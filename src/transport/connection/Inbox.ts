@@ -3,10 +3,10 @@
  * socket, so that TCP holds a flood instead of our memory. ConnectionActor.ts fills it and handles its frames.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { Limits } from "../../domain/Limits.ts"
 import type { LoopBatch, Reader } from "./LoopBatch.ts"
 import type { Usage } from "./PrincipalUsage.ts"
+import type { Unfinished } from "./Unfinished.ts"
 
 /** Most frames and bytes of one connection in one batch, so that a busy client does not delay others. */
 const BATCH_FRAMES = 64
@@ -40,13 +40,14 @@ interface Source {
 }
 
 export class Inbox implements Reader {
-  readonly #queue: Queue.Queue<Buffer>
+  #frames: Array<Buffer> = []
   readonly #limits: Limits
   readonly #source: Source
   readonly #batch: LoopBatch
   #bytes = 0
-  #resume: ((effect: Effect.Effect<void>) => void) | undefined = undefined
-  /** The batch has reached this reader while nothing waited on `filled`. */
+  /** Handles the frames of a batch. `undefined` while earlier frames are not finished. */
+  #handle: (() => void) | undefined = undefined
+  /** The batch has reached this reader while earlier frames were not finished. */
   #isDue = false
   /** The source has stopped reading. */
   isPaused = false
@@ -59,16 +60,10 @@ export class Inbox implements Reader {
   /** The last batch has left frames. */
   #isBehind = false
 
-  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
-    this.#queue = queue
+  constructor(limits: Limits, source: Source, batch: LoopBatch) {
     this.#limits = limits
     this.#source = source
     this.#batch = batch
-  }
-
-  static make(limits: Limits, source: Source, batch: LoopBatch): Effect.Effect<Inbox> {
-    const queue = Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
-    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
   /**
@@ -91,9 +86,9 @@ export class Inbox implements Reader {
       this.#expected = 0
     }
     if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
-    if (!Queue.offerUnsafe(this.#queue, frame)) return false
+    if (this.#frames.length >= this.#limits.inboundFrames + READ_AHEAD_FRAMES) return false
     this.#bytes += frame.length
-    const frames = Queue.sizeUnsafe(this.#queue)
+    const frames = this.#frames.push(frame)
     if (frames === 1) this.#batch.read(this)
     if (!this.isPaused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
       this.isPaused = true
@@ -107,21 +102,22 @@ export class Inbox implements Reader {
     return this.offer(MARKER)
   }
 
-  /** Removes and returns the frames of this batch, in order. Call it once after each `filled`. */
+  /** Removes and returns the frames of a batch, in order. */
   take(): ReadonlyArray<string> {
     const texts: Array<string> = []
-    const most = this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES
+    const most = Math.min(this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES, this.#frames.length)
+    let count = 0
     let bytes = 0
-    for (let count = 0; count < most && bytes < BATCH_BYTES; count++) {
-      const taken = Queue.takeUnsafe(this.#queue)
-      if (taken === undefined || taken._tag === "Failure") break
-      const frame = taken.value
+    while (count < most && bytes < BATCH_BYTES) {
+      const frame = this.#frames[count++]!
       bytes += frame.length
       if (frame.length > LARGE_BYTES) this.#count(-frame.length)
       if (frame !== MARKER) texts.push(textOf(frame))
     }
     this.#bytes -= bytes
-    const left = Queue.sizeUnsafe(this.#queue)
+    const left = this.#frames.length - count
+    if (left > 0) this.#frames.splice(0, count)
+    else this.#frames = []
     this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
@@ -160,25 +156,37 @@ export class Inbox implements Reader {
   }
 
   /**
-   * Waits until the batch reaches this reader. It does not wait in the queue itself: a single reader needs no list of
-   * takers, and wakes once for all frames of a batch.
+   * Handles the frames of each batch. The handling of a batch that need not wait costs no fiber: this effect goes on to
+   * wait, and only resumes to finish the others.
    */
-  get filled(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (!this.#isDue) {
-        this.#resume = resume
-        return
+  each(handle: (frames: ReadonlyArray<string>) => Unfinished): Effect.Effect<never> {
+    const next = Effect.callback<void>((resume) => {
+      this.#handle = () => {
+        const unfinished = attempt(() => handle(this.take()))
+        if (unfinished === undefined) return
+        this.#handle = undefined
+        resume(unfinished)
       }
-      this.#isDue = false
-      resume(Effect.void)
+      if (this.#isDue) this.read()
+      return Effect.sync(() => {
+        this.#handle = undefined
+      })
     })
+    return Effect.forever(next, { disableYield: true })
   }
 
-  /** Wakes the reader, once for all waiting frames. */
+  /** Called by the batch, once for all waiting frames. */
   read(): void {
-    const resume = this.#resume
-    this.#resume = undefined
-    this.#isDue = resume === undefined
-    resume?.(Effect.void)
+    this.#isDue = this.#handle === undefined
+    this.#handle?.()
+  }
+}
+
+/** Returns an effect that dies if the work throws. */
+const attempt = (work: () => Unfinished): Unfinished => {
+  try {
+    return work()
+  } catch (bug) {
+    return Effect.die(bug)
   }
 }

@@ -70,6 +70,8 @@ export interface Backpressure {
 }
 
 export interface Closer {
+  /** The connection ends: no more frames are accepted or handled. */
+  readonly isClosing: boolean
   close(close: CloseCode, detail?: string): void
 }
 

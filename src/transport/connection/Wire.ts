@@ -6,11 +6,12 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { CloseCode } from "./CloseCodes.ts"
 import type { Peer } from "./Peer.ts"
+import type { Unfinished } from "./Unfinished.ts"
 
 /** A connection calls its wire through these. */
 export interface FrameHandler {
-  /** Handles the text frames that arrived since the last call, in order. The next frames wait until it returns. */
-  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void>
+  /** Handles the text frames that arrived since the last call, in order. The next frames wait until it has finished. */
+  onFrames(frames: ReadonlyArray<string>): Unfinished
   /** Called once the connection has ended and `onFrames` with it. Resources in the connection's scope close afterwards. */
   onClose?(): Effect.Effect<void>
   callsInFlight(): number

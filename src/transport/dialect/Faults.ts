@@ -46,6 +46,13 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<never, Fault
   return Effect.fail(Cause.hasInterruptsOnly(cause) ? { _tag: "Interrupted" } : internal)
 }
 
+/** Returns the fault of a call that failed, or `undefined` if the cause is a bug. */
+export const ofExit = (cause: Cause.Cause<Fault>): Fault | undefined => {
+  const fault = Cause.findErrorOption(cause)
+  if (Option.isSome(fault)) return fault.value
+  return Cause.hasInterrupts(cause) ? { _tag: "Interrupted" } : undefined
+}
+
 /** Returns the fault as a tagged object for programs: the error of the contract where there is one. */
 export const taggedOf = (fault: Fault): Tagged => {
   switch (fault._tag) {

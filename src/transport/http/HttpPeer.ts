@@ -69,6 +69,10 @@ export class HttpPeer implements CallPeer {
     return Effect.succeed({ principal: this.principal, issued: undefined })
   }
 
+  get isClosing(): boolean {
+    return this.closed !== undefined
+  }
+
   takeToken(): number {
     return 0
   }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Connections } from "../../services/connections/Connections.ts"
+import { finish } from "../connection/Unfinished.ts"
 import * as ApiRoutes from "../http/ApiRoutes.ts"
 import * as HttpAuth from "../http/HttpAuth.ts"
 import { HttpPeer } from "../http/HttpPeer.ts"
@@ -30,7 +31,7 @@ const routes = Effect.gen(function* () {
       const peer = yield* HttpPeer.make(jsonRpc.name, caller, usage)
       const session = yield* dialects.converse(jsonRpc, peer)
       // Bytes that are not UTF-8 are not JSON either: an empty frame gets the parse error of the protocol.
-      yield* session.onFrames([RequestBody.textOf(body) ?? ""])
+      yield* finish(session.onFrames([RequestBody.textOf(body) ?? ""]))
       yield* session.idle()
       if (peer.closed !== undefined) return conversationFailed
       return peer.reply === undefined

@@ -1,12 +1,15 @@
 /**
  * CallsInFlight: the unanswered calls of one connection. It runs each in a fiber, cancels it by id, and counts it
- * towards the limits of the connection's principal. DialectSession.ts uses it.
+ * towards the limits of the connection's principal. DialectSession.ts and RpcSession.ts use it.
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { RateLimited } from "../../domain/Refusal.ts"
 import type { Backpressure, ConnectionAuth } from "../connection/Peer.ts"
+import { finish, type Unfinished } from "../connection/Unfinished.ts"
 import { untilDrained } from "../connection/UntilDrained.ts"
 import type { SubscriptionCount } from "../dialect/Dialect.ts"
 
@@ -20,60 +23,75 @@ export interface Call<A, E> {
   readonly bytes: number
   readonly run: Effect.Effect<A, E>
   /** Sends the reply. It runs after the id is free. */
-  readonly reply: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+  readonly reply: (exit: Exit.Exit<A, E>) => Unfinished
 }
 
 export class CallsInFlight implements SubscriptionCount {
   size = 0
   readonly #peer: PacedPeer
   readonly #scope: Scope.Scope
-  readonly #cancels = new Map<Id, Effect.Effect<void>>()
+  readonly #context: Context.Context<never>
+  /** The fibers of the calls that did not end at once. */
+  #waiting: Map<Id, Fiber.Fiber<unknown, unknown>> | undefined = undefined
   #onNone: (() => void) | undefined = undefined
   #bytes = 0
   #subscriptions = 0
   #released = false
 
-  /** The calls run in `scope` and count towards the limits of the principal of `peer`. */
-  constructor(peer: PacedPeer, scope: Scope.Scope) {
+  /** The calls run in `scope` with the services of `context`, and count towards the limits of the principal of `peer`. */
+  constructor(peer: PacedPeer, scope: Scope.Scope, context: Context.Context<never>) {
     this.#peer = peer
     this.#scope = scope
+    this.#context = context
   }
 
   has(id: Id | undefined): boolean {
-    return id !== undefined && this.#cancels.has(id)
+    return id !== undefined && this.#waiting?.has(id) === true
   }
 
-  /** Starts the call and returns. */
-  start<A, E>({ bytes, id, reply, run }: Call<A, E>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      let interrupt: (() => void) | undefined
-      this.size++
-      this.#count(1, bytes)
-      if (id !== undefined) {
-        this.#cancels.set(
-          id,
-          Effect.sync(() => interrupt?.()),
-        )
-      }
-      const paced = Effect.tap(run, () => untilDrained(this.#peer) ?? Effect.void)
-      const life = Effect.onExit(paced, (exit) => {
-        this.size--
-        this.#count(-1, -bytes)
-        if (id !== undefined) this.#cancels.delete(id)
-        return Effect.tap(reply(exit), () => {
-          if (this.size === 0) this.#onNone?.()
-          return Effect.void
-        })
-      })
-      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
-        interrupt = () => fiber.interruptUnsafe()
-      })
+  /** Starts the call and returns. A call that need not wait has its reply by then. */
+  start<A, E>(call: Call<A, E>): void {
+    this.size++
+    this.#count(1, call.bytes)
+    this.#run(call.id, call.run, (exit) => {
+      const drain = Exit.isSuccess(exit) ? untilDrained(this.#peer) : undefined
+      if (drain === undefined) this.#end(call, exit)
+      else this.#run(call.id, Effect.andThen(drain, exit), (paced) => this.#end(call, paced))
     })
   }
 
-  /** Counts the bytes of a call that waits to start. A negative number subtracts them. */
-  hold(bytes: number): void {
-    this.#count(0, bytes)
+  /** Runs the effect in a fiber of the connection, which `id` cancels. */
+  #run<A, E>(id: Id | undefined, effect: Effect.Effect<A, E>, ended: (exit: Exit.Exit<A, E>) => void): void {
+    const fiber = Effect.runForkWith(this.#context)(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return ended(exit)
+    if (id !== undefined) (this.#waiting ??= new Map()).set(id, fiber)
+    Fiber.runIn(fiber, this.#scope).addObserver(ended)
+  }
+
+  #end<A, E>({ bytes, id, reply }: Call<A, E>, exit: Exit.Exit<A, E>): void {
+    this.size--
+    this.#count(-1, -bytes)
+    if (id !== undefined) this.#waiting?.delete(id)
+    const unfinished = reply(exit)
+    if (unfinished === undefined) this.#replied()
+    else this.#run(undefined, unfinished, () => this.#replied())
+  }
+
+  #replied(): void {
+    if (this.size === 0) this.#onNone?.()
+  }
+
+  /** Calls `start` after the outbox has drained. Until then the bytes of the call count towards the principal's limits. */
+  after(drain: Effect.Effect<void>, bytes: number, start: () => Unfinished): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#count(0, bytes)
+      const drained = Effect.ensuring(
+        drain,
+        Effect.sync(() => this.#count(0, -bytes)),
+      )
+      return Effect.flatMap(drained, () => finish(start()))
+    })
   }
 
   /** Returns the refusal if the principal has as many subscriptions as it may have. */
@@ -100,8 +118,8 @@ export class CallsInFlight implements SubscriptionCount {
   }
 
   /** Interrupts the call with this id if it is in flight. */
-  cancel(id: Id): Effect.Effect<void> {
-    return this.#cancels.get(id) ?? Effect.void
+  cancel(id: Id): void {
+    this.#waiting?.get(id)?.interruptUnsafe()
   }
 
   /** Waits until every call has been answered. */

@@ -1,10 +1,11 @@
 /**
  * ContractCalls: runs methods of the contract as the RPC server does (decode, middleware, handler, encode), with JSON
- * on both sides. Dialects and HTTP routes use it. `/rpc` uses the RPC server itself.
+ * on both sides. All wires and HTTP routes use it.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
@@ -23,6 +24,12 @@ import { type MethodCodec, methodCodecs } from "../dialect/MethodCodecs.ts"
 export interface Calls {
   /** Calls a method that returns one result. Fails with `UnknownMethod` if the method streams. */
   readonly call: (method: string, params: unknown) => Effect.Effect<unknown, Fault>
+  /** Calls a method of the contract that the wire itself carries out. `payload`: the decoded parameters. */
+  readonly serve: (
+    method: string,
+    params: unknown,
+    handle: (payload: unknown) => Effect.Effect<unknown>,
+  ) => Effect.Effect<unknown, Fault>
   /**
    * Calls a streaming method. Fails with `UnknownMethod` if the method does not stream. A slow reader delays the
    * handler.
@@ -33,13 +40,32 @@ export interface Calls {
 /** A caller without a connection. Logs show its id. */
 export type Caller = CurrentConnection["Service"]
 
+type Options = Parameters<Rpc.Handler<string>["handler"]>[1] & { readonly payload: unknown }
+type Middleware = (effect: Effect.Effect<unknown, unknown>, options: Options) => Effect.Effect<unknown, unknown>
+type Handle = (payload: unknown, options: Options) => Effect.Effect<unknown, unknown>
+
 interface Method {
   readonly codec: MethodCodec
   readonly handler: Rpc.Handler<string>
+  readonly middlewares: ReadonlyArray<Middleware>
+  /** Runs the handler of a method that returns one result, and encodes the result. */
+  readonly handle: Handle
+  readonly failed: (cause: Cause.Cause<unknown>) => Effect.Effect<never, Fault>
 }
 
-type Options = Parameters<Rpc.Handler<string>["handler"]>[1] & { readonly payload: unknown }
-type Middleware = (effect: Effect.Effect<unknown, unknown>, options: Options) => Effect.Effect<unknown, unknown>
+const methodOf = (codec: MethodCodec, handler: Rpc.Handler<string>, middlewares: ReadonlyArray<Middleware>): Method => {
+  const encode = (result: unknown) => Effect.orDie(codec.encodeValue(result))
+  return {
+    codec,
+    handler,
+    middlewares,
+    handle: (payload, options) => Effect.flatMap(handler.handler(payload, options) as Effect.Effect<unknown>, encode),
+    failed: (cause) =>
+      Cause.hasDies(cause)
+        ? Effect.andThen(Effect.logError(`${codec.rpc._tag} failed`, cause), Faults.ofCause(cause))
+        : Faults.ofCause(cause),
+  }
+}
 
 /** The number of values of a stream that may wait for the reader. */
 const STREAM_BUFFER = 16
@@ -60,58 +86,59 @@ export class ContractCalls extends Context.Service<
         const context = yield* Effect.context<Rpc.ToHandler<GatewayRpcs> | Rpc.Middleware<GatewayRpcs>>()
         const methods = new Map<string, Method>()
         for (const [name, codec] of methodCodecs) {
-          methods.set(name, { codec, handler: context.mapUnsafe.get(codec.rpc.key) as Rpc.Handler<string> })
+          const handler = context.mapUnsafe.get(codec.rpc.key) as Rpc.Handler<string>
+          const middlewares = Array.from(codec.rpc.middlewares, ({ key }) => context.mapUnsafe.get(key) as Middleware)
+          methods.set(name, methodOf(codec, handler, middlewares))
         }
 
-        /** Runs the handler inside the middleware, as the RPC server does. */
+        /** Runs the method inside the middleware, as the RPC server does. */
         const run = (
-          { codec, handler }: Method,
+          { codec: { rpc }, failed, handler, middlewares }: Method,
           client: Rpc.ServerClient,
           payload: unknown,
-          use: (handled: unknown) => Effect.Effect<unknown, unknown>,
+          handle: Handle,
         ): Effect.Effect<unknown, Fault> => {
-          const options = { rpc: codec.rpc, client, requestId: RequestId(0), headers: Headers.empty, payload }
-          let effect = Effect.suspend(() => use(handler.handler(payload, options)))
-          for (const { key } of codec.rpc.middlewares) {
-            effect = (context.mapUnsafe.get(key) as Middleware)(effect, options)
-          }
-          return effect.pipe(
-            // Merging the handler's context with the caller's would cost more than most calls.
-            Effect.updateContext<never, never>((outer) => {
-              const span = outer.mapUnsafe.get(Tracer.ParentSpanKey) as Tracer.AnySpan | undefined
-              return span === undefined ? handler.context : Context.add(handler.context, Tracer.ParentSpan, span)
-            }),
-            Effect.tapCauseIf(Cause.hasDies, (cause) => Effect.logError(`${codec.rpc._tag} failed`, cause)),
-            Effect.catchCause(Faults.ofCause),
-          )
+          const options = { rpc, client, requestId: RequestId(0), headers: Headers.empty, payload }
+          let effect = Effect.suspend(() => handle(payload, options))
+          for (const middleware of middlewares) effect = middleware(effect, options)
+          // Merging the handler's context with the caller's would cost more than most calls.
+          const inContext = Effect.updateContext(effect, (outer: Context.Context<never>) => {
+            const span = outer.mapUnsafe.get(Tracer.ParentSpanKey) as Tracer.AnySpan | undefined
+            return span === undefined ? handler.context : Context.add(handler.context, Tracer.ParentSpan, span)
+          })
+          return Effect.catchCause(inContext, failed)
         }
 
-        const decode = (method: Method, params: unknown) =>
-          Effect.mapError(method.codec.decode(params), Faults.invalidParams)
+        /** Decodes the parameters and runs the method. */
+        const call = (method: Method, client: Rpc.ServerClient, params: unknown, handle: Handle) =>
+          Effect.suspend(() => {
+            const decoded = method.codec.decode(params)
+            // A decoded value is its own Exit, unless the schema has to wait.
+            return Exit.isExit(decoded) && Exit.isSuccess(decoded)
+              ? run(method, client, decoded.value, handle)
+              : Effect.flatMap(Effect.mapError(decoded, Faults.invalidParams), (payload) =>
+                  run(method, client, payload, handle),
+                )
+          })
 
         const callsOf = (client: Rpc.ServerClient): Calls => ({
           call: (name, params) => {
             const method = methods.get(name)
             if (method === undefined || method.codec.streams) return unknownMethod(name)
-            return decode(method, params).pipe(
-              Effect.flatMap((payload) => run(method, client, payload, (handled) => handled as Effect.Effect<unknown>)),
-              Effect.flatMap((result) => Effect.orDie(method.codec.encodeValue(result))),
-            )
+            return call(method, client, params, method.handle)
           },
+          serve: (name, params, handle) => call(methods.get(name)!, client, params, handle),
           stream: (name, params) => {
             const method = methods.get(name)
             if (method?.codec.streams !== true) return Stream.fromEffect(unknownMethod(name))
-            const { encodeValue } = method.codec
+            const { codec, handler } = method
             return Stream.callback<unknown, Fault>(
               (queue) =>
-                decode(method, params).pipe(
-                  Effect.flatMap((payload) =>
-                    run(method, client, payload, (handled) =>
-                      Stream.runForEach(handled as Stream.Stream<unknown>, (value) =>
-                        Effect.flatMap(Effect.orDie(encodeValue(value)), (json) => Queue.offer(queue, json)),
-                      ),
-                    ),
+                call(method, client, params, (payload, options) =>
+                  Stream.runForEach(handler.handler(payload, options) as Stream.Stream<unknown>, (value) =>
+                    Effect.flatMap(Effect.orDie(codec.encodeValue(value)), (json) => Queue.offer(queue, json)),
                   ),
+                ).pipe(
                   Effect.matchCauseEffect({
                     onFailure: (cause) => Queue.failCause(queue, cause),
                     onSuccess: () => Queue.end(queue),

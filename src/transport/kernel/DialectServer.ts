@@ -7,11 +7,14 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import { Events } from "../../services/events/Events.ts"
 import type { CallPeer } from "../connection/Peer.ts"
+import { finish } from "../connection/Unfinished.ts"
 import type { Wire } from "../connection/Wire.ts"
 import { WireRegistry } from "../connection/WireRegistry.ts"
 import type { Dialect, EventEncoding, Ref } from "../dialect/Dialect.ts"
@@ -48,6 +51,7 @@ export class DialectServer extends Context.Service<
       const clock = yield* Clock.Clock
       const events = yield* Events
       const calls = yield* ContractCalls
+      const context = yield* Effect.context<never>()
       const cache = new AnswerCache(events.head, clock)
       const gateway = {
         now: () => clock.currentTimeMillisUnsafe(),
@@ -62,7 +66,9 @@ export class DialectServer extends Context.Service<
       ) {
         const { methods = contractMethods, subscriptionView } = dialect
         const scope = yield* Effect.scope
-        const inFlight = new CallsInFlight(peer, scope)
+        const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+        const ofCalls = Option.isSome(span) ? Context.add(context, Tracer.ParentSpan, span.value) : context
+        const inFlight = new CallsInFlight(peer, scope, ofCalls)
         const conversation = dialect.converse({
           ...gateway,
           connectionId: peer.id,
@@ -77,7 +83,7 @@ export class DialectServer extends Context.Service<
           scope,
           Effect.sync(() => session.release()),
         )
-        yield* session.greet()
+        yield* finish(session.greet())
         return session
       })
 

@@ -16,6 +16,7 @@ import type { IssuedToken } from "../../services/auth/Devices.ts"
 import { CloseCodes } from "../connection/CloseCodes.ts"
 import { shapeProblem } from "../connection/JsonShape.ts"
 import type { CallPeer } from "../connection/Peer.ts"
+import { finish, inOrder, type Unfinished } from "../connection/Unfinished.ts"
 import type { FrameHandler } from "../connection/Wire.ts"
 import type { Conversation, Inbound, Ref } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
@@ -33,11 +34,7 @@ import type { SessionHost } from "./SessionHost.ts"
 /** A slot may free up at any time; 100 ms keeps retries rare. */
 const BUSY_RETRY_MS = 100
 
-const Done = Effect.void
-
-/** Runs the effects one after another. Most frames hold one request. */
-const inOrder = <A>(all: ReadonlyArray<A>, effect: (one: A) => Effect.Effect<void>): Effect.Effect<void> =>
-  all.length === 1 ? effect(all[0]!) : Effect.forEach(all, effect, { discard: true })
+type CallRequest<R extends Ref> = Extract<Inbound<R>, { _tag: "Call" }>
 
 export class DialectSession<R extends Ref, V> implements FrameHandler {
   readonly #host: SessionHost<V>
@@ -65,7 +62,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     this.#subscriptions =
       host.feed &&
       new Subscriptions(host.feed, scope, (key, at, reset) =>
-        this.#handleAll(conversation.joined?.(key, at, reset) ?? []),
+        finish(this.#handleAll(conversation.joined?.(key, at, reset) ?? [])),
       )
   }
 
@@ -91,15 +88,15 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   // Frames
 
   /** Sends the greeting of the dialect, if it has one. */
-  greet(): Effect.Effect<void> {
+  greet(): Unfinished {
     return this.#handleAll(this.#conversation.greet(this.#peer.principal))
   }
 
-  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    return inOrder(frames, (frame) => this.#onFrame(frame))
+  onFrames(frames: ReadonlyArray<string>): Unfinished {
+    return inOrder(this.#peer, frames, (frame) => this.#onFrame(frame))
   }
 
-  #onFrame(frame: string): Effect.Effect<void> {
+  #onFrame(frame: string): Unfinished {
     try {
       const problem = shapeProblem(this.#host.limits.frameDepth, frame)
       const inbound = problem
@@ -107,12 +104,12 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
         : this.#conversation.read(frame, this.#peer.principal)
       // The calls of a batch share its size.
       return this.#exceedsRate(inbound)
-        ? Done
+        ? undefined
         : this.#handleAll(inbound, Math.ceil(frame.length / (inbound.length || 1)))
     } catch (bug) {
       return Effect.andThen(
         this.#replies.log("decoding a frame failed", bug),
-        this.#handleAll(this.#conversation.unreadable("bug")),
+        Effect.suspend(() => finish(this.#handleAll(this.#conversation.unreadable("bug")))),
       )
     }
   }
@@ -128,20 +125,20 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   }
 
   /** `size` is the number of characters that the client has sent, or 0 for requests of the dialect itself. */
-  #handleAll(inbound: ReadonlyArray<Inbound<R, V>>, size = 0): Effect.Effect<void> {
-    return inOrder(inbound, (one) => this.#handle(one, size))
+  #handleAll(inbound: ReadonlyArray<Inbound<R, V>>, size = 0): Unfinished {
+    return inOrder(this.#peer, inbound, (one) => this.#handle(one, size))
   }
 
-  #handle(inbound: Inbound<R, V>, size: number): Effect.Effect<void> {
+  #handle(inbound: Inbound<R, V>, size: number): Unfinished {
     switch (inbound._tag) {
       case "Call": {
-        const call = () =>
-          Trace.within(this.#call(inbound.ref, inbound.method, inbound.params, size), inbound.traceparent)
         const drain = size > 0 ? this.#peer.awaitDrain() : undefined
-        return drain === undefined ? call() : this.#after(drain, size, call)
+        if (drain === undefined) return this.#call(inbound, size)
+        return this.#inFlight.after(drain, size, () => this.#call(inbound, size))
       }
       case "Cancel":
-        return this.#inFlight.cancel(inbound.id)
+        this.#inFlight.cancel(inbound.id)
+        return undefined
       case "Authenticate":
         return this.#authenticate(inbound.ref, inbound.token, inbound.client)
       case "Handshake":
@@ -149,13 +146,13 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
       case "Subscribe":
         return this.#subscribeView(inbound)
       case "Unsubscribe":
-        return this.#subscriptions === undefined ? Done : Effect.asVoid(this.#subscriptions.unsubscribe(inbound.key))
+        return this.#subscriptions && Effect.asVoid(this.#subscriptions.unsubscribe(inbound.key))
       case "Send":
         this.#peer.send(inbound.text)
-        return Done
+        return undefined
       case "Close":
         this.#peer.close(inbound.code, inbound.detail)
-        return Done
+        return undefined
     }
   }
 
@@ -163,7 +160,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
 
   #authenticate(ref: R, token: string | undefined, client: string | undefined): Effect.Effect<void> {
     return Effect.matchEffect(this.#peer.authenticate(token === undefined ? undefined : Redacted.make(token), client), {
-      onFailure: (refusal) => this.#replies.failure(ref, "authenticate", Faults.refused(refusal)),
+      onFailure: (refusal) => finish(this.#replies.failure(ref, "authenticate", Faults.refused(refusal))),
       onSuccess: (principal) => this.#authenticated(ref, principal),
     })
   }
@@ -177,15 +174,15 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     return Effect.matchEffect(this.#peer.handshake(credentials, client, profile), {
       onFailure: (error) =>
         Effect.flatMap(Effect.orDie(encodeError(error)), (json) =>
-          this.#replies.failure(ref, "authenticate", Faults.ofError(json)),
+          finish(this.#replies.failure(ref, "authenticate", Faults.ofError(json))),
         ),
       onSuccess: ({ issued, principal }) => this.#authenticated(ref, principal, issued),
     })
   }
 
   #authenticated(ref: R, principal: Principal, issued?: IssuedToken): Effect.Effect<void> {
-    return this.#replies.answer(ref, "authenticate", (conversation) =>
-      conversation.authenticated(ref, principal, issued),
+    return finish(
+      this.#replies.answer(ref, "authenticate", (conversation) => conversation.authenticated(ref, principal, issued)),
     )
   }
 
@@ -196,16 +193,8 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     return (this.#firstCalls ??= this.#host.callsOf(this.#peer.clientId))
   }
 
-  /** Starts the call after the outbox has drained. Until then its size counts towards the principal's limits. */
-  #after(drain: Effect.Effect<void>, size: number, call: () => Effect.Effect<void>): Effect.Effect<void> {
-    const released = Effect.sync(() => this.#inFlight.hold(-size))
-    return Effect.suspend(() => {
-      this.#inFlight.hold(size)
-      return Effect.andThen(Effect.ensuring(drain, released), Effect.suspend(call))
-    })
-  }
-
-  #call(ref: R, name: string, params: unknown, size: number): Effect.Effect<void> {
+  #call(request: CallRequest<R>, size: number): Unfinished {
+    const { method: name, params, ref } = request
     const method = this.#host.methods.get(name)
     const fault = this.#refusal(ref, size)
     if (fault !== undefined) return this.#replies.failure(ref, name, fault)
@@ -215,12 +204,12 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
         const call = streams
           ? this.#stream(ref, name, rpc._tag, params ?? {})
           : this.#calls.call(rpc._tag, params ?? {})
-        return this.#start(ref, name, call, size)
+        return this.#start(request, call, size)
       }
       case "Own": {
         const missing = missingOf(this.#peer.principal, method.scope)
         if (missing !== undefined) return this.#replies.failure(ref, name, forbidden(name, missing))
-        return this.#query(ref, name, () => method.query(params ?? {}), size)
+        return this.#query(request, () => method.query(params ?? {}), size)
       }
       case "Subscribe":
         return this.#subscribe(ref, name, params ?? {})
@@ -245,20 +234,21 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   }
 
   /** Starts a call and replies with its outcome. */
-  #start(ref: R, name: string, run: Effect.Effect<unknown, Fault>, size: number): Effect.Effect<void> {
-    return this.#inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, name, exit) })
+  #start({ method, ref, traceparent }: CallRequest<R>, call: Effect.Effect<unknown, Fault>, size: number): Unfinished {
+    const run = Trace.within(call, traceparent)
+    this.#inFlight.start({ id: ref.id, bytes: size, run, reply: (exit) => this.#reply(ref, method, exit) })
+    return undefined
   }
 
-  #reply(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Effect.Effect<void> {
+  #reply(ref: R, name: string, exit: Exit.Exit<unknown, Fault>): Unfinished {
     if (Exit.isSuccess(exit)) {
       return this.#replies.success(ref, name, exit.value, this.#host.cache.json(exit.value))
     }
-    const fault = Exit.findErrorOption(exit)
-    if (fault._tag === "Some") return this.#replies.failure(ref, name, fault.value)
-    if (Exit.hasInterrupts(exit)) return this.#replies.failure(ref, name, { _tag: "Interrupted" })
+    const fault = Faults.ofExit(exit.cause)
+    if (fault !== undefined) return this.#replies.failure(ref, name, fault)
     return Effect.andThen(
       this.#replies.log(`${name} failed`, exit.cause),
-      this.#replies.failure(ref, name, Faults.internal),
+      Effect.suspend(() => finish(this.#replies.failure(ref, name, Faults.internal))),
     )
   }
 
@@ -267,15 +257,18 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     return Stream.runForEachArray(this.#calls.stream(method, params), (values) =>
       Effect.andThen(
         this.#peer.awaitWritable(),
-        Effect.forEach(values, (value) => this.#replies.item(ref, name, value, seqOf(value)), { discard: true }),
+        Effect.suspend(() =>
+          finish(inOrder(this.#peer, values, (value) => this.#replies.item(ref, name, value, seqOf(value)))),
+        ),
       ),
     )
   }
 
   /** Runs a method of the dialect. It replies at once if the answer is in the cache or needs no call. */
-  #query(ref: R, name: string, make: () => Query<unknown>, size: number): Effect.Effect<void> {
+  #query(request: CallRequest<R>, make: () => Query<unknown>, size: number): Unfinished {
+    const { method: name, ref } = request
     const { principal } = this.#peer
-    if (principal === undefined) return Done
+    if (principal === undefined) return undefined
     const answers = this.#host.cache.of(principal.scopes)
     let query: Query<unknown>
     try {
@@ -293,25 +286,25 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
       call: this.#calls.call,
       emit: (value) => {
         emitted = true
-        return this.#replies.item(ref, name, value, undefined)
+        return finish(this.#replies.item(ref, name, value, undefined))
       },
       answers,
     })
     // After an emitted value, the client receives the events that the call caused before its answer.
     const answer = Effect.tap(Effect.provideService(query, Contract, contract), () =>
-      emitted ? (this.#host.feed?.fanout.allPublished ?? Done) : Done,
+      emitted ? (this.#host.feed?.fanout.allPublished ?? Effect.void) : Effect.void,
     )
-    return this.#start(ref, name, answer, size)
+    return this.#start(request, answer, size)
   }
 
   // Subscriptions
 
-  #subscribeView({ filter, from, key, view }: Extract<Inbound<R, V>, { _tag: "Subscribe" }>): Effect.Effect<void> {
-    if (this.#subscriptions === undefined || this.#peer.principal === undefined) return Done
+  #subscribeView({ filter, from, key, view }: Extract<Inbound<R, V>, { _tag: "Subscribe" }>): Unfinished {
+    if (this.#subscriptions === undefined || this.#peer.principal === undefined) return undefined
     return this.#subscriptions.subscribe(key, view, permitted(filter, this.#peer.principal.scopes), from)
   }
 
-  #subscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
+  #subscribe(ref: R, name: string, params: unknown): Unfinished {
     const subscriptions = this.#subscriptions
     const { subscriptionView } = this.#host
     if (subscriptions === undefined || subscriptionView === undefined)
@@ -319,7 +312,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     const fault = subscriptionFault(this.#peer.principal, this.#peer.usage)
     if (fault !== undefined) return this.#replies.failure(ref, name, fault)
     return Effect.matchEffect(decodeSubscription(params), {
-      onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
+      onFailure: (error) => finish(this.#replies.failure(ref, name, Faults.invalidParams(error))),
       onSuccess: ({ from, ...filter }) => {
         // The call's id is free again after the reply, so the subscription needs another id.
         const subscription = `s${++this.#lastSubscription}`
@@ -327,18 +320,21 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
         const replied = this.#replies.success(ref, name, { subscription })
         const scopes = this.#peer.principal?.scopes ?? []
         const view = subscriptionView(subscription)
-        return Effect.andThen(replied, subscriptions.subscribe(subscription, view, permitted(filter, scopes), from))
+        return Effect.andThen(
+          finish(replied),
+          subscriptions.subscribe(subscription, view, permitted(filter, scopes), from),
+        )
       },
     })
   }
 
   #unsubscribe(ref: R, name: string, params: unknown): Effect.Effect<void> {
     return Effect.matchEffect(decodeUnsubscription(params), {
-      onFailure: (error) => this.#replies.failure(ref, name, Faults.invalidParams(error)),
+      onFailure: (error) => finish(this.#replies.failure(ref, name, Faults.invalidParams(error))),
       onSuccess: ({ subscription }) =>
         Effect.flatMap(this.#subscriptions?.unsubscribe(subscription) ?? Effect.succeed(false), (unsubscribed) => {
           if (unsubscribed) this.#inFlight.changed(-1)
-          return this.#replies.success(ref, name, { unsubscribed })
+          return finish(this.#replies.success(ref, name, { unsubscribed }))
         }),
     })
   }

@@ -8,6 +8,7 @@ import type { Conversation, Inbound, Ref, Reply } from "../dialect/Dialect.ts"
 import type { Fault } from "../dialect/Fault.ts"
 import * as Faults from "../dialect/Faults.ts"
 import type { Closer, ConnectionAuth, PeerIdentity, Sender } from "../connection/Peer.ts"
+import { finish, type Unfinished } from "../connection/Unfinished.ts"
 
 type ReplyPeer = PeerIdentity & Pick<ConnectionAuth, "usage"> & Sender & Closer
 
@@ -21,54 +22,44 @@ export class ReplyWriter<R extends Ref, V> {
   readonly #peer: ReplyPeer
   readonly #conversation: Conversation<R, V>
   /** Handles the requests of a reply. */
-  readonly #followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Effect.Effect<void>
+  readonly #followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Unfinished
 
   constructor(
     peer: ReplyPeer,
     conversation: Conversation<R, V>,
-    followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Effect.Effect<void>,
+    followUp: (inbound: ReadonlyArray<Inbound<R, V>>) => Unfinished,
   ) {
     this.#peer = peer
     this.#conversation = conversation
     this.#followUp = followUp
   }
 
-  success(ref: R, name: string, value: unknown, json?: () => string): Effect.Effect<void> {
-    const answer = (conversation: Conversation<R, V>): Reply<R, V> => conversation.success(ref, name, value, json)
-    return this.answer(ref, name, answer, true)
+  success(ref: R, name: string, value: unknown, json?: () => string): Unfinished {
+    return this.answer(ref, name, (conversation) => conversation.success(ref, name, value, json), true)
   }
 
-  failure(ref: R, name: string, fault: Fault): Effect.Effect<void> {
+  failure(ref: R, name: string, fault: Fault): Unfinished {
     return this.answer(ref, name, (conversation) => conversation.failure(ref, name, fault))
   }
 
   /** Encodes and sends a reply. `bounded` refuses a large reply while the principal has too many bytes in flight. */
-  answer(
-    ref: R,
-    name: string,
-    encode: (conversation: Conversation<R, V>) => Reply<R, V>,
-    bounded = false,
-  ): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      try {
-        const reply = encode(this.#conversation)
-        const refusal = bounded ? this.#peer.usage?.answerRefusal(charsOf(reply)) : undefined
-        return refusal === undefined ? this.#reply(reply) : this.failure(ref, name, Faults.refused(refusal))
-      } catch (bug) {
-        return Effect.andThen(this.log(`encoding the reply to ${name} failed`, bug), this.#sendInternalError(ref, name))
-      }
-    })
+  answer(ref: R, name: string, encode: (conversation: Conversation<R, V>) => Reply<R, V>, bounded = false): Unfinished {
+    try {
+      const reply = encode(this.#conversation)
+      const refusal = bounded ? this.#peer.usage?.answerRefusal(charsOf(reply)) : undefined
+      return refusal === undefined ? this.#reply(reply) : this.failure(ref, name, Faults.refused(refusal))
+    } catch (bug) {
+      return Effect.andThen(this.log(`encoding the reply to ${name} failed`, bug), this.#sendInternalError(ref, name))
+    }
   }
 
   /** Sends an item of a stream. If encoding it throws, the effect dies and ends the stream. */
-  item(ref: R, name: string, json: unknown, seq: number | undefined): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      try {
-        return this.#reply(this.#conversation.item(ref, name, json), seq)
-      } catch (bug) {
-        return Effect.andThen(this.log(`encoding an item of ${name} failed`, bug), Effect.die(bug))
-      }
-    })
+  item(ref: R, name: string, json: unknown, seq: number | undefined): Unfinished {
+    try {
+      return this.#reply(this.#conversation.item(ref, name, json), seq)
+    } catch (bug) {
+      return Effect.andThen(this.log(`encoding an item of ${name} failed`, bug), Effect.die(bug))
+    }
   }
 
   /** Logs a bug of the dialect or of a method, with the connection. */
@@ -80,14 +71,14 @@ export class ReplyWriter<R extends Ref, V> {
   /** Sends an internal error. Closes the connection if the dialect cannot encode that either. */
   #sendInternalError(ref: R, name: string): Effect.Effect<void> {
     return Effect.catchDefect(
-      Effect.suspend(() => this.#reply(this.#conversation.failure(ref, name, Faults.internal))),
+      Effect.suspend(() => finish(this.#reply(this.#conversation.failure(ref, name, Faults.internal)))),
       () => Effect.sync(() => this.#peer.close(CloseCodes.internal)),
     )
   }
 
-  #reply(reply: Reply<R, V>, seq?: number): Effect.Effect<void> {
+  #reply(reply: Reply<R, V>, seq?: number): Unfinished {
     if (typeof reply === "object") return this.#followUp(reply)
     if (reply !== undefined) this.#peer.send(reply, seq)
-    return Effect.void
+    return undefined
   }
 }

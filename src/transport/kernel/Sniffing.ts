@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Peer } from "../connection/Peer.ts"
+import { finish, type Unfinished } from "../connection/Unfinished.ts"
 import type { FrameHandler, Wire } from "../connection/Wire.ts"
 
 /** Long enough for a client that sends first, short enough not to delay a greeting noticeably. */
@@ -56,11 +57,11 @@ class SniffingHandler implements FrameHandler {
     })
   }
 
-  onFrames(frames: ReadonlyArray<string>): Effect.Effect<void> {
-    if (this.#greeting === undefined) return this.#opened?.handler.onFrames(frames) ?? Effect.void
+  onFrames(frames: ReadonlyArray<string>): Unfinished {
+    if (this.#greeting === undefined) return this.#opened?.handler.onFrames(frames)
     const { first, isFirst, otherwise } = this.#sniffed
     return this.#select(this.#greeting, isFirst(frames[0]!) ? first : otherwise).pipe(
-      Effect.andThen(Effect.suspend(() => this.onFrames(frames))),
+      Effect.andThen(Effect.suspend(() => finish(this.onFrames(frames)))),
     )
   }
 

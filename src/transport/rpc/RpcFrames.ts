@@ -1,17 +1,18 @@
 /**
  * RpcFrames: decodes and encodes the frames of effect/rpc's JSON protocol. Decoding never throws: a malformed message
- * becomes a `Problem`. RpcSession.ts and RpcWire.ts use it.
+ * becomes a `Problem`. RpcSession.ts, RpcStream.ts and RpcWire.ts use it.
  */
-import * as Schema from "effect/Schema"
-import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
+import type { FromClientEncoded, FromServerEncoded, RequestEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessage"
 import { ID_CHARS, METHOD_CHARS } from "../../domain/Bounds.ts"
-import { Refusal } from "../../domain/Refusal.ts"
-import { cut, parseJson } from "../../domain/Text.ts"
+import { parseJson } from "../../domain/Text.ts"
 import { textFrame } from "../connection/WebSocketFrames.ts"
 import { shapeProblem, shapeProblems } from "../connection/JsonShape.ts"
+import type { Fault } from "../dialect/Fault.ts"
+import { taggedOf } from "../dialect/Faults.ts"
 import { isObject } from "../dialect/Json.ts"
 
-type Id = string | number
+/** The client's id of a request. */
+export type Id = string | number
 
 /** A malformed message. `requestId` is the id of a malformed request, if it has a valid one. */
 export interface Problem {
@@ -60,8 +61,8 @@ const isHeaders = (headers: unknown): headers is RequestEncoded["headers"] =>
 const noHeaders: RequestEncoded["headers"] = []
 
 /**
- * Decodes a message and keeps only the fields that a call needs. It drops `discard` and `isNotification`, because
- * RpcServer does not count such calls as in flight. They run as ordinary calls and get an answer.
+ * Decodes a message and keeps only the fields that a call needs. It drops `discard` and `isNotification`: such calls run
+ * as ordinary calls and get an answer.
  */
 const readMessage = (json: unknown): Inbound => {
   if (!isObject(json)) return problem("a message must be an object")
@@ -90,42 +91,50 @@ const readMessage = (json: unknown): Inbound => {
   }
 }
 
-const encodeRefusal = Schema.encodeSync(Schema.toCodecJson(Refusal))
-
 const write = (message: FromServerEncoded): string => JSON.stringify(message)
 
 export const success = (requestId: Id, value: unknown): string =>
   write({ _tag: "Exit", requestId, exit: { _tag: "Success", value } })
 
-/** Encodes values of a stream. The values and `requestId` are JSON texts. */
+type Reason = Extract<ResponseExitEncoded["exit"], { _tag: "Failure" }>["cause"][number]
+
+const reasonOf = (fault: Fault): Reason => {
+  switch (fault._tag) {
+    case "Denied":
+    case "Limited":
+    case "Domain":
+      return { _tag: "Fail", error: taggedOf(fault) }
+    case "Interrupted":
+      return { _tag: "Interrupt", fiberId: null }
+    case "UnknownMethod":
+      return { _tag: "Die", defect: `Unknown request tag: ${fault.method}` }
+    case "InvalidParams":
+      return { _tag: "Die", defect: fault.issue }
+    case "DuplicateId":
+    case "Internal":
+      return { _tag: "Die", defect: "internal error" }
+  }
+}
+
+/** Encodes the failure of a request. The protocol has only defects for faults that are not errors of the contract. */
+export const failure = (requestId: Id, fault: Fault): string => exitOf(requestId, reasonOf(fault))
+
+const exitOf = (requestId: Id, reason: Reason): string =>
+  write({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [reason] } })
+
+/** Encodes values of a stream. */
+export const values = (requestId: Id, values: ReadonlyArray<unknown>): string =>
+  JSON.stringify({ _tag: "Chunk", requestId, values })
+
+/** Encodes values of a stream that are encoded already. The values and `requestId` are JSON texts. */
 export const chunk = (requestId: string, values: ReadonlyArray<string>): string =>
   `{"_tag":"Chunk","requestId":${requestId},"values":[${values.join()}]}`
 
-export const refusal = (requestId: Id, error: Refusal): string =>
-  write({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeRefusal(error) }] } })
-
-export const failure = (requestId: Id, defect: string): string =>
-  write({ _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Die", defect }] } })
-
 /** Encodes a problem as the failure of its request. Without a request, the protocol has only the form of a defect. */
 export const encodeProblem = ({ problem, requestId }: Problem): string =>
-  requestId === undefined ? write({ _tag: "Defect", defect: problem }) : failure(requestId, problem)
+  requestId === undefined
+    ? write({ _tag: "Defect", defect: problem })
+    : exitOf(requestId, { _tag: "Die", defect: problem })
 
 /** The WebSocket frame of a pong, which all connections share. */
 export const pong: Buffer = textFrame(write({ _tag: "Pong" }))
-
-/** The rest of a longer text would only repeat the client's own input. */
-const DEFECT_CHARS = 1_000
-
-const withoutDetail = (defect: unknown): string =>
-  typeof defect === "string" ? cut(defect, DEFECT_CHARS) : "internal error"
-
-/** Removes the details of bugs from a response. The log has them, and clients receive an internal error. */
-export const withoutDefects = (response: FromServerEncoded): FromServerEncoded => {
-  if (response._tag === "Defect") return { ...response, defect: withoutDetail(response.defect) }
-  if (response._tag !== "Exit" || response.exit._tag !== "Failure") return response
-  const cause = response.exit.cause.map((reason) =>
-    reason._tag === "Die" ? { ...reason, defect: withoutDetail(reason.defect) } : reason,
-  )
-  return { ...response, exit: { ...response.exit, cause } }
-}

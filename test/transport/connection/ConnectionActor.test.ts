@@ -328,6 +328,23 @@ describe("ConnectionActor: fairness", () => {
   })
 })
 
+describe("ConnectionActor: frames behind a close", () => {
+  layer(stubGateway(), { excludeTestServices: true })((it) => {
+    it.effect("The frames behind one that ends the connection are not handled.", () =>
+      Effect.gen(function* () {
+        const stub = yield* Stub
+        const connections = yield* Connections
+        const socket = yield* connect()
+        const handled = yield* Effect.forkChild(stub.until(() => stub.waiting.has("behind")))
+        socket.send('{"_tag":"Eof"}', request(1, "runs.wait", { runId: "behind" }))
+        expect((yield* socket.closed).code).toBe(1000)
+        yield* until(() => connections.size() === 0)
+        expect(handled.pollUnsafe()).toBeUndefined()
+      }),
+    )
+  })
+})
+
 describe("ConnectionActor: frames that wait", () => {
   const stuck = Layer.effectDiscard(
     Effect.flatMap(WireRegistry, (wires) =>
