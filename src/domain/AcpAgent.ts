@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
 import { ToolPermissions } from "./Agent.ts"
 import { programFields } from "./LocalProgram.ts"
-import { option } from "./Setting.ts"
+import { EntryName, option, optional } from "./Setting.ts"
 
 /** The kinds of calls for which agents ask, as ACP names them. */
 const CALL_KINDS = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"]
@@ -23,19 +23,19 @@ export const AcpAgentSettings = Schema.Struct({
     description: "The program: a path, or a name that is looked up in PATH.",
   }),
   ...programFields("agent", { args: ", e.g. [--acp]", inherit: ", e.g. [OPENAI_API_KEY]" }),
-  cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description:
-      "The folder in which the agent works. Left out: the gateway makes an empty one, acp/<name>, in its state folder.",
-  }),
+  cwd: optional(
+    Schema.NonEmptyString,
+    "The folder in which the agent works. Left out: the gateway makes an empty one, acp/<name>, in its state folder.",
+  ),
   permissions: option(
     ToolPermissions.check(HasCallKinds),
     {},
     "The answers to the agent's permission requests by the kind of the call: `allow`, `ask` or `deny`, e.g. {read: allow, execute: deny}. `*`: all other kinds. Left out: `ask`. The `tools` of a gateway's agent win.",
   ),
-  login: Schema.optionalKey(nonEmptyText(NAME_CHARS)).annotateKey({
-    description:
-      "The id of the agent's login method to use if the agent asks for one, e.g. openai-api-key. The error of a missing login lists the ids.",
-  }),
+  login: optional(
+    nonEmptyText(NAME_CHARS),
+    "The id of the agent's login method to use if the agent asks for one, e.g. openai-api-key. The error of a missing login lists the ids.",
+  ),
   mcp: option(
     Schema.Array(nonEmptyText(NAME_CHARS)).check(Schema.isMaxLength(64)),
     [],
@@ -54,11 +54,6 @@ export const AcpAgentSettings = Schema.Struct({
 })
 export type AcpAgentSettings = typeof AcpAgentSettings.Type
 
-/** The name of a command-line agent. */
-const AcpAgentName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
-)
-
 /** The command-line agents by their names. */
-export const AcpAgents = Schema.Record(AcpAgentName, AcpAgentSettings)
+export const AcpAgents = Schema.Record(EntryName, AcpAgentSettings)
 export type AcpAgents = typeof AcpAgents.Type

@@ -4,43 +4,39 @@
  */
 import * as Schema from "effect/Schema"
 import { Scope } from "./Principal.ts"
-import { isAddress, option, secret } from "./Setting.ts"
+import { EntryName, isUrl, option, optional, secret } from "./Setting.ts"
 
 const REMEDY = "the token belongs into token"
-const IsGateway = isAddress(/^(wss?|https?):$/, "ws://10.0.0.2:18789/", REMEDY)
-const IsRestAddress = isAddress(/^https?:$/, "http://10.0.0.2:18789/api/agents", REMEDY)
-
-const described = <S extends Schema.Top>(schema: S, description: string) =>
-  Schema.optionalKey(schema).annotateKey({ description })
+const IsGateway = isUrl(/^(wss?|https?):$/, "ws://10.0.0.2:18789/", REMEDY)
+const IsRestAddress = isUrl(/^https?:$/, "http://10.0.0.2:18789/api/agents", REMEDY)
 
 export const UpstreamSettings = Schema.Struct({
-  name: Schema.String.check(
-    Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { expected: "a name of letters, digits, - and _" }),
-  ).annotateKey({ description: "The name of the gateway here. Its agents are called `<name>:<agent>`." }),
+  name: EntryName.annotateKey({ description: "The name of the gateway here. Its agents are called `<name>:<agent>`." }),
   url: Schema.String.check(IsGateway).annotateKey({
     description: "The address of its WebSocket, e.g. ws://10.0.0.2:18789/ or wss://gateway.example.org/.",
   }),
-  token: Schema.optionalKey(secret("token of an upstream gateway")).annotateKey({
-    description: "Its token. Left out: this gateway pairs as a device, and an operator there approves it once.",
-  }),
-  tokenFile: described(
+  token: optional(
+    secret("token of an upstream gateway"),
+    "Its token. Left out: this gateway pairs as a device, and an operator there approves it once.",
+  ),
+  tokenFile: optional(
     Schema.NonEmptyString,
     "A file with the token on one line. The command line reads it at the start.",
   ),
-  tokenVariable: described(
+  tokenVariable: optional(
     Schema.NonEmptyString,
     "The environment variable with the token. The command line reads it at the start.",
   ),
-  pollUrl: Schema.optionalKey(Schema.String.check(IsRestAddress)).annotateKey({
-    description:
-      "The REST address of its agents, e.g. http://10.0.0.2:18789/api/agents. The fleet reads it while the WebSocket does not answer for 30 seconds.",
-  }),
+  pollUrl: optional(
+    Schema.String.check(IsRestAddress),
+    "The REST address of its agents, e.g. http://10.0.0.2:18789/api/agents. The fleet reads it while the WebSocket does not answer for 30 seconds.",
+  ),
   pollMs: option(
     Schema.Int.check(Schema.isBetween({ minimum: 500, maximum: 3_600_000 })),
     5_000,
     "The pause between two reads of that address.",
   ),
-  fingerprint: described(
+  fingerprint: optional(
     Schema.NonEmptyString,
     "The SHA-256 fingerprint of its certificate, if no authority has signed it. Requires wss.",
   ),

@@ -17,7 +17,7 @@ import { McpServers } from "./McpServer.ts"
 import { OtlpSettings } from "./OtlpSettings.ts"
 import { originProblem } from "./PageOrigin.ts"
 import { Providers } from "./Provider.ts"
-import { option, secret } from "./Setting.ts"
+import { headerName, option, optional, secret } from "./Setting.ts"
 
 const IsRange = Schema.makeFilter((text: string) =>
   parseRange(text) === undefined ? "must be an address, or a range as 10.0.0.0/8" : undefined,
@@ -60,12 +60,14 @@ export const GatewaySettings = Schema.Struct({
     "token",
     "How clients authenticate. `none` trusts every program that can reach the port, so it is allowed on loopback only.",
   ),
-  token: Schema.optionalKey(secret("gateway token")).annotateKey({
-    description: "The shared secret. Left out: the first start makes one and keeps it in the state folder, mode 0600.",
-  }),
-  password: Schema.optionalKey(secret("gateway password")).annotateKey({
-    description: "A second shared secret, for people. Every wire accepts it like the token.",
-  }),
+  token: optional(
+    secret("gateway token"),
+    "The shared secret. Left out: the first start makes one and keeps it in the state folder, mode 0600.",
+  ),
+  password: optional(
+    secret("gateway password"),
+    "A second shared secret, for people. Every wire accepts it like the token.",
+  ),
   allowedOrigins: option(
     Schema.Array(Schema.String.check(IsOrigin)),
     [],
@@ -77,19 +79,17 @@ export const GatewaySettings = Schema.Struct({
     "Reverse proxies in front of the gateway, as addresses or ranges (127.0.0.1, 10.0.0.0/8). The gateway counts, lists and locks out their clients by the address in clientAddressHeader. It ignores that header from any other peer.",
   ),
   clientAddressHeader: option(
-    Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-real-ip" })),
+    headerName("x-real-ip"),
     "x-forwarded-for",
     "The header in which the trusted proxies name the client. They must append to it or overwrite it. If a proxy passes the header on unchanged, clients can forge their address.",
   ),
   tls: option(
     Schema.Struct({
-      cert: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-        description:
-          "The file of the certificate in PEM, with its chain. With tls.key, the port speaks HTTPS and wss:// only. The gateway takes over changed files within monitorIntervalMs, and connections stay open.",
-      }),
-      key: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-        description: "The file of the certificate's private key in PEM, without a passphrase.",
-      }),
+      cert: optional(
+        Schema.NonEmptyString,
+        "The file of the certificate in PEM, with its chain. With tls.key, the port speaks HTTPS and wss:// only. The gateway takes over changed files within monitorIntervalMs, and connections stay open.",
+      ),
+      key: optional(Schema.NonEmptyString, "The file of the certificate's private key in PEM, without a passphrase."),
       minVersion: option(
         Schema.Literals(["TLSv1.2", "TLSv1.3"]),
         "TLSv1.2",
@@ -115,17 +115,18 @@ export const GatewaySettings = Schema.Struct({
     "~/.causeway",
     "The folder of the SQLite database, the token and the lock. One gateway per folder.",
   ),
-  databaseUrl: Schema.optionalKey(secret("database URL")).annotateKey({
-    description:
-      "The PostgreSQL database of the gateway, e.g. postgres://causeway:password@db.example.org/causeway?sslmode=verify-full. The parameter `schema` names the schema, which is `causeway` without it. One gateway per schema. Left out: SQLite in the state folder, which is faster on one machine and needs no server.",
-  }),
-  memoryDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The folder of the Markdown files that agents share. Left out: memory/ in the state folder.",
-  }),
-  controlUiDir: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description:
-      "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: the gateway does not serve it.",
-  }),
+  databaseUrl: optional(
+    secret("database URL"),
+    "The PostgreSQL database of the gateway, e.g. postgres://causeway:password@db.example.org/causeway?sslmode=verify-full. The parameter `schema` names the schema, which is `causeway` without it. One gateway per schema. Left out: SQLite in the state folder, which is faster on one machine and needs no server.",
+  ),
+  memoryDir: optional(
+    Schema.NonEmptyString,
+    "The folder of the Markdown files that agents share. Left out: memory/ in the state folder.",
+  ),
+  controlUiDir: optional(
+    Schema.NonEmptyString,
+    "The folder of OpenClaw's Control UI, e.g. node_modules/openclaw/dist/control-ui. Left out: the gateway does not serve it.",
+  ),
   runtime: option(Schema.NonEmptyString, "echo", "The runtime of agents that do not choose one."),
   model: option(
     Schema.String.check(Schema.isMaxLength(NAME_CHARS)),
@@ -280,10 +281,10 @@ export const GatewaySettings = Schema.Struct({
     4_000,
     "Time that open runs get when the gateway stops. The next start restarts the runs that did not finish.",
   ),
-  restartExpectedMs: Schema.optionalKey(Millis).annotateKey({
-    description:
-      "How long a restart takes, if a supervisor restarts the gateway whenever it stops. Clients then show a restart instead of an end.",
-  }),
+  restartExpectedMs: optional(
+    Millis,
+    "How long a restart takes, if a supervisor restarts the gateway whenever it stops. Clients then show a restart instead of an end.",
+  ),
   logLevel: option(
     Schema.Literals(["trace", "debug", "info", "warn", "error", "fatal"]),
     "info",

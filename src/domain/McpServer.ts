@@ -6,30 +6,22 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { ToolPermission } from "./Agent.ts"
 import { programFields } from "./LocalProgram.ts"
-import { isAddress, option, secret } from "./Setting.ts"
+import { headers, isUrl, option, optional } from "./Setting.ts"
 
-const IsHttpUrl = isAddress(/^https?:$/, "https://mcp.example.org/mcp", "they belong into headers")
-
-const HeaderName = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. authorization" }),
-)
+const IsHttpUrl = isUrl(/^https?:$/, "https://mcp.example.org/mcp", "they belong into headers")
 
 const Fields = Schema.Struct({
-  command: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The program of a local server: a path, or a name that is looked up in PATH.",
-  }),
-  ...programFields("program"),
-  cwd: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The folder in which the program works. Left out: the gateway's own.",
-  }),
-  url: Schema.optionalKey(Schema.String.check(IsHttpUrl)).annotateKey({
-    description: "The address of a remote server (Streamable HTTP). Give either `url` or `command`.",
-  }),
-  headers: option(
-    Schema.Record(HeaderName, secret("header")),
-    {},
-    "Headers of every request to `url`. Their values count as secrets.",
+  command: optional(
+    Schema.NonEmptyString,
+    "The program of a local server: a path, or a name that is looked up in PATH.",
   ),
+  ...programFields("program"),
+  cwd: optional(Schema.NonEmptyString, "The folder in which the program works. Left out: the gateway's own."),
+  url: optional(
+    Schema.String.check(IsHttpUrl),
+    "The address of a remote server (Streamable HTTP). Give either `url` or `command`.",
+  ),
+  headers: headers("authorization", "Headers of every request to `url`. Their values count as secrets."),
   timeoutMs: option(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 86_400_000 })),
     60_000,

@@ -2,25 +2,19 @@
  * OtlpSettings: the option `otlp`, where the gateway sends its traces, metrics and log entries. GatewayConfig.ts uses it.
  */
 import * as Schema from "effect/Schema"
-import { option, secret } from "./Setting.ts"
+import { headers, option, optional } from "./Setting.ts"
 
 export const OtlpSettings = Schema.Struct({
-  url: Schema.optionalKey(
+  url: optional(
     Schema.String.check(
       Schema.isPattern(/^https?:\/\/[^\s?#@]+$/, {
         expected: "an address such as http://127.0.0.1:4318, without a key",
       }),
     ),
-  ).annotateKey({
-    description:
-      "The OpenTelemetry collector that gets the gateway's traces, metrics and log entries (OTLP over HTTP with JSON). The paths /v1/traces, /v1/metrics and /v1/logs are added. Left out: the gateway exports nothing.",
-  }),
-  headers: option(
-    Schema.Record(
-      Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-api-key" })),
-      secret("header"),
-    ),
-    {},
+    "The OpenTelemetry collector that gets the gateway's traces, metrics and log entries (OTLP over HTTP with JSON). The paths /v1/traces, /v1/metrics and /v1/logs are added. Left out: the gateway exports nothing.",
+  ),
+  headers: headers(
+    "x-api-key",
     "Headers of every export, e.g. with the key of a service. Their values count as secrets.",
   ),
   sampling: option(

@@ -4,16 +4,15 @@
 import * as Schema from "effect/Schema"
 import { NAME_CHARS, nonEmptyText } from "./Bounds.ts"
 import { ModelCost, ModelInput } from "./Model.ts"
-import { HaveNames, option, secret } from "./Setting.ts"
+import { HaveNames, headers, isUrl, option, optional, secret } from "./Setting.ts"
 
 const Tokens = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000_000 }))
 
-const IsHttpUrl = Schema.makeFilter((text: string) => {
+const REMEDY = "a key belongs into apiKey"
+const IsApiAddress = isUrl(/^https?:$/, "https://api.example.org/v1", REMEDY)
+const HasPathOnly = Schema.makeFilter((text: string) => {
   const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an address such as https://api.example.org/v1"
-  return url.username + url.password + url.search + url.hash === ""
-    ? undefined
-    : "must have no user, password, query or fragment; a key belongs into apiKey"
+  return url === null || url.search + url.hash === "" ? undefined : `must have no query and no fragment; ${REMEDY}`
 })
 
 /** A model that the configuration describes. Left-out facts come from the provider's own list, where it has one. */
@@ -36,27 +35,20 @@ export const ProviderSettings = Schema.Struct({
     "openai",
     "The provider's API. `openai`: any server with `/chat/completions`. `anthropic`: any server with `/messages`. `ai-sdk`: a package that you install.",
   ),
-  baseUrl: Schema.optionalKey(Schema.String.check(IsHttpUrl)).annotateKey({
-    description:
-      "The address of the API, e.g. http://127.0.0.1:11434/v1. Left out: the address of OpenAI or Anthropic.",
-  }),
-  apiKey: Schema.optionalKey(secret("API key")).annotateKey({
-    description: "The key. Left out: requests carry none, as local servers expect.",
-  }),
-  apiKeyFile: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "A file with the key on one line. The command line reads it at the start.",
-  }),
-  apiKeyVariable: Schema.optionalKey(Schema.NonEmptyString).annotateKey({
-    description: "The environment variable with the key, e.g. OPENAI_API_KEY. The command line reads it at the start.",
-  }),
-  headers: option(
-    Schema.Record(
-      Schema.String.check(Schema.isPattern(/^[A-Za-z0-9-]+$/, { expected: "the name of a header, e.g. x-title" })),
-      secret("header"),
-    ),
-    {},
-    "Headers of every request. Their values count as secrets.",
+  baseUrl: optional(
+    Schema.String.check(IsApiAddress, HasPathOnly),
+    "The address of the API, e.g. http://127.0.0.1:11434/v1. Left out: the address of OpenAI or Anthropic.",
   ),
+  apiKey: optional(secret("API key"), "The key. Left out: requests carry none, as local servers expect."),
+  apiKeyFile: optional(
+    Schema.NonEmptyString,
+    "A file with the key on one line. The command line reads it at the start.",
+  ),
+  apiKeyVariable: optional(
+    Schema.NonEmptyString,
+    "The environment variable with the key, e.g. OPENAI_API_KEY. The command line reads it at the start.",
+  ),
+  headers: headers("x-title", "Headers of every request. Their values count as secrets."),
   models: option(
     Schema.Array(Schema.Union([nonEmptyText(NAME_CHARS), ConfiguredModel])).check(Schema.isMaxLength(256)),
     [],
@@ -67,13 +59,14 @@ export const ProviderSettings = Schema.Struct({
     120_000,
     "How long the provider may send nothing before a run fails. Slow local models need a longer time for long prompts.",
   ),
-  package: Schema.optionalKey(
+  package: optional(
     Schema.String.check(
       Schema.isPattern(/^(@[a-z0-9][\w.-]{0,100}\/)?[a-z0-9][\w.-]{0,100}$/, {
         expected: "the name of an npm package",
       }),
     ),
-  ).annotateKey({ description: "For `ai-sdk`: the package to load, e.g. @ai-sdk/google." }),
+    "For `ai-sdk`: the package to load, e.g. @ai-sdk/google.",
+  ),
   options: option(
     Schema.Record(Schema.String, Schema.Json),
     {},
