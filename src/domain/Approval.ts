@@ -13,9 +13,10 @@ import {
   nonEmptyText,
   PageSize,
   printableText,
-  RUN_MS,
+  RunMillis,
   SESSION_KEY_CHARS,
   text,
+  WaitMillis,
 } from "./Bounds.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
@@ -185,7 +186,7 @@ const request = Rpc.make("approvals.request", {
     decisions: Schema.optionalKey(listOf(ApprovalDecision, 3)),
     plugin: Schema.optionalKey(PluginRequest),
     /** Milliseconds until it expires. Left out: `tools.approvalMs`. */
-    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
+    timeoutMs: Schema.optionalKey(RunMillis),
   },
   /** It is decided already if a grant covers the call. */
   success: Approval,
@@ -196,7 +197,7 @@ const wait = Rpc.make("approvals.wait", {
   payload: {
     id: ApprovalId,
     /** Milliseconds: 30,000 by default, 600,000 at most. */
-    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
+    timeoutMs: Schema.optionalKey(WaitMillis),
   },
   success: Approval,
   error: Schema.Union([ApprovalNotFound, StorageUnavailable]),

@@ -26,8 +26,10 @@ export const METHOD_CHARS = 256
 export const LIST_ITEMS = 256
 /** Characters of a personality or another instruction for an agent. */
 export const INSTRUCTION_CHARS = 65_536
-/** Milliseconds (a week): the longest time that a client can give a run. */
+/** Milliseconds (a week): the longest time that a client can give a run or a request to an operator. */
 export const RUN_MS = 604_800_000
+/** Milliseconds (ten minutes): the longest wait of one call. */
+export const WAIT_MS = 600_000
 /** Rows in one page of a list. */
 export const PAGE_ROWS = 200
 
@@ -66,6 +68,12 @@ export const setOf = <L extends ReadonlyArray<string>>(literals: Schema.Literals
   )
 
 export const PageSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: PAGE_ROWS }))
+
+/** Milliseconds that a run or a request to an operator may take. */
+export const RunMillis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))
+
+/** Milliseconds that a call may wait. */
+export const WaitMillis = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: WAIT_MS }))
 
 /** Milliseconds since 1970-01-01T00:00Z. */
 export const EpochMillis = Schema.Finite

@@ -7,7 +7,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { AgentId, AgentNotFound } from "./Agent.ts"
 import { AttachmentRefused, AttachmentUpload, UPLOADS } from "./Attachment.ts"
-import { Id, list, MESSAGE_CHARS, RUN_MS, SessionKey, text } from "./Bounds.ts"
+import { Id, list, MESSAGE_CHARS, RunMillis, SessionKey, text, WaitMillis } from "./Bounds.ts"
 import { Position, Positioned, RunText } from "./Event.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { Message, MessageText } from "./Message.ts"
@@ -19,7 +19,8 @@ import { StorageUnavailable } from "./Storage.ts"
 
 /**
  * The message is on disk: it survives a crash, runs at least once in its place in the session or becomes part of another
- * run (see QueueMode), and is in the transcript exactly once. `duplicate`: the gateway accepted a send with this key before, and this one did nothing.
+ * run (see QueueMode), and is in the transcript exactly once. `duplicate`: the gateway accepted a send with this key
+ * before, and this one did nothing.
  */
 export const Acceptance = Schema.Struct({
   runId: Schema.String,
@@ -84,7 +85,7 @@ export const SendPayload = Schema.Struct({
   /** The treatment if the session runs another message. Left out: the session's mode, else the agent's, else `followup`. */
   queue: Schema.optionalKey(QueueMode),
   /** Milliseconds from the acceptance after which the run ends, started or not. Its output stays. Left out: no limit. */
-  timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
+  timeoutMs: Schema.optionalKey(RunMillis),
   /** The send fails with SessionConflict if the session differs. Not checked for a repeated send. */
   expected: Schema.optionalKey(SessionExpectation),
 }).check(HasContent)
@@ -141,7 +142,7 @@ const wait = Rpc.make("runs.wait", {
   payload: {
     runId: Id,
     /** Milliseconds: 30,000 by default, 600,000 at most. */
-    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
+    timeoutMs: Schema.optionalKey(WaitMillis),
   },
   success: Run,
   error: Schema.Union([RunNotFound, StorageUnavailable]),

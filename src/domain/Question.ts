@@ -12,10 +12,11 @@ import {
   NAME_CHARS,
   nonEmptyText,
   printableText,
-  RUN_MS,
+  RunMillis,
   SECRET_CHARS,
   SESSION_KEY_CHARS,
   text,
+  WaitMillis,
 } from "./Bounds.ts"
 import { LimitReached } from "./LimitReached.ts"
 import { RequiredScope } from "./Principal.ts"
@@ -73,7 +74,10 @@ export type QuestionStatus = typeof QuestionStatus.Type
 
 export const Question = Schema.Struct({
   id: Schema.String,
-  /** The agent, the session and the run for which it is asked. The question of a client may have none of them: the members are empty. */
+  /**
+   * The agent, the session and the run for which it is asked. The question of a client may have none of them: the members
+   * are empty.
+   */
   agentId: Schema.String,
   sessionKey: Schema.String,
   runId: Schema.String,
@@ -153,7 +157,7 @@ const ask = Rpc.make("questions.ask", {
     sessionKey: Schema.optionalKey(printableText(SESSION_KEY_CHARS)),
     runId: Schema.optionalKey(Id),
     /** Milliseconds until it expires. Left out: `tools.questionMs`. */
-    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: RUN_MS }))),
+    timeoutMs: Schema.optionalKey(RunMillis),
   },
   success: Question,
   error: Schema.Union([QuestionExists, AnswersInvalid, LimitReached, StorageUnavailable]),
@@ -163,7 +167,7 @@ const wait = Rpc.make("questions.wait", {
   payload: {
     id: QuestionId,
     /** Milliseconds: 30,000 by default, 600,000 at most. */
-    timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 600_000 }))),
+    timeoutMs: Schema.optionalKey(WaitMillis),
   },
   success: Schema.Struct({
     question: Question,

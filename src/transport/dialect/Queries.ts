@@ -3,14 +3,12 @@
  * the hooks use it.
  */
 import * as Effect from "effect/Effect"
+import { PAGE_ROWS, WAIT_MS } from "../../domain/Bounds.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Run } from "../../domain/Run.ts"
 import type { Session } from "../../domain/Session.ts"
 import { given } from "./Params.ts"
 import { call, type Params, type Query, type Result } from "./Query.ts"
-
-/** The largest page of `sessions.list` and `sessions.history`. */
-const PAGE = 200
 
 export interface SessionsFound {
   readonly sessions: ReadonlyArray<Session>
@@ -26,7 +24,7 @@ export const findSessions = (query: Params<"sessions.list">, count = Number.MAX_
     while (true) {
       const page: Result<"sessions.list"> = yield* call("sessions.list", {
         ...query,
-        limit: Math.min(PAGE, count - sessions.length),
+        limit: Math.min(PAGE_ROWS, count - sessions.length),
         ...given({ cursor }),
       })
       sessions.push(...page.sessions)
@@ -43,7 +41,7 @@ export const newestMessages = (key: string, count: number): Query<ReadonlyArray<
     do {
       const page: Result<"sessions.history"> = yield* call("sessions.history", {
         key,
-        limit: Math.min(PAGE, count - found.length),
+        limit: Math.min(PAGE_ROWS, count - found.length),
         ...(before !== null && { before }),
       })
       found.unshift(...page.messages)
@@ -53,9 +51,6 @@ export const newestMessages = (key: string, count: number): Query<ReadonlyArray<
   })
 
 export const isOpen = ({ state }: Pick<Run, "state">): boolean => state === "queued" || state === "running"
-
-/** The longest wait of one `runs.wait`. */
-const WAIT_MS = 600_000
 
 /** Waits until the run has ended, or until the time is up. In the second case the returned run is still open. */
 export const awaitRun = (runId: string, timeoutMs = Number.POSITIVE_INFINITY): Query<Run> =>

@@ -5,15 +5,12 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Approval, ApprovalDecision } from "../../../domain/Approval.ts"
-import { RUN_MS } from "../../../domain/Bounds.ts"
+import { RUN_MS, WAIT_MS } from "../../../domain/Bounds.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { given, hasText } from "../../dialect/Params.ts"
 import { call, catchError, emit, fail, type Params, type Query } from "../../dialect/Query.ts"
 import { id, ignored, invalid, name, NoParams, number } from "../wire/Params.ts"
 import { type ApprovalKind, decisionRow, kindOf, requestedRow } from "./ApprovalViews.ts"
-
-/** The longest wait of one call of the contract. */
-const WAIT_MS = 600_000
 
 export const isDecision = Schema.is(ApprovalDecision)
 

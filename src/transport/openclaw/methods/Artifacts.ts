@@ -11,8 +11,9 @@ import {
   type AttachmentUpload,
   isImage,
   READ_BYTES,
+  UPLOAD_NAME_CHARS,
 } from "../../../domain/Attachment.ts"
-import { NAME_CHARS } from "../../../domain/Bounds.ts"
+import { NAME_CHARS, PAGE_ROWS } from "../../../domain/Bounds.ts"
 import { cut as cutText } from "../../../domain/Text.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
 import { isObject, type JsonObject } from "../../dialect/Json.ts"
@@ -22,12 +23,6 @@ import { cursor, id, invalid, key, name, number } from "../wire/Params.ts"
 import { cut, kindOf, messagesOf } from "./ChatMessages.ts"
 import type { Row } from "./MethodTable.ts"
 import { canonicalKey } from "./SessionKeys.ts"
-
-/** The messages with files of one answer. */
-const PAGE = 200
-
-/** Characters of a name that a client gives. The contract takes no more. */
-const UPLOAD_NAME_CHARS = 1_024
 
 const textIn = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
@@ -89,7 +84,7 @@ const sessionOf = ({ agentId, runId, sessionKey, taskId }: typeof Target.Type): 
 /** Returns the files of a session or of a run, newest first, each file once. */
 const filesOf = Effect.fnUntraced(function* (target: typeof Target.Type) {
   const sessionKey = yield* sessionOf(target)
-  const page = { sessionKey, limit: PAGE, ...given({ runId: trimmed(target.runId) }) }
+  const page = { sessionKey, limit: PAGE_ROWS, ...given({ runId: trimmed(target.runId) }) }
   const { attachments } = yield* call("attachments.list", page)
   const files = new Map<string, AttachedFile>()
   for (const file of attachments) if (!files.has(file.attachment.id)) files.set(file.attachment.id, file)

@@ -66,8 +66,6 @@ const request = dialectMethod(Requested, (params) => {
   const facts = { commandArgv, cwd, host, nodeId, security, ask, warningText, resolvedPath, sessionId, systemRunPlan }
   const envKeys = env == null ? undefined : Object.keys(env).toSorted()
   const input: Command = { command, ...given({ ...facts, envKeys }) }
-  const { agentId, runId, sessionKey, toolCallId } = params
-  const of = { id, agentId, runId, sessionKey, callId: toolCallId }
   return requested(
     {
       tool: EXEC,
@@ -75,11 +73,11 @@ const request = dialectMethod(Requested, (params) => {
       decisions: everyDecision.filter((decision) => decision !== "allow-always" || canLast(params)),
       ...(timeoutMs != null && { timeoutMs: bounded(timeoutMs, 1, RUN_MS) }),
       ...given({
-        id: filled(of.id),
-        agentId: filled(of.agentId),
-        runId: filled(of.runId),
-        sessionKey: filled(of.sessionKey),
-        callId: filled(of.callId),
+        id: filled(id),
+        agentId: filled(params.agentId),
+        runId: filled(params.runId),
+        sessionKey: filled(params.sessionKey),
+        callId: filled(params.toolCallId),
       }),
     },
     twoPhase,

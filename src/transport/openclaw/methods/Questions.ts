@@ -4,7 +4,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { list as listOf, NAME_CHARS, nonEmptyText, RUN_MS, SECRET_CHARS, text } from "../../../domain/Bounds.ts"
+import {
+  list as listOf,
+  NAME_CHARS,
+  nonEmptyText,
+  RUN_MS,
+  SECRET_CHARS,
+  text,
+  WAIT_MS,
+} from "../../../domain/Bounds.ts"
 import {
   type Answers,
   PartKey,
@@ -21,9 +29,6 @@ import type { Row } from "./MethodTable.ts"
 
 /** The options of a part in this protocol. */
 const OPTIONS = 4
-
-/** The longest wait of one call of the contract. */
-const WAIT_MS = 600_000
 
 /** Clients of this protocol show four options. A part with more takes text, and its own text lists the options. */
 const partRow = ({ isFree, isMultiple, isSecret, key, options, text, title }: QuestionPart) => {
