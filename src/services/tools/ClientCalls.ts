@@ -5,6 +5,9 @@
 import * as Schema from "effect/Schema"
 import { parseJson } from "../../domain/Text.ts"
 
+/** The calls with which one run may end. */
+export const MAX_CALLS = 64
+
 /** The output of a call in the transcript, before its result comes with a later message. */
 export const PENDING = "The client runs this tool. The result comes with its next message."
 

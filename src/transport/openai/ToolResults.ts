@@ -11,8 +11,8 @@ import { type FunctionCall, messageOf, newestIn, turnOf, type TurnMessage, type 
 import { invalid, refuse } from "./Errors.ts"
 import { isOnceKey, type Target } from "./Target.ts"
 
-/** Enough messages for the end of a run: its reply, and at most 64 calls for the client. */
-const LAST_MESSAGES = 70
+/** The messages at the end of a run that waits for its client: its reply and its calls. */
+const LAST_MESSAGES = 1 + ClientCalls.MAX_CALLS
 
 /** A run that ended with calls for the client, and after which its session has no message. */
 interface WaitingRun {

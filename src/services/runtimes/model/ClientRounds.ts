@@ -16,9 +16,6 @@ import type { ModelToolkit } from "../../tools/Tools.ts"
 import { userMessage } from "./History.ts"
 import type { Step, StepCall } from "./ModelStep.ts"
 
-/** The calls that a client takes at once. */
-const MAX_CALLS = 64
-
 const NOT_TAKEN = "The client does not take this many calls at once, so this one did not run. Call the tool again."
 
 /** The runs that wait for their client. Each holds a conversation of at most a model's context. */
@@ -112,7 +109,7 @@ export class ClientRounds {
     forClient: ReadonlyArray<StepCall>,
     parallel: boolean,
   ): ReadonlyArray<RuntimeEvent> {
-    const taken = forClient.slice(0, parallel ? MAX_CALLS : 1)
+    const taken = forClient.slice(0, parallel ? ClientCalls.MAX_CALLS : 1)
     const left = forClient.slice(taken.length).map((call) => resultOf(call, NOT_TAKEN))
     const calls = new Map(taken.map((call, i) => [ClientCalls.idOf(runId, i + 1), call]))
     this.#waiting.set(runId, { sessionKey, runIds, messages, own: [...own, ...left], calls })
