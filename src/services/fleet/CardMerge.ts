@@ -7,7 +7,7 @@ import { AgentCard, type AgentTask, cardId } from "../../domain/AgentCard.ts"
 import { NAME_CHARS } from "../../domain/Bounds.ts"
 import type { Session } from "../../domain/Session.ts"
 import { cut } from "../../domain/Text.ts"
-import { type RunChange, type RunFact, RunFacts } from "./RunFacts.ts"
+import { isRunChange, type RunChange, type RunFact, RunFacts } from "./RunFacts.ts"
 import { type AllSessions, SessionFacts } from "./SessionFacts.ts"
 
 export interface AgentFact {
@@ -43,7 +43,6 @@ export type Change =
   | { readonly _tag: "Agent"; readonly agent: AgentFact }
   | { readonly _tag: "AgentRemoved"; readonly agentId: string }
   | { readonly _tag: "Session"; readonly session: SessionFact }
-  | { readonly _tag: "SessionRemoved"; readonly key: string }
   | { readonly _tag: "RunStepped"; readonly sessionKey: string }
   | RunChange
 
@@ -100,6 +99,7 @@ export class CardMerge {
   }
 
   apply(change: Change): Merged {
+    if (isRunChange(change)) this.runs.apply(change)
     switch (change._tag) {
       case "Listed":
         this.runs.replace([])
@@ -118,7 +118,6 @@ export class CardMerge {
       case "Session":
         return this.#merge(this.#sessions.put(change.session))
       case "SessionRemoved":
-        this.runs.remove(change.key)
         return this.#merge(this.#sessions.remove(change.key))
       case "RunStepped": {
         const stepped = [...this.#sessions.agentsOf(change.sessionKey)].flatMap((agentId) => {
@@ -130,7 +129,6 @@ export class CardMerge {
       case "RunStarted":
       case "RunThinks":
       case "RunEnded":
-        this.runs.apply(change)
         return this.#merge(this.#sessions.agentsOf(change.sessionKey))
     }
   }

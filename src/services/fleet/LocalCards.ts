@@ -8,7 +8,7 @@ import type { AgentCard } from "../../domain/AgentCard.ts"
 import type { GatewayEvent, Positioned } from "../../domain/Event.ts"
 import type { Session } from "../../domain/Session.ts"
 import { type AgentFact, CardMerge, cardOf, type Change, type Merged, roleOf } from "./CardMerge.ts"
-import { RunFacts } from "./RunFacts.ts"
+import { isRunChange, RunFacts } from "./RunFacts.ts"
 import { type AllSessions, foremostOf } from "./SessionFacts.ts"
 
 export interface LocalFacts {
@@ -42,15 +42,7 @@ export class LocalCards {
     const change = localChange(this.#runs, positioned)
     if (change === undefined) return undefined
     if (this.#merge !== undefined) return this.#merge.apply(change)
-    switch (change._tag) {
-      case "RunStarted":
-      case "RunThinks":
-      case "RunEnded":
-        this.#runs.apply(change)
-        return undefined
-      case "SessionRemoved":
-        this.#runs.remove(change.key)
-    }
+    if (isRunChange(change)) this.#runs.apply(change)
     return undefined
   }
 

@@ -11,10 +11,21 @@ export interface RunFact {
   readonly problem?: string
 }
 
+/** A change of a session's newest run. */
 export type RunChange =
   | { readonly _tag: "RunStarted"; readonly sessionKey: string; readonly at: number }
   | { readonly _tag: "RunThinks"; readonly sessionKey: string; readonly thinks: boolean }
   | { readonly _tag: "RunEnded"; readonly sessionKey: string; readonly problem: string | undefined }
+  | { readonly _tag: "SessionRemoved"; readonly key: string }
+
+const runTags: ReadonlySet<string> = new Set<RunChange["_tag"]>([
+  "RunStarted",
+  "RunThinks",
+  "RunEnded",
+  "SessionRemoved",
+])
+
+export const isRunChange = (change: { readonly _tag: string }): change is RunChange => runTags.has(change._tag)
 
 export class RunFacts {
   readonly #runs = new Map<string, RunFact>()
@@ -29,22 +40,20 @@ export class RunFacts {
   }
 
   apply(change: RunChange): void {
-    const { sessionKey } = change
     switch (change._tag) {
       case "RunStarted":
-        this.#runs.set(sessionKey, { startedAt: change.at })
+        this.#runs.set(change.sessionKey, { startedAt: change.at })
         return
       case "RunThinks":
-        this.#runs.set(sessionKey, { ...this.#runs.get(sessionKey), thinks: change.thinks })
+        this.#runs.set(change.sessionKey, { ...this.#runs.get(change.sessionKey), thinks: change.thinks })
         return
       case "RunEnded":
-        if (change.problem === undefined) this.#runs.delete(sessionKey)
-        else this.#runs.set(sessionKey, { problem: change.problem })
+        if (change.problem === undefined) this.#runs.delete(change.sessionKey)
+        else this.#runs.set(change.sessionKey, { problem: change.problem })
+        return
+      case "SessionRemoved":
+        this.#runs.delete(change.key)
     }
-  }
-
-  remove(sessionKey: string): void {
-    this.#runs.delete(sessionKey)
   }
 
   replace(runs: Iterable<readonly [sessionKey: string, run: RunFact]>): void {
