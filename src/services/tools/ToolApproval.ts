@@ -18,6 +18,9 @@ export interface ApprovalRequest extends ToolRun {
   readonly decisions?: ReadonlyArray<ApprovalDecision>
 }
 
+/** For a call of which the operator does not see the whole input: the decision cannot stand for later calls. */
+export const ONCE_ONLY: Pick<ApprovalRequest, "decisions"> = { decisions: ["allow-once", "deny"] }
+
 export const ToolApproval = Context.Reference<{
   /**
    * Returns if the call may run, and fails with the reason if it may not. It may wait for an operator. Close the scope

@@ -12,7 +12,7 @@ import { permissionFor, TOOL_NAME_CHARS } from "../../domain/Tool.ts"
 import { type Checked, sift } from "../attachments/AttachmentCheck.ts"
 import { type AgentTool, CurrentToolCall, ToolFailed, type ToolOutput, type ToolRun } from "./AgentTool.ts"
 import { RunSecrets } from "./RunSecrets.ts"
-import { ToolApproval } from "./ToolApproval.ts"
+import { ONCE_ONLY, ToolApproval } from "./ToolApproval.ts"
 
 /** The end of a call. */
 export interface ToolResult extends Omit<ToolOutput, "files"> {
@@ -69,8 +69,7 @@ export const make = Effect.gen(function* () {
   ) {
     const shown = JSON.stringify(input ?? {})
     const masked = secrets.mask(call.runId, shown)
-    const once = masked === shown ? {} : { decisions: ["allow-once", "deny"] as const }
-    yield* approve({ ...call, tool: tool.name, input: masked, ...once })
+    yield* approve({ ...call, tool: tool.name, input: masked, ...(masked !== shown && ONCE_ONLY) })
     return yield* inTime(tool, call, JSON.parse(shown))
   }, Effect.scoped)
 

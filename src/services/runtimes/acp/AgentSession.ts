@@ -17,7 +17,7 @@ import type { RuntimeEvent, RuntimeFailed } from "../../../domain/Run.ts"
 import type { Turn } from "../../agents/AgentRuntime.ts"
 import type { Attachments } from "../../attachments/Attachments.ts"
 import { RunSecrets } from "../../tools/RunSecrets.ts"
-import { ToolApproval } from "../../tools/ToolApproval.ts"
+import { ONCE_ONLY, ToolApproval } from "../../tools/ToolApproval.ts"
 import { ToolQuestion } from "../../tools/ToolQuestion.ts"
 import { type ElicitationRequest, type ElicitationResponse, type Form, formOf } from "./AgentElicitation.ts"
 import * as AgentConnection from "./AgentConnection.ts"
@@ -121,8 +121,8 @@ export const open = Effect.fn("AgentSession.open")(function* (
     const input = secrets.mask(runId, whole)
     const request = { ...run, callId, tool: kind, input }
     // A title or a masked input is not the whole input, so it cannot stand for later calls.
-    const once = output.hasInput(callId) && input === whole ? {} : { decisions: ["allow-once", "deny"] as const }
-    return yield* Effect.scoped(approve({ ...request, ...once })).pipe(
+    const isWhole = output.hasInput(callId) && input === whole
+    return yield* Effect.scoped(approve({ ...request, ...(!isWhole && ONCE_ONLY) })).pipe(
       Effect.as(undefined),
       Effect.catch(({ message }) => Effect.succeed(message)),
     )
