@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { codeOf } from "../domain/SystemError.ts"
 import { DeviceKey } from "./DeviceKey.ts"
 
 const Content = Schema.Struct({
@@ -35,9 +36,6 @@ export interface DeviceFile {
   /** Keeps a token, or removes it with `undefined`. */
   readonly keep: (gateway: string, token: string | undefined) => Effect.Effect<void, DeviceFileProblem>
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error"
 
 /** Writes a draft beside the file and gives it the name, so that a crash leaves the old or the new content. */
 const write = (file: string, content: Content, give: (draft: string, file: string) => void): void => {

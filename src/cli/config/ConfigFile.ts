@@ -3,9 +3,9 @@
  * `config.yaml` in the state folder, if there is one. LoadConfig.ts and the setup use it.
  */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import { codeOf } from "../../domain/SystemError.ts"
 import * as AtomicFile from "../../services/storage/AtomicFile.ts"
 import { isWritableByOthers, ownerOf } from "../../services/storage/FilePermissions.ts"
 import { resolvePath, statePaths } from "../../services/storage/StateFolder.ts"
@@ -44,8 +44,6 @@ export const placeOf = (
     return undefined
   }
 }
-
-const codeOf = (error: unknown): string => (Predicate.hasProperty(error, "code") ? String(error.code) : "unknown")
 
 const attempt = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: codeOf })
 

@@ -4,9 +4,9 @@
  * uses it.
  */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import { open } from "node:fs/promises"
 import * as Path from "node:path"
+import { codeOf } from "../../domain/SystemError.ts"
 import { resolvePath } from "../../services/storage/StateFolder.ts"
 import { configOptions } from "./ConfigOptions.ts"
 import type { Environment } from "./Environment.ts"
@@ -39,11 +39,6 @@ export const firstBytes = async (path: string): Promise<string> => {
   } finally {
     await file.close()
   }
-}
-
-const codeOf = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "code")) return String(error.code)
-  return error instanceof Error ? error.message : String(error)
 }
 
 const read = Effect.fnUntraced(function* (name: string, path: string) {

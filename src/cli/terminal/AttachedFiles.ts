@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import { codeOf } from "../../domain/SystemError.ts"
 import type { AttachmentUpload } from "../../domain/Attachment.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 
@@ -19,7 +20,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 const unreadable = (path: string, error: unknown) => {
-  const code = error instanceof Error && "code" in error ? String(error.code) : String(error)
+  const code = codeOf(error)
   return failed(`the file ${path} ${reasons[code] ?? `cannot be read (${code})`}`, "nothing was sent")
 }
 

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { createReadStream, fstatSync, readFileSync, statSync } from "node:fs"
 import { Socket } from "node:net"
 import type { Readable } from "node:stream"
+import { codeOf } from "../../domain/SystemError.ts"
 import { CommandFailed, ExitCode } from "./ExitCode.ts"
 
 /** More than a gateway accepts in one frame. */
@@ -18,10 +19,7 @@ const failed = (problem: string, remedy: string) =>
 export const inputFailure = (error: unknown): CommandFailed =>
   error instanceof CommandFailed
     ? error
-    : failed(
-        `cannot be read (${error instanceof Error && "code" in error ? String(error.code) : String(error)})`,
-        "use a file or a pipe; nothing was changed",
-      )
+    : failed(`cannot be read (${codeOf(error)})`, "use a file or a pipe; nothing was changed")
 
 /**
  * Returns the stream of standard input. Reads everything except pipes and terminals as a file, because `process.stdin`

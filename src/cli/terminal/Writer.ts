@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
 import { styleText } from "node:util"
+import { codeOf } from "../../domain/SystemError.ts"
 
 export type Target = "stdout" | "stderr"
 
@@ -23,9 +24,6 @@ export interface Writer {
   readonly dim: (target: Target, text: string) => string
   readonly write: (target: Target, text: string) => Effect.Effect<void, WriteFailed>
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error)
 
 /** Repeats short writes. Node's file streams take them for complete, so a full disk would lose the rest silently. */
 const writeToFile = (fd: number, text: string): void => {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import { createSecureContext, type SecureContextOptions } from "node:tls"
+import { codeOf } from "../../domain/SystemError.ts"
 import { GatewayConfig, type GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 import { resolvePath } from "../../services/storage/StateFolder.ts"
@@ -31,11 +32,6 @@ const filesOf = ({
   }
   const [set, missing] = cert === undefined ? ["tls.key", "tls.cert"] : ["tls.cert", "tls.key"]
   return Effect.fail(new StartupError({ problem: `${set} is set without ${missing}`, remedy: `set ${missing} too` }))
-}
-
-const codeOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return "unreadable"
-  return "code" in error && typeof error.code === "string" ? error.code : error.message
 }
 
 /** Reads the files and checks that the key belongs to the certificate. */

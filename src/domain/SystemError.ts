@@ -1,0 +1,11 @@
+/**
+ * SystemError: names an error of the operating system in messages. The commands, the OpenClaw client and TlsCertificate.ts
+ * use it.
+ */
+import * as Predicate from "effect/Predicate"
+
+/** Returns the code, such as ENOENT. Returns the message of an error without one. */
+export const codeOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "code") && typeof error.code === "string") return error.code
+  return error instanceof Error ? error.message : String(error)
+}
