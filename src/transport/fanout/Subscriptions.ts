@@ -58,42 +58,58 @@ export class Subscriptions<V> {
 
   /** Replaces the subscription of the same key. Without `from`, the new one goes on where the old one stood. */
   subscribe(key: string, view: V, filter: EventFilter, from: Position | undefined): Effect.Effect<void> {
-    const replaced = this.#byKey.get(key)?.subscription
-    return Effect.flatMap(this.unsubscribe(key), () => {
-      const subscription = this.#fanout.subscribe(this.#peer, view, filter, from ?? replaced?.position())
-      const running: Running<V> = { subscription, fiber: undefined }
-      this.#byKey.set(key, running)
-      // Enters at once: a live event between the head and the entry would be lost, because the log does not replay it.
-      subscription.enter()
-      const joined = Effect.suspend(() => this.#joined(key, subscription.position(), subscription.reset))
-      const life = Effect.onExit(Effect.andThen(subscription.caughtUp, joined), (exit) => {
-        running.fiber = undefined
-        return Exit.isFailure(exit) ? this.#failed(exit.cause) : Effect.void
-      })
-      return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
-        if (fiber.pollUnsafe() === undefined) running.fiber = fiber
-      })
-    })
+    return this.#replace(key, undefined, (last) => this.#start(key, view, filter, from ?? last))
   }
 
   /** Ends the subscription. Returns whether there was one. */
   unsubscribe(key: string): Effect.Effect<boolean> {
-    const running = this.#byKey.get(key)
-    if (running === undefined) return Effect.succeed(false)
-    this.#byKey.delete(key)
-    const { fiber, subscription } = running
-    const ended = fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
-    // A connection that ends meanwhile leaves here too: `release` no longer knows the subscription.
-    const left = Effect.ensuring(
-      ended,
-      Effect.sync(() => subscription.leave()),
-    )
-    return Effect.as(left, true)
+    return this.#replace(key, undefined, (last) => Effect.succeed(last !== undefined))
   }
 
   /** Ends all subscriptions, because the connection has ended. */
   release(): void {
     for (const { subscription } of this.#byKey.values()) subscription.leave()
+  }
+
+  /**
+   * Ends the subscription of the key and runs `next` with its position. Another call can begin the next subscription of
+   * the key during the wait. It ends too, so that the last call wins.
+   */
+  #replace<A>(
+    key: string,
+    last: Position | undefined,
+    next: (last: Position | undefined) => Effect.Effect<A>,
+  ): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      const running = this.#byKey.get(key)
+      if (running === undefined) return next(last)
+      const { fiber, subscription } = running
+      // A connection that ends meanwhile leaves here too.
+      const left = Effect.ensuring(
+        fiber === undefined ? Effect.void : Fiber.interrupt(fiber),
+        Effect.sync(() => {
+          subscription.leave()
+          if (this.#byKey.get(key) === running) this.#byKey.delete(key)
+        }),
+      )
+      return Effect.flatMap(left, () => this.#replace(key, subscription.position(), next))
+    })
+  }
+
+  #start(key: string, view: V, filter: EventFilter, from: Position | undefined): Effect.Effect<void> {
+    const subscription = this.#fanout.subscribe(this.#peer, view, filter, from)
+    const running: Running<V> = { subscription, fiber: undefined }
+    this.#byKey.set(key, running)
+    // Enters at once: a live event between the head and the entry would be lost, because the log does not replay it.
+    subscription.enter()
+    const joined = Effect.suspend(() => this.#joined(key, subscription.position(), subscription.reset))
+    const life = Effect.onExit(Effect.andThen(subscription.caughtUp, joined), (exit) => {
+      running.fiber = undefined
+      return Exit.isFailure(exit) ? this.#failed(exit.cause) : Effect.void
+    })
+    return Effect.map(Effect.forkIn(life, this.#scope, { startImmediately: true }), (fiber) => {
+      if (fiber.pollUnsafe() === undefined) running.fiber = fiber
+    })
   }
 
   /** Closes the connection if the subscription fails, so that the client comes back and resumes. */

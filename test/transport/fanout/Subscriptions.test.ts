@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type { Position } from "../../../src/domain/Event.ts"
 import type { LogEntry } from "../../../src/domain/Log.ts"
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import { Events } from "../../../src/services/events/Events.ts"
@@ -69,37 +70,56 @@ it.live("Subscriptions: a subscription has every live event since the call, also
   }).pipe(Effect.scoped, Effect.provide(layer)),
 )
 
+/** Subscriptions whose first one catches up until `opened`. `members` are the views that have entered and not left. */
+const slowSubscriptions = Effect.gen(function* () {
+  const gate = yield* Deferred.make<void>()
+  const members = new Set<string>()
+  const starts: Array<Position | undefined> = []
+  const fanout: Fanout.Fanout<string> = {
+    allPublished: Effect.void,
+    subscribe: (sink, view, filter, from) => {
+      starts.push(from)
+      const enter = () => {
+        members.add(view)
+        return { id: view, group: { view, filter } as Group<string>, subscriber: { seq: starts.length } as Subscriber }
+      }
+      const leave = () => members.delete(view)
+      // As a query of the database, which ends before its fiber does.
+      const catchUp = () => Effect.uninterruptible(Deferred.await(gate))
+      return new Subscription({ epoch: "e", publishedSeq: () => 0, enter, leave, catchUp }, sink, view, filter, from, 0)
+    },
+  }
+  const subscriptions = new Subscriptions({ fanout, peer: client().peer }, yield* Effect.scope, () => Effect.void)
+  const subscribe = (view: string) => subscriptions.subscribe("k", view, { topics: ["logs"] }, undefined)
+  yield* subscribe("first")
+  return { subscriptions, subscribe, members, starts, opened: Deferred.succeed(gate, undefined) }
+})
+
 it.effect("Subscriptions: a connection that ends during an unsubscription leaves the group.", () =>
   Effect.gen(function* () {
-    const gate = yield* Deferred.make<void>()
-    const members = new Set<string>()
-    const fanout: Fanout.Fanout<string> = {
-      allPublished: Effect.void,
-      subscribe: (sink, view, filter, from) => {
-        const enter = () => {
-          members.add(view)
-          return { id: view, group: { view, filter } as Group<string>, subscriber: { seq: 0 } as Subscriber }
-        }
-        const leave = () => members.delete(view)
-        // As a query of the database, which ends before its fiber does.
-        const catchUp = () => Effect.uninterruptible(Deferred.await(gate))
-        return new Subscription(
-          { epoch: "e", publishedSeq: () => 0, enter, leave, catchUp },
-          sink,
-          view,
-          filter,
-          from,
-          0,
-        )
-      },
-    }
-    const subscriptions = new Subscriptions({ fanout, peer: client().peer }, yield* Effect.scope, () => Effect.void)
-    yield* subscriptions.subscribe("k", "view", { topics: ["logs"] }, undefined)
+    const { members, opened, subscriptions } = yield* slowSubscriptions
     const connection = yield* Effect.forkChild(subscriptions.unsubscribe("k"), { startImmediately: true })
-    expect([...members]).toEqual(["view"])
+    expect([...members]).toEqual(["first"])
     yield* Fiber.interrupt(connection)
-    yield* Deferred.succeed(gate, undefined)
+    yield* opened
     subscriptions.release()
     expect([...members]).toEqual([])
+  }).pipe(Effect.scoped),
+)
+
+it.effect("Subscriptions: the last of two calls for the same key wins, and goes on where the other one stood.", () =>
+  Effect.gen(function* () {
+    const { members, opened, starts, subscribe, subscriptions } = yield* slowSubscriptions
+    const second = yield* Effect.forkChild(subscribe("second"), { startImmediately: true })
+    const third = yield* Effect.forkChild(subscribe("third"), { startImmediately: true })
+    expect([...members]).toEqual(["first"])
+    yield* opened
+    yield* Fiber.join(second)
+    yield* Fiber.join(third)
+    expect([...members]).toEqual(["third"])
+    expect(starts).toEqual([undefined, { epoch: "e", seq: 1 }, { epoch: "e", seq: 2 }])
+    expect(yield* subscriptions.unsubscribe("k")).toBe(true)
+    expect([...members]).toEqual([])
+    expect(subscriptions.size).toBe(0)
   }).pipe(Effect.scoped),
 )
