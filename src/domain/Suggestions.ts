@@ -1,6 +1,6 @@
 /**
- * Suggestions: finds the names that are similar to an unknown one. `causeway call` and Rest.ts use it for methods, and
- * LoadConfig.ts for options.
+ * Suggestions: finds the names that are similar to an unknown one, for error messages. The commands and the HTTP routes use
+ * it for methods, options, models, tools and fields.
  */
 
 /** Returns the Levenshtein distance: the insertions, deletions and substitutions that turn one text into the other. */

@@ -157,7 +157,7 @@ const patch = Command.make(
     key,
     name: Flags.text("name", "The name that lists show."),
     label: Flags.text("label", "The label. Empty: none."),
-    model: Flags.text("model", "The model (see `causeway call models.list`). Empty: the agent's."),
+    model: Flags.text("model", "The model (see `causeway models list`). Empty: the agent's."),
     thinking: Flags.oneOf(
       "thinking",
       [...ThinkingLevel.literals, AGENTS],
