@@ -1,6 +1,7 @@
 /**
  * Measures how much some cost all others: the latency of `health` beside 20 runs that misbehave, and that of `ping` of 500
- * clients beside one that does not read, and one that sends without a pause. Pauses.ts adds the pauses of large pieces of work.
+ * clients beside one that does not read, and one that sends without a pause. Pauses.ts adds the pauses of large pieces of
+ * work.
  */
 import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"

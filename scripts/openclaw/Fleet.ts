@@ -1,6 +1,6 @@
 /**
- * Tests the fleet and the agents of an upstream gateway against OpenClaw's own gateway, whose agents have the fake model: cards
- * follow it, survive its restart, and an agent here answers through it.
+ * Tests the fleet and the agents of an upstream gateway against OpenClaw's own gateway, whose agents have the fake model:
+ * cards follow it, survive its restart, and an agent here answers through it.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

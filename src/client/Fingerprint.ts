@@ -10,7 +10,9 @@ export const OTHER_CERTIFICATE = "CERT_FINGERPRINT_DIFFERS"
 
 const HEX = 64
 
-/** Returns the hexadecimal digits of a SHA-256 fingerprint, or `undefined`. Colons and the prefix `sha256:` may be left out. */
+/**
+ * Returns the hexadecimal digits of a SHA-256 fingerprint, or `undefined`. Colons and the prefix `sha256:` may be left out.
+ */
 export const fingerprintOf = (text: string): string | undefined => {
   const digits = text
     .trim()

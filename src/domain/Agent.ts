@@ -21,8 +21,8 @@ export const MAIN_AGENT = "main"
 const VALID_AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
- * Returns the agent id for a text: trimmed, in lower case, other characters as `-`, at most 64 characters.
- * Returns `main` if nothing is left. Only the first NAME_CHARS characters count.
+ * Returns the agent id for a text: trimmed, in lower case, other characters as `-`, at most 64 characters. Returns `main`
+ * if nothing is left. Only the first NAME_CHARS characters count.
  */
 export const normalizeAgentId = (input: string): string => {
   const trimmed = input.trim().slice(0, NAME_CHARS)

@@ -25,7 +25,10 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   missingScope: Scope,
 }) {}
 
-/** The connection, or its principal over all connections, exceeded a limit. Nothing was done. Try again after `retryAfterMs`. */
+/**
+ * The connection, or its principal over all connections, exceeded a limit. Nothing was done. Try again after
+ * `retryAfterMs`.
+ */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   limit: Schema.Literals([
     "messages-per-second",

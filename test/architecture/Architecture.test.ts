@@ -20,7 +20,9 @@ const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
   ".": [".", "cli", "client", "openclaw-client", "transport", "services", "domain"],
 }
 
-/** The folders of a layer from the bottom up. A folder imports itself and the folders before it. `.`: the layer's own files. */
+/**
+ * The folders of a layer from the bottom up. A folder imports itself and the folders before it. `.`: the layer's own files.
+ */
 const folders: Readonly<Record<string, ReadonlyArray<string>>> = {
   services: [
     "storage",

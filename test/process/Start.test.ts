@@ -6,10 +6,10 @@ import { DatabaseSync } from "node:sqlite"
 import { join } from "node:path"
 import { run, SharedGateway, start, temporaryFolder } from "../support/GatewayProcess.ts"
 
-/** Checks that standard error has one line and no stack, and returns it. */
 /** A slow machine makes a change slow, and the log says so. */
 const slowChange = /^.* WARN .*held up all others.*\n/gm
 
+/** Checks that standard error has one line and no stack, and returns it. */
 const oneLine = (output: string) => {
   const stderr = output.replace(slowChange, "")
   expect(stderr.trimEnd().split("\n")).toHaveLength(1)

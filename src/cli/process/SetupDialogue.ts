@@ -1,6 +1,6 @@
 /**
- * SetupDialogue: the questions of the setup at a terminal, and the page with its result. SetupOffer.ts and
- * `causeway setup` use it.
+ * SetupDialogue: the questions of the setup at a terminal, and the page with its result. SetupOffer.ts and `causeway setup`
+ * use it.
  */
 import * as Prompt from "effect/cli/Prompt"
 import type * as Duration from "effect/Duration"

@@ -1,7 +1,6 @@
 /**
  * Removes files that no message uses: after the deletion of a session, and after a crash between the write of a file and
- * its commit. OldTranscripts calls it after each deletion, and TurnRetention
- * at the start and every ten minutes.
+ * its commit. OldTranscripts calls it after each deletion, and TurnRetention at the start and every ten minutes.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,7 @@
 /**
- * KnownModels: context windows, answer lengths and the input of models whose providers do not list them. ModelCatalog and the kind
- * `anthropic` use it. Prices change too often for a table: they come from the provider's list or from the configuration.
+ * KnownModels: context windows, answer lengths and the input of models whose providers do not list them. ModelCatalog and
+ * the kind `anthropic` use it. Prices change too often for a table: they come from the provider's list or from the
+ * configuration.
  */
 import type { ModelInput } from "../../domain/Model.ts"
 

@@ -9,7 +9,10 @@ import type { Model, ModelProblem } from "../../domain/Model.ts"
 import type { ProviderSettings } from "../../domain/Provider.ts"
 import type { ThinkingLevel } from "../../domain/Run.ts"
 
-/** The facts about a model of a provider. In a kind, `id` is the provider's name of the model. Elsewhere it is `provider/model`. */
+/**
+ * The facts about a model of a provider. In a kind, `id` is the provider's name of the model. Elsewhere it is
+ * `provider/model`.
+ */
 export type ModelFacts = Omit<Model, "runtime">
 
 /** A provider of the configuration, under its name. */

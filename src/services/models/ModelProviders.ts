@@ -211,7 +211,10 @@ const unknownProvider = (name: string, names: ReadonlyArray<string>) =>
 const unknownKind = ({ kind, name }: NamedProvider, names: ReadonlyArray<string>) =>
   configuration(name, `provider ${quoted(name)} has the unknown kind ${quoted(kind)}: use one of ${names.join(", ")}`)
 
-/** A reference to a key that led to none is the user's mistake. Without a reference there is no key, as local servers expect. */
+/**
+ * A reference to a key that led to none is the user's mistake. Without a reference there is no key, as local servers
+ * expect.
+ */
 const requireKey = ({ apiKey, apiKeyFile, apiKeyVariable, name }: NamedProvider): Effect.Effect<void, ModelProblem> => {
   const reference = apiKeyVariable === undefined ? apiKeyFile : `the variable ${apiKeyVariable}`
   return apiKey !== undefined || reference === undefined

@@ -10,8 +10,8 @@ import type { Fiber } from "effect/Fiber"
 import { Scheduler, type SchedulerDispatcher } from "effect/Scheduler"
 
 /**
- * The operations of all runs in one turn of the event loop, with the work on their output. 512 operations take a runtime
- * that spins 40 µs, and one that emits without end 0.4 ms. With fewer, the event loop itself takes more of the time.
+ * The operations of all runs in one turn of the event loop, with the work on their output. More of them delay the other work,
+ * most where runs emit without end. With fewer, the event loop itself takes more of the time. `isolation` measures both.
  */
 export const OPERATIONS = 512
 

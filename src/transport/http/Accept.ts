@@ -1,6 +1,5 @@
 /**
- * Accept: chooses the media type of a response by the header `Accept` (RFC 9110 12.5.1). Pure. Rest.ts and Sse.ts
- * use it.
+ * Accept: chooses the media type of a response by the header `Accept` (RFC 9110 12.5.1). Pure. Rest.ts and Sse.ts use it.
  */
 
 interface Range {

@@ -1,7 +1,6 @@
 /**
  * FallbackRoute: answers HTTP requests that no route takes. In this order: 426 at a WebSocket path, 405 with `Allow` at a
- * path with other methods, a page of Pages.ts, 404.
- * GatewayServer.ts calls it.
+ * path with other methods, a page of Pages.ts, 404. GatewayServer.ts calls it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
- * Metrics: `GET /metrics`, the figures of the gateway in the text format of Prometheus. A scrape reads most of
- * them where they are: connections, sockets, calls, the event log, runs and the process. This module itself counts only
- * events and the ends of runs. Mounts.ts mounts it. docs/operating.md lists the figures.
+ * Metrics: `GET /metrics`, the figures of the gateway in the text format of Prometheus. A scrape reads most of them where
+ * they are: connections, sockets, calls, the event log, runs and the process. This module itself counts only events and the
+ * ends of runs. Mounts.ts mounts it. docs/operating.md lists the figures.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"

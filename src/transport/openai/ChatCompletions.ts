@@ -1,6 +1,5 @@
 /**
- * ChatCompletions: `POST /v1/chat/completions`
- * (https://platform.openai.com/docs/api-reference/chat). OpenAi.ts mounts it.
+ * ChatCompletions: `POST /v1/chat/completions` (https://platform.openai.com/docs/api-reference/chat). OpenAi.ts mounts it.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * SessionChanges: the methods that create, patch, summarize, reset and delete sessions. `create`, `patch` and
- * `reset` return the session's entry after the change. Clients may change a session before its first message.
+ * SessionChanges: the methods that create, patch, summarize, reset and delete sessions. `create`, `patch` and `reset`
+ * return the session's entry after the change. Clients may change a session before its first message.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
