@@ -1,6 +1,6 @@
 /**
- * SystemError: names an error of the operating system in messages. The commands, the OpenClaw client and TlsCertificate.ts
- * use it.
+ * SystemError: reads the code of an error of the operating system. The commands, the OpenClaw client and the modules that
+ * open files and connections use it.
  */
 import * as Predicate from "effect/Predicate"
 

@@ -3,10 +3,10 @@
  * commands of the same machine use this module. Reading takes no lock, so commands can read while the gateway runs.
  */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import { StartupError } from "../../domain/StartupError.ts"
+import { codeOf } from "../../domain/SystemError.ts"
 import { writeFile } from "../storage/AtomicFile.ts"
 import { toStartupError } from "../storage/FileErrors.ts"
 import { makePrivate } from "../storage/FilePermissions.ts"
@@ -25,7 +25,7 @@ const find = (file: string): string | undefined => {
     const token = Fs.readFileSync(file, "utf8").trim()
     return token === "" ? undefined : token
   } catch (error) {
-    if (Predicate.hasProperty(error, "code") && error.code === "ENOENT") return undefined
+    if (codeOf(error) === "ENOENT") return undefined
     throw error
   }
 }

@@ -20,6 +20,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ModelProblem } from "../../domain/Model.ts"
+import { codeOf } from "../../domain/SystemError.ts"
 import { bodyOf } from "../http/HttpAnswer.ts"
 import { traced } from "../http/TracedClient.ts"
 import { parsed, textAt } from "./JsonValue.ts"
@@ -241,8 +242,5 @@ export class ProviderHttp {
 }
 
 /** Returns why a connection failed, without the address, which the sentence names already. */
-const reasonOf = ({ reason }: HttpClientError.HttpClientError): string => {
-  const cause = reason.cause
-  if (Predicate.hasProperty(cause, "code") && typeof cause.code === "string") return cause.code
-  return cause instanceof Error ? cause.message : (reason.description ?? reason._tag)
-}
+const reasonOf = ({ reason }: HttpClientError.HttpClientError): string =>
+  reason.cause instanceof Error ? codeOf(reason.cause) : (reason.description ?? reason._tag)
