@@ -15,7 +15,7 @@ import type { Calls } from "../kernel/ContractCalls.ts"
 import * as AgentRun from "./AgentRun.ts"
 import { checkSupport, Content, isOtherThanText, Model, readContent, type Unsupported, User } from "./Content.ts"
 import type { FunctionCall, Utterance } from "./Conversation.ts"
-import { invalid, ofFault, ofRun, refuse, respond } from "./Errors.ts"
+import { ofFault, ofRun, refuse, respond } from "./Errors.ts"
 import * as FunctionTools from "./FunctionTools.ts"
 import * as ServerEvents from "./ServerEvents.ts"
 import { targetOf } from "./Target.ts"
@@ -178,13 +178,10 @@ export const make = Effect.gen(function* () {
     const conversation = yield* Effect.forEach(request.messages, utteranceOf)
     const found = yield* targetOf(api.request, request)
     const options = { isNamed: found.isKept, isNew: !found.isKept, param: "messages" }
-    const continued = yield* ToolResults.continued(conversation, found, options)
-    const { isKept, ...target } = continued.target
-    const { message } = continued
-    if (message === undefined) {
-      const problem = "the last message must be of the role user with a text or a file, or the result of a tool"
-      return yield* Effect.fail(invalid("messages", problem))
-    }
+    const {
+      message,
+      target: { isKept, ...target },
+    } = yield* ToolResults.continued(conversation, found, options)
     if (offer !== undefined) yield* checkTools(target)
     const runId = randomUUID()
     const created = Math.floor((yield* Clock.currentTimeMillis) / 1_000)

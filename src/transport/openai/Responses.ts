@@ -174,13 +174,10 @@ export const make = Effect.gen(function* () {
     const offer = yield* FunctionTools.offerOf(request)
     const conversation = yield* conversationOf(request)
     const { target: found, ...options } = yield* sessionOf(api, request)
-    const continued = yield* ToolResults.continued(conversation, found, { ...options, param: "input" })
-    const { isKept, ...target } = continued.target
-    const { message } = continued
-    if (message === undefined) {
-      const problem = "the input must end with a text or a file of the role user, or with the result of a tool"
-      return yield* Effect.fail(invalid("input", problem))
-    }
+    const {
+      message,
+      target: { isKept, ...target },
+    } = yield* ToolResults.continued(conversation, found, { ...options, param: "input" })
     if (offer !== undefined) yield* checkTools(target)
     const runId = randomUUID()
     const head: Head = {

@@ -4,9 +4,10 @@
  * ChatCompletions.ts and Responses.ts use it.
  */
 import * as Effect from "effect/Effect"
+import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type { SendPayload } from "../../domain/Chat.ts"
 import * as ClientCalls from "../../services/tools/ClientCalls.ts"
-import { call, isError } from "../dialect/Query.ts"
+import { call, type Contract, isError } from "../dialect/Query.ts"
 import { type FunctionCall, messageOf, newestIn, turnOf, type TurnMessage, type Utterance } from "./Conversation.ts"
 import { invalid, refuse } from "./Errors.ts"
 import { isOnceKey, type Target } from "./Target.ts"
@@ -60,22 +61,30 @@ const resultsIn = (conversation: ReadonlyArray<Utterance>) =>
 /** The message of a turn, and the session that gets it. */
 export interface Continued {
   readonly target: Target & Pick<SendPayload, "expected">
-  readonly message: TurnMessage | undefined
+  readonly message: TurnMessage
 }
+
+/** Returns the turn of a conversation, or fails with the response to one that ends without a message for the agent. */
+const turnIn = Effect.fnUntraced(function* (conversation: ReadonlyArray<Utterance>, isNew: boolean, param: string) {
+  const message = turnOf(conversation, !isNew)
+  if (message !== undefined) return message
+  const problem = `${param} must end with a text or a file of the role user, or with the result of a tool`
+  return yield* Effect.fail(invalid(param, problem))
+})
 
 /**
  * Returns the message of a conversation and its session, which is `target` unless results continue another one. `isNamed`:
  * the client has named the session. `isNew`: the session has none of the earlier messages. Fails with the response to a
- * result without a call, and to a call without a result.
+ * conversation without a message for the agent, to a result without a call, and to a call without a result.
  */
 export const continued = Effect.fnUntraced(function* (
   conversation: ReadonlyArray<Utterance>,
   target: Target,
   { isNamed, isNew, param }: { readonly isNamed: boolean; readonly isNew: boolean; readonly param: string },
-) {
+): Effect.fn.Return<Continued, HttpServerResponse, Contract> {
   const newest = newestIn(conversation)
   const answered = resultsIn(newest)
-  if (answered.length === 0) return { target, message: turnOf(conversation, !isNew) } satisfies Continued
+  if (answered.length === 0) return { target, message: yield* turnIn(conversation, isNew, param) }
   const waiting = yield* waitingFor(answered[0]!.id)
   const isOurs =
     waiting !== undefined &&
@@ -92,7 +101,7 @@ export const continued = Effect.fnUntraced(function* (
   const last = isOurs ? known : (conversation.findLast(({ calls = [] }) => calls.length > 0)?.calls ?? [])
   const missing = last.find(({ id }) => !results.some((result) => result.id === id))
   if (missing !== undefined) return yield* Effect.fail(unanswered(param, missing.id))
-  if (!isOurs) return { target, message: turnOf(conversation, !isNew) } satisfies Continued
+  if (!isOurs) return { target, message: yield* turnIn(conversation, isNew, param) }
   const { lastMessageId, sessionKey } = waiting
   const { text, ...rest } = messageOf(newest)
   const outputs = known.map(({ id, name }) => {
@@ -102,5 +111,5 @@ export const continued = Effect.fnUntraced(function* (
   return {
     target: { ...target, sessionKey, isKept: !isOnceKey(sessionKey), expected: { lastMessageId } },
     message: { ...rest, text: ClientCalls.write({ results: outputs, text }) },
-  } satisfies Continued
+  }
 })
