@@ -7,7 +7,7 @@ export type Name = "first" | "second"
 const FOLDER = join(import.meta.dirname, "certificates")
 
 export const certFile = (name: Name): string => join(FOLDER, `${name}.cert.pem`)
-export const keyFile = (name: Name): string => join(FOLDER, `${name}.key.pem`)
+const keyFile = (name: Name): string => join(FOLDER, `${name}.key.pem`)
 
 /** Copies the certificate and the key into the folder and returns their paths. They may be of two pairs. */
 export const install = (folder: string, cert: Name, key: Name = cert) => {

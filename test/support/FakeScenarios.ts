@@ -5,7 +5,7 @@ import { OpenAiAnswer } from "./FakeAnswers.ts"
 import type { Scenario } from "./FakeProvider.ts"
 
 /** A key as a provider masks it in its errors. */
-export const MASKED_KEY = "sk-12********34"
+const MASKED_KEY = "sk-12********34"
 
 const answers: Scenario = async (answer) => {
   await answer.text("Hel", "lo ", "wörld")

@@ -1,5 +1,4 @@
 /** The fleet over a database in memory, with upstream gateways of the test's choice. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -106,5 +105,3 @@ export const follow = Effect.gen(function* () {
       }),
   }
 })
-
-export const fleetOf = (context: Context.Context<Fleet>) => Context.get(context, Fleet)

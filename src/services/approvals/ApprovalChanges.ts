@@ -28,8 +28,7 @@ const sha256 = (parts: ReadonlyArray<string>): string =>
 type Call = Pick<Approval, "agentId" | "sessionKey" | "tool" | "input">
 
 /** Identifies a call: the decision on it holds for no other. */
-export const callDigest = ({ agentId, input, sessionKey, tool }: Call): string =>
-  sha256([agentId, sessionKey, tool, input])
+const callDigest = ({ agentId, input, sessionKey, tool }: Call): string => sha256([agentId, sessionKey, tool, input])
 
 /** Identifies the calls that a grant covers, in every session. */
 const grantDigest = ({ agentId, input, tool }: Omit<Call, "sessionKey">): string => sha256([agentId, tool, input])

@@ -32,7 +32,7 @@ export interface Checked {
 export type AttachmentLimits = GatewaySettings["attachments"]
 
 /** The pixels of an image. Models scale larger ones down, and decoding them costs a page gigabytes. */
-export const MAX_PIXELS = 100_000_000
+const MAX_PIXELS = 100_000_000
 
 const DATA_URL = /^data:[^,]{0,512},/
 

@@ -9,7 +9,7 @@ import type { GatewaySettings } from "../../domain/GatewayConfig.ts"
 import { StartupError } from "../../domain/StartupError.ts"
 
 /** 16 random letters and digits are 95 bits. */
-export const SHORTEST_SECRET = 16
+const SHORTEST_SECRET = 16
 
 /** Nobody can guess a token of this length or more: 32 hexadecimal digits are 128 bits. */
 const UNGUESSABLE_TOKEN = 32

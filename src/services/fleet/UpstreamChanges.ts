@@ -31,7 +31,7 @@ const activityOf = ({ hasActiveRun, status }: Pick<SessionRow, "hasActiveRun" | 
 
 const failures: ReadonlySet<unknown> = new Set(["failed", "error"])
 
-export const sessionFact = (row: SessionRow, defaultId: string): SessionFact | undefined => {
+const sessionFact = (row: SessionRow, defaultId: string): SessionFact | undefined => {
   const { key } = row
   const agentId = row.agentId ?? agentOfSessionKey(key) ?? defaultId
   if (key === "" || key.length > SESSION_KEY_CHARS || !isAgentId(agentId)) return undefined

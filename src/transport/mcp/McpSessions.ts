@@ -12,7 +12,7 @@ export interface SessionBounds {
 }
 
 /** A session takes about 2 KB, or as much as its first request. */
-export const sessionBounds: SessionBounds = { perPrincipal: 256, total: 2_048, idleMs: 86_400_000 }
+const sessionBounds: SessionBounds = { perPrincipal: 256, total: 2_048, idleMs: 86_400_000 }
 
 interface Session {
   readonly principal: string

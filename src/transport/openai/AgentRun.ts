@@ -33,7 +33,7 @@ export type Piece =
 export type Send = SendPayload & { readonly idempotencyKey: string; readonly sessionKey: string }
 
 /** Reads the items of a run as pieces. A snapshot of the text adds only what the reader has not seen. */
-export class PieceReader {
+class PieceReader {
   readonly #runId: string
   readonly #calls: Array<FunctionCall> = []
   #text = ""

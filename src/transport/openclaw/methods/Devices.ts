@@ -42,7 +42,7 @@ const pendingRow = (request: PairingRequest) => ({
 const tokenRow = ({ issuedAt, lastUsedAt, role, scopes }: DeviceGrant) =>
   given({ role, scopes, createdAtMs: issuedAt, lastUsedAtMs: lastUsedAt })
 
-export const deviceRow = (device: Device) => {
+const deviceRow = (device: Device) => {
   const roles = device.grants.map(({ role }) => role)
   // Clients read one role and one list of scopes. A device that is also a node shows its rights as an operator.
   const role = roles.find((role) => role === "operator") ?? roles[0]

@@ -16,7 +16,7 @@ const { thinkingDefault, thinkingLevels } = thinkingChoices()
 
 const inputName = (input: ModelInput): string => (input === "pdf" ? "document" : input)
 
-export const modelChoice = (found: Model) => {
+const modelChoice = (found: Model) => {
   const { model, provider } = nameOf(found)
   return {
     id: model,

@@ -68,7 +68,7 @@ export const sessionRow = (session: Session) => {
 export type SessionRow = ReturnType<typeof sessionRow>
 
 /** The fields of a row that follow from the catalog: the model and its context window. */
-export const modelFields = (catalog: AgentCatalog, agentId: string, override: string | null) => {
+const modelFields = (catalog: AgentCatalog, agentId: string, override: string | null) => {
   const model = modelFor(catalog, agentId, override)
   if (model === undefined) return override === null ? {} : { model: override }
   const name = nameOf(model)
