@@ -9,6 +9,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
+import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -58,21 +59,17 @@ const gateway = Gateway.layerWith({
   runtimes: Layer.mergeAll(Gateway.parts.runtimes, loud),
 })
 
-const program = Effect.gen(function* () {
-  const { port } = yield* ListeningAddress
-  yield* Console.log(`The gateway listens on port ${port}. Its token is "example".`)
-  return yield* Effect.never
-})
-
-program.pipe(
-  Effect.provide(gateway),
-  Effect.provide(
-    GatewayConfig.layer({
-      port: 18_791,
-      token: "example",
-      logLevel: "warn",
-      providers: { loud: { kind: "loud" } },
-    }),
-  ),
-  NodeRuntime.runMain,
+const program = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { authority } = yield* ListeningAddress
+    yield* Console.log(`The gateway listens on http://${authority}`)
+  }),
 )
+
+const config = Layer.unwrap(
+  Effect.map(Config.Int("PORT").pipe(Config.withDefault(18_791)), (port) =>
+    GatewayConfig.layer({ port, token: "example", logLevel: "warn", providers: { loud: { kind: "loud" } } }),
+  ),
+)
+
+Layer.launch(program.pipe(Layer.provide(gateway), Layer.provide(config))).pipe(NodeRuntime.runMain)

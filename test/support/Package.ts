@@ -36,9 +36,11 @@ const machine = Object.fromEntries(
 export const run = (cwd: string, program: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
   execute(cwd, { ...machine, PATH: `${bin}:${machinePath}` }, program, args)
 
-/** Runs `npx causeway ...args` in a clone, as a new user of this machine does. */
-export const npxCauseway = (clone: string, home: string, ...args: ReadonlyArray<string>): Promise<Ran> =>
-  execute(clone, { ...machine, PATH: machinePath, HOME: home, GATEWAY_PORT: "0" }, "npx", ["causeway", ...args])
+/** Runs `npx causeway ...args` in a clone, as a new user of this machine does. npm does not announce its new versions. */
+export const npxCauseway = (clone: string, home: string, ...args: ReadonlyArray<string>): Promise<Ran> => {
+  const own = { PATH: machinePath, HOME: home, GATEWAY_PORT: "0", npm_config_update_notifier: "false" }
+  return execute(clone, { ...machine, ...own }, "npx", ["causeway", ...args])
+}
 
 const execute = async (cwd: string, env: NodeJS.ProcessEnv, program: string, args: ReadonlyArray<string>) => {
   try {
