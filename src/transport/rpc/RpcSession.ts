@@ -190,7 +190,8 @@ export class RpcSession implements FrameHandler {
     const stream = this.#streams?.get(id)
     if (stream instanceof RpcSubscription) this.#inFlight.changed(-1)
     this.#streams?.delete(id)
-    if (Exit.isSuccess(exit)) return this.#succeed(id, exit.value)
+    // A stream ends with null: a client does not accept a missing value.
+    if (Exit.isSuccess(exit)) return this.#succeed(id, exit.value ?? null)
     const fault = Faults.ofExit(exit.cause)
     this.#fail(id, fault ?? Faults.internal)
     return fault === undefined ? Effect.logError(`${tag} failed`, exit.cause) : undefined
