@@ -105,7 +105,8 @@ const reasonOf = (fault: Fault): Reason => {
     case "Domain":
       return { _tag: "Fail", error: taggedOf(fault) }
     case "Interrupted":
-      return { _tag: "Interrupt", fiberId: null }
+      // Clients expect a number. The ids of our fibers mean nothing to them.
+      return { _tag: "Interrupt", fiberId: 0 }
     case "UnknownMethod":
       return { _tag: "Die", defect: `Unknown request tag: ${fault.method}` }
     case "InvalidParams":

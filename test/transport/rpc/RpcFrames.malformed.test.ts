@@ -178,7 +178,7 @@ const requests: ReadonlyArray<Row> = [
       {
         _tag: "Exit",
         requestId: 1,
-        exit: { _tag: "Failure", cause: [{ _tag: "Interrupt", fiberId: null }] },
+        exit: { _tag: "Failure", cause: [{ _tag: "Interrupt", fiberId: 0 }] },
       },
     ],
   },
