@@ -83,7 +83,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
     function* (self: ConnectionActor, principal: Principal | undefined, scope: Scope.Scope) {
       const { batch, connections, limits } = self.#host
       const { peer } = self
-      self.#inbox = new Inbox(limits, self.#socket, batch)
+      self.#inbox = yield* Inbox.make(limits, self.#socket, batch)
       peer.registered = yield* connections.register(self)
       if (principal === undefined) {
         yield* peer.preAuth!.start(() => peer.close(CloseCodes.handshakeTimeout), scope)

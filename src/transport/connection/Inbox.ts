@@ -3,6 +3,7 @@
  * socket, so that TCP holds a flood instead of our memory. ConnectionActor.ts fills it and handles its frames.
  */
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import type { Limits } from "../../domain/Limits.ts"
 import type { LoopBatch, Reader } from "./LoopBatch.ts"
 import type { Usage } from "./PrincipalUsage.ts"
@@ -40,7 +41,7 @@ interface Source {
 }
 
 export class Inbox implements Reader {
-  #frames: Array<Buffer> = []
+  readonly #queue: Queue.Queue<Buffer>
   readonly #limits: Limits
   readonly #source: Source
   readonly #batch: LoopBatch
@@ -60,10 +61,16 @@ export class Inbox implements Reader {
   /** The last batch has left frames. */
   #isBehind = false
 
-  constructor(limits: Limits, source: Source, batch: LoopBatch) {
+  constructor(queue: Queue.Queue<Buffer>, limits: Limits, source: Source, batch: LoopBatch) {
+    this.#queue = queue
     this.#limits = limits
     this.#source = source
     this.#batch = batch
+  }
+
+  static make(limits: Limits, source: Source, batch: LoopBatch): Effect.Effect<Inbox> {
+    const queue = Queue.bounded<Buffer>(limits.inboundFrames + READ_AHEAD_FRAMES)
+    return Effect.map(queue, (queue) => new Inbox(queue, limits, source, batch))
   }
 
   /**
@@ -86,9 +93,9 @@ export class Inbox implements Reader {
       this.#expected = 0
     }
     if (frame.length > LARGE_BYTES && !this.#countLarge(frame.length)) return false
-    if (this.#frames.length >= this.#limits.inboundFrames + READ_AHEAD_FRAMES) return false
+    if (!Queue.offerUnsafe(this.#queue, frame)) return false
     this.#bytes += frame.length
-    const frames = this.#frames.push(frame)
+    const frames = Queue.sizeUnsafe(this.#queue)
     if (frames === 1) this.#batch.read(this)
     if (!this.isPaused && (frames >= this.#limits.inboundFrames || this.#bytes >= this.#limits.frameBytes)) {
       this.isPaused = true
@@ -105,19 +112,18 @@ export class Inbox implements Reader {
   /** Removes and returns the frames of a batch, in order. */
   take(): ReadonlyArray<string> {
     const texts: Array<string> = []
-    const most = Math.min(this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES, this.#frames.length)
-    let count = 0
+    const most = this.#isBehind ? BACKLOG_FRAMES : BATCH_FRAMES
     let bytes = 0
-    while (count < most && bytes < BATCH_BYTES) {
-      const frame = this.#frames[count++]!
+    for (let count = 0; count < most && bytes < BATCH_BYTES; count++) {
+      const taken = Queue.takeUnsafe(this.#queue)
+      if (taken === undefined || taken._tag === "Failure") break
+      const frame = taken.value
       bytes += frame.length
       if (frame.length > LARGE_BYTES) this.#count(-frame.length)
       if (frame !== MARKER) texts.push(textOf(frame))
     }
     this.#bytes -= bytes
-    const left = this.#frames.length - count
-    if (left > 0) this.#frames.splice(0, count)
-    else this.#frames = []
+    const left = Queue.sizeUnsafe(this.#queue)
     this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {

@@ -8,7 +8,7 @@ import { LoopBatch } from "../../../src/transport/connection/LoopBatch.ts"
 
 const makeInbox = Effect.gen(function* () {
   const limits = yield* Schema.decodeEffect(Limits)({})
-  return new Inbox(limits, { pause: () => {}, resume: () => {} }, new LoopBatch(yield* Clock.Clock))
+  return yield* Inbox.make(limits, { pause: () => {}, resume: () => {} }, new LoopBatch(yield* Clock.Clock))
 })
 
 const offer = (inbox: Inbox, count: number) => {
