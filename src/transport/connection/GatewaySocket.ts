@@ -6,6 +6,7 @@
  */
 import { WebSocket } from "ws"
 import { lookUp } from "./CloseCodes.ts"
+import { unmask } from "./FrameMask.ts"
 
 /** Receives the events of a socket. */
 export interface SocketReceiver {
@@ -30,6 +31,10 @@ interface Receiver {
   readonly _payloadLength: number
   /** The bytes of the message before this frame. */
   readonly _totalPayloadLength: number
+  readonly _mask: Buffer
+  _masked: boolean
+  readonly _state: number
+  consume(bytes: number): Buffer
   haveLength(done: (error?: Error) => void): void
   socket?: GatewaySocket
 }
@@ -47,8 +52,9 @@ export class GatewaySocket extends WebSocket {
     const receiver = this._receiver
     receiver._maxPayload = bytes
     receiver.socket = this
-    // ws makes the receivers itself, so each gets the function as a property. All of them share it.
+    // ws makes the receivers itself, so each gets the functions as properties. All of them share these.
     receiver.haveLength = haveLength
+    receiver.consume = consume
   }
 
   /** Adds a reason when ws closes by itself with a bare code, after a frame that it cannot read. */
@@ -57,13 +63,30 @@ export class GatewaySocket extends WebSocket {
   }
 }
 
+/** The state in which ws takes the content of a frame. */
+const GET_DATA = 4
+
+/** ws unmasks smaller frames itself, because preparing the words takes time, too. */
+const LARGE_BYTES = 4_096
+
+/** Takes bytes out of the received ones. Unmasks the content of a large frame. */
+function consume(this: Receiver, bytes: number): Buffer {
+  const data = prototypeOf(this).consume.call(this, bytes)
+  if (bytes >= LARGE_BYTES && this._state === GET_DATA) {
+    unmask(data, this._mask)
+    this._masked = false
+  }
+  return data
+}
+
+const prototypeOf = (receiver: Receiver) => Reflect.getPrototypeOf(receiver) as Receiver
+
 /** Asks for room before ws goes on. Without room, ws stops reading as it does after a frame above the limit. */
 function haveLength(this: Receiver, done: (error?: Error) => void): void {
   const bytes = this._totalPayloadLength + this._payloadLength
   const hasRoom = this._opcode >= 8 || bytes > this._maxPayload || this.socket?.receiver?.onHeader(bytes) !== false
   if (!hasRoom) this._maxPayload = 1
-  const prototype = Reflect.getPrototypeOf(this) as Receiver
-  prototype.haveLength.call(this, done)
+  prototypeOf(this).haveLength.call(this, done)
 }
 
 function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
