@@ -98,6 +98,13 @@ export class Server {
     return (await this.usage()).cpuMicros - before.cpuMicros
   }
 
+  /** Returns the longest pause of the server's event loop during the work, in milliseconds. */
+  async pauseDuring(work: () => Promise<unknown>): Promise<number> {
+    this.#ask({ _tag: "Watch" })
+    await work()
+    return (await this.usage()).pauseMs
+  }
+
   async tell(count: number): Promise<void> {
     const { tell } = this.#options
     if (tell !== undefined) return tell(this, count)

@@ -1,11 +1,10 @@
 /**
- * Measures how long large pieces of work hold up all others: the longest `ping` of another client during a frame of 4 MiB, a
- * page of a history of 100,000 messages, and the reset of that session. Isolation.ts uses it.
+ * Measures how long large pieces of work hold up all others: the longest pause of the gateway's event loop during a frame of
+ * 4 MiB, a page of a history of 100,000 messages, and the reset of that session. Isolation.ts uses it.
  */
 import { openSqlite } from "../Databases.ts"
 import { ALONE, type Effort, figure, type Result } from "../Compare.ts"
 import { frame, type Line } from "../Line.ts"
-import { call, longestDuring } from "../Look.ts"
 import { fill, SESSION_OF_MESSAGES } from "../StoredSessions.ts"
 import { startGateway } from "../Targets.ts"
 import { request } from "../wires/Rpc.ts"
@@ -33,7 +32,7 @@ const piecesOf = (bytes: number) => ({
   "a reset of 100,000 messages": request(1, "sessions.reset", { key: SESSION_OF_MESSAGES }),
 })
 
-const during = (line: Line, sent: Buffer) => async () => {
+const send = (line: Line, sent: Buffer) => async () => {
   await line.exchange(sent, `"Exit"`, 1)
   await sleep(AFTER_MS)
 }
@@ -46,16 +45,13 @@ export const pauses = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<R
     const database = openSqlite()
     await fill(database, { sessions: 1, messages: Math.ceil(MESSAGES * scale), events: 0 })
     const server = await startGateway(database.options)
-    const [neighbour, worker] = [await server.open(), await server.open()]
-    await longestDuring(neighbour, call("ping"), () => sleep(AFTER_MS))
-    alone.push(await longestDuring(neighbour, call("ping"), () => sleep(AFTER_MS)))
-    for (const [piece, sent] of pieces) {
-      longest.get(piece)!.push(await longestDuring(neighbour, call("ping"), during(worker!, sent)))
-    }
+    const line = await server.open()
+    alone.push(await server.pauseDuring(() => sleep(AFTER_MS)))
+    for (const [piece, sent] of pieces) longest.get(piece)!.push(await server.pauseDuring(send(line, sent)))
     await server.stop()
   }
   return [...longest].map(([piece, values]) => ({
-    work: `\`ping\` during ${piece}, longest`,
+    work: `pause of the event loop during ${piece}, longest`,
     unit: "ms",
     figures: [figure(ALONE, alone), figure("causeway", values)],
     goal: { value: 10 },
