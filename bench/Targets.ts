@@ -72,9 +72,20 @@ export const startGateway = (
   })
 }
 
-/** Starts a gateway for each wire, so that the code of the others is not compiled. Each has the name of its wire. */
-export const startWires = (names: ReadonlyArray<WireName>): Promise<ReadonlyArray<Server>> =>
-  Promise.all(names.map((wire) => startGateway({}, { name: wire, wire })))
+/**
+ * Starts a server for each wire, so that the code of the others is not compiled. Each has the name of its wire. A smoke
+ * test starts one server for all wires, because a start takes long.
+ */
+export const startWires = async (
+  names: ReadonlyArray<WireName>,
+  { scale }: Pick<Effort, "scale">,
+  startOne = (wire: WireName): Promise<Server> => startGateway({}, { name: wire, wire }),
+): Promise<ReadonlyArray<Server>> => {
+  const [first, ...others] = names
+  if (first === undefined || scale === 1) return Promise.all(names.map(startOne))
+  const server = await startOne(first)
+  return [server, ...others.map((wire) => server.speaking(wires[wire](server.token!), wire))]
+}
 
 /** Starts the gateway with the runtime of servers/Runtimes.ts. */
 export const startRuntimes = (
@@ -114,13 +125,11 @@ export const otherNames = (scale: number): ReadonlyArray<OtherName> =>
 
 export const start = (name: OtherName): Promise<Server> => Server.start(name, others[name]())
 
-/** Starts the other servers and the gateway. A smoke test starts one gateway for all wires, because a start takes long. */
+/** Starts the other servers, and the gateway for each wire. */
 export const startAll = async (
   names: ReadonlyArray<WireName>,
-  { scale }: Pick<Effort, "scale">,
-): Promise<ReadonlyArray<Server>> => {
-  const compared = await Promise.all(otherNames(scale).map(start))
-  if (scale === 1) return [...compared, ...(await startWires(names))]
-  const gateway = await startGateway()
-  return [...compared, ...names.map((wire) => gateway.speaking(wires[wire](gateway.token!), wire))]
-}
+  effort: Pick<Effort, "scale">,
+): Promise<ReadonlyArray<Server>> => [
+  ...(await Promise.all(otherNames(effort.scale).map(start))),
+  ...(await startWires(names, effort)),
+]

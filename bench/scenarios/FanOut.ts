@@ -61,7 +61,7 @@ export const fanOut = async (effort: Effort): Promise<ReadonlyArray<Result>> => 
   // A stock effect/rpc stream waits until the client acknowledges its chunk.
   const names = otherNames(effort.scale).filter((name) => name !== "plain ws" && name !== "effect/rpc")
   const unasked = [floor, ...(await Promise.all(names.map(start)))]
-  const gateways = await startWires(effort.wires)
+  const gateways = await startWires(effort.wires, effort)
   const subscribers = Math.ceil(SUBSCRIBERS * effort.scale)
   const run = async (work: string, servers: ReadonlyArray<Server>, kind: Kind, goal?: number): Promise<Result> => {
     const subjects = await Promise.all(servers.map((server) => gather(server, [server], subscribers, kind)))

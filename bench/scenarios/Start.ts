@@ -73,14 +73,14 @@ const folders = async (sessions: number): Promise<() => string> => {
   return () => folder
 }
 
-export const startUp = async ({ rounds, scale }: Effort): Promise<ReadonlyArray<Result>> => {
+export const startUp = async ({ rounds, scale, warmUp }: Effort): Promise<ReadonlyArray<Result>> => {
   const settleMs = scale < 1 ? 0 : SETTLE_MS
   const subjects: Array<{ readonly goals: Goals; readonly folder: () => string; readonly starts: Array<Started> }> = []
   for (const goals of GOALS) {
     subjects.push({ goals, folder: await folders(Math.ceil(goals.sessions * scale)), starts: [] })
   }
   // The first start fills the compile cache, and the first one of a database its file cache.
-  for (const { folder } of subjects) await startOnce(folder(), 0)
+  if (warmUp > 0) for (const { folder } of subjects) await startOnce(folder(), 0)
   for (let round = 0; round < rounds; round++) {
     for (const { folder, starts } of subjects) starts.push(await startOnce(folder(), settleMs))
   }

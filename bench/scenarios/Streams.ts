@@ -7,7 +7,7 @@ import { clientOf, turn } from "../Client.ts"
 import { compare, type Effort, figure, type Result } from "../Compare.ts"
 import type { Server } from "../Server.ts"
 import { STREAM, TOKENS } from "../servers/Deeds.ts"
-import { start, startRuntimes } from "../Targets.ts"
+import { start, startRuntimes, startWires } from "../Targets.ts"
 
 const STREAMS = 50
 const CLIENTS = 200
@@ -42,8 +42,7 @@ const floorSubject = async (streams: number, clients: number): Promise<Subject> 
   return { server, audience, work, close: () => server.stop(), bytes: [] }
 }
 
-const gatewaySubject = async (wire: Effort["wires"][number], streams: number, clients: number): Promise<Subject> => {
-  const server = await startRuntimes(STREAMS, { name: wire, wire })
+const gatewaySubject = async (server: Server, streams: number, clients: number): Promise<Subject> => {
   const gateway = clientOf(server)
   const audience = await Audience.gather(server, clients, kind)
   const work = async () => {
@@ -61,9 +60,10 @@ export const streams = async (effort: Effort): Promise<ReadonlyArray<Result>> =>
   const streams = Math.ceil(STREAMS * effort.scale)
   const clients = Math.ceil(CLIENTS * effort.scale)
   const wires = effort.wires.filter((wire) => wire !== "mission-control")
+  const gateways = await startWires(wires, effort, (wire) => startRuntimes(STREAMS, { name: wire, wire }))
   const subjects = await Promise.all([
     floorSubject(streams, clients),
-    ...wires.map((wire) => gatewaySubject(wire, streams, clients)),
+    ...gateways.map((server) => gatewaySubject(server, streams, clients)),
   ])
   // A round takes two seconds on each wire.
   const few = { ...effort, warmUp: Math.min(effort.warmUp, 2) }
