@@ -6,7 +6,6 @@
 import * as CompileCache from "./cli/process/CompileCache.ts"
 import { processEnvironment } from "./cli/config/Environment.ts"
 import * as NodeVersion from "./cli/process/NodeVersion.ts"
-import * as HeapTuning from "./cli/process/HeapTuning.ts"
 
 // Without listeners, SIGUSR1 opens Node's debugger port and SIGUSR2 ends the process.
 process.on("SIGUSR1", () => {}).on("SIGUSR2", () => {})
@@ -18,7 +17,6 @@ if (NodeVersion.isTooOld(process.versions.node)) {
   process.exit(1)
 }
 CompileCache.enable(processEnvironment)
-HeapTuning.limitYoungGeneration()
 
 const { run } = await import("./cli/Program.ts")
 run(process.argv.slice(2))

@@ -25,7 +25,6 @@ import * as Signals from "./Signals.ts"
 import * as StandardStreams from "./StandardStreams.ts"
 import { offer } from "./SetupOffer.ts"
 import { commandLine, placeFlags, quoted } from "./ThisCommand.ts"
-import * as HeapTuning from "./HeapTuning.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
@@ -44,7 +43,6 @@ const printBanner = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   status  ${command("status")}
   stop    Ctrl-C
 `)
-  HeapTuning.restore()
 })
 
 /** Returns the flags that a client needs to find this gateway and its token. Default places need no flags. */
