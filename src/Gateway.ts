@@ -33,6 +33,7 @@ import { ModelProviders } from "./services/models/ModelProviders.ts"
 import * as OpenAi from "./services/models/openai/OpenAi.ts"
 import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as ModelRuntime from "./services/runtimes/model/ModelRuntime.ts"
+import { BegunTurns } from "./services/runs/BegunTurns.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { Questions } from "./services/questions/Questions.ts"
@@ -75,7 +76,9 @@ const conversations = Runs.layer.pipe(
   Layer.provideMerge(SessionCompaction.layer),
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
-  Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(BegunTurns.layer, OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
+  ),
 )
 
 /** Resolves models. The kinds of providers add themselves as parts of the gateway. */

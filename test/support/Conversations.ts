@@ -12,6 +12,7 @@ import { Agents } from "../../src/services/agents/Agents.ts"
 import { Approvals } from "../../src/services/approvals/Approvals.ts"
 import { Attachments } from "../../src/services/attachments/Attachments.ts"
 import { Bindings } from "../../src/services/agents/Bindings.ts"
+import { BegunTurns } from "../../src/services/runs/BegunTurns.ts"
 import * as Cluster from "../../src/services/runs/Cluster.ts"
 import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.ts"
 import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
@@ -57,7 +58,9 @@ const layerOver = <A>(
     Layer.provideMerge(SessionCompaction.layer),
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
-    Layer.provideMerge(Layer.mergeAll(OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(BegunTurns.layer, OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
+    ),
     Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
     Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(Approvals.layer, Questions.layer), RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),

@@ -13,6 +13,9 @@ import * as Semaphore from "effect/Semaphore"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import { type AdmissionLimits, AdmissionQueue, type Ask } from "./AdmissionQueue.ts"
 
+/** The place of one run among those in progress. */
+export type Permit = Ask
+
 export class RunAdmission extends Context.Service<
   RunAdmission,
   {
@@ -20,13 +23,18 @@ export class RunAdmission extends Context.Service<
     /**
      * Runs the effect while it holds a permit for a run of the agent. With `alone`, it waits until no other run is in
      * progress and admits no other run beside it. It blocks other runs for at most a minute while it waits, and for at most
-     * a minute while it runs.
+     * a minute while it runs. It waits for nothing if `tryAcquire` has returned the permit before.
      */
     withPermit(
       agentId: string,
       alone?: boolean,
       runId?: string,
+      permit?: Permit,
     ): <A, E, R>(run: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Returns a permit if a run of the agent may begin at once. Pass it to `withPermit` or `giveBack`. */
+    readonly tryAcquire: (agentId: string) => Permit | undefined
+    /** Returns a permit whose run does not begin. */
+    readonly giveBack: (permit: Permit) => void
     /**
      * Runs an effect of a run that waits for something outside of the gateway, such as an operator. The run has no permit
      * meanwhile, and takes one again afterwards. The scope is that of the call that waits: when it closes, the run returns
@@ -201,11 +209,21 @@ export const make = (limits: AdmissionLimits): RunAdmission["Service"] => {
       return place.outsideMs + (place.ask === undefined ? now - place.outsideSince : 0)
     },
     running: () => queue.running,
+    tryAcquire: (agentId) => {
+      const ask = queue.ask(agentId, false)
+      beginNext()
+      if (ask.state === "running") return ask
+      leave(ask)
+      return undefined
+    },
+    giveBack: leave,
     withPermit:
-      (agentId, alone = false, runId) =>
+      (agentId, alone = false, runId, permit) =>
       (run) =>
         Effect.acquireUseRelease(
-          Effect.interruptible(alone ? acquireAlone(agentId) : acquire(agentId, false)),
+          permit === undefined
+            ? Effect.interruptible(alone ? acquireAlone(agentId) : acquire(agentId, false))
+            : Effect.succeed(permit),
           (ask) => {
             const placed = runId === undefined ? run : withPlace(runId, agentId, ask, run)
             return alone ? Effect.scoped(Effect.andThen(Effect.forkScoped(shareLater(ask)), placed)) : placed

@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function* (
       const isEmpty = text === "" && sent.attachments.length === 0
       const next = isEmpty
         ? acceptance.answer(sent, EMPTIED)
-        : acceptance.accept({ ...sent, expected: undefined }, text)
+        : acceptance.accept({ ...sent, expected: undefined }, { part: text })
       const [answer, accepted] = yield* next
       return [answer, [...emptied, ...accepted]]
     })

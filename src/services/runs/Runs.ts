@@ -40,6 +40,7 @@ import type { SessionIndex } from "../sessions/SessionIndex.ts"
 import { type SessionAddress, Sessions } from "../sessions/Sessions.ts"
 import { Tx } from "../storage/Tx.ts"
 import { RunTraces } from "../traces/RunTraces.ts"
+import { type BeginOfTurn, BegunTurns } from "./BegunTurns.ts"
 import * as ChatCommands from "./ChatCommands.ts"
 import * as MessageInjection from "./MessageInjection.ts"
 import { OpenRuns } from "./OpenRuns.ts"
@@ -112,6 +113,7 @@ export class Runs extends Context.Service<
     | Agents
     | Approvals
     | Attachments
+    | BegunTurns
     | Questions
     | Events
     | GatewayConfig
@@ -133,6 +135,7 @@ const make = Effect.gen(function* () {
   const handOver = yield* makeHandOver
   const acceptance = yield* TurnAcceptance.make
   const admission = yield* RunAdmission
+  const begunTurns = yield* BegunTurns
   const agents = yield* Agents
   const files = yield* Attachments
   const events = yield* Events
@@ -164,8 +167,9 @@ const make = Effect.gen(function* () {
 
   /** The acceptance counts even if storage refuses the abort: then the message waits for its turn. */
   const acceptTurn = (sent: TurnAcceptance.Sent) => {
-    const { key } = sent.session
-    const accepted = events.commit(acceptance.accept(sent), { key })
+    const { agentId, key } = sent.session
+    const commit = (begin?: BeginOfTurn) => events.commit(acceptance.accept(sent, { begin }), { key })
+    const accepted = open.first(key) === undefined ? begunTurns.accepting(sent.runId, agentId, commit) : commit()
     if (sent.queue !== "interrupt") return accepted
     const interrupt = Effect.suspend(() =>
       open.has(sent.runId) && open.hasWaiting(key) ? endTurns(key, { before: sent.runId }) : Effect.void,

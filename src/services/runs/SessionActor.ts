@@ -14,6 +14,7 @@ import { retryAfter } from "../../domain/Retry.ts"
 import type { RunError } from "../../domain/RunError.ts"
 import { Events } from "../events/Events.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
+import { BegunTurns } from "./BegunTurns.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -30,6 +31,7 @@ const actor = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
   const events = yield* Events
   const admission = yield* RunAdmission
+  const begunTurns = yield* BegunTurns
   const runner = yield* TurnRunner
   const open = yield* OpenRuns
   const { entityId: sessionKey } = yield* Entity.CurrentAddress
@@ -48,7 +50,8 @@ const actor = Effect.gen(function* () {
       const turn = new RunningTurn(runId, sessionKey)
       running = turn
       const { alone, pauseMs } = retryAfter(crashes, attempts)
-      const admitted = admission.withPermit(agentId, alone, runId)(runner.run(turn))
+      const begin = begunTurns.take(runId)
+      const admitted = admission.withPermit(agentId, alone, runId, begin?.permit)(runner.run(turn, begin?.started))
       return Effect.ensuring(
         pauseMs === 0 ? admitted : Effect.andThen(pause(turn, crashes, pauseMs), admitted),
         Effect.sync(() => {
@@ -83,7 +86,7 @@ const actor = Effect.gen(function* () {
 export const layer: Layer.Layer<
   never,
   never,
-  Events | GatewayConfig | OpenRuns | RunAdmission | Sharding.Sharding | TurnRunner
+  BegunTurns | Events | GatewayConfig | OpenRuns | RunAdmission | Sharding.Sharding | TurnRunner
 > = SessionEntity.toLayer(actor, {
   // `serveLock` orders the turns. An abort does not wait for it.
   concurrency: "unbounded",

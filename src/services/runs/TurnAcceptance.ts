@@ -11,10 +11,11 @@ import type { QueueMode } from "../../domain/Run.ts"
 import type { StorageUnavailable } from "../../domain/Storage.ts"
 import { SessionConflict, type SessionExpectation } from "../../domain/Session.ts"
 import { Events } from "../events/Events.ts"
+import type { BeginOfTurn } from "./BegunTurns.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import * as SessionLimit from "../sessions/SessionLimit.ts"
 import type { NewSession } from "../storage/SessionStore.ts"
-import type { NewTurn, TurnInput } from "../storage/TurnRow.ts"
+import { firstAttemptOf, type NewTurn, type TurnInput } from "../storage/TurnRow.ts"
 import type { KnownTurn } from "../storage/TurnStore.ts"
 import { type Change, Tx } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -82,24 +83,30 @@ export const make = Effect.gen(function* () {
     return sessionLimitFor(sessionKey)
   })
 
-  /** Stores a turn for the agent. */
+  /** Stores a turn for the agent, and begins it if `begin` is given and the session is idle. */
   const accept = Effect.fnUntraced(function* (
     sent: Sent,
-    part = sent.text,
+    { begin, part = sent.text }: { readonly begin?: BeginOfTurn | undefined; readonly part?: string } = {},
   ): Effect.fn.Return<Change<Acceptance>, Refusal | StorageUnavailable, Tx> {
+    // The work may have run before.
+    if (begin !== undefined) begin.started = undefined
     const refusal = yield* refusalOf(sent)
     if (refusal !== undefined) {
       const known = yield* repeated(sent)
       return known === undefined ? yield* refusal : [known, []]
     }
     const turn = turnOf(sent, part)
-    const [row, happened] = yield* Transcript.accept(sent.session, turn, runs.waitingPerSession)
+    const [row, happened] = yield* Transcript.accept(sent.session, turn, runs.waitingPerSession, begin !== undefined)
     switch (row._tag) {
       case "Known":
         return [yield* repeat(sent, row.turn), []]
       case "TooManyWait":
         return yield* new SessionBusy({ sessionKey: turn.sessionKey, waiting: row.waiting })
       case "Accepted":
+        if (begin !== undefined && row.begun !== undefined) {
+          const { input, messageId: before } = row.begun
+          begin.started = { turn: firstAttemptOf(turn), input, session: row.session, before }
+        }
         return [accepted(turn), happened]
     }
   })

@@ -42,8 +42,11 @@ const STOP_TIMEOUT = "5 seconds"
 export class TurnRunner extends Context.Service<
   TurnRunner,
   {
-    /** Returns when the turn has ended. If you interrupt it, the turn stays open and the next start runs it again. */
-    run(turn: RunningTurn): Effect.Effect<void>
+    /**
+     * Begins the turn, unless its acceptance has begun it as `begun`, and returns when it has ended. If you interrupt it, the
+     * turn stays open and the next start runs it again.
+     */
+    run(turn: RunningTurn, begun?: StartedTurn): Effect.Effect<void>
   }
 >()("causeway/services/runs/TurnRunner") {
   static readonly layer: Layer.Layer<
@@ -88,8 +91,9 @@ const make = Effect.gen(function* () {
   })
 
   const run = Effect.fn("TurnRunner.run")(
-    function* (turn: RunningTurn) {
-      const started = yield* commit(turn.sessionKey, (at) => TakenTurns.start(turn.runId, attempts, at))
+    function* (turn: RunningTurn, begun: StartedTurn | undefined) {
+      const begin = commit(turn.sessionKey, (at) => TakenTurns.start(turn.runId, attempts, at))
+      const started = begun ?? (yield* begin)
       if (started === undefined) return
       const keep = yield* keeper
       yield* Effect.addFinalizer(() => Effect.sync(() => secrets.forget(turn.runId)))
@@ -103,7 +107,7 @@ const make = Effect.gen(function* () {
     (effect, turn) => Effect.annotateLogs(effect, { runId: turn.runId }),
   )
 
-  return TurnRunner.of({ run: (turn) => traces.within(turn.runId, run(turn)) })
+  return TurnRunner.of({ run: (turn, begun) => traces.within(turn.runId, run(turn, begun)) })
 })
 
 /** Makes the function that calls the agent's runtime until its stream ends, the turn is stopped, or time is up. */

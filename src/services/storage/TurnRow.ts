@@ -67,6 +67,27 @@ export interface NewTurn extends Pick<
   readonly digest: string
 }
 
+/** Returns the row of a new turn that has begun with its acceptance. */
+export const firstAttemptOf = (turn: NewTurn): TurnRow => ({
+  runId: turn.runId,
+  sessionKey: turn.sessionKey,
+  agentId: turn.agentId,
+  principal: turn.principal,
+  state: "running",
+  attempt: 1,
+  crashes: 0,
+  handedOver: false,
+  error: undefined,
+  usage: undefined,
+  reply: undefined,
+  queue: turn.queue,
+  takenBy: undefined,
+  acceptedAt: turn.acceptedAt,
+  acceptedAfter: turn.acceptedAfter,
+  deadlineAt: turn.deadlineAt,
+  endedAt: undefined,
+})
+
 /** How a turn ends. */
 export interface Ending {
   readonly outcome: RunOutcome

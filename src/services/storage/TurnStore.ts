@@ -24,10 +24,24 @@ export interface TurnWritten {
 export type KnownTurn = TurnRow & { readonly digest: string | null }
 
 export type Accept =
-  | { readonly _tag: "Accepted"; readonly session: Session; readonly opened: boolean }
+  | {
+      readonly _tag: "Accepted"
+      readonly session: Session
+      readonly opened: boolean
+      /** Undefined if the turn is queued. */
+      readonly begun: BegunAtOnce | undefined
+    }
   /** The key was sent before. */
   | { readonly _tag: "Known"; readonly turn: KnownTurn }
   | { readonly _tag: "TooManyWait"; readonly waiting: number }
+
+/** The first attempt of a turn that begins with its acceptance. */
+export interface BegunAtOnce {
+  readonly input: TurnInput
+  /** The user's message. Undefined if a forgotten run with the same key has written it. */
+  readonly message: Message | undefined
+  readonly messageId: number
+}
 
 export type Begin =
   | (TurnWritten & {
@@ -49,9 +63,10 @@ export interface TurnStore {
   open(sessionKey?: string): Stored<ReadonlyArray<TurnRow>>
   /**
    * Adds a queued turn, and opens its session if necessary. Sets `updatedAt` of the session. Writes nothing if the turn is
-   * known, or if `maxWaiting` turns of the session wait already.
+   * known, or if `maxWaiting` turns of the session wait already. With `begin`, a turn that is the only open one of its
+   * session also begins its first attempt, as `begin` does.
    */
-  accept(session: NewSession, turn: NewTurn, maxWaiting?: number): Stored<Accept>
+  accept(session: NewSession, turn: NewTurn, maxWaiting?: number, begin?: boolean): Stored<Accept>
   /** Adds a turn that the gateway itself has answered: it is done at its first attempt. Its session need not exist. */
   answer(turn: NewTurn, reply: string): Stored<TurnRow>
   /**

@@ -101,11 +101,19 @@ export const runEnded = (turn: TurnRow, { error, outcome, reply, takenBy, usage 
   ...(takenBy !== undefined && { takenBy }),
 })
 
+/** Returns the events of a turn that is accepted, and begun if its session was idle. */
+const acceptedEvents = (turn: NewTurn, row: Extract<Accept, { readonly _tag: "Accepted" }>): Kept => {
+  const accepted: KeptEvent = { _tag: "RunAccepted", ...runFields(turn) }
+  if (row.begun === undefined) return inSession(row, [accepted])
+  const started: KeptEvent = { _tag: "RunStarted", ...runFields(turn), attempt: 1 }
+  return inSession(row, [accepted, ...messageAdded(row.begun.message), started])
+}
+
 /** Stores a turn with the use of its files, and creates its session if necessary. See `TurnStore.accept`. */
-export const accept = (session: NewSession, turn: NewTurn, maxWaiting?: number): Work<Accept> =>
+export const accept = (session: NewSession, turn: NewTurn, maxWaiting?: number, mayBegin = false): Work<Accept> =>
   Effect.flatMap(Tx, ({ attachments, turns }) => {
-    const accepted = Effect.map(turns.accept(session, turn, maxWaiting), (row): Change<Accept> =>
-      row._tag === "Accepted" ? [row, inSession(row, [{ _tag: "RunAccepted", ...runFields(turn) }])] : [row, nothing],
+    const accepted = Effect.map(turns.accept(session, turn, maxWaiting, mayBegin), (row): Change<Accept> =>
+      row._tag === "Accepted" ? [row, acceptedEvents(turn, row)] : [row, nothing],
     )
     if (turn.attachments.length === 0) return accepted
     return Effect.tap(accepted, ([{ _tag }]) =>

@@ -82,6 +82,24 @@ describe("RunAdmission", () => {
 
   it.effect("A drain without runs returns at once.", () => make({ concurrent: 1, concurrentPerAgent: 1 }).drain)
 
+  it.effect("A permit that is free is there at once, and a run with it does not wait.", () =>
+    Effect.gen(function* () {
+      const { admission, end, entered, start } = stage(2, 1)
+      const permit = admission.tryAcquire("a")!
+      expect(admission.tryAcquire("a")).toBeUndefined()
+      const unused = admission.tryAcquire("b")!
+      yield* start("c", "c")
+      expect(admission.tryAcquire("d")).toBeUndefined()
+      expect([admission.running(), entered]).toEqual([2, []])
+      admission.giveBack(unused)
+      expect([admission.running(), entered]).toEqual([2, ["c"]])
+      const running = admission.withPermit("a", false, "r", permit)(Effect.sync(() => admission.running()))
+      expect(yield* running).toBe(2)
+      yield* end("c")
+      expect(admission.running()).toBe(0)
+    }),
+  )
+
   const Step = Schema.Struct({ agent: Schema.Literals(["a", "b", "c"]), ends: Schema.Boolean })
   it.effect.prop(
     "The limits are never exceeded, and no free permit waits while a run could take it.",

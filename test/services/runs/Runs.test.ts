@@ -106,7 +106,6 @@ describe("A run", () => {
           "RunAccepted",
           "MessageAdded",
           "RunStarted",
-          "SessionChanged",
           "ToolStarted",
           "ToolUpdated",
           "ToolEnded",
@@ -122,10 +121,27 @@ describe("A run", () => {
       const message = published.findLast((event) => event._tag === "MessageAdded")?.message
       expect(message).toMatchObject({ role: "assistant", text, thinking, usage: { outputTokens: 2 } })
       const activities = published.flatMap((event) => ("session" in event ? [event.session.activity] : []))
-      expect(activities).toEqual(["queued", "running", "running", "idle"])
+      expect(activities).toEqual(["running", "running", "idle"])
       expect((yield* transcript())[1]).toBe("tool: hi")
     }).pipe(Effect.provide(layer())),
   )
+
+  it.live("A run of an idle session begins with the acceptance of its message, in one commit.", () => {
+    const { gateway, next } = onStage({ config: { runs: { concurrent: 1 } } })
+    return Effect.gen(function* () {
+      const runs = yield* Runs
+      const published = yield* recordEvents
+      const first = yield* send("one")
+      expect(published.map(({ _tag }) => _tag)).toEqual(["SessionOpened", "RunAccepted", "MessageAdded", "RunStarted"])
+      expect(yield* runs.get(first.runId)).toMatchObject({ state: "running", attempt: 1 })
+      const run = yield* next
+      expect(run.turn).toMatchObject({ text: "one", attempt: 1, principal })
+      const second = yield* send("two", "other")
+      expect(yield* runs.get(second.runId)).toMatchObject({ state: "queued", attempt: 0 })
+      yield* run.end
+      expect((yield* next).turn.text).toBe("two")
+    }).pipe(Effect.provide(gateway))
+  })
 
   it.live("A runtime receives the history, the principal and the model.", () => {
     const { gateway, next } = onStage()

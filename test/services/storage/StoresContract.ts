@@ -13,7 +13,7 @@ import type { Session } from "../../../src/domain/Session.ts"
 import type { Question } from "../../../src/domain/Question.ts"
 import { newSession } from "../../../src/services/sessions/NewSession.ts"
 import type { NewSession, SessionCursor } from "../../../src/services/storage/SessionStore.ts"
-import type { LastWords, NewTurn } from "../../../src/services/storage/TurnRow.ts"
+import { firstAttemptOf, type LastWords, type NewTurn } from "../../../src/services/storage/TurnRow.ts"
 import { type Stores, Tx } from "../../../src/services/storage/Tx.ts"
 import { agent } from "../../support/Agents.ts"
 import { part } from "../../support/AskingRuntime.ts"
@@ -172,6 +172,47 @@ export const storesContract = (name: string, open: Effect.Effect<RunWork, never,
         expect(yield* tx(({ turns }) => turns.known("r3"))).toBe(undefined)
         yield* tx(({ turns }) => turns.begin("r1", 3, 5))
         expect((yield* accept("r3"))._tag).toBe("Accepted")
+      }))
+
+    test("A turn begins with its acceptance if no other turn of its session is open.", (tx) =>
+      Effect.gen(function* () {
+        const accept = (runId: string, at: number) =>
+          tx(({ turns }) => turns.accept(session("s"), turn(runId, "s", at), 2, true))
+        const first = yield* accept("r1", 10)
+        const said = { sessionKey: "s", runId: "r1", role: "user", text: "text of r1", at: 10 }
+        const counted = {
+          activity: "running",
+          messageCount: 1,
+          historyCount: 1,
+          lastMessage: "text of r1",
+          updatedAt: 10,
+        }
+        expect(first).toMatchObject({ _tag: "Accepted", opened: true, session: counted, begun: { message: said } })
+        const begun = first._tag === "Accepted" ? first.begun : undefined
+        expect(begun).toMatchObject({ input: { text: "text of r1", attachments: [] }, messageId: begun?.message?.id })
+        expect(yield* tx(({ turns }) => turns.get("r1"))).toMatchObject(firstAttemptOf(turn("r1", "s", 10)))
+
+        const second = yield* accept("r2", 20)
+        expect(second).toMatchObject({
+          opened: false,
+          begun: undefined,
+          session: { activity: "running", messageCount: 1 },
+        })
+        expect(yield* tx(({ turns }) => turns.get("r2"))).toMatchObject({ state: "queued", attempt: 0 })
+        expect(yield* accept("r1", 30)).toMatchObject({ _tag: "Known", turn: { runId: "r1", attempt: 1 } })
+
+        for (const runId of ["r1", "r2"]) {
+          const of = { runId, attempt: runId === "r1" ? 1 : 0 }
+          yield* tx(({ turns }) => turns.end(of, { outcome: "aborted" }, { retract: false }, 40))
+        }
+        const third = yield* accept("r3", 50)
+        expect(third).toMatchObject({
+          opened: false,
+          session: { activity: "running", messageCount: 2, lastMessage: "text of r3", updatedAt: 50 },
+          begun: { message: { runId: "r3" } },
+        })
+        const { messages } = yield* tx(({ messages }) => messages.page("s", Number.MAX_SAFE_INTEGER, 9, 1_000))
+        expect(messages.map(({ runId }) => runId)).toEqual(["r1", "r3"])
       }))
 
     test("A turn runs from its begin to its end, with its messages and counters.", (tx) =>

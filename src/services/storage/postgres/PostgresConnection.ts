@@ -63,7 +63,7 @@ export const texts = (values: ReadonlyArray<string | null>): PgTypes.Parameter =
 export const integers = (values: ReadonlyArray<number | null>): PgTypes.Parameter => typed(INT8_ARRAY, values)
 
 /** PostgreSQL stores no NUL in a text. */
-const withoutNul = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text)
+export const withoutNul = (text: string): string => (text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text)
 
 /** Gives a number the same type whatever its size, so that one statement keeps one plan. */
 const toParameter = (value: unknown): unknown => {

@@ -70,19 +70,21 @@ export const OPEN_PARAMS = 19
 
 /**
  * Adds the session or changes its counters, as `s` with the column `opened`. Without a time of change, an existing session
- * stays as it is. `from`: an expression of the statement; without a row in it, nothing happens.
+ * stays as it is. `from`: an expression of the statement; without a row in it, nothing happens. `counts`: the condition
+ * under which a message counts.
  */
-export const openSession = (from = ""): string => `s AS (
+export const openSession = (from = "", counts = "true"): string => `s AS (
   INSERT INTO sessions AS s (key, agent_id, kind, display_name, label, channel, peer_id, model, thinking, queue,
     parent_key, created_at, updated_at, message_count, history_count, last_message, input_tokens, output_tokens,
     context_tokens)
-  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13::bigint, $12), $14, $15, $16, $17, $18,
-    coalesce($19::bigint, 0) ${from}
+  SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($13::bigint, $12),
+    CASE WHEN ${counts} THEN $14::bigint ELSE 0 END, CASE WHEN ${counts} THEN $15::bigint ELSE 0 END,
+    CASE WHEN ${counts} THEN $16::text END, $17, $18, coalesce($19::bigint, 0) ${from}
   ON CONFLICT (key) DO UPDATE SET
     updated_at = coalesce($13, s.updated_at),
-    message_count = s.message_count + $14,
-    history_count = s.history_count + $15,
-    last_message = coalesce($16, s.last_message),
+    message_count = s.message_count + excluded.message_count,
+    history_count = s.history_count + excluded.history_count,
+    last_message = coalesce(excluded.last_message, s.last_message),
     input_tokens = s.input_tokens + $17,
     output_tokens = s.output_tokens + $18,
     context_tokens = coalesce($19, s.context_tokens)

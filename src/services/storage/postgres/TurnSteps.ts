@@ -1,11 +1,11 @@
 /** The store of turns on PostgreSQL. PostgresStores makes it. */
 import * as Effect from "effect/Effect"
 import type { Message } from "../../../domain/Message.ts"
-import { attachmentsColumn, inputFields, json, noCounters, toolColumn, toTurnInput } from "../Columns.ts"
+import { attachmentsColumn, countersOf, inputFields, json, toolColumn, toTurnInput } from "../Columns.ts"
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
 import type { Accept, KnownTurn, TurnStore, TurnWritten } from "../TurnStore.ts"
-import type { Row } from "./PostgresConnection.ts"
+import { type Row, withoutNul } from "./PostgresConnection.ts"
 import { activity, OPEN_PARAMS, openParams, openSession, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
 import { toTurn, TURN } from "./TurnColumns.ts"
@@ -28,17 +28,29 @@ const newTurn = (before: number): string =>
   [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((index) => `$${before + index}`).join(", ")
 
 const RUN_ID = `$${OPEN_PARAMS + 1}`
+const TEXT = `$${OPEN_PARAMS + 4}`
+const ATTACHMENTS = `$${OPEN_PARAMS + 10}`
 const MAX_WAITING = `$${OPEN_PARAMS + 11}`
+const MAY_BEGIN = `$${OPEN_PARAMS + 12}`
 
+// A forgotten run with the same key may have written the message. Then `begin` finds it.
 const ACCEPT = `WITH
   t AS (SELECT * FROM turns WHERE run_id = ${RUN_ID}),
-  n AS (SELECT count(*) AS waiting FROM turns WHERE session_key = $1 AND ended_at IS NULL AND state = 'queued'),
-  free AS (SELECT FROM n WHERE n.waiting < ${MAX_WAITING} AND NOT EXISTS (SELECT FROM t)),
-  ${openSession("FROM free")},
+  n AS (SELECT count(*) AS open, count(*) FILTER (WHERE state = 'queued') AS waiting FROM turns
+    WHERE session_key = $1 AND ended_at IS NULL),
+  free AS (SELECT ${MAY_BEGIN}::boolean AND n.open = 0 AND NOT EXISTS (SELECT FROM messages x JOIN sessions y
+      ON y.transcript = x.transcript WHERE y.key = $1 AND x.run_id = ${RUN_ID} AND x.step = 0) AS begins
+    FROM n WHERE n.waiting < ${MAX_WAITING} AND NOT EXISTS (SELECT FROM t)),
+  ${openSession("FROM free", "free.begins")},
   added AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text, text_digest, accepted_at,
-    accepted_after, deadline_at, queue, attachments) SELECT $1, 'queued', 0, ${newTurn(OPEN_PARAMS)} FROM free)
-  SELECT n.waiting, t.text_digest, ${TURN}, ${SESSION}, s.opened, ${activity("$1", "queued")}
-  FROM n LEFT JOIN t ON true LEFT JOIN s ON true`
+    accepted_after, deadline_at, queue, attachments)
+    SELECT $1, CASE WHEN free.begins THEN 'running' ELSE 'queued' END, CASE WHEN free.begins THEN 1 ELSE 0 END,
+      ${newTurn(OPEN_PARAMS)} FROM free),
+  m AS (INSERT INTO messages (transcript, run_id, step, role, text, attachments, aborted, at)
+    SELECT s.transcript, ${RUN_ID}, 0, 'user', ${TEXT}, ${ATTACHMENTS}, 0, $13::bigint FROM s, free WHERE free.begins
+    RETURNING id)
+  SELECT n.waiting, t.text_digest, ${TURN}, ${SESSION}, s.opened, m.id AS message_id, ${activity("$1", "queued")}
+  FROM n LEFT JOIN t ON true LEFT JOIN s ON true LEFT JOIN m ON true`
 
 const toKnown = (row: Row): KnownTurn => ({ ...toTurn(row), digest: row["text_digest"] as string | null })
 
@@ -162,15 +174,21 @@ export const turnSteps = ({ read, write }: Statements): TurnStore => ({
           ]),
       (rows) => rows.map(toTurn),
     ),
-  accept: (session, turn, maxWaiting = Number.MAX_SAFE_INTEGER) =>
-    Effect.map(
-      write(ACCEPT, [...openParams(session, turn.acceptedAt, noCounters), ...newTurnParams(turn), maxWaiting]),
-      ([row]): Accept => {
-        if (row?.["t_run_id"] !== null) return { _tag: "Known", turn: toKnown(row!) }
-        if (row["s_key"] === null) return { _tag: "TooManyWait", waiting: Number(row["waiting"]) }
-        return { _tag: "Accepted", session: toSession(row), opened: row["opened"] === true }
-      },
-    ),
+  accept: (session, turn, maxWaiting = Number.MAX_SAFE_INTEGER, mayBegin = false) => {
+    const { acceptedAt: at, runId, sessionKey } = turn
+    const input = { text: withoutNul(turn.text), attachments: turn.attachments }
+    const message = { sessionKey, runId, role: "user" as const, ...inputFields(input), at }
+    const params = [...openParams(session, at, countersOf(message)), ...newTurnParams(turn), maxWaiting, mayBegin]
+    return Effect.map(write(ACCEPT, params), ([row]): Accept => {
+      if (row?.["t_run_id"] !== null) return { _tag: "Known", turn: toKnown(row!) }
+      if (row["s_key"] === null) return { _tag: "TooManyWait", waiting: Number(row["waiting"]) }
+      const opened = row["opened"] === true
+      if (row["message_id"] === null) return { _tag: "Accepted", session: toSession(row), opened, begun: undefined }
+      const messageId = Number(row["message_id"])
+      const begun = { input, message: { id: messageId, ...message }, messageId }
+      return { _tag: "Accepted", session: toSession({ ...row, activity: "running" }), opened, begun }
+    })
+  },
   answer: (turn, reply) =>
     Effect.map(
       write(

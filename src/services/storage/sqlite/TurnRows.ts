@@ -60,8 +60,8 @@ export const turnRows = (db: DatabaseSync) => {
   const selectAllOpen = db.prepare(
     `SELECT ${COLUMNS} FROM turns INDEXED BY turns_open WHERE ended_at IS NULL ORDER BY pos`,
   )
-  const countWaiting = db.prepare(
-    "SELECT count(*) AS n FROM turns WHERE session_key = ? AND ended_at IS NULL AND state = 'queued'",
+  const countOpen = db.prepare(
+    "SELECT count(*) AS open, total(state = 'queued') AS waiting FROM turns WHERE session_key = ? AND ended_at IS NULL",
   )
   const insert = db.prepare(`INSERT INTO turns
     (run_id, session_key, agent_id, principal, text, text_digest, state, attempt, accepted_at, accepted_after,
@@ -130,10 +130,12 @@ export const turnRows = (db: DatabaseSync) => {
     inputOf: (runId: string): TurnInput => toTurnInput(selectInput.get(runId)),
     open: (sessionKey: string | undefined): ReadonlyArray<TurnRow> =>
       turns(sessionKey === undefined ? selectAllOpen.all() : selectOpen.all(sessionKey)),
-    /** Returns the number of turns of the session that have not started. */
-    waiting: (sessionKey: string): number => Number(countWaiting.get(sessionKey)?.["n"]),
+    /** Returns the number of open turns of the session, and of those that wait. */
+    counts: (sessionKey: string) => countOpen.get(sessionKey) as { readonly open: number; readonly waiting: number },
     /** Returns false if the turn is known. */
     insert: (turn: NewTurn): boolean => add(turn, ["queued", 0, null, null]),
+    /** Adds a turn at its first attempt. Returns false if the turn is known. */
+    insertBegun: (turn: NewTurn): boolean => add(turn, ["running", 1, null, null]),
     insertAnswered: (turn: NewTurn, reply: string): boolean => add(turn, ["done", 1, reply, turn.acceptedAt]),
     /** Returns `undefined` if the turn is not open, or if crashes have interrupted it too often. */
     begin: (runId: string, maxCrashes: number): { readonly turn: TurnRow; readonly input: TurnInput } | undefined => {

@@ -18,14 +18,39 @@ const addedBy = (message: Message | undefined): Counters => (message === undefin
 export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: MessageRows): TurnStore => {
   const { idOf, insert } = messages
 
-  const accept = (session: NewSession, turn: NewTurn, maxWaiting = Number.MAX_SAFE_INTEGER): Accept => {
-    const waiting = turns.waiting(session.key)
-    const isAdded = waiting < maxWaiting && turns.insert(turn)
+  const accept = (
+    session: NewSession,
+    turn: NewTurn,
+    maxWaiting = Number.MAX_SAFE_INTEGER,
+    mayBegin = false,
+  ): Accept => {
+    const { open, waiting } = turns.counts(session.key)
+    const begins = mayBegin && open === 0
+    const isAdded = waiting < maxWaiting && (begins ? turns.insertBegun(turn) : turns.insert(turn))
     const before = isAdded ? undefined : turns.get(turn.runId)
     if (before !== undefined) return { _tag: "Known", turn: before }
     if (!isAdded) return { _tag: "TooManyWait", waiting }
+    if (begins) return beginAccepted(session, turn)
     const known = sessions.touch(session.key, turn.acceptedAt)
-    return { _tag: "Accepted", session: known ?? sessions.insert(session), opened: known === undefined }
+    return {
+      _tag: "Accepted",
+      session: known ?? sessions.insert(session),
+      opened: known === undefined,
+      begun: undefined,
+    }
+  }
+
+  /** Adds the user's message of a turn that begins with its acceptance. */
+  const beginAccepted = (newSession: NewSession, turn: NewTurn): Accept => {
+    const { acceptedAt: at, runId, sessionKey } = turn
+    const add = () => insert({ sessionKey, runId, step: 0, role: "user", ...inputFields(turn), at })
+    const before = add()
+    const known = sessions.count(sessionKey, addedBy(before), at)
+    if (known === undefined) sessions.insert(newSession)
+    const message = known === undefined ? add() : before
+    const session = known ?? sessions.count(sessionKey, addedBy(message), at)!
+    const messageId = message?.id ?? idOf(sessionKey, runId, 0)!
+    return { _tag: "Accepted", session, opened: known === undefined, begun: { input: turn, message, messageId } }
   }
 
   const begin = (runId: string, maxCrashes: number, at: number): Begin => {
@@ -73,7 +98,7 @@ export const turnSteps = (turns: TurnRows, sessions: SessionRows, messages: Mess
     get: (runId) => step(() => turns.get(runId)),
     known: (runId) => step(() => turns.get(runId)),
     open: (sessionKey) => step(() => turns.open(sessionKey)),
-    accept: (session, turn, maxWaiting) => step(() => accept(session, turn, maxWaiting)),
+    accept: (session, turn, maxWaiting, mayBegin) => step(() => accept(session, turn, maxWaiting, mayBegin)),
     answer: (turn, text) =>
       step(() => {
         if (!turns.insertAnswered(turn, text)) throw new Error(`the run ${turn.runId} exists`)
