@@ -2,7 +2,6 @@
  * The state of a running turn: its output and usage so far, and a signal to stop it. SessionActor creates it; TurnRunner
  * and RuntimeOutput fill it.
  */
-import * as Effect from "effect/Effect"
 import type { Attachment } from "../../domain/Attachment.ts"
 import type { ToolCall, Usage } from "../../domain/Message.ts"
 import type { Output } from "../transcript/Transcript.ts"
@@ -42,11 +41,11 @@ export class RunningTurn {
     this.#wake?.()
   }
 
-  /** Waits for `stop`. Returns at once if the turn is already stopped. */
-  readonly untilStopped = Effect.callback<void>((resume) => {
-    this.#wake = () => resume(Effect.void)
-    if (this.#stopped) this.#wake()
-  })
+  /** Calls back at `stop`, or at once if the turn is already stopped. It replaces an earlier callback. */
+  onStop(wake: () => void): void {
+    this.#wake = wake
+    if (this.#stopped) wake()
+  }
 
   /** Adds the usage of one model call. Tokens add up; the context size is that of the last call. */
   addUsage({ cachedInputTokens, contextTokens = this.usage?.contextTokens, inputTokens, outputTokens }: Usage): void {

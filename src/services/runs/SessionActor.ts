@@ -40,7 +40,8 @@ const actor = Effect.gen(function* () {
 
   /** Delays a turn that crashes have interrupted often. An abort ends the delay. */
   const pause = (turn: RunningTurn, crashes: number, pauseMs: number) => {
-    const untilThen = Effect.raceFirst(Effect.sleep(pauseMs), turn.untilStopped)
+    const stopped = Effect.callback<void>((resume) => turn.onStop(() => resume(Effect.void)))
+    const untilThen = Effect.raceFirst(Effect.sleep(pauseMs), stopped)
     const message = `${crashes} crashes interrupted a run. It starts again in ${pauseMs} ms, alone.`
     return Effect.annotateLogs(Effect.andThen(Effect.logWarning(message), untilThen), { runId: turn.runId, sessionKey })
   }

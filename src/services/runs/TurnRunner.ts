@@ -178,17 +178,32 @@ const makeRunAgent = Effect.gen(function* () {
     const fiber = yield* Effect.forkDetach(
       Effect.provideService(consume(turn, started, keep, chosen), Scheduler, makeScheduler()),
     )
-    const ended = Effect.raceFirst(Fiber.join(fiber), turn.untilStopped)
-    const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`
-    const late = Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail, budget: true }))
-    const inTime = deadlineMs === 0 ? ended : Effect.raceFirst(ended, Effect.andThen(untilLate(turn.runId), late))
-    yield* Effect.ensuring(inTime, stop(fiber))
+    const late = deadlineMs === 0 ? undefined : yield* Effect.forkScoped(untilLate(turn.runId))
+    const failLate = Effect.suspend(() => {
+      const detail = `The run took longer than ${deadlineMs} ms, the limit of the option runs.deadlineMs.`
+      return Effect.fail(new RuntimeFailed({ runtime: runtime.name, detail, budget: true }))
+    })
+    yield* Effect.ensuring(untilOver(turn, fiber, late, failLate), stop(fiber))
   })
 })
+
+/** Returns as the runtime does, at a stop of the turn, or as `failLate` does when time is up. A race would take four fibers. */
+const untilOver = (
+  turn: RunningTurn,
+  runtime: Fiber.Fiber<void, RuntimeFailed>,
+  late: Fiber.Fiber<void> | undefined,
+  failLate: Effect.Effect<never, RuntimeFailed>,
+) =>
+  Effect.callback<void, RuntimeFailed>((resume) => {
+    runtime.addObserver(resume)
+    turn.onStop(() => resume(Effect.void))
+    late?.addObserver(() => resume(failLate))
+  })
 
 /** Interrupts a runtime. Abandons it if it does not stop, so that its session and its permit become free. */
 const stop = (fiber: Fiber.Fiber<void, RuntimeFailed>) =>
   Effect.suspend(() => {
+    if (fiber.pollUnsafe() !== undefined) return Effect.void
     fiber.interruptUnsafe()
     return Effect.timeoutOrElse(Effect.interruptible(Effect.asVoid(Fiber.await(fiber))), {
       duration: STOP_TIMEOUT,
