@@ -35,6 +35,7 @@ import { ProviderKinds } from "./services/models/ProviderKinds.ts"
 import * as ModelRuntime from "./services/runtimes/model/ModelRuntime.ts"
 import { BegunTurns } from "./services/runs/BegunTurns.ts"
 import * as Cluster from "./services/runs/Cluster.ts"
+import { IdleActors } from "./services/runs/IdleActors.ts"
 import { OpenRuns } from "./services/runs/OpenRuns.ts"
 import { Questions } from "./services/questions/Questions.ts"
 import { Runs } from "./services/runs/Runs.ts"
@@ -77,8 +78,9 @@ const conversations = Runs.layer.pipe(
   Layer.provideMerge(SessionActor.layer),
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, TurnRunner.layer)),
   Layer.provideMerge(
-    Layer.mergeAll(BegunTurns.layer, OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
+    Layer.mergeAll(BegunTurns.layer, IdleActors.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
   ),
+  Layer.provideMerge(OpenRuns.layer),
 )
 
 /** Resolves models. The kinds of providers add themselves as parts of the gateway. */

@@ -18,6 +18,7 @@ import { StateFolder, statePaths } from "../../src/services/storage/StateFolder.
 import * as TurnDispatcher from "../../src/services/runs/TurnDispatcher.ts"
 import { echo } from "../../src/services/agents/EchoRuntime.ts"
 import { Events } from "../../src/services/events/Events.ts"
+import { IdleActors } from "../../src/services/runs/IdleActors.ts"
 import { OpenRuns } from "../../src/services/runs/OpenRuns.ts"
 import { Questions } from "../../src/services/questions/Questions.ts"
 import { RunAdmission } from "../../src/services/admission/RunAdmission.ts"
@@ -59,8 +60,9 @@ const layerOver = <A>(
     Layer.provideMerge(SessionActor.layer),
     Layer.provideMerge(Layer.mergeAll(TurnRunner.layer, Sessions.layer)),
     Layer.provideMerge(
-      Layer.mergeAll(BegunTurns.layer, OpenRuns.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
+      Layer.mergeAll(BegunTurns.layer, IdleActors.layer, RunTraces.layer, SessionIndex.layer, Cluster.layer),
     ),
+    Layer.provideMerge(OpenRuns.layer),
     Layer.provideMerge(approve === undefined ? Layer.empty : Layer.succeed(ToolApproval, { approve })),
     Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(Approvals.layer, Questions.layer), RunAdmission.layer)),
     Layer.provideMerge(Layer.mergeAll(Agents.layer, Bindings.layer)),

@@ -1,7 +1,7 @@
 /**
- * The actor of one session. One `serve` runs at a time, and it runs the oldest open turn. So the turns run in the
- * order of their acceptance, and neither a restart nor a clock that is set back can reorder a conversation. TurnDispatcher
- * calls `serve`, and Runs calls `abort`.
+ * The actor of one session. One `serve` runs at a time, and it runs the open turns, the oldest one first. So the turns run in
+ * the order of their acceptance, and neither a restart nor a clock that is set back can reorder a conversation.
+ * TurnDispatcher calls `serve`, and Runs calls `abort`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,7 @@ import type { RunError } from "../../domain/RunError.ts"
 import { Events } from "../events/Events.ts"
 import { RunAdmission } from "../admission/RunAdmission.ts"
 import { BegunTurns } from "./BegunTurns.ts"
+import { IdleActors } from "./IdleActors.ts"
 import { RunningTurn } from "./RunningTurn.ts"
 import { SessionEntity } from "./SessionEntity.ts"
 import * as Transcript from "../transcript/Transcript.ts"
@@ -34,6 +35,7 @@ const actor = Effect.gen(function* () {
   const begunTurns = yield* BegunTurns
   const runner = yield* TurnRunner
   const open = yield* OpenRuns
+  const idle = yield* IdleActors
   const { entityId: sessionKey } = yield* Entity.CurrentAddress
   const serveLock = Semaphore.makeUnsafe(1)
   let running: RunningTurn | undefined
@@ -61,13 +63,16 @@ const actor = Effect.gen(function* () {
       )
     })
 
-  /** Runs the oldest open turn of the session. */
+  /** Runs the open turns of the session, the oldest one first, until no further one comes. */
   const serve = Effect.gen(function* () {
-    const next = open.first(sessionKey)
-    if (next === undefined) return
-    yield* run(next)
-    // The commit of its end has removed it, unless another program had ended it.
-    open.drop(next.runId)
+    for (let hasNext = true; hasNext;) {
+      for (let next; (next = open.first(sessionKey)) !== undefined;) {
+        yield* run(next)
+        // The commit of its end has removed it, unless another program had ended it.
+        open.drop(next.runId)
+      }
+      hasNext = yield* idle.untilNext(sessionKey)
+    }
   })
 
   const abort = Effect.fn("SessionActor.abort")(function* ({ error, ...which }: Abort) {
@@ -87,7 +92,7 @@ const actor = Effect.gen(function* () {
 export const layer: Layer.Layer<
   never,
   never,
-  BegunTurns | Events | GatewayConfig | OpenRuns | RunAdmission | Sharding.Sharding | TurnRunner
+  BegunTurns | Events | GatewayConfig | IdleActors | OpenRuns | RunAdmission | Sharding.Sharding | TurnRunner
 > = SessionEntity.toLayer(actor, {
   // `serveLock` orders the turns. An abort does not wait for it.
   concurrency: "unbounded",

@@ -8,7 +8,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import { RunError } from "../../domain/RunError.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
 
-/** Tells the actor to run the oldest open turn of the `turns` table. Returns when it has ended. */
+/** Tells the actor to run the open turns of its session. Returns when it has run them and no further one has come for some time. */
 const serve = Rpc.make("serve")
   // A stopping gateway does not wait for a turn. Its row stays, and the next start dispatches it again.
   .annotate(ClusterSchema.InterruptOnTermination, true)
