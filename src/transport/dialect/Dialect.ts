@@ -3,7 +3,7 @@
  * replies and events. The kernel (DialectSession.ts) handles the decoded frames, and the fan-out sends the encoded
  * events.
  */
-import type { ClientProfile } from "../../domain/Connection.ts"
+import type { ClientProfile, PresenceEntry } from "../../domain/Connection.ts"
 import type { EventFilter, EventItem, GatewayEvent, Position, ResetReason, RunText } from "../../domain/Event.ts"
 import type { Principal } from "../../domain/Principal.ts"
 import type { RateLimited } from "../../domain/Refusal.ts"
@@ -184,6 +184,8 @@ export interface ConnectionFacts {
   readonly head: () => Position
   /** Returns why a client cannot resume from the position, or `null` if it can. */
   readonly resumeError: (from: Position) => ResetReason | null
+  /** Returns the present clients, oldest first. Only clients with `operator.read` may learn of them. */
+  readonly present: () => ReadonlyArray<PresenceEntry>
   /** Counts subscriptions that the dialect manages itself. */
   readonly subscriptions: SubscriptionCount
   /** Whether the gateway drains. */

@@ -16,10 +16,9 @@ export interface CachedAnswers {
   /** Returns `undefined` if the query has no valid answer. */
   get(query: Query<unknown>): unknown
   /**
-   * Call it before the query runs. The returned function stores the answer. An event in between makes it invalid, except for
-   * the first `graceMs` of the answer's life.
+   * Call it before the query runs. The returned function stores the answer. An event in between makes it invalid.
    */
-  put(query: Query<unknown>): (answer: unknown, graceMs: number) => void
+  put(query: Query<unknown>): (answer: unknown) => void
 }
 
 const noAnswers: CachedAnswers = { get: () => undefined, put: () => () => undefined }
@@ -59,19 +58,14 @@ export const emit = (value: unknown): Query<void> => Contract.use((contract) => 
 /**
  * Returns a query whose answer all callers with the same scopes share until the next event. Its answer must depend only
  * on the state of the gateway and the caller's scopes. Make it once: the cache finds answers by the query's identity.
- * `graceMs`: how long callers may share the answer in spite of newer events, or `undefined` if they may not share it.
  */
-export const cached = <A>(query: Query<A>, graceMs: (answer: A) => number | undefined = () => 0): Query<A> => {
+export const cached = <A>(query: Query<A>): Query<A> => {
   const shared: Query<A> = Contract.use(({ answers }) => {
     const known = answers.get(shared)
     // Only this query stores answers under its identity.
     if (known !== undefined) return Effect.succeed(known as A)
     const put = answers.put(shared)
-    const store = (answer: A): void => {
-      const grace = graceMs(answer)
-      if (grace !== undefined) put(answer, grace)
-    }
-    return Effect.tap(query, (answer) => Effect.sync(() => store(answer)))
+    return Effect.tap(query, (answer) => Effect.sync(() => put(answer)))
   })
   return shared
 }

@@ -1,7 +1,7 @@
 /**
  * AnswerCache: caches the answers of queries, one for each query and set of scopes. Every change of state publishes an
- * event, so an answer is valid until the next event, or for its grace. Answers may hold times, so none is valid for more
- * than a second. DialectSession.ts and `cached` of Query.ts use it.
+ * event, so an answer is valid until the next event. Answers may hold times, so none is valid for more than a second.
+ * DialectSession.ts and `cached` of Query.ts use it.
  */
 import type { Clock } from "effect/Clock"
 import type { Position } from "../../domain/Event.ts"
@@ -17,8 +17,6 @@ interface Answer {
   readonly seq: number
   /** The time when the query started, in epoch milliseconds. */
   readonly at: number
-  /** For this time, newer events do not make the answer invalid. */
-  readonly graceMs: number
 }
 
 export class AnswerCache {
@@ -64,17 +62,16 @@ export class AnswerCache {
     return {
       get: (query) => {
         const answer = answers.get(query)
-        if (answer === undefined) return undefined
-        const maxAge = answer.seq === this.#head().seq ? STALE_MS : answer.graceMs
+        if (answer === undefined || answer.seq !== this.#head().seq) return undefined
         const age = now() - answer.at
         // The age is negative if somebody has set the clock back.
-        return age >= 0 && age < maxAge ? answer.value : undefined
+        return age >= 0 && age < STALE_MS ? answer.value : undefined
       },
       put: (query) => {
         const { seq } = this.#head()
         const at = now()
-        return (value, graceMs) => {
-          answers.set(query, { value, seq, at, graceMs })
+        return (value) => {
+          answers.set(query, { value, seq, at })
           if (typeof value === "object" && value !== null) this.#texts.set(value, textOf(value))
         }
       },

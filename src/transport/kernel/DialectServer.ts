@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import { Connections } from "../../services/connections/Connections.ts"
 import { Events } from "../../services/events/Events.ts"
 import type { CallPeer } from "../connection/Peer.ts"
 import { finish } from "../connection/Unfinished.ts"
@@ -44,66 +45,69 @@ export class DialectServer extends Context.Service<
     ): Effect.Effect<DialectSession<R, V>, never, Scope.Scope>
   }
 >()("causeway/transport/kernel/DialectServer") {
-  static readonly layer: Layer.Layer<DialectServer, never, ContractCalls | Events | GatewayConfig> = Layer.effect(
-    DialectServer,
-    Effect.gen(function* () {
-      const { limits, monitorIntervalMs } = yield* GatewayConfig
-      const clock = yield* Clock.Clock
-      const events = yield* Events
-      const calls = yield* ContractCalls
-      const context = yield* Effect.context<never>()
-      const cache = new AnswerCache(events.head, clock)
-      const gateway = {
-        now: () => clock.currentTimeMillisUnsafe(),
-        head: events.head,
-        resumeError: events.resumeError,
-      }
+  static readonly layer: Layer.Layer<DialectServer, never, Connections | ContractCalls | Events | GatewayConfig> =
+    Layer.effect(
+      DialectServer,
+      Effect.gen(function* () {
+        const { limits, monitorIntervalMs } = yield* GatewayConfig
+        const clock = yield* Clock.Clock
+        const events = yield* Events
+        const calls = yield* ContractCalls
+        const connections = yield* Connections
+        const context = yield* Effect.context<never>()
+        const cache = new AnswerCache(events.head, clock)
+        const gateway = {
+          now: () => clock.currentTimeMillisUnsafe(),
+          head: events.head,
+          resumeError: events.resumeError,
+          present: connections.presence,
+        }
 
-      const open = Effect.fnUntraced(function* <R extends Ref, V>(
-        dialect: Dialect<R, V>,
-        peer: CallPeer,
-        feed: EventFeed<V> | undefined,
-      ) {
-        const { methods = contractMethods, subscriptionView } = dialect
-        const scope = yield* Effect.scope
-        const span = yield* Effect.serviceOption(Tracer.ParentSpan)
-        const ofCalls = Option.isSome(span) ? Context.add(context, Tracer.ParentSpan, span.value) : context
-        const inFlight = new CallsInFlight(peer, scope, ofCalls)
-        const conversation = dialect.converse({
-          ...gateway,
-          connectionId: peer.id,
-          pushes: feed !== undefined,
-          subscriptions: inFlight,
-          stopping: () => peer.stopping,
-          origin: peer.origin,
+        const open = Effect.fnUntraced(function* <R extends Ref, V>(
+          dialect: Dialect<R, V>,
+          peer: CallPeer,
+          feed: EventFeed<V> | undefined,
+        ) {
+          const { methods = contractMethods, subscriptionView } = dialect
+          const scope = yield* Effect.scope
+          const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+          const ofCalls = Option.isSome(span) ? Context.add(context, Tracer.ParentSpan, span.value) : context
+          const inFlight = new CallsInFlight(peer, scope, ofCalls)
+          const conversation = dialect.converse({
+            ...gateway,
+            connectionId: peer.id,
+            pushes: feed !== undefined,
+            subscriptions: inFlight,
+            stopping: () => peer.stopping,
+            origin: peer.origin,
+          })
+          const host = { methods, subscriptionView, cache, callsOf: calls.ofConnection, feed, limits }
+          const session = new DialectSession(host, peer, inFlight, conversation, scope)
+          yield* Scope.addFinalizer(
+            scope,
+            Effect.sync(() => session.release()),
+          )
+          yield* finish(session.greet())
+          return session
         })
-        const host = { methods, subscriptionView, cache, callsOf: calls.ofConnection, feed, limits }
-        const session = new DialectSession(host, peer, inFlight, conversation, scope)
-        yield* Scope.addFinalizer(
-          scope,
-          Effect.sync(() => session.release()),
-        )
-        yield* finish(session.greet())
-        return session
-      })
 
-      const fanoutOf = <V>(encoding: EventEncoding<V>) => {
-        const { name } = encoding
-        const { call } = calls.ofCaller({ id: name, dialect: name, principal: reader })
-        return Effect.provideService(Fanout.make(encoding, Contract.calling(call), monitorIntervalMs), Events, events)
-      }
+        const fanoutOf = <V>(encoding: EventEncoding<V>) => {
+          const { name } = encoding
+          const { call } = calls.ofCaller({ id: name, dialect: name, principal: reader })
+          return Effect.provideService(Fanout.make(encoding, Contract.calling(call), monitorIntervalMs), Events, events)
+        }
 
-      return DialectServer.of({
-        wire: Effect.fnUntraced(function* (dialect) {
-          const { name, traits } = dialect
-          const fanout = yield* fanoutOf(dialect)
-          return { ...traits, dialect: name, open: (peer) => open(dialect, peer, { fanout, peer }) }
-        }),
-        fanout: fanoutOf,
-        converse: (dialect, peer) => open(dialect, peer, undefined),
-      })
-    }),
-  )
+        return DialectServer.of({
+          wire: Effect.fnUntraced(function* (dialect) {
+            const { name, traits } = dialect
+            const fanout = yield* fanoutOf(dialect)
+            return { ...traits, dialect: name, open: (peer) => open(dialect, peer, { fanout, peer }) }
+          }),
+          fanout: fanoutOf,
+          converse: (dialect, peer) => open(dialect, peer, undefined),
+        })
+      }),
+    )
 
   /** Mounts the dialect at the path: `DialectServer.mount("/jsonrpc", jsonRpc)`. */
   static readonly mount = <R extends Ref, V>(path: string, dialect: Dialect<R, V>) =>

@@ -27,11 +27,13 @@ import {
   readFrame,
   writeChallenge,
   writeError,
+  writeJson,
   writeResult,
 } from "./wire/Frames.ts"
 import { type ConnectRequest, readHandshake } from "./handshake/Handshake.ts"
 import { hello, snapshot, TICK_MS } from "./handshake/Hello.ts"
 import { methods } from "./methods/Methods.ts"
+import { PresenceAtHello } from "./methods/Presence.ts"
 import { positioned } from "./events/Positions.ts"
 import * as HandshakeErrors from "./handshake/HandshakeErrors.ts"
 import { canonicalKey } from "./methods/SessionKeys.ts"
@@ -99,6 +101,7 @@ interface PendingHello {
 class OpenClawConversation implements Conversation<OpenClawRef, View> {
   readonly #facts: ConnectionFacts
   readonly #options: OpenClawOptions
+  readonly #presence: PresenceAtHello
   readonly #nonce = randomUUID()
   /** The client's `connect`, from its check until hello-ok. */
   #request: ConnectRequest | undefined = undefined
@@ -110,9 +113,10 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   #hasPositions = false
   #nodeFailures = 0
 
-  constructor(facts: ConnectionFacts, options: OpenClawOptions) {
+  constructor(facts: ConnectionFacts, options: OpenClawOptions, presence: PresenceAtHello) {
     this.#facts = facts
     this.#options = options
+    this.#presence = presence
   }
 
   greet(): Inbounds {
@@ -163,16 +167,18 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
     return [{ _tag: "Call", ref, method: CONNECT, params: { mayRead } }]
   }
 
-  #hello(pending: PendingHello, snapshot: unknown): Inbounds {
+  #hello(pending: PendingHello, snapshot: string): Inbounds {
     const { earlyFrames, issued, principal, request } = pending
     const { connect, flavor, id, protocol } = request
-    const { connectionId, head } = this.#facts
+    const { connectionId, head, now, present } = this.#facts
     const from = resumed(connect)
     const resumeError = from === undefined ? null : this.#facts.resumeError(from)
     const position = head()
     const { attachments, limits } = this.#options
     const facts = { connect, protocol, connectionId, principal, issued, limits, attachments, position, resumeError }
-    const answer = hello(facts, snapshot)
+    const presence = grants(principal.scopes, "operator.read") ? this.#presence.text(present, now()) : "[]"
+    const answer = hello(facts, snapshot, presence)
+    const named = flavor === "control-center" ? `{"connId":${JSON.stringify(connectionId)},${answer.slice(1)}` : answer
     const interests = firstInterests(request, principal)
     this.#hasPositions = connect.resume != null
     this.#interests = interests
@@ -184,7 +190,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
         ? position
         : { epoch: from.epoch, seq: Math.min(from.seq, position.seq) }
     return [
-      send(writeResult(flavor, id, flavor === "control-center" ? { connId: connectionId, ...answer } : answer)),
+      send(writeJson(flavor, id, named)),
       this.#subscribe(interests, start),
       ...earlyFrames.flatMap((text) => this.#readRequest(text)),
     ]
@@ -230,7 +236,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
   // Answers
 
   success(ref: OpenClawRef, method: string, value: unknown, json?: () => string): Reply<OpenClawRef, View> {
-    if (this.#pendingHello !== undefined) return this.#hello(this.#pendingHello, value)
+    if (this.#pendingHello !== undefined) return this.#hello(this.#pendingHello, json?.() ?? JSON.stringify(value))
     const interests = this.#interests!
     if (isFull(interests, method, value)) return this.#invalid(ref.id, FULL_MESSAGE)
     const text = writeResult(this.#flavor, ref.id, value, json)
@@ -278,25 +284,28 @@ const withConnect: ReadonlyMap<string, Method> = new Map([
   [CONNECT, dialectMethod(Schema.Struct({ mayRead: Schema.Boolean }), ({ mayRead }) => snapshot(mayRead))],
 ])
 
-export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef, View> => ({
-  name: "openclaw",
-  traits: {
-    handshake: true,
-    binary: true,
-    stamp: numberEvents,
-    closes: new Map<CloseCode, CloseCode>([
-      [CloseCodes.handshakeTimeout, { ...CloseCodes.policy, reason: "handshake timeout" }],
-      [CloseCodes.slowConsumer, { ...CloseCodes.policy, reason: "slow consumer" }],
-      [CloseCodes.restart, { ...CloseCodes.restart, reason: "service restart" }],
-    ]),
-  },
-  methods: withConnect,
-  converse: (facts) => new OpenClawConversation(facts, options),
-  viewKey: ({ hasPositions, interests }) => `${hasPositions ? "+" : "-"}${interestsKey(interests)}`,
-  event: ({ hasPositions, interests }, item) => {
-    const frames = encode(interests, item)
-    return hasPositions ? positioned(frames, item.seq) : frames
-  },
-  textThrottle: { everyMs: TEXT_MS, frames: ({ interests }, text) => encodeText(interests, text) },
-  keepAlive: { everyMs: TICK_MS, frames: ({ interests }, now) => keepAliveFrames(interests, now) },
-})
+export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef, View> => {
+  const presence = new PresenceAtHello()
+  return {
+    name: "openclaw",
+    traits: {
+      handshake: true,
+      binary: true,
+      stamp: numberEvents,
+      closes: new Map<CloseCode, CloseCode>([
+        [CloseCodes.handshakeTimeout, { ...CloseCodes.policy, reason: "handshake timeout" }],
+        [CloseCodes.slowConsumer, { ...CloseCodes.policy, reason: "slow consumer" }],
+        [CloseCodes.restart, { ...CloseCodes.restart, reason: "service restart" }],
+      ]),
+    },
+    methods: withConnect,
+    converse: (facts) => new OpenClawConversation(facts, options, presence),
+    viewKey: ({ hasPositions, interests }) => `${hasPositions ? "+" : "-"}${interestsKey(interests)}`,
+    event: ({ hasPositions, interests }, item) => {
+      const frames = encode(interests, item)
+      return hasPositions ? positioned(frames, item.seq) : frames
+    },
+    textThrottle: { everyMs: TEXT_MS, frames: ({ interests }, text) => encodeText(interests, text) },
+    keepAlive: { everyMs: TICK_MS, frames: ({ interests }, now) => keepAliveFrames(interests, now) },
+  }
+}

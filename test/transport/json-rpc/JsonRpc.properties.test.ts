@@ -24,6 +24,7 @@ const converse = () =>
     now: () => 0,
     head: () => ({ epoch: "e", seq: 0 }),
     resumeError: () => null,
+    present: () => [],
     stopping: () => false,
     origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
   })

@@ -51,22 +51,6 @@ describe("AnswerCache", () => {
     }),
   )
 
-  it.effect("Callers share an answer with a grace in spite of events, until the grace is over.", () =>
-    Effect.gen(function* () {
-      const { happen, run } = yield* gateway
-      const lasting = cached(
-        Effect.map(call("ping", {}), ({ at }) => at),
-        () => 100,
-      )
-      yield* run(lasting)
-      happen()
-      yield* TestClock.adjust(99)
-      expect(yield* run(lasting)).toBe(1)
-      yield* TestClock.adjust(1)
-      expect(yield* run(lasting)).toBe(2)
-    }),
-  )
-
   it.effect("An answer is stale if an event happens while its query runs.", () =>
     Effect.gen(function* () {
       const { ask, during, happen } = yield* gateway

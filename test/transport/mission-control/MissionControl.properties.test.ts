@@ -13,6 +13,7 @@ const converse = () =>
   missionControl.converse({
     connectionId: "c42",
     resumeError: () => null,
+    present: () => [],
     stopping: () => false,
     origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,

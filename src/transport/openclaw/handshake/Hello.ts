@@ -1,6 +1,7 @@
 /**
  * Hello: makes hello-ok, the answer to `connect`: the client's rights, the methods and events, and a snapshot of the
- * gateway. The snapshot is made of calls as the client, so it has only facts that the client may read. OpenClaw.ts uses it.
+ * gateway. The snapshot is made of calls as the client, so it has only facts that the client may read. New clients share
+ * its text, and that of the methods. OpenClaw.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import type { Position, ResetReason } from "../../../domain/Event.ts"
@@ -10,13 +11,13 @@ import type { Principal } from "../../../domain/Principal.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import * as Redacted from "effect/Redacted"
 import type { IssuedToken } from "../../../services/auth/Devices.ts"
-import { call } from "../../dialect/Query.ts"
+import { cached, call } from "../../dialect/Query.ts"
 import { type Connect, type Protocol, resumed, scopesOf } from "./Connect.ts"
 import type { JsonObject } from "../../dialect/Json.ts"
 import { health } from "../methods/Health.ts"
 import { capabilities, methodNames } from "../methods/Methods.ts"
 import { eventNames } from "../events/Events.ts"
-import { BOOT_ID, presenceAtHello } from "../methods/Presence.ts"
+import { BOOT_ID } from "../methods/Presence.ts"
 import { emptyCatalog, agentCatalog } from "../methods/AgentCatalog.ts"
 import { MAIN_KEY, mainSessionKey } from "../methods/SessionKeys.ts"
 
@@ -26,30 +27,35 @@ export const TICK_MS = 30_000
 /** The gateway does not count versions of presence and health: each event replaces the client's copy. */
 const stateVersion = { presence: 1, health: 1 }
 
-/** `mayRead`: whether the client has the scope that presence and agents require. */
-export const snapshot = (mayRead: boolean) =>
-  Effect.gen(function* () {
-    const { uptimeMs } = yield* call("health", {})
-    const healthNow = yield* health
-    const entries = mayRead ? yield* presenceAtHello : []
-    const { defaultId, models } = mayRead ? yield* agentCatalog : emptyCatalog
-    return {
-      presence: entries,
-      health: healthNow,
-      stateVersion,
-      uptimeMs: Math.round(uptimeMs),
-      suspension: { phase: "accepting" },
-      sessionDefaults: {
-        defaultAgentId: defaultId,
-        modelConfigured: models.length > 0,
-        ownership: "sole",
-        selectionRequired: false,
-        mainKey: MAIN_KEY,
-        mainSessionKey: mainSessionKey(defaultId),
-        scope: "per-sender",
-      },
-    }
-  })
+const snapshotOf = (mayRead: boolean) =>
+  cached(
+    Effect.gen(function* () {
+      const { uptimeMs } = yield* call("health", {})
+      const healthNow = yield* health
+      const { defaultId, models } = mayRead ? yield* agentCatalog : emptyCatalog
+      return {
+        health: healthNow,
+        stateVersion,
+        uptimeMs: Math.round(uptimeMs),
+        suspension: { phase: "accepting" },
+        sessionDefaults: {
+          defaultAgentId: defaultId,
+          modelConfigured: models.length > 0,
+          ownership: "sole",
+          selectionRequired: false,
+          mainKey: MAIN_KEY,
+          mainSessionKey: mainSessionKey(defaultId),
+          scope: "per-sender",
+        },
+      }
+    }),
+  )
+
+const snapshotForReaders = snapshotOf(true)
+const snapshotForOthers = snapshotOf(false)
+
+/** The snapshot without presence. `mayRead`: whether the client has the scope that agents require. */
+export const snapshot = (mayRead: boolean) => (mayRead ? snapshotForReaders : snapshotForOthers)
 
 const methodOf = ({ kind }: Principal): string => (kind === "device" ? "device-token" : kind)
 
@@ -88,16 +94,16 @@ const FRAME_REST_BYTES = 65_536
 /** Returns the bytes of a file that fits into a frame. Base64 needs four characters for three bytes. */
 const fileBytesOf = (frameBytes: number): number => Math.max(1, Math.floor(((frameBytes - FRAME_REST_BYTES) * 3) / 4))
 
-/** Makes hello-ok. `snapshot` is the result of `snapshot` as JSON. */
-export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
+/** The longest part of most answers. */
+const features = JSON.stringify({ methods: methodNames, events: eventNames, capabilities })
+
+/** Makes hello-ok as JSON. `snapshot`: the result of `snapshot` as JSON. `presence`: the list of present clients as JSON. */
+export const hello = (facts: HelloFacts, snapshot: string, presence: string): string => {
   const { attachments, connect, connectionId, issued, limits, position, principal, protocol, resumeError } = facts
-  return {
+  const own = JSON.stringify({
     type: "hello-ok",
     protocol,
     server: { version: VERSION, bootId: BOOT_ID, connId: connectionId },
-    features: { methods: methodNames, events: eventNames, capabilities },
-    // A page keeps the token for its next visit only if this says `token`.
-    snapshot: { ...Object(snapshot), authMode: principal.kind === "none" ? "none" : "token" },
     auth: authOf(connect, principal, issued),
     policy: {
       maxPayload: limits.frameBytes,
@@ -112,5 +118,9 @@ export const hello = (facts: HelloFacts, snapshot: unknown): JsonObject => {
     ...(resumed(connect) !== undefined && {
       resume: resumeError === null ? { resumed: true } : { resumed: false, reason: resumeError },
     }),
-  }
+  })
+  // A page keeps the token for its next visit only if this says `token`.
+  const authMode = principal.kind === "none" ? "none" : "token"
+  const state = `{"authMode":"${authMode}","presence":${presence},${snapshot.slice(1)}`
+  return `${own.slice(0, -1)},"features":${features},"snapshot":${state}}`
 }

@@ -1,6 +1,6 @@
 /**
  * Presence: the list of the gateway and its connected clients. The method `system-presence`, the presence event and
- * hello-ok use it.
+ * hello-ok have it.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
@@ -8,7 +8,7 @@ import { hostname, platform, release } from "node:os"
 import type { PresenceEntry } from "../../../domain/Connection.ts"
 import { VERSION } from "../../../domain/Version.ts"
 import { dialectMethod } from "../../dialect/DialectMethod.ts"
-import { cached, call } from "../../dialect/Query.ts"
+import { call } from "../../dialect/Query.ts"
 import type { Row } from "./MethodTable.ts"
 import { given } from "../../dialect/Params.ts"
 import { NoParams } from "../wire/Params.ts"
@@ -63,20 +63,46 @@ export const presenceEntries = (presence: ReadonlyArray<PresenceEntry>, at: numb
   ...presence.slice(-PRESENCE_MAX).map(entry),
 ]
 
-export const presence = Effect.gen(function* () {
+const presence = Effect.gen(function* () {
   const at = yield* now()
   const { presence } = yield* call("presence.list", {})
   return presenceEntries(presence, at)
 })
 
-/** The time for which new clients share the list in hello-ok, once it is cut. */
+/** The number of clients in hello-ok. The arrival of a client publishes the longer list, which soon follows. */
+const HELLO_MAX = 50
+
+/** Beside more than this many clients, new ones share the list in hello-ok for a time. */
+const UNSHARED_MAX = 200
 const SHARED_MS = 100
 
-/**
- * The list for hello-ok. The list of thousands of clients takes milliseconds, and they may all come at once. A client that
- * gets an older list gets the newest soon, because its own arrival publishes one.
- */
-export const presenceAtHello = cached(presence, ({ length }) => (length > PRESENCE_MAX ? SHARED_MS : undefined))
+/** The list for hello-ok as JSON. Clients may come by the thousand, so it keeps the text of each entry. */
+export class PresenceAtHello {
+  /** The texts of the newest entries. */
+  readonly #texts = new Map<PresenceEntry, string>()
+  #shared: { readonly text: string; readonly at: number } | undefined = undefined
+
+  /** Returns the list at the time `at`. `present` returns all present clients, oldest first. */
+  text(present: () => ReadonlyArray<PresenceEntry>, at: number): string {
+    if (this.#shared !== undefined && Math.abs(at - this.#shared.at) < SHARED_MS) return this.#shared.text
+    const clients = present()
+    const texts = clients.slice(-HELLO_MAX).map((client) => this.#textOf(client))
+    const text = `[${[JSON.stringify(self(Math.floor(at))), ...texts].join()}]`
+    this.#shared = clients.length > UNSHARED_MAX ? { text, at } : undefined
+    return text
+  }
+
+  #textOf(client: PresenceEntry): string {
+    let text = this.#texts.get(client)
+    if (text === undefined) {
+      // Most of them have left.
+      if (this.#texts.size >= 4 * HELLO_MAX) this.#texts.clear()
+      text = JSON.stringify(entry(client))
+      this.#texts.set(client, text)
+    }
+    return text
+  }
+}
 
 export const presenceMethods: ReadonlyArray<Row> = [
   ["system-presence", "operator.read", dialectMethod(NoParams, () => presence)],

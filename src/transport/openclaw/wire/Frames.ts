@@ -103,12 +103,15 @@ const controlCenterCodes: { readonly [code: string]: number } = {
 
 /** Writes a response. `json` returns the value's JSON if it exists already. */
 export const writeResult = (flavor: Flavor, id: string, value: unknown, json?: () => string): string => {
-  const head = `{"type":"res","id":${JSON.stringify(id)},"ok":true`
-  const data = json?.() ?? JSON.stringify(value)
+  if (value != null) return writeJson(flavor, id, json?.() ?? JSON.stringify(value))
   // Control Center takes a response without `result` for an error.
-  if (flavor === "control-center") return `${head},"result":${value == null ? "{}" : data}}`
-  return value === undefined ? `${head}}` : `${head},"payload":${data}}`
+  if (flavor === "control-center") return writeJson(flavor, id, "{}")
+  return value === null ? writeJson(flavor, id, "null") : `{"type":"res","id":${JSON.stringify(id)},"ok":true}`
 }
+
+/** Writes a response whose value is JSON already. */
+export const writeJson = (flavor: Flavor, id: string, json: string): string =>
+  `{"type":"res","id":${JSON.stringify(id)},"ok":true,"${flavor === "control-center" ? "result" : "payload"}":${json}}`
 
 export const writeError = (flavor: Flavor, id: string, error: ErrorShape): string =>
   flavor === "control-center"

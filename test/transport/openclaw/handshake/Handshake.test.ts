@@ -378,6 +378,7 @@ describe("Failed handshakes", () => {
           now: () => 0,
           head,
           resumeError: () => null,
+          present: () => [],
           stopping: () => false,
           origin,
         }

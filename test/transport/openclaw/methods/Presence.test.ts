@@ -1,9 +1,11 @@
 /**
- * Presence: the entries of clients with their descriptions, in the published form.
+ * Presence: the entries of clients with their descriptions, in the published form, and the list in hello-ok.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { hostname, platform } from "node:os"
+import type { PresenceEntry } from "../../../../src/domain/Connection.ts"
+import { presenceEntries, PresenceAtHello } from "../../../../src/transport/openclaw/methods/Presence.ts"
 import { expectValid } from "../../../support/OpenClaw.ts"
 import { enter, enterAs, TestDevice } from "../../../support/OpenClawClient.ts"
 import * as TestGateway from "../../../support/TestGateway.ts"
@@ -20,6 +22,63 @@ const phone = {
   mode: "ui",
   instanceId: "phone-1",
 }
+
+describe("PresenceAtHello", () => {
+  const client = (id: number): PresenceEntry => ({
+    connectionId: `c${id}`,
+    dialect: "openclaw",
+    role: "operator",
+    scopes: ["operator.read"],
+    client: `client ${id}`,
+    connectedAt: id,
+  })
+  const clients = (count: number) => Array.from({ length: count }, (_, i) => client(i))
+
+  it("It has the gateway and every present client, in the order in which they came.", () => {
+    const presence = new PresenceAtHello()
+    const present = clients(3)
+    const entries = JSON.parse(presence.text(() => present, 5.5))
+    for (const entry of entries) expectValid("PresenceEntry", entry)
+    expect(entries).toEqual(JSON.parse(JSON.stringify(presenceEntries(present, 5.5))))
+    expect(entries.map(({ host }: any) => host)).toEqual([hostname(), "client 0", "client 1", "client 2"])
+  })
+
+  it("A client that has come or left since the last list is in the next one or not, at the same time.", () => {
+    const presence = new PresenceAtHello()
+    const hosts = (present: ReadonlyArray<PresenceEntry>) =>
+      JSON.parse(presence.text(() => present, 0)).map(({ host }: any) => host)
+    const [one, two, three] = clients(3)
+    expect(hosts([one!, two!]).slice(1)).toEqual(["client 0", "client 1"])
+    expect(hosts([two!, three!]).slice(1)).toEqual(["client 1", "client 2"])
+    const again = { ...three!, client: "renamed" }
+    expect(hosts([two!, again]).slice(1)).toEqual(["client 1", "renamed"])
+  })
+
+  it("It has the newest fifty clients. Beside more than 200, it is made once in 100 ms.", () => {
+    const presence = new PresenceAtHello()
+    let made = 0
+    const present = clients(199)
+    const text = (at: number) =>
+      presence.text(() => {
+        made++
+        return present
+      }, at)
+    const newest = (text: string): unknown => JSON.parse(text).at(-1).host
+    expect(JSON.parse(text(0))).toHaveLength(51)
+    present.push(client(199))
+    expect(newest(text(0))).toBe("client 199")
+    present.push(client(200))
+    expect(newest(text(0))).toBe("client 200")
+    expect(made).toBe(3)
+    present.push(client(201))
+    expect(newest(text(99))).toBe("client 200")
+    expect(made).toBe(3)
+    expect(newest(text(100))).toBe("client 201")
+    // Somebody has set the clock back.
+    text(-1_000)
+    expect(made).toBe(5)
+  })
+})
 
 describe("Presence", () => {
   it.layer(TestGateway.layer(), { excludeTestServices: true })((it) => {
