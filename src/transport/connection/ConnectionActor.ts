@@ -65,7 +65,7 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
 
   /** Starts the actor's fiber. `principal`: the client, if its HTTP request has authenticated it. */
   start(principal: Principal | undefined): void {
-    this.#socket.listen(this)
+    this.#socket.receiver = this
     const scope = Scope.makeUnsafe()
     // Suspended, so that the connection does not keep the effects of its start in memory.
     const life = Effect.suspend(() =>

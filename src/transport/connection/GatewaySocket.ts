@@ -1,8 +1,8 @@
 /**
  * GatewaySocket: a `ws` socket that never closes without a reason, and whose frame limit rises once the client has
- * authenticated. From then on it asks for room for each message when it reads the header, before it holds the content. All
- * sockets share one set of listeners, so that an idle connection is cheap. Upgrades.ts makes the sockets, and each
- * ConnectionActor receives the events of one.
+ * authenticated. From then on it asks for room for each message when it reads the header, before it holds the content. It
+ * needs no listeners, so that an idle connection is cheap. Upgrades.ts makes the sockets, and each ConnectionActor receives
+ * the events of one.
  */
 import { WebSocket } from "ws"
 import { lookUp } from "./CloseCodes.ts"
@@ -31,7 +31,7 @@ interface Receiver {
   readonly _payloadLength: number
   /** The bytes of the message before this frame. */
   readonly _totalPayloadLength: number
-  readonly _mask: Buffer
+  _mask: Buffer | undefined
   _masked: boolean
   readonly _state: number
   consume(bytes: number): Buffer
@@ -43,9 +43,30 @@ export class GatewaySocket extends WebSocket {
   receiver: SocketReceiver | undefined = undefined
   declare private readonly _receiver: Receiver
 
-  listen(receiver: SocketReceiver): void {
-    this.receiver = receiver
-    this.on("message", onMessage).on("ping", onPing).on("pong", onPong).on("close", onClose).on("error", onError)
+  /** Passes the events of ws to the receiver. An EventEmitter with five listeners would cost each socket 280 bytes. */
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    const { receiver } = this
+    if (receiver === undefined) return super.emit(event, first, second)
+    // The mask of the last frame is a view of the bytes that arrived with it, and would keep them in memory.
+    this._receiver._mask = undefined
+    switch (event) {
+      case "message":
+        if (Buffer.isBuffer(first)) receiver.onFrame(first, second === true)
+        break
+      case "ping":
+        if (Buffer.isBuffer(first)) receiver.onPing(first)
+        break
+      case "pong":
+        receiver.onPong()
+        break
+      case "close":
+        receiver.onClose()
+        break
+      case "error":
+        receiver.onError(first instanceof Error ? first.message : String(first))
+        break
+    }
+    return true
   }
 
   raiseFrameLimit(bytes: number): void {
@@ -73,7 +94,7 @@ const LARGE_BYTES = 4_096
 function consume(this: Receiver, bytes: number): Buffer {
   const data = prototypeOf(this).consume.call(this, bytes)
   if (bytes >= LARGE_BYTES && this._state === GET_DATA) {
-    unmask(data, this._mask)
+    unmask(data, this._mask!)
     this._masked = false
   }
   return data
@@ -87,25 +108,4 @@ function haveLength(this: Receiver, done: (error?: Error) => void): void {
   const hasRoom = this._opcode >= 8 || bytes > this._maxPayload || this.socket?.receiver?.onHeader(bytes) !== false
   if (!hasRoom) this._maxPayload = 1
   prototypeOf(this).haveLength.call(this, done)
-}
-
-function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
-  if (this instanceof GatewaySocket && Buffer.isBuffer(data)) this.receiver?.onFrame(data, isBinary)
-}
-
-function onPing(this: WebSocket, payload: Buffer): void {
-  if (this instanceof GatewaySocket) this.receiver?.onPing(payload)
-}
-
-function onPong(this: WebSocket): void {
-  if (this instanceof GatewaySocket) this.receiver?.onPong()
-}
-
-function onClose(this: WebSocket): void {
-  if (this instanceof GatewaySocket) this.receiver?.onClose()
-}
-
-/** Without a listener, an error would end the process. */
-function onError(this: WebSocket, error: Error): void {
-  if (this instanceof GatewaySocket) this.receiver?.onError(error.message)
 }
