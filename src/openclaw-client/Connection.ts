@@ -1,6 +1,6 @@
 /**
  * Connection: keeps one WebSocket to an OpenClaw gateway open: it carries out the conversation, watches for silence,
- * reconnects with growing pauses and changes credentials. OpenClawClient.ts uses it.
+ * and reconnects with growing pauses. OpenClawClient.ts uses it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -8,7 +8,6 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import { randomUUID } from "node:crypto"
@@ -17,20 +16,16 @@ import { openCode, reasonOf } from "../client/SocketProblem.ts"
 import { pauseMs } from "./Backoff.ts"
 import { type ClientInfo, connectParams, type Credential } from "./Connect.ts"
 import { Conversation, type Ending, type Output } from "./Conversation.ts"
-import type { DeviceFile } from "./DeviceFile.ts"
+import * as CredentialChoice from "./CredentialChoice.ts"
 import type { Hello } from "./Hello.ts"
 import { type OpenClawError, RequestUnanswered } from "./OpenClawError.ts"
 import type { OpenClawState } from "./OpenClawState.ts"
-import { decide } from "./Refusal.ts"
 import { Requests } from "./Requests.ts"
 import { Subscribers } from "./Subscribers.ts"
 import { noSubscriptions } from "./Subscriptions.ts"
 
-export interface ConnectionSettings {
+export interface ConnectionSettings extends CredentialChoice.CredentialSettings {
   readonly url: URL
-  readonly token: Redacted.Redacted<string> | undefined
-  readonly password: Redacted.Redacted<string> | undefined
-  readonly device: DeviceFile | undefined
   readonly client: ClientInfo
   readonly scopes: ReadonlyArray<string>
   readonly caps: ReadonlyArray<string>
@@ -91,8 +86,7 @@ const decoder = new TextDecoder()
 export const make = Effect.fnUntraced(function* (
   settings: ConnectionSettings,
 ): Effect.fn.Return<Connection, never, Scope.Scope | Socket.WebSocketConstructor> {
-  const { caps, client, device, password, scopes, token, url } = settings
-  const gateway = url.origin + url.pathname
+  const { caps, client, device, scopes, url } = settings
   const states = new ConnectionStates<OpenClawState>({ _tag: "Connecting", attempt: 0 })
   const subscribers = new Subscribers()
   const requests = new Requests()
@@ -108,6 +102,7 @@ export const make = Effect.fnUntraced(function* (
   let failures = 0
 
   const warn = (problem: string) => Effect.logWarning(`OpenClaw gateway ${url.host}: ${problem}`)
+  const credentials = CredentialChoice.make(settings, url.origin + url.pathname, warn)
 
   /** Runs one connection until it ends. Never succeeds. */
   const session = (credential: Credential) =>
@@ -139,10 +134,7 @@ export const make = Effect.fnUntraced(function* (
             Deferred.doneUnsafe(admitted, Effect.succeed(tickOf(output.hello)))
             previous = conversation
             failures = 0
-            const { deviceToken } = output
-            if (device === undefined || deviceToken === undefined) return Effect.void
-            const kept = device.keep(gateway, Redacted.value(deviceToken))
-            return Effect.catch(kept, (problem) => warn(problem.message))
+            return output.deviceToken === undefined ? Effect.void : credentials.keep(output.deviceToken)
           }
           case "Joined":
             return Effect.sync(() => {
@@ -207,34 +199,10 @@ export const make = Effect.fnUntraced(function* (
       ),
     )
 
-  const deviceToken = Effect.suspend(() => (device === undefined ? Effect.undefined : device.tokenFor(gateway))).pipe(
-    Effect.catch((problem) => Effect.as(warn(problem.message), undefined)),
-  )
-
-  const forgetToken = Effect.suspend(() => (device === undefined ? Effect.void : device.keep(gateway, undefined))).pipe(
-    Effect.catch((problem) => warn(problem.message)),
-  )
-
-  const secret: Credential | undefined =
-    token === undefined && password === undefined
-      ? undefined
-      : {
-          _tag: "Secret",
-          token: token && Redacted.value(token),
-          password: password && Redacted.value(password),
-        }
-
   const run = Effect.gen(function* () {
-    let prefersDeviceToken = secret === undefined
-    let hasSwitched = false
     while (true) {
       states.set({ _tag: "Connecting", attempt: failures })
-      const stored = yield* deviceToken
-      const usesDeviceToken = stored !== undefined && prefersDeviceToken
-      const credential: Credential = usesDeviceToken
-        ? { _tag: "DeviceToken", token: Redacted.value(stored) }
-        : (secret ?? { _tag: "None" })
-      const exit = yield* Effect.exit(session(credential))
+      const exit = yield* Effect.exit(session(yield* credentials.next))
       const wasIn = failures === 0 && previous !== undefined
       const error = exit._tag === "Failure" ? Cause.squash(exit.cause) : undefined
       failures++
@@ -255,19 +223,9 @@ export const make = Effect.fnUntraced(function* (
         yield* wait(endReason(ending), 0)
         continue
       }
-      const sent = usesDeviceToken ? "device-token" : secret === undefined ? "none" : "secret"
-      const credentials = {
-        sent,
-        hasSecret: secret !== undefined,
-        hasDeviceToken: stored !== undefined,
-        hasSwitched,
-      } as const
-      const decision = decide(ending.error, credentials)
-      hasSwitched = decision._tag === "Switch"
+      const decision = yield* credentials.refused(ending.error)
       switch (decision._tag) {
         case "Switch":
-          prefersDeviceToken = decision.to === "device-token"
-          if (usesDeviceToken) yield* forgetToken
           failures--
           break
         case "Retry":

@@ -1,6 +1,6 @@
 /**
  * DeviceFile: keeps the key of this device and the tokens that gateways gave it, in one file that only its owner can read.
- * Several clients may use the same file. Connection.ts uses it.
+ * Several clients may use the same file. CredentialChoice.ts uses it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

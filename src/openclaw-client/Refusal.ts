@@ -1,6 +1,6 @@
 /**
  * Refusal: decides what follows when a gateway refuses `connect`: another try, another credential, waiting for an
- * operator, or the end. Connection.ts uses it.
+ * operator, or the end. CredentialChoice.ts uses it, and Connection.ts acts on the decision.
  */
 import type { ErrorShape } from "./Frames.ts"
 
