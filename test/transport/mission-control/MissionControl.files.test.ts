@@ -15,7 +15,8 @@ const gateway = (options: Gateway.TestGatewayOptions) => layer(Gateway.layer(opt
 
 const document = (date: string, content: string) => ({ id: date, date, content, lastModified: time })
 
-gateway({ monitorIntervalMs: 20 })("MissionControl files", (it) => {
+// A gateway of its own: the events of its documents come later.
+gateway({ monitorIntervalMs: 20 })("MissionControl memories", (it) => {
   it.effect("The list of memories has the newest ten documents, each cut to 5000 characters.", () =>
     Effect.gen(function* () {
       const folder = yield* memoryDir
@@ -34,7 +35,9 @@ gateway({ monitorIntervalMs: 20 })("MissionControl files", (it) => {
       )
     }),
   )
+})
 
+gateway({ monitorIntervalMs: 20 })("MissionControl files", (it) => {
   it.effect("Each channel shows documents that another program writes, changes and removes.", () =>
     Effect.gen(function* () {
       const path = join(yield* memoryDir, "2026-02-22.md")
