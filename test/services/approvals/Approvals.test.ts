@@ -231,10 +231,10 @@ describe("Approvals", () => {
     Effect.gen(function* () {
       const { approvals, ran, reply, send, waiting } = yield* start()
       yield* send("/call x", "1")
-      yield* approvals.decide(one(yield* waiting(1)).id, "allow-always", "ann", 2)
+      yield* approvals.decide(one(yield* waiting(1)).id, "allow-always", "ann", 1)
       yield* reply("1")
-      expect((yield* approvals.grants)[0]).toMatchObject({ expiresAt: 2 * 86_400_000 })
-      yield* TestClock.adjust("47 hours")
+      expect((yield* approvals.grants)[0]).toMatchObject({ expiresAt: 86_400_000 })
+      yield* TestClock.adjust("23 hours")
       yield* send("/call x", "2")
       expect(yield* reply("2")).toBe("ran x")
       yield* TestClock.adjust("1 hour")

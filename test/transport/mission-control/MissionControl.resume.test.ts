@@ -105,7 +105,7 @@ gateway({ monitorIntervalMs: 20 })("MissionControl resume", (it) => {
       const sessions = yield* Sessions
       const left = (yield* Events).head()
       const keys = Array.from({ length: 1_500 }, (_, i) => `missed-${i}`)
-      yield* Effect.forEach(keys, (key) => sessions.create({ key }))
+      yield* Effect.forEach(keys, (key) => sessions.create({ key }), { concurrency: "unbounded", discard: true })
       const client = yield* MissionClient.open()
       client.send({ type: "subscribe", channels: ["sessions"], after: left })
       for (let i = 0; i < 20; i++) {
