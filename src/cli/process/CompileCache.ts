@@ -2,7 +2,7 @@
  * CompileCache: turns on Node's compile cache, which halves the time to start. The cache holds code that this user runs,
  * so no other user may write its folder. Node's default folder is in the shared temporary folder under a name that any
  * user can take first. Without a safe folder, there is no cache. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE still
- * work. main.ts uses it.
+ * work. main.ts turns it on, and Serve.ts writes it.
  */
 import * as Fs from "node:fs"
 import * as Module from "node:module"
@@ -59,3 +59,6 @@ export const enable = (environment: Environment): void => {
   const folder = ownFolder(environment, process.geteuid?.())
   if (folder !== undefined) Module.enableCompileCache(folder)
 }
+
+/** Writes the cache. Node itself writes it at the exit, which a killed process does not reach. */
+export const write = (): void => Module.flushCompileCache()

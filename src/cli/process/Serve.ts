@@ -21,6 +21,7 @@ import { print } from "../terminal/Output.ts"
 import { Writer } from "../terminal/Writer.ts"
 import { loadConfig, settingsFrom, type Sources } from "../config/LoadConfig.ts"
 import { localUrl } from "../client/LocalUrl.ts"
+import * as CompileCache from "./CompileCache.ts"
 import * as Signals from "./Signals.ts"
 import * as StandardStreams from "./StandardStreams.ts"
 import { offer } from "./SetupOffer.ts"
@@ -34,6 +35,7 @@ const printBanner = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   const { tokenFile } = yield* StateFolder
   const url = localUrl({ basePath: settings.basePath, host, port, tls: settings.tls })
   const command = (args: string) => commandLine(args, targetFlags(settings, url, flags["config"]))
+  CompileCache.write()
   yield* print(`Causeway ${VERSION} listens on ${url}
 
   model   ${modelNote(settings, flags)}

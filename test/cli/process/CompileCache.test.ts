@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { join } from "node:path"
 import { ownFolder } from "../../../src/cli/process/CompileCache.ts"
-import { run, temporaryFolder } from "../../support/GatewayProcess.ts"
+import { run, start, temporaryFolder } from "../../support/GatewayProcess.ts"
 
 const user = process.geteuid?.()
 
@@ -78,6 +78,20 @@ describe("CompileCache", () => {
       })
       expect(Fs.readdirSync(temporary)).toEqual([])
       expect(Fs.readdirSync(join(cache, "causeway"))).toHaveLength(1)
+    }),
+  )
+
+  it.live("A gateway that is killed leaves its cache for the next start.", () =>
+    Effect.gen(function* () {
+      const cache = yield* home
+      const gateway = yield* start({ env: { XDG_CACHE_HOME: cache } })
+      gateway.signal("SIGKILL")
+      yield* gateway.exit
+      const sizes = Fs.readdirSync(join(cache, "causeway"), { recursive: true, encoding: "utf8" }).map(
+        (file) => Fs.statSync(join(cache, "causeway", file)).size,
+      )
+      // The command line and the gateway.
+      expect(sizes.filter((size) => size > 500_000)).toHaveLength(2)
     }),
   )
 })
