@@ -54,34 +54,66 @@ export const knownFacts = (id: string): KnownFacts | undefined => {
   return row === undefined ? undefined : { contextWindow: row[1], maxOutputTokens: row[2] }
 }
 
-/** Makers put these words into the names of models that read images. */
+/**
+ * Makers put these words into the names of models that read images.
+ * https://www.mintlify.com/yocxy2/mlx-vlm/models/supported-models lists such models.
+ */
 const VISION = /vision|llava|pixtral|moondream|minicpm-v|(^|[^a-z])vl([^a-z]|$)|\dvl/
 
-/** The beginnings of names, and the content that these models read besides texts. The first match counts. */
+const texts: ReadonlyArray<ModelInput> = []
+const images: ReadonlyArray<ModelInput> = ["image"]
+const documents: ReadonlyArray<ModelInput> = ["image", "pdf"]
+
+/**
+ * The beginnings of names, and the content that these models read besides texts. The first match counts. Each has its
+ * source. Models of OpenAI that read images read PDF, too: https://developers.openai.com/docs/guides/pdf-files
+ */
 const inputs: ReadonlyArray<readonly [prefix: string, input: ReadonlyArray<ModelInput>]> = [
-  ["gpt-4o-audio", []],
-  ["gpt-4o", ["image", "pdf"]],
-  ["gpt-4.1", ["image", "pdf"]],
-  ["gpt-5", ["image", "pdf"]],
-  ["gpt-oss", []],
-  ["o1-mini", []],
-  ["o3-mini", []],
-  ["o1", ["image", "pdf"]],
-  ["o3", ["image", "pdf"]],
-  ["o4", ["image", "pdf"]],
-  ["claude-", ["image", "pdf"]],
-  ["gemini-", ["image"]],
-  ["gemma3", ["image"]],
-  ["gemma-3", ["image"]],
-  ["llama-4", ["image"]],
-  ["llama4", ["image"]],
-  ["mistral-small3", ["image"]],
-  ["grok-4", ["image"]],
+  // https://openrouter.ai/openai/gpt-4o-audio-preview names texts and sound only.
+  ["gpt-4o-audio", texts],
+  ["gpt-4o-mini-audio", texts],
+  // https://developers.openai.com/api/docs/guides/file-inputs: "gpt-4o and later models"
+  ["gpt-4o", documents],
+  ["gpt-4.1", documents],
+  ["gpt-5", documents],
+  // https://huggingface.co/openai/gpt-oss-120b: text generation
+  ["gpt-oss", texts],
+  // https://vercel.com/ai-gateway/models/o1.md: the preview lacked vision.
+  ["o1-preview", texts],
+  // https://vercel.com/ai-gateway/models/o4-mini/faq: earlier mini models do not read images.
+  ["o1-mini", texts],
+  ["o3-mini", texts],
+  // https://vercel.com/ai-gateway/models/o1, .../o3 and .../o4-mini: images and files
+  ["o1", documents],
+  ["o3", documents],
+  ["o4", documents],
+  // https://platform.claude.com/docs/en/build-with-claude/pdf-support: all active models
+  ["claude-", documents],
+  // https://ai.google.dev/gemini-api/docs/image-understanding
+  ["gemini-", images],
+  // https://huggingface.co/blog/gemma3: all sizes but 1B. https://huggingface.co/google/gemma-3-270m generates text.
+  ["gemma3:1b", texts],
+  ["gemma3:270m", texts],
+  ["gemma3:", images],
+  ["gemma-3-1b", texts],
+  ["gemma-3-270m", texts],
+  ["gemma-3-", images],
+  // https://docs.nvidia.com/nemo/automodel/latest/model-coverage/vlm/meta/llama4.html
+  ["llama-4", images],
+  ["llama4", images],
+  // https://huggingface.co/mistralai/Mistral-Small-3.1-24B-Base-2503: version 3.1 added vision to version 3.
+  ["mistral-small3.1", images],
+  ["mistral-small-3.1", images],
+  // https://huggingface.co/gabriellarson/Mistral-Small-3.2-24B-Instruct-2506-GGUF
+  ["mistral-small3.2", images],
+  ["mistral-small-3.2", images],
+  // https://docs.oracle.com/en-us/iaas/Content/generative-ai/xai-grok-4.htm
+  ["grok-4", images],
 ]
 
 /** Returns the content that a model with the name reads besides texts, or `undefined` if the name does not say it. */
 export const knownInput = (id: string): ReadonlyArray<ModelInput> | undefined => {
   const name = id.slice(id.lastIndexOf("/") + 1).toLowerCase()
   const row = inputs.find(([prefix]) => name.startsWith(prefix))
-  return row === undefined ? (VISION.test(name) ? ["image"] : undefined) : row[1]
+  return row === undefined ? (VISION.test(name) ? images : undefined) : row[1]
 }

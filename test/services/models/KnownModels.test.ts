@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { knownFacts } from "../../../src/services/models/KnownModels.ts"
+import { knownFacts, knownInput } from "../../../src/services/models/KnownModels.ts"
 
 describe("knownFacts", () => {
   it("The models of a family that differ from the others have figures of their own.", () => {
@@ -15,5 +15,22 @@ describe("knownFacts", () => {
 
   it("A model of an unknown family has no known figures.", () => {
     expect(knownFacts("my-own-model")).toBeUndefined()
+  })
+})
+
+describe("knownInput", () => {
+  it("A size or version of a family that reads no images is not taken for the others.", () => {
+    expect(knownInput("gemma3:4b")).toEqual(["image"])
+    expect(knownInput("gemma3:1b")).toEqual([])
+    expect(knownInput("o3")).toEqual(["image", "pdf"])
+    expect(knownInput("o3-mini")).toEqual([])
+    expect(knownInput("mistral-small3.2")).toEqual(["image"])
+    expect(knownInput("mistral-small3")).toBeUndefined()
+  })
+
+  it("A word in the name of a model tells that it reads images.", () => {
+    expect(knownInput("qwen2.5vl:7b")).toEqual(["image"])
+    expect(knownInput("llava-llama3")).toEqual(["image"])
+    expect(knownInput("my-own-model")).toBeUndefined()
   })
 })
