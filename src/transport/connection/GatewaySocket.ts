@@ -1,8 +1,8 @@
 /**
  * GatewaySocket: a `ws` socket that never closes without a reason, and whose frame limit rises once the client has
- * authenticated. From then on it asks for room for each message when it reads the header, before it holds the content. It
- * needs no listeners, so that an idle connection is cheap. Upgrades.ts makes the sockets, and each ConnectionActor receives
- * the events of one.
+ * authenticated. From then on it asks for room for each message when it reads the header, before it holds the content, and
+ * a pause takes effect before the next frame. It needs no listeners, so that an idle connection is cheap. Upgrades.ts makes
+ * the sockets, and each ConnectionActor receives the events of one.
  */
 import { WebSocket } from "ws"
 import { lookUp } from "./CloseCodes.ts"
@@ -34,10 +34,21 @@ interface Receiver {
   _mask: Buffer | undefined
   _masked: boolean
   readonly _state: number
+  /** The received bytes that are not parsed. */
+  readonly _bufferedBytes: number
+  /** Whether the receiver goes on with the next part of its bytes. */
+  _loop: boolean
   consume(bytes: number): Buffer
-  haveLength(done: (error?: Error) => void): void
+  getInfo(done: Done): void
+  haveLength(done: Done): void
+  readonly writable: boolean
+  write(bytes: Buffer): boolean
   socket?: GatewaySocket
 }
+
+type Done = (error?: Error) => void
+
+const NOTHING = Buffer.alloc(0)
 
 export class GatewaySocket extends WebSocket {
   receiver: SocketReceiver | undefined = undefined
@@ -76,6 +87,14 @@ export class GatewaySocket extends WebSocket {
     // ws makes the receivers itself, so each gets the functions as properties. All of them share these.
     receiver.haveLength = haveLength
     receiver.consume = consume
+    receiver.getInfo = getInfo
+  }
+
+  /** Also reads on in the bytes that have arrived before the pause. */
+  override resume(): void {
+    super.resume()
+    const receiver = this._receiver
+    if (!this.isPaused && receiver._bufferedBytes > 0 && receiver.writable) receiver.write(NOTHING)
   }
 
   /** Adds a reason when ws closes by itself with a bare code, after a frame that it cannot read. */
@@ -103,9 +122,18 @@ function consume(this: Receiver, bytes: number): Buffer {
 const prototypeOf = (receiver: Receiver) => Reflect.getPrototypeOf(receiver) as Receiver
 
 /** Asks for room before ws goes on. Without room, ws stops reading as it does after a frame above the limit. */
-function haveLength(this: Receiver, done: (error?: Error) => void): void {
+function haveLength(this: Receiver, done: Done): void {
   const bytes = this._totalPayloadLength + this._payloadLength
   const hasRoom = this._opcode >= 8 || bytes > this._maxPayload || this.socket?.receiver?.onHeader(bytes) !== false
   if (!hasRoom) this._maxPayload = 1
   prototypeOf(this).haveLength.call(this, done)
+}
+
+/**
+ * Reads the beginning of a frame, unless the socket is paused. ws itself would go through all 64 KiB that it has read: a
+ * thousand small frames in one turn of the event loop.
+ */
+function getInfo(this: Receiver, done: Done): void {
+  if (this.socket?.isPaused === true) this._loop = false
+  else prototypeOf(this).getInfo.call(this, done)
 }

@@ -17,8 +17,8 @@ const BATCH_BYTES = 65_536
 const BACKLOG_FRAMES = 16
 
 /**
- * A paused socket still delivers the 64 KiB that it has read, in frames of at least 6 bytes. The queue has room for them
- * above its limit.
+ * Before authentication, a paused socket still delivers the 64 KiB that it has read, in frames of at least 6 bytes. The
+ * queue has room for them above its limit.
  */
 const READ_AHEAD_FRAMES = Math.ceil(65_536 / 6)
 
@@ -124,12 +124,13 @@ export class Inbox implements Reader {
     }
     this.#bytes -= bytes
     const left = Queue.sizeUnsafe(this.#queue)
-    this.#isBehind = left > 0
     if (left > 0) this.#batch.read(this)
     if (this.isPaused && left <= this.#limits.inboundFrames / 4) {
       this.isPaused = false
+      // The source may offer frames at once.
       this.#source.resume()
     }
+    this.#isBehind = Queue.sizeUnsafe(this.#queue) > 0
     return texts
   }
 

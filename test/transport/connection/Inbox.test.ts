@@ -28,6 +28,24 @@ describe("Inbox", () => {
     }),
   )
 
+  it.effect("A client whose paused socket holds more frames gets small batches, too.", () =>
+    Effect.gen(function* () {
+      const limits = yield* Schema.decodeEffect(Limits)({})
+      let held = 1_000
+      const source = {
+        pause: () => {},
+        resume: () => {
+          while (held > 0 && !inbox.isPaused) inbox.offer(Buffer.from(String(held--)))
+        },
+      }
+      const inbox: Inbox = yield* Inbox.make(limits, source, new LoopBatch(yield* Clock.Clock))
+      source.resume()
+      expect(held).toBe(1_000 - limits.inboundFrames)
+      const batches = Array.from({ length: 10 }, () => inbox.take().length)
+      expect(batches).toEqual([64, 16, 16, 16, 16, 16, 16, 16, 16, 16])
+    }),
+  )
+
   it.effect("A client that waits for the answers to 64 calls gets all of them in each batch.", () =>
     Effect.gen(function* () {
       const inbox = yield* makeInbox
