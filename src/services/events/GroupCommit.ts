@@ -70,7 +70,9 @@ class GroupCommit {
 
   /** Queues a live event. Drops it once the gateway has stopped. */
   publishLive(event: LiveEvent): void {
-    if (!this.#isClosed) this.#enqueue({ _tag: "Live", event })
+    if (this.#isClosed) return
+    this.#pending.pushLive(event)
+    this.#schedule()
   }
 
   /** See `Events.commit`. */
@@ -85,7 +87,8 @@ class GroupCommit {
           settle: (exit) => resume(exit as Exit.Exit<A, E | StorageUnavailable>),
           isCancelled: false,
         }
-        this.#enqueue(commit)
+        this.#pending.push(commit)
+        this.#schedule()
         return Effect.sync(() => {
           commit.isCancelled = true
         })
@@ -97,11 +100,6 @@ class GroupCommit {
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
     Effect.eventually(Effect.tapError(this.#tryClose, () => Effect.sleep(CLOSE_PAUSE))),
   )
-
-  #enqueue(write: PendingWrite): void {
-    this.#pending.push(write)
-    this.#schedule()
-  }
 
   #schedule(): void {
     if (this.#isScheduled) return

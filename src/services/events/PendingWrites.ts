@@ -3,11 +3,14 @@
  * from it.
  */
 import type * as Exit from "effect/Exit"
-import type { LiveEvent } from "../../domain/Event.ts"
+import { type LiveEvent, runOf } from "../../domain/Event.ts"
 import type { PendingWork } from "../storage/Storage.ts"
 
 /** Commits in one transaction. The event loop waits for the whole group: some milliseconds of work. */
 const GROUP_COMMITS = 64
+
+/** Text deltas of a run that wait become one up to this length. Clients bound their frames, so an event has to stay small. */
+const DELTA_CHARS = 16_384
 
 export interface PendingCommit {
   readonly _tag: "Commit"
@@ -22,24 +25,45 @@ export interface PendingCommit {
 
 export interface PendingEvent {
   readonly _tag: "Live"
-  readonly event: LiveEvent
+  event: LiveEvent
 }
 
 export type PendingWrite = PendingCommit | PendingEvent
 
 export class PendingWrites {
   #writes: Array<PendingWrite> = []
+  /** The newest live event of each run since the last commit. Later deltas may join it. */
+  readonly #newest = new Map<string, PendingEvent>()
 
   get length(): number {
     return this.#writes.length
   }
 
-  push(write: PendingWrite): void {
-    this.#writes.push(write)
+  push(commit: PendingCommit): void {
+    this.#newest.clear()
+    this.#writes.push(commit)
+  }
+
+  /**
+   * Adds a live event. A text delta joins the delta before it, if its run has published nothing else since and no commit
+   * is between them: a run that emits many small pieces costs one event for each group.
+   */
+  pushLive(event: LiveEvent): void {
+    const runId = runOf(event)
+    const newest = runId === undefined ? undefined : this.#newest.get(runId)
+    const joined = newest && join(newest.event, event)
+    if (newest !== undefined && joined !== undefined) {
+      newest.event = joined
+      return
+    }
+    const pending: PendingEvent = { _tag: "Live", event }
+    if (runId !== undefined) this.#newest.set(runId, pending)
+    this.#writes.push(pending)
   }
 
   /** Removes and returns the oldest writes, up to `GROUP_COMMITS` commits and the live events between them. */
   takeGroup(): ReadonlyArray<PendingWrite> {
+    this.#newest.clear()
     let commits = 0
     const end = this.#writes.findIndex(({ _tag }) => _tag === "Commit" && ++commits > GROUP_COMMITS)
     const group = end < 0 ? this.#writes : this.#writes.slice(0, end)
@@ -61,3 +85,11 @@ export class PendingWrites {
     return expired
   }
 }
+
+/** Returns both events of a run as one, or `undefined` if they are no deltas of the same kind. */
+const join = (before: LiveEvent, next: LiveEvent): LiveEvent | undefined =>
+  (before._tag === "TextDelta" || before._tag === "ThinkingDelta") &&
+  before._tag === next._tag &&
+  before.text.length + next.text.length <= DELTA_CHARS
+    ? { ...before, text: before.text + next.text }
+    : undefined

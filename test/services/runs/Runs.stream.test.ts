@@ -60,8 +60,6 @@ describe("Runs.stream", () => {
         "ToolEnded",
         "MessageAdded",
         "TextDelta",
-        "TextDelta",
-        "TextDelta",
         "MessageAdded",
         "RunEnded",
       ])

@@ -125,7 +125,7 @@ describe("OpenAi with foreign clients", () => {
         }
         const chat = yield* ask("/v1/chat/completions", { body: JSON.stringify(request) })
         expect(chat.status).toBe(200)
-        expect(chat.text).toContain('"content":"echo:"')
+        expect(chat.text).toContain('"content":"echo: ')
         // It may mark the last message for a cache, and name its user.
         const marked = [
           { role: "user", content: [{ type: "text", text: "hello", cache_control: { type: "ephemeral" } }] },

@@ -255,7 +255,6 @@ describe("OpenAi", () => {
           "output_item.added",
           "content_part.added",
           "output_text.delta",
-          "output_text.delta",
           "output_text.done",
           "content_part.done",
           "output_item.done",
