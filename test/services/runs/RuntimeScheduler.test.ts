@@ -4,18 +4,23 @@ import * as Fiber from "effect/Fiber"
 import { Scheduler } from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as RuntimeScheduler from "../../../src/services/runs/RuntimeScheduler.ts"
-import { OPERATIONS, OPERATIONS_AT_ONCE } from "../../../src/services/runs/RuntimeScheduler.ts"
+import {
+  OPERATIONS,
+  OPERATIONS_AT_ONCE,
+  OPERATIONS_PER_LOOK,
+  SLICE_MS,
+} from "../../../src/services/runs/RuntimeScheduler.ts"
 import { tick } from "../../support/Ticks.ts"
 
-/** An event loop whose turns the test makes, and runs on it that count their operations. */
-const makeLoop = () => {
+/** An event loop whose turns the test makes, and runs on it that count their operations. `now`: their clock, in milliseconds. */
+const makeLoop = (now = () => 0) => {
   let tasks: Array<() => void> = []
   const loop: Scheduler = {
     executionMode: "async",
     shouldYield: () => false,
     makeDispatcher: () => ({ scheduleTask: (task) => tasks.push(task), flush: () => {} }),
   }
-  const makeScheduler = Effect.runSync(Effect.provideService(RuntimeScheduler.make, Scheduler, loop))
+  const makeScheduler = Effect.runSync(Effect.provideService(RuntimeScheduler.makeWith(now), Scheduler, loop))
 
   /** Starts a run with fibers that compute without end. Returns the number of their steps so far. */
   const spin = (fibers: number): (() => number) => {
@@ -73,6 +78,26 @@ describe("The scheduler of runtimes", () => {
       // A tenth covers the operations that start a fiber and are no steps.
       const allowed = 2 * OPERATIONS_AT_ONCE + Math.max(...steps) / 10
       expect(Math.max(...steps) - Math.min(...steps)).toBeLessThanOrEqual(allowed)
+    },
+  )
+
+  it.prop(
+    "Operations that take long end the slice of all runs, and the runs still take turns.",
+    [FibersOfRuns, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 8 }))],
+    ([fibersOfRuns, looks]) => {
+      let time = 0
+      const { spin, turn } = makeLoop(() => {
+        time += SLICE_MS / looks
+        return time
+      })
+      const runs = fibersOfRuns.map(spin)
+      for (let n = 0; n < 200; n++) {
+        const before = sum(runs)
+        turn()
+        // A step may take less than one operation.
+        expect(sum(runs) - before).toBeLessThanOrEqual(2 * OPERATIONS_PER_LOOK * looks)
+      }
+      expect(Math.min(...runs.map((steps) => steps()))).toBeGreaterThan(0)
     },
   )
 
