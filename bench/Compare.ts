@@ -30,6 +30,9 @@ export interface Figure {
 /** The target of a first figure that is the same work of the gateway, without the work of others. */
 export const ALONE = "alone"
 
+/** The target of a figure of the same work while another process does the work of others: a part of `causeway`'s cost is the machine's. */
+export const ELSEWHERE = "elsewhere"
+
 /** The target of the gateway in scenarios without wires. */
 const CAUSEWAY = "causeway"
 

@@ -2,8 +2,9 @@
  * A look at the latency of calls: alone, and beside the work of others. The scenarios with latencies use it.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { ALONE, type Effort, figure, percentile, type Result } from "./Compare.ts"
+import { ALONE, ELSEWHERE, type Effort, figure, percentile, type Result } from "./Compare.ts"
 import { frame, type Line } from "./Line.ts"
+import type { Server } from "./Server.ts"
 import { request } from "./wires/Rpc.ts"
 
 /** A look takes so many calls, and pauses so long after each. */
@@ -61,20 +62,36 @@ export const during = async (
 export const longestDuring = async (line: Line, what: Call, work: () => Promise<unknown>): Promise<number> =>
   percentile(await during(line, what, work), 1)
 
-/** Returns the 99th percentiles of looks alone and beside the trouble, in turns. */
+type Calls = () => Promise<ReadonlyArray<number>>
+
+/** Does the calls while a server has trouble. Returns their latencies. */
+export type Beside = (server: Server) => (calls: Calls) => Promise<ReadonlyArray<number>>
+
+export interface Trouble {
+  readonly work: string
+  readonly beside: Beside
+  /** The server that the calls go to. */
+  readonly server: Server
+  /** Another server like it: its trouble takes as much of the machine and nothing of the first server. */
+  readonly other?: Server
+}
+
+/** Returns the 99th percentiles of looks alone, beside the trouble, and beside that of the other server, in turns. */
 export const troubled = async (
-  work: string,
+  { beside, other, server, work }: Trouble,
   { rounds }: Effort,
-  calls: () => Promise<ReadonlyArray<number>>,
-  beside: (calls: () => Promise<ReadonlyArray<number>>) => Promise<ReadonlyArray<number>>,
+  calls: Calls,
 ): Promise<Result> => {
-  const alone: Array<number> = []
-  const together: Array<number> = []
+  const looks: Readonly<Record<string, Calls>> = {
+    [ALONE]: calls,
+    causeway: () => beside(server)(calls),
+    ...(other !== undefined && { [ELSEWHERE]: () => beside(other)(calls) }),
+  }
+  const values = Object.values(looks).map((): Array<number> => [])
   await calls()
   for (let round = 0; round < rounds; round++) {
-    alone.push(percentile(await calls(), 0.99))
-    together.push(percentile(await beside(calls), 0.99))
+    for (const [i, look] of Object.values(looks).entries()) values[i]!.push(percentile(await look(), 0.99))
   }
-  const figures = [figure(ALONE, alone), figure("causeway", together)]
+  const figures = Object.keys(looks).map((target, i) => figure(target, values[i]!))
   return { work: `${work}, p99`, unit: "ms", figures, goal: { ratio: 1.1 } }
 }

@@ -3,7 +3,7 @@ import { cpus } from "node:os"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { BUN } from "./Bun.ts"
-import { ALONE, type Figure, isOurs, ratioOf, type Result, verdictOf } from "./Compare.ts"
+import { ALONE, ELSEWHERE, type Figure, isOurs, ratioOf, type Result, verdictOf } from "./Compare.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
@@ -60,12 +60,17 @@ const compared = (results: ReadonlyArray<Result>): string => {
 
 const troubled = (results: ReadonlyArray<Result>): string =>
   table(
-    ["work", "alone", "beside them", "ratio", "goal"],
+    ["work", "alone", "beside them", "ratio", "goal", "beside them in another process"],
     results.map((result) => {
       const [alone, beside] = result.figures
       const values = [alone!, beside!].map(({ value }) => withUnit(value, result.unit))
       const ratio = ratioOf(result, beside!.target) ?? Number.NaN
-      return [result.work, ...values, number(ratio), verdict(result, beside!)]
+      const control = result.figures.find(({ target }) => target === ELSEWHERE)
+      const elsewhere =
+        control === undefined
+          ? ""
+          : `${withUnit(control.value, result.unit)}, ${number(ratioOf(result, ELSEWHERE) ?? Number.NaN)}`
+      return [result.work, ...values, number(ratio), verdict(result, beside!), elsewhere]
     }),
   )
 

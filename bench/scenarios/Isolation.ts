@@ -9,8 +9,7 @@ import { Worker } from "node:worker_threads"
 import { clientOf, turn } from "../Client.ts"
 import type { Effort, Result } from "../Compare.ts"
 import { frame } from "../Line.ts"
-import { call, look, troubled } from "../Look.ts"
-import type { Server } from "../Server.ts"
+import { type Beside, call, look, troubled } from "../Look.ts"
 import type { Misdeed } from "../servers/Deeds.ts"
 import { SESSION } from "../servers/Item.ts"
 import { startGateway, startRuntimes } from "../Targets.ts"
@@ -27,32 +26,33 @@ const AGAIN_MS = 100
 const MESSAGE = "x".repeat(32_768)
 const MESSAGE_MS = 10
 
-type Calls = () => Promise<ReadonlyArray<number>>
-
 /** Keeps the bad runs running during the calls. */
-const besideRuns = (server: Server, misdeeds: ReadonlyArray<Misdeed>) => async (calls: Calls) => {
-  const gateway = clientOf(server)
-  const sessions = Array.from({ length: BAD_RUNS }, (_, i) => `bad-${i}`)
-  const over = new AbortController()
-  const runs = sessions.map(async (sessionKey, i) => {
-    while (!over.signal.aborted) {
-      await turn(gateway, sessionKey, misdeeds[i % misdeeds.length]!)
-      await sleep(AGAIN_MS)
+const besideRuns =
+  (misdeeds: ReadonlyArray<Misdeed>): Beside =>
+  (server) =>
+  async (calls) => {
+    const gateway = clientOf(server)
+    const sessions = Array.from({ length: BAD_RUNS }, (_, i) => `bad-${i}`)
+    const over = new AbortController()
+    const runs = sessions.map(async (sessionKey, i) => {
+      while (!over.signal.aborted) {
+        await turn(gateway, sessionKey, misdeeds[i % misdeeds.length]!)
+        await sleep(AGAIN_MS)
+      }
+    })
+    const samples = await calls()
+    over.abort()
+    const ended = Promise.all(runs).then(() => true)
+    for (let isOver = false; !isOver;) {
+      await Promise.all(sessions.map((sessionKey) => gateway.call("chat.abort", { sessionKey })))
+      isOver = await Promise.race([ended, sleep(AGAIN_MS, false)])
     }
-  })
-  const samples = await calls()
-  over.abort()
-  const ended = Promise.all(runs).then(() => true)
-  for (let isOver = false; !isOver;) {
-    await Promise.all(sessions.map((sessionKey) => gateway.call("chat.abort", { sessionKey })))
-    isOver = await Promise.race([ended, sleep(AGAIN_MS, false)])
+    await gateway.close()
+    return samples
   }
-  await gateway.close()
-  return samples
-}
 
 const runs = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
-  const server = await startRuntimes(BAD_RUNS)
+  const [server, other] = await Promise.all([startRuntimes(BAD_RUNS), startRuntimes(BAD_RUNS)])
   const line = await server.open()
   const calls = () => look([line], call("health"), effort.scale)
   const results: Array<Result> = []
@@ -61,14 +61,14 @@ const runs = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
     ["flood", "throw"],
   ] satisfies ReadonlyArray<ReadonlyArray<Misdeed>>) {
     const work = `\`health\` beside ${BAD_RUNS} runs that ${misdeeds.join(" or ")}`
-    results.push(await troubled(work, effort, calls, besideRuns(server, misdeeds)))
+    results.push(await troubled({ work, beside: besideRuns(misdeeds), server, other }, effort, calls))
   }
-  await server.stop()
+  await Promise.all([server.stop(), other.stop()])
   return results
 }
 
 /** A client that follows the messages and reads nothing. */
-const besideStalled = (server: Server) => async (calls: Calls) => {
+const besideStalled: Beside = (server) => async (calls) => {
   const stalled = await server.follow(1, () => {})
   stalled.stall()
   const samples = await calls()
@@ -76,7 +76,7 @@ const besideStalled = (server: Server) => async (calls: Calls) => {
   return samples
 }
 
-const besideFlooder = (server: Server) => async (calls: Calls) => {
+const besideFlooder: Beside = (server) => async (calls) => {
   const { port, token } = server
   const flooder = new Worker(new URL("../Flooder.ts", import.meta.url), { workerData: { port, token } })
   await once(flooder, "online")
@@ -87,17 +87,18 @@ const besideFlooder = (server: Server) => async (calls: Calls) => {
 }
 
 const clients = async (effort: Effort): Promise<ReadonlyArray<Result>> => {
-  const server = await startGateway()
+  const [server, other] = await Promise.all([startGateway(), startGateway()])
   const lines = await server.many(Math.ceil(CLIENTS * effort.scale))
   const calls = () => look(lines, call("ping"), effort.scale)
   const work = `\`ping\` of ${CLIENTS} clients beside one that`
-  const flooded = await troubled(`${work} sends without a pause`, effort, calls, besideFlooder(server))
+  const flood = { work: `${work} sends without a pause`, beside: besideFlooder, server, other }
+  const flooded = await troubled(flood, effort, calls)
   const writer = await server.open()
   const message = frame(request(1, "chat.inject", { sessionKey: SESSION, text: MESSAGE, role: "user" }))
   const messages = setInterval(() => writer.write(message), MESSAGE_MS)
-  const stalled = await troubled(`${work} reads nothing`, effort, calls, besideStalled(server))
+  const stalled = await troubled({ work: `${work} reads nothing`, beside: besideStalled, server }, effort, calls)
   clearInterval(messages)
-  await server.stop()
+  await Promise.all([server.stop(), other.stop()])
   return [flooded, stalled]
 }
 
