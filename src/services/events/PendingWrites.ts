@@ -6,7 +6,7 @@ import type * as Exit from "effect/Exit"
 import { type LiveEvent, runOf } from "../../domain/Event.ts"
 import type { PendingWork } from "../storage/Storage.ts"
 
-/** Commits in one transaction. The event loop waits for the whole group: some milliseconds of work. */
+/** Commits in one transaction. Reads wait for the whole group: some milliseconds of work. */
 const GROUP_COMMITS = 64
 
 /** Text deltas of a run that wait become one up to this length. Clients bound their frames, so an event has to stay small. */

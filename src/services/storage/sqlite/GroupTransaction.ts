@@ -1,6 +1,6 @@
 /**
- * GroupTransaction: runs a group of works as one synchronous transaction of SQLite, each under a savepoint. SqliteStorage
- * uses it.
+ * GroupTransaction: runs a group of works as one transaction of SQLite, each under a savepoint, and some in each turn of the
+ * event loop. SqliteStorage uses it.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -28,6 +28,9 @@ interface Dependencies {
 /** Every other commit waits for a work, and so does the event loop. */
 const SLOW_MS = 50
 
+/** The works in one turn of the event loop: about a millisecond. With fewer, the loop itself takes more of the time. */
+export const WORKS_AT_ONCE = 8
+
 export class GroupTransaction {
   readonly #options: Dependencies
   readonly #run: <A, E>(work: Effect.Effect<A, E, Tx>) => Exit.Exit<A, E>
@@ -41,30 +44,48 @@ export class GroupTransaction {
 
   /**
    * Returns one exit per work. Fails with `StorageUnavailable` or dies if the whole group was undone. Returns "held" and
-   * does nothing if another process holds the write lock.
+   * does nothing if another process holds the write lock. Until it returns, this connection sees changes that may be undone.
    */
   write(
     group: ReadonlyArray<PendingWork>,
     at: number,
-  ): Exit.Exit<ReadonlyArray<WorkExit>, StorageUnavailable> | "held" {
-    const { events, onBegun } = this.#options
-    const { state } = events
-    let hasBegun = false
+  ): Effect.Effect<ReadonlyArray<WorkExit> | "held", StorageUnavailable> {
+    const { events } = this.#options
+    return Effect.suspend(() => {
+      const { state } = events
+      return Effect.catchDefect(this.#transact(group, at), (error) => {
+        this.#rollBack()
+        events.restore(state)
+        const unavailable = error instanceof StorageUnavailable ? error : toStorageUnavailable(error)
+        return unavailable === undefined ? Effect.die(error) : Effect.fail(unavailable)
+      })
+    })
+  }
+
+  readonly #transact = Effect.fnUntraced({ self: this }, function* (group: ReadonlyArray<PendingWork>, at: number) {
+    const { events } = this.#options
+    const { newest } = events.state
+    if (!this.#begin()) return "held"
+    const exits: Array<WorkExit> = []
+    for (const pending of group) {
+      if (exits.length > 0 && exits.length % WORKS_AT_ONCE === 0) yield* Effect.yieldNow
+      exits.push(this.#apply(pending, at))
+    }
+    events.dropOld(at, events.state.newest.number - newest.number)
+    this.#statements.commit.run()
+    return exits
+  })
+
+  /** Returns false if another process holds the write lock. */
+  #begin(): boolean {
     try {
       this.#statements.begin.run()
-      hasBegun = true
-      onBegun()
-      const exits = group.map((pending) => this.#apply(pending, at))
-      events.dropOld(at, events.state.newest.number - state.newest.number)
-      this.#statements.commit.run()
-      return Exit.succeed(exits)
     } catch (error) {
-      if (!hasBegun && isBusy(error)) return "held"
-      this.#rollBack()
-      events.restore(state)
-      const unavailable = error instanceof StorageUnavailable ? error : toStorageUnavailable(error)
-      return unavailable === undefined ? Exit.die(error) : Exit.fail(unavailable)
+      if (isBusy(error)) return false
+      throw error
     }
+    this.#options.onBegun()
+    return true
   }
 
   /** Runs one work under a savepoint, so that its failure or defect undoes its own writes only. */

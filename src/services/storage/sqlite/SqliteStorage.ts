@@ -1,13 +1,12 @@
 /**
- * SqliteStorage: the storage of one process in a SQLite database. Groups and steps are synchronous, so reads need no
- * lock and see no open transaction. A write returns when its group is on the disk, and reads wait for that, too. Database
- * provides it.
+ * SqliteStorage: the storage of one process in a SQLite database. A write returns when its group is on the disk, and reads
+ * wait for that, too: they share its connection, and would see changes that may be undone. Database provides it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import { GatewayConfig } from "../../../domain/GatewayConfig.ts"
 import type { StartupError } from "../../../domain/StartupError.ts"
 import { Sqlite } from "./Sqlite.ts"
@@ -18,6 +17,9 @@ import { EventRows } from "./EventRows.ts"
 import { GroupTransaction } from "./GroupTransaction.ts"
 import { sqliteStores } from "./SqliteStores.ts"
 import { step } from "./Step.ts"
+
+/** More reads at once than there can be. */
+const READS = 1_000_000
 
 const make = Effect.gen(function* () {
   const retention = retentionOf((yield* GatewayConfig).events)
@@ -37,6 +39,8 @@ const make = Effect.gen(function* () {
     onBegun: writeLock.onAcquired,
     onSlow: (name, ms) => runFork(Effect.logWarning(`a change of ${name} held up all others for ${Math.round(ms)} ms`)),
   })
+  /** Each read takes a permit, and a group takes all. */
+  const permits = Semaphore.makeUnsafe(READS)
   // SQLite changes this number with every commit of another connection, but not with ours.
   const dataVersion = db.prepare("PRAGMA data_version")
   const readVersion = () => dataVersion.get()?.["data_version"]
@@ -48,18 +52,19 @@ const make = Effect.gen(function* () {
     newest: events.state.newest,
     dropped: () => events.state.dropped,
     write: (group, { at }) =>
-      Effect.suspend((): ReturnType<Storage["Service"]["write"]> => {
-        const exit = transaction.write(group, at)
-        if (exit !== "held") return wal === undefined || Exit.isFailure(exit) ? exit : Effect.as(wal.sync, exit.value)
-        const { limitMs, onHeld, timeoutError } = writeLock
-        const pauseMs = onHeld(clock.currentTimeMillisUnsafe())
-        return Effect.fail(new StorageBusy({ pauseMs, limitMs, failure: timeoutError() }))
-      }),
+      permits.withPermits(READS)(
+        Effect.flatMap(transaction.write(group, at), (exits): ReturnType<Storage["Service"]["write"]> => {
+          if (exits !== "held") return wal === undefined ? Effect.succeed(exits) : Effect.as(wal.sync, exits)
+          const { limitMs, onHeld, timeoutError } = writeLock
+          const pauseMs = onHeld(clock.currentTimeMillisUnsafe())
+          return Effect.fail(new StorageBusy({ pauseMs, limitMs, failure: timeoutError() }))
+        }),
+      ),
     page: (sessionKey, cursor, head, limit) => step(() => events.page(sessionKey, cursor, head, limit)),
     isOverdue: (now) => events.isOverdue(now),
     read: (look) => {
       const found = Effect.provideService(look, Tx, stores)
-      return wal === undefined ? found : Effect.andThen(wal.settled, found)
+      return permits.withPermit(wal === undefined ? found : Effect.andThen(wal.settled, found))
     },
     problem: writeLock.problem,
     // The lock of the state folder keeps other gateways away.
