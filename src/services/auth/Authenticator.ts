@@ -66,6 +66,8 @@ export class Authenticator extends Context.Service<
      * Fails with `Unauthenticated`: `missing` if there is no secret, `invalid` if it is wrong, `locked-out` with
      * `retryAfterMs` if the network had too many wrong secrets. A wrong secret fails after `limits.authFailureDelayMs`
      * per failure, 2 s at most. A lockout applies to secrets that can be guessed: the password and short tokens.
+     *
+     * The effect is an Exit if the answer needs no wait.
      */
     authenticate(secret: Secret | undefined, remoteAddress: string): Effect.Effect<Principal, Unauthenticated>
     /**
@@ -170,11 +172,13 @@ export class Authenticator extends Context.Service<
           return yield* new Unauthenticated({ reason: "locked-out", retryAfterMs })
         })
 
-        const authenticate = Effect.fnUntraced(function* (secret: Secret | undefined, remoteAddress: string) {
-          if (secret === undefined) return yield* new Unauthenticated({ reason: "missing" })
+        const authenticate = (secret: Secret | undefined, remoteAddress: string) => {
+          if (secret === undefined) return Effect.fail(new Unauthenticated({ reason: "missing" }))
           const presented: ReadonlyArray<Presented> = [{ kind: "token", secret }]
-          return principals[(matchStrong(presented) ?? (yield* matchGuessable(presented, remoteAddress))).kind]
-        })
+          const match = matchStrong(presented)
+          if (match !== undefined) return Effect.succeed(principals[match.kind])
+          return Effect.map(matchGuessable(presented, remoteAddress), ({ kind }) => principals[kind])
+        }
 
         /**
          * Tries the secrets that cannot be guessed first: a strong token, then the device's own token. A right device

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import {
@@ -83,13 +84,14 @@ export class Connections extends Context.Service<
       const changed = yield* Queue.sliding<void>(1)
       const fork = Effect.runForkWith(yield* Effect.context())
 
-      const log = (text: string, facts: LogFacts): void => {
-        fork(Effect.annotateLogs(Effect.logInfo(text), { source: "connections", ...facts }))
+      const isLogged = yield* LogLevel.isEnabled("Info")
+      const log = (text: string, facts: () => LogFacts): void => {
+        if (isLogged) fork(Effect.annotateLogs(Effect.logInfo(text), { source: "connections", ...facts() }))
       }
 
       /** Publishes the new list, and logs the beginning of the connection. */
       const onPresent = (entry: ConnectionEntry, isFirst: boolean): void => {
-        if (isFirst) log("a client connected", entry.facts())
+        if (isFirst) log("a client connected", () => entry.facts())
         Queue.offerUnsafe(changed, undefined)
       }
       /** The present clients of the other nodes. */
@@ -129,7 +131,7 @@ export class Connections extends Context.Service<
         if (entry.presence === undefined) return
         Queue.offerUnsafe(changed, undefined)
         const ms = clock.currentTimeMillisUnsafe() - entry.connectedAt
-        log("a client left", { ...entry.facts(), ms, ...entry.connection.ending?.() })
+        log("a client left", () => ({ ...entry.facts(), ms, ...entry.connection.ending?.() }))
       }
 
       return Connections.of({

@@ -80,16 +80,12 @@ export class ConnectionActor implements Connection, SocketReceiver, PeerOwner {
   }
 
   static readonly #open = Effect.fnUntraced(
-    function* (self: ConnectionActor, principal: Principal | undefined, scope: Scope.Scope) {
+    function* (self: ConnectionActor, principal: Principal | undefined, _scope: Scope.Scope) {
       const { batch, connections, limits } = self.#host
       const { peer } = self
       self.#inbox = yield* Inbox.make(limits, self.#socket, batch)
       peer.registered = yield* connections.register(self)
-      if (principal === undefined) {
-        yield* peer.preAuth!.start(() => peer.close(CloseCodes.handshakeTimeout), scope)
-      } else {
-        peer.identify(principal)
-      }
+      if (principal !== undefined) peer.identify(principal)
       self.#handler = yield* self.#wire.open(peer)
     },
     (effect, _self, _principal, scope) => Scope.provide(effect, scope),

@@ -102,7 +102,6 @@ export class ConnectionPeer implements Peer {
     this.registered?.identify(principal, client, profile)
     if (!isFirst) return
     this.usage = this.#writer.usage = this.#host.usageOf(principal)
-    this.preAuth?.end()
     this.preAuth = undefined
     this.#owner.onAuthenticated(this.usage)
   }

@@ -20,6 +20,7 @@ import * as AdmissionControl from "./AdmissionControl.ts"
 import { type CloseCode, CloseCodes } from "./CloseCodes.ts"
 import { ConnectionActor } from "./ConnectionActor.ts"
 import type { GatewaySocket } from "./GatewaySocket.ts"
+import { HandshakeDeadlines } from "./HandshakeDeadlines.ts"
 import { LoopBatch, monotonicMs } from "./LoopBatch.ts"
 import type { ConnectionOrigin } from "./Peer.ts"
 import { PrincipalUsage } from "./PrincipalUsage.ts"
@@ -103,6 +104,9 @@ export class ConnectionSupervisor extends Context.Service<
       const others = new Set<(close: CloseCode) => void>()
       /** Actors of clients that have not authenticated, with their TCP connections. */
       const strangers = new Map<ConnectionActor, Socket>()
+      const deadlines = yield* HandshakeDeadlines.make(limits.handshakeTimeoutMs, clock, ({ peer }: ConnectionActor) =>
+        peer.close(CloseCodes.handshakeTimeout),
+      )
       const admissions = new AdmissionControl.AdmissionControl(limits)
       let phase: "accepting" | "stopping" | "closing" = "accepting"
       let onEmpty: (() => void) | undefined
@@ -113,6 +117,7 @@ export class ConnectionSupervisor extends Context.Service<
         const stream = strangers.get(actor)
         if (stream === undefined) return
         strangers.delete(actor)
+        deadlines.delete(actor)
         const { origin, principal } = actor.peer
         admissions.leave(origin.remoteAddress, !origin.originAllowed)
         if (principal !== undefined) tcp.release(stream)
@@ -179,8 +184,12 @@ export class ConnectionSupervisor extends Context.Service<
         open: (socket, stream, wire, origin, principal) => {
           const actor = new ConnectionActor(host, socket, stream, wire, origin)
           actors.add(actor)
-          if (principal === undefined) strangers.set(actor, stream)
-          else tcp.release(stream)
+          if (principal === undefined) {
+            strangers.set(actor, stream)
+            deadlines.add(actor)
+          } else {
+            tcp.release(stream)
+          }
           actor.start(principal)
         },
         join: (close) =>

@@ -32,17 +32,16 @@ export class TcpConnections extends Context.Service<
       const { connections, tcpPerAddress } = config.limits
       /** Sockets with the network that they count for. A trusted proxy carries many clients and counts for none. */
       const counted = new Map<Socket, string | undefined>()
-      /** The counted sockets by their port. A TLS socket is another object over the same connection. */
-      const byPeer = new Map<string, Socket>()
+      /** The counted sockets by their port, with TLS. A TLS socket is another object over the same connection. */
+      const byPeer = config.tls.cert === undefined ? undefined : new Map<string, Socket>()
       const perNetwork = new Map<string, number>()
 
       const release = (released: Socket): void => {
-        const peer = peerOf(released)
-        const socket = counted.has(released) ? released : byPeer.get(peer)
+        const socket = counted.has(released) ? released : byPeer?.get(peerOf(released))
         if (socket === undefined) return
         const network = counted.get(socket)
         counted.delete(socket)
-        byPeer.delete(peer)
+        byPeer?.delete(peerOf(socket))
         socket.off("close", onClose)
         if (network === undefined) return
         const count = (perNetwork.get(network) ?? 0) - 1
@@ -69,7 +68,7 @@ export class TcpConnections extends Context.Service<
           return refusals.note(address, "too many TCP connections that have not authenticated")
         }
         counted.set(socket, network)
-        byPeer.set(peerOf(socket), socket)
+        byPeer?.set(peerOf(socket), socket)
         if (network !== undefined) perNetwork.set(network, count + 1)
         socket.on("close", onClose)
       }

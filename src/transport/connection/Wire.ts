@@ -29,6 +29,8 @@ export type Stamp = (target: Buffer, start: number, end: number, n: number) => n
 export interface WireTraits {
   /** Every client authenticates by a handshake, whatever its HTTP request carries. A foreign page learns of its refusal. */
   readonly handshake?: boolean
+  /** The gateway sends the first frame. */
+  readonly greets?: boolean
   /** Binary frames are accepted and decoded as text. */
   readonly binary?: boolean
   /** Replacements for close codes that this wire's clients know by another code or reason. */

@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream"
 import { WebSocketServer } from "ws"
 import { GatewayConfig } from "../../domain/GatewayConfig.ts"
 import type { Principal } from "../../domain/Principal.ts"
+import type { Unauthenticated } from "../../domain/Refusal.ts"
 import { Authenticator } from "../../services/auth/Authenticator.ts"
 import { clientAddress, isDirect, normalizeAddress, proxiesOf } from "../connection/ClientAddress.ts"
 import { GatewaySocket } from "../connection/GatewaySocket.ts"
@@ -33,6 +34,8 @@ const MAX_FRAGMENTS = 1_024
 function destroy(this: Duplex): void {
   this.destroy()
 }
+
+const uncork = (stream: Duplex): void => stream.uncork()
 
 type Status = 401 | 403 | 404 | 429 | 503
 
@@ -132,10 +135,13 @@ export class Upgrades extends Context.Service<
             return refuse(stream, status, problem)
           }
           let opened = false
+          // The greeting leaves with the response, in one write.
+          if (wire.greets === true) stream.cork()
           server.handleUpgrade(request, stream, head, (socket) => {
             opened = true
             supervisor.open(socket, stream, wire, origin, principal)
           })
+          if (wire.greets === true) process.nextTick(uncork, stream)
           // ws has answered an invalid handshake itself.
           if (!opened) supervisor.withdraw(applicant)
         }
@@ -143,10 +149,7 @@ export class Upgrades extends Context.Service<
         if (handshake) return upgrade(undefined)
         const token = presentedToken(headers.authorization, url)
         if (token === undefined && !authenticator.open) return upgrade(undefined)
-        // A client with a valid credential does not count as a stranger, so that strangers cannot keep it out.
-        stream.on("error", destroy)
-        const fiber = runFork(authenticator.authenticate(token, remoteAddress))
-        fiber.addObserver((exit) => {
+        const answer = (exit: Exit.Exit<Principal, Unauthenticated>): void => {
           if (Exit.isSuccess(exit)) return upgrade(exit.value)
           const failure = Exit.findErrorOption(exit)
           // Interrupted, because the gateway stops, or a bug.
@@ -154,7 +157,12 @@ export class Upgrades extends Context.Service<
           const { error, headers, logLine, status } = tokenRefusal(failure.value)
           if (logLine !== undefined) log.note(remoteAddress, logLine)
           refuse(stream, status, error, headers)
-        })
+        }
+        // A client with a valid credential does not count as a stranger, so that strangers cannot keep it out.
+        const authenticated = authenticator.authenticate(token, remoteAddress)
+        if (Exit.isExit(authenticated)) return answer(authenticated as Exit.Exit<Principal, Unauthenticated>)
+        stream.on("error", destroy)
+        runFork(authenticated).addObserver(answer)
       }
 
       return Upgrades.of({ handle })

@@ -163,6 +163,7 @@ class MissionConversation implements Conversation<MissionRef, View> {
 
 export const missionControl: Dialect<MissionRef, View> = {
   name: "mission-control",
+  traits: { greets: true },
   methods,
   converse: (facts) => new MissionConversation(facts),
   viewKey,

@@ -290,6 +290,7 @@ export const openClaw = (options: OpenClawOptions): Dialect<OpenClawRef, View> =
     name: "openclaw",
     traits: {
       handshake: true,
+      greets: true,
       binary: true,
       stamp: numberEvents,
       closes: new Map<CloseCode, CloseCode>([

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { everyScope, type Scope } from "../../../src/domain/Principal.ts"
 import { Authenticator } from "../../../src/services/auth/Authenticator.ts"
 import { Devices } from "../../../src/services/auth/Devices.ts"
 import { GatewayToken } from "../../../src/services/auth/GatewayToken.ts"
+import { makeSecret } from "../../../src/services/auth/Secret.ts"
 import { failureOf, layer, pairedDeviceToken, phone, remote, secret, signIn } from "../../support/Authentication.ts"
 
 describe("Authenticator", () => {
@@ -24,6 +26,19 @@ describe("Authenticator", () => {
       }
       const { principal } = yield* signIn({ token: secret("the-token") })
       expect(principal.scopes).toEqual(everyScope)
+    }).pipe(Effect.provide(layer())),
+  )
+
+  it.effect("The answer to a token that cannot be guessed is there at once, and so is that to no token.", () =>
+    Effect.gen(function* () {
+      const { authenticate } = yield* Authenticator
+      const { replace } = yield* GatewayToken
+      const strong = secret(makeSecret())
+      replace(strong)
+      expect(Exit.isExit(authenticate(strong, "10.0.0.1"))).toBe(true)
+      expect(Exit.isExit(authenticate(undefined, "10.0.0.1"))).toBe(true)
+      expect(Exit.isExit(authenticate(secret("the-password"), "10.0.0.1"))).toBe(false)
+      expect((yield* authenticate(strong, "10.0.0.1")).kind).toBe("token")
     }).pipe(Effect.provide(layer())),
   )
 

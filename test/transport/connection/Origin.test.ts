@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import {
+  hostName,
   isForeign,
   isNavigation,
   isOriginAllowed,
@@ -14,6 +15,24 @@ const closed = originPolicy({
   auth: "token",
 })
 const open = originPolicy({ allowedOrigins: [], auth: "none" })
+
+describe("hostName", () => {
+  it.each<[string | undefined, string | undefined]>([
+    ["127.0.0.1:18789", "127.0.0.1"],
+    ["localhost", "localhost"],
+    ["[::1]:18789", "[::1]"],
+    ["127.0.0.1:65535", "127.0.0.1"],
+    ["127.0.0.1:65536", undefined],
+    ["127.1:80", "127.0.0.1"],
+    ["LOCALHOST:80", "localhost"],
+    ["localhost.evil.example:80", "localhost.evil.example"],
+    ["localhost:80.evil.example", undefined],
+    ["evil.example@localhost:80", "localhost"],
+    ["gateway.example.org", "gateway.example.org"],
+    ["a b", undefined],
+    [undefined, undefined],
+  ])("The name in %s is %s.", (host, name) => expect(hostName(host)).toBe(name))
+})
 
 describe("isOriginAllowed", () => {
   it.each<[string, string | undefined, string | undefined, boolean]>([

@@ -1,10 +1,11 @@
 /**
  * Handshake: on real sockets, checked against recordings of the reference gateway. Tests name the differences.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { HelloOkSchema, validateConnectParams } from "@openclaw/gateway-protocol"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { Socket } from "node:net"
 import { Value } from "typebox/value"
 import { GatewaySettings } from "../../../../src/domain/GatewayConfig.ts"
 import { defaultLimits } from "../../../../src/domain/Limits.ts"
@@ -78,6 +79,18 @@ describe("The challenge", () => {
           nonces.add(nonce)
         }
         expect(nonces.size).toBe(5)
+      }),
+    )
+
+    it.effect("The challenge leaves with the response to the upgrade, in one write.", () =>
+      Effect.gen(function* () {
+        const writes = vi.spyOn(Socket.prototype, "_writev")
+        yield* Effect.addFinalizer(() => Effect.sync(() => writes.mockRestore()))
+        yield* open()
+        const texts = writes.mock.calls.map(([chunks]) => chunks.map(({ chunk }) => String(chunk)).join(""))
+        expect(
+          texts.filter((text) => text.startsWith("HTTP/1.1 101 ") && text.includes("connect.challenge")),
+        ).toHaveLength(1)
       }),
     )
 
