@@ -1,16 +1,20 @@
 /**
  * Measures messages from the typed client: the time until one is on disk and acknowledged, and until its turn has ended,
- * both at 100 a second; the turns per second; and the processor time of a turn. On machines that have the tests'
- * PostgreSQL, the gateway does the same work on it, with its writes to the disk.
+ * both at 100 a second, beside the disk alone; the turns per second; and the processor time of a turn. On machines that
+ * have the tests' PostgreSQL, the gateway does the same work on it, with its writes to the disk.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { clientOf, concurrentRuns, finish, runTurns } from "../Client.ts"
 import { type Effort, latency, type Result } from "../Compare.ts"
 import { type Database, onEach } from "../Databases.ts"
+import { syncTimes } from "../Disk.ts"
 import { startGateway } from "../Targets.ts"
 
 const SESSIONS = 256
 const AT_ONCE = 64
+
+/** The turns before the measured ones, until V8 has compiled the code of the gateway and of the client. */
+const WARM_UP = 2_000
 
 /** The pause between two messages of a steady load: 100 a second. */
 const PACE_MS = 10
@@ -28,6 +32,7 @@ interface Measured {
 const measure = async ({ options }: Database, { scale }: Effort): Promise<Measured> => {
   const server = await startGateway({ ...options, env: { ...concurrentRuns(AT_ONCE), ...options.env } })
   const gateway = clientOf(server)
+  await runTurns(gateway, { count: Math.ceil(WARM_UP * scale), atOnce: AT_ONCE, sessions: SESSIONS })
   const acknowledged: Array<number> = []
   const ended: Array<number> = []
   const turn = async (n: number) => {
@@ -81,5 +86,14 @@ const results = (
   ]
 }
 
-export const turns = async (effort: Effort): Promise<ReadonlyArray<Result>> =>
-  (await onEach(async (database) => results(await measure(database, effort), database))).flat()
+/** The part of a turn's time that the disk takes, at least twice for each turn. */
+const disk = async ({ scale }: Effort): Promise<Result> => ({
+  work: "the disk alone: a write of 48 KB and `fdatasync` at 100/s, p99",
+  unit: "ms",
+  figures: [latency(await syncTimes(1_000 * scale, PACE_MS), 0.99)],
+})
+
+export const turns = async (effort: Effort): Promise<ReadonlyArray<Result>> => [
+  await disk(effort),
+  ...(await onEach(async (database) => results(await measure(database, effort), database))).flat(),
+]
