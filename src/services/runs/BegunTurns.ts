@@ -1,7 +1,7 @@
 /**
- * BegunTurns: the turns that have begun with their acceptance, until the actors of their sessions take them over. A message
- * to an idle session does not wait, so one commit accepts its turn and begins the first attempt. Runs adds the turns, and
- * SessionActor takes them.
+ * BegunTurns: the turns that have begun in the commit of another step, until the actors of their sessions take them over. A
+ * message to an idle session does not wait, so one commit accepts its turn and begins the first attempt. A commit that ends a
+ * turn begins the next one of the session. Runs and TurnRunner add the turns, and SessionActor takes them.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,23 +11,23 @@ import { type Permit, RunAdmission } from "../admission/RunAdmission.ts"
 import { Events } from "../events/Events.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
 
-/** The right to begin a turn with its acceptance. */
+/** The right to begin a turn in the commit of another step. */
 export interface BeginOfTurn {
   readonly permit: Permit
-  /** The work of the acceptance sets it if it begins the turn. */
+  /** The work of the commit sets it if it begins the turn. */
   started: StartedTurn | undefined
 }
 
 export class BegunTurns extends Context.Service<
   BegunTurns,
   {
-    /** Runs the acceptance of a turn, with the right to begin it if a permit is free. */
-    accepting<A, E>(
+    /** Runs a commit with the right to begin the turn, if a permit is free. */
+    beginning<A, E>(
       runId: string,
       agentId: string,
-      accept: (begin: BeginOfTurn | undefined) => Effect.Effect<A, E>,
+      commit: (begin: BeginOfTurn | undefined) => Effect.Effect<A, E>,
     ): Effect.Effect<A, E>
-    /** Hands over a turn that its acceptance has begun, with its permit, once. Returns `undefined` for other turns. */
+    /** Hands over a turn that such a commit has begun, with its permit, once. Returns `undefined` for other turns. */
     readonly take: (runId: string) => BeginOfTurn | undefined
   }
 >()("causeway/services/runs/BegunTurns") {
@@ -55,18 +55,18 @@ export class BegunTurns extends Context.Service<
       })
 
       return BegunTurns.of({
-        accepting: (runId, agentId, accept) =>
+        beginning: (runId, agentId, commit) =>
           Effect.suspend(() => {
             const permit = begun.has(runId) ? undefined : admission.tryAcquire(agentId)
-            if (permit === undefined) return accept(undefined)
+            if (permit === undefined) return commit(undefined)
             const begin: BeginOfTurn = { permit, started: undefined }
             begun.set(runId, begin)
-            const accepted = Effect.onExitPrimitive(accept(begin), (exit) => {
+            const committed = Effect.onExitPrimitive(commit(begin), (exit) => {
               if (Exit.isFailure(exit) || begin.started === undefined) giveBack(runId)
               return undefined
             })
             // An interrupt in the middle of the commit would leave it open whether the turn has begun.
-            return Effect.uninterruptible(accepted)
+            return Effect.uninterruptible(committed)
           }),
         take,
       })

@@ -17,7 +17,7 @@ import { Tx, type Work } from "../storage/Tx.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import { RunSubscription } from "./RunSubscription.ts"
 
-/** The oldest open run of a session, which runs now or is the next one to run. */
+/** One of the oldest open runs of a session, which runs now or is about to. */
 export interface FirstRun {
   readonly runId: string
   readonly agentId: string
@@ -31,6 +31,8 @@ export class OpenRuns extends Context.Service<
     readonly has: (runId: string) => boolean
     /** Returns the oldest open run of the session. */
     readonly first: (sessionKey: string) => FirstRun | undefined
+    /** Returns the run of the session that comes after the oldest one. */
+    readonly second: (sessionKey: string) => FirstRun | undefined
     /** Returns whether a run of the session waits behind the oldest one. */
     readonly hasWaiting: (sessionKey: string) => boolean
     /** Forgets an open run that storage knows as ended, which happens only if another program has changed its row. */
@@ -62,7 +64,8 @@ export class OpenRuns extends Context.Service<
       return OpenRuns.of({
         has: (runId) => table.has(runId),
         first: (sessionKey) => table.first(sessionKey),
-        hasWaiting: (sessionKey) => table.hasWaiting(sessionKey),
+        second: (sessionKey) => table.second(sessionKey),
+        hasWaiting: (sessionKey) => table.second(sessionKey) !== undefined,
         drop: (runId) => table.remove(runId),
         list: (sessionKey) => table.list(sessionKey, events.head().seq),
         waiting: () => table.waiting,
@@ -158,8 +161,9 @@ class OpenRunTable {
     return this.#ofSession.get(sessionKey)?.values().next().value
   }
 
-  hasWaiting(sessionKey: string): boolean {
-    return (this.#ofSession.get(sessionKey)?.size ?? 0) > 1
+  second(sessionKey: string): FirstRun | undefined {
+    const [, second] = this.#ofSession.get(sessionKey) ?? []
+    return second
   }
 
   list(sessionKey: string | undefined, head: number): ReadonlyArray<OpenRun> {

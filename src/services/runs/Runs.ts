@@ -169,7 +169,7 @@ const make = Effect.gen(function* () {
   const acceptTurn = (sent: TurnAcceptance.Sent) => {
     const { agentId, key } = sent.session
     const commit = (begin?: BeginOfTurn) => events.commit(acceptance.accept(sent, { begin }), { key })
-    const accepted = open.first(key) === undefined ? begunTurns.accepting(sent.runId, agentId, commit) : commit()
+    const accepted = open.first(key) === undefined ? begunTurns.beginning(sent.runId, agentId, commit) : commit()
     if (sent.queue !== "interrupt") return accepted
     const interrupt = Effect.suspend(() =>
       open.has(sent.runId) && open.hasWaiting(key) ? endTurns(key, { before: sent.runId }) : Effect.void,

@@ -20,12 +20,14 @@ import type { AgentRuntimes } from "../agents/AgentRuntimes.ts"
 import type { Agents } from "../agents/Agents.ts"
 import { Attachments, type KeepSome } from "../attachments/Attachments.ts"
 import type { Events } from "../events/Events.ts"
-import type { TurnInput, TurnRow } from "../storage/TurnRow.ts"
+import type { Ending, TurnInput, TurnRow } from "../storage/TurnRow.ts"
+import type { Change, Work } from "../storage/Tx.ts"
 import * as TakenTurns from "../transcript/TakenTurns.ts"
 import { RunTraces } from "../traces/RunTraces.ts"
 import { RunSecrets } from "../tools/RunSecrets.ts"
 import * as Transcript from "../transcript/Transcript.ts"
 import type { StartedTurn } from "../transcript/Transcript.ts"
+import { type BeginOfTurn, BegunTurns } from "./BegunTurns.ts"
 import { OpenRuns } from "./OpenRuns.ts"
 import type { RunningTurn } from "./RunningTurn.ts"
 import * as RuntimeChoice from "./RuntimeChoice.ts"
@@ -43,7 +45,7 @@ export class TurnRunner extends Context.Service<
   TurnRunner,
   {
     /**
-     * Begins the turn, unless its acceptance has begun it as `begun`, and returns when it has ended. If you interrupt it, the
+     * Begins the turn, unless another commit has begun it as `begun`, and returns when it has ended. If you interrupt it, the
      * turn stays open and the next start runs it again.
      */
     run(turn: RunningTurn, begun?: StartedTurn): Effect.Effect<void>
@@ -52,7 +54,7 @@ export class TurnRunner extends Context.Service<
   static readonly layer: Layer.Layer<
     TurnRunner,
     never,
-    Agents | AgentRuntimes | Attachments | Events | GatewayConfig | OpenRuns | RunAdmission | RunTraces
+    Agents | AgentRuntimes | Attachments | BegunTurns | Events | GatewayConfig | OpenRuns | RunAdmission | RunTraces
   > = Layer.effect(
     TurnRunner,
     Effect.suspend(() => make),
@@ -63,6 +65,8 @@ const make = Effect.gen(function* () {
   const { attempts } = (yield* GatewayConfig).runs
   const traces = yield* RunTraces
   const { commit } = yield* StorageRetry.make
+  const begunTurns = yield* BegunTurns
+  const open = yield* OpenRuns
   const runAgent = yield* makeRunAgent
   const { keeper } = yield* Attachments
   const secrets = yield* RunSecrets
@@ -73,21 +77,46 @@ const make = Effect.gen(function* () {
     return commit(turn.sessionKey, (at) => Transcript.fail(turn.runId, error, at))
   }
 
+  /** Commits the end. The same commit begins the next turn of the session, if it waits for nothing else. */
+  const commitEnd = (turn: RunningTurn, row: TurnRow, ending: Ending) => {
+    const { output, sessionKey } = turn
+    const next = open.second(sessionKey)
+    // A turn that a crash has interrupted may have to wait, and to be alone.
+    if (next === undefined || next.crashes > 0) {
+      return commit(sessionKey, (at) => Transcript.end(row, ending, output, at))
+    }
+    return begunTurns.beginning(next.runId, next.agentId, (begin) =>
+      // The commit is repeated until storage works, and a stop of the gateway does not wait for that.
+      Effect.interruptible(
+        commit(sessionKey, (at) => {
+          const ended = Transcript.end(row, ending, output, at)
+          return begin === undefined ? ended : Effect.flatMap(ended, beginNext(next.runId, begin, at))
+        }),
+      ),
+    )
+  }
+
+  /** Begins the turn in the commit that has ended the one before it. */
+  const beginNext =
+    (runId: string, begin: BeginOfTurn, at: number) =>
+    ([hasEnded, events]: Change<boolean>): Work<boolean> => {
+      begin.started = undefined
+      if (!hasEnded) return Effect.succeed([false, events])
+      return Effect.map(TakenTurns.start(runId, attempts, at), ([started, begun]) => {
+        begin.started = started
+        return [true, [...events, ...begun]]
+      })
+    }
+
   const end = Effect.fnUntraced(function* (turn: RunningTurn, row: TurnRow, exit: Exit.Exit<void, RuntimeFailed>) {
     // The commit of an abort has already ended a stopped turn.
     if (turn.stopped) return
-    if (Exit.isSuccess(exit)) {
-      yield* commit(turn.sessionKey, (at) =>
-        Transcript.end(row, { outcome: "done", usage: turn.usage }, turn.output, at),
-      )
-      return
-    }
+    const { usage } = turn
+    if (Exit.isSuccess(exit)) return yield* commitEnd(turn, row, { outcome: "done", usage })
     const failure = errorOf(exit.cause)
     const error = { ...failure, message: secrets.mask(turn.runId, failure.message) }
     if (error.reason === "bug") yield* Effect.logError("A runtime died", exit.cause)
-    yield* commit(turn.sessionKey, (at) =>
-      Transcript.end(row, { outcome: "failed", error, usage: turn.usage }, turn.output, at),
-    )
+    return yield* commitEnd(turn, row, { outcome: "failed", error, usage })
   })
 
   const run = Effect.fn("TurnRunner.run")(

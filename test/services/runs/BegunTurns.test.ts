@@ -19,7 +19,7 @@ const services = BegunTurns.layer.pipe(
 
 const started = {} as StartedTurn
 
-/** An acceptance that begins its turn. */
+/** A commit that begins the turn. */
 const begin = (begin: BeginOfTurn | undefined) =>
   Effect.sync(() => {
     if (begin !== undefined) begin.started = started
@@ -29,11 +29,11 @@ const begin = (begin: BeginOfTurn | undefined) =>
 const running = Effect.map(RunAdmission, (admission) => admission.running())
 
 describe("BegunTurns", () => {
-  it.effect("A turn that its acceptance has begun is taken once, with its permit.", () =>
+  it.effect("A turn that another commit has begun is taken once, with its permit.", () =>
     Effect.gen(function* () {
       const turns = yield* BegunTurns
-      expect(yield* turns.accepting("r", "main", begin)).toBe(true)
-      expect(yield* turns.accepting("waits", "main", begin)).toBe(false)
+      expect(yield* turns.beginning("r", "main", begin)).toBe(true)
+      expect(yield* turns.beginning("waits", "main", begin)).toBe(false)
       expect(turns.take("waits")).toBeUndefined()
       expect(turns.take("r")?.started).toBe(started)
       expect(turns.take("r")).toBeUndefined()
@@ -41,12 +41,12 @@ describe("BegunTurns", () => {
     }).pipe(Effect.provide(services)),
   )
 
-  it.effect("An acceptance that fails or begins nothing gives its permit back.", () =>
+  it.effect("A commit that fails or begins nothing gives its permit back.", () =>
     Effect.gen(function* () {
       const turns = yield* BegunTurns
-      const failed = turns.accepting("r", "main", (at) => Effect.andThen(begin(at), Effect.fail("a full disk")))
+      const failed = turns.beginning("r", "main", (at) => Effect.andThen(begin(at), Effect.fail("a full disk")))
       expect(yield* Effect.flip(failed)).toBe("a full disk")
-      yield* turns.accepting("r", "main", () => Effect.void)
+      yield* turns.beginning("r", "main", () => Effect.void)
       expect(turns.take("r")).toBeUndefined()
       expect(yield* running).toBe(0)
     }).pipe(Effect.provide(services)),
@@ -55,7 +55,7 @@ describe("BegunTurns", () => {
   it.effect("A turn that ends before it is taken gives its permit back.", () =>
     Effect.gen(function* () {
       const turns = yield* BegunTurns
-      yield* turns.accepting("r", "main", begin)
+      yield* turns.beginning("r", "main", begin)
       const ended = { sessionKey: "s", runId: "r", agentId: "main", outcome: "aborted" } as const
       yield* Effect.flatMap(Events, (events) =>
         events.commit(Effect.succeed([undefined, [{ _tag: "RunEnded", ...ended }]])),
@@ -69,8 +69,8 @@ describe("BegunTurns", () => {
     Effect.gen(function* () {
       const turns = yield* BegunTurns
       const written = yield* Deferred.make<void>()
-      const accepting = turns.accepting("r", "main", (at) => Effect.andThen(Deferred.await(written), begin(at)))
-      const sender = yield* Effect.forkChild(accepting, { startImmediately: true })
+      const committing = turns.beginning("r", "main", (at) => Effect.andThen(Deferred.await(written), begin(at)))
+      const sender = yield* Effect.forkChild(committing, { startImmediately: true })
       sender.interruptUnsafe()
       yield* Deferred.succeed(written, undefined)
       yield* Fiber.await(sender)

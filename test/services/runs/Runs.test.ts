@@ -184,6 +184,43 @@ describe("Turns of a session", () => {
     }).pipe(Effect.provide(layer())),
   )
 
+  it.live("The commit that ends a turn begins the next one of its session.", () => {
+    const { gateway, next } = onStage()
+    return Effect.gen(function* () {
+      yield* send("one")
+      const second = yield* send("two")
+      const run = yield* next
+      const published = yield* recordEvents
+      yield* run.end
+      const after = yield* next
+      expect(after.turn).toMatchObject({ runId: second.runId, text: "two", attempt: 1 })
+      expect(published.map(({ _tag }) => _tag)).toEqual([
+        "RunEnded",
+        "SessionChanged",
+        "MessageAdded",
+        "RunStarted",
+        "SessionChanged",
+      ])
+      yield* after.end
+      yield* ended(second.runId)
+      expect(yield* transcript()).toEqual(["user: one", "user: two"])
+    }).pipe(Effect.provide(gateway))
+  })
+
+  it.live("A turn waits for its permit like those of other sessions if none is free.", () => {
+    const { gateway, next } = onStage({ config: { runs: { concurrent: 1 } } })
+    return Effect.gen(function* () {
+      yield* send("one", "a")
+      yield* send("two", "b")
+      yield* send("three", "a")
+      for (const text of ["one", "two", "three"]) {
+        const run = yield* next
+        expect(run.turn.text).toBe(text)
+        yield* run.end
+      }
+    }).pipe(Effect.provide(gateway))
+  })
+
   it.live("A send above waitingPerSession is SessionBusy and leaves nothing behind.", () => {
     const { gateway, next } = onStage({ config: { runs: { waitingPerSession: 2 } } })
     return Effect.gen(function* () {
