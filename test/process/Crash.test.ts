@@ -1,18 +1,16 @@
 /** The promise of an acknowledgement, with a gateway that is killed repeatedly in the middle of its turns. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
 import { once } from "node:events"
-import * as Path from "node:path"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { layer } from "../support/Conversations.ts"
 import { killAfterLines } from "../support/KilledStarts.ts"
 import { isPostgres } from "../support/Postgres.ts"
+import * as SourcePrograms from "../support/SourcePrograms.ts"
 import { newPlace, queryAt } from "../support/TestDatabase.ts"
 
 /** The environment raises it on PostgreSQL, where a round takes longer, for a long run by hand. */
 const ROUNDS = isPostgres ? Number(process.env["ROUNDS"] ?? 4) : 20
-const poisoned = Path.resolve(import.meta.dirname, "../support/PoisonedGateway.ts")
 
 interface Acknowledged {
   readonly sessionKey: string
@@ -83,7 +81,8 @@ describe("A message that kills the gateway at the start of its turn", () => {
         const place = yield* newPlace
         const signals: Array<unknown> = []
         do {
-          const child = spawn(process.execPath, [poisoned, place], { stdio: "inherit" })
+          const child = SourcePrograms.start("PoisonedGateway.ts", [place])
+          child.stdout.resume()
           const [, signal] = yield* Effect.promise(() => once(child, "exit"))
           signals.push(signal)
         } while (signals.at(-1) !== null)

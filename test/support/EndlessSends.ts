@@ -1,6 +1,7 @@
 /** EndlessSends: the sends of gateways that a test kills. CrashingGateway and AttachingGateway use it. */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
+import { flushCompileCache } from "node:module"
 import type { AttachmentUpload } from "../../src/domain/Attachment.ts"
 import { Runs } from "../../src/services/runs/Runs.ts"
 import { type ConversationOptions, layer, principal } from "./Conversations.ts"
@@ -34,6 +35,8 @@ export const sendWithoutEnd = (
         )
       }
     })
+  // A killed process writes no cache at its exit.
+  flushCompileCache()
   const sessions = Array.from({ length: SESSIONS }, (_, n) => `session-${n}`)
   return Effect.forEach(sessions, sendFor, { concurrency: "unbounded" }).pipe(
     Effect.provide(layer({ ...options, config: { runs: { waitingPerSession: 4 } } })),

@@ -1,18 +1,13 @@
 /** Starts gateways of this folder as processes that end by SIGKILL, on one database. The crash tests use it. */
 import { expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { createInterface } from "node:readline"
 import { temporaryFolder } from "./GatewayProcess.ts"
+import { start } from "./SourcePrograms.ts"
 import { newPlace } from "./TestDatabase.ts"
-
-const start = (program: string, args: ReadonlyArray<string>) =>
-  spawn(process.execPath, [Path.resolve(import.meta.dirname, program), ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
-  })
 
 /** Starts a gateway and kills it after `count` lines of its output. Returns all lines. */
 export const killAfterLines = (program: string, args: ReadonlyArray<string>, count: number) =>

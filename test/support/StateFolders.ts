@@ -1,13 +1,14 @@
 /** State folders for tests, and another process that holds one. The tests of StateFolder and StateLock use it. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type ChildProcess, spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { GatewayConfig } from "../../src/domain/GatewayConfig.ts"
 import { StateFolder } from "../../src/services/storage/StateFolder.ts"
+import * as SourcePrograms from "./SourcePrograms.ts"
 
 export const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "causeway-state-"))),
@@ -34,8 +35,7 @@ export const kill = (child: ChildProcess) =>
 export const startElsewhere = (stateDir: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const program = Path.join(import.meta.dirname, "HoldFolder.ts")
-      const child = spawn(process.execPath, [program, stateDir], { stdio: ["ignore", "pipe", "inherit"] })
+      const child = SourcePrograms.start("HoldFolder.ts", [stateDir])
       const [data] = await once(child.stdout, "data")
       return { child, output: String(data).trim() }
     }),

@@ -3,17 +3,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { join } from "node:path"
 import type { KeptRow } from "../../../../src/services/storage/Storage.ts"
 import { follow } from "../../../../src/services/storage/postgres/PostgresFollower.ts"
 import { listen } from "../../../../src/services/storage/postgres/PostgresListener.ts"
 import { open } from "../../../../src/services/storage/postgres/PostgresStorage.ts"
 import { execute, server, withParameters } from "../../../support/Postgres.ts"
 import type { PostgresServer } from "../../../support/PostgresServer.ts"
-
-const PROGRAM = join(import.meta.dirname, "../../../support/PostgresLoad.ts")
+import * as SourcePrograms from "../../../support/SourcePrograms.ts"
 
 /** Acknowledged works between two kills. */
 const ACKNOWLEDGED = 64
@@ -23,7 +20,7 @@ const ROUNDS = Number(process.env["ROUNDS"] ?? 4)
 
 /** Starts a writer. `acknowledges` waits for further acknowledgements. */
 const startWriter = (url: string, name: string, acknowledged: Array<string>) => {
-  const child = spawn(process.execPath, [PROGRAM, url, name], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = SourcePrograms.start("PostgresLoad.ts", [url, name])
   const exited = once(child, "exit")
   let rest = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
