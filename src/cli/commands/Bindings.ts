@@ -60,12 +60,10 @@ const list = Command.make(
   }),
 ).pipe(Command.withDescription("List the bindings in order of precedence."), Target.connected)
 
-const row = ({ agentId, matchKey, matchValue, priority, tier }: Binding) => [
-  tier,
-  matchKey === "default" ? "all messages" : `${matchKey} ${matchValue}`,
-  agentId,
-  priority,
-]
+const matchText = ({ matchKey, matchValue }: Pick<Binding, "matchKey" | "matchValue">): string =>
+  matchKey === "default" ? "all messages" : `${matchKey} ${matchValue}`
+
+const row = (binding: Binding) => [binding.tier, matchText(binding), binding.agentId, binding.priority]
 
 const set = Command.make(
   "set",
@@ -102,12 +100,12 @@ const remove = Command.make(
   { agent, ...match, yes: Flags.yes, json: Flags.json, ...Target.flags },
   Effect.fnUntraced(function* ({ agent, json, yes, ...flags }) {
     const { calls } = yield* GatewayClient
-    const { matchKey, matchValue } = yield* matchOf(flags)
-    yield* confirm(`removes the binding of ${matchKey} ${matchValue} to ${agent}`, yes)
-    const answer = yield* calls["bindings.remove"]({ agentId: agent, matchKey, matchValue })
+    const wanted = yield* matchOf(flags)
+    yield* confirm(`removes the binding of ${matchText(wanted)} to ${agent}`, yes)
+    const answer = yield* calls["bindings.remove"]({ agentId: agent, ...wanted })
     if (!answer.removed) {
       return yield* new CommandFailed({
-        problem: `no binding of ${matchKey} ${matchValue} to agent "${agent}"`,
+        problem: `no binding of ${matchText(wanted)} to agent "${agent}"`,
         remedy: "list the bindings with `causeway bindings list`",
         exitCode: ExitCode.failed,
       })
