@@ -33,12 +33,20 @@ const callDigest = ({ agentId, input, sessionKey, tool }: Call): string => sha25
 /** Identifies the calls that a grant covers, in every session. */
 const grantDigest = ({ agentId, input, tool }: Omit<Call, "sessionKey">): string => sha256([agentId, tool, input])
 
+/** Adds the digest to the facts of an approval that waits for its decision. */
+const pending = (facts: Omit<Approval, "digest" | "status" | "decision" | "resolvedBy" | "resolvedAt">): Approval => ({
+  ...facts,
+  digest: callDigest(facts),
+  status: "pending",
+  decision: null,
+  resolvedBy: null,
+  resolvedAt: null,
+})
+
 /** Returns the approval that asks for the call. */
 export const approvalOf = (request: ApprovalRequest, id: string, createdAt: number, expiresAt: number): Approval => {
   const { agent, callId, decisions = everyDecision, input, runId, sessionKey, tool } = request
-  const call = { agentId: agent.id, sessionKey, tool, input }
-  const open = { status: "pending", decision: null, resolvedBy: null, resolvedAt: null } as const
-  return { id, ...call, runId, callId, digest: callDigest(call), decisions, createdAt, expiresAt, ...open }
+  return pending({ id, agentId: agent.id, sessionKey, tool, input, runId, callId, decisions, createdAt, expiresAt })
 }
 
 /** The mark before every use: an approval is used once. */
@@ -65,11 +73,9 @@ export const approvalOfClient = (
   facts: Pick<Approval, "id" | "createdAt" | "expiresAt"> & { readonly askedBy: string },
 ): Approval => {
   const { agentId = MAIN_AGENT, callId = "", input, plugin, runId = "", sessionKey = "", tool } = request
-  const call = { agentId, sessionKey, tool, input }
   // An operator can always deny.
   const decisions = everyDecision.filter((one) => one === "deny" || (request.decisions?.includes(one) ?? true))
-  const open = { status: "pending", decision: null, resolvedBy: null, resolvedAt: null } as const
-  const asked = { ...facts, ...call, runId, callId, digest: callDigest(call), decisions, ...open }
+  const asked = pending({ ...facts, agentId, sessionKey, tool, input, runId, callId, decisions })
   return plugin === undefined ? asked : { ...asked, plugin }
 }
 
@@ -79,6 +85,17 @@ export type Asked =
   /** The gateway holds as many waiting approvals as it may. */
   | { readonly _tag: "Full" }
   | { readonly _tag: "Asked"; readonly approval: Approval }
+
+/** Counts a use of the grant that covers the call, and returns the grant. Returns `undefined` if none covers it. */
+const useGrant = Effect.fnUntraced(function* (approval: Approval) {
+  if (!approval.decisions.includes("allow-always")) return undefined
+  const { approvals } = yield* Tx
+  const digest = grantDigest(approval)
+  const grant = yield* approvals.grantFor(digest, approval.createdAt)
+  if (grant === undefined) return undefined
+  yield* approvals.putGrant({ ...grant, lastUsedAt: approval.createdAt, uses: grant.uses + 1 }, digest)
+  return grant
+})
 
 /**
  * Adds the approval. A call that asks again after a restart finds its approval: one that waits, or one that was allowed
@@ -91,14 +108,7 @@ export const ask = Effect.fnUntraced(function* (
   const { approvals } = yield* Tx
   const known = yield* approvals.ofRun(approval.runId, approval.digest, NEVER)
   if (known !== undefined) return [{ _tag: "Asked", approval: known }, []]
-  const digest = grantDigest(approval)
-  const grant = approval.decisions.includes("allow-always")
-    ? yield* approvals.grantFor(digest, approval.createdAt)
-    : undefined
-  if (grant !== undefined) {
-    yield* approvals.putGrant({ ...grant, lastUsedAt: approval.createdAt, uses: grant.uses + 1 }, digest)
-    return [{ _tag: "Granted" }, []]
-  }
+  if ((yield* useGrant(approval)) !== undefined) return [{ _tag: "Granted" }, []]
   if (isFull) return [{ _tag: "Full" }, []]
   yield* approvals.add(approval)
   return [{ _tag: "Asked", approval }, [{ _tag: "ApprovalRequested", approval }]]
@@ -109,12 +119,10 @@ export const request = Effect.fnUntraced(function* (
   approval: Approval,
 ): Effect.fn.Return<Change<Approval>, ApprovalExists | StorageUnavailable, Tx> {
   const { approvals } = yield* Tx
-  const { createdAt: at, decisions, id } = approval
+  const { createdAt: at, id } = approval
   if (!(yield* approvals.add(approval))) return yield* new ApprovalExists({ id })
-  const digest = grantDigest(approval)
-  const grant = decisions.includes("allow-always") ? yield* approvals.grantFor(digest, at) : undefined
+  const grant = yield* useGrant(approval)
   if (grant === undefined) return [approval, [{ _tag: "ApprovalRequested", approval }]]
-  yield* approvals.putGrant({ ...grant, lastUsedAt: at, uses: grant.uses + 1 }, digest)
   const decided = { status: "allowed", decision: "allow-always", resolvedBy: grant.createdBy, resolvedAt: at } as const
   const allowed: Approval = { ...approval, ...decided }
   yield* approvals.resolve(allowed)
