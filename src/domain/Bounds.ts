@@ -30,8 +30,12 @@ export const INSTRUCTION_CHARS = 65_536
 export const RUN_MS = 604_800_000
 /** Milliseconds (ten minutes): the longest wait of one call. */
 export const WAIT_MS = 600_000
+/** Milliseconds that a call waits if the client names no time. */
+export const DEFAULT_WAIT_MS = 30_000
 /** Rows in one page of a list. */
 export const PAGE_ROWS = 200
+/** Rows in a page if the client names no number. */
+export const DEFAULT_ROWS = 50
 
 export const text = (max: number) => Schema.String.check(Schema.isMaxLength(max))
 

@@ -3,12 +3,9 @@
  */
 import * as Effect from "effect/Effect"
 import { ApprovalRpcs } from "../../domain/Approval.ts"
+import { DEFAULT_ROWS, DEFAULT_WAIT_MS } from "../../domain/Bounds.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
 import { Approvals } from "../approvals/Approvals.ts"
-
-const HISTORY_ROWS = 50
-
-const WAIT_MS = 30_000
 
 export const ApprovalHandlers = ApprovalRpcs.toLayer(
   Effect.gen(function* () {
@@ -17,9 +14,9 @@ export const ApprovalHandlers = ApprovalRpcs.toLayer(
     return ApprovalRpcs.of({
       "approvals.list": () => Effect.sync(() => ({ approvals: approvals.waiting() })),
       "approvals.get": ({ id }) => approvals.get(id),
-      "approvals.history": ({ before, limit = HISTORY_ROWS }) => approvals.history(before, limit),
+      "approvals.history": ({ before, limit = DEFAULT_ROWS }) => approvals.history(before, limit),
       "approvals.request": (request) => Effect.flatMap(caller, (by) => approvals.request(request, by)),
-      "approvals.wait": ({ id, timeoutMs = WAIT_MS }) => approvals.wait(id, timeoutMs),
+      "approvals.wait": ({ id, timeoutMs = DEFAULT_WAIT_MS }) => approvals.wait(id, timeoutMs),
       "approvals.decide": ({ decision, grantDays, id }) =>
         Effect.flatMap(caller, (by) => approvals.decide(id, decision, by, grantDays)),
       "approvals.grants": () => Effect.map(approvals.grants, (grants) => ({ grants })),

@@ -3,17 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import { AttachmentNotFound, AttachmentRpcs, AttachmentTooLarge, READ_BYTES } from "../../domain/Attachment.ts"
+import { DEFAULT_ROWS } from "../../domain/Bounds.ts"
 import { AttachmentLinks } from "../attachments/AttachmentLinks.ts"
 import { Attachments } from "../attachments/Attachments.ts"
-
-const PAGE = 50
 
 export const AttachmentHandlers = AttachmentRpcs.toLayer(
   Effect.gen(function* () {
     const attachments = yield* Attachments
     const links = yield* AttachmentLinks
     return AttachmentRpcs.of({
-      "attachments.list": ({ before, limit = PAGE, runId, sessionKey }) =>
+      "attachments.list": ({ before, limit = DEFAULT_ROWS, runId, sessionKey }) =>
         attachments.list(sessionKey, { before, limit, runId }),
       "attachments.read": Effect.fnUntraced(function* ({ id }) {
         const size = yield* attachments.sizeOf(id)

@@ -3,12 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { DEFAULT_WAIT_MS } from "../../domain/Bounds.ts"
 import { ChatRpcs } from "../../domain/Chat.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
 import { OpenRuns } from "../runs/OpenRuns.ts"
 import { Runs } from "../runs/Runs.ts"
-
-const DEFAULT_WAIT_MS = 30_000
 
 export const ChatHandlers = ChatRpcs.toLayer(
   Effect.gen(function* () {

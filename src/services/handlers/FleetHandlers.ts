@@ -2,12 +2,11 @@
  * FleetHandlers: implements `fleet.*` on the services Fleet and FleetControl.
  */
 import * as Effect from "effect/Effect"
+import { DEFAULT_ROWS } from "../../domain/Bounds.ts"
 import { FleetRpcs } from "../../domain/Fleet.ts"
 import { CurrentConnection } from "../../domain/Principal.ts"
 import { Fleet } from "../fleet/Fleet.ts"
 import { FleetControl } from "../fleet/FleetControl.ts"
-
-const TRANSCRIPT_ROWS = 50
 
 export const FleetHandlers = FleetRpcs.toLayer(
   Effect.gen(function* () {
@@ -19,7 +18,7 @@ export const FleetHandlers = FleetRpcs.toLayer(
       "fleet.upstreams": () => Effect.map(fleet.upstreams, (upstreams) => ({ upstreams })),
       "fleet.command": ({ id, ...order }) =>
         Effect.flatMap(CurrentConnection, ({ principal }) => control.command(id, order, principal)),
-      "fleet.transcript": ({ id, limit = TRANSCRIPT_ROWS }) => control.transcript(id, limit),
+      "fleet.transcript": ({ id, limit = DEFAULT_ROWS }) => control.transcript(id, limit),
     })
   }),
 )

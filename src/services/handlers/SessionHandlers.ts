@@ -3,12 +3,12 @@
  * end the open runs of the session.
  */
 import * as Effect from "effect/Effect"
+import { DEFAULT_ROWS } from "../../domain/Bounds.ts"
 import { SessionRpcs } from "../../domain/Session.ts"
 import { Runs } from "../runs/Runs.ts"
 import { SessionCompaction } from "../runs/SessionCompaction.ts"
 import { Sessions } from "../sessions/Sessions.ts"
 
-const DEFAULT_HISTORY = 50
 const DEFAULT_PREVIEW = 3
 
 export const SessionHandlers = SessionRpcs.toLayer(
@@ -27,7 +27,7 @@ export const SessionHandlers = SessionRpcs.toLayer(
       "sessions.reset": ({ expected, key }) => emptying(key, sessions.reset(key, expected)),
       "sessions.delete": ({ expected, key }) => emptying(key, sessions.remove(key, expected)),
       "sessions.compact": ({ key }) => Effect.map(compact(key), (summary) => ({ summary })),
-      "sessions.history": ({ before, key, limit = DEFAULT_HISTORY }) => sessions.history(key, { limit, before }),
+      "sessions.history": ({ before, key, limit = DEFAULT_ROWS }) => sessions.history(key, { limit, before }),
       "sessions.preview": ({ keys, limit = DEFAULT_PREVIEW }) =>
         Effect.map(sessions.preview(keys, limit), (previews) => ({ previews })),
     })
