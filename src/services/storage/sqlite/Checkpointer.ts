@@ -10,7 +10,8 @@ import { statSync } from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
 import { Worker } from "node:worker_threads"
 
-const INTERVAL_MS = 200
+/** Each checkpoint brings pages to the disk, for which commits have to wait too. Rare ones write a changed page less often. */
+const INTERVAL_MS = 1_000
 
 /** The size of the log at which the thread starts. SQLite itself would checkpoint here: see AUTOCHECKPOINT_PAGES. */
 const FIRST_BYTES = 4_194_304
@@ -70,7 +71,7 @@ const program = `
       before = checkpointed
       if (log === checkpointed && isLittle && roundsToSkip-- <= 0) {
         if (db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy === 0) return reset()
-        roundsToSkip = Math.min(2 ** failures++, 128)
+        roundsToSkip = Math.min(2 ** failures++, 32)
       }
       reportLarge(log)
     } catch {
