@@ -92,22 +92,28 @@ class JsonRpcConversation implements Conversation<JsonRpcRef, string> {
     const frame = readFrame(text)
     if (frame === undefined) return send(writeError(null, Errors.parseError))
     const { entries, isBatch } = frame
+    if (!isBatch) return this.#readEntry(entries[0]!, undefined, 0, principal)
     const responses = entries.filter(getsResponse).length
-    const batch = isBatch && responses > 0 ? new Batch(responses, this.#held) : undefined
+    const batch = responses > 0 ? new Batch(responses, this.#held) : undefined
     let place = 0
-    return entries.flatMap((entry) => {
-      const { id } = entry
-      const ref = { id: id ?? undefined, responseId: id, batch, place }
-      if (getsResponse(entry)) place++
-      switch (entry._tag) {
-        case "Response":
-          return []
-        case "Invalid":
-          return send(fail(ref, Errors.invalidRequest(entry.issue)))
-        case "Request":
-          return this.#readRequest(ref, entry, principal)
-      }
-    })
+    return entries.flatMap((entry) => this.#readEntry(entry, batch, getsResponse(entry) ? place++ : place, principal))
+  }
+
+  #readEntry(
+    entry: Entry,
+    batch: Batch | undefined,
+    place: number,
+    principal: Principal | undefined,
+  ): ReadonlyArray<In> {
+    const ref = { id: entry.id ?? undefined, responseId: entry.id, batch, place }
+    switch (entry._tag) {
+      case "Response":
+        return []
+      case "Invalid":
+        return send(fail(ref, Errors.invalidRequest(entry.issue)))
+      case "Request":
+        return this.#readRequest(ref, entry, principal)
+    }
   }
 
   #readRequest(ref: JsonRpcRef, request: Request, principal: Principal | undefined): ReadonlyArray<In> {

@@ -2,7 +2,6 @@
  * CallsInFlight: the unanswered calls of one connection. It runs each in a fiber, cancels it by id, and counts it
  * towards the limits of the connection's principal. DialectSession.ts and RpcSession.ts use it.
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,6 +13,9 @@ import { untilDrained } from "../connection/UntilDrained.ts"
 import type { SubscriptionCount } from "../dialect/Dialect.ts"
 
 type Id = string | number
+
+/** Runs an effect in a fiber until it has to wait. All connections of a wire share one function. */
+export type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 type PacedPeer = Pick<ConnectionAuth, "usage"> & Pick<Backpressure, "awaitDrain">
 
@@ -30,7 +32,7 @@ export class CallsInFlight implements SubscriptionCount {
   size = 0
   readonly #peer: PacedPeer
   readonly #scope: Scope.Scope
-  readonly #context: Context.Context<never>
+  readonly #fork: Fork
   /** The fibers of the calls that did not end at once. */
   #waiting: Map<Id, Fiber.Fiber<unknown, unknown>> | undefined = undefined
   #onNone: (() => void) | undefined = undefined
@@ -38,11 +40,11 @@ export class CallsInFlight implements SubscriptionCount {
   #subscriptions = 0
   #released = false
 
-  /** The calls run in `scope` with the services of `context`, and count towards the limits of the principal of `peer`. */
-  constructor(peer: PacedPeer, scope: Scope.Scope, context: Context.Context<never>) {
+  /** The calls run by `fork` until `scope` closes, and count towards the limits of the principal of `peer`. */
+  constructor(peer: PacedPeer, scope: Scope.Scope, fork: Fork) {
     this.#peer = peer
     this.#scope = scope
-    this.#context = context
+    this.#fork = fork
   }
 
   has(id: Id | undefined): boolean {
@@ -53,20 +55,23 @@ export class CallsInFlight implements SubscriptionCount {
   start<A, E>(call: Call<A, E>): void {
     this.size++
     this.#count(1, call.bytes)
-    this.#run(call.id, call.run, (exit) => {
-      const drain = Exit.isSuccess(exit) ? untilDrained(this.#peer) : undefined
-      if (drain === undefined) this.#end(call, exit)
-      else this.#run(call.id, Effect.andThen(drain, exit), (paced) => this.#end(call, paced))
-    })
+    const fiber = this.#fork(call.run)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) this.#watch(call.id, fiber, (later) => this.#pace(call, later))
+    else this.#pace(call, exit)
   }
 
-  /** Runs the effect in a fiber of the connection, which `id` cancels. */
-  #run<A, E>(id: Id | undefined, effect: Effect.Effect<A, E>, ended: (exit: Exit.Exit<A, E>) => void): void {
-    const fiber = Effect.runForkWith(this.#context)(effect)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return ended(exit)
+  /** Keeps the fiber until it ends, or the connection ends, or `id` cancels it. */
+  #watch<A, E>(id: Id | undefined, fiber: Fiber.Fiber<A, E>, ended: (exit: Exit.Exit<A, E>) => void): void {
     if (id !== undefined) (this.#waiting ??= new Map()).set(id, fiber)
     Fiber.runIn(fiber, this.#scope).addObserver(ended)
+  }
+
+  /** Ends the call when the client keeps up. */
+  #pace<A, E>(call: Call<A, E>, exit: Exit.Exit<A, E>): void {
+    const drain = Exit.isSuccess(exit) ? untilDrained(this.#peer) : undefined
+    if (drain === undefined) this.#end(call, exit)
+    else this.#watch(call.id, this.#fork(Effect.andThen(drain, exit)), (paced) => this.#end(call, paced))
   }
 
   #end<A, E>({ bytes, id, reply }: Call<A, E>, exit: Exit.Exit<A, E>): void {
@@ -75,7 +80,7 @@ export class CallsInFlight implements SubscriptionCount {
     if (id !== undefined) this.#waiting?.delete(id)
     const unfinished = reply(exit)
     if (unfinished === undefined) this.#replied()
-    else this.#run(undefined, unfinished, () => this.#replied())
+    else this.#watch(undefined, this.#fork(unfinished), () => this.#replied())
   }
 
   #replied(): void {

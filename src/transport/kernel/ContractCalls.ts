@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
@@ -48,24 +49,33 @@ interface Method {
   readonly codec: MethodCodec
   readonly handler: Rpc.Handler<string>
   readonly middlewares: ReadonlyArray<Middleware>
-  /** Runs the handler of a method that returns one result, and encodes the result. */
-  readonly handle: Handle
+  /** Encodes the result of a method that does not stream. */
+  readonly encode: (result: unknown) => Effect.Effect<unknown>
   readonly failed: (cause: Cause.Cause<unknown>) => Effect.Effect<never, Fault>
 }
 
-const methodOf = (codec: MethodCodec, handler: Rpc.Handler<string>, middlewares: ReadonlyArray<Middleware>): Method => {
-  const encode = (result: unknown) => Effect.orDie(codec.encodeValue(result))
-  return {
-    codec,
-    handler,
-    middlewares,
-    handle: (payload, options) => Effect.flatMap(handler.handler(payload, options) as Effect.Effect<unknown>, encode),
-    failed: (cause) =>
-      Cause.hasDies(cause)
-        ? Effect.andThen(Effect.logError(`${codec.rpc._tag} failed`, cause), Faults.ofCause(cause))
-        : Faults.ofCause(cause),
-  }
-}
+/** Most schemas need no wait: they return their result as an Exit. */
+const isDone = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+const methodOf = (
+  codec: MethodCodec,
+  handler: Rpc.Handler<string>,
+  middlewares: ReadonlyArray<Middleware>,
+): Method => ({
+  codec,
+  handler,
+  middlewares,
+  encode: (result) => {
+    if (codec.streams) return Effect.void
+    const encoded = codec.encodeValue(result)
+    return isDone(encoded) ? encoded : Effect.orDie(encoded)
+  },
+  failed: (cause) => {
+    const fault = Faults.ofCause(cause)
+    return Cause.hasDies(cause) ? Effect.andThen(Effect.logError(`${codec.rpc._tag} failed`, cause), fault) : fault
+  },
+})
 
 /** The number of values of a stream that may wait for the reader. */
 const STREAM_BUFFER = 16
@@ -91,9 +101,13 @@ export class ContractCalls extends Context.Service<
           methods.set(name, methodOf(codec, handler, middlewares))
         }
 
-        /** Runs the method inside the middleware, as the RPC server does. */
+        /**
+         * Runs the method inside the middleware, as the RPC server does. One step changes the fiber's context, restores it
+         * and handles both outcomes, because every call pays for it.
+         */
         const run = (
-          { codec: { rpc }, failed, handler, middlewares }: Method,
+          fiber: Fiber.Fiber<unknown, unknown>,
+          { codec: { rpc }, encode, failed, handler, middlewares }: Method,
           client: Rpc.ServerClient,
           payload: unknown,
           handle: Handle,
@@ -101,23 +115,29 @@ export class ContractCalls extends Context.Service<
           const options = { rpc, client, requestId: RequestId(0), headers: Headers.empty, payload }
           let effect = Effect.suspend(() => handle(payload, options))
           for (const middleware of middlewares) effect = middleware(effect, options)
-          // Merging the handler's context with the caller's would cost more than most calls.
-          const inContext = Effect.updateContext(effect, (outer: Context.Context<never>) => {
-            const span = outer.mapUnsafe.get(Tracer.ParentSpanKey) as Tracer.AnySpan | undefined
-            return span === undefined ? handler.context : Context.add(handler.context, Tracer.ParentSpan, span)
+          const outer = fiber.context
+          const span = Context.getOrUndefined(outer, Tracer.ParentSpan)
+          fiber.setContext(span === undefined ? handler.context : Context.add(handler.context, Tracer.ParentSpan, span))
+          return Effect.matchCauseEffect(effect, {
+            onFailure: (cause) => {
+              fiber.setContext(outer)
+              return failed(cause)
+            },
+            onSuccess: (result) => {
+              fiber.setContext(outer)
+              return encode(result)
+            },
           })
-          return Effect.catchCause(inContext, failed)
         }
 
         /** Decodes the parameters and runs the method. */
         const call = (method: Method, client: Rpc.ServerClient, params: unknown, handle: Handle) =>
-          Effect.suspend(() => {
+          Effect.withFiber((fiber) => {
             const decoded = method.codec.decode(params)
-            // A decoded value is its own Exit, unless the schema has to wait.
-            return Exit.isExit(decoded) && Exit.isSuccess(decoded)
-              ? run(method, client, decoded.value, handle)
+            return isDone(decoded)
+              ? run(fiber, method, client, decoded.value, handle)
               : Effect.flatMap(Effect.mapError(decoded, Faults.invalidParams), (payload) =>
-                  run(method, client, payload, handle),
+                  run(fiber, method, client, payload, handle),
                 )
           })
 
@@ -125,7 +145,7 @@ export class ContractCalls extends Context.Service<
           call: (name, params) => {
             const method = methods.get(name)
             if (method === undefined || method.codec.streams) return unknownMethod(name)
-            return call(method, client, params, method.handle)
+            return call(method, client, params, method.handler.handler as Handle)
           },
           serve: (name, params, handle) => call(methods.get(name)!, client, params, handle),
           stream: (name, params) => {

@@ -55,6 +55,7 @@ export class DialectServer extends Context.Service<
         const calls = yield* ContractCalls
         const connections = yield* Connections
         const context = yield* Effect.context<never>()
+        const fork = Effect.runForkWith(context)
         const cache = new AnswerCache(events.head, clock)
         const gateway = {
           now: () => clock.currentTimeMillisUnsafe(),
@@ -71,8 +72,12 @@ export class DialectServer extends Context.Service<
           const { methods = contractMethods, subscriptionView } = dialect
           const scope = yield* Effect.scope
           const span = yield* Effect.serviceOption(Tracer.ParentSpan)
-          const ofCalls = Option.isSome(span) ? Context.add(context, Tracer.ParentSpan, span.value) : context
-          const inFlight = new CallsInFlight(peer, scope, ofCalls)
+          const traced = Option.map(span, (span) => Effect.runForkWith(Context.add(context, Tracer.ParentSpan, span)))
+          const inFlight = new CallsInFlight(
+            peer,
+            scope,
+            Option.getOrElse(traced, () => fork),
+          )
           const conversation = dialect.converse({
             ...gateway,
             connectionId: peer.id,

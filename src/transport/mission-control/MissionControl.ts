@@ -146,8 +146,9 @@ class MissionConversation implements Conversation<MissionRef, View> {
     return []
   }
 
-  success({ rest = [], type }: MissionRef, _method: string, value: unknown): Inbounds {
-    return [send(encodeResult(type, value, this.#facts.now)), ...snapshots(rest)]
+  success({ rest, type }: MissionRef, _method: string, value: unknown): string | Inbounds {
+    const text = encodeResult(type, value, this.#facts.now)
+    return rest === undefined ? text : [send(text), ...snapshots(rest)]
   }
 
   failure({ date, rest = [], type }: MissionRef, method: string, fault: Fault): Inbounds {

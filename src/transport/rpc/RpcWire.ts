@@ -36,10 +36,10 @@ export const layer = Layer.effectDiscard(
     const { mount } = yield* WireRegistry
     const { ofConnection: callsOf } = yield* ContractCalls
     const fanout = yield* Fanout.make(rpcEncoding, noContract, 0)
-    const context = yield* Effect.context<never>()
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
     const host = { limits, fanout, callsOf }
     const open = (peer: Peer) =>
-      Effect.map(Effect.scope, (scope) => new RpcSession(peer, host, new CallsInFlight(peer, scope, context)))
+      Effect.map(Effect.scope, (scope) => new RpcSession(peer, host, new CallsInFlight(peer, scope, fork)))
     yield* mount(PATH, { dialect: "rpc", open }, "the typed client (WebSocket)")
   }),
 )
