@@ -81,7 +81,10 @@ export class EventStreams extends Context.Service<
         const { principal, remoteAddress } = caller
         const fault = subscriptionFault(principal, usage)
         if (fault !== undefined) return yield* Effect.fail(ProblemDetails.ofFault(fault))
-        const client = new StreamClient(NodeHttpServerRequest.toServerResponse(request))
+        const response = NodeHttpServerRequest.toServerResponse(request)
+        // The end of the connection ends the response. Chunks would make three writes of each event.
+        response.removeHeader("transfer-encoding")
+        const client = new StreamClient(response)
         const closed = yield* Deferred.make<void>()
         const openedAt = yield* Clock.currentTimeMillis
         const close = (close: CloseCode, detail?: string) => {

@@ -36,6 +36,8 @@ describe("Sse", () => {
         Effect.gen(function* () {
           const stream = yield* EventStream.open("/events?topics=chat&session=one")
           expect([stream.status, stream.headers["content-type"]]).toEqual([200, "text/event-stream"])
+          // The connection ends the body: in chunks, each event would cost more writes.
+          expect([stream.headers["transfer-encoding"], stream.headers["connection"]]).toEqual([undefined, "close"])
           yield* stream.find(({ event }) => event === "joined")
           const runId = yield* chat("one")
           const events = yield* stream.find(isEnd)
