@@ -122,6 +122,10 @@ export class ConnectionPeer implements Peer {
     this.#writer.wake()
   }
 
+  sendLive(frames: Buffer, count: number, seq?: number): void {
+    if (this.#accepts(seq)) this.#writer.writeShared(frames, count, seq)
+  }
+
   sendLatest(key: string, text: string, seq?: number): void {
     if (!this.#accepts(seq)) return
     this.#writer.outbox.latest(key, text, seq)

@@ -3,6 +3,7 @@
  * received in the tick, and each outbox writes once all replies to it are there. ConnectionSupervisor.ts makes it.
  */
 import type * as Clock from "effect/Clock"
+import { Scratch } from "./Scratch.ts"
 
 export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
@@ -19,6 +20,7 @@ export interface Writer {
 export class LoopBatch {
   /** Start of the newest batch of reads, in milliseconds on the monotonic clock. */
   nowMs: number
+  readonly scratch = new Scratch()
   readonly #clock: Clock.Clock
   #readers: Array<Reader> = []
   #writers: Array<Writer> = []

@@ -59,9 +59,9 @@ export class Outbox {
   frames = 0
   /** The part of `bytes` that carries replies, not events. */
   replyBytes = 0
-  /** The greatest event position that `take` has returned. */
+  /** The greatest event position that has left. */
   takenSeq: number | undefined = undefined
-  /** Frames that `take` has returned. */
+  /** Frames that have left. */
   takenFrames = 0
   #first: Pending | undefined = undefined
   #last: Pending | undefined = undefined
@@ -82,6 +82,12 @@ export class Outbox {
   shared(frames: Buffer, count: number, seq?: number): void {
     this.#appended = undefined
     this.#add(new Pending(frames, frames.length, count, seq, true))
+  }
+
+  /** Counts frames that left without waiting. */
+  passed(count: number, seq: number | undefined): void {
+    this.takenFrames += count
+    if (seq !== undefined && seq > (this.takenSeq ?? -1)) this.takenSeq = seq
   }
 
   /** Replaces the waiting frame under the key, e.g. a list. Moves to the end, so that positions stay in order. */
@@ -155,8 +161,7 @@ export class Outbox {
     while (pending !== undefined && (bytes === 0 || bytes + pending.bytes <= maxBytes)) {
       bytes += pending.bytes
       taken.push(pending)
-      this.takenFrames += pending.frames
-      if (pending.seq !== undefined && pending.seq > (this.takenSeq ?? -1)) this.takenSeq = pending.seq
+      this.passed(pending.frames, pending.seq)
       if (pending.key !== undefined) this.#forget(pending.key, pending)
       if (pending === this.#lastUrgent) this.#lastUrgent = undefined
       if (pending === this.#pong) this.#pong = undefined

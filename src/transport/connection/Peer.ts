@@ -50,6 +50,8 @@ export interface EventSender {
   readonly isBackpressured: boolean
   /** Sends whole frames that are encoded once for many connections. `seq`: as for `send`. */
   sendShared(frames: Buffer, count: number, seq?: number): void
+  /** Like `sendShared`, but may write at once. For all frames of a moment together, because each call may be a write. */
+  sendLive(frames: Buffer, count: number, seq?: number): void
   /** Replaces the waiting frame under the key. */
   sendLatest(key: string, text: string, seq?: number): void
   /** Merges with the waiting value under the key. */

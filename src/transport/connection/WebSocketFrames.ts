@@ -43,7 +43,7 @@ export const frameEnd = (frames: Buffer, offset: number): number => {
   const short = frames[offset + 1]!
   if (short < 126) return offset + 2 + short
   return short === 126
-    ? offset + 4 + frames.readUInt16BE(offset + 2)
+    ? offset + 4 + frames[offset + 2]! * 256 + frames[offset + 3]!
     : offset + 10 + Number(frames.readBigUInt64BE(offset + 2))
 }
 

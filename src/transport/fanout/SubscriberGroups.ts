@@ -77,7 +77,7 @@ export class Group<V> {
         detached.push(subscriber)
       } else if (subscriber.seq < first && !sink.isBackpressured) {
         whole ??= runs.length === 1 ? this.#bytesOf(runs[0]!) : Buffer.concat(runs.map((run) => this.#bytesOf(run)))
-        sink.sendShared(whole, runs.length, first)
+        sink.sendLive(whole, runs.length, first)
         subscriber.seq = last
       } else {
         for (const event of batch) if (event.at > subscriber.seq) this.send(sink, [event])

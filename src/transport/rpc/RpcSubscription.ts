@@ -71,6 +71,17 @@ export class RpcSubscription implements Sink {
   }
 
   sendShared(frames: Buffer, count: number, seq?: number): void {
+    this.#count(frames, count)
+    this.#peer.sendShared(frames, count, seq)
+  }
+
+  sendLive(frames: Buffer, count: number, seq?: number): void {
+    this.#count(frames, count)
+    this.#peer.sendLive(frames, count, seq)
+  }
+
+  /** Counts chunks towards the window. */
+  #count(frames: Buffer, count: number): void {
     if (this.#acknowledges) {
       // Each of these chunks counts as an equal part: together they free the same window.
       for (let i = 0; i < count; i++) this.#unacknowledged.push(frames.length / count)
@@ -78,7 +89,6 @@ export class RpcSubscription implements Sink {
     } else {
       this.#chunksBeforeFirstAck += count
     }
-    this.#peer.sendShared(frames, count, seq)
   }
 
   sendLatest(key: string, text: string, seq?: number): void {

@@ -25,16 +25,9 @@ import {
 import { GatewayConfig } from "../../../src/domain/GatewayConfig.ts"
 import * as Database from "../../../src/services/storage/Database.ts"
 import { Events } from "../../../src/services/events/Events.ts"
+import { randomFrom } from "../../support/Random.ts"
 
 type Gateway = Context.Service.Shape<typeof Events>
-
-/** Returns Mulberry32, a generator of the same numbers for the same seed. */
-const randomFrom = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
 
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 

@@ -17,15 +17,8 @@ import { Contract } from "../../../src/transport/dialect/Query.ts"
 import * as Fanout from "../../../src/transport/fanout/Fanout.ts"
 import type { Subscription } from "../../../src/transport/fanout/Subscription.ts"
 import type { Sink } from "../../../src/transport/fanout/Subscriber.ts"
+import { randomFrom } from "../../support/Random.ts"
 import { tick } from "../../support/Ticks.ts"
-
-/** Returns Mulberry32, a generator of the same numbers for the same seed. */
-const randomFrom = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
 
 type Received = EventItem | { readonly _tag: "Text"; readonly runId: string; readonly text: string }
 
@@ -97,6 +90,10 @@ class SlowSink implements Sink {
         if (this.#awaited?.(item) === true) this.#arrived()
       }
     }
+  }
+
+  sendLive(frames: Buffer, count: number): void {
+    this.sendShared(frames, count)
   }
 
   sendLatest(): void {

@@ -39,13 +39,15 @@ const follow = Effect.fnUntraced(function* <V>(encoding: EventEncoding<V>, views
   const fanout = yield* Fanout.make(counted, noContract, 0)
   const buffers = new Set<Buffer>()
   let deliveries = 0
+  const send = (bytes: Buffer) => {
+    deliveries++
+    buffers.add(bytes)
+  }
   const sink: Sink = {
     isBackpressured: false,
     awaitWritable: () => Effect.void,
-    sendShared: (bytes) => {
-      deliveries++
-      buffers.add(bytes)
-    },
+    sendShared: send,
+    sendLive: send,
     sendLatest: () => {},
     sendAppended: () => {},
   }

@@ -38,15 +38,12 @@ const noContract = Contract.calling(() => Effect.die("events of this encoding ca
 /** A client that takes everything, and the texts of its frames. */
 const client = () => {
   const received: Array<string> = []
-  const peer = {
-    isBackpressured: false,
-    awaitWritable: () => Effect.void,
-    sendShared: (frames: Buffer) => {
-      for (let at = 0; at < frames.length; at = frameEnd(frames, at)) {
-        received.push(frames.toString("utf8", payloadAt(frames, at), frameEnd(frames, at)))
-      }
-    },
+  const send = (frames: Buffer) => {
+    for (let at = 0; at < frames.length; at = frameEnd(frames, at)) {
+      received.push(frames.toString("utf8", payloadAt(frames, at), frameEnd(frames, at)))
+    }
   }
+  const peer = { isBackpressured: false, awaitWritable: () => Effect.void, sendShared: send, sendLive: send }
   return { received, peer: peer as Partial<Peer> as Peer }
 }
 
