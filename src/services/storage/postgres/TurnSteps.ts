@@ -5,6 +5,7 @@ import { attachmentsColumn, countersOf, inputFields, json, toolColumn, toTurnInp
 import { PREVIEW_CHARS, preview } from "../SessionStore.ts"
 import type { LastWords, NewTurn, TurnRow } from "../TurnRow.ts"
 import type { Accept, KnownTurn, TurnStore, TurnWritten } from "../TurnStore.ts"
+import { OF_SESSION } from "./MessageColumns.ts"
 import { type Row, withoutNul } from "./PostgresConnection.ts"
 import { activity, OPEN_PARAMS, openParams, openSession, SESSION, toSession } from "./SessionColumns.ts"
 import type { Statements } from "./Statements.ts"
@@ -38,8 +39,8 @@ const ACCEPT = `WITH
   t AS (SELECT * FROM turns WHERE run_id = ${RUN_ID}),
   n AS (SELECT count(*) AS open, count(*) FILTER (WHERE state = 'queued') AS waiting FROM turns
     WHERE session_key = $1 AND ended_at IS NULL),
-  free AS (SELECT ${MAY_BEGIN}::boolean AND n.open = 0 AND NOT EXISTS (SELECT FROM messages x JOIN sessions y
-      ON y.transcript = x.transcript WHERE y.key = $1 AND x.run_id = ${RUN_ID} AND x.step = 0) AS begins
+  free AS (SELECT ${MAY_BEGIN}::boolean AND n.open = 0 AND NOT EXISTS (SELECT FROM messages m
+      WHERE ${OF_SESSION} AND m.run_id = ${RUN_ID} AND m.step = 0) AS begins
     FROM n WHERE n.waiting < ${MAX_WAITING} AND NOT EXISTS (SELECT FROM t)),
   ${openSession("FROM free", "free.begins")},
   added AS (INSERT INTO turns (session_key, state, attempt, run_id, agent_id, principal, text, text_digest, accepted_at,
