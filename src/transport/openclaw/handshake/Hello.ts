@@ -100,10 +100,8 @@ const features = JSON.stringify({ methods: methodNames, events: eventNames, capa
 /** Makes hello-ok as JSON. `snapshot`: the result of `snapshot` as JSON. `presence`: the list of present clients as JSON. */
 export const hello = (facts: HelloFacts, snapshot: string, presence: string): string => {
   const { attachments, connect, connectionId, issued, limits, position, principal, protocol, resumeError } = facts
-  const own = JSON.stringify({
-    type: "hello-ok",
-    protocol,
-    server: { version: VERSION, bootId: BOOT_ID, connId: connectionId },
+  const server = JSON.stringify({ version: VERSION, bootId: BOOT_ID, connId: connectionId })
+  const rest = JSON.stringify({
     auth: authOf(connect, principal, issued),
     policy: {
       maxPayload: limits.frameBytes,
@@ -121,6 +119,7 @@ export const hello = (facts: HelloFacts, snapshot: string, presence: string): st
   })
   // A page keeps the token for its next visit only if this says `token`.
   const authMode = principal.kind === "none" ? "none" : "token"
-  const state = `{"authMode":"${authMode}","presence":${presence},${snapshot.slice(1)}`
-  return `${own.slice(0, -1)},"features":${features},"snapshot":${state}}`
+  const state = `{"presence":${presence},${snapshot.slice(1, -1)},"authMode":"${authMode}"}`
+  const head = `{"type":"hello-ok","protocol":${protocol},"server":${server}`
+  return `${head},"features":${features},"snapshot":${state},${rest.slice(1)}`
 }
