@@ -82,8 +82,8 @@ export class SocketWriter {
   }
 
   /**
-   * Writes shared frames at once if no others wait, without an entry of the outbox. The write of an event to many clients
-   * then costs a fifth less.
+   * Writes shared frames at once if no others wait. An event to many clients then needs no entry in each outbox and no
+   * second loop over the clients.
    */
   writeShared(frames: Buffer, count: number, seq: number | undefined): void {
     if (this.#scheduled || this.isBlocked || !this.#isOpen()) {
