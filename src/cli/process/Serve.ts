@@ -26,6 +26,7 @@ import * as Signals from "./Signals.ts"
 import * as StandardStreams from "./StandardStreams.ts"
 import { offer } from "./SetupOffer.ts"
 import { commandLine, placeFlags, quoted } from "./ThisCommand.ts"
+import * as YoungGeneration from "./YoungGeneration.ts"
 
 const DEFAULTS = Result.getOrThrow(settingsFrom({ flags: {}, environment: {} }))
 
@@ -45,6 +46,7 @@ const printBanner = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   status  ${command("status")}
   stop    Ctrl-C
 `)
+  YoungGeneration.limit()
 })
 
 /** Returns the flags that a client needs to find this gateway and its token. Default places need no flags. */
