@@ -189,6 +189,6 @@ export interface ConnectionFacts {
   /** Counts subscriptions that the dialect manages itself. */
   readonly subscriptions: SubscriptionCount
   /** Whether the gateway drains. */
-  readonly stopping: () => boolean
+  readonly stopping: boolean
   readonly origin: ConnectionOrigin
 }

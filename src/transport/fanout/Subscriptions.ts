@@ -46,6 +46,11 @@ export class Subscriptions<V> {
     return this.#byKey.size
   }
 
+  /** Waits until the fan-out has published every event so far. */
+  get allPublished(): Effect.Effect<void> {
+    return this.#fanout.allPublished
+  }
+
   /** Returns the position up to which the outbox has the events of all subscriptions, or `undefined` without any. */
   sentSeq(): number | undefined {
     let least: number | undefined

@@ -27,6 +27,8 @@ import { AnswerCache } from "./AnswerCache.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import { ContractCalls } from "./ContractCalls.ts"
 import { DialectSession } from "./DialectSession.ts"
+import { Facts } from "./Facts.ts"
+import type { SessionHost } from "./SessionHost.ts"
 
 /** The principal of queries for events. Every client that may receive events has its scope, `operator.read`. */
 const reader: Principal = { id: "gateway", kind: "local", role: "operator", scopes: ["operator.read"] }
@@ -55,7 +57,7 @@ export class DialectServer extends Context.Service<
         const calls = yield* ContractCalls
         const connections = yield* Connections
         const context = yield* Effect.context<never>()
-        const fork = Effect.runForkWith(context)
+        const forkCall = Effect.runForkWith(context)
         const cache = new AnswerCache(events.head, clock)
         const gateway = {
           now: () => clock.currentTimeMillisUnsafe(),
@@ -64,30 +66,29 @@ export class DialectServer extends Context.Service<
           present: connections.presence,
         }
 
+        const hostOf = <V>({
+          methods = contractMethods,
+          subscriptionView,
+        }: Pick<Dialect<Ref, V>, "methods" | "subscriptionView">): SessionHost<V> => ({
+          methods,
+          subscriptionView,
+          cache,
+          callsOf: calls.ofConnection,
+          limits,
+        })
+
+        /** `fork` starts the calls. */
         const open = Effect.fnUntraced(function* <R extends Ref, V>(
           dialect: Dialect<R, V>,
+          host: SessionHost<V>,
           peer: CallPeer,
           feed: EventFeed<V> | undefined,
+          fork: typeof forkCall,
         ) {
-          const { methods = contractMethods, subscriptionView } = dialect
           const scope = yield* Effect.scope
-          const span = yield* Effect.serviceOption(Tracer.ParentSpan)
-          const traced = Option.map(span, (span) => Effect.runForkWith(Context.add(context, Tracer.ParentSpan, span)))
-          const inFlight = new CallsInFlight(
-            peer,
-            scope,
-            Option.getOrElse(traced, () => fork),
-          )
-          const conversation = dialect.converse({
-            ...gateway,
-            connectionId: peer.id,
-            pushes: feed !== undefined,
-            subscriptions: inFlight,
-            stopping: () => peer.stopping,
-            origin: peer.origin,
-          })
-          const host = { methods, subscriptionView, cache, callsOf: calls.ofConnection, feed, limits }
-          const session = new DialectSession(host, peer, inFlight, conversation, scope)
+          const inFlight = new CallsInFlight(peer, scope, fork)
+          const conversation = dialect.converse(new Facts(gateway, peer, feed !== undefined, inFlight))
+          const session = new DialectSession(host, peer, feed, inFlight, conversation, scope)
           yield* Scope.addFinalizer(
             scope,
             Effect.sync(() => session.release()),
@@ -106,10 +107,21 @@ export class DialectServer extends Context.Service<
           wire: Effect.fnUntraced(function* (dialect) {
             const { name, traits } = dialect
             const fanout = yield* fanoutOf(dialect)
-            return { ...traits, dialect: name, open: (peer) => open(dialect, peer, { fanout, peer }) }
+            const host = hostOf(dialect)
+            return {
+              ...traits,
+              dialect: name,
+              open: (peer) => open(dialect, host, peer, { fanout, peer }, forkCall),
+            }
           }),
           fanout: fanoutOf,
-          converse: (dialect, peer) => open(dialect, peer, undefined),
+          converse: Effect.fnUntraced(function* (dialect, peer) {
+            // The calls belong to the trace of the HTTP request.
+            const span = yield* Effect.serviceOption(Tracer.ParentSpan)
+            const traced = Option.map(span, (span) => Effect.runForkWith(Context.add(context, Tracer.ParentSpan, span)))
+            const fork = Option.getOrElse(traced, () => forkCall)
+            return yield* open(dialect, hostOf(dialect), peer, undefined, fork)
+          }),
         })
       }),
     )

@@ -24,7 +24,7 @@ import * as Faults from "../dialect/Faults.ts"
 import { seqOf } from "../dialect/Json.ts"
 import { decodeSubscription, decodeUnsubscription, encodeError } from "../dialect/MethodCodecs.ts"
 import { Contract, outcomeOf, type Query } from "../dialect/Query.ts"
-import { Subscriptions } from "../fanout/Subscriptions.ts"
+import { type EventFeed, Subscriptions } from "../fanout/Subscriptions.ts"
 import { CallsInFlight } from "./CallsInFlight.ts"
 import type { Calls } from "./ContractCalls.ts"
 import { forbidden, missingOf, subscriptionFault } from "./MissingScopes.ts"
@@ -46,10 +46,14 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
   readonly #inFlight: CallsInFlight
   #lastSubscription = 0
 
-  /** `scope` owns the calls and subscriptions of the connection. */
+  /**
+   * `feed` is `undefined` for a client that receives replies only, and cannot subscribe. `scope` owns the calls and
+   * subscriptions of the connection.
+   */
   constructor(
     host: SessionHost<V>,
     peer: CallPeer,
+    feed: EventFeed<V> | undefined,
     inFlight: CallsInFlight,
     conversation: Conversation<R, V>,
     scope: Scope.Scope,
@@ -60,8 +64,8 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     this.#inFlight = inFlight
     this.#replies = new ReplyWriter(peer, conversation, (inbound) => this.#handleAll(inbound))
     this.#subscriptions =
-      host.feed &&
-      new Subscriptions(host.feed, scope, (key, at, reset) =>
+      feed &&
+      new Subscriptions(feed, scope, (key, at, reset) =>
         finish(this.#handleAll(conversation.joined?.(key, at, reset) ?? [])),
       )
   }
@@ -292,7 +296,7 @@ export class DialectSession<R extends Ref, V> implements FrameHandler {
     })
     // After an emitted value, the client receives the events that the call caused before its answer.
     const answer = Effect.tap(Effect.provideService(query, Contract, contract), () =>
-      emitted ? (this.#host.feed?.fanout.allPublished ?? Effect.void) : Effect.void,
+      emitted ? (this.#subscriptions?.allPublished ?? Effect.void) : Effect.void,
     )
     return this.#start(request, answer, size)
   }

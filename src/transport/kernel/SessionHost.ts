@@ -1,7 +1,6 @@
 /** SessionHost: the part that all sessions of a dialect share. DialectServer.ts makes it. */
 import type { Limits } from "../../domain/Limits.ts"
 import type { Method } from "../dialect/DialectMethod.ts"
-import type { EventFeed } from "../fanout/Subscriptions.ts"
 import type { AnswerCache } from "./AnswerCache.ts"
 import type { Calls } from "./ContractCalls.ts"
 
@@ -11,6 +10,4 @@ export interface SessionHost<V> {
   readonly limits: Limits
   readonly cache: AnswerCache
   readonly callsOf: (clientId: number) => Calls
-  /** `undefined` for a client that receives replies only. Such a client cannot subscribe. */
-  readonly feed: EventFeed<V> | undefined
 }

@@ -144,7 +144,7 @@ class OpenClawConversation implements Conversation<OpenClawRef, View> {
       now: now(),
       strict,
       originAllowed: origin.originAllowed,
-      stopping: stopping(),
+      stopping,
     })
     if (handshake._tag === "Failed") return this.#endHandshake(handshake.flavor, handshake.id, handshake.failure)
     const { credentials, ...request } = handshake

@@ -25,7 +25,7 @@ const converse = () =>
     head: () => ({ epoch: "e", seq: 0 }),
     resumeError: () => null,
     present: () => [],
-    stopping: () => false,
+    stopping: false,
     origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
   })
 

@@ -14,7 +14,7 @@ const converse = () =>
     connectionId: "c42",
     resumeError: () => null,
     present: () => [],
-    stopping: () => false,
+    stopping: false,
     origin: { remoteAddress: "127.0.0.1", direct: true, originAllowed: true },
     pushes: true,
     subscriptions: { refusal: () => undefined, changed: () => {} },

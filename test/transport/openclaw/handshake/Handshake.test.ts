@@ -392,7 +392,7 @@ describe("Failed handshakes", () => {
           head,
           resumeError: () => null,
           present: () => [],
-          stopping: () => false,
+          stopping: false,
           origin,
         }
         const { attachments } = Schema.decodeUnknownSync(GatewaySettings)({})
