@@ -47,16 +47,19 @@ export class Subscriber {
     this.#isLive = false
   }
 
-  /** Ends the wait of `detached`. */
+  /** Calls the function of `whenDetached`. */
   wake(): void {
     this.#wake?.()
   }
 
+  /** Calls the function when the subscriber is not live any more. A live subscriber needs no fiber meanwhile. */
+  whenDetached(call: () => void): void {
+    if (!this.#isLive) return call()
+    this.#wake = call
+  }
+
   /** Waits until the subscriber is not live any more. */
   detached(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (!this.#isLive) return resume(Effect.void)
-      this.#wake = () => resume(Effect.void)
-    })
+    return Effect.callback((resume) => this.whenDetached(() => resume(Effect.void)))
   }
 }

@@ -77,6 +77,11 @@ export class Subscription<V> {
     })
   }
 
+  /** Calls the function once the live subscriber misses events, because its sink was full. */
+  whenDetached(call: () => void): void {
+    this.#membership?.subscriber.whenDetached(call)
+  }
+
   leave(): void {
     const membership = this.#membership
     if (membership === undefined) return
