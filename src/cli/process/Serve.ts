@@ -17,6 +17,7 @@ import { ListeningAddress } from "../../transport/http/GatewayServer.ts"
 import { TlsCertificate } from "../../transport/http/TlsCertificate.ts"
 import { isRunByNpm, processEnvironment } from "../config/Environment.ts"
 import { ExitCode } from "../terminal/ExitCode.ts"
+import { Connections } from "../../services/connections/Connections.ts"
 import { print } from "../terminal/Output.ts"
 import { Writer } from "../terminal/Writer.ts"
 import { loadConfig, settingsFrom, type Sources } from "../config/LoadConfig.ts"
@@ -46,7 +47,7 @@ const printBanner = Effect.fnUntraced(function* (flags: Sources["flags"]) {
   status  ${command("status")}
   stop    Ctrl-C
 `)
-  YoungGeneration.limit()
+  YoungGeneration.limit((yield* Connections).size)
 })
 
 /** Returns the flags that a client needs to find this gateway and its token. Default places need no flags. */
