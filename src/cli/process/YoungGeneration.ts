@@ -3,7 +3,7 @@
  * once, most new objects survive, and V8 would let this part grow to 64 MB and more. The process never returns that memory.
  * Serve.ts sets the bound. Programs that embed the gateway choose V8's options themselves.
  *
- * Without new clients, V8 chooses the size. A fixed bound makes turns take more processor time.
+ * Without new clients, V8 chooses the size. A fixed bound may make turns take more processor time.
  */
 import { PerformanceObserver } from "node:perf_hooks"
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
