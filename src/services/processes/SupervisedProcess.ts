@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process"
 import { statSync } from "node:fs"
 import type { Readable, Writable } from "node:stream"
 import { LastLines } from "./LastLines.ts"
@@ -88,20 +88,36 @@ export const start = Effect.fn("SupervisedProcess.start")(function* (
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-const spawned = Effect.fnUntraced(function* (options: ProcessCommand, env: Record<string, string>) {
-  const { args, command, cwd } = options
-  const child = yield* Effect.try({
-    try: () =>
-      spawn("/bin/sh", ["-c", WATCHED, "causeway", command, ...args], {
+interface Spawned {
+  readonly child: ChildProcess
+  readonly process: SupervisedProcess
+}
+
+/** Starts the program and listens to it in one step: a fiber that yields between the two would miss events. */
+const spawned = ({ args, command, cwd, env: secrets }: ProcessCommand, env: Record<string, string>) =>
+  Effect.callback<Spawned, ProcessFailed>((resume) => {
+    const fail = (error: unknown) => resume(Effect.fail(cannotStart(command, error)))
+    try {
+      const child = spawn("/bin/sh", ["-c", WATCHED, "causeway", command, ...args], {
         cwd,
         env,
         detached: true,
         stdio: ["pipe", "pipe", "pipe", "pipe"],
-      }),
-    catch: (error) => cannotStart(command, error),
+      })
+      const process = supervise(child, command, new LastLines(Object.values(secrets).map(Redacted.value)))
+      child.once("error", fail)
+      child.once("spawn", () => resume(Effect.succeed({ child, process })))
+    } catch (error) {
+      fail(error)
+    }
   })
-  const exited = yield* Deferred.make<ProcessExit>()
-  const lastLines = new LastLines(Object.values(options.env).map(Redacted.value))
+
+const supervise = (
+  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  command: string,
+  lastLines: LastLines,
+): SupervisedProcess => {
+  const exited = Deferred.makeUnsafe<ProcessExit>()
   child.stderr.on("data", (chunk: Uint8Array) => lastLines.add(chunk))
   // The program may close its input or exit at any time. Its exit tells the reason.
   for (const stream of child.stdio) stream?.on("error", () => {})
@@ -117,11 +133,7 @@ const spawned = Effect.fnUntraced(function* (options: ProcessCommand, env: Recor
     if (child.stderr.closed) return resume(Effect.void)
     child.stderr.once("close", () => resume(Effect.void))
   })
-  yield* Effect.callback<void, ProcessFailed>((resume) => {
-    child.once("error", (error) => resume(Effect.fail(cannotStart(command, error))))
-    child.once("spawn", () => resume(Effect.void))
-  })
-  const process: SupervisedProcess = {
+  return {
     pid: child.pid ?? -1,
     stdin: child.stdin,
     stdout: child.stdout,
@@ -135,8 +147,7 @@ const spawned = Effect.fnUntraced(function* (options: ProcessCommand, env: Recor
       return obituaryOf(command, end, lastLines.all())
     }),
   }
-  return { child, process }
-})
+}
 
 const cannotStart = (command: string, error: unknown) =>
   new ProcessFailed({
