@@ -15,6 +15,7 @@ import { RpcClientDefect, RpcClientError } from "effect/rpc/RpcClientError"
 import type { FromServerEncoded, ResponseExitEncoded } from "effect/rpc/RpcMessage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
+import { monotonicMs } from "../domain/MonotonicTime.ts"
 import { type ConnectionState, ConnectionStates } from "./ConnectionStates.ts"
 import { gatewayUrl } from "./GatewayUrl.ts"
 import { knownItems } from "./ForwardCompat.ts"
@@ -165,9 +166,8 @@ export const make = Effect.fnUntraced(function* (
         yield* authenticate(writer, reader).pipe(
           Effect.timeoutOrElse({ duration: 2 * pingIntervalMs, orElse: () => Effect.fail(silenceError) }),
         )
-        // The monotonic clock: somebody may set the clock of the machine.
         const clock = yield* Clock.Clock
-        const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        const nowMs = () => monotonicMs(clock)
         let lastInbound = nowMs()
         write = writer.write
         state.set({ _tag: "Connected" })

@@ -11,6 +11,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import { randomUUID } from "node:crypto"
+import { monotonicMs } from "../domain/MonotonicTime.ts"
 import { ConnectionStates } from "../client/ConnectionStates.ts"
 import { openCode, reasonOf } from "../client/SocketProblem.ts"
 import { pauseMs } from "./Backoff.ts"
@@ -92,8 +93,7 @@ export const make = Effect.fnUntraced(function* (
   const requests = new Requests()
   const socket = yield* Socket.makeWebSocket(url.href, { openTimeout: OPEN_TIMEOUT })
   const clock = yield* Clock.Clock
-  /** By the monotonic clock: somebody may set the clock of the machine. */
-  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const nowMs = () => monotonicMs(clock)
 
   /** The connection that takes requests. */
   let live: { readonly conversation: Conversation; readonly hello: Hello; readonly write: Write } | undefined

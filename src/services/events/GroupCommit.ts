@@ -1,7 +1,7 @@
 /**
  * GroupCommit: writes to the event log. All commits and live events of one event-loop turn go to storage as one
- * transaction and become live in one step. While storage is busy, all of them wait in their order. Events uses this
- * module.
+ * transaction and become live in one step. While storage is busy, all of them wait in their order. Text of open runs waits
+ * some milliseconds for more. Events uses this module.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
+import { monotonicMs } from "../../domain/MonotonicTime.ts"
 import type { LiveEvent, Positioned } from "../../domain/Event.ts"
 import { Histograms } from "../../domain/Histogram.ts"
 import { StorageUnavailable } from "../../domain/Storage.ts"
@@ -21,6 +22,9 @@ import { nextLive, numberAt, toPositioned } from "./Positions.ts"
 
 /** Between two attempts to close while storage is busy. */
 const CLOSE_PAUSE = "25 millis"
+
+/** How long text of open runs waits after other live events, so that a client gets the text of many runs in one write. */
+const TEXT_PAUSE_MS = 10
 
 const stopped = Exit.fail(new StorageUnavailable({ detail: "the gateway has stopped" }))
 
@@ -59,6 +63,10 @@ class GroupCommit {
   readonly #gate = Semaphore.makeUnsafe(1)
   /** A flush comes or is running, in this event-loop turn or after the pause of a retry. */
   #isScheduled = false
+  /** Text waits for the end of the pause. */
+  #isPausing = false
+  /** When the newest live event was published, in milliseconds on the monotonic clock. */
+  #liveAtMs = -Infinity
   #isClosed = false
 
   constructor({ clock, log, runFork, storage }: Dependencies) {
@@ -102,9 +110,21 @@ class GroupCommit {
   )
 
   #schedule(): void {
-    if (this.#isScheduled) return
+    if (this.#isScheduled || this.#pending.length === 0) return
+    const pauseMs = this.#pending.isPatient ? this.#liveAtMs + TEXT_PAUSE_MS - monotonicMs(this.#clock) : 0
+    if (pauseMs > 0) return this.#pause(pauseMs)
     this.#isScheduled = true
     setImmediate(() => this.#runFork(this.#flushInTurn))
+  }
+
+  #pause(pauseMs: number): void {
+    if (this.#isPausing) return
+    this.#isPausing = true
+    const goOn = Effect.sync(() => {
+      this.#isPausing = false
+      this.#schedule()
+    })
+    this.#runFork(Effect.delay(goOn, pauseMs))
   }
 
   /** Writes and publishes one group. Fails if storage is busy; then the group is pending again. */
@@ -144,7 +164,7 @@ class GroupCommit {
         onSuccess: () =>
           Effect.sync(() => {
             this.#isScheduled = false
-            if (this.#pending.length > 0) this.#schedule()
+            this.#schedule()
           }),
         onFailure: ({ pauseMs }) => Effect.andThen(Effect.sleep(pauseMs), this.#flushInTurn),
       }),
@@ -169,6 +189,7 @@ class GroupCommit {
         batch.push(positioned)
       }
     }
+    if (group.some(({ _tag }) => _tag === "Live")) this.#liveAtMs = monotonicMs(this.#clock)
     this.#log.publish(batch)
     for (const [commit, exit] of exits) commit.settle(Exit.isSuccess(exit) ? Exit.succeed(exit.value.answer) : exit)
   }

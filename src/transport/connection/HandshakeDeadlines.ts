@@ -5,7 +5,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import { monotonicMs } from "./LoopBatch.ts"
+import { monotonicMs } from "../../domain/MonotonicTime.ts"
 
 export class HandshakeDeadlines<Client> {
   readonly #timeoutMs: number

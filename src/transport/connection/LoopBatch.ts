@@ -3,9 +3,8 @@
  * received in the tick, and each outbox writes once all replies to it are there. ConnectionSupervisor.ts makes it.
  */
 import type * as Clock from "effect/Clock"
+import { monotonicMs } from "../../domain/MonotonicTime.ts"
 import { Scratch } from "./Scratch.ts"
-
-export const monotonicMs = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 export interface Reader {
   /** Handles the received frames. */

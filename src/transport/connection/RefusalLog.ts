@@ -6,9 +6,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { monotonicMs } from "../../domain/MonotonicTime.ts"
 import { networkOf } from "../../domain/Address.ts"
 import { LogThrottle } from "./LogThrottle.ts"
-import { monotonicMs } from "./LoopBatch.ts"
 
 /** Most characters of client text in a line. */
 const DETAIL_CHARS = 200

@@ -99,7 +99,9 @@ export const make = Effect.fnUntraced(function* <V>(
   const inTurn = (effect: Effect.Effect<void>) =>
     turns.withPermit(Effect.catchDefect(effect, (bug) => Effect.sync(() => encoder.logFailure(bug))))
 
-  const publishNext = Effect.flatMap(PubSub.takeAll(feed), (batch) => inTurn(publishBatch(batch)))
+  // Yields, so that a client gets the answer to its call before the events of the call.
+  const takeNext = Effect.tap(PubSub.takeAll(feed), Effect.yieldNow)
+  const publishNext = Effect.flatMap(takeNext, (batch) => inTurn(publishBatch(batch)))
   yield* Effect.forkScoped(Effect.forever(publishNext, { disableYield: true }))
 
   /** Publishes throttled texts that no other event of their run has brought along. */

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { DatabaseSync } from "node:sqlite"
 import { Events } from "../../../src/services/events/Events.ts"
 import { Sqlite } from "../../../src/services/storage/sqlite/Sqlite.ts"
@@ -227,6 +228,61 @@ describe("GroupCommit: a COMMIT that fails", () => {
       expect(isDefect(yield* Effect.exit(failing))).toBe(true)
       expect(yield* missed(start)).toEqual(["Joined", ...ids(1, 33), "CaughtUp"])
     }).pipe(Effect.provide(layerWith({ ringEvents: 4, chunk: 8 }, { retainRows: 30 }))),
+  )
+})
+
+/** Some turns of the event loop. */
+const turns = Effect.repeat(
+  Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void))),
+  { times: 5 },
+)
+
+describe("GroupCommit: text of open runs", () => {
+  it.effect("The first text is published at once, and the next texts wait together for 10 ms.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      yield* events.commit(Effect.succeed([undefined, [started("r"), started("s")]]))
+      const seen = yield* observed
+      events.publishLive(delta("r", "one"))
+      yield* turns
+      expect(seen.map(nameOf)).toEqual(["+one"])
+      for (const text of ["t", "w", "o"]) {
+        events.publishLive(delta("r", text))
+        events.publishLive(delta("s", text))
+        yield* turns
+      }
+      expect(seen.map(nameOf)).toEqual(["+one"])
+      yield* TestClock.adjust(10)
+      yield* turns
+      expect(seen.map(nameOf)).toEqual(["+one", "+two", "+two"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.effect("Much text does not wait.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
+      const seen = yield* observed
+      const much = "x".repeat(10_000)
+      for (let n = 0; n < 8; n++) events.publishLive(delta("r", n === 0 ? "one" : much))
+      yield* turns
+      for (let n = 0; n < 7; n++) events.publishLive(delta("r", much))
+      yield* turns
+      expect(seen.map(({ event }) => (event._tag === "TextDelta" ? event.text : "")).join("").length).toBe(140_003)
+    }).pipe(Effect.provide(layer), Effect.scoped),
+  )
+
+  it.effect("A commit takes the waiting text along, before its own events.", () =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      yield* events.commit(Effect.succeed([undefined, [started("r")]]))
+      const seen = yield* observed
+      events.publishLive(delta("r", "one"))
+      yield* turns
+      events.publishLive(delta("r", "two"))
+      yield* events.commit(Effect.succeed([undefined, [ended("r")]]))
+      expect(seen.map(nameOf)).toEqual(["+one", "+two", "RunEnded"])
+    }).pipe(Effect.provide(layer), Effect.scoped),
   )
 })
 
