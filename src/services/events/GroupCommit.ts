@@ -109,6 +109,7 @@ class GroupCommit {
     Effect.eventually(Effect.tapError(this.#tryClose, () => Effect.sleep(CLOSE_PAUSE))),
   )
 
+  /** Flushes what is pending at the end of this event-loop turn, or of the pause if it can wait. */
   #schedule(): void {
     if (this.#isScheduled || this.#pending.length === 0) return
     const pauseMs = this.#pending.isPatient ? this.#liveAtMs + TEXT_PAUSE_MS - monotonicMs(this.#clock) : 0
