@@ -51,7 +51,7 @@ export class GroupTransaction {
     at: number,
   ): Effect.Effect<ReadonlyArray<WorkExit> | "held", StorageUnavailable> {
     const { events } = this.#options
-    return Effect.suspend(() => {
+    const transact = Effect.suspend(() => {
       const { state } = events
       return Effect.catchDefect(this.#transact(group, at), (error) => {
         this.#rollBack()
@@ -60,6 +60,8 @@ export class GroupTransaction {
         return unavailable === undefined ? Effect.die(error) : Effect.fail(unavailable)
       })
     })
+    // An interrupt between two works would leave the transaction open.
+    return Effect.uninterruptible(transact)
   }
 
   readonly #transact = Effect.fnUntraced({ self: this }, function* (group: ReadonlyArray<PendingWork>, at: number) {
